@@ -1,0 +1,36 @@
+# The two commands of the README. Everything happens in a virtual environment in .venv.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+.PHONY: run test check clean
+
+# Classify the example picture with the bundled model.
+run: $(VENV)/run-installed
+	$(BIN)/edgecls run examples/dandelion.jpg
+
+# All checks and all tests (those that need a GPU are left out: pytest -m gpu).
+test: check
+	$(BIN)/python -m pytest
+
+check: $(VENV)/test-installed
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV)
+
+$(VENV)/python-found:
+	$(PYTHON) -c 'import sys; sys.exit("edgecls needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; give another with: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+	touch $@
+
+$(VENV)/run-installed: $(VENV)/python-found setup.cfg pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable ".[cpu]"
+	touch $@
+
+$(VENV)/test-installed: $(VENV)/python-found setup.cfg pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable ".[cpu,train,dev]"
+	touch $@

@@ -1,0 +1,34 @@
+"""edgecls: train an image classifier with Keras, ship one ONNX file, run it anywhere."""
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+__all__ = ["Classifier", "EdgeclsError", "LabelScore", "Prediction", "Provider", "__version__", "load"]
+
+if TYPE_CHECKING:
+    from edgecls.errors import EdgeclsError
+    from edgecls.runtime.classifier import Classifier, load
+    from edgecls.runtime.prediction import LabelScore, Prediction
+    from edgecls.runtime.providers import Provider
+
+_HOMES = {
+    "Classifier": "edgecls.runtime.classifier",
+    "EdgeclsError": "edgecls.errors",
+    "LabelScore": "edgecls.runtime.prediction",
+    "Prediction": "edgecls.runtime.prediction",
+    "Provider": "edgecls.runtime.providers",
+    "load": "edgecls.runtime.classifier",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used, so that importing edgecls alone costs nothing."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'edgecls' has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

@@ -1,0 +1,67 @@
+"""Files that are whole or not there: written under a temporary name, then renamed."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from edgecls.errors import OutputError
+
+__all__ = ["check_writable", "whole_files"]
+
+
+@contextlib.contextmanager
+def whole_files(*targets: str | os.PathLike[str]) -> Iterator[tuple[Path, ...]]:
+    """Write one or several files so that all of them appear whole, or none does.
+
+    Yields a temporary path beside each target, with the same suffix. When the block ends, all of
+    them are flushed to disk and only then renamed; when it raises, they are removed and whatever
+    stood under the target names stays as it was.
+
+    Raises:
+        OutputError: A file cannot be written.
+    """
+    token = _token()
+    paths = [Path(target) for target in targets]
+    staged = tuple(path.with_name(f".{token}-{path.name}") for path in paths)
+    try:
+        for path in paths:
+            if path.is_dir():
+                raise IsADirectoryError(None, "it is a folder", str(path))
+        yield staged
+        for temporary in staged:
+            with open(temporary, "rb") as stream:
+                os.fsync(stream.fileno())
+        for temporary, path in zip(staged, paths, strict=True):
+            os.replace(temporary, path)
+    except OSError as error:
+        names = " and ".join(repr(str(path)) for path in paths)
+        raise OutputError(f"cannot write {names}: {error.strerror or error}; choose another place") from error
+    finally:
+        for temporary in staged:
+            temporary.unlink(missing_ok=True)
+
+
+def _token() -> str:
+    """Return a name that no other process is using for a temporary file."""
+    return os.urandom(4).hex()
+
+
+def check_writable(target: str | os.PathLike[str]) -> None:
+    """Find out before long work whether a file can be written there afterwards.
+
+    Raises:
+        OutputError: The folder does not exist, nothing can be written into it, or the name is taken by a folder.
+    """
+    path = Path(target)
+    probe = path.with_name(f".{_token()}-{path.name}")
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(None, "it is a folder", str(path))
+        probe.touch(exist_ok=False)
+        probe.unlink()
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise OutputError(
+            f"cannot write {str(path)!r}: {reason}; make its folder first or choose another place"
+        ) from error

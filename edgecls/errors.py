@@ -1,0 +1,120 @@
+"""The exceptions that users of edgecls meet.
+
+    EdgeclsError
+    ├── MissingExtraError          an optional package is not installed
+    ├── ImageError                 one picture cannot be used; the others can
+    │   ├── ImageReadError             its bytes cannot be read
+    │   ├── ImageTooLargeError         more bytes or pixels than allowed
+    │   └── ImageDecodeError           its bytes are not a whole picture
+    │       └── UnsupportedImageError      a format that edgecls does not read
+    ├── InputShapeError            an array does not have the shape or type the model takes
+    ├── ModelFileError             a model file is missing, damaged or not self-describing
+    │   └── ModelFormatError           it was written in a newer format
+    ├── ModelConfigError           an architecture cannot be built as asked
+    ├── ProviderError              an execution provider cannot run the model here
+    ├── DatasetError               a folder of pictures cannot be trained on
+    ├── TrainingError              training cannot start or did not converge to numbers
+    ├── ExportError                a model cannot be turned into a model file
+    │   └── ParityError                the exported network does not answer as the original
+    ├── OutputError                a result cannot be written
+    └── ServerError                the server cannot start
+
+Every message says what happened, to which input, and what to do about it.
+"""
+
+__all__ = [
+    "DatasetError",
+    "EdgeclsError",
+    "ExportError",
+    "ImageDecodeError",
+    "ImageError",
+    "ImageReadError",
+    "ImageTooLargeError",
+    "InputShapeError",
+    "MissingExtraError",
+    "ModelConfigError",
+    "ModelFileError",
+    "ModelFormatError",
+    "OutputError",
+    "ParityError",
+    "ProviderError",
+    "ServerError",
+    "TrainingError",
+    "UnsupportedImageError",
+]
+
+
+class EdgeclsError(Exception):
+    """Base of every error that edgecls raises on purpose."""
+
+    def as_dict(self) -> dict[str, str]:
+        """Return the error as ``{"type": ..., "message": ...}``, the shape used in every JSON answer."""
+        return {"type": type(self).__name__, "message": str(self)}
+
+
+class MissingExtraError(EdgeclsError):
+    """An optional package is not installed; the message names the pip extra that brings it."""
+
+
+class ImageError(EdgeclsError):
+    """One picture cannot be used."""
+
+
+class ImageReadError(ImageError):
+    """The bytes of a picture cannot be read: no such file, a folder, no permission."""
+
+
+class ImageTooLargeError(ImageError):
+    """A picture has more bytes or more pixels than the limits allow."""
+
+
+class ImageDecodeError(ImageError):
+    """The bytes are not a whole, undamaged picture."""
+
+
+class UnsupportedImageError(ImageDecodeError):
+    """The bytes are in a format that edgecls does not read."""
+
+
+class InputShapeError(EdgeclsError):
+    """An array does not have the shape or dtype that the model takes."""
+
+
+class ModelFileError(EdgeclsError):
+    """A model file is missing, damaged, or does not describe itself."""
+
+
+class ModelFormatError(ModelFileError):
+    """A model file was written in a format newer than this edgecls reads."""
+
+
+class ModelConfigError(EdgeclsError):
+    """An architecture cannot be built with the given arguments."""
+
+
+class ProviderError(EdgeclsError):
+    """An execution provider cannot run the model on this machine."""
+
+
+class DatasetError(EdgeclsError):
+    """A folder of pictures cannot be used for training or as samples."""
+
+
+class TrainingError(EdgeclsError):
+    """Training cannot start with these settings, or its loss became NaN."""
+
+
+class ExportError(EdgeclsError):
+    """A model cannot be turned into a model file."""
+
+
+class ParityError(ExportError):
+    """The exported network does not give the probabilities of the original one."""
+
+
+class OutputError(EdgeclsError):
+    """A result cannot be written where it was asked for."""
+
+
+class ServerError(EdgeclsError):
+    """The server cannot start with these settings."""

@@ -1,0 +1,40 @@
+"""Fixtures that many tests share: a tiny model file whose answers are known, and a few pictures."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tiny_model import tiny_model_bytes
+
+from edgecls import image
+from edgecls.modelfile import ModelFile, read_model
+from edgecls.runtime.classifier import Classifier, load
+
+
+@pytest.fixture(scope="session")
+def tiny_model_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model file that tells red, green and blue pictures apart."""
+    path = tmp_path_factory.mktemp("models") / "colors.onnx"
+    path.write_bytes(tiny_model_bytes())
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tiny_model_path: Path) -> ModelFile:
+    return read_model(tiny_model_path)
+
+
+@pytest.fixture(scope="session")
+def tiny_classifier(tiny_model_path: Path) -> Classifier:
+    return load(tiny_model_path, "cpu")
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """A folder with a red, a green and a blue PNG."""
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for name, color in (("red", (250, 10, 20)), ("green", (5, 240, 30)), ("blue", (12, 30, 245))):
+        pixels = np.full((12, 16, 3), color, np.uint8)
+        (folder / f"{name}.png").write_bytes(image.encode_png(pixels))
+    return folder

@@ -1,0 +1,72 @@
+"""Files that are whole or not there."""
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from edgecls.atomic_write import check_writable, whole_files
+from edgecls.errors import OutputError
+
+
+def test_all_files_appear_when_the_block_ends(tmp_path: Path) -> None:
+    with whole_files(tmp_path / "a.bin", tmp_path / "b.txt") as (first, second):
+        assert (first.suffix, second.suffix) == (".bin", ".txt")
+        first.write_bytes(b"1")
+        second.write_bytes(b"2")
+        assert not (tmp_path / "a.bin").exists()
+
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"a.bin": b"1", "b.txt": b"2"}
+
+
+def test_nothing_changes_when_the_block_raises(tmp_path: Path) -> None:
+    (tmp_path / "a.bin").write_bytes(b"old")
+
+    def interrupted() -> None:
+        with whole_files(tmp_path / "a.bin", tmp_path / "b.txt") as (first, _):
+            first.write_bytes(b"half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"a.bin": b"old"}
+
+
+def test_nothing_changes_when_one_of_the_files_was_not_written(tmp_path: Path) -> None:
+    with (
+        pytest.raises(OutputError, match=r"a\.bin' and '.*b\.txt"),
+        whole_files(tmp_path / "a.bin", tmp_path / "b.txt") as (first, _),
+    ):
+        first.write_bytes(b"1")
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_in_the_way_is_found_before_anything_is_written(tmp_path: Path) -> None:
+    (tmp_path / "b.txt").mkdir()
+
+    with pytest.raises(OutputError, match="it is a folder"), whole_files(tmp_path / "a.bin", tmp_path / "b.txt"):
+        pytest.fail("the block must not run")
+
+
+def test_files_get_the_rights_that_the_user_gives_to_new_files(tmp_path: Path) -> None:
+    with whole_files(tmp_path / "a.bin") as (temporary,):
+        temporary.write_bytes(b"1")
+    (tmp_path / "plain").write_bytes(b"1")
+
+    modes = {stat.S_IMODE(os.stat(tmp_path / name).st_mode) for name in ("a.bin", "plain")}
+    assert len(modes) == 1
+
+
+def test_a_place_that_can_be_written_is_left_empty(tmp_path: Path) -> None:
+    check_writable(tmp_path / "m.onnx")
+
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["no folder/m.onnx", ".", "x\0y.onnx"], ids=["no-folder", "folder", "impossible-name"])
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, name: str) -> None:
+    with pytest.raises(OutputError, match="cannot write"):
+        check_writable(tmp_path / name)
