@@ -1,0 +1,331 @@
+"""The image pipeline: encoded bytes to uint8 pixels to the size a model takes.
+
+Training, golden samples, command line and server all go through `decode` and `fit`, so that a
+model sees the same pixels everywhere. Normalisation is not here: it is part of the network.
+
+Importing this module sets OpenCV to one thread per call and silences its log, for the whole
+process: pictures are decoded in parallel with each other, and every failure becomes an exception.
+"""
+
+import math
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from edgecls.errors import ImageDecodeError, ImageReadError, ImageTooLargeError
+from edgecls.image_headers import ImageHeader, read_header
+from edgecls.image_spec import Color, Fit, ImageSpec
+from edgecls.resize import resize
+
+__all__ = [
+    "DEFAULT_LIMITS",
+    "ImageLimits",
+    "Pixels",
+    "check_size",
+    "decode",
+    "decode_to_fit",
+    "encode_png",
+    "fit",
+    "read_file",
+    "read_stdin",
+]
+
+Pixels = npt.NDArray[np.uint8]
+"""A picture: uint8, ``[height, width, channels]``, 3 channels in the order RGB or 1 of luminance."""
+
+cv2.setNumThreads(1)
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+
+_WHITE = 255
+
+
+@dataclass(frozen=True)
+class ImageLimits:
+    """What a picture may cost, checked before anything large is allocated.
+
+    Attributes:
+        max_bytes: Largest encoded size in bytes.
+        max_pixels: Largest width times height that the header may claim.
+    """
+
+    max_bytes: int = 64 * 1024 * 1024
+    max_pixels: int = 100_000_000
+
+
+DEFAULT_LIMITS = ImageLimits()
+
+
+def read_file(path: str | os.PathLike[str], *, limits: ImageLimits = DEFAULT_LIMITS) -> bytes:
+    """Read an encoded picture from disk; the path may be in any script.
+
+    Raises:
+        ImageReadError: There is no such file, it is a folder, or it may not be read.
+        ImageTooLargeError: It has more than ``limits.max_bytes`` bytes.
+    """
+    name = os.fspath(path)
+    try:
+        with open(path, "rb") as stream:
+            return _read_bounded(stream, name, limits)
+    except FileNotFoundError as error:
+        raise ImageReadError(f"cannot read {name!r}: no such file; check the path") from error
+    except (IsADirectoryError, PermissionError) as error:
+        if Path(path).is_dir():  # Windows calls opening a folder a matter of permission
+            raise ImageReadError(f"cannot read {name!r}: it is a folder; give a picture in it") from error
+        raise ImageReadError(f"cannot read {name!r}: no permission; check who may read the file") from error
+    except (OSError, ValueError) as error:
+        raise ImageReadError(f"cannot read {name!r}: {error}") from error
+
+
+def read_stdin(*, limits: ImageLimits = DEFAULT_LIMITS) -> bytes:
+    """Read one encoded picture from standard input.
+
+    Raises:
+        ImageTooLargeError: There are more than ``limits.max_bytes`` bytes.
+    """
+    return _read_bounded(sys.stdin.buffer, "-", limits)
+
+
+def _read_bounded(stream: BinaryIO, name: str, limits: ImageLimits) -> bytes:
+    data = stream.read(limits.max_bytes + 1)
+    check_size(len(data), name=name, limits=limits)
+    return data
+
+
+def check_size(size: int, *, name: str, limits: ImageLimits = DEFAULT_LIMITS) -> None:
+    """Refuse an encoded picture of too many bytes.
+
+    Raises:
+        ImageTooLargeError: `size` is above ``limits.max_bytes``.
+    """
+    if size > limits.max_bytes:
+        raise ImageTooLargeError(
+            f"cannot use {name!r}: more than {limits.max_bytes / 2**20:.4g} MiB; save it smaller or raise the limit"
+        )
+
+
+def decode(
+    data: bytes,
+    *,
+    name: str = "image",
+    color: Color = Color.RGB,
+    limits: ImageLimits = DEFAULT_LIMITS,
+) -> Pixels:
+    """Decode a picture at full size.
+
+    JPEG (also CMYK and progressive), PNG, BMP, WebP, GIF (first frame), TIFF (first page), PPM
+    and AVIF. Orientation from Exif (or, in AVIF, from the file's own transforms) is applied,
+    transparency is laid over white, 16-bit samples become 8-bit ones.
+
+    Args:
+        data: The whole encoded picture.
+        name: What to call the picture in error messages.
+        color: RGB for three channels, GRAY for one.
+        limits: Bounds on bytes and pixels.
+
+    Returns:
+        uint8, ``[height, width, 3]`` in the order RGB, or ``[height, width, 1]``.
+
+    Raises:
+        ImageTooLargeError: More bytes or pixels than `limits` allow; nothing was decoded.
+        UnsupportedImageError: The bytes are of no format that edgecls reads.
+        ImageDecodeError: The picture is damaged or cut short.
+    """
+    header = _checked_header(data, name, limits)
+    return _decode(data, header, name=name, color=color, shrink=1)
+
+
+def decode_to_fit(
+    data: bytes,
+    spec: ImageSpec,
+    *,
+    name: str = "image",
+    limits: ImageLimits = DEFAULT_LIMITS,
+) -> Pixels:
+    """Decode a picture and bring it to a model's size: what every prediction starts with.
+
+    Like `decode` followed by `fit`, but a JPEG much larger than needed is decoded at the smallest
+    DCT scale (1/2, 1/4 or 1/8) that still covers the target.
+
+    Returns:
+        uint8, shape ``spec.shape_hwc``.
+
+    Raises:
+        As `decode`.
+    """
+    header = _checked_header(data, name, limits)
+    shrink = _dct_shrink(header, spec)
+    pixels = _decode(data, header, name=name, color=spec.color, shrink=shrink)
+    height, width = header.upright_hw
+    return fit(pixels, spec, extent_hw=(height / shrink, width / shrink))
+
+
+def fit(pixels: Pixels, spec: ImageSpec, *, extent_hw: tuple[float, float] | None = None) -> Pixels:
+    """Bring decoded pixels to the height and width of a model by its fit rule.
+
+    Args:
+        pixels: uint8, ``[height, width, C]`` with as many channels as `spec` has; left as it is.
+        spec: Target size and rule.
+        extent_hw: True height and width of what the pixels show, as in `resize.resize`; their shape if not given.
+
+    Returns:
+        uint8, shape ``spec.shape_hwc``; a new array unless the size is right already.
+    """
+    height, width = extent_hw or pixels.shape[:2]
+    if (height, width) == (spec.height, spec.width):
+        return pixels
+    if spec.fit is Fit.STRETCH:
+        return resize(pixels, spec.height, spec.width, extent_hw=(height, width))
+    if spec.fit is Fit.CROP:
+        scale = max(spec.height / height, spec.width / width)
+        cut_height, cut_width = min(height, spec.height / scale), min(width, spec.width / scale)
+        top, left = round((height - cut_height) / 2), round((width - cut_width) / 2)
+        cut = pixels[top : top + math.ceil(cut_height), left : left + math.ceil(cut_width)]
+        return resize(cut, spec.height, spec.width, extent_hw=(cut_height, cut_width))
+    scale = min(spec.height / height, spec.width / width)
+    inner_height = min(spec.height, max(1, round(height * scale)))
+    inner_width = min(spec.width, max(1, round(width * scale)))
+    top, left = (spec.height - inner_height) // 2, (spec.width - inner_width) // 2
+    padded = np.zeros(spec.shape_hwc, np.uint8)
+    inner = resize(pixels, inner_height, inner_width, extent_hw=(height, width))
+    padded[top : top + inner_height, left : left + inner_width] = inner
+    return padded
+
+
+def encode_png(pixels: Pixels) -> bytes:
+    """Encode uint8 pixels, ``[height, width, 3]`` RGB or ``[height, width, 1]``, as PNG without loss."""
+    ordered = pixels[:, :, ::-1] if pixels.shape[2] == 3 else pixels
+    _, encoded = cv2.imencode(".png", ordered, [cv2.IMWRITE_PNG_COMPRESSION, 9])
+    return encoded.tobytes()
+
+
+def _checked_header(data: bytes, name: str, limits: ImageLimits) -> ImageHeader:
+    check_size(len(data), name=name, limits=limits)
+    header = read_header(data, name=name)
+    if header.width * header.height > limits.max_pixels:
+        raise ImageTooLargeError(
+            f"cannot use {name!r}: its header claims {header.width}x{header.height} pixels, "
+            f"more than the {limits.max_pixels / 1e6:.4g} megapixels allowed; scale it down or raise the limit"
+        )
+    return header
+
+
+def _dct_shrink(header: ImageHeader, spec: ImageSpec) -> int:
+    """Return 8, 4, 2 or 1: how many times smaller a JPEG can be decoded and still cover the target."""
+    if header.format != "JPEG":
+        return 1
+    height, width = header.upright_hw
+    needed_height, needed_width = spec.height, spec.width
+    if spec.fit is Fit.PAD:
+        scale = min(spec.height / height, spec.width / width)
+        needed_height, needed_width = round(height * scale), round(width * scale)
+    for shrink in (8, 4, 2):
+        if -(-height // shrink) >= needed_height and -(-width // shrink) >= needed_width:
+            return shrink
+    return 1
+
+
+_JPEG_FLAGS = {
+    1: {Color.RGB: cv2.IMREAD_COLOR_RGB, Color.GRAY: cv2.IMREAD_GRAYSCALE},
+    # The reduced flags contain the one for BGR, which excludes the one for RGB.
+    2: {
+        Color.RGB: cv2.IMREAD_REDUCED_COLOR_2 & ~cv2.IMREAD_COLOR_BGR | cv2.IMREAD_COLOR_RGB,
+        Color.GRAY: cv2.IMREAD_REDUCED_GRAYSCALE_2,
+    },
+    4: {
+        Color.RGB: cv2.IMREAD_REDUCED_COLOR_4 & ~cv2.IMREAD_COLOR_BGR | cv2.IMREAD_COLOR_RGB,
+        Color.GRAY: cv2.IMREAD_REDUCED_GRAYSCALE_4,
+    },
+    8: {
+        Color.RGB: cv2.IMREAD_REDUCED_COLOR_8 & ~cv2.IMREAD_COLOR_BGR | cv2.IMREAD_COLOR_RGB,
+        Color.GRAY: cv2.IMREAD_REDUCED_GRAYSCALE_8,
+    },
+}
+
+
+def _decode(data: bytes, header: ImageHeader, *, name: str, color: Color, shrink: int) -> Pixels:
+    as_stored = header.has_alpha or header.transparent_gray is not None or header.format == "PPM"
+    if as_stored:
+        flags = cv2.IMREAD_UNCHANGED
+    elif header.format == "JPEG":
+        flags = _JPEG_FLAGS[shrink][color] | cv2.IMREAD_IGNORE_ORIENTATION
+    else:
+        flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
+    if data[:2] in (b"P1", b"P2", b"P3"):
+        data += b"\n"  # OpenCV wants white space after the last number of a text file
+    try:
+        decoded: npt.NDArray[Any] | None = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    except (cv2.error, MemoryError) as error:
+        raise _undecodable(header, name) from error
+    if decoded is None:
+        raise _undecodable(header, name)
+    if decoded.shape[:2] != (-(-header.height // shrink), -(-header.width // shrink)):
+        raise ImageDecodeError(
+            f"cannot read {name!r}: the {header.format} header and the picture in it disagree about its size; "
+            "save or download it again"
+        )
+    pixels = _over_white(decoded, header) if as_stored else decoded
+    return _turn(_with_channels(pixels, color), header.orientation)
+
+
+def _undecodable(header: ImageHeader, name: str) -> ImageDecodeError:
+    return ImageDecodeError(
+        f"cannot read {name!r}: the {header.format} picture is damaged, cut short, or of a rare kind; "
+        "save or download it again"
+    )
+
+
+def _over_white(stored: npt.NDArray[Any], header: ImageHeader) -> Pixels:
+    """Bring samples as the decoder stores them (BGR, BGRA or grey, 8 or 16 bits) to opaque 8-bit RGB or grey."""
+    pixels = stored.astype(np.uint8) if header.sample_max == 255 else _scale_to_8_bits(stored, header.sample_max)
+    if header.transparent_gray is not None:
+        pixels = np.where(stored == header.transparent_gray, np.uint8(_WHITE), pixels)
+    if pixels.ndim == 2:
+        return pixels
+    colors = pixels[:, :, 2::-1]
+    if pixels.shape[2] == 4:
+        alpha = pixels[:, :, 3:].astype(np.uint16)
+        weighted = colors * (np.uint16(255) if header.premultiplied else alpha)
+        blended = (weighted + _WHITE * (255 - alpha) + 127) // 255
+        colors = np.minimum(blended, 255).astype(np.uint8)
+    return np.ascontiguousarray(colors)
+
+
+def _scale_to_8_bits(samples: npt.NDArray[Any], sample_max: int) -> Pixels:
+    scaled = (samples.astype(np.uint32) * 255 + sample_max // 2) // sample_max
+    return np.minimum(scaled, 255).astype(np.uint8)
+
+
+def _with_channels(pixels: npt.NDArray[Any], color: Color) -> Pixels:
+    """Give 8-bit RGB, or grey without a channel axis, the channels wanted: [H, W, 3] or [H, W, 1]."""
+    if pixels.ndim == 3 and color is Color.GRAY:
+        pixels = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+    elif pixels.ndim == 2 and color is Color.RGB:
+        pixels = cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB)
+    return pixels if pixels.ndim == 3 else pixels[:, :, np.newaxis]
+
+
+_TURNS = {
+    3: (cv2.ROTATE_180, None),
+    6: (cv2.ROTATE_90_CLOCKWISE, None),
+    8: (cv2.ROTATE_90_COUNTERCLOCKWISE, None),
+    2: (None, 1),
+    4: (None, 0),
+    5: (cv2.ROTATE_90_CLOCKWISE, 1),
+    7: (cv2.ROTATE_90_COUNTERCLOCKWISE, 1),
+}
+"""For each Exif orientation the rotation, then the mirroring (0: top and bottom, 1: left and right swap)."""
+
+
+def _turn(pixels: npt.NDArray[Any], orientation: int) -> Pixels:
+    rotation, mirror = _TURNS.get(orientation, (None, None))
+    if rotation is not None:
+        pixels = cv2.rotate(pixels, rotation)
+    if mirror is not None:
+        pixels = cv2.flip(pixels, mirror)
+    return pixels if pixels.ndim == 3 else pixels[:, :, np.newaxis]

@@ -1,0 +1,45 @@
+"""What an encoded picture says about itself."""
+
+from dataclasses import dataclass
+
+__all__ = ["MAX_PARTS", "UPRIGHT", "DamagedHeaderError", "ImageHeader"]
+
+UPRIGHT = 1
+"""Exif orientation of a picture that needs no turning."""
+
+MAX_PARTS = 4096
+"""Boxes, chunks or segments walked before a file is called damaged."""
+
+
+@dataclass(frozen=True)
+class ImageHeader:
+    """What the first bytes of a picture tell.
+
+    Attributes:
+        format: Name of the format, as in "JPEG".
+        width: Stored width in pixels, before `orientation` is applied.
+        height: Stored height in pixels, before `orientation` is applied.
+        orientation: Exif orientation, 1 to 8, that the decoder leaves to us.
+        has_alpha: The picture carries transparency in a channel or a palette.
+        sample_max: Value of a full sample where the decoder returns samples unscaled.
+        premultiplied: The decoder returns colours that are multiplied by their alpha already.
+        transparent_gray: In a grey PNG, the one value, in units of `sample_max`, that is transparent.
+    """
+
+    format: str
+    width: int
+    height: int
+    orientation: int = UPRIGHT
+    has_alpha: bool = False
+    sample_max: int = 255
+    premultiplied: bool = False
+    transparent_gray: int | None = None
+
+    @property
+    def upright_hw(self) -> tuple[int, int]:
+        """Height and width once the orientation is applied."""
+        return (self.width, self.height) if self.orientation >= 5 else (self.height, self.width)
+
+
+class DamagedHeaderError(ValueError):
+    """A header that contradicts its format, with the reason as message."""

@@ -1,0 +1,72 @@
+"""Reading the header of a picture in any supported format."""
+
+import struct
+from collections.abc import Callable
+
+from edgecls.errors import ImageDecodeError, UnsupportedImageError
+from edgecls.image_headers.avif import ftyp_brands, read_avif
+from edgecls.image_headers.bmp import read_bmp
+from edgecls.image_headers.gif import read_gif
+from edgecls.image_headers.header import DamagedHeaderError, ImageHeader
+from edgecls.image_headers.jpeg import read_jpeg
+from edgecls.image_headers.png import read_png
+from edgecls.image_headers.pnm import read_pnm
+from edgecls.image_headers.tiff import read_tiff
+from edgecls.image_headers.webp import read_webp
+
+__all__ = ["read_header"]
+
+_READERS: tuple[tuple[bytes, Callable[[bytes], ImageHeader]], ...] = (
+    (b"\xff\xd8\xff", read_jpeg),
+    (b"\x89PNG\r\n\x1a\n", read_png),
+    (b"GIF87a", read_gif),
+    (b"GIF89a", read_gif),
+    (b"BM", read_bmp),
+    (b"II*\0", read_tiff),
+    (b"MM\0*", read_tiff),
+    *((b"P%d" % digit, read_pnm) for digit in range(1, 7)),
+)
+
+
+def read_header(data: bytes, *, name: str) -> ImageHeader:
+    """Read format, size and orientation from an encoded picture.
+
+    Args:
+        data: The whole encoded picture.
+        name: What to call the picture in error messages.
+
+    Raises:
+        UnsupportedImageError: The bytes are of no format that edgecls reads.
+        ImageDecodeError: The header is damaged or cut short.
+    """
+    if not data:
+        raise ImageDecodeError(f"cannot read {name!r}: the file is empty; save or download it again")
+    reader = _find_reader(data, name)
+    try:
+        header = reader(data)
+        if header.width < 1 or header.height < 1:
+            raise DamagedHeaderError(f"its {header.format} header claims {header.width}x{header.height} pixels")
+    except (struct.error, IndexError, ValueError) as error:
+        detail = error if isinstance(error, DamagedHeaderError) else "its header is damaged or cut short"
+        raise ImageDecodeError(f"cannot read {name!r}: {detail}; save or download it again") from error
+    return header
+
+
+def _find_reader(data: bytes, name: str) -> Callable[[bytes], ImageHeader]:
+    for magic, reader in _READERS:
+        if data.startswith(magic):
+            return reader
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return read_webp
+    if data[4:8] == b"ftyp":
+        brands = ftyp_brands(data)
+        if brands & {b"avif", b"avis"}:
+            return read_avif
+        if brands & {b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"}:
+            raise UnsupportedImageError(
+                f"cannot read {name!r}: HEIC pictures are not supported; export the photo as JPEG or PNG"
+            )
+    raise UnsupportedImageError(
+        f"cannot read {name!r}: it is not a picture in a supported format; "
+        "give a JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or PPM file"
+    )

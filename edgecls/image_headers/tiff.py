@@ -1,0 +1,32 @@
+"""TIFF (6.0)."""
+
+from edgecls.image_headers.header import UPRIGHT, DamagedHeaderError, ImageHeader
+from edgecls.image_headers.tiff_tags import TIFF_ORIENTATION, byte_order, first_directory, valid_orientation
+
+__all__ = ["read_tiff"]
+
+_TIFF_WIDTH, _TIFF_HEIGHT, _TIFF_BITS = 256, 257, 258  # tags
+_TIFF_EXTRA_SAMPLES, _TIFF_SAMPLE_FORMAT = 338, 339  # tags
+_ASSOCIATED_ALPHA, _UNASSOCIATED_ALPHA = 1, 2  # kinds of extra sample
+
+
+def read_tiff(data: bytes) -> ImageHeader:
+    """Read the tags of the first page."""
+    tags = first_directory(data, byte_order(data))
+    if _TIFF_WIDTH not in tags or _TIFF_HEIGHT not in tags:
+        raise DamagedHeaderError("the TIFF does not say its size")
+    if tags.get(_TIFF_SAMPLE_FORMAT, (1,))[0] != 1 or max(tags.get(_TIFF_BITS, (1,))) > 16:
+        raise DamagedHeaderError("the TIFF holds measurements (signed, float or 32-bit samples), not a picture")
+    width, height = tags[_TIFF_WIDTH][0], tags[_TIFF_HEIGHT][0]
+    if valid_orientation(tags.get(TIFF_ORIENTATION, (UPRIGHT,))) >= 5:
+        width, height = height, width  # OpenCV's TIFF decoder turns the picture itself
+    is_16_bit = max(tags.get(_TIFF_BITS, (1,))) == 16
+    extra_samples = tags.get(_TIFF_EXTRA_SAMPLES, ())
+    return ImageHeader(
+        "TIFF",
+        width,
+        height,
+        has_alpha=_ASSOCIATED_ALPHA in extra_samples or _UNASSOCIATED_ALPHA in extra_samples,
+        sample_max=65535 if is_16_bit else 255,
+        premultiplied=not is_16_bit or _ASSOCIATED_ALPHA in extra_samples,  # libtiff multiplies 8-bit colours itself
+    )
