@@ -1,0 +1,180 @@
+"""The model card: what a model file says about itself, as frozen, validated records."""
+
+import math
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from edgecls.errors import ModelFileError
+from edgecls.image_spec import ImageSpec
+
+__all__ = [
+    "SUM_TOLERANCE",
+    "DatasetFacts",
+    "Golden",
+    "GoldenSample",
+    "ModelCard",
+    "check_labels",
+    "require",
+]
+
+MAX_LABELS = 100_000
+SUM_TOLERANCE = 1e-3  # how far the probabilities of a golden sample may be from a sum of 1
+
+
+@dataclass(frozen=True)
+class GoldenSample:
+    """A small real picture and the probabilities that the original network gave for it.
+
+    Attributes:
+        name: What the picture is called, for reports.
+        png: The picture at the model's size, as PNG.
+        probabilities: One for each label of the model, in its order; they sum to 1.
+    """
+
+    name: str
+    png: bytes = field(repr=False)
+    probabilities: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        require(all(map(_is_probability, self.probabilities)), f"golden sample {self.name!r}: not all probabilities")
+        require(
+            abs(sum(self.probabilities) - 1) <= SUM_TOLERANCE,
+            f"golden sample {self.name!r}: the probabilities sum to {sum(self.probabilities):.6g} instead of 1",
+        )
+
+
+@dataclass(frozen=True)
+class Golden:
+    """The golden samples of a model.
+
+    Attributes:
+        tolerance: Largest difference in any probability that still passes, above 0 and at most 1.
+        samples: At least one.
+    """
+
+    tolerance: float
+    samples: tuple[GoldenSample, ...]
+
+    def __post_init__(self) -> None:
+        require(
+            _is_number(self.tolerance) and 0 < self.tolerance <= 1,
+            f"golden tolerance must be above 0 and at most 1, got {self.tolerance!r}",
+        )
+        require(len(self.samples) > 0, "there must be at least one golden sample")
+
+
+@dataclass(frozen=True)
+class DatasetFacts:
+    """What a model was trained on.
+
+    Attributes:
+        sha256: Fingerprint of all pictures and their labels, whatever their names and order.
+        train_images: Number of pictures trained on.
+        validation_images: Number of pictures held out for choosing the best epoch.
+        images_per_label: Number of pictures for each label, held-out ones included.
+    """
+
+    sha256: str
+    train_images: int
+    validation_images: int
+    images_per_label: Mapping[str, int]
+
+    def __post_init__(self) -> None:
+        require(_is_sha256(self.sha256), f"dataset fingerprint must be a SHA-256 in hex, got {self.sha256!r}")
+        counts = [self.train_images, self.validation_images, *self.images_per_label.values()]
+        require(all(_is_count(count) for count in counts), "dataset counts must be whole numbers from 0 up")
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What a model file says about itself.
+
+    Attributes:
+        name: Short name of the model.
+        labels: One for each output, in the order of the outputs; unique, any script.
+        image: The picture the network takes.
+        architecture: Name of the network's design.
+        golden: Samples with known answers.
+        precision: Number format of the weights and the arithmetic, as in "float32".
+        temperature: What the logits are divided by before the softmax; folded into the network.
+        metrics: Measured figures, as {"validation_accuracy": 0.95}.
+        training: Settings it was trained with, numbers, texts and truth values.
+        dataset: What it was trained on, if known.
+        versions: Packages that made it, as {"keras": "3.15.1"}.
+        created: When it was made, ISO 8601 in UTC.
+
+    Raises:
+        ModelFileError: A field is not what it must be.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    image: ImageSpec
+    architecture: str
+    golden: Golden
+    precision: str = "float32"
+    temperature: float = 1.0
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    training: Mapping[str, str | float | bool] = field(default_factory=dict)
+    dataset: DatasetFacts | None = None
+    versions: Mapping[str, str] = field(default_factory=dict)
+    created: str = ""
+
+    def __post_init__(self) -> None:
+        for key in ("name", "architecture", "precision"):
+            require(_is_text(getattr(self, key)), f"{key} must be a text on one line, got {getattr(self, key)!r}")
+        check_labels(self.labels)
+        require(
+            _is_number(self.temperature) and self.temperature > 0,
+            f"temperature must be a number above 0, got {self.temperature!r}",
+        )
+        require(all(map(_is_number, self.metrics.values())), "metrics must be numbers")
+        for sample in self.golden.samples:
+            require(
+                len(sample.probabilities) == len(self.labels),
+                f"golden sample {sample.name!r} has {len(sample.probabilities)} probabilities "
+                f"for {len(self.labels)} labels",
+            )
+
+
+def check_labels(labels: tuple[str, ...]) -> None:
+    """Check that labels can name the outputs of a classifier.
+
+    Raises:
+        ModelFileError: Fewer than two, more than MAX_LABELS, doubled, empty, or with control characters.
+    """
+    require(2 <= len(labels) <= MAX_LABELS, f"there must be 2 to {MAX_LABELS} labels, got {len(labels)}")
+    for label in labels:
+        require(_is_text(label), f"a label must be a text on one line, got {label!r}")
+    require(len(set(labels)) == len(labels), "labels must differ from each other")
+
+
+def require(condition: bool, message: str) -> None:
+    """Raise ModelFileError with `message` unless `condition` holds."""
+    if not condition:
+        raise ModelFileError(message)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_probability(value: object) -> bool:
+    return _is_number(value) and 0 <= value <= 1  # type: ignore[operator]
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _is_sha256(value: object) -> bool:
+    return isinstance(value, str) and len(value) == 64 and all(char in "0123456789abcdef" for char in value)
+
+
+def _is_text(value: object) -> bool:
+    return (
+        isinstance(value, str)
+        and value.strip() == value != ""
+        and not any(unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") for char in value)
+    )

@@ -1,0 +1,268 @@
+"""The model file: an ONNX network and one JSON document that says what it is.
+
+The document stands under the key "edgecls" in the file's metadata properties. This module reads,
+validates and writes it; docs/model-format.md describes it for people and docs/model-format.schema.json
+for machines. Reading needs neither onnx nor onnxruntime.
+"""
+
+import base64
+import binascii
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from edgecls import onnx_container
+from edgecls.atomic_write import whole_files
+from edgecls.errors import ModelConfigError, ModelFileError, ModelFormatError
+from edgecls.image_spec import Color, ImageSpec
+from edgecls.model_card import DatasetFacts, Golden, GoldenSample, ModelCard, require
+
+__all__ = [
+    "FORMAT",
+    "INPUT_NAME",
+    "OUTPUT_NAME",
+    "ModelFile",
+    "card_from_json",
+    "card_to_dict",
+    "describe",
+    "read_card",
+    "read_model",
+    "write_model",
+]
+
+FORMAT = 1
+"""The version of the document this module reads and writes."""
+
+DOCUMENT_KEY = "edgecls"
+INPUT_NAME = "image"
+OUTPUT_NAME = "probabilities"
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A model file in memory: its card, and the whole file as onnxruntime takes it."""
+
+    path: str
+    card: ModelCard
+    onnx: bytes = field(repr=False)
+
+
+def read_model(path: str | os.PathLike[str]) -> ModelFile:
+    """Read a model file and check that its network is the one its document describes.
+
+    Raises:
+        ModelFormatError: It was written in a newer format.
+        ModelFileError: It is missing, damaged, not self-describing, or its network was changed.
+    """
+    name = os.fspath(path)
+    try:
+        with open(path, "rb") as stream:
+            onnx = stream.read()
+    except FileNotFoundError as error:
+        raise ModelFileError(f"cannot open model {name!r}: no such file; check the path") from error
+    except (OSError, ValueError) as error:
+        raise ModelFileError(f"cannot open model {name!r}: {error}") from error
+    return ModelFile(name, read_card(onnx, name=name), onnx)
+
+
+def read_card(onnx: bytes, *, name: str) -> ModelCard:
+    """Read the document of a model file and check that it belongs to the network beside it.
+
+    Args:
+        onnx: The whole model file.
+        name: What to call it in error messages.
+
+    Raises:
+        As `read_model`.
+    """
+    try:
+        text = onnx_container.read_properties(onnx).get(DOCUMENT_KEY)
+        if text is None:
+            raise ModelFileError(
+                "it does not describe itself (no edgecls document in its metadata); "
+                "make one with 'edgecls train' or 'edgecls export'"
+            )
+        document = _parse(text)
+        if document.get("network_sha256") != onnx_container.network_sha256(onnx):
+            raise ModelFileError(
+                "its network is not the one its document describes: the file was changed or damaged after "
+                "it was made; get a fresh copy or export it again"
+            )
+        return _card_from(document)
+    except onnx_container.DamagedContainerError as error:
+        raise ModelFileError(f"cannot use model {name!r}: {error}; get a fresh copy") from error
+    except ModelFileError as error:
+        raise type(error)(f"cannot use model {name!r}: {error}") from error
+
+
+def write_model(path: str | os.PathLike[str], onnx: bytes, card: ModelCard) -> None:
+    """Write an ONNX network with its card as one whole model file, or nothing.
+
+    Args:
+        path: Where to write; an existing file is replaced once the new one is complete.
+        onnx: A serialised ONNX model, with or without a document of its own.
+        card: What the file says about itself.
+
+    Raises:
+        OutputError: The file cannot be written there.
+        ModelFileError: `onnx` is not a whole ONNX model.
+    """
+    described = describe(onnx, card)
+    with whole_files(path) as (temporary,):
+        temporary.write_bytes(described)
+
+
+def describe(onnx: bytes, card: ModelCard) -> bytes:
+    """Return the ONNX network with `card` in its metadata.
+
+    Raises:
+        ModelFileError: `onnx` is not a whole ONNX model.
+    """
+    try:
+        document = {**card_to_dict(card), "network_sha256": onnx_container.network_sha256(onnx)}
+        properties = {
+            DOCUMENT_KEY: json.dumps(document, ensure_ascii=False, allow_nan=False),
+            # Keys of the ONNX standard (docs/MetadataProps.md), for readers that know nothing of edgecls.
+            "Image.BitmapPixelFormat": "Rgb8" if card.image.color is Color.RGB else "Gray8",
+            "Image.ColorSpaceGamma": "SRGB",
+            "Image.NominalPixelRange": "NominalRange_0_255",
+        }
+        return onnx_container.with_properties(onnx, properties)
+    except onnx_container.DamagedContainerError as error:
+        raise ModelFileError(f"cannot describe the network: {error}") from error
+
+
+def card_to_dict(card: ModelCard) -> dict[str, Any]:
+    """Return the card as the JSON document holds it, without the digest of a network."""
+    document: dict[str, Any] = {
+        "format": FORMAT,
+        "name": card.name,
+        "labels": list(card.labels),
+        "image": {
+            "height": card.image.height,
+            "width": card.image.width,
+            "color": card.image.color.value,
+            "fit": card.image.fit.value,
+        },
+        "architecture": card.architecture,
+        "precision": card.precision,
+        "temperature": card.temperature,
+        "metrics": dict(card.metrics),
+        "training": dict(card.training),
+        "versions": dict(card.versions),
+        "created": card.created,
+        "golden": {
+            "tolerance": card.golden.tolerance,
+            "samples": [
+                {
+                    "name": sample.name,
+                    "png": base64.b64encode(sample.png).decode("ascii"),
+                    "probabilities": list(sample.probabilities),
+                }
+                for sample in card.golden.samples
+            ],
+        },
+    }
+    if card.dataset is not None:
+        document["dataset"] = {
+            "sha256": card.dataset.sha256,
+            "train_images": card.dataset.train_images,
+            "validation_images": card.dataset.validation_images,
+            "images_per_label": dict(card.dataset.images_per_label),
+        }
+    return document
+
+
+def card_from_json(text: str) -> ModelCard:
+    """Read a card from a JSON document, such as the one inside a .keras file.
+
+    Raises:
+        ModelFormatError: It was written in a newer format.
+        ModelFileError: It is not a valid document.
+    """
+    return _card_from(_parse(text))
+
+
+def _parse(text: str) -> dict[str, Any]:
+    try:
+        document = json.loads(text)
+    except ValueError as error:
+        raise ModelFileError(f"its document is not JSON ({error}); get a fresh copy") from error
+    require(isinstance(document, dict), "its document is not a JSON object")
+    found = document.get("format")
+    if isinstance(found, bool) or not isinstance(found, int) or found < 1:
+        raise ModelFileError(f"its document has no format number (found {found!r}); get a fresh copy")
+    if found > FORMAT:
+        raise ModelFormatError(
+            f"it is written in format {found}, this edgecls reads up to format {FORMAT}; "
+            "update edgecls with: pip install --upgrade edgecls"
+        )
+    parsed: dict[str, Any] = document
+    return parsed
+
+
+def _card_from(document: dict[str, Any]) -> ModelCard:
+    """Build the card; unknown keys are passed over, so that later versions may add facts."""
+    image = _take(document, "image", dict)
+    golden = _take(document, "golden", dict)
+    dataset = document.get("dataset")
+    try:
+        spec = ImageSpec(
+            height=_take(image, "height", int, of="image"),
+            width=_take(image, "width", int, of="image"),
+            color=_take(image, "color", str, of="image"),
+            fit=_take(image, "fit", str, of="image"),
+        )
+    except ModelConfigError as error:
+        raise ModelFileError(f"its document is not valid: {error}") from error
+    return ModelCard(
+        name=_take(document, "name", str),
+        labels=tuple(_take(document, "labels", list)),
+        image=spec,
+        architecture=_take(document, "architecture", str),
+        precision=_take(document, "precision", str),
+        temperature=_take(document, "temperature", (int, float)),
+        metrics=_take(document, "metrics", dict),
+        training=_take(document, "training", dict),
+        dataset=None if dataset is None else _dataset_from(dataset),
+        versions=_take(document, "versions", dict),
+        created=_take(document, "created", str),
+        golden=Golden(
+            tolerance=_take(golden, "tolerance", (int, float), of="golden"),
+            samples=tuple(map(_sample_from, _take(golden, "samples", list, of="golden"))),
+        ),
+    )
+
+
+def _dataset_from(dataset: Any) -> DatasetFacts:
+    require(isinstance(dataset, dict), "its document is not valid: dataset must be an object")
+    return DatasetFacts(
+        sha256=_take(dataset, "sha256", str, of="dataset"),
+        train_images=_take(dataset, "train_images", int, of="dataset"),
+        validation_images=_take(dataset, "validation_images", int, of="dataset"),
+        images_per_label=_take(dataset, "images_per_label", dict, of="dataset"),
+    )
+
+
+def _sample_from(sample: Any) -> GoldenSample:
+    require(isinstance(sample, dict), "its document is not valid: a golden sample must be an object")
+    name = _take(sample, "name", str, of="a golden sample")
+    try:
+        png = base64.b64decode(_take(sample, "png", str, of="a golden sample"), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise ModelFileError(f"its document is not valid: golden sample {name!r} is not base64") from error
+    return GoldenSample(name, png, tuple(_take(sample, "probabilities", list, of="a golden sample")))
+
+
+def _take(document: Mapping[str, Any], key: str, kind: type | tuple[type, ...], *, of: str = "") -> Any:
+    """Return a value of the document after checking that it is there and of the right JSON type."""
+    place = f"{of}.{key}" if of else key
+    require(key in document, f"its document is not valid: {place} is missing")
+    value = document[key]
+    require(
+        isinstance(value, kind) and not isinstance(value, bool),
+        f"its document is not valid: {place} is of the wrong type ({type(value).__name__})",
+    )
+    return value

@@ -1,0 +1,135 @@
+"""The outermost layer of an ONNX file: the network's bytes and the properties beside them.
+
+An ONNX file is one protobuf message (`ModelProto`, onnx.proto3). Its top level is a flat list of
+numbered fields, of which number 14 holds the `metadata_props`, pairs of key and text. Walking that
+list needs no protobuf library and copies nothing, so that any machine can read what a model file
+says about itself, and tell whether its network was changed, before it hands the file to a runtime.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+
+__all__ = ["DamagedContainerError", "network_sha256", "read_properties", "with_properties"]
+
+_METADATA_PROPS = 14  # field of ModelProto
+_GRAPH = 7  # field of ModelProto
+_KEY, _VALUE = 1, 2  # fields of StringStringEntryProto
+_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5  # protobuf wire types
+
+
+class DamagedContainerError(ValueError):
+    """The bytes are not a whole ONNX file; the message says in what way."""
+
+
+def read_properties(model: bytes) -> dict[str, str]:
+    """Return the metadata properties of an ONNX file.
+
+    Raises:
+        DamagedContainerError: The bytes are no ONNX file, or not all of one.
+    """
+    view = memoryview(model)
+    properties = {}
+    has_graph = False
+    for number, _, body, end in _fields(view):
+        if number == _METADATA_PROPS:
+            key, value = _read_entry(view[body:end])
+            properties[key] = value
+        elif number == _GRAPH:
+            has_graph = True
+    if not has_graph:
+        raise DamagedContainerError("it holds no network")
+    return properties
+
+
+def network_sha256(model: bytes) -> str:
+    """Return the SHA-256, in hex, of everything in an ONNX file but its metadata properties.
+
+    Raises:
+        DamagedContainerError: The bytes are no ONNX file, or not all of one.
+    """
+    view = memoryview(model)
+    digest = hashlib.sha256()
+    for number, start, _, end in _fields(view):
+        if number != _METADATA_PROPS:
+            digest.update(view[start:end])
+    return digest.hexdigest()
+
+
+def with_properties(model: bytes, properties: Mapping[str, str]) -> bytes:
+    """Return the ONNX file with these metadata properties set; others it has are kept.
+
+    Raises:
+        DamagedContainerError: The bytes are no ONNX file, or not all of one.
+    """
+    view = memoryview(model)
+    kept = [view[start:end] for number, start, _, end in _fields(view) if number != _METADATA_PROPS]
+    merged = {**read_properties(model), **properties}
+    return b"".join([*kept, *(_write_entry(key, value) for key, value in merged.items())])
+
+
+def _fields(message: memoryview) -> Iterator[tuple[int, int, int, int]]:
+    """Yield number, first byte, first byte of the body and end of every top-level field."""
+    position = 0
+    while position < len(message):
+        start = position
+        tag, position = _read_varint(message, position)
+        number, wire_type = tag >> 3, tag & 7
+        body = position
+        if wire_type == _VARINT:
+            _, position = _read_varint(message, position)
+        elif wire_type == _FIXED64:
+            position += 8
+        elif wire_type == _FIXED32:
+            position += 4
+        elif wire_type == _BYTES:
+            length, body = _read_varint(message, position)
+            position = body + length
+        else:
+            raise DamagedContainerError("it is not an ONNX file")
+        if number == 0:
+            raise DamagedContainerError("it is not an ONNX file")
+        if position > len(message):
+            raise DamagedContainerError("it is cut short")
+        yield number, start, body, position
+
+
+def _read_varint(message: memoryview, position: int) -> tuple[int, int]:
+    value = 0
+    for shift in range(0, 70, 7):
+        if position >= len(message):
+            raise DamagedContainerError("it is cut short")
+        byte = message[position]
+        position += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, position
+    raise DamagedContainerError("it is not an ONNX file")
+
+
+def _read_entry(entry: memoryview) -> tuple[str, str]:
+    texts = {_KEY: "", _VALUE: ""}
+    for number, _, body, end in _fields(entry):
+        if number in texts:
+            try:
+                texts[number] = str(entry[body:end], "utf-8")
+            except UnicodeDecodeError as error:
+                raise DamagedContainerError("its metadata is not UTF-8 text") from error
+    return texts[_KEY], texts[_VALUE]
+
+
+def _write_entry(key: str, value: str) -> bytes:
+    body = _write_bytes(_KEY, key.encode()) + _write_bytes(_VALUE, value.encode())
+    return _write_bytes(_METADATA_PROPS, body)
+
+
+def _write_bytes(number: int, body: bytes) -> bytes:
+    return _write_varint(number << 3 | _BYTES) + _write_varint(len(body)) + body
+
+
+def _write_varint(value: int) -> bytes:
+    out = bytearray()
+    while value >= 0x80:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
