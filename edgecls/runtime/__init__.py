@@ -1,0 +1,1 @@
+"""Running model files: providers, sessions, classification. Needs onnxruntime and nothing heavier."""

@@ -1,0 +1,104 @@
+"""Golden samples: does this network, on this machine, give the answers it gave when it was made?"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from edgecls import image
+from edgecls.errors import ImageError, ModelFileError
+from edgecls.model_card import ModelCard
+
+__all__ = ["GoldenResult", "check_golden"]
+
+
+@dataclass(frozen=True)
+class GoldenResult:
+    """How one golden sample came out.
+
+    Attributes:
+        sample: Name of the sample.
+        batch_size: Number of pictures that ran together.
+        difference: Largest difference of any probability from the stored one.
+        tolerance: Largest difference that passes.
+        label: The label with the largest difference.
+        expected: Its stored probability.
+        found: Its probability here.
+    """
+
+    sample: str
+    batch_size: int
+    difference: float
+    tolerance: float
+    label: str
+    expected: float
+    found: float
+
+    @property
+    def passed(self) -> bool:
+        """True if the difference is within the tolerance; NaN never passes."""
+        return self.difference <= self.tolerance
+
+    def __str__(self) -> str:
+        return (
+            f"golden sample {self.sample!r} in a batch of {self.batch_size}: probability of {self.label!r} is "
+            f"{self.found:.6g}, was {self.expected:.6g} when the model was made "
+            f"(difference {self.difference:.2g}, tolerance {self.tolerance:.2g})"
+        )
+
+
+def check_golden(
+    card: ModelCard, run: Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]]
+) -> list[GoldenResult]:
+    """Run every golden sample alone and all of them as one batch.
+
+    Args:
+        card: The model's card.
+        run: Gives float32 probabilities ``[N, labels]`` for uint8 pictures ``[N, height, width, channels]``.
+
+    Returns:
+        A result for each sample alone, then, if there are several, one for each in the common batch.
+
+    Raises:
+        ModelFileError: A golden sample is not a picture of the model's size.
+    """
+    pictures = _golden_batch(card)
+    batches = [pictures[index : index + 1] for index in range(len(pictures))]
+    if len(pictures) > 1:
+        batches.append(pictures)
+    found = np.concatenate([run(batch) for batch in batches])
+    sizes = [len(batch) for batch in batches for _ in batch]
+    samples = card.golden.samples * (2 if len(pictures) > 1 else 1)
+    results = []
+    for sample, size, row in zip(samples, sizes, found, strict=True):
+        differences = np.abs(row.astype(np.float64) - sample.probabilities)
+        worst = int(np.argmax(differences))  # the first NaN, if there is one
+        results.append(
+            GoldenResult(
+                sample=sample.name,
+                batch_size=size,
+                difference=float(differences[worst]),
+                tolerance=card.golden.tolerance,
+                label=card.labels[worst],
+                expected=sample.probabilities[worst],
+                found=float(row[worst]),
+            )
+        )
+    return results
+
+
+def _golden_batch(card: ModelCard) -> npt.NDArray[np.uint8]:
+    pictures = []
+    for sample in card.golden.samples:
+        try:
+            pixels = image.decode(sample.png, name=sample.name, color=card.image.color)
+        except ImageError as error:
+            raise ModelFileError(f"golden sample of model {card.name!r} is damaged: {error}") from error
+        if pixels.shape != card.image.shape_hwc:
+            raise ModelFileError(
+                f"golden sample {sample.name!r} of model {card.name!r} is {pixels.shape}, "
+                f"the model takes {card.image.shape_hwc}; export it again"
+            )
+        pictures.append(pixels)
+    return np.stack(pictures)

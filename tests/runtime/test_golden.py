@@ -1,0 +1,75 @@
+"""Golden samples: differences found, named and measured against the tolerance."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from tiny_model import tiny_answer, tiny_card, tiny_golden
+
+from edgecls import image
+from edgecls.errors import ModelFileError
+from edgecls.model_card import Golden, GoldenSample
+from edgecls.runtime.golden import check_golden
+
+
+def _run(batch: np.ndarray) -> np.ndarray:
+    return tiny_answer(batch).astype(np.float32)
+
+
+def test_every_sample_runs_alone_and_in_one_batch() -> None:
+    results = check_golden(tiny_card(), _run)
+
+    assert [(result.sample, result.batch_size) for result in results] == [
+        *((f"sample {index}", 1) for index in range(3)),
+        *((f"sample {index}", 3) for index in range(3)),
+    ]
+    assert all(result.passed and result.difference < 1e-6 for result in results)
+
+
+def test_a_lone_sample_runs_once() -> None:
+    assert len(check_golden(tiny_card(golden=tiny_golden(count=1)), _run)) == 1
+
+
+def test_a_difference_is_named_where_it_is_largest() -> None:
+    def wrong_in_batches(batch: np.ndarray) -> np.ndarray:
+        answer = _run(batch)
+        if len(batch) > 1:
+            answer[1] += [0.001, -0.25, 0.002]
+        return answer
+
+    failed = [result for result in check_golden(tiny_card(), wrong_in_batches) if not result.passed]
+
+    assert len(failed) == 1
+    assert (failed[0].sample, failed[0].label, failed[0].batch_size) == ("sample 1", "green", 3)
+    assert failed[0].difference == pytest.approx(0.25)
+    assert "probability of 'green'" in str(failed[0])
+
+
+def test_nan_never_passes() -> None:
+    results = check_golden(tiny_card(), lambda batch: np.full((len(batch), 3), np.nan, np.float32))
+
+    assert not any(result.passed for result in results)
+
+
+def test_the_tolerance_is_the_largest_difference_that_passes() -> None:
+    card = tiny_card(golden=replace(tiny_golden(), tolerance=0.05))
+    within = check_golden(card, lambda batch: _run(batch) + np.float32([0.049, 0, 0]))
+    beyond = check_golden(card, lambda batch: _run(batch) + np.float32([0.051, 0, 0]))
+
+    assert all(result.passed for result in within)
+    assert not any(result.passed for result in beyond)
+
+
+@pytest.mark.parametrize(
+    ("png", "message"),
+    [
+        (b"no picture", "golden sample of model 'colors' is damaged"),
+        (image.encode_png(np.zeros((9, 8, 3), np.uint8)), r"is \(9, 8, 3\), the model takes \(8, 8, 3\)"),
+    ],
+    ids=["no-picture", "another-size"],
+)
+def test_a_sample_that_cannot_be_used_is_the_model_files_fault(png: bytes, message: str) -> None:
+    golden = Golden(1e-3, (GoldenSample("bad", png, (1.0, 0.0, 0.0)),))
+
+    with pytest.raises(ModelFileError, match=message):
+        check_golden(tiny_card(golden=golden), _run)

@@ -1,0 +1,34 @@
+"""Predictions as records and as JSON."""
+
+import pytest
+
+from edgecls.runtime.prediction import LabelScore, Prediction
+
+PREDICTION = Prediction("img.png", ("a", "b", "c"), (0.25, 0.6249999, 0.1250001), time_ms=1.23456)
+
+
+def test_the_most_probable_label_comes_first() -> None:
+    assert (PREDICTION.label, PREDICTION.probability) == ("b", 0.6249999)
+    assert PREDICTION.top(2) == (LabelScore("b", 0.6249999), LabelScore("a", 0.25))
+
+
+def test_of_equal_labels_the_first_is_taken() -> None:
+    even = Prediction("x", ("a", "b"), (0.5, 0.5), 0.0)
+
+    assert even.label == "a"
+    assert [score.label for score in even.top(2)] == ["a", "b"]
+
+
+@pytest.mark.parametrize("count", [3, 100])
+def test_there_are_no_more_labels_than_the_model_has(count: int) -> None:
+    assert [score.label for score in PREDICTION.top(count)] == ["b", "a", "c"]
+
+
+def test_the_json_form_is_rounded() -> None:
+    assert PREDICTION.as_dict(top=2) == {
+        "image": "img.png",
+        "label": "b",
+        "probability": 0.625,
+        "top": [{"label": "b", "probability": 0.625}, {"label": "a", "probability": 0.25}],
+        "time_ms": 1.235,
+    }

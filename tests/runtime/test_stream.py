@@ -1,0 +1,55 @@
+"""Many pictures: in order, all of them, in bounded memory."""
+
+import threading
+
+import numpy as np
+import pytest
+
+from edgecls import Classifier, Prediction, image
+from edgecls.errors import ImageDecodeError
+from edgecls.runtime.sources import Source
+from edgecls.runtime.stream import WAITING_PER_WORKER, classify_stream
+
+RED = image.encode_png(np.full((4, 4, 3), (255, 0, 0), np.uint8))
+BLUE = image.encode_png(np.full((4, 4, 3), (0, 0, 255), np.uint8))
+
+
+@pytest.mark.parametrize("workers", [1, 2, 5])
+def test_outcomes_come_in_the_order_of_their_sources(tiny_classifier: Classifier, workers: int) -> None:
+    data = {f"{index}": BLUE if index % 3 else RED for index in range(50)}
+    data["17"] = b"no picture"
+    sources = [Source(name, lambda limits, body=body: body) for name, body in data.items()]
+
+    outcomes = list(classify_stream(tiny_classifier, sources, workers=workers))
+
+    assert [outcome.name for outcome in outcomes] == list(data)
+    assert isinstance(outcomes[17].result, ImageDecodeError)
+    labels = [outcome.result.label for outcome in outcomes if isinstance(outcome.result, Prediction)]
+    assert labels == ["blue" if index % 3 else "red" for index in range(50) if index != 17]
+
+
+def test_no_more_is_read_than_a_slow_consumer_can_wait_for(tiny_classifier: Classifier) -> None:
+    lock, read = threading.Lock(), []
+
+    def source(name: str) -> Source:
+        def read_it(limits: object) -> bytes:
+            with lock:
+                read.append(name)
+            return RED
+
+        return Source(name, read_it)
+
+    stream = classify_stream(tiny_classifier, [source(str(index)) for index in range(200)], workers=2)
+    for _ in range(10):
+        next(stream)
+    stream.close()
+
+    assert len(read) <= 10 + 2 * WAITING_PER_WORKER
+
+
+def test_a_fault_of_ours_is_not_swallowed(tiny_classifier: Classifier) -> None:
+    def broken(limits: object) -> bytes:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        list(classify_stream(tiny_classifier, [Source("a", broken), Source("b", broken)], workers=2))
