@@ -1,0 +1,1 @@
+"""Folders of pictures: reading, splitting, caching as pixels."""

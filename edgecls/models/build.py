@@ -1,0 +1,101 @@
+"""Building a network by name, untrained or with pretrained weights."""
+
+import warnings
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+
+from edgecls.errors import ModelConfigError
+from edgecls.image_spec import Color, ImageSpec
+from edgecls.models.registry import Architecture, assemble, features_model, get_architecture
+
+__all__ = ["IMAGENET", "NO_WEIGHTS", "build_model"]
+
+NO_WEIGHTS = "none"
+IMAGENET = "imagenet"
+
+
+def build_model(name: str, *, num_classes: int, spec: ImageSpec, weights: str = NO_WEIGHTS) -> keras.Model:
+    """Build a classifier that takes raw pixels.
+
+    Args:
+        name: An architecture of the registry.
+        num_classes: Number of labels, at least 2.
+        spec: The picture it takes.
+        weights: "none" for random ones; "imagenet" for those that Keras downloads; or the path of a weights
+            file (.weights.h5 or .keras) of the same architecture, whose classification layer may be for
+            other labels: it is left out. With grey pictures, weights of a colour network are
+            converted: the kernels of its first convolution are summed over red, green and blue,
+            which gives what the colour network gives for a grey picture.
+
+    Returns:
+        An uncompiled model with one input and one output:
+        "image": uint8, shape ``(N, *spec.shape_hwc)``.
+        "probabilities": float32, shape ``(N, num_classes)``, each row sums to 1.
+
+    Raises:
+        ModelConfigError: An argument is outside its limits, or the weights do not fit.
+    """
+    architecture = get_architecture(name)
+    features = features_model(architecture, spec)
+    if weights == IMAGENET:
+        _load_imagenet(features, architecture)
+    elif weights != NO_WEIGHTS:
+        _load_file(features, architecture, spec, Path(weights))
+    return assemble(features, num_classes=num_classes, name=name)
+
+
+def _load_imagenet(features: keras.Model, architecture: Architecture) -> None:
+    if architecture.imagenet is None:
+        raise ModelConfigError(
+            f"there are no ImageNet weights for {architecture.name}; use --weights none, or another architecture"
+        )
+    try:
+        donor = architecture.imagenet()
+    except Exception as error:  # keras.utils.get_file raises a plain Exception when it cannot download
+        raise ModelConfigError(
+            f"cannot get the ImageNet weights of {architecture.name}: {error}; "
+            "connect to the internet once, or give the path of a weights file"
+        ) from error
+    _copy_weights(donor, features)
+
+
+def _load_file(features: keras.Model, architecture: Architecture, spec: ImageSpec, path: Path) -> None:
+    if not path.is_file():
+        raise ModelConfigError(
+            f"there is no weights file {str(path)!r}; give {NO_WEIGHTS!r}, {IMAGENET!r} or the path of a file"
+        )
+    try:
+        _load_weights(features, architecture, path)
+    except ModelConfigError:
+        if spec.color is Color.RGB:
+            raise
+        donor = features_model(architecture, replace(spec, color=Color.RGB))
+        _load_weights(donor, architecture, path)
+        _copy_weights(donor, features)
+
+
+def _load_weights(features: keras.Model, architecture: Architecture, path: Path) -> None:
+    """Load all weights of a network; Keras only warns when it leaves some out."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)
+            features.load_weights(path)
+    except (ValueError, OSError, KeyError, zipfile.BadZipFile, UserWarning) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise ModelConfigError(
+            f"the weights file {str(path)!r} does not fit {architecture.name}: {reason}; "
+            "give a .weights.h5 or .keras file of the same architecture"
+        ) from error
+
+
+def _copy_weights(donor: keras.Model, features: keras.Model) -> None:
+    """Copy all weights, summing the first kernel over the colours where the taker is grey."""
+    taken = []
+    for given, own in zip(donor.get_weights(), features.get_weights(), strict=True):
+        if given.shape != own.shape and own.ndim == 4 and own.shape[2] == 1:
+            given = given.sum(axis=2, keepdims=True)
+        taken.append(given)
+    features.set_weights(taken)

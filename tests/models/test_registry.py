@@ -1,0 +1,26 @@
+"""The registry of architectures."""
+
+import pytest
+
+from edgecls.errors import ModelConfigError
+from edgecls.models import architecture_names, get_architecture
+from edgecls.models.registry import register_model
+
+
+def test_names_are_sorted() -> None:
+    assert architecture_names() == ["mobilenet_v2", "simple_cnn"]
+
+
+def test_a_near_miss_is_answered_with_the_name_that_was_meant() -> None:
+    with pytest.raises(ModelConfigError, match=r"no architecture 'mobilenetv2'; did you mean 'mobilenet_v2'\?"):
+        get_architecture("mobilenetv2")
+
+
+def test_an_unknown_name_is_answered_with_all_names() -> None:
+    with pytest.raises(ModelConfigError, match="choose one of mobilenet_v2, simple_cnn"):
+        get_architecture("transformer")
+
+
+def test_a_name_cannot_be_taken_twice() -> None:
+    with pytest.raises(ModelConfigError, match="two architectures named 'simple_cnn'"):
+        register_model("simple_cnn", min_side=1, default_side=1)(lambda pictures: pictures)
