@@ -1,0 +1,170 @@
+"""What is exported: a network that takes raw pixels, with the facts that go onto its card."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from edgecls import image
+from edgecls.errors import DatasetError, ExportError, ImageError, ModelFileError
+from edgecls.export.export import MAX_GOLDEN_SAMPLES, golden_from
+from edgecls.export.keras_file import load_keras, read_embedded_card
+from edgecls.image_spec import Color, Fit, ImageSpec
+from edgecls.model_card import ModelCard, check_labels
+from edgecls.modelfile import INPUT_NAME, OUTPUT_NAME
+from edgecls.picture_files import find_pictures
+
+__all__ = ["KerasSource", "StatedFacts", "read_keras_source", "read_labels"]
+
+
+@dataclass(frozen=True)
+class StatedFacts:
+    """What the user says about a .keras file; None where the file is to say it.
+
+    Attributes:
+        labels: One for each output, in their order.
+        fit: How pictures are brought to the network's size.
+        image_size: Height and width in pixels, for a network that takes any.
+        pixel_range: What the network wants 0 and 255 to be, for one that takes floats.
+        samples: A folder of real pictures.
+    """
+
+    labels: tuple[str, ...] | None = None
+    fit: Fit | None = None
+    image_size: tuple[int, int] | None = None
+    pixel_range: tuple[float, float] | None = None
+    samples: Path | None = None
+
+
+@dataclass(frozen=True)
+class KerasSource:
+    """A network that takes uint8 pictures, and its card."""
+
+    model: keras.Model
+    card: ModelCard
+
+
+def read_keras_source(path: Path, stated: StatedFacts) -> KerasSource:
+    """Load a .keras file and find out all that a model file has to say.
+
+    A file written by `edgecls train` knows everything itself. For any other, the user has to state
+    the labels, sample pictures, and, where the network takes floats, their range.
+
+    Raises:
+        ExportError: The file cannot be loaded, or something is not known; the message names the option.
+        DatasetError: The folder of samples has no usable picture.
+    """
+    model = load_keras(path)
+    card = read_embedded_card(path)
+    if card is None:
+        return _foreign_source(model, path, stated)
+    if stated.image_size or stated.pixel_range:
+        raise ExportError(
+            f"{str(path)!r} says itself which pictures it takes ({card.image}); "
+            "leave out --image-size and --pixel-range"
+        )
+    spec = card.image if stated.fit is None else replace(card.image, fit=stated.fit)
+    golden = card.golden
+    if stated.samples is not None:
+        golden = golden_from(model, read_samples(stated.samples, spec))
+    return KerasSource(model, replace(card, image=spec, labels=stated.labels or card.labels, golden=golden))
+
+
+def _foreign_source(model: keras.Model, path: Path, stated: StatedFacts) -> KerasSource:
+    if stated.labels is None:
+        raise ExportError(f"{str(path)!r} does not say its labels; give them with --labels FILE, one a line")
+    if stated.samples is None:
+        raise ExportError(
+            f"{str(path)!r} holds no golden samples; give a folder with a few real pictures with --samples DIR"
+        )
+    spec = _spec_of(model, path, stated)
+    prepared = _taking_raw_pixels(model, path, spec, stated.pixel_range)
+    golden = golden_from(prepared, read_samples(stated.samples, spec))
+    if len(golden.samples[0].probabilities) != len(stated.labels):
+        raise ExportError(
+            f"{str(path)!r} has {len(golden.samples[0].probabilities)} outputs, but there are "
+            f"{len(stated.labels)} labels; give one label for each output, in their order"
+        )
+    return KerasSource(
+        prepared,
+        ModelCard(name=path.stem, labels=stated.labels, image=spec, architecture=model.name, golden=golden),
+    )
+
+
+def read_labels(path: Path) -> tuple[str, ...]:
+    """Read labels from a UTF-8 text file, one a line; empty lines are passed over.
+
+    Raises:
+        ExportError: The file is no UTF-8 text, or its lines cannot be labels.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        labels = tuple(line.strip() for line in lines if line.strip())
+        check_labels(labels)
+    except (OSError, UnicodeDecodeError, ModelFileError) as error:
+        raise ExportError(f"cannot read labels from {str(path)!r}: {error}; save them as UTF-8, one a line") from error
+    return labels
+
+
+def read_samples(folder: Path, spec: ImageSpec) -> dict[str, npt.NDArray[np.uint8]]:
+    """Return up to MAX_GOLDEN_SAMPLES pictures spread evenly over a folder, by their names in it.
+
+    Raises:
+        DatasetError: It has no picture that can be decoded.
+    """
+    paths = find_pictures(folder)
+    usable = {}
+    for path in _spread(paths):
+        try:
+            pixels = image.decode_to_fit(image.read_file(path), spec, name=str(path))
+        except ImageError:
+            continue
+        usable[path.relative_to(folder).as_posix()] = pixels
+        if len(usable) == MAX_GOLDEN_SAMPLES:
+            break
+    if not usable:
+        raise DatasetError(f"{str(folder)!r} has no usable picture; give a folder with a few real ones")
+    return usable
+
+
+def _spread(paths: Sequence[Path]) -> list[Path]:
+    """Return all paths, beginning with MAX_GOLDEN_SAMPLES of them at even distances."""
+    step = max(1, len(paths) // MAX_GOLDEN_SAMPLES)
+    first = list(range(0, len(paths), step))
+    return [paths[index] for index in [*first, *sorted(set(range(len(paths))) - set(first))]]
+
+
+def _spec_of(model: keras.Model, path: Path, stated: StatedFacts) -> ImageSpec:
+    if len(model.inputs) != 1 or len(model.inputs[0].shape) != 4:
+        raise ExportError(f"{str(path)!r} must take one batch of pictures (N, height, width, channels)")
+    height, width, channels = model.inputs[0].shape[1:]
+    if height is None or width is None:
+        if stated.image_size is None:
+            raise ExportError(f"{str(path)!r} takes pictures of any size; give the one to use with --image-size")
+        height, width = stated.image_size
+    if channels not in (1, 3):
+        raise ExportError(f"{str(path)!r} takes {channels} channels; only grey (1) and RGB (3) can be exported")
+    color = Color.RGB if channels == 3 else Color.GRAY
+    return ImageSpec(height, width, color, stated.fit or Fit.STRETCH)
+
+
+def _taking_raw_pixels(
+    model: keras.Model, path: Path, spec: ImageSpec, pixel_range: tuple[float, float] | None
+) -> keras.Model:
+    """Put the scaling of pixels, if the network leaves it to its caller, and fixed names around it."""
+    pictures = keras.Input(shape=spec.shape_hwc, dtype="uint8", name=INPUT_NAME)
+    if model.inputs[0].dtype == "uint8":
+        scaled = pictures
+    elif pixel_range is None:
+        raise ExportError(
+            f"{str(path)!r} takes {model.inputs[0].dtype} pictures and does not say how pixels are scaled for it; "
+            "give what 0 and 255 become with --pixel-range: '0 255' if it scales them itself, else '0 1' or '-1 1'"
+        )
+    else:
+        low, high = pixel_range
+        scaled = keras.layers.Rescaling((high - low) / 255, offset=low, name="edgecls_scale")(pictures)
+    probabilities = keras.layers.Activation("linear", dtype="float32", name=OUTPUT_NAME)(model(scaled))
+    return keras.Model(pictures, probabilities, name=model.name)

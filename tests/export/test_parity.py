@@ -1,0 +1,97 @@
+"""The parity gate: what passes, what does not, and how it says where."""
+
+import numpy as np
+import pytest
+from tiny_model import TINY_LABELS, tiny_answer
+
+from edgecls.errors import ParityError
+from edgecls.export.parity import BATCH_SIZES, check_parity
+
+RNG = np.random.default_rng(0)
+PICTURES = {f"picture {index}": RNG.integers(0, 256, (8, 8, 3), dtype=np.uint8) for index in range(5)}
+
+
+def _original(batch: np.ndarray) -> np.ndarray:
+    return tiny_answer(batch).astype(np.float32)
+
+
+def test_the_same_network_passes_at_every_batch_size() -> None:
+    sizes = []
+
+    def watched(batch: np.ndarray) -> np.ndarray:
+        sizes.append(len(batch))
+        return _original(batch)
+
+    report = check_parity(_original, watched, PICTURES, TINY_LABELS)
+
+    assert report.difference == 0
+    assert (report.same_label, report.comparisons) == (10, 10)
+    assert set(sizes) == set(BATCH_SIZES)
+
+
+def test_a_difference_is_named_with_picture_batch_size_and_label() -> None:
+    target = PICTURES["picture 3"]
+
+    def wrong_in_batches(batch: np.ndarray) -> np.ndarray:
+        answer = _original(batch)
+        for row, pixels in zip(answer, batch, strict=True):
+            if len(batch) > 1 and np.array_equal(pixels, target):
+                row += [0.01, -0.02, 0.01]
+        return answer
+
+    with pytest.raises(
+        ParityError, match=r"difference 0\.02 \(picture 'picture 3', batch of 3, label 'green'"
+    ) as caught:
+        check_parity(_original, wrong_in_batches, PICTURES, TINY_LABELS)
+    assert "no file was written" in str(caught.value)
+
+
+@pytest.mark.parametrize(("shift", "passes"), [(0.9e-4, True), (1.1e-4, False)])
+def test_the_bound_is_the_largest_difference_that_passes(shift: float, passes: bool) -> None:
+    def shifted(batch: np.ndarray) -> np.ndarray:
+        return _original(batch) + np.float32([shift, 0, 0])
+
+    if passes:
+        assert check_parity(_original, shifted, PICTURES, TINY_LABELS).difference == pytest.approx(shift, rel=0.01)
+    else:
+        with pytest.raises(ParityError):
+            check_parity(_original, shifted, PICTURES, TINY_LABELS)
+
+
+def test_nan_does_not_pass() -> None:
+    def broken(batch: np.ndarray) -> np.ndarray:
+        answer = _original(batch)
+        answer[:, 1] = np.nan
+        return answer
+
+    with pytest.raises(ParityError, match="difference nan"):
+        check_parity(_original, broken, PICTURES, TINY_LABELS)
+
+
+def test_another_shape_does_not_pass() -> None:
+    with pytest.raises(ParityError, match="the export gives shape"):
+        check_parity(_original, lambda batch: _original(batch)[:, :2], PICTURES, TINY_LABELS)
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (lambda batch: np.log(_original(batch)), "not probabilities.*softmax"),
+        (lambda batch: _original(batch) * 2, "not probabilities.*softmax"),
+        (lambda batch: _original(batch)[:, :2], "3 labels need"),
+    ],
+    ids=["logits", "sums-to-two", "fewer-outputs"],
+)
+def test_an_original_without_probabilities_is_refused(answer, message: str) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(ParityError, match=message):
+        check_parity(answer, answer, PICTURES, TINY_LABELS)
+
+
+def test_a_network_that_changes_its_input_does_not_fool_the_gate() -> None:
+    def destructive(batch: np.ndarray) -> np.ndarray:
+        answer = _original(batch)
+        batch[:] = 0
+        return answer
+
+    check_parity(destructive, _original, PICTURES, TINY_LABELS)
+    assert PICTURES["picture 0"].any()
