@@ -1,0 +1,148 @@
+"""Fitting: learning, stages, the best epoch, reproducibility."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from picture_folders import write_class_folders
+
+from edgecls.dataset.class_folders import read_class_folders
+from edgecls.dataset.pixel_cache import CachedPictures, cache_pictures
+from edgecls.dataset.split import stratified_split
+from edgecls.errors import TrainingError
+from edgecls.image_spec import Color, Fit, ImageSpec
+from edgecls.models import HEAD_PREFIX, build_model
+from edgecls.training.augmentation import augmenting
+from edgecls.training.config import TrainConfig
+from edgecls.training.trainer import TrainedNetwork, build_network, train
+
+SPEC = ImageSpec(16, 16, Color.RGB, Fit.STRETCH)
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> CachedPictures:
+    root = write_class_folders(tmp_path_factory.mktemp("data"), per_label=20)
+    return cache_pictures(read_class_folders(root), SPEC, workers=2)
+
+
+def _split(pictures: CachedPictures) -> tuple[Sequence[int], Sequence[int]]:
+    return stratified_split(pictures.label_ids.tolist(), fraction=0.2, seed=0)
+
+
+def _train(pictures: CachedPictures, **settings: object) -> TrainedNetwork:
+    usual: dict[str, object] = {"arch": "simple_cnn", "epochs": 3, "batch_size": 8, "augment": False}
+    train_indices, held_out = _split(pictures)
+    config = TrainConfig(SPEC, **{**usual, **settings})  # type: ignore[arg-type]
+    return train(
+        config,
+        build_network(config, num_classes=3),
+        pictures,
+        train_indices=train_indices,
+        validation_indices=held_out,
+    )
+
+
+@pytest.mark.parametrize("augment", [True, False], ids=["augmented", "as-they-are"])
+def test_it_learns_to_tell_colours_apart(pictures: CachedPictures, augment: bool) -> None:
+    trained = _train(pictures, epochs=6, augment=augment)
+
+    assert trained.best.validation_accuracy > 0.9
+    assert trained.history[-1].loss < trained.history[0].loss
+
+
+def test_the_network_has_the_weights_of_its_best_epoch(pictures: CachedPictures) -> None:
+    # A rate this large makes the later epochs worse than the best one.
+    trained = _train(pictures, epochs=5, learning_rate=0.05)
+
+    keys = [(report.validation_accuracy, -report.validation_loss) for report in trained.history]
+    assert trained.history.index(trained.best) == keys.index(max(keys))
+    _, held_out = _split(pictures)
+    answers = trained.network.predict(pictures.pixels[held_out], verbose=0)
+    accuracy = (answers.argmax(axis=1) == pictures.label_ids[held_out]).mean()
+    assert accuracy == pytest.approx(trained.best.validation_accuracy)
+    losses = -np.log(answers[np.arange(len(held_out)), pictures.label_ids[held_out]].clip(1e-7))
+    assert losses.mean() == pytest.approx(trained.best.validation_loss, rel=1e-3, abs=1e-6)
+
+
+def test_the_same_seed_gives_the_same_run(pictures: CachedPictures) -> None:
+    first, second, other = (_train(pictures, epochs=2, augment=True, seed=seed) for seed in (7, 7, 8))
+
+    losses = [[report.loss for report in trained.history] for trained in (first, second, other)]
+    np.testing.assert_allclose(losses[0], losses[1], rtol=1e-5)
+    assert not np.allclose(losses[0], losses[2], rtol=1e-3)
+
+
+def test_pretrained_weights_train_in_two_stages(pictures: CachedPictures, tmp_path: Path) -> None:
+    donor = build_model("simple_cnn", num_classes=4, spec=SPEC)
+    donor.save_weights(tmp_path / "donor.weights.h5")
+
+    head_only = _train(pictures, epochs=1, weights=str(tmp_path / "donor.weights.h5"))
+    both = _train(pictures, epochs=6, weights=str(tmp_path / "donor.weights.h5"))
+
+    assert [report.stage for report in head_only.history] == ["head"]
+    assert [report.stage for report in both.history] == ["head", "head", *["all layers"] * 4]
+    assert [report.epoch for report in both.history] == [1, 2, 3, 4, 5, 6]
+    changed = _changed_layers(donor, head_only.network)
+    assert changed == {HEAD_PREFIX + "logits"}
+    assert _changed_layers(donor, both.network) >= {"block1_conv", "dense"}
+
+
+def _changed_layers(before: keras.Model, after: keras.Model) -> set[str]:
+    return {
+        new.path.rpartition("/")[0]
+        for old, new in zip(before.weights, after.weights, strict=True)
+        if old.shape != new.shape or not np.array_equal(old.numpy(), new.numpy())
+    }
+
+
+def test_a_loss_that_is_no_number_ends_the_run(pictures: CachedPictures, tmp_path: Path) -> None:
+    donor = build_model("simple_cnn", num_classes=4, spec=SPEC)
+    donor.get_layer("dense").set_weights([np.full((256, 128), 1e38, np.float32), np.zeros(128, np.float32)])
+    donor.save_weights(tmp_path / "donor.weights.h5")
+
+    with pytest.raises(TrainingError, match="the loss became nan in epoch 1"):
+        _train(pictures, weights=str(tmp_path / "donor.weights.h5"))
+
+
+def test_every_epoch_and_every_step_is_told(pictures: CachedPictures) -> None:
+    epochs, steps = [], []
+    train_indices, held_out = _split(pictures)
+
+    config = TrainConfig(SPEC, arch="simple_cnn", epochs=2, batch_size=10, augment=False)
+    train(
+        config,
+        build_network(config, num_classes=3),
+        pictures,
+        train_indices=train_indices,
+        validation_indices=held_out,
+        on_epoch=lambda report: epochs.append((report.epoch, report.epochs)),
+        on_batch=lambda done, total, loss, accuracy: steps.append((done, total)),
+    )
+
+    assert epochs == [(1, 2), (2, 2)]
+    assert steps == [(done, 5) for _ in range(2) for done in range(1, 6)]
+
+
+def test_augmentation_changes_pictures_in_training_and_keeps_them_uint8() -> None:
+    seen = []
+
+    @keras.saving.register_keras_serializable("tests")
+    class Spy(keras.layers.Layer):
+        def call(self, pictures):  # type: ignore[no-untyped-def]
+            seen.append(pictures)
+            return keras.ops.cast(pictures, "float32")
+
+    inputs = keras.Input((32, 32, 3), dtype="uint8", name="image")
+    network = keras.Model(inputs, Spy()(inputs))
+    pictures = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), dtype=np.uint8)
+    augmented = augmenting(network, seed=0)
+    seen.clear()
+
+    in_use = augmented(pictures, training=False)
+    in_training = augmented(pictures, training=True)
+
+    assert [str(tensor.dtype) for tensor in seen] == ["<dtype: 'uint8'>"] * 2
+    np.testing.assert_array_equal(in_use, pictures)
+    assert np.abs(np.asarray(in_training) - pictures).mean() > 5
