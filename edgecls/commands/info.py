@@ -1,0 +1,52 @@
+"""edgecls info: what a model file says about itself."""
+
+import json
+from pathlib import Path
+
+import click
+
+__all__ = ["info"]
+
+
+@click.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option("--format", "output_format", type=click.Choice(["table", "json"]), default="table", show_default=True)
+def info(model: Path, output_format: str) -> None:
+    """Print what a model file says about itself. Needs no onnxruntime.
+
+    With --format json the document is printed as it stands in the file, but for the pictures of
+    its golden samples.
+    """
+    from edgecls.modelfile import card_to_dict, read_model
+
+    card = read_model(model).card
+    document = card_to_dict(card)
+    if output_format == "json":
+        for sample in document["golden"]["samples"]:
+            del sample["png"]
+        click.echo(json.dumps(document, ensure_ascii=False, indent=2))
+        return
+    dataset = document.get("dataset", {})
+    rows = {
+        "name": card.name,
+        "architecture": card.architecture,
+        "precision": card.precision,
+        "input": f"{card.image} (uint8, N x {' x '.join(map(str, card.image.shape_hwc))})",
+        "labels": f"{len(card.labels)}: {', '.join(card.labels)}",
+        "golden samples": f"{len(card.golden.samples)}, tolerance {card.golden.tolerance:g}",
+        "metrics": _listed(card.metrics),
+        "training": _listed(card.training),
+        "dataset": _listed({key: value for key, value in dataset.items() if key != "images_per_label"}),
+        "images per label": _listed(dataset.get("images_per_label", {})),
+        "made with": _listed(card.versions),
+        "created": card.created,
+        "file size": f"{model.stat().st_size / 1e6:.2f} MB",
+    }
+    width = max(map(len, rows))
+    for key, value in rows.items():
+        if value:
+            click.echo(f"{key:<{width}}  {value}")
+
+
+def _listed(facts: object) -> str:
+    return ", ".join(f"{key} {value}" for key, value in facts.items()) if isinstance(facts, dict) else ""

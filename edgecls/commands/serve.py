@@ -1,0 +1,97 @@
+"""edgecls serve: classify pictures over HTTP."""
+
+import signal
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from edgecls.commands.shared_options import limits_option, model_option, provider_option
+
+if TYPE_CHECKING:
+    from edgecls.runtime.classifier import Classifier
+
+__all__ = ["serve"]
+
+
+@click.command()
+@model_option
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 for any free port.")
+@click.option(
+    "--image-root",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder whose pictures GET /predict/NAME classifies; off without it.",
+)
+@provider_option
+@click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    show_default="the cores this process may use",
+    help="Requests that compute at once.",
+)
+@click.option(
+    "--max-upload-mb",
+    type=click.FloatRange(min=0, min_open=True),
+    default=32,
+    show_default=True,
+    help="Refuse larger request bodies, in MiB.",
+)
+@limits_option
+def serve(
+    model: Path,
+    host: str,
+    port: int,
+    image_root: Path | None,
+    provider: str,
+    threads: int | None,
+    max_upload_mb: float,
+    max_megapixels: float,
+) -> None:
+    """Serve a web page and an HTTP interface that classify pictures.
+
+    \b
+    POST /predict          a picture as the body, or multipart/form-data with one or several files
+    POST /predict/NAME     the same; NAME comes back in the answer
+    GET  /predict/NAME     a picture in the folder given with --image-root
+    GET  /livez, /readyz   is the process alive; is the model loaded, warmed and verified
+
+    Ctrl-C or SIGTERM finishes the requests in flight and ends with exit code 0.
+    """
+    from edgecls.commands.provider_notice import announce_provider
+    from edgecls.errors import ModelFileError
+    from edgecls.image import DEFAULT_LIMITS, ImageLimits
+    from edgecls.runtime.classifier import load
+    from edgecls.runtime.cores import usable_cores
+    from edgecls.server import ServerSettings, create_app
+    from edgecls.serving.http_server import HttpServer
+    from edgecls.serving.image_root import ImageRoot
+
+    limits = ImageLimits(DEFAULT_LIMITS.max_bytes, int(max_megapixels * 1e6))
+    settings = ServerSettings(max_body_bytes=int(max_upload_mb * 2**20), slots=threads or usable_cores())
+    serving: list[Classifier] = []  # holds the classifier from the moment it is ready until shutdown
+    app = create_app(
+        lambda: serving[0] if serving else None,
+        settings,
+        image_root=None if image_root is None else ImageRoot(image_root),
+    )
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    server = HttpServer(app, host=host, port=port)
+    server.start()
+    click.echo(f"listening on {server.url}", err=True)
+    try:
+        classifier = load(model, provider, limits=limits)
+        announce_provider(classifier)
+        failed = [result for result in classifier.verify() if not result.passed]
+        if failed:
+            raise ModelFileError(f"model {str(model)!r} gives wrong answers on this machine: {failed[0]}")
+        serving.append(classifier)
+        click.echo(f"ready: model {classifier.card.name} on {classifier.provider}", err=True)
+        while not stop.wait(timeout=1.0):  # with a timeout, or Windows would not deliver Ctrl-C
+            pass
+        serving.clear()
+    finally:
+        server.stop()

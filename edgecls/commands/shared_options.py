@@ -1,0 +1,63 @@
+"""Options that several commands have."""
+
+from pathlib import Path
+
+import click
+
+__all__ = ["BUNDLED_MODEL", "image_size_option", "limits_option", "model_option", "provider_option"]
+
+BUNDLED_MODEL = Path(__file__).parent.parent / "assets" / "flowers.onnx"
+
+model_option = click.option(
+    "--model",
+    "-m",
+    type=click.Path(path_type=Path),
+    default=BUNDLED_MODEL,
+    envvar="EDGECLS_MODEL",
+    show_default="the bundled flowers model",
+    help="Model file (.onnx) to use. Environment: EDGECLS_MODEL.",
+)
+
+provider_option = click.option(
+    "--provider",
+    type=click.Choice(["auto", "cpu", "cuda", "tensorrt"]),
+    default="auto",
+    show_default=True,
+    help="What runs the network. auto takes the best that works here; a name runs there or fails.",
+)
+
+
+class _ImageSize(click.ParamType[tuple[int, int]]):
+    """One number for a square, or HEIGHTxWIDTH, in pixels."""
+
+    name = "SIDE|HxW"
+
+    def convert(
+        self, value: str | tuple[int, int], param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int]:
+        if isinstance(value, tuple):
+            return value
+        sides = value.lower().split("x")
+        try:
+            numbers = [int(side) for side in sides]
+        except ValueError:
+            numbers = []
+        if len(numbers) not in (1, 2) or min(numbers) < 1:
+            self.fail(f"{value!r} is not a size; give one side, as 128, or height and width, as 96x128", param, ctx)
+        return numbers[0], numbers[-1]
+
+
+image_size_option = click.option(
+    "--image-size",
+    type=_ImageSize(),
+    show_default="what the architecture was designed for",
+    help="Size of the network's picture in pixels: one side of a square, or HEIGHTxWIDTH.",
+)
+
+limits_option = click.option(
+    "--max-megapixels",
+    type=click.FloatRange(min=0, min_open=True),
+    default=100,
+    show_default=True,
+    help="Refuse pictures with more pixels than that, before decoding them.",
+)

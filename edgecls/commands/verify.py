@@ -1,0 +1,54 @@
+"""edgecls verify: does this model, on this machine, answer as it did when it was made?"""
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from edgecls.commands.shared_options import provider_option
+
+__all__ = ["verify"]
+
+
+@click.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@provider_option
+@click.option("--format", "output_format", type=click.Choice(["table", "json"]), default="table", show_default=True)
+def verify(model: Path, provider: str, output_format: str) -> None:
+    """Run the golden samples of a model file on this machine.
+
+    Passes, with exit code 0, if every probability is within the file's tolerance of what the
+    trained network gave; else fails with exit code 1.
+    """
+    from edgecls.commands.provider_notice import announce_provider
+    from edgecls.runtime.classifier import load
+
+    classifier = load(model, provider)
+    announce_provider(classifier)
+    results = classifier.verify()
+    failed = [result for result in results if not result.passed]
+    # NaN compares with nothing, so it is looked for among the failures first.
+    worst = max(failed or results, key=lambda result: result.difference)
+    if output_format == "json":
+        summary = {
+            "model": str(model),
+            "provider": classifier.provider.value,
+            "passed": not failed,
+            "tolerance": worst.tolerance,
+            "largest_difference": worst.difference,
+            "results": [{**asdict(result), "passed": result.passed} for result in results],
+        }
+        click.echo(json.dumps(summary, ensure_ascii=False, indent=2))
+    else:
+        for result in failed:
+            click.echo(str(result))
+        verdict = "failed" if failed else "passed"
+        click.echo(
+            f"{verdict}: {len(results) - len(failed)} of {len(results)} checks of "
+            f"{len(classifier.card.golden.samples)} golden samples on {classifier.provider}, "
+            f"largest difference {worst.difference:.2g} (tolerance {worst.tolerance:.2g})"
+        )
+    if failed:
+        sys.exit(1)
