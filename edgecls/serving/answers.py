@@ -1,0 +1,75 @@
+"""Answers of the server: one shape for success, one for every failure."""
+
+import json
+from typing import Any
+
+from bottle import HTTPResponse
+
+from edgecls.errors import (
+    EdgeclsError,
+    ImageDecodeError,
+    ImageReadError,
+    ImageTooLargeError,
+    UnsupportedImageError,
+)
+
+__all__ = ["Refusal", "failure", "json_answer", "status_of", "text_answer"]
+
+_STATUS = (
+    # The first class that fits decides, so the special ones stand before the general.
+    (ImageTooLargeError, 413),
+    (UnsupportedImageError, 415),
+    (ImageDecodeError, 422),
+    (ImageReadError, 404),
+    (EdgeclsError, 500),
+)
+
+
+class Refusal(Exception):  # noqa: N818  # it is an answer, not a fault of ours
+    """A request that is not served.
+
+    Attributes:
+        status: HTTP status code.
+        kind: What the answer names as the type of the error.
+        headers: Header fields to send along.
+    """
+
+    def __init__(self, status: int, kind: str, message: str, **headers: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.kind = kind
+        self.headers = headers
+
+
+def json_answer(document: Any, *, status: int = 200, headers: dict[str, str] | None = None) -> HTTPResponse:
+    """Return a JSON response; text in any script is sent as UTF-8."""
+    body = json.dumps(document, ensure_ascii=False, allow_nan=False) + "\n"
+    return _answer(body, "application/json", status, headers)
+
+
+def text_answer(text: str) -> HTTPResponse:
+    """Return a line of plain text."""
+    return _answer(text + "\n", "text/plain; charset=utf-8", 200, None)
+
+
+def failure(error: Exception) -> HTTPResponse:
+    """Return the response for an error: ``{"error": {"type": ..., "message": ...}}`` with its status."""
+    if isinstance(error, Refusal):
+        document = {"error": {"type": error.kind, "message": str(error)}}
+        return json_answer(document, status=error.status, headers=error.headers)
+    if isinstance(error, EdgeclsError):
+        return json_answer({"error": error.as_dict()}, status=status_of(error))
+    raise error
+
+
+def status_of(error: EdgeclsError) -> int:
+    """Return the HTTP status of an error of edgecls."""
+    return next(status for kind, status in _STATUS if isinstance(error, kind))
+
+
+def _answer(body: str, content_type: str, status: int, headers: dict[str, str] | None) -> HTTPResponse:
+    # A label or file name that is not valid Unicode must not turn the answer into a failure.
+    response = HTTPResponse(body.encode("utf-8", "replace"), status=status, **(headers or {}))
+    response.set_header("Content-Type", content_type)
+    response.set_header("Cache-Control", "no-store")
+    return response

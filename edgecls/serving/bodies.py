@@ -1,0 +1,108 @@
+"""Bodies of requests: read once, into memory, within bounds."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import multipart
+
+from edgecls.serving.answers import Refusal
+from edgecls.serving.deadlines import Watch
+
+__all__ = ["Upload", "read_body", "read_uploads"]
+
+MAX_PART_HEADERS = 8
+CHUNK = 1 << 20  # bytes to ask for at a time where the length is not known
+
+
+@dataclass(frozen=True)
+class Upload:
+    """One file of a request: its name, as the client gave it, and its bytes."""
+
+    name: str
+    data: bytes
+
+
+def read_body(environ: Mapping[str, Any], *, max_bytes: int) -> bytes:
+    """Read the body of a request.
+
+    Raises:
+        Refusal: It is empty or shorter than announced (400), longer than allowed (413) or too slow (408).
+    """
+    announced = environ.get("CONTENT_LENGTH") or ""
+    if not re.fullmatch(r"[0-9]{0,18}", announced):
+        raise Refusal(400, "BadRequest", f"Content-Length must be a number, got {announced[:20]!r}")
+    if announced and int(announced) > max_bytes:
+        raise _too_large(max_bytes)
+    try:
+        if announced:
+            body = environ["wsgi.input"].read(int(announced))
+        elif environ.get("wsgi.input_terminated"):
+            body = _read_to_end(environ["wsgi.input"], max_bytes)
+        else:
+            body = b""
+    except TimeoutError as error:
+        raise _too_slow() from error
+    if announced and len(body) < int(announced):
+        receiving: Watch | None = environ.get("edgecls.receiving")
+        if receiving is not None and receiving.expired:
+            raise _too_slow()
+        raise Refusal(400, "BadRequest", "the body ended before its announced length; send it again")
+    if not body:
+        raise Refusal(
+            400, "BadRequest", "the body is empty; send the bytes of a picture, or multipart/form-data with files"
+        )
+    return bytes(body)
+
+
+def _read_to_end(stream: Any, max_bytes: int) -> bytes:
+    """Read a body whose end the transfer encoding marks."""
+    pieces = bytearray()
+    while chunk := stream.read(CHUNK):
+        pieces += chunk
+        if len(pieces) > max_bytes:
+            raise _too_large(max_bytes)
+    return bytes(pieces)
+
+
+def read_uploads(body: bytes, content_type: str, *, max_files: int) -> list[Upload]:
+    """Take the files out of a multipart/form-data body; other fields are passed over.
+
+    Raises:
+        Refusal: The body is not valid multipart (400), has no file (400) or too many (413).
+    """
+    _, options = multipart.parse_options_header(content_type)
+    uploads: list[Upload] = []
+    name, pieces = None, bytearray()
+    try:
+        parser = multipart.PushMultipartParser(
+            options.get("boundary", ""), content_length=len(body), max_header_count=MAX_PART_HEADERS
+        )
+        with parser:
+            for event in parser.parse(body):
+                if event is None:
+                    if name is not None:
+                        uploads.append(Upload(name, bytes(pieces)))
+                    name, pieces = None, bytearray()
+                    if len(uploads) > max_files:
+                        raise Refusal(
+                            413, "TooManyFiles", f"at most {max_files} files in one request; send the rest in another"
+                        )
+                elif isinstance(event, multipart.MultipartSegment):
+                    name = event.filename
+                elif name is not None:
+                    pieces += event
+    except multipart.MultipartError as error:
+        raise Refusal(400, "BadRequest", f"the body is not valid multipart/form-data: {error}") from error
+    if not uploads:
+        raise Refusal(400, "BadRequest", "the form has no file; send one as in: curl -F file=@picture.jpg")
+    return uploads
+
+
+def _too_slow() -> Refusal:
+    return Refusal(408, "RequestTimeout", "the body took too long to arrive; send it again", Connection="close")
+
+
+def _too_large(max_bytes: int) -> Refusal:
+    return Refusal(413, "BodyTooLarge", f"the body is larger than {max_bytes / 2**20:.4g} MiB; send a smaller picture")

@@ -1,0 +1,274 @@
+"""The application, called as a plain WSGI application through the standard's validator."""
+
+import io
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+from wsgiref.util import setup_testing_defaults
+from wsgiref.validate import validator
+
+import numpy as np
+import pytest
+
+import edgecls
+from edgecls import Classifier, image
+from edgecls.image import ImageLimits
+from edgecls.server import ServerSettings, create_app
+from edgecls.serving.image_root import ImageRoot
+
+RED = image.encode_png(np.full((6, 9, 3), (250, 0, 0), np.uint8))
+GREEN = image.encode_png(np.full((6, 9, 3), (0, 250, 0), np.uint8))
+SETTINGS = ServerSettings(max_body_bytes=100_000, max_files=3, slots=2)
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        assert self.headers["Content-Type"] == "application/json"
+        return json.loads(self.body)
+
+
+Client = Callable[..., Answer]
+
+
+def _client(classifier: Classifier | None, root: Path | None) -> Client:
+    app = validator(create_app(lambda: classifier, SETTINGS, image_root=None if root is None else ImageRoot(root)))
+
+    def call(method: str, path: str, body: bytes = b"", *, query: str = "", **headers: str) -> Answer:
+        environ: dict[str, Any] = {
+            "REQUEST_METHOD": method,
+            "SCRIPT_NAME": "",
+            "PATH_INFO": path.encode().decode("latin-1"),
+            "QUERY_STRING": query,
+            "wsgi.input": io.BytesIO(body),
+            "CONTENT_LENGTH": str(len(body)),
+        }
+        setup_testing_defaults(environ)
+        environ.pop("HTTP_HOST")
+        for name, value in headers.items():
+            environ["CONTENT_TYPE" if name == "content_type" else f"HTTP_{name.upper()}"] = value
+        started: list[Any] = []
+        chunks = app(environ, lambda status, fields, exc_info=None: started.extend([status, dict(fields)]))
+        answered = b"".join(chunks)
+        chunks.close()
+        return Answer(int(started[0][:3]), started[1], answered)
+
+    return call
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "root" / "数据 集").mkdir(parents=True)
+    (tmp_path / "root" / "red.png").write_bytes(RED)
+    (tmp_path / "root" / "数据 集" / "猫🐱.png").write_bytes(GREEN)
+    (tmp_path / "root" / "notes.txt").write_text("notes")
+    return tmp_path / "root"
+
+
+@pytest.fixture
+def client(tiny_model_path: Path, root: Path) -> Client:
+    return _client(edgecls.load(tiny_model_path, "cpu", limits=ImageLimits(max_pixels=10_000)), root)
+
+
+def _form(*files: tuple[str, bytes]) -> tuple[bytes, str]:
+    parts = b"".join(
+        b'--AaB\r\nContent-Disposition: form-data; name="file"; filename="%s"\r\n\r\n%s\r\n' % (name.encode(), data)
+        for name, data in files
+    )
+    return parts + b"--AaB--\r\n", "multipart/form-data; boundary=AaB"
+
+
+def test_a_raw_body_is_classified(client: Client) -> None:
+    answer = client("POST", "/predict", RED, content_type="image/png")
+
+    assert answer.status == 200
+    assert answer.json["image"] == "body"
+    assert answer.json["label"] == "red"
+    assert answer.json["probability"] == pytest.approx(0.9999, abs=1e-3)
+    assert [score["label"] for score in answer.json["top"]] == ["red", "green", "blue"]
+    assert answer.json["time_ms"] > 0
+
+
+def test_a_body_needs_no_content_type(client: Client) -> None:
+    assert client("POST", "/predict", RED).json["label"] == "red"
+
+
+def test_a_name_in_the_address_comes_back(client: Client) -> None:
+    assert client("POST", "/predict/猫 🐱.png", GREEN).json["image"] == "猫 🐱.png"
+
+
+def test_a_form_with_several_files_gives_an_answer_for_each(client: Client) -> None:
+    body, content_type = _form(("红.png", RED), ("bad.jpg", b"text"), ("绿.png", GREEN))
+
+    answer = client("POST", "/predict", body, content_type=content_type, query="top=1")
+
+    assert answer.status == 200
+    first, fault, last = answer.json["predictions"]
+    assert (first["image"], first["label"], len(first["top"])) == ("红.png", "red", 1)
+    assert (fault["image"], fault["error"]["type"]) == ("bad.jpg", "UnsupportedImageError")
+    assert (last["image"], last["label"]) == ("绿.png", "green")
+
+
+def test_a_form_without_a_single_picture_fails_with_the_first_fault(client: Client) -> None:
+    body, content_type = _form(("a.jpg", b"text"), ("b.png", RED[:60]))
+
+    answer = client("POST", "/predict", body, content_type=content_type)
+
+    assert answer.status == 415
+    assert answer.json["error"]["type"] == "UnsupportedImageError"
+    assert [fault["error"]["type"] for fault in answer.json["predictions"]] == [
+        "UnsupportedImageError",
+        "ImageDecodeError",
+    ]
+
+
+def test_a_form_may_go_to_a_named_address(client: Client) -> None:
+    body, content_type = _form(("upload.png", RED))
+
+    answer = client("POST", "/predict/name.png", body, content_type=content_type)
+
+    assert (answer.json["image"], answer.json["label"]) == ("name.png", "red")
+
+
+def test_two_files_for_one_name_are_refused(client: Client) -> None:
+    body, content_type = _form(("a", RED), ("b", RED))
+
+    assert client("POST", "/predict/name.png", body, content_type=content_type).status == 400
+
+
+@pytest.mark.parametrize(("name", "label"), [("red.png", "red"), ("数据 集/猫🐱.png", "green")])
+def test_a_picture_under_the_root_is_classified_by_name(client: Client, name: str, label: str) -> None:
+    answer = client("GET", f"/predict/{name}")
+
+    assert (answer.status, answer.json["image"], answer.json["label"]) == (200, name, label)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/predict/../secret", "/predict/../../etc/passwd", "/predict//etc/passwd", "/predict/gone.png", "/predict/"],
+)
+def test_nothing_outside_the_root_is_answered(client: Client, path: str) -> None:
+    answer = client("GET", path)
+
+    assert answer.status == 404
+    assert set(answer.json["error"]) == {"type", "message"}
+
+
+def test_a_file_that_is_no_picture_does_not_leak_its_text(client: Client) -> None:
+    answer = client("GET", "/predict/notes.txt")
+
+    assert answer.status == 415
+    assert b"notes" not in answer.body.replace(b"notes.txt", b"")
+
+
+def test_without_a_root_no_picture_is_answered_by_name(tiny_classifier: Classifier) -> None:
+    answer = _client(tiny_classifier, None)("GET", "/predict/red.png")
+
+    assert answer.status == 404
+    assert "--image-root" in answer.json["error"]["message"]
+
+
+def test_plain_text_gives_the_label_alone(client: Client) -> None:
+    answer = client("POST", "/predict", RED, accept="text/plain, */*;q=0.1")
+
+    assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
+    assert answer.body == b"red\n"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "query", "status", "kind"),
+    [
+        ("POST", "/predict", b"", "", 400, "BadRequest"),
+        ("POST", "/predict", b"plain text", "", 415, "UnsupportedImageError"),
+        ("POST", "/predict", RED[:60], "", 422, "ImageDecodeError"),
+        ("POST", "/predict", image.encode_png(np.zeros((101, 100, 3), np.uint8)), "", 413, "ImageTooLargeError"),
+        ("POST", "/predict", bytes(100_001), "", 413, "BodyTooLarge"),
+        ("POST", "/predict", RED, "top=0", 400, "BadRequest"),
+        ("POST", "/predict", RED, "top=many", 400, "BadRequest"),
+        ("POST", "/predict", RED, "top=" + "9" * 5000, 400, "BadRequest"),
+        ("GET", "/nothing", b"", "", 404, "NotFound"),
+        ("GET", "/predict", b"", "", 405, "MethodNotAllowed"),
+        ("DELETE", "/predict/red.png", b"", "", 405, "MethodNotAllowed"),
+        ("GET", "/web/../server.py", b"", "", 404, "NotFound"),
+        ("GET", "/web/gone.js", b"", "", 404, "NotFound"),
+    ],
+)
+def test_every_refusal_has_its_status_and_the_one_shape(
+    client: Client, method: str, path: str, body: bytes, query: str, status: int, kind: str
+) -> None:
+    answer = client(method, path, body, query=query)
+
+    assert answer.status == status
+    assert answer.json["error"]["type"] == kind
+    assert answer.json["error"]["message"]
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_a_fault_of_ours_is_told_without_its_details(
+    tiny_classifier: Classifier, monkeypatch: pytest.MonkeyPatch, root: Path
+) -> None:
+    def broken(*args: object, **kwargs: object) -> None:
+        raise ZeroDivisionError("secret detail")
+
+    monkeypatch.setattr(Classifier, "predict_bytes", broken)
+    app = create_app(lambda: tiny_classifier, SETTINGS)
+    errors = io.StringIO()
+    environ = {"REQUEST_METHOD": "POST", "PATH_INFO": "/predict", "CONTENT_LENGTH": str(len(RED))}
+    environ |= {"wsgi.input": io.BytesIO(RED)}  # type: ignore[dict-item]
+    setup_testing_defaults(environ)
+    environ["wsgi.errors"] = errors  # type: ignore[assignment]
+    started: list[Any] = []
+
+    body = b"".join(app(environ, lambda status, headers, exc_info=None: started.append(status)))
+
+    assert started == ["500 Internal Server Error"]
+    assert json.loads(body)["error"]["type"] == "InternalError"
+    assert b"secret detail" not in body
+    assert "ZeroDivisionError" in errors.getvalue()
+
+
+def test_live_and_ready_are_two_questions(tiny_classifier: Classifier) -> None:
+    starting, started = _client(None, None), _client(tiny_classifier, None)
+
+    assert starting("GET", "/livez").json == {"live": True}
+    refused = starting("GET", "/readyz")
+    assert (refused.status, refused.json["error"]["type"], refused.headers["Retry-After"]) == (503, "NotReady", "1")
+    assert starting("POST", "/predict", RED).status == 503
+    ready = started("GET", "/readyz")
+    assert ready.status == 200
+    assert ready.json["model"] == "colors"
+    assert ready.json["provider"] == "cpu"
+
+
+@pytest.mark.parametrize(
+    ("path", "content_type"),
+    [
+        ("/", "text/html; charset=UTF-8"),
+        ("/web/page.js", "text/javascript; charset=UTF-8"),
+        ("/web/page.css", "text/css; charset=UTF-8"),
+        ("/web/icon.svg", "image/svg+xml"),
+    ],
+)
+def test_the_page_and_its_parts_are_served_under_a_strict_policy(client: Client, path: str, content_type: str) -> None:
+    answer = client("GET", path)
+
+    assert (answer.status, answer.headers["Content-Type"]) == (200, content_type)
+    assert "script-src 'self'" in answer.headers["Content-Security-Policy"]
+
+
+def test_the_page_has_nothing_inline_and_nothing_from_elsewhere(client: Client) -> None:
+    page = client("GET", "/").body.decode()
+
+    assert "<style" not in page
+    assert "style=" not in page
+    assert "onclick" not in page
+    assert "//" not in page.replace("<!doctype html>", "")
+    assert quote("<script>") not in page
