@@ -1,0 +1,85 @@
+"""The documents do what they say: examples run, and print what is written there."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parent.parent
+READMES = ["README.md", "README.zh-CN.md"]
+
+
+def _blocks(document: str, language: str) -> list[str]:
+    text = (REPOSITORY / document).read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def _examples(document: str) -> list[tuple[str, str]]:
+    """Return commands and what is printed under them."""
+    return [
+        (command, printed)
+        for block in _blocks(document, "console")
+        for command, printed in re.findall(r"^\$ (.*)\n((?:[^$\n].*\n)*)", block, flags=re.MULTILINE)
+    ]
+
+
+@pytest.mark.parametrize(("command", "printed"), [example for readme in READMES for example in _examples(readme)])
+def test_commands_print_what_the_readme_shows(command: str, printed: str) -> None:
+    in_this_environment = re.sub(r"^edgecls ", f"{shlex.quote(sys.executable)} -m edgecls ", command)
+
+    done = subprocess.run(
+        in_this_environment, shell=True, cwd=REPOSITORY, capture_output=True, encoding="utf-8", check=True
+    )
+
+    assert done.stdout == printed
+
+
+@pytest.mark.parametrize(
+    ("document", "block"),
+    [(document, block) for document in [*READMES, "docs/model-format.md"] for block in _blocks(document, "python")],
+)
+def test_python_examples_run(document: str, block: str) -> None:
+    done = subprocess.run([sys.executable, "-c", block], cwd=REPOSITORY, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+
+
+@pytest.mark.parametrize("document", sorted(REPOSITORY.glob("*.md")) + sorted(REPOSITORY.glob("docs/*.md")), ids=str)
+def test_links_between_documents_lead_somewhere(document: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", document.read_text(encoding="utf-8")):
+        if not target.startswith("http"):
+            assert (document.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("readme", READMES)
+def test_every_edgecls_command_in_a_readme_exists_with_its_options(readme: str) -> None:
+    from edgecls.cli import main
+
+    commands = [
+        line.partition("#")[0]
+        for block in _blocks(readme, "sh")
+        for line in block.splitlines()
+        if line.startswith("edgecls ")
+    ]
+    assert commands
+    for command in commands:
+        _, name, *arguments = shlex.split(command)
+        known = {option for param in main.get_command(None, name).params for option in param.opts}  # type: ignore[union-attr,arg-type]
+        assert {argument for argument in arguments if re.fullmatch(r"-o|--[a-z-]+", argument)} <= known
+
+
+def test_the_two_readmes_show_the_same_commands() -> None:
+    first, second = (
+        [
+            re.sub(r"\s*#.*", "", line)
+            for language in ("sh", "bat", "console", "python", "json")
+            for block in _blocks(readme, language)
+            for line in block.splitlines()
+        ]
+        for readme in READMES
+    )
+    assert first == second
