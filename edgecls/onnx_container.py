@@ -13,6 +13,7 @@ __all__ = ["DamagedContainerError", "network_sha256", "read_properties", "with_p
 
 _METADATA_PROPS = 14  # field of ModelProto
 _GRAPH = 7  # field of ModelProto
+_OPSET_IMPORT = 8  # field of ModelProto
 _KEY, _VALUE = 1, 2  # fields of StringStringEntryProto
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5  # protobuf wire types
 
@@ -29,15 +30,16 @@ def read_properties(model: bytes) -> dict[str, str]:
     """
     view = memoryview(model)
     properties = {}
-    has_graph = False
+    missing = {_GRAPH, _OPSET_IMPORT}
     for number, _, body, end in _fields(view):
         if number == _METADATA_PROPS:
             key, value = _read_entry(view[body:end])
             properties[key] = value
-        elif number == _GRAPH:
-            has_graph = True
-    if not has_graph:
+        missing.discard(number)
+    if _GRAPH in missing:
         raise DamagedContainerError("it holds no network")
+    if missing:  # what follows the network was lost; every field that is left is whole
+        raise DamagedContainerError("it is cut short")
     return properties
 
 

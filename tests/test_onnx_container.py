@@ -55,12 +55,11 @@ def test_the_digest_covers_the_operator_versions() -> None:
     assert network_sha256(proto.SerializeToString()) != network_sha256(tiny_onnx())
 
 
-@settings(deadline=None)
-@given(part=st.floats(0, 0.99))
-def test_a_file_cut_short_is_damaged(part: float) -> None:
+def test_a_file_cut_short_is_damaged_wherever_the_cut_is() -> None:
     whole = tiny_onnx()
-    with pytest.raises(DamagedContainerError):
-        read_properties(whole[: int(part * len(whole))])
+    for length in range(len(whole)):
+        with pytest.raises(DamagedContainerError):
+            read_properties(whole[:length])
 
 
 @settings(deadline=None)
