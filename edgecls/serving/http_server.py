@@ -14,6 +14,9 @@ from edgecls.serving.deadlines import Deadlines, Watch
 __all__ = ["HttpServer"]
 
 THREADS = 64  # that receive and send; how many compute is up to the application
+LISTEN_BACKLOG = (
+    1024  # connections waiting to be accepted; with cheroot's 5, 16 clients at once met resets and waits of 1 s
+)
 IDLE_TIMEOUT_S = 10  # without a single byte
 HEADER_TIMEOUT_S = 10.0  # for the whole header of a request
 BODY_TIMEOUT_S = 60.0  # for the whole body of a request
@@ -107,7 +110,12 @@ class _Server(wsgi.Server):
 
     def __init__(self, app: Any, host: str, port: int) -> None:
         super().__init__(
-            (host, port), app, numthreads=THREADS, timeout=IDLE_TIMEOUT_S, shutdown_timeout=SHUTDOWN_TIMEOUT_S
+            (host, port),
+            app,
+            numthreads=THREADS,
+            request_queue_size=LISTEN_BACKLOG,
+            timeout=IDLE_TIMEOUT_S,
+            shutdown_timeout=SHUTDOWN_TIMEOUT_S,
         )
         self.gateway = _Gateway
         self.deadlines = Deadlines()

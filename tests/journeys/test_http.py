@@ -79,8 +79,8 @@ def test_many_clients_get_their_own_answers(server: RunningServer) -> None:
         status, answer = server.request("POST", f"/predict/{name}-{index}", body)
         return (status, answer["image"], answer["label"]) == (200, f"{name}-{index}", label)
 
-    with ThreadPoolExecutor(16) as pool:
-        assert all(pool.map(ask, range(200)))
+    with ThreadPoolExecutor(32) as pool:
+        assert all(pool.map(ask, range(400)))
 
 
 def _raw(server: RunningServer, request: bytes, *, shutdown: bool = False) -> bytes:
