@@ -32,5 +32,5 @@ $(VENV)/run-installed: $(VENV)/python-found setup.cfg pyproject.toml
 	touch $@
 
 $(VENV)/test-installed: $(VENV)/python-found setup.cfg pyproject.toml
-	$(BIN)/python -m pip install --quiet --editable ".[cpu,train,dev]"
+	$(BIN)/python -m pip install --quiet --editable ".[cpu,train,classical,data,dev]"
 	touch $@

@@ -13,11 +13,11 @@ PACKAGE = Path(__file__).parent.parent / "edgecls"
 FLOORS = [
     {"errors"},
     {"extras", "atomic_write", "image_spec", "picture_files", "resize", "onnx_container", "image_headers"},
-    {"image", "model_card"},
+    {"image", "model_card", "plots"},
     {"modelfile"},
     {"runtime"},
     {"models", "dataset", "serving"},
-    {"export", "server"},
+    {"export", "server", "evaluation"},
     {"training"},
     {"commands"},
     {"cli"},
@@ -25,9 +25,18 @@ FLOORS = [
 ]
 """From the ground up. A room may import itself and any floor below it."""
 
-HEAVY = {"tensorflow", "keras", "onnx", "tf2onnx", "sklearn", "xgboost", "matplotlib", "torch", "jax"}
-ROOMS_FOR_HEAVY = {"models", "export", "training"}
 WEB = {"bottle", "cheroot", "multipart"}
+TRAINING = {"tensorflow", "keras", "onnx", "tf2onnx", "sklearn", "xgboost", "skl2onnx", "onnxmltools", "torch", "jax"}
+PICTURES = {"icrawler", "imagehash", "PIL"}
+HEAVY = TRAINING | PICTURES | {"matplotlib"}
+ROOMS_OF = {
+    **{package: {"models", "export", "training"} for package in TRAINING},
+    **{package: {"server", "serving"} for package in WEB},
+    **{package: {"dataset"} for package in PICTURES},
+    "matplotlib": {"plots"},
+    "onnxruntime": {"runtime"},
+}
+"""The only rooms that may use a package."""
 
 
 def _modules() -> list[Path]:
@@ -75,14 +84,10 @@ def test_heavy_packages_stay_in_their_rooms(path: Path) -> None:
     imported = {name.partition(".")[0] for name in _imports(path)}
     room = _room(path)
 
-    if room not in ROOMS_FOR_HEAVY:
-        # A command may ask for Keras by import_from_extra, to say which extra brings it.
-        allowed = {"keras"} if room == "commands" else set()
-        assert imported & HEAVY <= allowed
-    if room not in ("server", "serving"):
-        assert imported & WEB == set()
-    if room != "runtime":
-        assert "onnxruntime" not in imported
+    # A command may ask for Keras by import_from_extra, to say which extra brings it.
+    allowed = {"keras"} if room == "commands" else set()
+
+    assert {package for package in imported if room not in ROOMS_OF.get(package, {room})} <= allowed
 
 
 @pytest.mark.parametrize(

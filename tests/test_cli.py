@@ -10,7 +10,9 @@ from click.testing import CliRunner
 from tiny_model import tiny_model_bytes
 
 from edgecls import __version__
-from edgecls.cli import COMMANDS, main
+from edgecls.cli import main
+
+COMMANDS = main.names
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -1,7 +1,6 @@
 """edgecls train: from a folder of pictures to a model file."""
 
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +8,7 @@ import click
 
 from edgecls.commands.native_output import held_back
 from edgecls.commands.shared_options import image_size_option
+from edgecls.commands.status_line import StatusLine
 from edgecls.extras import import_from_extra
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def train(
         seed=seed,
         augment=augment,
     )
-    line = _StatusLine()
+    line = StatusLine()
     listener = Listener(
         on_found=_print_found,
         on_decoded=lambda done, total: line.show(f"decoding pictures {done}/{total}"),
@@ -125,24 +125,6 @@ def train(
     line.then(f"best epoch {best.epoch}: validation accuracy {best.validation_accuracy:.4f}")
     click.echo(f"onnxruntime against Keras: {result.export.parity}")
     click.echo(f"wrote {result.onnx_path} ({result.onnx_path.stat().st_size / 1e6:.2f} MB) and {result.keras_path}")
-
-
-class _StatusLine:
-    """A line on the terminal that is overwritten while work goes on; nothing where there is no terminal."""
-
-    def __init__(self) -> None:
-        self._is_terminal = sys.stderr.isatty()
-
-    def show(self, text: str) -> None:
-        """Replace the line."""
-        if self._is_terminal:
-            click.echo(f"\r\x1b[K{text}", nl=False, err=True)
-
-    def then(self, text: str) -> None:
-        """Clear the line and print a lasting one."""
-        if self._is_terminal:
-            click.echo("\r\x1b[K", nl=False, err=True)
-        click.echo(text)
 
 
 def _print_found(found: "LabelledPictures") -> None:

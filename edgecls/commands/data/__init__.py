@@ -1,0 +1,16 @@
+"""The group `edgecls data`: what is done to pictures before training. One command a file."""
+
+import click
+
+from edgecls.commands.lazy_group import LazyGroup
+
+__all__ = ["data"]
+
+
+@click.group(
+    cls=LazyGroup,
+    package="edgecls.commands.data",
+    names=("augment", "check", "collect", "show", "split", "stats"),
+)
+def data() -> None:
+    """Collect, check, describe, split and multiply pictures for training."""

@@ -1,0 +1,1 @@
+"""Figures: how they look, and a font that has the glyphs. Needs matplotlib."""
