@@ -27,7 +27,7 @@ FLOORS = [
 
 WEB = {"bottle", "cheroot", "multipart"}
 TRAINING = {"tensorflow", "keras", "onnx", "tf2onnx", "sklearn", "xgboost", "skl2onnx", "onnxmltools", "torch", "jax"}
-PICTURES = {"icrawler", "imagehash", "PIL"}
+PICTURES = {"icrawler", "imagehash", "PIL", "urllib3", "bs4", "certifi"}
 HEAVY = TRAINING | PICTURES | {"matplotlib"}
 ROOMS_OF = {
     **{package: {"models", "export", "training"} for package in TRAINING},
