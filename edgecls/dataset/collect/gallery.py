@@ -1,0 +1,170 @@
+"""The pictures that a web page shows or links to, and those of a whole site."""
+
+import os
+import re
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from urllib.parse import urldefrag, urljoin, urlsplit
+
+from bs4 import BeautifulSoup, Tag
+
+from edgecls.dataset.collect.guarded_session import Fetched
+from edgecls.dataset.collect.quiet_soup import quiet_soup
+from edgecls.dataset.collect.sources import Candidate, Reader
+from edgecls.picture_files import PICTURE_SUFFIXES
+
+__all__ = ["GalleryPages", "PageContent", "Site", "read_html"]
+
+_CANDIDATE = re.compile(r"([^\s,]\S*[^\s,]|[^\s,])(?:\s+(\d+(?:\.\d+)?)[wx])?[^,]*(?:,|$)")
+"""One entry of a srcset: address, then width or density."""
+
+_PAGE_SUFFIXES = frozenset(["", ".html", ".htm", ".xhtml", ".shtml", ".php", ".asp", ".aspx", ".jsp"])
+
+_LAZY_SOURCES = ("data-original", "data-src", "data-lazy-src", "src")
+"""Attributes of an img, the most telling first: pages that load late keep a placeholder in src."""
+
+_LEAD_PICTURES = frozenset(["og:image", "og:image:url", "og:image:secure_url", "twitter:image", "twitter:image:src"])
+
+
+@dataclass(frozen=True)
+class GalleryPages:
+    """Pages whose pictures are wanted; links to other pages are not followed.
+
+    Attributes:
+        urls: Addresses of the pages.
+    """
+
+    urls: Sequence[str]
+
+    def candidates(self, reader: Reader) -> Iterator[Candidate]:
+        """Yield what each page shows, in its order."""
+        for url in self.urls:
+            page = reader.page(url, asks_robots=True)
+            if page is None:
+                continue
+            found = read_html(page).pictures
+            if not found:
+                reader.remark(f"page {url} has no pictures; if it is a picture itself, put it into a list for --urls")
+            for picture in found:
+                yield Candidate(picture, url, asks_robots=True)
+
+
+@dataclass(frozen=True)
+class Site:
+    """A whole site, page after page; other hosts' pages are not followed, their pictures are taken.
+
+    Attributes:
+        url: Where to begin.
+        max_pages: Pages to read, at most.
+    """
+
+    url: str
+    max_pages: int = 100
+
+    def candidates(self, reader: Reader) -> Iterator[Candidate]:
+        """Yield what the pages show, breadth first."""
+        pages, known = deque([self.url]), {self.url}
+        for _ in range(self.max_pages):
+            if not pages:
+                return
+            page = reader.page(pages.popleft(), asks_robots=True)
+            if page is None or _host(page.url) != _host(self.url):
+                continue
+            content = read_html(page)
+            for picture in content.pictures:
+                yield Candidate(picture, self.url, asks_robots=True)
+            for link in content.pages:
+                if link not in known and _host(link) == _host(self.url):
+                    known.add(link)
+                    pages.append(link)
+        if pages:
+            reader.remark(f"stopped after {self.max_pages} pages of {self.url}; read more with --max-pages")
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).netloc.lower()
+
+
+@dataclass(frozen=True)
+class PageContent:
+    """What an HTML page refers to, in its order, each address once, only http and https.
+
+    Attributes:
+        pictures: Pictures that it shows, links to, or declares as its lead picture.
+        pages: Links to what may be other pages.
+    """
+
+    pictures: tuple[str, ...]
+    pages: tuple[str, ...]
+
+
+def read_html(page: Fetched) -> PageContent:
+    """Find what an HTML page refers to; what is no HTML refers to nothing.
+
+    A link to a picture counts instead of the small picture inside the link; of a srcset the largest counts.
+    """
+    if page.content_type and "html" not in page.content_type.lower():
+        return PageContent((), ())
+    with quiet_soup():
+        soup = BeautifulSoup(page.content, "lxml", from_encoding=_charset(page.content_type))
+    base = _absolute(page.url, _attribute(soup.find("base", href=True), "href")) or page.url
+    tags = soup.find_all(["a", "img", "meta"])
+    pictures = (_absolute(base, _picture(tag)) for tag in tags)
+    pages = (_absolute(base, _attribute(tag, "href")) for tag in tags if tag.name == "a" and _may_be_page(tag))
+    return PageContent(
+        tuple(dict.fromkeys(url for url in pictures if url)), tuple(dict.fromkeys(url for url in pages if url))
+    )
+
+
+def _absolute(base: str, reference: str | None) -> str | None:
+    """Return the address that a reference means, None if it is no http or https address."""
+    try:
+        url = urldefrag(urljoin(base, (reference or "").strip())).url
+        return url if reference and urlsplit(url).scheme in ("http", "https") else None
+    except ValueError:  # as in http://[
+        return None
+
+
+def _picture(tag: Tag) -> str | None:
+    """Return the reference to a picture that a tag stands for."""
+    if tag.name == "a":
+        return _linked_picture(tag)
+    if tag.name == "meta":
+        kind = _attribute(tag, "property") or _attribute(tag, "name")
+        return _attribute(tag, "content") if kind in _LEAD_PICTURES else None
+    link = tag.find_parent("a")
+    if link is not None and _linked_picture(link):
+        return None
+    return _largest(_attribute(tag, "srcset") or _attribute(tag, "data-srcset")) or next(
+        (value for name in _LAZY_SOURCES if (value := _attribute(tag, name))), None
+    )
+
+
+def _linked_picture(link: Tag) -> str | None:
+    target = _attribute(link, "href")
+    return target if target and _suffix(target) in PICTURE_SUFFIXES else None
+
+
+def _may_be_page(link: Tag) -> bool:
+    return _suffix(_attribute(link, "href") or "") in _PAGE_SUFFIXES
+
+
+def _suffix(reference: str) -> str:
+    path = reference.partition("?")[0].partition("#")[0]
+    return os.path.splitext(path.rpartition("/")[2])[1].lower()
+
+
+def _largest(srcset: str | None) -> str | None:
+    entries = [(float(size or 1), url) for url, size in _CANDIDATE.findall(srcset or "")]
+    return max(entries, key=lambda entry: entry[0])[1] if entries else None
+
+
+def _attribute(tag: object, name: str) -> str | None:
+    value = tag.get(name) if isinstance(tag, Tag) else None
+    return value if isinstance(value, str) else None
+
+
+def _charset(content_type: str) -> str | None:
+    match = re.search(r"charset=[\"']?([\w.:-]+)", content_type, re.IGNORECASE)
+    return match.group(1) if match else None
