@@ -12,7 +12,7 @@ from edgecls.commands.status_line import StatusLine
 from edgecls.extras import import_from_extra
 
 if TYPE_CHECKING:
-    from edgecls.dataset.class_folders import LabelledPictures
+    from edgecls.dataset.labelled_pictures import LabelledPictures
     from edgecls.dataset.pixel_cache import CachedPictures
     from edgecls.training.trainer import EpochReport
 

@@ -1,36 +1,13 @@
 """Pictures sorted into folders, one folder for each label."""
 
-import unicodedata
-from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
 
-from edgecls.errors import DatasetError, ModelFileError
-from edgecls.model_card import check_labels
+from edgecls.dataset.assemble import Listed, assemble, label_text
+from edgecls.dataset.labelled_pictures import LabelledPictures
+from edgecls.errors import DatasetError
 from edgecls.picture_files import find_pictures, is_hidden
 
-__all__ = ["LabelledPictures", "read_class_folders"]
-
-
-@dataclass(frozen=True)
-class LabelledPictures:
-    """Paths of pictures and what they show.
-
-    Attributes:
-        labels: All labels, sorted by code point.
-        paths: Paths of the pictures, sorted within each label.
-        label_ids: For each picture the index of its label.
-    """
-
-    labels: tuple[str, ...]
-    paths: tuple[Path, ...]
-    label_ids: tuple[int, ...]
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """Number of pictures for each label, in the order of `labels`."""
-        counted = Counter(self.label_ids)
-        return {label: counted[index] for index, label in enumerate(self.labels)}
+__all__ = ["list_class_folders", "read_class_folders", "subfolders"]
 
 
 def read_class_folders(root: Path) -> LabelledPictures:
@@ -46,29 +23,32 @@ def read_class_folders(root: Path) -> LabelledPictures:
     """
     if not root.is_dir():
         raise DatasetError(f"there is no folder {str(root)!r}; give a folder that has one folder for each label")
-    folders = {_label_of(folder): folder for folder in root.iterdir() if folder.is_dir() and not is_hidden(folder.name)}
+    folders = subfolders(root)
     if len(folders) < 2:
         raise DatasetError(
             f"{str(root)!r} has {len(folders)} class folder(s), at least 2 are needed; "
             "put the pictures of each label into a folder named like the label"
         )
-    labels = tuple(sorted(folders))
+    listed = list_class_folders(root)
+    filled = {label for _, label in listed}
+    for folder in folders:
+        if label_text(folder.name) not in filled:
+            raise DatasetError(f"class folder {str(folder)!r} has no pictures; put some in or delete the folder")
+    return assemble({"train": listed}, root).train
+
+
+def list_class_folders(root: Path) -> list[Listed]:
+    """Return every picture below the class folders in `root`, with its label; none if there are none."""
+    return [(path, label_text(folder.name)) for folder in subfolders(root) for path in find_pictures(folder)]
+
+
+def subfolders(root: Path) -> list[Path]:
+    """Return the folders in a folder but hidden ones, sorted.
+
+    Raises:
+        DatasetError: The folder cannot be read.
+    """
     try:
-        check_labels(labels)
-    except ModelFileError as error:
-        raise DatasetError(f"the folders in {str(root)!r} cannot be labels: {error}; rename them") from error
-    paths: list[Path] = []
-    label_ids: list[int] = []
-    for index, label in enumerate(labels):
-        pictures = find_pictures(folders[label])
-        if not pictures:
-            raise DatasetError(
-                f"class folder {str(folders[label])!r} has no pictures; put some in or delete the folder"
-            )
-        paths += pictures
-        label_ids += [index] * len(pictures)
-    return LabelledPictures(labels, tuple(paths), tuple(label_ids))
-
-
-def _label_of(folder: Path) -> str:
-    return unicodedata.normalize("NFC", folder.name)
+        return sorted(path for path in root.iterdir() if not is_hidden(path.name) and path.is_dir())
+    except OSError as error:
+        raise DatasetError(f"cannot read folder {str(root)!r}: {error.strerror}; check who may read it") from error

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgecls import image
-from edgecls.dataset.class_folders import LabelledPictures
+from edgecls.dataset.labelled_pictures import LabelledPictures
 from edgecls.errors import DatasetError, ImageError
 from edgecls.image_spec import ImageSpec
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from edgecls.atomic_write import check_writable, whole_files
-from edgecls.dataset.class_folders import LabelledPictures, read_class_folders
+from edgecls.dataset.class_folders import read_class_folders
+from edgecls.dataset.labelled_pictures import LabelledPictures
 from edgecls.dataset.pixel_cache import CachedPictures, cache_pictures
 from edgecls.dataset.split import stratified_split
 from edgecls.errors import OutputError
