@@ -1,0 +1,149 @@
+"""Which pictures were made from which: the manifest that `edgecls data augment` writes.
+
+`augmented.jsonl` lies in the folder of the copies. Its first line holds the settings of the run,
+every other line one picture. Lines are appended as pictures are finished, so that an interrupted
+run can go on; a last line that was cut short does not count.
+"""
+
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, TypeVar
+
+from edgecls.errors import DatasetError
+
+__all__ = ["MANIFEST", "Augmented", "Manifest", "lineage_of", "read_lineage", "read_manifest"]
+
+MANIFEST = "augmented.jsonl"
+FORMAT = 1
+
+_Made = TypeVar("_Made")
+
+
+@dataclass(frozen=True)
+class Augmented:
+    """One picture in a folder of augmented copies.
+
+    Attributes:
+        output: Its path below the folder, with forward slashes.
+        source: The path of the picture it was made from.
+        source_sha256: The SHA-256 of that picture's file, in hex: its identity, wherever it lies.
+        transform: What was done to it, by name; None for the picture itself, copied as it is.
+    """
+
+    output: str
+    source: str
+    source_sha256: str
+    transform: Mapping[str, float | bool] | None
+
+    def __post_init__(self) -> None:
+        path = PurePosixPath(self.output)
+        if not self.output or path.is_absolute() or ".." in path.parts:
+            raise ValueError(f"output must be a path below the folder, got {self.output!r}")
+        if len(self.source_sha256) != 64 or set(self.source_sha256) - set("0123456789abcdef"):
+            raise ValueError(f"source_sha256 must be a SHA-256 in hex, got {self.source_sha256!r}")
+        if self.transform is not None and not isinstance(self.transform, Mapping):
+            raise ValueError(f"transform must be an object or null, got {self.transform!r}")
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a manifest says.
+
+    Attributes:
+        settings: Of the run that made the pictures.
+        pictures: The pictures finished so far.
+        size_bytes: Length of the manifest without a last line that was cut short.
+    """
+
+    settings: Mapping[str, Any]
+    pictures: tuple[Augmented, ...]
+    size_bytes: int
+
+
+def read_lineage(folder: Path) -> dict[Path, str]:
+    """Return for each picture in a folder of augmented copies the identity of its source.
+
+    A copied original has the same identity as all that was made from it, so that pictures of one
+    identity belong together.
+
+    Args:
+        folder: A folder, with a manifest directly in it or without one.
+
+    Returns:
+        SHA-256 of the source, in hex, by the picture's path without links; empty where there is no manifest.
+
+    Raises:
+        DatasetError: The manifest is damaged.
+    """
+    manifest = read_manifest(folder)
+    root = Path(os.path.realpath(folder))
+    return {root / picture.output: picture.source_sha256 for picture in manifest.pictures} if manifest else {}
+
+
+def lineage_of(paths: Iterable[Path]) -> dict[Path, str]:
+    """Return the identity of the source of every picture that a manifest in a folder above it names.
+
+    Args:
+        paths: Pictures from anywhere, links among them.
+
+    Returns:
+        SHA-256 of the source, in hex, by the path as given; pictures without lineage are left out.
+
+    Raises:
+        DatasetError: A manifest is damaged.
+    """
+    manifests: dict[Path, dict[Path, str]] = {}
+    found: dict[Path, str] = {}
+    for path in paths:
+        real = Path(os.path.realpath(path))
+        for folder in real.parents:
+            if folder not in manifests:
+                manifests[folder] = read_lineage(folder)
+            if real in manifests[folder]:
+                found[path] = manifests[folder][real]
+                break
+    return found
+
+
+def read_manifest(folder: Path) -> Manifest | None:
+    """Read the manifest in a folder of augmented copies; None if there is none.
+
+    Raises:
+        DatasetError: It is damaged, or in a format that this edgecls does not know.
+    """
+    path = folder / MANIFEST
+    try:
+        data = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise DatasetError(f"cannot read {str(path)!r}: {error.strerror}; check who may read it") from error
+    whole = data[: data.rfind(b"\n") + 1]
+    if not whole:
+        raise DatasetError(f"manifest {str(path)!r} is empty; delete it together with the pictures beside it")
+    lines = whole.split(b"\n")[:-1]
+    settings = _parse(lines[0], 1, path, _settings)
+    pictures = [_parse(line, number, path, _picture) for number, line in enumerate(lines[1:], 2)]
+    return Manifest(settings, tuple(pictures), len(whole))
+
+
+def _parse(line: bytes, number: int, path: Path, make: Callable[[Any], _Made]) -> _Made:
+    try:
+        return make(json.loads(line))
+    except (ValueError, KeyError, TypeError) as error:
+        raise DatasetError(
+            f"manifest {str(path)!r} is damaged at line {number}: {error}; restore it, or augment into a new folder"
+        ) from error
+
+
+def _settings(head: Any) -> dict[str, Any]:
+    if head["edgecls_augment"] != FORMAT:
+        raise ValueError(f"format {head['edgecls_augment']!r} is not known to this edgecls, which reads {FORMAT}")
+    return dict(head["settings"])
+
+
+def _picture(line: Any) -> Augmented:
+    return Augmented(line["output"], line["source"], line["source_sha256"], line["transform"])
