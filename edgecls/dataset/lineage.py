@@ -132,7 +132,7 @@ def read_manifest(folder: Path) -> Manifest | None:
 
 def _parse(line: bytes, number: int, path: Path, make: Callable[[Any], _Made]) -> _Made:
     try:
-        return make(json.loads(line))
+        return make(json.loads(line.decode(errors="surrogateescape")))
     except (ValueError, KeyError, TypeError) as error:
         raise DatasetError(
             f"manifest {str(path)!r} is damaged at line {number}: {error}; restore it, or augment into a new folder"

@@ -1,0 +1,93 @@
+"""edgecls data augment: copies of pictures, each a little different."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from edgecls.commands.status_line import StatusLine
+
+__all__ = ["augment"]
+
+
+@click.command()
+@click.argument("data", metavar="DATA", type=click.Path(exists=True, path_type=Path))
+@click.option(
+    "--output",
+    "-o",
+    metavar="OUT",
+    type=click.Path(file_okay=False, path_type=Path),
+    required=True,
+    help="Folder to write to: new, empty, or that of an interrupted run with the same settings.",
+)
+@click.option(
+    "--copies", type=click.IntRange(min=1), default=3, show_default=True, help="Augmented copies of each picture."
+)
+@click.option(
+    "--rotation",
+    type=click.FloatRange(0, 180),
+    default=15,
+    show_default=True,
+    help="Degrees to turn by at most, either way.",
+)
+@click.option(
+    "--shift",
+    type=click.FloatRange(0, 1, max_open=True),
+    default=0.1,
+    show_default=True,
+    help="Part of width and height to move by at most.",
+)
+@click.option(
+    "--shear", type=click.FloatRange(0, 60), default=10, show_default=True, help="Degrees to lean by at most."
+)
+@click.option(
+    "--zoom",
+    type=click.FloatRange(0, 1, max_open=True),
+    default=0.1,
+    show_default=True,
+    help="Part to grow or shrink by at most.",
+)
+@click.option("--flip/--no-flip", default=True, show_default=True, help="Mirror every other copy, left to right.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Same seed, same copies.")
+@click.option("--copies-only", is_flag=True, help="Leave the pictures themselves out.")
+def augment(
+    data: Path,
+    output: Path,
+    copies: int,
+    rotation: float,
+    shift: float,
+    shear: float,
+    zoom: float,
+    flip: bool,
+    seed: int,
+    copies_only: bool,
+) -> None:
+    """Write augmented copies of the pictures in DATA, into a folder for each label.
+
+    What comes into view at an edge takes the colour of the nearest pixel. Of a dataset divided into
+    parts only train is augmented. The file augmented.jsonl in OUT says what was made from what, so
+    that `edgecls data split` keeps copies with their source.
+    """
+    from edgecls.dataset.augment import AugmentSettings
+    from edgecls.dataset.augment import augment as augment_dataset
+    from edgecls.dataset.read import read_dataset
+    from edgecls.dataset.warp import WarpLimits
+    from edgecls.runtime.cores import usable_cores
+
+    limits = WarpLimits(rotation_deg=rotation, shift=shift, shear_deg=shear, zoom=zoom, flip=flip)
+    settings = AugmentSettings(copies, limits, seed=seed, with_originals=not copies_only)
+    line = StatusLine()
+    result = augment_dataset(
+        read_dataset(data),
+        data,
+        output,
+        settings,
+        workers=usable_cores(),
+        on_progress=lambda done, total: line.show(f"augmenting pictures {done}/{total}"),
+    )
+    kept = f" ({result.kept} were there already)" if result.kept else ""
+    line.then(f"wrote {result.written} pictures to {output}{kept}")
+    for failure in result.failures:
+        click.echo(f"left out: {failure}", err=True)
+    if result.failures:
+        sys.exit(1)
