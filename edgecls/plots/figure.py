@@ -61,7 +61,7 @@ def png_bytes(figure: "Figure") -> bytes:
         raise TypeError(f"expected a figure made by edgecls.plots.figure.figure, got one on a {type(canvas).__name__}")
     canvas.draw()  # type: ignore[no-untyped-call]
     rgba = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
-    _, encoded = cv2.imencode(".png", cv2.cvtColor(rgba, cv2.COLOR_RGBA2BGR), [cv2.IMWRITE_PNG_COMPRESSION, 9])
+    _, encoded = cv2.imencode(".png", cv2.cvtColor(rgba, cv2.COLOR_RGBA2BGR), [cv2.IMWRITE_PNG_COMPRESSION, 6])
     return encoded.tobytes()
 
 

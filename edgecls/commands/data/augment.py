@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from edgecls.commands.data.warp_options import warp_options
 from edgecls.commands.status_line import StatusLine
 
 __all__ = ["augment"]
@@ -23,31 +24,7 @@ __all__ = ["augment"]
 @click.option(
     "--copies", type=click.IntRange(min=1), default=3, show_default=True, help="Augmented copies of each picture."
 )
-@click.option(
-    "--rotation",
-    type=click.FloatRange(0, 180),
-    default=15,
-    show_default=True,
-    help="Degrees to turn by at most, either way.",
-)
-@click.option(
-    "--shift",
-    type=click.FloatRange(0, 1, max_open=True),
-    default=0.1,
-    show_default=True,
-    help="Part of width and height to move by at most.",
-)
-@click.option(
-    "--shear", type=click.FloatRange(0, 60), default=10, show_default=True, help="Degrees to lean by at most."
-)
-@click.option(
-    "--zoom",
-    type=click.FloatRange(0, 1, max_open=True),
-    default=0.1,
-    show_default=True,
-    help="Part to grow or shrink by at most.",
-)
-@click.option("--flip/--no-flip", default=True, show_default=True, help="Mirror every other copy, left to right.")
+@warp_options
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Same seed, same copies.")
 @click.option("--copies-only", is_flag=True, help="Leave the pictures themselves out.")
 def augment(

@@ -1,0 +1,201 @@
+"""What a dataset is like: counts, sizes, balance, and the mean and deviation of its colours."""
+
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import cv2
+
+from edgecls import image
+from edgecls.dataset.labelled_pictures import Dataset
+from edgecls.dataset.parallel import map_in_order
+from edgecls.errors import DatasetError, ImageError
+from edgecls.image_headers import read_header
+
+__all__ = ["ColorMoments", "DatasetStatistics", "PictureSize", "Spread", "measure_dataset"]
+
+MEGA = 1e6
+
+
+@dataclass(frozen=True)
+class PictureSize:
+    """How large a picture is.
+
+    Attributes:
+        width: In pixels, once it is upright.
+        height: In pixels, once it is upright.
+        size_bytes: Of its file.
+        format: As in "JPEG".
+    """
+
+    width: int
+    height: int
+    size_bytes: int
+    format: str
+
+
+@dataclass(frozen=True)
+class ColorMoments:
+    """Sums over pixels, exact however many there are.
+
+    Attributes:
+        pixels: Their number.
+        sums: Of the values, 0 to 255, of red, green and blue.
+        square_sums: Of the squares of the values.
+    """
+
+    pixels: int = 0
+    sums: tuple[int, ...] = (0, 0, 0)
+    square_sums: tuple[int, ...] = (0, 0, 0)
+
+    def __add__(self, other: "ColorMoments") -> "ColorMoments":
+        return ColorMoments(
+            self.pixels + other.pixels,
+            tuple(map(sum, zip(self.sums, other.sums, strict=True))),
+            tuple(map(sum, zip(self.square_sums, other.square_sums, strict=True))),
+        )
+
+    @property
+    def mean_rgb(self) -> tuple[float, ...]:
+        """Mean of red, green and blue over all pixels, 0 to 1."""
+        return tuple(total / (255 * self.pixels) for total in self.sums)
+
+    @property
+    def std_rgb(self) -> tuple[float, ...]:
+        """Standard deviation of red, green and blue over all pixels, 0 to 0.5."""
+        squared = (self.pixels * squares - total**2 for total, squares in zip(self.sums, self.square_sums, strict=True))
+        return tuple(math.sqrt(value / (255 * self.pixels) ** 2) for value in squared)
+
+
+@dataclass(frozen=True)
+class Spread:
+    """The smallest, the middle and the largest of some numbers."""
+
+    smallest: float
+    middle: float
+    largest: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> "Spread":
+        """Find them in numbers, of which there is at least one."""
+        return cls(min(values), median(values), max(values))
+
+
+@dataclass(frozen=True)
+class DatasetStatistics:
+    """What a dataset is like.
+
+    Attributes:
+        labels: All labels.
+        counts: For each part, by its name, the number of pictures for each label; unreadable ones included.
+        sizes: Of the readable pictures, in the order of the dataset.
+        moments: Of the pixels of all readable pictures, each at its full size.
+        failures: Why each of the other pictures cannot be read.
+    """
+
+    labels: tuple[str, ...]
+    counts: Mapping[str, Mapping[str, int]]
+    sizes: tuple[PictureSize, ...] = field(repr=False)
+    moments: ColorMoments
+    failures: tuple[ImageError, ...]
+
+    @property
+    def totals(self) -> dict[str, int]:
+        """Number of pictures for each label, over all parts."""
+        return {label: sum(part[label] for part in self.counts.values()) for label in self.labels}
+
+    @property
+    def imbalance(self) -> float:
+        """How many times as many pictures the largest label has as the smallest, at least 1."""
+        return max(self.totals.values()) / min(self.totals.values())
+
+    @property
+    def spreads(self) -> dict[str, Spread]:
+        """How width and height in pixels, megapixels and file size in bytes are spread."""
+        return {
+            "width": Spread.of([size.width for size in self.sizes]),
+            "height": Spread.of([size.height for size in self.sizes]),
+            "megapixels": Spread.of([size.width * size.height / MEGA for size in self.sizes]),
+            "bytes": Spread.of([size.size_bytes for size in self.sizes]),
+        }
+
+    @property
+    def formats(self) -> dict[str, int]:
+        """Number of readable pictures in each format, the most frequent first."""
+        return dict(Counter(size.format for size in self.sizes).most_common())
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the statistics as they are printed in JSON."""
+        return {
+            "pictures": sum(self.totals.values()),
+            "unreadable": [str(failure) for failure in self.failures],
+            "labels": list(self.labels),
+            "counts": {part: dict(counts) for part, counts in self.counts.items()},
+            "imbalance": self.imbalance,
+            "sizes": {
+                name: {"min": spread.smallest, "median": spread.middle, "max": spread.largest}
+                for name, spread in self.spreads.items()
+            },
+            "formats": self.formats,
+            "pixels": self.moments.pixels,
+            "mean_rgb": list(self.moments.mean_rgb),
+            "std_rgb": list(self.moments.std_rgb),
+        }
+
+
+def measure_dataset(
+    dataset: Dataset,
+    *,
+    workers: int,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> DatasetStatistics:
+    """Read every picture once and add up what it is like; no more than a few are in memory at a time.
+
+    Args:
+        dataset: The pictures.
+        workers: How many to decode at once.
+        on_progress: Called with the number of pictures done and the number of all.
+
+    Raises:
+        DatasetError: No picture can be read.
+    """
+    paths = dataset.whole.paths
+    moments = ColorMoments()
+    sizes: list[PictureSize] = []
+    failures: list[ImageError] = []
+    for count, (_, outcome) in enumerate(map_in_order(_measure, paths, workers=workers), 1):
+        if isinstance(outcome, ImageError):
+            failures.append(outcome)
+        else:
+            size, of_picture = outcome
+            sizes.append(size)
+            moments += of_picture
+        on_progress(count, len(paths))
+    if not sizes:
+        raise DatasetError(f"none of the {len(paths)} pictures can be read; the first fault: {failures[0]}")
+    counts = {name: part.counts for name, part in dataset.parts.items()}
+    return DatasetStatistics(dataset.labels, counts, tuple(sizes), moments, tuple(failures))
+
+
+def _measure(path: Path) -> tuple[PictureSize, ColorMoments] | ImageError:
+    try:
+        data = image.read_file(path)
+        header = read_header(data, name=str(path))
+        pixels = image.decode(data, name=str(path))
+    except ImageError as error:
+        return error
+    height, width = header.upright_hw
+    return PictureSize(width, height, len(data), header.format), _moments(pixels)
+
+
+def _moments(pixels: image.Pixels) -> ColorMoments:
+    channels = cv2.split(pixels)
+    # Sums of whole numbers held as doubles, exact for far more pixels than a picture may have. OpenCV takes
+    # the root of the second and squares it again: rounding brings back the whole number.
+    sums = tuple(round(total) for total in cv2.sumElems(pixels)[:3])
+    square_sums = tuple(round(cv2.norm(channel, cv2.NORM_L2SQR)) for channel in channels)
+    return ColorMoments(pixels.shape[0] * pixels.shape[1], sums, square_sums)
