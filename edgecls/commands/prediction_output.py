@@ -1,13 +1,12 @@
 """How `edgecls run` prints predictions: a table for people, JSON lines and CSV for programs."""
 
 import csv
-import io
 import json
-import sys
 import unicodedata
 from collections.abc import Sequence
 from typing import Protocol, TextIO
 
+from edgecls.commands.any_text import on_one_line, utf8_stdout
 from edgecls.runtime.prediction import Prediction
 from edgecls.runtime.stream import Outcome
 
@@ -32,20 +31,13 @@ def make_writer(output_format: str, labels: Sequence[str], names: Sequence[str],
         names: The names of all pictures, for the width of theirs.
         top: How many labels to print for each picture.
     """
-    out = _utf8_stdout()
+    out = utf8_stdout()
     top = min(top, len(labels))
     if output_format == "json":
         return _JsonLines(out, top)
     if output_format == "csv":
         return _Csv(out, top)
     return _Table(out, labels, names, top)
-
-
-def _utf8_stdout() -> TextIO:
-    """Return standard output, able to print every label and file name whatever the locale."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(encoding="utf-8", errors="replace")
-    return sys.stdout
 
 
 class _JsonLines:
@@ -97,14 +89,9 @@ class _Table:
             ]
         else:
             cells = [f"error: {outcome.result}"]
-        line = "  ".join([_padded(_on_one_line(outcome.name), self._name_width), *cells])
+        line = "  ".join([_padded(on_one_line(outcome.name), self._name_width), *cells])
         self._out.write(line + "\n")
         self._out.flush()
-
-
-def _on_one_line(name: str) -> str:
-    """Return a file name without characters that would move the cursor."""
-    return "".join("?" if unicodedata.category(char) == "Cc" else char for char in name)
 
 
 def _padded(text: str, width: int) -> str:

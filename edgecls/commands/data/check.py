@@ -1,0 +1,131 @@
+"""edgecls data check: what is wrong with the pictures, and moving it out of the way."""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from edgecls.commands.any_text import on_one_line, utf8_stdout
+from edgecls.commands.status_line import StatusLine
+
+if TYPE_CHECKING:
+    from edgecls.dataset.check import CheckReport
+
+__all__ = ["check"]
+
+
+@click.command()
+@click.argument("data", metavar="[DATA]", type=click.Path(path_type=Path), required=False)
+@click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    help="json is one document with a summary and all findings.",
+)
+@click.option(
+    "--min-side",
+    metavar="PIXELS",
+    type=click.IntRange(min=1),
+    default=32,
+    show_default=True,
+    help="A picture with a shorter side is tiny.",
+)
+@click.option(
+    "--near-distance",
+    metavar="BITS",
+    type=click.IntRange(min=0, max=96),
+    default=48,
+    show_default=True,
+    help="Pictures are near duplicates if at most so many of the 256 bits of their perceptual hashes differ.",
+)
+@click.option(
+    "--quarantine",
+    "quarantine_folder",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Move what is found to DIR, outside of DATA.",
+)
+@click.option(
+    "--restore",
+    "restore_folder",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Put back what --quarantine DIR has moved, and do nothing else.",
+)
+def check(
+    data: Path | None,
+    output_format: str,
+    min_side: int,
+    near_distance: int,
+    quarantine_folder: Path | None,
+    restore_folder: Path | None,
+) -> None:
+    """Look for faults in DATA, a dataset in any form, or put back what was moved away.
+
+    Found are pictures that are unreadable, truncated, wrongly named, tiny, blank, there twice (the
+    same bytes, or the same to the eye) or there under two labels; files that are no pictures; class
+    folders without pictures.
+
+    Nothing is changed without --quarantine. With it, every file found is moved: of duplicates all
+    but the best, of a picture under two labels all.
+
+    Exit codes: 0 nothing found (or all put back), 1 something found, 2 the command line is wrong.
+    """
+    if (data is None) == (restore_folder is None):
+        raise click.UsageError("give either DATA or --restore DIR")
+    if restore_folder is not None:
+        if quarantine_folder is not None:
+            raise click.UsageError("--quarantine and --restore exclude each other")
+        _restore(restore_folder)
+        return
+    assert data is not None  # noqa: S101  for the type checker
+    from edgecls.dataset.check import CheckSettings, check_dataset
+    from edgecls.dataset.quarantine import quarantine
+    from edgecls.runtime.cores import usable_cores
+
+    line = StatusLine()
+    report = check_dataset(
+        data,
+        CheckSettings(min_side, near_distance),
+        workers=usable_cores(),
+        on_progress=lambda done, total: line.show(f"looking at pictures {done}/{total}"),
+    )
+    line.show("")
+    _print_report(report, output_format)
+    if quarantine_folder is not None:
+        moved = quarantine(
+            report, quarantine_folder, on_progress=lambda done, total: line.show(f"moving files {done}/{total}")
+        )
+        line.show("")
+        click.echo(f"moved {len(moved)} files to {on_one_line(str(quarantine_folder))}", err=True)
+    if report.findings:
+        sys.exit(1)
+
+
+def _print_report(report: "CheckReport", output_format: str) -> None:
+    out = utf8_stdout()
+    if output_format == "json":
+        out.write(json.dumps(report.as_dict(), ensure_ascii=False, indent=2) + "\n")
+        return
+    for finding in report.findings:
+        other = f": {finding.other}" if finding.other is not None else ""
+        out.write(on_one_line(f"{finding.kind:<16} {finding.path}  {finding.detail}{other}") + "\n")
+    counts = ", ".join(f"{count} {kind}" for kind, count in report.counts.items() if count) or "nothing found"
+    out.write(f"{report.pictures} pictures of {len(report.labels)} labels: {counts}\n")
+
+
+def _restore(folder: Path) -> None:
+    from edgecls.dataset.quarantine import restore
+
+    line = StatusLine()
+    restored = restore(folder, on_progress=lambda done, total: line.show(f"moving files {done}/{total}"))
+    line.show("")
+    for refusal in restored.refused:
+        click.echo(on_one_line(refusal), err=True)
+    utf8_stdout().write(on_one_line(f"put {len(restored.moved)} files back into {restored.root}") + "\n")
+    if restored.refused:
+        sys.exit(1)

@@ -1,0 +1,85 @@
+"""Moving a file so that nothing is ever overwritten and no moment is without a whole copy of it."""
+
+import errno
+import os
+import shutil
+from pathlib import Path
+
+__all__ = ["move_file", "same_content"]
+
+_NO_LINKS = {errno.EXDEV, errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES}
+"""What systems answer that cannot give the file a second name there: another file system, one without links."""
+
+
+def move_file(source: Path, target: Path) -> None:
+    """Move a file, also to another file system; its folder must exist.
+
+    The file gets its second name before it loses the first one, so that a kill in between leaves both.
+    A symbolic link is moved as it is, with the text it holds.
+
+    Raises:
+        FileExistsError: Something has the target's name.
+        OSError: It cannot be moved; the source is as it was.
+    """
+    if source.is_symlink():
+        os.symlink(os.readlink(source), target)
+    else:
+        _link_or_copy(source, target)
+    try:
+        source.unlink()
+    except OSError:
+        target.unlink()
+        raise
+
+
+def _link_or_copy(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        _copy(source, target)
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy under a temporary name, flush to disk, then give it its own name."""
+    temporary = target.with_name(f".{os.urandom(4).hex()}.moving")
+    try:
+        shutil.copy2(source, temporary)
+        _flush(temporary)
+        try:
+            os.link(temporary, target)
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            if os.path.lexists(target):
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target)) from error
+            os.rename(temporary, target)
+        if os.name == "posix":
+            _flush(target.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _flush(path: Path) -> None:
+    # Windows flushes only what is open for writing.
+    descriptor = os.open(path, os.O_RDONLY if os.name == "posix" else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def same_content(one: Path, other: Path) -> bool:
+    """True if two paths are one file, or two files of the same bytes, or links that hold the same text."""
+    if one.is_symlink() or other.is_symlink():
+        return one.is_symlink() and other.is_symlink() and os.readlink(one) == os.readlink(other)
+    if one.is_file() != other.is_file() or one.stat().st_size != other.stat().st_size:
+        return False
+    if one.samefile(other):
+        return True
+    with open(one, "rb") as first, open(other, "rb") as second:
+        while chunk := first.read(1 << 20):
+            if chunk != second.read(1 << 20):
+                return False
+    return True

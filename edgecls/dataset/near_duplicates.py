@@ -1,0 +1,123 @@
+"""Pictures that look alike: their perceptual hashes, and the groups that these form.
+
+The hash is ImageHash's pHash of 256 bits: which of the 16x16 lowest frequencies of the grey picture are
+above their median. Measured on 2693 flower photos, 64x64 pixels in: changed size, JPEG quality 30,
+grey, brightness and gamma move at most 34 bits; 2 % cropped away on every side, 48; all 14 pairs within
+48 bits are one photo saved or edited twice, and no two different scenes are within 80.
+"""
+
+from collections.abc import Iterator
+from typing import cast
+
+import numpy as np
+import numpy.typing as npt
+
+from edgecls import image
+from edgecls.extras import import_from_extra
+from edgecls.image_spec import Color, Fit, ImageSpec
+
+__all__ = [
+    "HASH_BITS",
+    "HASH_SPEC",
+    "MAX_NEAR_DISTANCE",
+    "NEAR_DISTANCE",
+    "Hashes",
+    "hash_distances",
+    "join_groups",
+    "near_groups",
+    "perceptual_hash",
+]
+
+Hashes = npt.NDArray[np.uint64]
+"""Perceptual hashes of pictures: uint64, ``[N, 4]``."""
+
+NEAR_DISTANCE = 48  # bits that may differ between two pictures that are called alike
+MAX_NEAR_DISTANCE = 96  # bits; unrelated pictures differ in 128, give or take 8
+
+HASH_SPEC = ImageSpec(64, 64, Color.RGB, Fit.STRETCH)
+"""The pixels that a hash is made of."""
+
+_HASH_SIDE = 16  # frequencies a side
+HASH_BITS = _HASH_SIDE**2
+
+_BLOCK_ROWS, _BLOCK_COLUMNS = 32, 4096  # pairs compared at once; 1 MiB of differences stays in the cache
+
+
+def perceptual_hash(pixels: image.Pixels) -> Hashes:
+    """Return the hash of one picture.
+
+    Args:
+        pixels: uint8, ``[64, 64, 3]``: what `image.decode_to_fit` gives for `HASH_SPEC`.
+
+    Returns:
+        uint64, ``[4]``.
+
+    Raises:
+        MissingExtraError: ImageHash is not installed (extra "data").
+    """
+    imagehash = import_from_extra("imagehash", extra="data", purpose="finding duplicates")
+    pil_image = import_from_extra("PIL.Image", extra="data", purpose="finding duplicates")
+    bits = imagehash.phash(pil_image.fromarray(pixels), hash_size=_HASH_SIDE).hash
+    return cast(Hashes, np.packbits(bits).view(np.uint64))
+
+
+def hash_distances(hashes: Hashes, one: Hashes) -> npt.NDArray[np.int64]:
+    """Return in how many bits each of the hashes ``[N, 4]`` differs from one ``[4]``."""
+    return cast(npt.NDArray[np.int64], np.bitwise_count(hashes ^ one).sum(axis=1, dtype=np.int64))
+
+
+def near_groups(hashes: Hashes, *, max_distance: int = NEAR_DISTANCE) -> npt.NDArray[np.int64]:
+    """Find the groups of pictures that look alike.
+
+    Two pictures are in one group if their hashes differ in at most `max_distance` bits, or if a
+    chain of such pictures joins them. Every pair is compared, a block at a time: memory does not grow with the
+    number of pairs, and 100,000 pictures take some seconds.
+
+    Args:
+        hashes: uint64, ``[N, 4]``.
+        max_distance: From 0 to `HASH_BITS`.
+
+    Returns:
+        int64, ``[N]``: for each picture the lowest index in its group; its own if it stands alone.
+    """
+    groups = np.arange(len(hashes))
+    for first, second in _near_pairs(hashes, max_distance):
+        join_groups(groups, first, second)
+    return groups
+
+
+def join_groups(groups: npt.NDArray[np.int64], first: npt.NDArray[np.int64], second: npt.NDArray[np.int64]) -> None:
+    """Make one group of the two groups of each pair, in place.
+
+    Args:
+        groups: For each picture the lowest index in its group.
+        first: Indices of the first picture of each pair.
+        second: Indices of the second one.
+    """
+    while True:
+        one, other = groups[first], groups[second]
+        apart = one != other
+        if not apart.any():
+            return
+        first, second, one, other = first[apart], second[apart], one[apart], other[apart]
+        np.minimum.at(groups, np.maximum(one, other), np.minimum(one, other))
+        while not np.array_equal(lower := groups[groups], groups):
+            groups[:] = lower
+
+
+def _near_pairs(hashes: Hashes, max_distance: int) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
+    """Yield, block by block, the indices of the pictures of each pair that is near; each pair once."""
+    words = np.ascontiguousarray(hashes.T)
+    for top in range(0, len(hashes), _BLOCK_ROWS):
+        rows = words[:, top : top + _BLOCK_ROWS, np.newaxis]
+        for left in range(top, len(hashes), _BLOCK_COLUMNS):
+            columns = words[:, np.newaxis, left : left + _BLOCK_COLUMNS]
+            # Half of the bits rules out all but a few pairs, for half of the work.
+            half = np.bitwise_count(rows[0] ^ columns[0])
+            half += np.bitwise_count(rows[1] ^ columns[1])
+            first, second = np.nonzero(half <= max_distance)
+            first, second = first + top, second + left
+            first, second = first[first < second], second[first < second]
+            near = np.bitwise_count(hashes[first] ^ hashes[second]).sum(axis=1, dtype=np.int64) <= max_distance
+            if near.any():
+                yield first[near], second[near]
