@@ -8,6 +8,7 @@ from typing import Any
 
 from edgecls import image
 from edgecls.dataset.duplicates import duplicate_findings
+from edgecls.dataset.families import families
 from edgecls.dataset.findings import Finding, FindingKind
 from edgecls.dataset.fingerprints import Fingerprint, UnusablePicture, fingerprint_pictures
 from edgecls.dataset.near_duplicates import MAX_NEAR_DISTANCE, NEAR_DISTANCE
@@ -18,7 +19,6 @@ from edgecls.image_headers import read_header
 __all__ = ["CheckReport", "CheckSettings", "check_dataset"]
 
 MIN_SIDE = 32  # pixels; the smallest input that the common networks take
-BLANK_SPREAD = 4.0  # standard deviation in units of 1/255; the plainest of 2693 flower photos has 19
 
 _SUFFIXES = {
     "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
@@ -125,19 +125,14 @@ def check_dataset(
     for done, (picture, label) in enumerate(zip(looked_at, found.path_labels, strict=True), 1):
         faults = list(_faults(picture, settings))
         findings += faults
-        # Without light and dark the hash is made of noise.
-        if isinstance(picture, Fingerprint) and picture.spread >= BLANK_SPREAD:
+        if isinstance(picture, Fingerprint) and not picture.is_blank:
             if faults:
                 faulty.add(len(comparable))
             comparable.append(picture)
             labels.append(label)
         on_progress(done, len(found.paths))
     findings += duplicate_findings(
-        comparable,
-        labels,
-        max_distance=settings.near_distance,
-        families=range(len(comparable)),
-        faulty=faulty,
+        comparable, labels, max_distance=settings.near_distance, families=families(comparable), faulty=faulty
     )
     order = {kind: index for index, kind in enumerate(FindingKind)}
     findings.sort(key=lambda finding: (order[finding.kind], str(finding.path)))
@@ -156,7 +151,7 @@ def _faults(picture: Fingerprint | UnusablePicture, settings: CheckSettings) -> 
     if min(picture.height, picture.width) < settings.min_side:
         detail = f"{picture.width}x{picture.height} pixels; a side should have at least {settings.min_side}"
         yield Finding(FindingKind.TINY, picture.path, detail)
-    if picture.spread < BLANK_SPREAD:
+    if picture.is_blank:
         detail = f"nearly of one colour: standard deviation {picture.spread:.1f} of 255"
         yield Finding(FindingKind.BLANK, picture.path, detail)
 

@@ -21,7 +21,7 @@ class _Compared:
 
     pictures: Sequence[Fingerprint]
     labels: Sequence[str]
-    families: Sequence[int]
+    families: Sequence[str]
     hashes: Hashes
     tints: npt.NDArray[np.float64]
     max_distance: int
@@ -47,7 +47,7 @@ def duplicate_findings(
     labels: Sequence[str],
     *,
     max_distance: int,
-    families: Sequence[int],
+    families: Sequence[str],
     faulty: Collection[int],
 ) -> list[Finding]:
     """Find pictures that are there twice, byte for byte or nearly.
@@ -61,8 +61,7 @@ def duplicate_findings(
         pictures: The pictures.
         labels: The label of each.
         max_distance: Bits in which the perceptual hashes of near duplicates may differ, less than `HASH_BITS`.
-        families: A number for each picture, the same for a picture and the copies that were made of it on
-            purpose; these may look alike.
+        families: The source of each picture, as `families` gives it; pictures made from one source may look alike.
         faulty: Indices of pictures that have another fault.
     """
     if not pictures:

@@ -8,8 +8,8 @@ from pathlib import Path
 from edgecls.atomic_write import check_writable, whole_files
 from edgecls.dataset.class_folders import read_class_folders
 from edgecls.dataset.labelled_pictures import LabelledPictures
+from edgecls.dataset.partition import partition
 from edgecls.dataset.pixel_cache import CachedPictures, cache_pictures
-from edgecls.dataset.split import stratified_split
 from edgecls.errors import OutputError
 from edgecls.export.export import MAX_GOLDEN_SAMPLES, Export, export_float32, golden_from
 from edgecls.export.keras_file import save_keras
@@ -89,8 +89,12 @@ def run_training(
     listener.on_found(found)
     network = build_network(config, num_classes=len(found.labels))  # before the pictures: it may not work out
     cached = cache_pictures(found, config.image, workers=usable_cores(), on_progress=listener.on_decoded)
-    train_indices, held_out = stratified_split(
-        cached.label_ids.tolist(), fraction=config.validation_fraction, seed=config.seed
+    train_indices, held_out = partition(
+        cached.label_ids.tolist(),
+        range(len(cached.label_ids)),
+        (1 - config.validation_fraction, config.validation_fraction),
+        config.seed,
+        labels=cached.labels,
     )
     listener.on_cached(cached, len(held_out))
     trained = train(

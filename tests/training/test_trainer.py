@@ -9,8 +9,8 @@ import pytest
 from picture_folders import write_class_folders
 
 from edgecls.dataset.class_folders import read_class_folders
+from edgecls.dataset.partition import partition
 from edgecls.dataset.pixel_cache import CachedPictures, cache_pictures
-from edgecls.dataset.split import stratified_split
 from edgecls.errors import TrainingError
 from edgecls.image_spec import Color, Fit, ImageSpec
 from edgecls.models import HEAD_PREFIX, build_model
@@ -28,7 +28,8 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> CachedPictures:
 
 
 def _split(pictures: CachedPictures) -> tuple[Sequence[int], Sequence[int]]:
-    return stratified_split(pictures.label_ids.tolist(), fraction=0.2, seed=0)
+    train_indices, held_out = partition(pictures.label_ids.tolist(), range(len(pictures.label_ids)), (80, 20), 0)
+    return train_indices, held_out
 
 
 def _train(pictures: CachedPictures, **settings: object) -> TrainedNetwork:

@@ -1,0 +1,82 @@
+"""Moving files without overwriting anything."""
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from edgecls.dataset.move_file import move_file, same_content
+
+
+@pytest.fixture(params=["second-name", "other-file-system"])
+def file_system(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Moves within a file system, and moves to one that can only be copied to."""
+    if request.param == "other-file-system":
+
+        def refuse(source: Path, target: Path) -> None:
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), str(source), None, str(target))
+
+        monkeypatch.setattr(os, "link", refuse)
+
+
+@pytest.mark.usefixtures("file_system")
+def test_a_file_is_moved_with_its_time(tmp_path: Path) -> None:
+    source, target = tmp_path / "猫.jpg", tmp_path / "there" / "狗.jpg"
+    source.write_bytes(b"picture")
+    os.utime(source, (1e9, 1e9))
+    target.parent.mkdir()
+
+    move_file(source, target)
+
+    assert not source.exists()
+    assert target.read_bytes() == b"picture"
+    assert target.stat().st_mtime == 1e9
+    assert os.listdir(target.parent) == ["狗.jpg"]
+
+
+@pytest.mark.usefixtures("file_system")
+def test_nothing_is_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"new")
+    (tmp_path / "b").write_bytes(b"old")
+
+    with pytest.raises(FileExistsError):
+        move_file(tmp_path / "a", tmp_path / "b")
+
+    assert (tmp_path / "a").read_bytes() == b"new"
+    assert (tmp_path / "b").read_bytes() == b"old"
+    assert sorted(os.listdir(tmp_path)) == ["a", "b"]
+
+
+def test_a_link_is_moved_as_a_link(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to("nowhere")
+
+    move_file(tmp_path / "a", tmp_path / "b")
+
+    assert os.readlink(tmp_path / "b") == "nowhere"
+    assert not os.path.lexists(tmp_path / "a")
+
+
+def test_to_another_real_file_system(tmp_path: Path) -> None:
+    memory = Path("/dev/shm")
+    if not memory.is_dir() or memory.stat().st_dev == tmp_path.stat().st_dev:
+        pytest.skip("there is no second file system to write to")
+    target = memory / f"edgecls-test-{os.getpid()}"
+    (tmp_path / "a").write_bytes(b"picture")
+    try:
+        move_file(tmp_path / "a", target)
+        move_file(target, tmp_path / "b")
+        assert (tmp_path / "b").read_bytes() == b"picture"
+        assert not target.exists()
+    finally:
+        target.unlink(missing_ok=True)
+
+
+def test_contents_are_compared_by_bytes(tmp_path: Path) -> None:
+    for name, content in {"a": b"x" * 9, "same": b"x" * 9, "other": b"x" * 8 + b"y", "longer": b"x" * 10}.items():
+        (tmp_path / name).write_bytes(content)
+    (tmp_path / "link").symlink_to("a")
+
+    found = {name: same_content(tmp_path / "a", tmp_path / name) for name in ("a", "same", "other", "longer", "link")}
+
+    assert found == {"a": True, "same": True, "other": False, "longer": False, "link": False}
