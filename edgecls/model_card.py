@@ -10,15 +10,20 @@ from edgecls.image_spec import ImageSpec
 
 __all__ = [
     "SUM_TOLERANCE",
+    "UNKNOWN",
     "DatasetFacts",
     "Golden",
     "GoldenSample",
     "ModelCard",
     "check_labels",
+    "check_unknown_threshold",
     "require",
 ]
 
 MAX_LABELS = 100_000
+UNKNOWN = "unknown"
+"""What a model answers where it has an unknown threshold and no label reaches it."""
+
 SUM_TOLERANCE = 1e-3  # how far the probabilities of a golden sample may be from a sum of 1
 
 
@@ -98,6 +103,8 @@ class ModelCard:
         golden: Samples with known answers.
         precision: Number format of the weights and the arithmetic, as in "float32".
         temperature: What the logits are divided by before the softmax; folded into the network.
+        unknown_threshold: Below this probability of the best label the answer is UNKNOWN, above 0 and below 1;
+            None if there is always an answer.
         metrics: Measured figures, as {"validation_accuracy": 0.95}.
         training: Settings it was trained with, numbers, texts and truth values.
         dataset: What it was trained on, if known.
@@ -115,6 +122,7 @@ class ModelCard:
     golden: Golden
     precision: str = "float32"
     temperature: float = 1.0
+    unknown_threshold: float | None = None
     metrics: Mapping[str, float] = field(default_factory=dict)
     training: Mapping[str, str | float | bool] = field(default_factory=dict)
     dataset: DatasetFacts | None = None
@@ -129,6 +137,7 @@ class ModelCard:
             _is_number(self.temperature) and self.temperature > 0,
             f"temperature must be a number above 0, got {self.temperature!r}",
         )
+        check_unknown_threshold(self.unknown_threshold, self.labels)
         require(all(map(_is_number, self.metrics.values())), "metrics must be numbers")
         for sample in self.golden.samples:
             require(
@@ -148,6 +157,25 @@ def check_labels(labels: tuple[str, ...]) -> None:
     for label in labels:
         require(_is_text(label), f"a label must be a text on one line, got {label!r}")
     require(len(set(labels)) == len(labels), "labels must differ from each other")
+
+
+def check_unknown_threshold(threshold: float | None, labels: tuple[str, ...]) -> None:
+    """Check that UNKNOWN can be the answer below `threshold`; None means that it never is.
+
+    Raises:
+        ModelFileError: Not a number above 0 and below 1, or one of the labels is UNKNOWN itself.
+    """
+    if threshold is None:
+        return
+    require(
+        _is_number(threshold) and 0 < threshold < 1,
+        f"unknown_threshold must be a number above 0 and below 1, got {threshold!r}",
+    )
+    require(
+        UNKNOWN not in labels,
+        f"a model with a label {UNKNOWN!r} cannot have an unknown_threshold: its answers could not be told apart; "
+        "rename the label or leave the threshold out",
+    )
 
 
 def require(condition: bool, message: str) -> None:

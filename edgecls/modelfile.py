@@ -172,6 +172,8 @@ def card_to_dict(card: ModelCard) -> dict[str, Any]:
             "validation_images": card.dataset.validation_images,
             "images_per_label": dict(card.dataset.images_per_label),
         }
+    if card.unknown_threshold is not None:
+        document["unknown_threshold"] = card.unknown_threshold
     return document
 
 
@@ -224,6 +226,7 @@ def _card_from(document: dict[str, Any]) -> ModelCard:
         architecture=_take(document, "architecture", str),
         precision=_take(document, "precision", str),
         temperature=_take(document, "temperature", (int, float)),
+        unknown_threshold=document.get("unknown_threshold"),
         metrics=_take(document, "metrics", dict),
         training=_take(document, "training", dict),
         dataset=None if dataset is None else _dataset_from(dataset),

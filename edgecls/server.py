@@ -111,6 +111,7 @@ class _Routes:
             "ready": True,
             "model": classifier.card.name,
             "labels": list(classifier.card.labels),
+            "unknown_threshold": classifier.unknown_threshold,
             "provider": classifier.provider.value,
             "skipped": [str(skipped) for skipped in classifier.skipped],
             "version": __version__,

@@ -38,6 +38,7 @@ def _full_card() -> Any:
         versions={"keras": "3.15.1"},
         created="2026-11-21T08:00:00+00:00",
         temperature=1.25,
+        unknown_threshold=0.6,
     )
 
 
@@ -148,6 +149,9 @@ _NAN = float("nan")
         (("image", "color"), "bgr", "image color must be one of rgb, gray"),
         (("image", "fit"), "squash", "image fit must be one of stretch, crop, pad"),
         (("temperature",), 0, "temperature must be a number above 0"),
+        (("unknown_threshold",), 0, "unknown_threshold must be a number above 0 and below 1"),
+        (("unknown_threshold",), 1, "unknown_threshold must be a number above 0 and below 1"),
+        (("unknown_threshold",), "0.5", "unknown_threshold must be a number above 0 and below 1"),
         (("metrics",), {"accuracy": "high"}, "metrics must be numbers"),
         (("golden", "tolerance"), 0, "tolerance must be above 0"),
         (("golden", "tolerance"), _NAN, "tolerance must be above 0"),
@@ -211,3 +215,11 @@ def test_records_refuse_values_that_no_file_may_hold() -> None:
         GoldenSample("x", b"", (1.5, -0.5))
     with pytest.raises(ModelFileError, match="4 labels"):
         tiny_card(labels=(*TINY_LABELS, "yellow"))
+
+
+def test_a_label_unknown_and_a_threshold_exclude_each_other() -> None:
+    labels = ("red", "green", "unknown")
+
+    assert tiny_card(labels=labels).unknown_threshold is None
+    with pytest.raises(ModelFileError, match=r"label 'unknown' cannot have an unknown_threshold.*rename the label"):
+        tiny_card(labels=labels, unknown_threshold=0.5)

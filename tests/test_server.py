@@ -272,3 +272,15 @@ def test_the_page_has_nothing_inline_and_nothing_from_elsewhere(client: Client) 
     assert "onclick" not in page
     assert "//" not in page.replace("<!doctype html>", "")
     assert quote("<script>") not in page
+
+
+def test_unsure_answers_are_unknown_with_their_candidates(tiny_model_path: Path) -> None:
+    strict = _client(edgecls.load(tiny_model_path, "cpu", unknown_threshold=0.99999), None)
+
+    answer = strict("POST", "/predict", RED)
+
+    assert (answer.json["label"], answer.json["known"]) == ("unknown", False)
+    assert answer.json["probability"] == answer.json["top"][0]["probability"] == pytest.approx(0.9999, abs=1e-3)
+    assert answer.json["top"][0]["label"] == "red"
+    assert strict("POST", "/predict", RED, accept="text/plain").body == b"unknown\n"
+    assert strict("GET", "/readyz").json["unknown_threshold"] == 0.99999

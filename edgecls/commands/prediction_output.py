@@ -2,11 +2,11 @@
 
 import csv
 import json
-import unicodedata
 from collections.abc import Sequence
 from typing import Protocol, TextIO
 
 from edgecls.commands.any_text import on_one_line, utf8_stdout
+from edgecls.commands.text_columns import padded, width
 from edgecls.runtime.prediction import Prediction
 from edgecls.runtime.stream import Outcome
 
@@ -22,22 +22,21 @@ class Writer(Protocol):
         """Print one outcome."""
 
 
-def make_writer(output_format: str, labels: Sequence[str], names: Sequence[str], *, top: int) -> Writer:
+def make_writer(output_format: str, answers: Sequence[str], names: Sequence[str], *, top: int) -> Writer:
     """Return the writer for an output format.
 
     Args:
         output_format: "table", "json" or "csv".
-        labels: All labels that can occur, for the width of their column.
+        answers: All answers that can occur, for the width of their column.
         names: The names of all pictures, for the width of theirs.
-        top: How many labels to print for each picture.
+        top: How many labels to print for each picture, at most as many as the model has.
     """
     out = utf8_stdout()
-    top = min(top, len(labels))
     if output_format == "json":
         return _JsonLines(out, top)
     if output_format == "csv":
         return _Csv(out, top)
-    return _Table(out, labels, names, top)
+    return _Table(out, answers, names, top)
 
 
 class _JsonLines:
@@ -61,45 +60,42 @@ class _Csv:
         self._top = top
         ranks = [f"_{rank}" if rank > 1 else "" for rank in range(1, top + 1)]
         columns = [column + rank for rank in ranks for column in ("label", "probability")]
-        self._rows.writerow(["image", *columns, "time_ms", "error"])
+        self._rows.writerow(["image", *columns, "best_label", "time_ms", "error"])
 
     def write(self, outcome: Outcome) -> None:
-        if isinstance(outcome.result, Prediction):
-            scores = [
-                cell for score in outcome.result.top(self._top) for cell in (score.label, f"{score.probability:.6f}")
-            ]
-            self._rows.writerow([outcome.name, *scores, f"{outcome.result.time_ms:.3f}", ""])
+        answer = outcome.result
+        if isinstance(answer, Prediction):
+            cells = [answer.label, _six_digits(answer.probability)]
+            for score in answer.top(self._top)[1:]:
+                cells += [score.label, _six_digits(score.probability)]
+            self._rows.writerow([outcome.name, *cells, answer.best_label, f"{answer.time_ms:.3f}", ""])
         else:
-            self._rows.writerow([outcome.name, *[""] * (2 * self._top + 1), str(outcome.result)])
+            self._rows.writerow([outcome.name, *[""] * (2 * self._top + 2), str(answer)])
         self._out.flush()
 
 
 class _Table:
-    def __init__(self, out: TextIO, labels: Sequence[str], names: Sequence[str], top: int) -> None:
+    def __init__(self, out: TextIO, answers: Sequence[str], names: Sequence[str], top: int) -> None:
         self._out = out
         self._top = top
-        self._name_width = min(MAX_NAME_WIDTH, max(map(_width, names)))
-        self._label_width = max(map(_width, labels))
+        self._name_width = min(MAX_NAME_WIDTH, max(map(width, names)))
+        self._answer_width = max(map(width, answers))
 
     def write(self, outcome: Outcome) -> None:
-        if isinstance(outcome.result, Prediction):
+        answer = outcome.result
+        if isinstance(answer, Prediction):
+            scores = answer.top(self._top)
+            texts = [answer.described, *(score.label for score in scores[1:])]
             cells = [
-                f"{_padded(score.label, self._label_width)}  {score.probability:.4f}"
-                for score in outcome.result.top(self._top)
+                f"{padded(text, self._answer_width)}  {score.probability:.4f}"
+                for text, score in zip(texts, scores, strict=True)
             ]
         else:
-            cells = [f"error: {outcome.result}"]
-        line = "  ".join([_padded(on_one_line(outcome.name), self._name_width), *cells])
+            cells = [f"error: {answer}"]
+        line = "  ".join([padded(on_one_line(outcome.name), self._name_width), *cells])
         self._out.write(line + "\n")
         self._out.flush()
 
 
-def _padded(text: str, width: int) -> str:
-    return text + " " * (width - _width(text))
-
-
-def _width(text: str) -> int:
-    """Return the columns that a text takes on a terminal, where Chinese characters take two."""
-    return sum(
-        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text
-    )
+def _six_digits(probability: float) -> str:
+    return f"{probability:.6f}"

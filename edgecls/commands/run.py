@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from edgecls.commands.shared_options import limits_option, model_option, provider_option
+from edgecls.commands.shared_options import limits_option, model_option, provider_option, unknown_threshold_option
 
 __all__ = ["run"]
 
@@ -29,6 +29,7 @@ __all__ = ["run"]
     show_default="the cores this process may use",
     help="Pictures to work on at once.",
 )
+@unknown_threshold_option
 @limits_option
 def run(
     paths: tuple[str, ...],
@@ -37,6 +38,7 @@ def run(
     output_format: str,
     provider: str,
     threads: int | None,
+    unknown_threshold: float | None,
     max_megapixels: float,
 ) -> None:
     """Classify pictures: files, folders (with all below them), patterns, or - for standard input.
@@ -53,10 +55,11 @@ def run(
     from edgecls.runtime.stream import classify_stream
 
     limits = ImageLimits(DEFAULT_LIMITS.max_bytes, int(max_megapixels * 1e6))
-    classifier = load(model, provider, limits=limits)
+    classifier = load(model, provider, limits=limits, unknown_threshold=unknown_threshold)
     announce_provider(classifier)
     sources = find_sources(paths)
-    writer = make_writer(output_format, classifier.card.labels, [source.name for source in sources], top=top)
+    names = [source.name for source in sources]
+    writer = make_writer(output_format, classifier.answers, names, top=min(top, len(classifier.card.labels)))
     failed = 0
     for outcome in classify_stream(classifier, sources, workers=threads or usable_cores()):
         writer.write(outcome)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgecls.commands.shared_options import limits_option, model_option, provider_option
+from edgecls.commands.shared_options import limits_option, model_option, provider_option, unknown_threshold_option
 
 if TYPE_CHECKING:
     from edgecls.runtime.classifier import Classifier
@@ -38,6 +38,7 @@ __all__ = ["serve"]
     show_default=True,
     help="Refuse larger request bodies, in MiB.",
 )
+@unknown_threshold_option
 @limits_option
 def serve(
     model: Path,
@@ -47,6 +48,7 @@ def serve(
     provider: str,
     threads: int | None,
     max_upload_mb: float,
+    unknown_threshold: float | None,
     max_megapixels: float,
 ) -> None:
     """Serve a web page and an HTTP interface that classify pictures.
@@ -83,7 +85,7 @@ def serve(
     server.start()
     click.echo(f"listening on {server.url}", err=True)
     try:
-        classifier = load(model, provider, limits=limits)
+        classifier = load(model, provider, limits=limits, unknown_threshold=unknown_threshold)
         announce_provider(classifier)
         failed = [result for result in classifier.verify() if not result.passed]
         if failed:

@@ -4,7 +4,14 @@ from pathlib import Path
 
 import click
 
-__all__ = ["BUNDLED_MODEL", "image_size_option", "limits_option", "model_option", "provider_option"]
+__all__ = [
+    "BUNDLED_MODEL",
+    "image_size_option",
+    "limits_option",
+    "model_option",
+    "provider_option",
+    "unknown_threshold_option",
+]
 
 BUNDLED_MODEL = Path(__file__).parent.parent / "assets" / "flowers.onnx"
 
@@ -52,6 +59,14 @@ image_size_option = click.option(
     type=_ImageSize(),
     show_default="what the architecture was designed for",
     help="Size of the network's picture in pixels: one side of a square, or HEIGHTxWIDTH.",
+)
+
+unknown_threshold_option = click.option(
+    "--unknown-threshold",
+    metavar="P",
+    type=click.FloatRange(min=0, max=1, max_open=True),
+    show_default="as the model file says",
+    help='Answer "unknown" where no label is at least so probable; 0 for a label in any case.',
 )
 
 limits_option = click.option(

@@ -8,9 +8,9 @@ import numpy as np
 from edgecls import image, modelfile
 from edgecls.errors import ProviderError
 from edgecls.image import DEFAULT_LIMITS, ImageLimits
-from edgecls.model_card import ModelCard
+from edgecls.model_card import ModelCard, check_unknown_threshold
 from edgecls.runtime.golden import GoldenResult, check_golden
-from edgecls.runtime.prediction import Prediction
+from edgecls.runtime.prediction import Prediction, unsure_of
 from edgecls.runtime.providers import Provider, SkippedProvider
 from edgecls.runtime.session import Batch, Probabilities, Session, open_session
 
@@ -23,6 +23,7 @@ def load(
     *,
     intra_op_threads: int = 1,
     limits: ImageLimits = DEFAULT_LIMITS,
+    unknown_threshold: float | None = None,
 ) -> "Classifier":
     """Open a model file.
 
@@ -32,10 +33,12 @@ def load(
         intra_op_threads: Threads that one prediction may use on the CPU. More than one helps a single
             caller who waits for each answer; with several callers one each is faster.
         limits: Bounds on every picture.
+        unknown_threshold: Takes the place of the one in the file: the answer is "unknown" where no label is at
+            least so probable. From 0, where every picture gets a label, to below 1; None for the file's own.
 
     Raises:
         MissingExtraError: onnxruntime is not installed.
-        ModelFileError: The file is missing, damaged or not self-describing.
+        ModelFileError: The file is missing, damaged or not self-describing, or cannot have that threshold.
         ProviderError: It cannot run on that provider here, or the provider is unknown.
     """
     try:
@@ -43,7 +46,8 @@ def load(
     except ValueError as error:
         raise ProviderError(f"unknown provider {provider!r}; choose one of {', '.join(Provider)}") from error
     model = modelfile.read_model(model_path)
-    return Classifier(open_session(model, wanted, intra_op_threads=intra_op_threads), limits=limits)
+    session = open_session(model, wanted, intra_op_threads=intra_op_threads)
+    return Classifier(session, limits=limits, unknown_threshold=unknown_threshold)
 
 
 class Classifier:
@@ -52,12 +56,21 @@ class Classifier:
     Attributes:
         card: What the model file says about itself.
         limits: Bounds on every picture.
+        unknown_threshold: Below this probability of the best label the answer is "unknown"; None for never.
     """
 
-    def __init__(self, session: Session, *, limits: ImageLimits = DEFAULT_LIMITS) -> None:
+    def __init__(
+        self,
+        session: Session,
+        *,
+        limits: ImageLimits = DEFAULT_LIMITS,
+        unknown_threshold: float | None = None,
+    ) -> None:
         self._session = session
         self.card: ModelCard = session.card
         self.limits = limits
+        self.unknown_threshold = self.card.unknown_threshold if unknown_threshold is None else unknown_threshold or None
+        check_unknown_threshold(self.unknown_threshold, self.card.labels)
 
     @property
     def provider(self) -> Provider:
@@ -73,6 +86,12 @@ class Classifier:
     def skipped(self) -> tuple[SkippedProvider, ...]:
         """Better providers that could not be used, with reason and remedy."""
         return self._session.skipped
+
+    @property
+    def answers(self) -> tuple[str, ...]:
+        """All that a prediction may be called, as `Prediction.described` gives it."""
+        labels = self.card.labels
+        return labels if self.unknown_threshold is None else labels + tuple(map(unsure_of, labels))
 
     def predict(self, path: str | os.PathLike[str]) -> Prediction:
         """Classify a picture file.
@@ -98,7 +117,7 @@ class Classifier:
         pixels = image.decode_to_fit(data, self.card.image, name=name, limits=self.limits)
         row = self._session.run(pixels[np.newaxis])[0]
         elapsed_ms = (time.perf_counter() - start) * 1000
-        return Prediction(name, self.card.labels, tuple(row.tolist()), elapsed_ms)
+        return Prediction(name, self.card.labels, tuple(row.tolist()), elapsed_ms, self.unknown_threshold)
 
     def probabilities(self, batch_nhwc: Batch) -> Probabilities:
         """Run the network on pictures that are at the model's size already.

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["LabelScore", "Prediction"]
+from edgecls.model_card import UNKNOWN
+
+__all__ = ["LabelScore", "Prediction", "unsure_of"]
 
 
 @dataclass(frozen=True)
@@ -23,25 +25,42 @@ class Prediction:
         labels: The labels of the model, in its order.
         probabilities: One for each label, in the same order; they sum to 1.
         time_ms: Milliseconds from the encoded bytes to the answer: decoding, resizing, inference.
+        unknown_threshold: Below this probability of the best label the answer is UNKNOWN; None for never.
     """
 
     image: str
     labels: tuple[str, ...]
     probabilities: tuple[float, ...]
     time_ms: float
+    unknown_threshold: float | None = None
+
+    @property
+    def is_known(self) -> bool:
+        """True if the best label is as probable as the model demands of an answer."""
+        return self.unknown_threshold is None or self.probability >= self.unknown_threshold
 
     @property
     def label(self) -> str:
-        """The most probable label; of equals, the first."""
+        """The answer: `best_label`, or UNKNOWN where that is not probable enough."""
+        return self.best_label if self.is_known else UNKNOWN
+
+    @property
+    def best_label(self) -> str:
+        """The most probable label, whatever its probability; of equals, the first."""
         return self.labels[self._best]
 
     @property
     def probability(self) -> float:
-        """The probability of `label`."""
+        """The probability of `best_label`."""
         return self.probabilities[self._best]
 
+    @property
+    def described(self) -> str:
+        """The answer for people: the label, or "unknown" with the best label beside it."""
+        return self.best_label if self.is_known else unsure_of(self.best_label)
+
     def top(self, count: int) -> tuple[LabelScore, ...]:
-        """Return the `count` most probable labels, or all if there are fewer, best first."""
+        """Return the `count` most probable labels, or all if there are fewer, best first; also of an UNKNOWN answer."""
         order = sorted(range(len(self.labels)), key=lambda index: -self.probabilities[index])
         return tuple(LabelScore(self.labels[index], self.probabilities[index]) for index in order[:count])
 
@@ -50,6 +69,7 @@ class Prediction:
         return {
             "image": self.image,
             "label": self.label,
+            "known": self.is_known,
             "probability": round(self.probability, 6),
             "top": [{"label": score.label, "probability": round(score.probability, 6)} for score in self.top(top)],
             "time_ms": round(self.time_ms, 3),
@@ -58,3 +78,8 @@ class Prediction:
     @property
     def _best(self) -> int:
         return max(range(len(self.probabilities)), key=self.probabilities.__getitem__)
+
+
+def unsure_of(label: str) -> str:
+    """Return how people are told that the answer is UNKNOWN and `label` comes closest."""
+    return f"{UNKNOWN} ({label}?)"

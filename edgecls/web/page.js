@@ -60,7 +60,8 @@ async function classify(file) {
 
 function showAnswer(card, answer) {
   card.classList.add("answered");
-  card.querySelector(".answer").textContent = answer.label;
+  card.classList.toggle("unknown", !answer.known);
+  card.querySelector(".answer").textContent = answer.known ? answer.label : "unknown (none of these is sure enough)";
   for (const { label, probability } of answer.top) {
     const row = document.querySelector("#score").content.firstElementChild.cloneNode(true);
     row.querySelector(".label").textContent = label;

@@ -5,9 +5,12 @@ import io
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from tiny_model import tiny_model_bytes
 
+from edgecls import image
 from edgecls.cli import main
 
 
@@ -74,7 +77,10 @@ def test_csv_has_a_column_for_everything(pictures: Path) -> None:
     done = _run(pictures, "--format", "csv", "--top", "2")
 
     rows = list(csv.DictReader(io.StringIO(done.stdout)))
-    assert list(rows[0]) == ["image", "label", "probability", "label_2", "probability_2", "time_ms", "error"]
+    assert list(rows[0]) == [
+        *("image", "label", "probability", "label_2", "probability_2"),
+        *("best_label", "time_ms", "error"),
+    ]
     assert [row["label"] for row in rows] == ["blue", "green", "", "red"]
     assert "not a picture" in rows[2]["error"]
     assert done.exit_code == 1
@@ -139,3 +145,43 @@ def test_without_a_model_the_bundled_one_is_used(pictures: Path, monkeypatch: py
 
     labels = {score["label"] for score in json.loads(done.stdout)["top"]}
     assert labels == {"daisy", "dandelion", "roses", "sunflowers", "tulips"}
+
+
+def test_the_threshold_in_the_file_makes_unsure_answers_unknown(pictures: Path, tmp_path: Path) -> None:
+    model = tmp_path / "strict.onnx"
+    model.write_bytes(tiny_model_bytes(unknown_threshold=0.9))
+    gray = np.full((8, 8, 3), 128, np.uint8)
+    (pictures / "gray.png").write_bytes(image.encode_png(gray))
+
+    lines = _run(pictures, "--model", model).stdout.splitlines()
+
+    assert [line.split(".png")[1].split() for line in lines] == [
+        ["blue", "0.9997"],
+        ["unknown", "(red?)", "0.3333"],
+        ["green", "0.9998"],
+        ["red", "0.9998"],
+    ]
+    assert len({line.index("0.") for line in lines}) == 1
+
+
+@pytest.mark.parametrize(("threshold", "label"), [("0.9999", "unknown"), ("0", "red")], ids=["stricter", "off"])
+def test_the_threshold_can_be_set_for_a_run(pictures: Path, tmp_path: Path, threshold: str, label: str) -> None:
+    model = tmp_path / "strict.onnx"
+    model.write_bytes(tiny_model_bytes(unknown_threshold=0.99985))
+    arguments = (pictures / "red.png", "--model", model, "--unknown-threshold", threshold)
+
+    record = json.loads(_run(*arguments, "--format", "json").stdout)
+    (row,) = csv.DictReader(io.StringIO(_run(*arguments, "--format", "csv").stdout))
+
+    assert (record["label"], record["known"], record["top"][0]["label"]) == (label, label == "red", "red")
+    assert (row["label"], row["best_label"], row["probability"]) == (label, "red", "0.999797")
+
+
+def test_a_threshold_on_a_model_that_has_a_label_unknown_is_refused(pictures: Path, tmp_path: Path) -> None:
+    model = tmp_path / "m.onnx"
+    model.write_bytes(tiny_model_bytes(labels=("red", "green", "unknown")))
+
+    done = _run(pictures / "red.png", "--model", model, "--unknown-threshold", "0.5")
+
+    assert done.exit_code == 1
+    assert "a model with a label 'unknown' cannot have an unknown_threshold" in done.stderr

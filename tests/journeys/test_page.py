@@ -116,6 +116,19 @@ def test_the_keyboard_reaches_the_file_chooser(page: webdriver.Chrome) -> None:
     assert page.switch_to.active_element.get_attribute("id") == "files"
 
 
+def test_an_unsure_answer_says_so_and_shows_the_candidates(
+    browser: webdriver.Chrome, tiny_model_path: Path, pictures: list[str]
+) -> None:
+    with running_server("--model", tiny_model_path, "--unknown-threshold", 0.999999) as server:
+        browser.get(server.url)
+        _choose(browser, pictures[:1])
+        _wait_until_done(browser, 1)
+
+        card = browser.find_element(By.CSS_SELECTOR, "#results .card")
+        assert card.find_element(By.CLASS_NAME, "answer").text == "unknown (none of these is sure enough)"
+        assert card.find_element(By.CSS_SELECTOR, ".scores .label").text == "red"
+
+
 def test_the_browser_found_nothing_to_complain_about(page: webdriver.Chrome, pictures: list[str]) -> None:
     page.get_log("browser")
     _choose(page, pictures)

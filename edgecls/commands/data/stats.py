@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from edgecls.commands.any_text import on_one_line, utf8_stdout
-from edgecls.commands.columns import table_lines
 from edgecls.commands.status_line import StatusLine
+from edgecls.commands.text_columns import table_lines
 
 if TYPE_CHECKING:
     from edgecls.dataset.statistics import DatasetStatistics
