@@ -4,6 +4,7 @@ from edgecls.models import mobilenet_v2 as _mobilenet_v2
 from edgecls.models import simple_cnn as _simple_cnn
 from edgecls.models.build import IMAGENET, NO_WEIGHTS, build_model
 from edgecls.models.registry import HEAD_PREFIX, Architecture, architecture_names, get_architecture
+from edgecls.models.temperature import fold_temperature
 
 __all__ = [
     "HEAD_PREFIX",
@@ -12,6 +13,7 @@ __all__ = [
     "Architecture",
     "architecture_names",
     "build_model",
+    "fold_temperature",
     "get_architecture",
 ]
 

@@ -1,0 +1,248 @@
+"""Calibration: does a probability of 0.9 mean nine right answers in ten? Measured, fitted, put to use. numpy only."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from edgecls.errors import DatasetError, InputShapeError
+
+__all__ = [
+    "Calibration",
+    "ReliabilityBin",
+    "calibrate",
+    "calibration_error",
+    "choose_unknown_threshold",
+    "expected_calibration_error",
+    "fit_temperature",
+    "negative_log_likelihood",
+    "reliability_bins",
+]
+
+BINS = 15  # as in Guo et al. 2017
+
+MIN_TEMPERATURE, MAX_TEMPERATURE = 0.25, 10.0
+"""Where every picture is answered right, the likelihood asks for a temperature of 0; a bound keeps sense in it."""
+
+BISECTIONS = 60  # halve the range of the temperature down to the precision of a double
+
+SMALLEST_LOG = -103.0
+"""Stands for the logarithm of a probability that is 0 in float32, relative to the largest of its picture."""
+
+MAX_REJECTED = 0.05
+MAX_UNKNOWN_THRESHOLD = 0.95
+"""Above it, a model that is sure of everything it was validated on would answer unknown to nearly everything else."""
+
+
+@dataclass(frozen=True)
+class ReliabilityBin:
+    """The pictures whose best label got a probability in one range.
+
+    Attributes:
+        lower: Start of the range, itself outside of it but for 0.
+        upper: End of the range, inside of it.
+        pictures: Their number.
+        confidence: Their mean probability of the best label; 0 if there are none.
+        accuracy: Part of them that was answered right; 0 if there are none.
+    """
+
+    lower: float
+    upper: float
+    pictures: int
+    confidence: float
+    accuracy: float
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What a temperature did for the probabilities of one set of pictures.
+
+    Attributes:
+        temperature: What the logits are divided by before the softmax.
+        pictures: Number of pictures it was fitted on.
+        error_before: Expected calibration error without it.
+        error_after: Expected calibration error with it.
+        loss_before: Negative log likelihood without it, in nats for each picture.
+        loss_after: Negative log likelihood with it.
+        bins_before: Reliability without it.
+        bins_after: Reliability with it.
+    """
+
+    temperature: float
+    pictures: int
+    error_before: float
+    error_after: float
+    loss_before: float
+    loss_after: float
+    bins_before: tuple[ReliabilityBin, ...]
+    bins_after: tuple[ReliabilityBin, ...]
+
+
+def calibrate(logits: npt.ArrayLike, label_ids: npt.ArrayLike) -> Calibration:
+    """Fit a temperature and say what it changes.
+
+    Args:
+        logits: ``[N, K]``: as `fit_temperature` takes them, of the network without a temperature.
+        label_ids: ``[N]``: what the pictures show.
+
+    Raises:
+        As `fit_temperature`.
+    """
+    rows, ids = _checked(logits, label_ids)
+    temperature = fit_temperature(rows, ids)
+    before, after = np.exp(_log_softmax(rows)), np.exp(_log_softmax(rows / temperature))
+    return Calibration(
+        temperature=temperature,
+        pictures=len(ids),
+        error_before=expected_calibration_error(before, ids),
+        error_after=expected_calibration_error(after, ids),
+        loss_before=negative_log_likelihood(before, ids),
+        loss_after=negative_log_likelihood(after, ids),
+        bins_before=reliability_bins(before.max(axis=1), before.argmax(axis=1) == ids),
+        bins_after=reliability_bins(after.max(axis=1), after.argmax(axis=1) == ids),
+    )
+
+
+def fit_temperature(logits: npt.ArrayLike, label_ids: npt.ArrayLike) -> float:
+    """Return the temperature under which the answers are likeliest; no answer changes by it, only how sure it is.
+
+    The likelihood is a concave function of 1 / temperature, so its maximum is where the slope
+    crosses 0: found by bisection, within MIN_TEMPERATURE and MAX_TEMPERATURE.
+
+    Args:
+        logits: ``[N, K]``: logits, or logarithms of probabilities, which do as well; -inf where a
+            probability is 0.
+        label_ids: ``[N]``: what the pictures show, from 0 to K - 1.
+
+    Raises:
+        InputShapeError: The shapes do not fit, a logit is NaN or +inf, or a label is out of range.
+        DatasetError: There are no pictures.
+
+    Source:
+        Guo et al., "On Calibration of Modern Neural Networks", ICML 2017, arXiv:1706.04599.
+    """
+    rows, ids = _checked(logits, label_ids)
+    own = rows[np.arange(len(ids)), ids]
+    low, high = math.log(1 / MAX_TEMPERATURE), math.log(1 / MIN_TEMPERATURE)
+    for _ in range(BISECTIONS):
+        middle = (low + high) / 2
+        powers = np.exp(_log_softmax(rows * math.exp(middle)))
+        slope = float(np.mean(own - (powers * rows).sum(axis=1)))
+        low, high = (middle, high) if slope > 0 else (low, middle)
+    return math.exp(-(low + high) / 2)
+
+
+def negative_log_likelihood(probabilities: npt.ArrayLike, label_ids: npt.ArrayLike) -> float:
+    """Return the mean of -log(probability of what the picture shows), in nats; a probability of 0 counts as 1e-12.
+
+    Args:
+        probabilities: ``[N, K]``, N at least 1.
+        label_ids: ``[N]``.
+    """
+    rows, ids = _checked(probabilities, label_ids)
+    return float(np.mean(-np.log(np.maximum(rows[np.arange(len(ids)), ids], 1e-12))))
+
+
+def expected_calibration_error(probabilities: npt.ArrayLike, label_ids: npt.ArrayLike, bins: int = BINS) -> float:
+    """Return how far probability and accuracy of the best labels lie apart, from 0 (not at all) to 1.
+
+    The pictures are sorted into `bins` ranges of equal width by the probability of their best label;
+    the distance of mean probability and accuracy is averaged over the ranges by their pictures.
+
+    Args:
+        probabilities: ``[N, K]``, N at least 1.
+        label_ids: ``[N]``.
+        bins: Number of ranges.
+
+    Source:
+        Guo et al. 2017, as `fit_temperature`.
+    """
+    rows, ids = _checked(probabilities, label_ids)
+    return calibration_error(reliability_bins(rows.max(axis=1), rows.argmax(axis=1) == ids, bins))
+
+
+def calibration_error(bins: tuple[ReliabilityBin, ...]) -> float:
+    """Return the expected calibration error of pictures that are sorted already."""
+    total = sum(entry.pictures for entry in bins)
+    return sum(entry.pictures * abs(entry.accuracy - entry.confidence) for entry in bins) / total
+
+
+def reliability_bins(confidences: npt.ArrayLike, right: npt.ArrayLike, bins: int = BINS) -> tuple[ReliabilityBin, ...]:
+    """Sort pictures into ranges of equal width by how sure the model is.
+
+    Args:
+        confidences: ``[N]``: probability of the best label, 0 to 1.
+        right: bool, ``[N]``: whether that label is right.
+        bins: Number of ranges.
+    """
+    sure, hits = np.asarray(confidences, np.float64), np.asarray(right, bool)
+    edges = np.linspace(0, 1, bins + 1)
+    places = np.clip(np.searchsorted(edges, sure, side="left") - 1, 0, bins - 1)
+    counts = np.bincount(places, minlength=bins)
+    divisors = np.maximum(counts, 1)
+    confidence = np.bincount(places, weights=sure, minlength=bins) / divisors
+    accuracy = np.bincount(places, weights=hits, minlength=bins) / divisors
+    return tuple(
+        ReliabilityBin(*row)
+        for row in zip(
+            edges[:-1].tolist(),
+            edges[1:].tolist(),
+            counts.tolist(),
+            confidence.tolist(),
+            accuracy.tolist(),
+            strict=True,
+        )
+    )
+
+
+def choose_unknown_threshold(
+    probabilities: npt.ArrayLike, label_ids: npt.ArrayLike, *, max_rejected: float = MAX_REJECTED
+) -> float | None:
+    """Return the highest threshold that costs little: how sure a model should be before it names a label.
+
+    The rule: of the validation pictures that the model answers right, at most the part `max_rejected`
+    may become "unknown". The result is rounded down to four digits and at most MAX_UNKNOWN_THRESHOLD.
+
+    Args:
+        probabilities: ``[N, K]``: of pictures not trained on, after calibration.
+        label_ids: ``[N]``: what they show.
+        max_rejected: From 0 to below 1.
+
+    Returns:
+        Above 0 and below 1; None if no picture is answered right, so that there is nothing to go by.
+
+    Raises:
+        As `fit_temperature`.
+    """
+    rows, ids = _checked(probabilities, label_ids)
+    sure = np.sort(rows.max(axis=1)[rows.argmax(axis=1) == ids])
+    if not len(sure):
+        return None
+    threshold = math.floor(float(sure[int(max_rejected * len(sure))]) * 1e4) / 1e4
+    return min(threshold, MAX_UNKNOWN_THRESHOLD) or None
+
+
+def _checked(values: npt.ArrayLike, label_ids: npt.ArrayLike) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    """Return rows without infinities, and label numbers that fit them."""
+    rows, ids = np.asarray(values, np.float64), np.asarray(label_ids)
+    if rows.ndim != 2 or ids.shape != rows.shape[:1] or rows.shape[1] < 2:
+        raise InputShapeError(
+            f"expected one row for each picture and one column for each label, got {rows.shape} for "
+            f"{ids.shape} label numbers"
+        )
+    if not len(ids):
+        raise DatasetError("there are no pictures to measure calibration on; hold some out of training")
+    ids = ids.astype(np.int64)
+    if ids.min() < 0 or ids.max() >= rows.shape[1]:
+        raise InputShapeError(f"label numbers must be 0 to {rows.shape[1] - 1}, got {ids.min()} to {ids.max()}")
+    largest = rows.max(axis=1, keepdims=True)
+    if not np.isfinite(largest).all():
+        raise InputShapeError("a row of logits or probabilities has NaN or infinity in it, or nothing but zeros")
+    return np.where(np.isneginf(rows), largest + SMALLEST_LOG, rows), ids
+
+
+def _log_softmax(rows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    shifted = rows - rows.max(axis=1, keepdims=True)
+    result: npt.NDArray[np.float64] = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return result
