@@ -30,6 +30,7 @@ __all__ = [
     "check_size",
     "decode",
     "decode_to_fit",
+    "encode_jpeg",
     "encode_png",
     "fit",
     "read_file",
@@ -201,6 +202,18 @@ def encode_png(pixels: Pixels) -> bytes:
     """Encode uint8 pixels, ``[height, width, 3]`` RGB or ``[height, width, 1]``, as PNG without loss."""
     ordered = pixels[:, :, ::-1] if pixels.shape[2] == 3 else pixels
     _, encoded = cv2.imencode(".png", ordered, [cv2.IMWRITE_PNG_COMPRESSION, 9])
+    return encoded.tobytes()
+
+
+def encode_jpeg(pixels: Pixels, *, quality: int) -> bytes:
+    """Encode uint8 pixels, ``[height, width, 3]`` RGB or ``[height, width, 1]``, as JPEG, for people to look at.
+
+    Args:
+        pixels: What to encode.
+        quality: From 0 to 100.
+    """
+    ordered = pixels[:, :, ::-1] if pixels.shape[2] == 3 else pixels
+    _, encoded = cv2.imencode(".jpg", ordered, [cv2.IMWRITE_JPEG_QUALITY, quality])
     return encoded.tobytes()
 
 

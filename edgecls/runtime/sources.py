@@ -11,7 +11,7 @@ from edgecls.errors import ImageReadError
 from edgecls.image import ImageLimits
 from edgecls.picture_files import find_pictures
 
-__all__ = ["STDIN", "Source", "find_sources"]
+__all__ = ["STDIN", "Source", "file_source", "find_sources"]
 
 STDIN = "-"
 
@@ -44,15 +44,16 @@ def _sources_of(path: str) -> list[Source]:
     if path == STDIN:
         return [Source(STDIN, lambda limits: image.read_stdin(limits=limits))]
     if os.path.isdir(path):
-        pictures = [_file(str(picture)) for picture in find_pictures(Path(path))]
+        pictures = [file_source(str(picture)) for picture in find_pictures(Path(path))]
         return pictures or [_nothing(path, "the folder has no pictures")]
     if os.path.lexists(path) or not glob.has_magic(path):
-        return [_file(path)]
+        return [file_source(path)]
     matches = sorted(match for match in glob.iglob(path, recursive=True) if not os.path.isdir(match))
-    return [_file(match) for match in matches] or [_nothing(path, "no file matches the pattern")]
+    return [file_source(match) for match in matches] or [_nothing(path, "no file matches the pattern")]
 
 
-def _file(path: str) -> Source:
+def file_source(path: str) -> Source:
+    """Return a file, whatever its suffix, as a picture to read."""
     return Source(path, lambda limits: image.read_file(path, limits=limits))
 
 

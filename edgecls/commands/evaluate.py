@@ -1,0 +1,135 @@
+"""edgecls evaluate: how good is this model on these pictures?"""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from edgecls.commands.evaluation_options import ignore_option, part_option
+from edgecls.commands.shared_options import limits_option, provider_option, unknown_threshold_option
+
+if TYPE_CHECKING:
+    from edgecls.evaluation.record import Evaluation
+
+__all__ = ["evaluate"]
+
+
+@click.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("data", type=click.Path(exists=True, path_type=Path))
+@click.option(
+    "--report", type=click.Path(dir_okay=False, path_type=Path), help="Also write a report with pictures (.html)."
+)
+@click.option("--format", "output_format", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@click.option(
+    "--top-k",
+    "top",
+    metavar="K",
+    type=click.IntRange(min=1),
+    default=3,
+    show_default=True,
+    help="Give the accuracy also for the right label among the K most probable.",
+)
+@part_option
+@ignore_option
+@provider_option
+@click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    show_default="the cores this process may use",
+    help="Pictures to work on at once.",
+)
+@unknown_threshold_option
+@limits_option
+def evaluate(
+    model: Path,
+    data: Path,
+    report: Path | None,
+    output_format: str,
+    top: int,
+    part: str,
+    ignore_unknown_labels: bool,
+    provider: str,
+    threads: int | None,
+    unknown_threshold: float | None,
+    max_megapixels: float,
+) -> None:
+    """Measure MODEL, a model file, on the labelled pictures of DATA.
+
+    DATA is a folder with one folder of pictures for each label, a dataset divided into train, val and test, a list
+    file or a CSV. Pictures that cannot be used are listed, and the exit code is then 1.
+    """
+    from edgecls.commands.provider_notice import announce_provider
+    from edgecls.commands.status_line import StatusLine
+    from edgecls.dataset.read import read_dataset
+    from edgecls.evaluation.as_dict import evaluation_to_dict
+    from edgecls.evaluation.evaluate import evaluate as run_evaluation
+    from edgecls.evaluation.evaluate import without_foreign_labels
+    from edgecls.evaluation.parts import choose_part
+    from edgecls.image import DEFAULT_LIMITS, ImageLimits
+    from edgecls.plots.ready import check_can_draw
+    from edgecls.runtime.classifier import load
+    from edgecls.runtime.cores import usable_cores
+
+    if report is not None:  # before the long work
+        check_can_draw(report)
+    limits = ImageLimits(DEFAULT_LIMITS.max_bytes, int(max_megapixels * 1e6))
+    classifier = load(model, provider, limits=limits, unknown_threshold=unknown_threshold)
+    announce_provider(classifier)
+    part, pictures = choose_part(read_dataset(data), part)
+    if ignore_unknown_labels:
+        pictures = without_foreign_labels(pictures, classifier.card.labels)
+    line = StatusLine()
+    found = run_evaluation(
+        classifier,
+        pictures,
+        workers=threads or usable_cores(),
+        on_progress=lambda done, total: line.show(f"classifying pictures {done}/{total}"),
+    )
+    line.show("")
+    for error in found.failures.values():
+        click.echo(f"left out: {error}", err=True)
+    if output_format == "json":
+        facts = {"model": str(model), "name": classifier.card.name, "data": str(data), "part": part}
+        click.echo(json.dumps({**facts, **evaluation_to_dict(found, top=top)}, ensure_ascii=False, indent=2))
+    else:
+        _print_table(found, top=top, part=part)
+    if report is not None:
+        from edgecls.evaluation.report import write_report
+
+        write_report(
+            report, found, card=classifier.card, data_name=str(data), part=part, model_bytes=model.stat().st_size
+        )
+        click.echo(f"wrote {report}", err=True)
+    if found.failures:
+        sys.exit(1)
+
+
+def _print_table(found: "Evaluation", *, top: int, part: str) -> None:
+    from edgecls.commands.text_columns import padded, width
+
+    low, high = found.accuracy_interval
+    best = min(top, len(found.labels))
+    label, baseline = found.baseline
+    rows = {
+        "pictures": f"{found.pictures} ({part})",
+        "accuracy": f"{found.accuracy:.4f} (95 % interval {low:.4f} to {high:.4f})",
+        f"among {best} best": f"{found.top_accuracy(best):.4f}" if best > 1 else "",
+        "guessing": f"{baseline:.4f} (always {label})",
+        "macro F1": f"{found.macro.f1:.4f}",
+        "loss": f"{found.loss:.4f}",
+        "calibration": f"{found.calibration_error:.4f} expected error",
+    }
+    if facts := found.unknown:
+        rejected = facts.rejected_right + facts.rejected_wrong
+        rows["unknown"] = f"{rejected} below {facts.threshold:g}, {facts.rejected_wrong} of them wrong otherwise"
+    for key, value in rows.items():
+        if value:
+            click.echo(f"{key:<13}  {value}")
+    column = max(map(width, ("label", *found.labels)))
+    click.echo(f"\n{padded('label', column)}  pictures  precision  recall      F1")
+    for entry in found.per_label:
+        scores = ["   n/a" if value is None else f"{value:.4f}" for value in (entry.precision, entry.recall, entry.f1)]
+        click.echo(f"{padded(entry.label, column)}  {entry.support:8d}     {scores[0]}  {scores[1]}  {scores[2]}")

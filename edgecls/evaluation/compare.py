@@ -1,0 +1,181 @@
+"""Comparing models on the same pictures: accuracy beside latency and size."""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from edgecls import image
+from edgecls.dataset.labelled_pictures import LabelledPictures
+from edgecls.errors import ImageError, ModelConfigError
+from edgecls.evaluation.evaluate import evaluate
+from edgecls.evaluation.record import Evaluation
+from edgecls.runtime.classifier import Classifier
+
+__all__ = ["Comparison", "Contender", "Disagreement", "Latency", "compare", "mcnemar_p_value", "measure_latencies"]
+
+TIMED_PICTURES = 24
+ROUNDS = 5
+WARM_UP = 3  # predictions of each model before any is timed
+TIMING_SEED = 0
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A model to compare.
+
+    Attributes:
+        name: What to call it; no two alike.
+        classifier: The opened model.
+        size_bytes: Size of its file.
+    """
+
+    name: str
+    classifier: Classifier
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class Latency:
+    """How long one picture takes, alone, from its encoded bytes to the answer.
+
+    Attributes:
+        median_ms: Median over all pictures and rounds, in milliseconds.
+        p95_ms: 95th percentile.
+    """
+
+    median_ms: float
+    p95_ms: float
+
+
+@dataclass(frozen=True)
+class Disagreement:
+    """Where two models part: the pictures that only one of them gets right.
+
+    Attributes:
+        first: Name of the one.
+        second: Name of the other.
+        only_first: Pictures that only the first gets right.
+        only_second: Pictures that only the second gets right.
+        p_value: How likely so lopsided a split or a worse one is if neither is better (exact McNemar test).
+    """
+
+    first: str
+    second: str
+    only_first: int
+    only_second: int
+    p_value: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What comparing found; the lists are in the order of the models."""
+
+    contenders: tuple[Contender, ...]
+    evaluations: tuple[Evaluation, ...]
+    latencies: tuple[Latency, ...]
+    disagreements: tuple[Disagreement, ...]
+
+
+def compare(
+    contenders: Sequence[Contender],
+    pictures: LabelledPictures,
+    *,
+    workers: int,
+    on_progress: Callable[[str, int, int], None] = lambda name, done, total: None,
+) -> Comparison:
+    """Evaluate models on the same pictures, then time them side by side.
+
+    Args:
+        contenders: At least two.
+        pictures: What to classify, and what it shows.
+        workers: Number of pictures to work on at once while evaluating; timing takes one after the other.
+        on_progress: Called with the name of the model, the number of pictures done and that of all.
+
+    Raises:
+        ModelConfigError: Fewer than two models, or two of the same name.
+        DatasetError: The data has labels that one of the models does not know, or no usable picture.
+    """
+    names = [contender.name for contender in contenders]
+    if len(names) < 2 or len(set(names)) < len(names):
+        raise ModelConfigError(f"comparing takes at least two models with different names, got {', '.join(names)}")
+    evaluations = []
+    for contender in contenders:
+
+        def progress(done: int, total: int, name: str = contender.name) -> None:
+            on_progress(name, done, total)
+
+        evaluations.append(evaluate(contender.classifier, pictures, workers=workers, on_progress=progress))
+    return Comparison(
+        contenders=tuple(contenders),
+        evaluations=tuple(evaluations),
+        latencies=measure_latencies([contender.classifier for contender in contenders], evaluations[0]),
+        disagreements=tuple(
+            _disagreement(names[one], names[other], evaluations[one], evaluations[other])
+            for one, other in combinations(range(len(names)), 2)
+        ),
+    )
+
+
+def measure_latencies(classifiers: Sequence[Classifier], evaluation: Evaluation) -> tuple[Latency, ...]:
+    """Time models picture by picture, taking turns, so that a noisy moment of the machine hits all alike.
+
+    Args:
+        classifiers: The models.
+        evaluation: An evaluation whose pictures to take a few of.
+
+    Returns:
+        One for each model.
+    """
+    encoded = _some_pictures(evaluation, classifiers[0])
+    times_ms: list[list[float]] = [[] for _ in classifiers]
+    for classifier in classifiers:
+        for data in encoded[:WARM_UP]:
+            classifier.predict_bytes(data)
+    for turn in range(ROUNDS):
+        for data in encoded:
+            for step in range(len(classifiers)):
+                place = (step + turn) % len(classifiers)  # nobody always goes first
+                started = time.perf_counter()
+                classifiers[place].predict_bytes(data)
+                times_ms[place].append((time.perf_counter() - started) * 1000)
+    return tuple(Latency(float(np.median(times)), float(np.percentile(times, 95))) for times in times_ms)
+
+
+def mcnemar_p_value(only_first: int, only_second: int) -> float:
+    """Return the two-sided p-value of the exact McNemar test.
+
+    Source:
+        Q. McNemar, "Note on the sampling error of the difference between correlated proportions or
+        percentages", Psychometrika 12, 1947; exact: twice the smaller tail of a fair binomial.
+    """
+    total = only_first + only_second
+    logs = [
+        math.lgamma(total + 1) - math.lgamma(hits + 1) - math.lgamma(total - hits + 1) - total * math.log(2)
+        for hits in range(min(only_first, only_second) + 1)
+    ]
+    return min(1.0, 2 * math.fsum(map(math.exp, logs)))
+
+
+def _disagreement(first: str, second: str, one: Evaluation, other: Evaluation) -> Disagreement:
+    # A picture may be left out by one model only, where their limits differ.
+    right = dict(zip(other.paths, other.right.tolist(), strict=True))
+    pairs = [(hit, right[path]) for path, hit in zip(one.paths, one.right.tolist(), strict=True) if path in right]
+    only_first = sum(hit and not other_hit for hit, other_hit in pairs)
+    only_second = sum(other_hit and not hit for hit, other_hit in pairs)
+    return Disagreement(first, second, only_first, only_second, mcnemar_p_value(only_first, only_second))
+
+
+def _some_pictures(evaluation: Evaluation, classifier: Classifier) -> list[bytes]:
+    """Return the bytes of a few pictures, the same at every call."""
+    order = np.random.default_rng(TIMING_SEED).permutation(evaluation.pictures)[:TIMED_PICTURES]
+    encoded = []
+    for index in order:
+        try:
+            encoded.append(image.read_file(evaluation.paths[index], limits=classifier.limits))
+        except ImageError:  # it was there a moment ago; the others do
+            continue
+    return encoded

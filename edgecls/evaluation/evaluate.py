@@ -1,0 +1,144 @@
+"""Running a model over labelled pictures, in bounded memory: a few numbers are kept of each."""
+
+import time
+import unicodedata
+from array import array
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from edgecls.dataset.labelled_pictures import LabelledPictures
+from edgecls.errors import DatasetError, ImageError
+from edgecls.evaluation.record import Evaluation
+from edgecls.runtime.classifier import Classifier
+from edgecls.runtime.prediction import Prediction
+from edgecls.runtime.sources import file_source
+from edgecls.runtime.stream import classify_stream
+
+__all__ = ["evaluate", "without_foreign_labels"]
+
+TOP = 3  # answers that are kept of each picture
+NAMED_LABELS = 10  # labels that an error message lists
+
+
+def evaluate(
+    classifier: Classifier,
+    pictures: LabelledPictures,
+    *,
+    workers: int,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Evaluation:
+    """Classify labelled pictures and keep what the figures need.
+
+    Labels of data and model are matched by name, so their order may differ. Labels of the model
+    without pictures are fine; pictures that cannot be read are listed in the result.
+
+    Args:
+        classifier: The opened model.
+        pictures: What to classify, and what it shows.
+        workers: Number of pictures to work on at once, at least 1.
+        on_progress: Called with the number of pictures done and the number of all.
+
+    Raises:
+        DatasetError: The data has labels that the model does not know, or not one picture can be classified.
+    """
+    model_ids = _match_labels(pictures.labels, classifier.card.labels, classifier.card.name)
+    total = len(pictures.paths)
+    kept: list[Path] = []
+    failures: dict[str, ImageError] = {}
+    # Plain arrays grow in place and hold 8 bytes a number, where a list would hold objects.
+    label_ids, ranks = array("q"), array("q")
+    true_probabilities, times_ms = array("d"), array("d")
+    top_ids, top_probabilities = array("q"), array("d")
+    started = time.perf_counter()
+    outcomes = classify_stream(classifier, [file_source(str(path)) for path in pictures.paths], workers=workers)
+    for index, outcome in enumerate(outcomes):
+        if isinstance(outcome.result, Prediction):
+            label_id = model_ids[pictures.label_ids[index]]
+            row = np.asarray(outcome.result.probabilities)
+            order = np.argsort(-row, kind="stable")  # of equals the first, as Prediction has it
+            kept.append(pictures.paths[index])
+            label_ids.append(label_id)
+            ranks.append(int(np.flatnonzero(order == label_id)[0]))
+            true_probabilities.append(float(row[label_id]))
+            times_ms.append(outcome.result.time_ms)
+            top_ids.extend(order[:TOP].tolist())
+            top_probabilities.extend(row[order[:TOP]].tolist())
+        else:
+            failures[outcome.name] = outcome.result
+        on_progress(index + 1, total)
+    if not kept:
+        first = next(iter(failures.values()), "there are no pictures")
+        raise DatasetError(f"not one of {total} pictures could be classified; the first fault: {first}")
+    return Evaluation(
+        labels=classifier.card.labels,
+        paths=tuple(kept),
+        label_ids=_integers(label_ids),
+        ranks=_integers(ranks),
+        true_probabilities=_numbers(true_probabilities),
+        top_ids=_integers(top_ids).reshape(len(kept), -1),
+        top_probabilities=_numbers(top_probabilities).reshape(len(kept), -1),
+        times_ms=_numbers(times_ms),
+        failures=failures,
+        unknown_threshold=classifier.unknown_threshold,
+        provider=classifier.provider.value,
+        workers=workers,
+        duration_s=time.perf_counter() - started,
+    )
+
+
+def without_foreign_labels(pictures: LabelledPictures, model_labels: tuple[str, ...]) -> LabelledPictures:
+    """Return the pictures whose labels the model knows.
+
+    Raises:
+        DatasetError: There are none.
+    """
+    known = {_normal(label) for label in model_labels}
+    kept = [index for index, label in enumerate(pictures.label_ids) if _normal(pictures.labels[label]) in known]
+    if not kept:
+        raise DatasetError(
+            f"the model knows none of the labels of the data ({_listed(pictures.labels)}); "
+            f"its labels are {_listed(model_labels)}"
+        )
+    # The foreign labels go too, or they would still be looked for in the model.
+    labels = tuple(label for label in pictures.labels if _normal(label) in known)
+    places = {label: place for place, label in enumerate(labels)}
+    return replace(
+        pictures,
+        labels=labels,
+        paths=tuple(pictures.paths[index] for index in kept),
+        label_ids=tuple(places[pictures.labels[pictures.label_ids[index]]] for index in kept),
+    )
+
+
+def _match_labels(data: tuple[str, ...], model: tuple[str, ...], model_name: str) -> list[int]:
+    """Return for each label of the data its place among those of the model."""
+    places = {_normal(label): place for place, label in enumerate(model)}
+    foreign = [label for label in data if _normal(label) not in places]
+    if foreign:
+        raise DatasetError(
+            f"model {model_name!r} does not know {len(foreign)} label(s) of the data: {_listed(foreign)}; its labels "
+            f"are {_listed(model)}. Rename them, or leave their pictures out with --ignore-unknown-labels"
+        )
+    return [places[_normal(label)] for label in data]
+
+
+def _normal(label: str) -> str:
+    """Return the label in Unicode NFC: a folder made on a Mac is spelt otherwise than one made elsewhere."""
+    return unicodedata.normalize("NFC", label)
+
+
+def _listed(labels: list[str] | tuple[str, ...]) -> str:
+    named = ", ".join(map(repr, labels[:NAMED_LABELS]))
+    return f"{named} and {len(labels) - NAMED_LABELS} more" if len(labels) > NAMED_LABELS else named
+
+
+def _integers(values: "array[int]") -> npt.NDArray[np.int64]:
+    return np.asarray(values, np.int64)
+
+
+def _numbers(values: "array[float]") -> npt.NDArray[np.float64]:
+    return np.asarray(values, np.float64)

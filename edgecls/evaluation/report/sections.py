@@ -1,0 +1,364 @@
+"""The sections of a report: each function makes one from what is known, or nothing where there is nothing to say."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from edgecls.evaluation.calibration import ReliabilityBin
+from edgecls.evaluation.metrics import LabelMetrics
+from edgecls.evaluation.record import Evaluation
+from edgecls.evaluation.report.html import Fragments, Html, joined
+from edgecls.evaluation.report.subject import Subject
+from edgecls.evaluation.report.thumbnails import data_uri, thumbnail_uri
+from edgecls.evaluation.report.words import findings, number, percent
+from edgecls.image_headers.read import read_header
+from edgecls.plots.confusion import confusion_png
+from edgecls.plots.curves import training_curve_png
+from edgecls.plots.reliability import ReliabilityCurve, reliability_png
+
+__all__ = ["HTML", "all_sections"]
+
+HTML = Fragments(Path(__file__).with_name("page.html"))
+
+OPEN_ROWS = 30  # labels that a table shows at once
+PICTURES_SHOWN = 12  # mistakes, and examples
+CONFUSIONS_SHOWN = 9
+MIN_IN_RANGE = 5  # pictures, for a point in the calibration plot; fewer jump about by chance
+FAULTS_SHOWN = 50
+EXAMPLE_SEED = 0
+PLOT_DOTS = 1.5  # of the plot to one pixel of the page
+"""The figures have 150 dots to the inch; at this scale a point of their text is a point of the page's."""
+
+
+def all_sections(subject: Subject) -> list[tuple[str, str, Html]]:
+    """Return the sections in their order: id, title, HTML."""
+    made = [
+        ("overview", "How good it is", _overview(subject)),
+        ("labels", "Label by label", _labels(subject)),
+        ("confusion", "What is taken for what", _confusion(subject)),
+        ("mistakes", "The worst mistakes", _mistakes(subject)),
+        ("examples", "Some of its answers", _examples(subject)),
+        ("calibration", "How sure it is", _calibration(subject)),
+        ("training", "How it learned", _training(subject)),
+        ("data", "The pictures", _data(subject)),
+        ("model", "The model", _model(subject)),
+    ]
+    return [
+        (key, title, HTML.fill("section", id=key, title=title, intro=content[0], body=content[1]))
+        for key, title, content in made
+        if content is not None
+    ]
+
+
+Content = tuple[str, Html] | None
+"""Introduction and body of a section."""
+
+
+def _overview(subject: Subject) -> Content:
+    found = subject.evaluation
+    low, high = found.accuracy_interval
+    scale = HTML.fill(
+        "scale",
+        accuracy=percent(found.accuracy),
+        at=f"{100 * found.accuracy:.2f}",
+        low=f"{100 * low:.2f}",
+        width=f"{100 * (high - low):.2f}",
+        baseline=f"{100 * found.baseline[1]:.2f}",
+    )
+    items = (HTML.fill("finding", headline=entry.headline, sentence=entry.sentence) for entry in findings(found))
+    return (
+        f"On more pictures of the same kind, expect an accuracy between {percent(low)} and {percent(high)} "
+        "(95 % interval by Wilson).",
+        joined([scale, HTML.fill("findings", items=joined(items))]),
+    )
+
+
+def _labels(subject: Subject) -> Content:
+    found = subject.evaluation
+    ranked = sorted(found.per_label, key=lambda entry: 2.0 if entry.f1 is None else entry.f1)
+    rows = [_label_row(found, entry) for entry in ranked]
+    parts = [HTML.fill("label_table", rows=joined(rows[:OPEN_ROWS]))]
+    if rows[OPEN_ROWS:]:
+        rest = HTML.fill("label_table", rows=joined(rows[OPEN_ROWS:]))
+        parts.append(HTML.fill("more", summary=f"{len(rows) - OPEN_ROWS} more labels", body=rest))
+    return (
+        "Weakest first. Precision: of the pictures that got this label, the part that deserved it. Recall: of the "
+        "pictures that deserve it, the part that got it. F1 is the harmonic mean of the two.",
+        joined(parts),
+    )
+
+
+def _label_row(found: Evaluation, entry: LabelMetrics) -> Html:
+    place = found.labels.index(entry.label)
+    others = found.confusion[place].copy()
+    others[place] = 0
+    most = int(np.argmax(others))
+    return HTML.fill(
+        "label_row",
+        label=entry.label,
+        support=number(entry.support),
+        precision=_score(entry.precision if entry.support else None),
+        recall=_score(entry.recall),
+        f1=_score(entry.f1),
+        taken_for=f"{found.labels[most]} ({number(int(others[most]))})" if others[most] else "",
+    )
+
+
+def _score(value: float | None) -> Html:
+    if value is None:
+        return HTML.fill("no_score")
+    return HTML.fill("score", percent=f"{100 * value:.1f}", value=f"{value:.3f}")
+
+
+def _confusion(subject: Subject) -> Content:
+    found = subject.evaluation
+    plot = _plot(
+        confusion_png(found.confusion, found.labels),
+        "Confusion matrix: a row for what is shown, a column for what was said",
+    )
+    items = [
+        HTML.fill("confusion_item", shown=entry.shown, said=entry.said, count=number(entry.pictures))
+        for entry in found.confusions(CONFUSIONS_SHOWN)
+    ]
+    body = HTML.fill("beside", plot=plot, text=HTML.fill("confusion_list", items=joined(items))) if items else plot
+    return (
+        "A row is what the pictures show, a column what the model said: right answers are blue, mistakes orange, "
+        "the deeper the more of that row.",
+        body,
+    )
+
+
+def _mistakes(subject: Subject) -> Content:
+    found = subject.evaluation
+    worst = found.worst_mistakes(PICTURES_SHOWN)
+    if not worst:
+        return None
+    cards = [
+        HTML.fill(
+            "mistake",
+            picture=_picture(subject, index),
+            said=found.labels[found.top_ids[index, 0]],
+            sure=percent(found.confidences[index]),
+            shown=found.labels[found.label_ids[index]],
+            given=percent(found.true_probabilities[index]),
+            path=found.paths[index],
+            file=found.paths[index].name,
+        )
+        for index in worst
+    ]
+    return (
+        "The wrong answers it was surest of. Look at them closely: some may be wrong labels rather than wrong answers.",
+        HTML.fill("cards", cards=joined(cards)),
+    )
+
+
+def _examples(subject: Subject) -> Content:
+    found = subject.evaluation
+    cards = []
+    for index in _choose_examples(found):
+        guesses = [
+            HTML.fill(
+                "guess", label=found.labels[label], percent=f"{100 * probability:.1f}", value=percent(probability)
+            )
+            for label, probability in zip(found.top_ids[index], found.top_probabilities[index], strict=True)
+        ]
+        right = bool(found.right[index])
+        cards.append(
+            HTML.fill(
+                "example",
+                kind="right" if right else "wrong",
+                picture=_picture(subject, index),
+                shown=found.labels[found.label_ids[index]],
+                verdict="✓" if right else "✗ wrong",
+                guesses=joined(guesses),
+                path=found.paths[index],
+                file=found.paths[index].name,
+            )
+        )
+    return (
+        "Chosen by lot, as many of one label as of another: what the picture shows, and what the model thinks of it.",
+        HTML.fill("cards", cards=joined(cards)),
+    )
+
+
+def _choose_examples(found: Evaluation) -> list[int]:
+    """Return pictures in random order, a first one of each label before a second one of any."""
+    seen = dict.fromkeys(range(len(found.labels)), 0)
+    ranked = []
+    for place, index in enumerate(np.random.default_rng(EXAMPLE_SEED).permutation(found.pictures).tolist()):
+        label = int(found.label_ids[index])
+        ranked.append((seen[label], place, index))
+        seen[label] += 1
+    chosen = [index for _, _, index in sorted(ranked)[:PICTURES_SHOWN]]
+    return sorted(chosen, key=lambda index: int(found.label_ids[index]))
+
+
+def _picture(subject: Subject, index: int) -> Html:
+    uri = thumbnail_uri(subject.evaluation.paths[index], subject.card.image)
+    shown = subject.evaluation.labels[subject.evaluation.label_ids[index]]
+    return HTML.fill("picture", uri=uri, alt=f"a picture of {shown}") if uri else HTML.fill("no_picture")
+
+
+def _calibration(subject: Subject) -> Content:
+    found, fitted = subject.evaluation, subject.calibration
+    curves = [_curve("these pictures", found.reliability)]
+    intro = (
+        "Where the line lies below the diagonal, the model is surer than it should be; above, it could be surer. "
+        f"The expected calibration error of these pictures is {percent(found.calibration_error)}."
+    )
+    parts = []
+    if fitted is not None:
+        curves = [
+            _curve("before", fitted.bins_before),
+            _curve("after", fitted.bins_after),
+        ]
+        parts.append(
+            HTML.fill(
+                "paragraph",
+                text=f"A temperature of {fitted.temperature:.3f} was fitted on {number(fitted.pictures)} validation "
+                f"pictures and is part of the network. It took the expected calibration error there from "
+                f"{percent(fitted.error_before)} to {percent(fitted.error_after)} and the loss from "
+                f"{fitted.loss_before:.3f} to {fitted.loss_after:.3f}; no answer changes by it. The plot shows before "
+                "and after.",
+            )
+        )
+    elif subject.card.temperature != 1:
+        parts.append(
+            HTML.fill(
+                "paragraph", text=f"A calibration temperature of {subject.card.temperature:.3f} is part of the network."
+            )
+        )
+    facts = found.unknown
+    if facts is not None:
+        rejected = facts.rejected_right + facts.rejected_wrong
+        parts.append(
+            HTML.fill(
+                "paragraph",
+                text=f"Below a probability of {facts.threshold:g} it answers “unknown”. Here that happens for "
+                f"{number(rejected)} of {number(found.pictures)} pictures: {number(facts.rejected_wrong)} would have "
+                f"been wrong, {number(facts.rejected_right)} right.",
+            )
+        )
+    plot = _plot(reliability_png(curves), "Calibration plot: accuracy against probability")
+    return intro, HTML.fill("beside", plot=plot, text=joined(parts)) if parts else plot
+
+
+def _curve(name: str, bins: Iterable[ReliabilityBin]) -> ReliabilityCurve:
+    filled = [entry for entry in bins if entry.pictures]
+    used = [entry for entry in filled if entry.pictures >= MIN_IN_RANGE] or filled
+    return ReliabilityCurve(
+        name,
+        [entry.confidence for entry in used],
+        [entry.accuracy for entry in used],
+        [entry.pictures for entry in used],
+    )
+
+
+def _training(subject: Subject) -> Content:
+    rows = subject.history
+    if not rows:
+        return None
+    stages: dict[str, int] = {}
+    for row in rows:
+        stages.setdefault(row.stage, row.epoch)
+    panels = {
+        "loss": ([row.loss for row in rows], [row.validation_loss for row in rows]),
+        "accuracy": ([row.accuracy for row in rows], [row.validation_accuracy for row in rows]),
+    }
+    plots = [
+        _plot(
+            training_curve_png(
+                [row.epoch for row in rows],
+                {"training": training, "validation": validation},
+                title=title,
+                stages={first: stage for stage, first in stages.items()},
+                best_epoch=subject.best_epoch,
+            ),
+            f"Training curve: {title} over the epochs",
+        )
+        for title, (training, validation) in panels.items()
+    ]
+    seconds = sum(row.duration_s for row in rows)
+    kept = "" if subject.best_epoch is None else f" The weights are those of epoch {subject.best_epoch}, the dot."
+    took = f"{seconds:.0f} seconds" if seconds < 120 else f"{seconds / 60:.0f} minutes"
+    return (
+        f"{len(rows)} epochs in {took}.{kept}",
+        HTML.fill("plots", plots=joined(plots)),
+    )
+
+
+def _data(subject: Subject) -> Content:
+    found, trained = subject.evaluation, subject.card.dataset
+    facts = {
+        "source": subject.data_name,
+        "part": subject.part,
+        "pictures": number(found.pictures),
+        "could not be used": number(len(found.failures)) if found.failures else "",
+        "labels": number(len(found.labels)),
+        "trained on": number(trained.train_images) if trained else "",
+        "validated on": number(trained.validation_images) if trained else "",
+        "fingerprint of those": f"{trained.sha256[:16]}…" if trained else "",
+    }
+    parts = [_facts(facts)]
+    most = max(entry.support for entry in found.per_label)
+    rows = [
+        HTML.fill(
+            "count_row",
+            label=entry.label,
+            count=number(entry.support),
+            percent=f"{100 * entry.support / most:.1f}",
+            trained=number(trained.images_per_label.get(entry.label, 0)) if trained else "",
+        )
+        for entry in found.per_label
+    ]
+    table = HTML.fill("count_table", rows=joined(rows))
+    parts.append(table if len(rows) <= OPEN_ROWS else HTML.fill("more", summary="Pictures of each label", body=table))
+    if found.failures:
+        faults = [HTML.fill("fault", fault=error) for error in list(found.failures.values())[:FAULTS_SHOWN]]
+        more = f", the first {FAULTS_SHOWN} of them" if len(found.failures) > FAULTS_SHOWN else ""
+        summary = f"Why {number(len(found.failures))} could not be used{more}"
+        parts.append(HTML.fill("fault_list", summary=summary, items=joined(faults)))
+    return "What the figures on this page are measured on, and what the model learned from.", joined(parts)
+
+
+def _model(subject: Subject) -> Content:
+    card, found = subject.card, subject.evaluation
+    facts = {
+        "architecture": card.architecture,
+        "takes": str(card.image),
+        "precision": card.precision,
+        "file": "" if subject.model_bytes is None else f"{subject.model_bytes / 1e6:.2f} MB",
+        "made": card.created,
+        "temperature": f"{card.temperature:.4g}",
+        "unknown below": "" if card.unknown_threshold is None else f"{card.unknown_threshold:g}",
+        "ran on": found.provider,
+        "at once": f"{found.workers} picture(s)",
+        "all of it took": f"{found.duration_s:.1f} s",
+    }
+    parts = [_facts(facts)]
+    for title, rows in (
+        ("Settings it was trained with", subject.settings),
+        ("Figures noted when it was made", {key: f"{value:.6g}" for key, value in card.metrics.items()}),
+        ("Made with", card.versions),
+        ("Measured with", subject.versions),
+    ):
+        if rows:
+            parts += [HTML.fill("heading", text=title), _facts(rows)]
+    return "What the file says about itself, and where it ran.", joined(parts)
+
+
+def _facts(facts: Mapping[str, object]) -> Html:
+    rows = [HTML.fill("fact", name=name, value=value) for name, value in facts.items() if value != ""]
+    return HTML.fill("facts", rows=joined(rows))
+
+
+def _plot(png: bytes, alt: str) -> Html:
+    header = read_header(png, name=alt)
+    return HTML.fill(
+        "plot",
+        uri=data_uri(png, "image/png"),
+        alt=alt,
+        width=round(header.width / PLOT_DOTS),
+        height=round(header.height / PLOT_DOTS),
+    )

@@ -1,0 +1,27 @@
+"""What a report is about: the evaluation, the model, and what else is known."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from edgecls.evaluation.calibration import Calibration
+from edgecls.evaluation.history import HistoryRow
+from edgecls.evaluation.record import Evaluation
+from edgecls.model_card import ModelCard
+
+__all__ = ["Subject"]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """All that goes into a report; `write_report` explains the fields."""
+
+    evaluation: Evaluation
+    card: ModelCard
+    data_name: str
+    part: str
+    model_bytes: int | None
+    history: tuple[HistoryRow, ...]
+    best_epoch: int | None
+    calibration: Calibration | None
+    settings: Mapping[str, object]
+    versions: Mapping[str, str]

@@ -1,0 +1,136 @@
+"""Numbers and facts in plain words."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgecls.evaluation.record import Evaluation
+
+__all__ = ["Finding", "findings", "number", "percent"]
+
+FAIR = 0.02  # how far mean probability and accuracy may differ where there are so many pictures that chance does not
+SECOND_GUESSES = 3
+FEW_MISTAKES = 5  # too few to say anything of them in percent
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing worth knowing: a headline and a sentence."""
+
+    headline: str
+    sentence: str
+
+
+def percent(part: float) -> str:
+    """Return a part as percent with one decimal, as "93.4 %"."""
+    return f"{100 * part:.1f}\N{NARROW NO-BREAK SPACE}%"
+
+
+def number(count: int) -> str:
+    """Return a whole number with thousands apart."""
+    return f"{count:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+
+
+def findings(evaluation: Evaluation) -> list[Finding]:
+    """Return what a reader should know of an evaluation, the most telling first."""
+    return [
+        *_labels(evaluation),
+        *_confusion(evaluation),
+        *_second_guesses(evaluation),
+        _honesty(evaluation),
+        *_unknown(evaluation),
+        *_missing(evaluation),
+    ]
+
+
+def _labels(evaluation: Evaluation) -> list[Finding]:
+    rated = [(entry.f1, entry.label) for entry in evaluation.per_label if entry.f1 is not None]
+    if len(rated) < 2:
+        return []
+    (worst, worst_label), (best, best_label) = min(rated), max(rated)
+    if worst == best:
+        return [Finding("All labels alike", f"Every one has an F1 of {best:.2f}.")]
+    return [
+        Finding(
+            f"Best at {best_label}, worst at {worst_label}",
+            f"F1 is {best:.2f} for the one and {worst:.2f} for the other.",
+        )
+    ]
+
+
+def _confusion(evaluation: Evaluation) -> list[Finding]:
+    for worst in evaluation.confusions(1):
+        entry = evaluation.per_label[evaluation.labels.index(worst.shown)]
+        back = int(evaluation.confusion[evaluation.labels.index(worst.said), evaluation.labels.index(worst.shown)])
+        return [
+            Finding(
+                f"Most often it takes {worst.shown} for {worst.said}",
+                f"This happens to {number(worst.pictures)} of {number(entry.support)} pictures of {worst.shown}, "
+                f"and the other way round to {number(back)}.",
+            )
+        ]
+    return [Finding("Not one mistake", "Every picture got its right label.")]
+
+
+def _second_guesses(evaluation: Evaluation) -> list[Finding]:
+    wrong = int((~evaluation.right).sum())
+    if len(evaluation.labels) <= SECOND_GUESSES or wrong < FEW_MISTAKES:
+        return []
+    near = int(((evaluation.ranks > 0) & (evaluation.ranks < SECOND_GUESSES)).sum())
+    return [
+        Finding(
+            "Its second thoughts are worth hearing" if near > wrong / 2 else "Its mistakes are no near misses",
+            f"Of {number(wrong)} wrong answers, {number(near)} had the right label in second or third place.",
+        )
+    ]
+
+
+def _honesty(evaluation: Evaluation) -> Finding:
+    sure = float(np.mean(evaluation.confidences))
+    gap = sure - evaluation.accuracy
+    low, high = evaluation.accuracy_interval
+    headline = (
+        "A fair judge of itself"
+        if abs(gap) <= FAIR or low <= sure <= high
+        else "Too sure of itself"
+        if gap > 0
+        else "Too modest"
+    )
+    return Finding(
+        headline,
+        f"On average it is {percent(sure)} sure of its answers, and {percent(evaluation.accuracy)} of them are right.",
+    )
+
+
+def _unknown(evaluation: Evaluation) -> list[Finding]:
+    facts = evaluation.unknown
+    if facts is None:
+        return []
+    rejected = facts.rejected_right + facts.rejected_wrong
+    if not rejected:
+        return [Finding("Never at a loss", f"No answer was less sure than its threshold of {facts.threshold:g}.")]
+    accuracy = (
+        f"; of those it names, {percent(facts.answered_right / facts.answered)} are right" if facts.answered else ""
+    )
+    return [
+        Finding(
+            "It knows when to be silent" if facts.rejected_wrong >= facts.rejected_right else "It is silent too often",
+            f"Below a probability of {facts.threshold:g} it answers unknown: {number(rejected)} pictures, "
+            f"{number(facts.rejected_wrong)} of which it would have got wrong{accuracy}.",
+        )
+    ]
+
+
+def _missing(evaluation: Evaluation) -> list[Finding]:
+    found = []
+    if evaluation.failures:
+        count = len(evaluation.failures)
+        found.append(Finding("Not everything could be read", f"{number(count)} file(s) could not be classified."))
+    empty = sum(not entry.support for entry in evaluation.per_label)
+    if empty:
+        found.append(
+            Finding(
+                "Labels without pictures", f"Nothing is known here of {number(empty)} label(s): no picture shows them."
+            )
+        )
+    return found

@@ -1,0 +1,125 @@
+"""Writing a report: one HTML file that needs nothing else."""
+
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import numpy as np
+
+import edgecls
+from edgecls.atomic_write import whole_files
+from edgecls.evaluation.calibration import Calibration
+from edgecls.evaluation.history import HistoryRow
+from edgecls.evaluation.record import Evaluation
+from edgecls.evaluation.report.html import Html, joined
+from edgecls.evaluation.report.sections import HTML, all_sections
+from edgecls.evaluation.report.subject import Subject
+from edgecls.evaluation.report.words import number, percent
+from edgecls.model_card import ModelCard
+
+__all__ = ["write_report"]
+
+_PACKAGES = ("onnxruntime", "onnxruntime-gpu", "numpy", "opencv-python-headless", "matplotlib")
+
+
+def write_report(
+    path: str | os.PathLike[str],
+    evaluation: Evaluation,
+    *,
+    card: ModelCard,
+    data_name: str = "",
+    part: str = "",
+    model_bytes: int | None = None,
+    history: Sequence[HistoryRow] | None = None,
+    best_epoch: int | None = None,
+    calibration: Calibration | None = None,
+    settings: Mapping[str, object] | None = None,
+) -> None:
+    """Write an evaluation as one HTML file: no scripts, nothing loaded, for light and dark, desk and phone.
+
+    Args:
+        path: Where to write; an existing file is replaced once the new one is complete.
+        evaluation: What was found; the pictures shown are read again from its paths.
+        card: What the model says about itself.
+        data_name: Where the pictures come from, as users named it.
+        part: Which part of the dataset they are, as in "test".
+        model_bytes: Size of the model file.
+        history: What the epochs came to; without it there are no training curves.
+        best_epoch: The epoch whose weights were kept.
+        calibration: What the temperature did, where it was fitted just now.
+        settings: What it was trained with, for a run that knows more than its card.
+
+    Raises:
+        OutputError: The file cannot be written there.
+        MissingExtraError: matplotlib is not installed.
+    """
+    subject = Subject(
+        evaluation=evaluation,
+        card=card,
+        data_name=data_name,
+        part=part,
+        model_bytes=model_bytes,
+        history=tuple(history or ()),
+        best_epoch=best_epoch,
+        calibration=calibration,
+        settings=card.training if settings is None else settings,
+        versions=_versions(),
+    )
+    page = _page(subject)
+    with whole_files(path) as (temporary,):
+        # File names need not be valid Unicode; a page has to be.
+        temporary.write_bytes((page + "\n").encode("utf-8", "replace"))
+
+
+def _page(subject: Subject) -> Html:
+    sections = all_sections(subject)
+    found = subject.evaluation
+    baseline_label, baseline = found.baseline
+    return HTML.fill(
+        "page",
+        title=subject.card.name,
+        style=Html(Path(__file__).with_name("page.css").read_text(encoding="utf-8")),
+        architecture=subject.card.architecture,
+        day=subject.card.created.partition("T")[0] or "undated",
+        lede=HTML.fill(
+            "lede",
+            pictures=number(found.pictures),
+            right=number(int(found.right.sum())),
+            baseline_label=baseline_label,
+            baseline_right=number(round(baseline * found.pictures)),
+        ),
+        figures=_figures(subject),
+        links=joined(HTML.fill("link", id=key, title=title) for key, title, _ in sections),
+        sections=joined(section for _, _, section in sections),
+        version=edgecls.__version__,
+    )
+
+
+def _figures(subject: Subject) -> Html:
+    found = subject.evaluation
+    low, high = found.accuracy_interval
+    figures = [
+        ("Accuracy", percent(found.accuracy), f"{100 * low:.1f} to {100 * high:.1f} at 95 %"),
+        ("F1, mean of the labels", f"{found.macro.f1:.3f}", f"{len(found.labels)} labels"),
+        ("Calibration error", percent(found.calibration_error), "0 is perfect"),
+        ("Time for one picture", f"{np.median(found.times_ms):.1f} ms", f"{found.provider}, {found.workers} at once"),
+    ]
+    if subject.model_bytes is not None:
+        figures.append(("Size", f"{subject.model_bytes / 1e6:.1f} MB", subject.card.precision))
+    return joined(HTML.fill("figure", name=name, value=value, note=note) for name, value, note in figures)
+
+
+def _versions() -> dict[str, str]:
+    found = {
+        "edgecls": edgecls.__version__,
+        "python": platform.python_version(),
+        "system": platform.platform(terse=True),
+    }
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
