@@ -98,6 +98,8 @@ def test_heavy_packages_stay_in_their_rooms(path: Path) -> None:
         ("import edgecls.commands.run", HEAVY | WEB | {"cv2", "onnxruntime", "rich"}),
         ("import edgecls.modelfile", HEAVY | WEB | {"cv2", "numpy", "onnxruntime"}),
         ("import edgecls.runtime.classifier", HEAVY | WEB | {"onnxruntime", "click"}),
+        ("import edgecls.evaluation.evaluate", HEAVY | WEB | {"onnxruntime", "click"}),
+        ("import edgecls.evaluation.report", HEAVY | WEB | {"onnxruntime", "click"}),
         ("import edgecls.server", HEAVY | {"onnxruntime", "click"}),
     ],
 )

@@ -397,3 +397,14 @@ def test_png_keeps_pixels_exactly() -> None:
 
     np.testing.assert_array_equal(image.decode(image.encode_png(pixels)), pixels)
     np.testing.assert_array_equal(image.decode(image.encode_png(pixels[:, :, :1]), color=Color.GRAY), pixels[:, :, :1])
+
+
+@pytest.mark.parametrize(("color", "channels"), [(Color.RGB, 3), (Color.GRAY, 1)])
+def test_jpegs_for_people_look_like_what_they_were_made_from(color: Color, channels: int) -> None:
+    ramp = np.tile(np.linspace(0, 255, 64).astype(np.uint8), (48, 1))
+    pixels = np.stack([ramp, np.full_like(ramp, 90), ramp[:, ::-1]], axis=2)[:, :, :channels]
+
+    decoded = image.decode(image.encode_jpeg(pixels, quality=90), color=color)
+
+    assert decoded.shape == pixels.shape
+    assert np.abs(decoded.astype(int) - pixels).mean() < 4

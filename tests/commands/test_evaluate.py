@@ -1,0 +1,119 @@
+"""edgecls evaluate."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from color_folders import PURE, write_color_folders, write_picture
+from tiny_model import tiny_model_bytes
+
+from edgecls.cli import main
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return write_color_folders(tmp_path / "数据")
+
+
+def _evaluate(*arguments: object) -> Result:
+    return CliRunner().invoke(main, ["evaluate", *map(str, arguments)])
+
+
+def test_the_table_has_every_figure(tiny_model_path: Path, data: Path) -> None:
+    done = _evaluate(tiny_model_path, data)
+
+    assert done.exit_code == 0
+    lines = done.stdout.splitlines()
+    assert lines[0].split() == ["pictures", "9", "(all)"]
+    assert lines[1].startswith("accuracy       0.8889 (95 % interval 0.56")
+    assert "guessing       0.4444 (always red)" in lines
+    assert lines[-3].split() == ["red", "4", "1.0000", "0.7500", "0.8571"]
+    assert done.stderr == ""
+
+
+def test_json_has_every_figure(tiny_model_path: Path, data: Path) -> None:
+    done = _evaluate(tiny_model_path, data, "--format", "json", "--top-k", "2", "--threads", "2")
+
+    document = json.loads(done.stdout)
+    assert (document["model"], document["name"], document["part"]) == (str(tiny_model_path), "colors", "all")
+    assert document["accuracy"] == pytest.approx(8 / 9)
+    assert list(document["top_accuracy"]) == ["1", "2"]
+    assert document["confusion_matrix"] == [[3, 1, 0], [0, 3, 0], [0, 0, 2]]
+    assert document["worst_mistakes"][0]["image"] == str(data / "red" / "3 in truth green.png")
+    assert "数据" in done.stdout
+
+
+def test_a_report_is_written_beside_the_figures(tiny_model_path: Path, data: Path, tmp_path: Path) -> None:
+    done = _evaluate(tiny_model_path, data, "--report", tmp_path / "报告.html")
+
+    assert done.exit_code == 0
+    assert done.stderr == f"wrote {tmp_path / '报告.html'}\n"
+    page = (tmp_path / "报告.html").read_text(encoding="utf-8")
+    assert page.startswith("<!doctype html>")
+    assert str(data) in page
+
+
+def test_test_pictures_come_before_all_others(tiny_model_path: Path, data: Path, tmp_path: Path) -> None:
+    divided = tmp_path / "divided"
+    for part in ("train", "test"):
+        for label, color in PURE.items():
+            write_picture(divided / part / label / f"{part}.png", color)
+
+    assert "pictures       3 (test)" in _evaluate(tiny_model_path, divided).stdout
+    assert "pictures       6 (all)" in _evaluate(tiny_model_path, divided, "--part", "all").stdout
+    missing = _evaluate(tiny_model_path, divided, "--part", "val")
+    assert (missing.exit_code, missing.stdout) == (1, "")
+    assert "no part 'val', only train, test" in missing.stderr
+
+
+def test_a_list_file_is_data_too(tiny_model_path: Path, data: Path) -> None:
+    (data / "list.txt").write_text("red/0.png\tred\ngreen/0.png\tgreen\nblue/0.png\tgreen\n", encoding="utf-8")
+
+    document = json.loads(_evaluate(tiny_model_path, data / "list.txt", "--format", "json").stdout)
+
+    assert (document["pictures"], document["accuracy"]) == (3, pytest.approx(2 / 3))
+
+
+def test_a_damaged_picture_is_left_out_and_fails_the_command_in_the_end(
+    tiny_model_path: Path, data: Path, tmp_path: Path
+) -> None:
+    (data / "red" / "0.png").write_text("these are notes")
+
+    done = _evaluate(tiny_model_path, data, "--report", tmp_path / "r.html")
+
+    assert done.exit_code == 1
+    assert "left out: cannot read" in done.stderr
+    assert "pictures       8 (all)" in done.stdout
+    assert (tmp_path / "r.html").exists()
+
+
+def test_foreign_labels_are_refused_or_left_out(tiny_model_path: Path, data: Path) -> None:
+    write_picture(data / "yellow" / "0.png", (250, 250, 0))
+
+    refused = _evaluate(tiny_model_path, data)
+    left_out = _evaluate(tiny_model_path, data, "--ignore-unknown-labels")
+
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert "does not know 1 label(s) of the data: 'yellow'" in refused.stderr
+    assert left_out.exit_code == 0
+    assert "pictures       9 (all)" in left_out.stdout
+
+
+def test_the_threshold_of_the_file_is_measured(data: Path, tmp_path: Path) -> None:
+    model = tmp_path / "m.onnx"
+    model.write_bytes(tiny_model_bytes(unknown_threshold=0.9997))
+
+    document = json.loads(_evaluate(model, data, "--format", "json").stdout)
+
+    assert document["unknown"]["threshold"] == 0.9997
+    assert document["unknown"]["rejected_wrong"] == 1  # green is less sure than red, and one green is amiss
+    assert "unknown" in _evaluate(model, data).stdout
+    assert "unknown" not in _evaluate(model, data, "--unknown-threshold", "0").stdout
+
+
+def test_a_report_that_cannot_be_written_is_found_out_before_the_work(tiny_model_path: Path, data: Path) -> None:
+    done = _evaluate(tiny_model_path, data, "--report", data / "none" / "r.html")
+
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "cannot write" in done.stderr

@@ -1,0 +1,41 @@
+"""Which part of a dataset is evaluated on."""
+
+from pathlib import Path
+
+import pytest
+
+from edgecls.dataset.labelled_pictures import Dataset, LabelledPictures
+from edgecls.errors import DatasetError
+from edgecls.evaluation.parts import choose_part
+
+
+def _part(name: str) -> LabelledPictures:
+    return LabelledPictures(("a", "b"), (Path(name, "0.png"), Path(name, "1.png")), (0, 1))
+
+
+TRAIN, VALIDATION, TEST = map(_part, ("train", "val", "test"))
+
+
+@pytest.mark.parametrize(
+    ("dataset", "expected"),
+    [
+        (Dataset(TRAIN, VALIDATION, TEST), ("test", TEST)),
+        (Dataset(TRAIN, VALIDATION), ("val", VALIDATION)),
+        (Dataset(TRAIN), ("all", TRAIN)),
+    ],
+    ids=["three-parts", "two-parts", "undivided"],
+)
+def test_held_out_pictures_come_first(dataset: Dataset, expected: tuple[str, LabelledPictures]) -> None:
+    assert choose_part(dataset, "auto") == expected
+
+
+def test_a_part_can_be_named() -> None:
+    dataset = Dataset(TRAIN, VALIDATION, TEST)
+
+    assert choose_part(dataset, "train") == ("train", TRAIN)
+    assert choose_part(dataset, "all") == ("all", dataset.whole)
+
+
+def test_a_part_that_is_not_there_is_refused_with_those_that_are() -> None:
+    with pytest.raises(DatasetError, match="no part 'test', only train, val; choose another one with --part"):
+        choose_part(Dataset(TRAIN, VALIDATION), "test")

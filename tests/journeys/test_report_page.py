@@ -1,0 +1,80 @@
+"""The report in a real Chromium: it fits a phone and a desk, its pictures show, and nothing is complained about."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from color_folders import write_color_folders
+from selenium import webdriver
+from tiny_model import tiny_card
+
+from edgecls.dataset.read import read_dataset
+from edgecls.evaluation.evaluate import evaluate
+from edgecls.evaluation.history import HistoryRow
+from edgecls.evaluation.report import write_report
+from edgecls.runtime.classifier import Classifier
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome") or shutil.which("chromium-browser")
+DRIVER = shutil.which("chromedriver")
+
+pytestmark = pytest.mark.skipif(
+    not (CHROMIUM and DRIVER) and "EDGECLS_REQUIRE_BROWSER" not in os.environ,  # CI must not pass over this
+    reason="needs Chromium and ChromeDriver (Debian: apt install chromium chromium-driver)",
+)
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory, tiny_classifier: Classifier) -> Path:
+    folder = tmp_path_factory.mktemp("report")
+    found = evaluate(tiny_classifier, read_dataset(write_color_folders(folder / "data")).train, workers=1)
+    history = [HistoryRow(epoch, "all layers", 1 / epoch, 0.5, 1.2 / epoch, 0.6, 1e-3, 3.0) for epoch in (1, 2, 3)]
+    write_report(folder / "report.html", found, card=tiny_card(name="交通标志" * 5), history=history, model_bytes=1)
+    return folder / "report.html"
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+    options = webdriver.ChromeOptions()
+    options.binary_location = str(CHROMIUM)
+    for argument in (
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        f"--user-data-dir={tmp_path_factory.mktemp('chromium')}",
+    ):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
+    yield driver
+    driver.quit()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1150], ids=["phone", "desk"])
+def test_it_fits_and_shows_everything(browser: webdriver.Chrome, report: Path, width: int, scheme: str) -> None:
+    media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+    metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    browser.get(report.as_uri())
+
+    assert browser.execute_script("return document.documentElement.scrollWidth <= window.innerWidth")
+    shown = browser.execute_async_script(
+        "const done = arguments[0], pictures = [...document.images];"
+        "pictures.forEach((picture) => { picture.loading = 'eager'; });"
+        "Promise.all(pictures.map((picture) => picture.decode())).then("
+        "  () => done(pictures.map((picture) => picture.naturalWidth)), (error) => done(String(error)));"
+    )
+    assert len(shown) == 2 + 2 + 1 + 9  # plots, training curves, one mistake, examples
+    assert min(shown) > 100
+    background = browser.execute_script("return getComputedStyle(document.body).backgroundColor")
+    assert background == {"light": "rgb(251, 250, 247)", "dark": "rgb(27, 26, 24)"}[scheme]
+    assert browser.get_log("browser") == []
+    if folder := os.environ.get("EDGECLS_SCREENSHOTS"):
+        browser.save_screenshot(f"{folder}/report-{width}-{scheme}.png")
