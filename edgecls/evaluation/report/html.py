@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from string import Template
 
-__all__ = ["Fragments", "Html", "joined"]
+__all__ = ["HTML", "Fragments", "Html", "joined"]
 
 _MARK = re.compile(r"^<!-- fragment: (\w+) -->\n", re.MULTILINE)
 
@@ -45,3 +45,7 @@ class Fragments:
 def joined(parts: Iterable[Html]) -> Html:
     """Return pieces one after the other."""
     return Html("\n".join(parts))
+
+
+HTML = Fragments(Path(__file__).with_name("page.html"))
+"""The pieces of the report."""

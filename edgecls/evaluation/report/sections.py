@@ -1,32 +1,28 @@
 """The sections of a report: each function makes one from what is known, or nothing where there is nothing to say."""
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 
 import numpy as np
 
 from edgecls.evaluation.calibration import ReliabilityBin
 from edgecls.evaluation.metrics import LabelMetrics
 from edgecls.evaluation.record import Evaluation
-from edgecls.evaluation.report.html import Fragments, Html, joined
-from edgecls.evaluation.report.subject import Subject
-from edgecls.evaluation.report.thumbnails import data_uri, thumbnail_uri
+from edgecls.evaluation.report.cards import examples, mistakes
+from edgecls.evaluation.report.html import HTML, Html, joined
+from edgecls.evaluation.report.subject import Content, Subject
+from edgecls.evaluation.report.thumbnails import data_uri
 from edgecls.evaluation.report.words import findings, number, percent
 from edgecls.image_headers.read import read_header
 from edgecls.plots.confusion import confusion_png
 from edgecls.plots.curves import training_curve_png
 from edgecls.plots.reliability import ReliabilityCurve, reliability_png
 
-__all__ = ["HTML", "all_sections"]
-
-HTML = Fragments(Path(__file__).with_name("page.html"))
+__all__ = ["all_sections"]
 
 OPEN_ROWS = 30  # labels that a table shows at once
-PICTURES_SHOWN = 12  # mistakes, and examples
 CONFUSIONS_SHOWN = 9
 MIN_IN_RANGE = 5  # pictures, for a point in the calibration plot; fewer jump about by chance
 FAULTS_SHOWN = 50
-EXAMPLE_SEED = 0
 PLOT_DOTS = 1.5  # of the plot to one pixel of the page
 """The figures have 150 dots to the inch; at this scale a point of their text is a point of the page's."""
 
@@ -37,8 +33,8 @@ def all_sections(subject: Subject) -> list[tuple[str, str, Html]]:
         ("overview", "How good it is", _overview(subject)),
         ("labels", "Label by label", _labels(subject)),
         ("confusion", "What is taken for what", _confusion(subject)),
-        ("mistakes", "The worst mistakes", _mistakes(subject)),
-        ("examples", "Some of its answers", _examples(subject)),
+        ("mistakes", "The worst mistakes", mistakes(subject)),
+        ("examples", "Some of its answers", examples(subject)),
         ("calibration", "How sure it is", _calibration(subject)),
         ("training", "How it learned", _training(subject)),
         ("data", "The pictures", _data(subject)),
@@ -49,10 +45,6 @@ def all_sections(subject: Subject) -> list[tuple[str, str, Html]]:
         for key, title, content in made
         if content is not None
     ]
-
-
-Content = tuple[str, Html] | None
-"""Introduction and body of a section."""
 
 
 def _overview(subject: Subject) -> Content:
@@ -127,77 +119,6 @@ def _confusion(subject: Subject) -> Content:
         "the deeper the more of that row.",
         body,
     )
-
-
-def _mistakes(subject: Subject) -> Content:
-    found = subject.evaluation
-    worst = found.worst_mistakes(PICTURES_SHOWN)
-    if not worst:
-        return None
-    cards = [
-        HTML.fill(
-            "mistake",
-            picture=_picture(subject, index),
-            said=found.labels[found.top_ids[index, 0]],
-            sure=percent(found.confidences[index]),
-            shown=found.labels[found.label_ids[index]],
-            given=percent(found.true_probabilities[index]),
-            path=found.paths[index],
-            file=found.paths[index].name,
-        )
-        for index in worst
-    ]
-    return (
-        "The wrong answers it was surest of. Look at them closely: some may be wrong labels rather than wrong answers.",
-        HTML.fill("cards", cards=joined(cards)),
-    )
-
-
-def _examples(subject: Subject) -> Content:
-    found = subject.evaluation
-    cards = []
-    for index in _choose_examples(found):
-        guesses = [
-            HTML.fill(
-                "guess", label=found.labels[label], percent=f"{100 * probability:.1f}", value=percent(probability)
-            )
-            for label, probability in zip(found.top_ids[index], found.top_probabilities[index], strict=True)
-        ]
-        right = bool(found.right[index])
-        cards.append(
-            HTML.fill(
-                "example",
-                kind="right" if right else "wrong",
-                picture=_picture(subject, index),
-                shown=found.labels[found.label_ids[index]],
-                verdict="✓" if right else "✗ wrong",
-                guesses=joined(guesses),
-                path=found.paths[index],
-                file=found.paths[index].name,
-            )
-        )
-    return (
-        "Chosen by lot, as many of one label as of another: what the picture shows, and what the model thinks of it.",
-        HTML.fill("cards", cards=joined(cards)),
-    )
-
-
-def _choose_examples(found: Evaluation) -> list[int]:
-    """Return pictures in random order, a first one of each label before a second one of any."""
-    seen = dict.fromkeys(range(len(found.labels)), 0)
-    ranked = []
-    for place, index in enumerate(np.random.default_rng(EXAMPLE_SEED).permutation(found.pictures).tolist()):
-        label = int(found.label_ids[index])
-        ranked.append((seen[label], place, index))
-        seen[label] += 1
-    chosen = [index for _, _, index in sorted(ranked)[:PICTURES_SHOWN]]
-    return sorted(chosen, key=lambda index: int(found.label_ids[index]))
-
-
-def _picture(subject: Subject, index: int) -> Html:
-    uri = thumbnail_uri(subject.evaluation.paths[index], subject.card.image)
-    shown = subject.evaluation.labels[subject.evaluation.label_ids[index]]
-    return HTML.fill("picture", uri=uri, alt=f"a picture of {shown}") if uri else HTML.fill("no_picture")
 
 
 def _calibration(subject: Subject) -> Content:

@@ -6,9 +6,13 @@ from dataclasses import dataclass
 from edgecls.evaluation.calibration import Calibration
 from edgecls.evaluation.history import HistoryRow
 from edgecls.evaluation.record import Evaluation
+from edgecls.evaluation.report.html import Html
 from edgecls.model_card import ModelCard
 
-__all__ = ["Subject"]
+__all__ = ["Content", "Subject"]
+
+Content = tuple[str, Html] | None
+"""Introduction and body of a section; None where there is nothing to say."""
 
 
 @dataclass(frozen=True)

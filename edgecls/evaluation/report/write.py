@@ -13,8 +13,8 @@ from edgecls.atomic_write import whole_files
 from edgecls.evaluation.calibration import Calibration
 from edgecls.evaluation.history import HistoryRow
 from edgecls.evaluation.record import Evaluation
-from edgecls.evaluation.report.html import Html, joined
-from edgecls.evaluation.report.sections import HTML, all_sections
+from edgecls.evaluation.report.html import HTML, Html, joined
+from edgecls.evaluation.report.sections import all_sections
 from edgecls.evaluation.report.subject import Subject
 from edgecls.evaluation.report.words import number, percent
 from edgecls.model_card import ModelCard

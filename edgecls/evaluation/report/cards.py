@@ -1,0 +1,87 @@
+"""The pictures of a report, each with what the model said to it."""
+
+import numpy as np
+
+from edgecls.evaluation.record import Evaluation
+from edgecls.evaluation.report.html import HTML, Html, joined
+from edgecls.evaluation.report.subject import Content, Subject
+from edgecls.evaluation.report.thumbnails import thumbnail_uri
+from edgecls.evaluation.report.words import percent
+
+__all__ = ["examples", "mistakes"]
+
+PICTURES_SHOWN = 12  # mistakes, and examples
+EXAMPLE_SEED = 0
+
+
+def mistakes(subject: Subject) -> Content:
+    """Make the cards of the wrong answers that the model was surest of; None if there is no wrong one."""
+    found = subject.evaluation
+    worst = found.worst_mistakes(PICTURES_SHOWN)
+    if not worst:
+        return None
+    cards = [
+        HTML.fill(
+            "mistake",
+            picture=_picture(subject, index),
+            said=found.labels[found.top_ids[index, 0]],
+            sure=percent(found.confidences[index]),
+            shown=found.labels[found.label_ids[index]],
+            given=percent(found.true_probabilities[index]),
+            path=found.paths[index],
+            file=found.paths[index].name,
+        )
+        for index in worst
+    ]
+    return (
+        "The wrong answers it was surest of. Look at them closely: some may be wrong labels rather than wrong answers.",
+        HTML.fill("cards", cards=joined(cards)),
+    )
+
+
+def examples(subject: Subject) -> Content:
+    """Make the cards of a few pictures drawn by lot."""
+    found = subject.evaluation
+    cards = []
+    for index in _choose_examples(found):
+        guesses = [
+            HTML.fill(
+                "guess", label=found.labels[label], percent=f"{100 * probability:.1f}", value=percent(probability)
+            )
+            for label, probability in zip(found.top_ids[index], found.top_probabilities[index], strict=True)
+        ]
+        right = bool(found.right[index])
+        cards.append(
+            HTML.fill(
+                "example",
+                kind="right" if right else "wrong",
+                picture=_picture(subject, index),
+                shown=found.labels[found.label_ids[index]],
+                verdict="✓" if right else "✗ wrong",
+                guesses=joined(guesses),
+                path=found.paths[index],
+                file=found.paths[index].name,
+            )
+        )
+    return (
+        "Chosen by lot, as many of one label as of another: what the picture shows, and what the model thinks of it.",
+        HTML.fill("cards", cards=joined(cards)),
+    )
+
+
+def _choose_examples(found: Evaluation) -> list[int]:
+    """Return pictures in random order, a first one of each label before a second one of any."""
+    seen = dict.fromkeys(range(len(found.labels)), 0)
+    ranked = []
+    for place, index in enumerate(np.random.default_rng(EXAMPLE_SEED).permutation(found.pictures).tolist()):
+        label = int(found.label_ids[index])
+        ranked.append((seen[label], place, index))
+        seen[label] += 1
+    chosen = [index for _, _, index in sorted(ranked)[:PICTURES_SHOWN]]
+    return sorted(chosen, key=lambda index: int(found.label_ids[index]))
+
+
+def _picture(subject: Subject, index: int) -> Html:
+    uri = thumbnail_uri(subject.evaluation.paths[index], subject.card.image)
+    shown = subject.evaluation.labels[subject.evaluation.label_ids[index]]
+    return HTML.fill("picture", uri=uri, alt=f"a picture of {shown}") if uri else HTML.fill("no_picture")
