@@ -8,6 +8,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from edgecls.runtime.control_groups import own_groups_v1, own_groups_v2
+
 __all__ = ["usable_cores"]
 
 
@@ -23,43 +25,18 @@ def usable_cores(*, root: Path = Path("/")) -> int:
 
 def _quotas(root: Path) -> Iterator[float]:
     """Yield every CPU quota that applies to this process, in cores."""
-    try:
-        groups = (root / "proc/self/cgroup").read_text().splitlines()
-    except OSError:
-        return
-    for line in groups:
-        _, controllers, group = line.split(":", 2)
-        if not controllers:
-            yield from _quotas_v2(root / "sys/fs/cgroup", group)
-        elif "cpu" in controllers.split(","):
-            yield from _quotas_v1(root / "sys/fs/cgroup/cpu", group)
-
-
-def _with_parents(mount: Path, group: str) -> Iterator[Path]:
-    """Yield the folder of a group and those of all groups it lies in, for a limit on any of them counts."""
-    folder = mount / group.strip("/")
-    yield folder
-    while folder != mount:
-        folder = folder.parent
-        yield folder
-
-
-def _quotas_v2(mount: Path, group: str) -> Iterator[float]:
-    for folder in _with_parents(mount, group):
+    for folder in own_groups_v2(root):
         try:
             quota, period = (folder / "cpu.max").read_text().split()
             if quota != "max":
                 yield int(quota) / int(period)
         except (OSError, ValueError):
             continue
-
-
-def _quotas_v1(mount: Path, group: str) -> Iterator[float]:
-    for folder in _with_parents(mount, group):
+    for folder in own_groups_v1(root, "cpu"):
         try:
-            quota = int((folder / "cpu.cfs_quota_us").read_text())
-            period = int((folder / "cpu.cfs_period_us").read_text())
-            if quota > 0 and period > 0:
-                yield quota / period
+            microseconds = int((folder / "cpu.cfs_quota_us").read_text())
+            of_microseconds = int((folder / "cpu.cfs_period_us").read_text())
+            if microseconds > 0 and of_microseconds > 0:
+                yield microseconds / of_microseconds
         except (OSError, ValueError):
             continue
