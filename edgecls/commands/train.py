@@ -2,25 +2,30 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from edgecls.commands.native_output import held_back
-from edgecls.commands.shared_options import image_size_option
 from edgecls.commands.status_line import StatusLine
+from edgecls.commands.train_options import setting_options, settings_from
 from edgecls.extras import import_from_extra
 
 if TYPE_CHECKING:
-    from edgecls.dataset.labelled_pictures import LabelledPictures
-    from edgecls.dataset.pixel_cache import CachedPictures
-    from edgecls.training.trainer import EpochReport
+    from edgecls.dataset.labelled_pictures import Dataset
+    from edgecls.training.devices import Devices
+    from edgecls.training.history import EpochReport
+    from edgecls.training.pictures import PreparedPictures
+    from edgecls.training.trainer import TrainedNetwork
 
 __all__ = ["train"]
 
+INTERRUPTED = 130
+"""Exit code of a run that Ctrl-C ended and whose best epoch was exported: 128 + SIGINT, as shells have it."""
+
 
 @click.command()
-@click.argument("data", metavar="DATA", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("data", metavar="DATA", type=click.Path(exists=True, path_type=Path))
 @click.option(
     "--output",
     "-o",
@@ -28,115 +33,104 @@ __all__ = ["train"]
     required=True,
     help="Model file (.onnx) to write.",
 )
-@click.option("--arch", default="mobilenet_v2", show_default=True, help="Architecture of the network.")
 @click.option(
-    "--weights",
-    default="none",
-    show_default=True,
-    help="none, imagenet (Keras downloads them), or a weights file of the same architecture.",
+    "--config",
+    "config_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="TOML file of settings; options win over it.",
 )
-@image_size_option
-@click.option("--color", type=click.Choice(["rgb", "gray"]), default="rgb", show_default=True)
+@setting_options
 @click.option(
-    "--fit",
-    type=click.Choice(["stretch", "crop", "pad"]),
-    default="crop",
-    show_default=True,
-    help="How a picture of any shape becomes the network's size.",
-)
-@click.option("--epochs", type=click.IntRange(min=1), default=20, show_default=True, help="Passes over the pictures.")
-@click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True)
-@click.option(
-    "--learning-rate",
-    type=click.FloatRange(min=0, min_open=True),
-    default=1e-3,
-    show_default=True,
-    help="Of new layers; pretrained ones get three tenths.",
+    "--cache-dir",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    show_default="the output's folder",
+    help="Where decoded pictures go if they are kept on disk.",
 )
 @click.option(
-    "--val-split",
-    type=click.FloatRange(min=0, max=1, min_open=True, max_open=True),
-    default=0.1,
-    show_default=True,
-    help="Part of the pictures of each label to hold out for choosing the best epoch.",
+    "--run-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    show_default="the output, ending in .run",
+    help="Folder for settings, history and checkpoint.",
 )
-@click.option("--seed", type=click.IntRange(min=0, max=2**32 - 1), default=0, show_default=True)
-@click.option(
-    "--augment/--no-augment",
-    default=True,
-    show_default=True,
-    help="Show every picture a little differently in each epoch.",
-)
+@click.option("--resume", is_flag=True, help="Go on with the unfinished run in the run directory, with its settings.")
+@click.option("--overwrite", is_flag=True, help="Replace the run in the run directory, finished or not.")
+@click.option("--tensorboard", is_flag=True, help="Write what TensorBoard shows into the run directory.")
+@click.pass_context
 def train(
+    context: click.Context,
+    /,
     data: Path,
     output: Path,
-    arch: str,
-    weights: str,
-    image_size: tuple[int, int] | None,
-    color: str,
-    fit: str,
-    epochs: int,
-    batch_size: int,
-    learning_rate: float,
-    val_split: float,
-    seed: int,
-    augment: bool,
+    config_file: Path | None,
+    cache_dir: Path | None,
+    run_dir: Path | None,
+    resume: bool,
+    overwrite: bool,
+    tensorboard: bool,
+    **flags: Any,
 ) -> None:
-    """Train on DATA, a folder that has one folder of pictures for each label.
+    """Train on DATA: a folder that has one folder of pictures for each label, one with the folders train, val and
+    test, a list file or a CSV.
 
     Writes the model file and, beside it, the .keras file it was made from; both whole or neither.
     With pretrained weights, the new layers train alone for the first quarter of the epochs (three
     at most), then all layers train.
+
+    Ctrl-C ends training and exports the best epoch so far (exit code 130); a second one ends
+    at once. Either way, as after a crash, --resume goes on with the last whole epoch.
     """
+    if resume and overwrite:
+        raise click.UsageError("--resume and --overwrite exclude each other")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with held_back():
         import_from_extra("keras", extra="train", purpose="training")
-    from edgecls.image_spec import Color, Fit, ImageSpec
-    from edgecls.models import get_architecture
-    from edgecls.training.config import TrainConfig
-    from edgecls.training.job import Listener, run_training
+    from edgecls.training.job import Listener, RunOptions, resolve_config, run_training
+    from edgecls.training.run_directory import ExistingRun
 
-    side = get_architecture(arch).default_side
-    height, width = image_size or (side, side)
-    config = TrainConfig(
-        image=ImageSpec(height, width, Color(color), Fit(fit)),
-        arch=arch,
-        weights=weights,
-        epochs=epochs,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        validation_fraction=val_split,
-        seed=seed,
-        augment=augment,
-    )
+    existing = ExistingRun.REPLACE_FINISHED
+    if resume or overwrite:
+        existing = ExistingRun.RESUME if resume else ExistingRun.OVERWRITE
+    options = RunOptions(run_dir, existing, cache_dir, tensorboard)
+    config = resolve_config(settings_from(context, flags), output, options, config_file=config_file)
     line = StatusLine()
     listener = Listener(
         on_found=_print_found,
+        on_devices=_print_remark,
         on_decoded=lambda done, total: line.show(f"decoding pictures {done}/{total}"),
-        on_cached=lambda cached, held_out: line.then(_cached_text(cached, held_out)),
+        on_prepared=lambda pictures: line.then(_prepared_text(pictures)),
+        on_resumed=lambda report: line.then(f"going on after epoch {report.epoch}/{report.epochs}"),
         on_batch=lambda done, total, loss, accuracy: line.show(
             f"step {done}/{total}  loss {loss:.4f}  accuracy {accuracy:.4f}"
         ),
         on_epoch=lambda report: line.then(_epoch_text(report)),
-        on_exporting=lambda: line.show("exporting and comparing with Keras"),
+        on_exporting=lambda trained: _show_exporting(line, trained),
     )
-    result = run_training(data, output, config, listener=listener)
+    result = run_training(data, output, config, options=options, listener=listener)
     best = result.trained.best
     line.then(f"best epoch {best.epoch}: validation accuracy {best.validation_accuracy:.4f}")
     click.echo(f"onnxruntime against Keras: {result.export.parity}")
     click.echo(f"wrote {result.onnx_path} ({result.onnx_path.stat().st_size / 1e6:.2f} MB) and {result.keras_path}")
+    if not result.trained.is_complete:
+        click.echo(f"the run in {result.run_directory} is not finished; go on with --resume", err=True)
+        context.exit(INTERRUPTED)
 
 
-def _print_found(found: "LabelledPictures") -> None:
+def _print_found(dataset: "Dataset") -> None:
+    found = dataset.whole
     for label, count in found.counts.items():
         click.echo(f"{count:7d}  {label}")
     click.echo(f"{len(found.paths):7d}  pictures of {len(found.labels)} labels")
 
 
-def _cached_text(cached: "CachedPictures", held_out: int) -> str:
-    total = len(cached.pixels)
-    faults = [f"left out: {error}" for error in cached.failures]
-    return "\n".join([*faults, f"training on {total - held_out} pictures, validating on {held_out}"])
+def _print_remark(devices: "Devices") -> None:
+    if devices.remark:
+        click.echo(devices.remark, err=True)
+
+
+def _prepared_text(pictures: "PreparedPictures") -> str:
+    faults = [f"left out: {error}" for error in pictures.cached.failures]
+    counts = len(pictures.train_indices), len(pictures.validation_indices)
+    return "\n".join([*faults, "training on {} pictures, validating on {}".format(*counts)])
 
 
 def _epoch_text(report: "EpochReport") -> str:
@@ -146,3 +140,9 @@ def _epoch_text(report: "EpochReport") -> str:
         f"val_loss {report.validation_loss:.4f}  val_accuracy {report.validation_accuracy:.4f}  "
         f"{report.duration_s:.1f} s{'  best' if report.is_best else ''}"
     )
+
+
+def _show_exporting(line: StatusLine, trained: "TrainedNetwork") -> None:
+    if not trained.is_complete:
+        click.echo(f"\nstopped after {len(trained.history)} epochs; exporting the best of them", err=True)
+    line.show("exporting and comparing with Keras")

@@ -1,12 +1,84 @@
 """The settings of a training run."""
 
-from dataclasses import asdict, dataclass
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from enum import StrEnum
 from pathlib import Path
 
+from edgecls.dataset.cache_kind import Cache
 from edgecls.errors import TrainingError
 from edgecls.image_spec import ImageSpec
 
-__all__ = ["TrainConfig"]
+__all__ = ["Augmentation", "ClassWeights", "Device", "MixedPrecision", "Schedule", "TrainConfig"]
+
+
+class Schedule(StrEnum):
+    """How the learning rate goes on within a stage.
+
+    COSINE: falls along half a cosine wave to nothing, step by step.
+    PLATEAU: falls by a factor when the loss on the pictures held out has stopped falling.
+    CONSTANT: stays.
+    """
+
+    COSINE = "cosine"
+    PLATEAU = "plateau"
+    CONSTANT = "constant"
+
+
+class ClassWeights(StrEnum):
+    """How much the pictures of a label count: all the same, or the more the rarer the label is."""
+
+    NONE = "none"
+    BALANCED = "balanced"
+
+
+class MixedPrecision(StrEnum):
+    """Whether arithmetic is done in float16 while weights stay float32; auto does so on a GPU."""
+
+    AUTO = "auto"
+    ON = "on"
+    OFF = "off"
+
+
+class Device(StrEnum):
+    """What trains; auto takes all GPUs there are, or else the CPU."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    GPU = "gpu"
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How differently a picture is shown from epoch to epoch; each amount is drawn anew for each picture.
+
+    Attributes:
+        flip: Whether half of the pictures are mirrored left to right.
+        rotation: Largest turn in degrees, to either side, 0 to 180.
+        shift: Largest shift in either direction, as part of a side, 0 to 1.
+        zoom: Largest zoom in or out, as part of a side, from 0 to below 1.
+        brightness: Largest change of all values, as part of their range, 0 to 1.
+        contrast: Largest change of contrast, 0 to 1.
+
+    Raises:
+        TrainingError: A value is outside its limits.
+    """
+
+    flip: bool = True
+    rotation: float = 20.0
+    shift: float = 0.1
+    zoom: float = 0.2
+    brightness: float = 0.15
+    contrast: float = 0.2
+
+    def __post_init__(self) -> None:
+        for name, largest in (("rotation", 180), ("shift", 1), ("brightness", 1), ("contrast", 1)):
+            value = getattr(self, name)
+            if not 0 <= value <= largest:
+                raise TrainingError(f"augmentation.{name} must be from 0 to {largest}, got {value}")
+        if not 0 <= self.zoom < 1:
+            raise TrainingError(f"augmentation.zoom must be from 0 to below 1, got {self.zoom}")
 
 
 @dataclass(frozen=True)
@@ -17,12 +89,29 @@ class TrainConfig:
         image: The picture the network takes.
         arch: An architecture of the registry.
         weights: "none", "imagenet" or the path of a weights file.
+        head: The classification head; None for the architecture's own, as with the two below.
+        dropout: Part of the features left out in each training step, 0 to below 1.
+        hidden_units: Width of a dense layer before the classification; 0 for none.
         epochs: Passes over the training pictures, at least 1; with pretrained weights both stages together.
         batch_size: Pictures in one step, at least 1.
-        learning_rate: Largest learning rate, above 0, of new layers; pretrained layers get three tenths.
+        learning_rate: Largest learning rate, above 0, of new layers.
+        backbone_factor: Learning rate of pretrained layers as part of that of new ones, above 0, at most 1.
+        schedule: How the learning rate goes on: "cosine", "plateau" or "constant".
+        plateau_patience: Epochs without a lower loss after which "plateau" lowers the learning rate.
+        plateau_factor: What "plateau" multiplies the learning rate with, above 0 and below 1.
+        early_stopping_patience: Epochs without a better one after which training ends; 0 to never end early.
+        label_smoothing: Part of the probability that is spread over all labels as the target, from 0 to below 1.
+        class_weights: "none", or "balanced" for making the pictures of rare labels count more.
+        augment: Whether each epoch sees every picture slightly changed.
+        augmentation: By how much.
+        mixed_precision: "auto" (on GPUs), "on" or "off".
+        device: "auto", "cpu" or "gpu".
+        cache: Where decoded pictures are kept: "auto", "memory", "disk" or "stream" (nowhere).
         validation_fraction: Part of each label's pictures held out for choosing the best epoch, above 0, below 1.
         seed: Of the split, the initial weights, the order of pictures and the augmentation.
-        augment: Whether each epoch sees every picture slightly turned, shifted, zoomed, mirrored and relit.
+        calibrate: Whether the probabilities are calibrated on the pictures held out.
+        unknown_threshold: "none", "auto" (chosen on the pictures held out), or the probability, above 0 and
+            below 1, under which an answer is "unknown".
 
     Raises:
         TrainingError: A value is outside its limits.
@@ -31,26 +120,89 @@ class TrainConfig:
     image: ImageSpec
     arch: str = "mobilenet_v2"
     weights: str = "none"
+    head: str | None = None
+    dropout: float | None = None
+    hidden_units: int | None = None
     epochs: int = 20
     batch_size: int = 32
     learning_rate: float = 1e-3
+    backbone_factor: float = 0.3
+    schedule: Schedule = Schedule.COSINE
+    plateau_patience: int = 3
+    plateau_factor: float = 0.5
+    early_stopping_patience: int = 0
+    label_smoothing: float = 0.0
+    class_weights: ClassWeights = ClassWeights.NONE
+    augment: bool = True
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    mixed_precision: MixedPrecision = MixedPrecision.AUTO
+    device: Device = Device.AUTO
+    cache: Cache = Cache.AUTO
     validation_fraction: float = 0.1
     seed: int = 0
-    augment: bool = True
+    calibrate: bool = True
+    unknown_threshold: str | float = "none"
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size"):
-            if getattr(self, name) < 1:
-                raise TrainingError(f"{name.replace('_', ' ')} must be at least 1, got {getattr(self, name)}")
-        if not 0 < self.learning_rate < 10:
-            raise TrainingError(f"learning rate must be above 0 and below 10, got {self.learning_rate}")
+        for name in ("epochs", "batch_size", "plateau_patience"):
+            self._require(name, getattr(self, name) >= 1, "at least 1")
+        self._require("learning_rate", 0 < self.learning_rate < 10, "above 0 and below 10")
+        self._require("backbone_factor", 0 < self.backbone_factor <= 1, "above 0 and at most 1")
+        self._require("plateau_factor", 0 < self.plateau_factor < 1, "above 0 and below 1")
+        self._require("early_stopping_patience", self.early_stopping_patience >= 0, "at least 0")
+        self._require("label_smoothing", 0 <= self.label_smoothing < 1, "from 0 to below 1")
         if not 0 < self.validation_fraction < 1:
             raise TrainingError(f"validation split must be above 0 and below 1, got {self.validation_fraction}")
-        if not 0 <= self.seed < 2**32:
-            raise TrainingError(f"seed must be from 0 to {2**32 - 1}, got {self.seed}")
+        if self.dropout is not None:
+            self._require("dropout", 0 <= self.dropout < 1, "from 0 to below 1")
+        if self.hidden_units is not None:
+            self._require("hidden_units", self.hidden_units >= 0, "at least 0")
+        self._require("seed", 0 <= self.seed < 2**32, f"from 0 to {2**32 - 1}")
+        for name, kind in (
+            ("schedule", Schedule),
+            ("class_weights", ClassWeights),
+            ("mixed_precision", MixedPrecision),
+            ("device", Device),
+            ("cache", Cache),
+        ):
+            try:
+                object.__setattr__(self, name, kind(getattr(self, name)))
+            except ValueError:
+                self._require(name, False, f"one of {', '.join(kind)}")
+        threshold = self.unknown_threshold
+        self._require(
+            "unknown_threshold",
+            threshold in ("none", "auto") if isinstance(threshold, str) else 0 < threshold < 1,
+            "none, auto, or a probability above 0 and below 1",
+        )
+
+    def _require(self, name: str, fulfilled: bool, limits: str) -> None:
+        value = getattr(self, name)
+        if not fulfilled or (isinstance(value, float) and not math.isfinite(value)):
+            raise TrainingError(f"{name.replace('_', ' ')} must be {limits}, got {value}")
 
     def as_facts(self) -> dict[str, str | float | bool]:
         """Return the settings as the model card records them: without the image, weights by file name only."""
         facts = asdict(self)
         del facts["image"]
-        return {**facts, "weights": Path(self.weights).name}
+        amounts = facts.pop("augmentation")
+        if self.augment:
+            facts.update({f"augmentation_{name}": value for name, value in amounts.items()})
+        facts["weights"] = Path(self.weights).name
+        return {
+            name: str(value) if isinstance(value, StrEnum) else value
+            for name, value in facts.items()
+            if value is not None
+        }
+
+    def differences(self, other: "TrainConfig") -> Mapping[str, tuple[object, object]]:
+        """Return the settings in which two runs differ, by name, with both values.
+
+        Where pictures are kept and what trains (`cache`, `device`) do not count: they decide how
+        long a run takes, not what it learns.
+        """
+        return {
+            setting.name: (getattr(self, setting.name), getattr(other, setting.name))
+            for setting in fields(self)
+            if setting.name not in ("cache", "device") and getattr(self, setting.name) != getattr(other, setting.name)
+        }

@@ -1,26 +1,30 @@
-"""A training run from a folder of pictures to a .keras and a .onnx file."""
+"""A training run from a dataset to a .keras and a .onnx file."""
 
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import keras
+
 from edgecls.atomic_write import check_writable, whole_files
-from edgecls.dataset.class_folders import read_class_folders
-from edgecls.dataset.labelled_pictures import LabelledPictures
-from edgecls.dataset.partition import partition
-from edgecls.dataset.pixel_cache import CachedPictures, cache_pictures
+from edgecls.dataset.labelled_pictures import Dataset
+from edgecls.dataset.read import read_dataset
 from edgecls.errors import OutputError
-from edgecls.export.export import MAX_GOLDEN_SAMPLES, Export, export_float32, golden_from
+from edgecls.export.export import Export, export_float32
 from edgecls.export.keras_file import save_keras
-from edgecls.model_card import DatasetFacts, ModelCard
-from edgecls.runtime.cores import usable_cores
+from edgecls.models import NO_WEIGHTS, get_architecture
+from edgecls.training.card import write_card
 from edgecls.training.config import TrainConfig
-from edgecls.training.trainer import EpochReport, TrainedNetwork, build_network, train
+from edgecls.training.config_file import Settings, build_config, read_settings
+from edgecls.training.devices import FULL_PRECISION, Devices, choose_devices, dtype_policy
+from edgecls.training.epoch_keeper import Watch
+from edgecls.training.history import EpochReport
+from edgecls.training.interrupt import stop_request
+from edgecls.training.pictures import PreparedPictures, prepare_pictures
+from edgecls.training.run_directory import ExistingRun, RunDirectory, RunFacts
+from edgecls.training.trainer import TrainedNetwork, build_network, train
 
-__all__ = ["Listener", "TrainingResult", "run_training"]
-
-MIN_GOLDEN_SAMPLES = 4  # where there are so many pictures held out
+__all__ = ["Listener", "RunOptions", "TrainingResult", "default_run_directory", "resolve_config", "run_training"]
 
 
 @dataclass(frozen=True)
@@ -29,29 +33,65 @@ class Listener:
 
     Attributes:
         on_found: The pictures that were found.
+        on_devices: What will train.
         on_decoded: Number of pictures decoded, number of all.
-        on_cached: The pictures that can be used, and how many are held out.
+        on_prepared: The pictures that can be used, and what they are used for.
+        on_resumed: The last epoch of the run that is gone on with.
         on_batch: Steps done, all steps of the epoch, loss and accuracy so far.
         on_epoch: What an epoch came to.
-        on_exporting: Training is over, the export begins.
+        on_exporting: Training is over, the export begins; complete or stopped.
     """
 
-    on_found: Callable[[LabelledPictures], None] = field(default=lambda found: None)
+    on_found: Callable[[Dataset], None] = field(default=lambda dataset: None)
+    on_devices: Callable[[Devices], None] = field(default=lambda devices: None)
     on_decoded: Callable[[int, int], None] = field(default=lambda done, total: None)
-    on_cached: Callable[[CachedPictures, int], None] = field(default=lambda cached, held_out: None)
+    on_prepared: Callable[[PreparedPictures], None] = field(default=lambda pictures: None)
+    on_resumed: Callable[[EpochReport], None] = field(default=lambda report: None)
     on_batch: Callable[[int, int, float, float], None] = field(default=lambda done, total, loss, accuracy: None)
     on_epoch: Callable[[EpochReport], None] = field(default=lambda report: None)
-    on_exporting: Callable[[], None] = field(default=lambda: None)
+    on_exporting: Callable[[TrainedNetwork], None] = field(default=lambda trained: None)
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What a training run does beside learning; none of it changes what is learned.
+
+    Attributes:
+        run_directory: Where settings, history and checkpoint go; None for the folder beside the model file
+            that is named like it and ends in .run.
+        existing: What to do with a run that is there already.
+        cache_folder: Where decoded pictures go if they are kept on disk; None for the model file's folder.
+        tensorboard: Whether to write what TensorBoard shows, into the run directory.
+    """
+
+    run_directory: Path | None = None
+    existing: ExistingRun = ExistingRun.REPLACE_FINISHED
+    cache_folder: Path | None = None
+    tensorboard: bool = False
 
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """What a training run made."""
+    """What a training run made.
+
+    Attributes:
+        trained: The network and its history; not complete if it was stopped by Ctrl-C.
+        export: The model file, proven.
+        onnx_path: Where it is.
+        keras_path: Where the network is as Keras saves it.
+        run_directory: Where settings and history are.
+    """
 
     trained: TrainedNetwork
     export: Export
     onnx_path: Path
     keras_path: Path
+    run_directory: Path
+
+
+def default_run_directory(onnx_path: Path) -> Path:
+    """Return the run directory of a model file: beside it, named like it, ending in .run."""
+    return onnx_path.with_suffix(".run")
 
 
 def run_training(
@@ -59,104 +99,139 @@ def run_training(
     onnx_path: Path,
     config: TrainConfig,
     *,
+    options: RunOptions | None = None,
     listener: Listener | None = None,
 ) -> TrainingResult:
-    """Train on a folder of pictures and write the model, as .onnx and, beside it, as .keras.
+    """Train on a dataset and write the model, as .onnx and, beside it, as .keras.
 
     Both files are written whole or not at all, and only if the exported network answers like the
-    trained one.
+    trained one. A run directory keeps settings and history, and a checkpoint until the run is
+    finished, from which a run that was killed goes on as if nothing had happened. The first
+    Ctrl-C while it trains ends training, and what was best so far is exported; the run can be
+    resumed all the same.
 
     Args:
-        data: A folder with one folder of pictures for each label.
+        data: A dataset in any form that `read_dataset` knows.
         onnx_path: Where to write; must end in .onnx.
         config: The settings.
+        options: What else to do.
         listener: Whom to tell how far it is.
 
     Raises:
         OutputError: The files cannot be written there; found out before training where possible.
-        DatasetError: The folder cannot be trained on.
+        DatasetError: The dataset cannot be trained on.
         ModelConfigError: The architecture cannot be built so.
-        TrainingError: The loss became infinite or NaN.
+        TrainingError: The loss became infinite or NaN, the device cannot be used, or the run directory
+            has a run that does not go together with this one.
         ExportError: The exported network does not answer like the trained one.
     """
     listener = listener or Listener()
+    options = options or RunOptions()
     if onnx_path.suffix != ".onnx":
         raise OutputError(f"the model file must end in .onnx, got {str(onnx_path)!r}")
     keras_path = onnx_path.with_suffix(".keras")
     check_writable(onnx_path)
     check_writable(keras_path)
-    found = read_class_folders(data)
-    listener.on_found(found)
-    network = build_network(config, num_classes=len(found.labels))  # before the pictures: it may not work out
-    cached = cache_pictures(found, config.image, workers=usable_cores(), on_progress=listener.on_decoded)
-    train_indices, held_out = partition(
-        cached.label_ids.tolist(),
-        range(len(cached.label_ids)),
-        (1 - config.validation_fraction, config.validation_fraction),
-        config.seed,
-        labels=cached.labels,
-    )
-    listener.on_cached(cached, len(held_out))
-    trained = train(
-        config,
-        network,
-        cached,
-        train_indices=train_indices,
-        validation_indices=held_out,
-        on_epoch=listener.on_epoch,
-        on_batch=listener.on_batch,
-    )
-    listener.on_exporting()
-    card = _card(onnx_path.stem, config, cached, trained, data, len(train_indices), held_out)
-    export = export_float32(trained.network, card)
+    run = RunDirectory(options.run_directory or default_run_directory(onnx_path))
+    run.check(options.existing)
+    dataset = read_dataset(data)
+    listener.on_found(dataset)
+    devices = choose_devices(config.device)
+    listener.on_devices(devices)
+    policy = dtype_policy(config.mixed_precision, devices)
+    with devices.scope():
+        network = build_network(config, num_classes=len(dataset.labels), policy=policy)  # it may not work out
+        pictures = prepare_pictures(
+            dataset,
+            config,
+            cache_folder=options.cache_folder or onnx_path.absolute().parent,
+            on_progress=listener.on_decoded,
+        )
+        listener.on_prepared(pictures)
+        trained = _train_in(run, network, pictures, config, options, listener)
+    listener.on_exporting(trained)
+    exported = trained.network
+    if policy != FULL_PRECISION or len(devices.names) > 1:
+        exported = _plain_copy(trained.network, config, num_classes=len(dataset.labels))
+    card = write_card(onnx_path.stem, config, pictures, exported, trained.best)
+    export = export_float32(exported, card)
     with whole_files(keras_path, onnx_path) as (temporary_keras, temporary_onnx):
-        save_keras(temporary_keras, trained.network, export.card)
+        save_keras(temporary_keras, exported, export.card)
         temporary_onnx.write_bytes(export.onnx)
-    return TrainingResult(trained, export, onnx_path, keras_path)
+    if trained.is_complete:
+        run.finish()
+    return TrainingResult(trained, export, onnx_path, keras_path, run.path)
 
 
-def _card(
-    name: str,
+def resolve_config(flags: Settings, onnx_path: Path, options: RunOptions, *, config_file: Path | None) -> TrainConfig:
+    """Return the settings of a run: defaults, then those of a file, then those of the command line.
+
+    A run that is resumed has its own settings for a file, unless another is given.
+
+    Args:
+        flags: Settings of the command line, as `build_config` takes them.
+        onnx_path: As `run_training` takes it.
+        options: As `run_training` takes them.
+        config_file: A TOML file of settings, or None.
+
+    Raises:
+        TrainingError: A file cannot be read or a setting is wrong, or there is no run to resume.
+        ModelConfigError: There is no such architecture, or a value of the picture is outside its limits.
+    """
+    settings: Settings = {}
+    if config_file is not None:
+        settings = read_settings(config_file)
+    elif options.existing is ExistingRun.RESUME:
+        run = RunDirectory(options.run_directory or default_run_directory(onnx_path))
+        run.check(options.existing)
+        settings = run.saved_settings()
+    return build_config(settings, flags, default_side=lambda arch: get_architecture(arch).default_side)
+
+
+def _train_in(
+    run: RunDirectory,
+    network: keras.Model,
+    pictures: PreparedPictures,
     config: TrainConfig,
-    cached: CachedPictures,
-    trained: TrainedNetwork,
-    data: Path,
-    train_images: int,
-    held_out: list[int],
-) -> ModelCard:
-    samples = {
-        Path(cached.names[index]).relative_to(data).as_posix(): cached.pixels[index]
-        for index in _choose_golden(cached, held_out)
-    }
-    best = trained.best
-    return ModelCard(
-        name=name,
-        labels=cached.labels,
-        image=config.image,
-        architecture=config.arch,
-        golden=golden_from(trained.network, samples),
-        metrics={
-            "validation_accuracy": round(best.validation_accuracy, 6),
-            "validation_loss": round(best.validation_loss, 6),
-            "best_epoch": best.epoch,
-        },
-        training=config.as_facts(),
-        dataset=DatasetFacts(
-            sha256=cached.sha256,
-            train_images=train_images,
-            validation_images=len(held_out),
-            images_per_label=cached.counts,
-        ),
-    )
+    options: RunOptions,
+    listener: Listener,
+) -> TrainedNetwork:
+    facts = RunFacts(pictures.cached.sha256, len(pictures.train_indices), len(pictures.validation_indices))
+    history: list[EpochReport] = []
+    resumed = None
+    if options.existing is ExistingRun.RESUME:
+        resumed = run.resume(config, facts)
+    else:
+        run.begin(config, facts)
+    if resumed is not None:
+        history += resumed.history
+        run.write_history(history)  # the kill may have come between checkpoint and history
+        listener.on_resumed(history[-1])
+
+    def on_epoch(report: EpochReport) -> None:
+        history.append(report)
+        run.write_history(history)
+        listener.on_epoch(report)
+
+    try:
+        with stop_request() as should_stop:
+            return train(
+                config,
+                network,
+                pictures.cached,
+                train_indices=pictures.train_indices,
+                validation_indices=pictures.validation_indices,
+                checkpoints=run.checkpoints,
+                resumed=resumed,
+                tensorboard=run.tensorboard_path if options.tensorboard else None,
+                watch=Watch(on_epoch, listener.on_batch, should_stop),
+            )
+    finally:
+        run.discard_if_empty()
 
 
-def _choose_golden(cached: CachedPictures, held_out: list[int]) -> list[int]:
-    """Return a few pictures held out of training: one of each label while they last, then a second one."""
-    seen: Counter[int] = Counter()
-    ranked = []
-    for index in held_out:
-        label = int(cached.label_ids[index])
-        ranked.append((seen[label], label, index))
-        seen[label] += 1
-    count = min(MAX_GOLDEN_SAMPLES, max(MIN_GOLDEN_SAMPLES, len(cached.labels)))
-    return [index for _, _, index in sorted(ranked)[:count]]
+def _plain_copy(network: keras.Model, config: TrainConfig, *, num_classes: int) -> keras.Model:
+    """Return the same network in float32 on one device, as it is exported."""
+    copy = build_network(replace(config, weights=NO_WEIGHTS), num_classes=num_classes)
+    copy.set_weights(network.get_weights())
+    return copy

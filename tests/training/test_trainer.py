@@ -15,7 +15,8 @@ from edgecls.errors import TrainingError
 from edgecls.image_spec import Color, Fit, ImageSpec
 from edgecls.models import HEAD_PREFIX, build_model
 from edgecls.training.augmentation import augmenting
-from edgecls.training.config import TrainConfig
+from edgecls.training.config import Augmentation, TrainConfig
+from edgecls.training.epoch_keeper import Watch
 from edgecls.training.trainer import TrainedNetwork, build_network, train
 
 SPEC = ImageSpec(16, 16, Color.RGB, Fit.STRETCH)
@@ -118,8 +119,10 @@ def test_every_epoch_and_every_step_is_told(pictures: CachedPictures) -> None:
         pictures,
         train_indices=train_indices,
         validation_indices=held_out,
-        on_epoch=lambda report: epochs.append((report.epoch, report.epochs)),
-        on_batch=lambda done, total, loss, accuracy: steps.append((done, total)),
+        watch=Watch(
+            on_epoch=lambda report: epochs.append((report.epoch, report.epochs)),
+            on_batch=lambda done, total, loss, accuracy: steps.append((done, total)),
+        ),
     )
 
     assert epochs == [(1, 2), (2, 2)]
@@ -138,7 +141,7 @@ def test_augmentation_changes_pictures_in_training_and_keeps_them_uint8() -> Non
     inputs = keras.Input((32, 32, 3), dtype="uint8", name="image")
     network = keras.Model(inputs, Spy()(inputs))
     pictures = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), dtype=np.uint8)
-    augmented = augmenting(network, seed=0)
+    augmented = augmenting(network, Augmentation(), seed=0)
     seen.clear()
 
     in_use = augmented(pictures, training=False)

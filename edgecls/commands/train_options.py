@@ -1,0 +1,126 @@
+"""The settings of a training run as options; each, left out, is what a config file says, or its default."""
+
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Any, TypeVar
+
+import click
+from click.core import ParameterSource
+
+from edgecls.commands.shared_options import image_size_option
+from edgecls.training.config import TrainConfig
+
+__all__ = ["setting_options", "settings_from"]
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def _setting(flag: str, kind: Any, text: str, *, name: str = "") -> Callable[[Function], Function]:
+    """Return an option for a field of TrainConfig; one without a default there is the architecture's business."""
+    name = name or flag.removeprefix("--").partition("/")[0].replace("-", "_")
+    default = getattr(TrainConfig, name)
+    shown = "the architecture's own" if default is None else True
+    if isinstance(default, StrEnum):
+        default = str(default)  # click would show and compare the name of its member
+    return click.option(flag, name, type=kind, default=default, show_default=shown, help=text)
+
+
+_fraction = click.FloatRange(min=0, max=1, min_open=True, max_open=True)
+
+_OPTIONS = [
+    _setting("--arch", str, "Architecture of the network."),
+    _setting("--weights", str, "none, imagenet (Keras downloads them), or a weights file of the same architecture."),
+    image_size_option,
+    click.option("--color", type=click.Choice(["rgb", "gray"]), default="rgb", show_default=True),
+    click.option(
+        "--fit",
+        type=click.Choice(["stretch", "crop", "pad"]),
+        default="crop",
+        show_default=True,
+        help="How a picture of any shape becomes the network's size.",
+    ),
+    _setting("--head", str, "Classification head."),
+    _setting(
+        "--dropout",
+        click.FloatRange(min=0, max=1, max_open=True),
+        "Part of the features left out in each training step.",
+    ),
+    _setting("--epochs", click.IntRange(min=1), "Passes over the pictures."),
+    _setting("--batch-size", click.IntRange(min=1), "Pictures in one step."),
+    _setting("--learning-rate", click.FloatRange(min=0, min_open=True), "Of new layers."),
+    _setting(
+        "--backbone-factor",
+        click.FloatRange(min=0, max=1, min_open=True),
+        "Learning rate of pretrained layers as part of that of new ones.",
+    ),
+    _setting("--schedule", click.Choice(["cosine", "plateau", "constant"]), "How the learning rate goes on."),
+    _setting(
+        "--early-stopping",
+        click.IntRange(min=0),
+        "End after so many epochs without a better one; 0 for never.",
+        name="early_stopping_patience",
+    ),
+    _setting(
+        "--label-smoothing",
+        click.FloatRange(min=0, max=1, max_open=True),
+        "Part of the target probability that is spread over all labels.",
+    ),
+    _setting(
+        "--class-weights", click.Choice(["none", "balanced"]), "balanced makes the pictures of rare labels count more."
+    ),
+    _setting(
+        "--val-split",
+        _fraction,
+        "Part of each label's pictures to hold out for choosing the best epoch, if DATA has no validation part.",
+        name="validation_fraction",
+    ),
+    _setting("--seed", click.IntRange(min=0, max=2**32 - 1), "Same seed, same run."),
+    _setting("--augment/--no-augment", bool, "Show every picture a little differently in each epoch."),
+    _setting("--calibrate/--no-calibrate", bool, "Calibrate the probabilities on the pictures held out."),
+    _setting(
+        "--unknown-threshold",
+        str,
+        'none, auto, or the probability of the best label under which the answer is "unknown".',
+    ),
+    _setting("--device", click.Choice(["auto", "cpu", "gpu"]), "What trains; gpu fails where there is none."),
+    _setting("--mixed-precision", click.Choice(["auto", "on", "off"]), "Arithmetic in float16; auto does so on a GPU."),
+    _setting(
+        "--cache",
+        click.Choice(["auto", "memory", "disk", "stream"]),
+        "Where decoded pictures are kept; stream decodes them anew in every epoch.",
+    ),
+]
+
+
+def setting_options(command: Function) -> Function:
+    """Give a command all options that are settings of a training run."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def settings_from(context: click.Context, flags: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings that were given on the command line, as `edgecls.training.config_file` takes them.
+
+    Args:
+        context: Of the command.
+        flags: What click passes for the options of `setting_options`.
+    """
+    given = {
+        name: value
+        for name, value in flags.items()
+        if context.get_parameter_source(name) is not ParameterSource.DEFAULT
+    }
+    picture: dict[str, Any] = {name: given.pop(name) for name in ("color", "fit") if name in given}
+    if "image_size" in given:
+        picture["height"], picture["width"] = given.pop("image_size")
+    if "unknown_threshold" in given:
+        given["unknown_threshold"] = _number_or_text(given["unknown_threshold"])
+    return {**given, "image": picture} if picture else given
+
+
+def _number_or_text(value: str) -> float | str:
+    try:
+        return float(value)
+    except ValueError:
+        return value

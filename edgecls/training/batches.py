@@ -1,0 +1,109 @@
+"""Batches of pictures for Keras, in an order that depends on seed and epoch alone."""
+
+import threading
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
+from typing import Self
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from edgecls.dataset.pixel_cache import CachedPictures
+from edgecls.errors import ImageError
+
+__all__ = ["PictureBatches", "shuffled"]
+
+Batch = tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]] | tuple[npt.NDArray[np.generic], ...]
+"""Pictures, labels and, where labels have weights, the weight of each picture."""
+
+AHEAD_PER_WORKER = 2  # batches that wait, made, for the network
+
+
+def shuffled(indices: npt.NDArray[np.int64], *, seed: int, epoch: int) -> npt.NDArray[np.int64]:
+    """Return `indices` in an order of their own for each seed and epoch."""
+    return np.random.default_rng([seed, epoch]).permutation(indices)
+
+
+class PictureBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no types
+    """Hands out pictures in batches, made by threads of its own ahead of need.
+
+    A few batches are in memory at once, however many pictures there are. Use it in a `with` block.
+
+    Attributes:
+        order: The pictures of the current epoch, in the order they are handed out; set it between epochs.
+        fault: The picture that could not be decoded and so ended the epoch, or None.
+    """
+
+    def __init__(
+        self,
+        pictures: CachedPictures,
+        indices: Sequence[int],
+        *,
+        batch_size: int,
+        workers: int,
+        label_weights: npt.NDArray[np.float32] | None = None,
+    ) -> None:
+        """
+        Args:
+            pictures: Pixels and labels.
+            indices: Which of them, in the order of the first epoch.
+            batch_size: Pictures in one batch; the last one of an epoch may have fewer.
+            workers: Number of threads that make batches.
+            label_weights: How much a picture of each label counts, ``[K]``; None if all count alike.
+        """
+        super().__init__()
+        self.order = np.asarray(indices, np.int64)
+        self.fault: ImageError | None = None
+        self._pictures = pictures
+        self._batch_size = batch_size
+        self._label_weights = label_weights
+        self._ahead = workers * AHEAD_PER_WORKER
+        self._pool = ThreadPoolExecutor(workers)
+        self._lock = threading.Lock()  # Keras asks from one thread in one epoch, from another in the next
+        self._waiting: deque[tuple[int, npt.NDArray[np.int64], Future[Batch]]] = deque()
+
+    def __len__(self) -> int:
+        return -(-len(self.order) // self._batch_size)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+    def __getitem__(self, index: int) -> Batch:
+        """Return a batch of the current epoch.
+
+        Raises:
+            ImageError: A picture cannot be decoded any more; it is kept in `fault` as well.
+        """
+        with self._lock:
+            if not self._waiting or self._waiting[0][0] != index or self._waiting[0][1] is not self.order:
+                self._forget_waiting()
+            while len(self._waiting) <= self._ahead and index + len(self._waiting) < len(self):
+                following = index + len(self._waiting)
+                self._waiting.append((following, self.order, self._pool.submit(self._batch, following, self.order)))
+            _, _, batch = self._waiting.popleft()
+            try:
+                return batch.result()
+            except ImageError as error:
+                self.fault = error  # what Keras makes of the exception no longer says which picture it was
+                raise
+
+    def _forget_waiting(self) -> None:
+        for _, _, batch in self._waiting:
+            batch.cancel()
+        self._waiting.clear()
+
+    def _batch(self, index: int, order: npt.NDArray[np.int64]) -> Batch:
+        chosen = order[index * self._batch_size : (index + 1) * self._batch_size]
+        label_ids = self._pictures.label_ids[chosen]
+        pixels = self._pictures.pixels[chosen]
+        if self._label_weights is None:
+            return pixels, label_ids
+        return pixels, label_ids, self._label_weights[label_ids]

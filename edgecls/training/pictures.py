@@ -1,0 +1,92 @@
+"""The pictures of a training run: read, decoded, divided into those to train on and those held out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+
+import numpy as np
+
+from edgecls.dataset.cache_kind import Cache
+from edgecls.dataset.labelled_pictures import Dataset, LabelledPictures
+from edgecls.dataset.pixel_cache import CachedPictures, cache_pictures
+from edgecls.dataset.pixel_store import choose_cache, free_disk_bytes
+from edgecls.dataset.split import stratified_split
+from edgecls.errors import DatasetError
+from edgecls.runtime.cores import usable_cores
+from edgecls.runtime.memory import available_memory_bytes
+from edgecls.training.config import TrainConfig
+
+__all__ = ["PreparedPictures", "prepare_pictures"]
+
+
+@dataclass(frozen=True)
+class PreparedPictures:
+    """Decoded pictures, and what each is for.
+
+    Attributes:
+        cached: All of them.
+        train_indices: Which to train on.
+        validation_indices: Which are held out for choosing the best epoch.
+        cache: Where they are kept; not AUTO.
+    """
+
+    cached: CachedPictures
+    train_indices: list[int]
+    validation_indices: list[int]
+    cache: Cache
+
+
+def prepare_pictures(
+    dataset: Dataset,
+    config: TrainConfig,
+    *,
+    cache_folder: Path,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> PreparedPictures:
+    """Decode the pictures to train on and to validate on, and tell them apart.
+
+    What the dataset calls its validation part is held out; if it names none, a part of each label's
+    pictures is, chosen by the seed. Its test part is not touched.
+
+    Args:
+        dataset: The pictures.
+        config: The settings.
+        cache_folder: Where decoded pictures go if they are kept on disk.
+        on_progress: Called with the number of pictures done and the number of all.
+
+    Raises:
+        DatasetError: There are too few usable pictures of a label, or no room for all.
+    """
+    train, validation = dataset.train, dataset.validation
+    used = train
+    if validation is not None:
+        used = LabelledPictures(train.labels, train.paths + validation.paths, train.label_ids + validation.label_ids)
+    cache = config.cache
+    if cache is Cache.AUTO:
+        cache = choose_cache(
+            len(used.paths) * prod(config.image.shape_hwc),
+            memory_bytes=available_memory_bytes(),
+            disk_bytes=free_disk_bytes(cache_folder),
+        )
+    cached = cache_pictures(
+        used, config.image, workers=usable_cores(), cache=cache, folder=cache_folder, on_progress=on_progress
+    )
+    if validation is None:
+        train_indices, held_out = stratified_split(
+            cached.label_ids.tolist(), fraction=config.validation_fraction, seed=config.seed
+        )
+    else:
+        is_training = cached.positions < len(train.paths)
+        train_indices, held_out = np.flatnonzero(is_training).tolist(), np.flatnonzero(~is_training).tolist()
+        _check_parts(cached, train_indices, held_out)
+    return PreparedPictures(cached, train_indices, held_out, cache)
+
+
+def _check_parts(cached: CachedPictures, train_indices: list[int], held_out: list[int]) -> None:
+    trained = set(cached.label_ids[train_indices].tolist())
+    for index, label in enumerate(cached.labels):
+        if index not in trained:
+            raise DatasetError(f"no picture of label {label!r} in the training part can be used; add some")
+    if not held_out:
+        raise DatasetError("no picture of the validation part can be used; add some, or leave the part out")
