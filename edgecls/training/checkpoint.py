@@ -92,7 +92,7 @@ class Checkpoints:
             TrainingError: The files are damaged.
         """
         try:
-            with np.load(self._path, allow_pickle=False) as arrays:
+            with open(self._path, "rb") as stream, np.load(stream, allow_pickle=False) as arrays:
                 history = tuple(EpochReport(**report) for report in json.loads(str(arrays["history"])))
                 best = best_of(history)
                 checkpoint = Checkpoint(

@@ -33,18 +33,22 @@ class LayeredAdam(keras.optimizers.Adam):  # type: ignore[misc]  # Keras has no 
         super().update_step(gradient, variable, keras.ops.multiply(learning_rate, factor))
 
 
-def make_optimizer(config: TrainConfig, *, steps: int, factors: Mapping[str, float]) -> LayeredAdam:
+def make_optimizer(
+    config: TrainConfig, *, steps: int, factors: Mapping[str, float], compute_dtype: str = "float32"
+) -> keras.optimizers.Optimizer:
     """Return the optimizer of a stage.
 
     Args:
         config: The settings.
         steps: Number of steps of the whole stage.
         factors: As `LayeredAdam` takes them.
+        compute_dtype: In which the network calculates; gradients in float16 are scaled, lest they vanish.
     """
     rate: object = config.learning_rate
     if config.schedule is Schedule.COSINE:
         rate = keras.optimizers.schedules.CosineDecay(config.learning_rate, steps)
-    return LayeredAdam(rate, factors=factors)
+    optimizer = LayeredAdam(rate, factors=factors)
+    return keras.optimizers.LossScaleOptimizer(optimizer) if compute_dtype == "float16" else optimizer
 
 
 def rate_after(losses: Sequence[float], config: TrainConfig) -> float:

@@ -124,7 +124,12 @@ def train(
             if keeper.is_over or len(keeper.history) >= stage.last_epoch:
                 continue
             choose_trainable(network, stage)
-            optimizer = make_optimizer(config, steps=len(shown) * stage.epochs, factors=rate_factors(network, stage))
+            optimizer = make_optimizer(
+                config,
+                steps=len(shown) * stage.epochs,
+                factors=rate_factors(network, stage),
+                compute_dtype=network.compute_dtype,
+            )
             fitted.compile(
                 optimizer=optimizer,
                 loss=cross_entropy(num_classes=num_classes, label_smoothing=config.label_smoothing),

@@ -1,0 +1,114 @@
+"""Batches: their order, their content wherever pictures are kept, their number in memory."""
+
+import threading
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from picture_folders import write_class_folders
+
+from edgecls.dataset.cache_kind import Cache
+from edgecls.dataset.class_folders import read_class_folders
+from edgecls.dataset.pixel_cache import CachedPictures, cache_pictures
+from edgecls.errors import ImageReadError
+from edgecls.image_spec import ImageSpec
+from edgecls.training.batches import AHEAD_PER_WORKER, PictureBatches, shuffled
+
+SPEC = ImageSpec(8, 8)
+
+
+def _pictures(root: Path, cache: Cache = Cache.MEMORY) -> CachedPictures:
+    return cache_pictures(read_class_folders(root), SPEC, workers=2, cache=cache, folder=root)
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_class_folders(tmp_path_factory.mktemp("batches"), per_label=9)
+
+
+def test_the_order_depends_on_seed_and_epoch_alone() -> None:
+    indices = np.arange(100)
+    orders = [shuffled(indices, seed=seed, epoch=epoch).tolist() for seed, epoch in ((1, 2), (1, 2), (1, 3), (2, 2))]
+
+    assert orders[0] == orders[1]
+    assert orders[0] != orders[2]
+    assert orders[0] != orders[3]
+    assert sorted(orders[0]) == indices.tolist()
+
+
+@pytest.mark.parametrize("cache", [Cache.MEMORY, Cache.DISK, Cache.STREAM])
+def test_batches_are_the_same_wherever_pictures_are_kept(root: Path, cache: Cache) -> None:
+    expected = _pictures(root)
+    indices = [*range(0, 27, 2)]  # 14 pictures: batches of 4, 4, 4 and 2
+
+    with PictureBatches(_pictures(root, cache), indices, batch_size=4, workers=2) as batches:
+        for epoch in range(2):
+            batches.order = shuffled(np.array(indices), seed=5, epoch=epoch)
+            got = [batches[index] for index in range(len(batches))]
+
+            assert [len(pixels) for pixels, _ in got] == [4, 4, 4, 2]
+            np.testing.assert_array_equal(np.concatenate([batch[0] for batch in got]), expected.pixels[batches.order])
+            np.testing.assert_array_equal(
+                np.concatenate([batch[1] for batch in got]), expected.label_ids[batches.order]
+            )
+
+
+def test_a_new_order_forgets_what_was_made_ahead_for_the_old_one(root: Path) -> None:
+    pictures = _pictures(root)
+    with PictureBatches(pictures, range(27), batch_size=5, workers=1) as batches:
+        _ = batches[0], batches[1]
+        batches.order = batches.order[::-1].copy()
+
+        np.testing.assert_array_equal(batches[2][0], pictures.pixels[batches.order[10:15]])
+        np.testing.assert_array_equal(batches[0][0], pictures.pixels[batches.order[:5]])
+
+
+def test_pictures_of_labels_with_weights_carry_them(root: Path) -> None:
+    weights = np.array([0.5, 1, 2], np.float32)
+    with PictureBatches(_pictures(root), [0, 26, 10], batch_size=3, workers=1, label_weights=weights) as batches:
+        assert [values.tolist() for values in batches[0][1:]] == [[0, 2, 1], [0.5, 2, 1]]
+
+
+class _Counted:
+    """Pixels that count how many batches were asked for."""
+
+    def __init__(self) -> None:
+        self.batches = 0
+        self.enough = threading.Event()
+
+    def __getitem__(self, indices: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
+        self.batches += 1
+        if self.batches == 2 * AHEAD_PER_WORKER + 1:
+            self.enough.set()
+        return np.zeros((len(indices), 8, 8, 3), np.uint8)
+
+
+def test_batches_are_made_ahead_but_only_a_few() -> None:
+    pixels = _Counted()
+    pictures = CachedPictures(
+        ("a", "b"),
+        pixels,
+        np.zeros(1000, np.int32),
+        ("",) * 1000,
+        np.arange(1000),
+        (),
+        "",  # type: ignore[arg-type]
+    )
+    with PictureBatches(pictures, range(1000), batch_size=10, workers=2) as batches:
+        _ = batches[0]
+
+        assert pixels.enough.wait(10)
+        assert pixels.batches == 2 * AHEAD_PER_WORKER + 1
+
+
+def test_the_picture_that_is_lost_is_remembered(tmp_path: Path) -> None:
+    root = write_class_folders(tmp_path, per_label=2)
+    pictures = _pictures(root, Cache.STREAM)
+    Path(pictures.names[3]).unlink()
+    with PictureBatches(pictures, range(6), batch_size=2, workers=1) as batches:
+        _ = batches[0]
+        with pytest.raises(ImageReadError) as caught:
+            _ = batches[1]
+
+        assert batches.fault is caught.value
