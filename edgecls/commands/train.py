@@ -95,9 +95,9 @@ def train(
     line = StatusLine()
     listener = Listener(
         on_found=_print_found,
-        on_devices=_print_remark,
         on_decoded=lambda done, total: line.show(f"decoding pictures {done}/{total}"),
         on_prepared=lambda pictures: line.then(_prepared_text(pictures)),
+        on_devices=_print_remark,
         on_resumed=lambda report: line.then(f"going on after epoch {report.epoch}/{report.epochs}"),
         on_batch=lambda done, total, loss, accuracy: line.show(
             f"step {done}/{total}  loss {loss:.4f}  accuracy {accuracy:.4f}"

@@ -33,9 +33,9 @@ class Listener:
 
     Attributes:
         on_found: The pictures that were found.
-        on_devices: What will train.
         on_decoded: Number of pictures decoded, number of all.
         on_prepared: The pictures that can be used, and what they are used for.
+        on_devices: What will train.
         on_resumed: The last epoch of the run that is gone on with.
         on_batch: Steps done, all steps of the epoch, loss and accuracy so far.
         on_epoch: What an epoch came to.
@@ -43,9 +43,9 @@ class Listener:
     """
 
     on_found: Callable[[Dataset], None] = field(default=lambda dataset: None)
-    on_devices: Callable[[Devices], None] = field(default=lambda devices: None)
     on_decoded: Callable[[int, int], None] = field(default=lambda done, total: None)
     on_prepared: Callable[[PreparedPictures], None] = field(default=lambda pictures: None)
+    on_devices: Callable[[Devices], None] = field(default=lambda devices: None)
     on_resumed: Callable[[EpochReport], None] = field(default=lambda report: None)
     on_batch: Callable[[int, int, float, float], None] = field(default=lambda done, total, loss, accuracy: None)
     on_epoch: Callable[[EpochReport], None] = field(default=lambda report: None)
@@ -137,7 +137,6 @@ def run_training(
     dataset = read_dataset(data)
     listener.on_found(dataset)
     devices = choose_devices(config.device)
-    listener.on_devices(devices)
     policy = dtype_policy(config.mixed_precision, devices)
     with devices.scope():
         network = build_network(config, num_classes=len(dataset.labels), policy=policy)  # it may not work out
@@ -148,6 +147,7 @@ def run_training(
             on_progress=listener.on_decoded,
         )
         listener.on_prepared(pictures)
+        listener.on_devices(devices)
         trained = _train_in(run, network, pictures, config, options, listener)
     listener.on_exporting(trained)
     exported = trained.network

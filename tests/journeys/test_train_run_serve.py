@@ -47,10 +47,17 @@ def test_training_tells_what_it_does(trained: tuple[Path, str]) -> None:
     assert "onnxruntime against Keras: largest difference" in output
 
 
-def test_both_files_are_there_and_nothing_else(trained: tuple[Path, str], data: Path) -> None:
+def test_both_files_and_the_run_directory_are_there_and_nothing_else(trained: tuple[Path, str], data: Path) -> None:
     path, _ = trained
 
-    assert sorted(entry.name for entry in path.parent.iterdir()) == sorted([data.name, path.name, "模型.keras"])
+    assert sorted(entry.name for entry in path.parent.iterdir()) == sorted(
+        [data.name, path.name, "模型.keras", "模型.run"]
+    )
+    assert sorted(entry.name for entry in (path.parent / "模型.run").iterdir()) == [
+        "config.toml",
+        "history.csv",
+        "run.json",
+    ]
 
 
 def test_the_model_verifies_and_says_what_it_is(trained: tuple[Path, str]) -> None:

@@ -1,0 +1,102 @@
+"""edgecls train: what the command line refuses, and what it makes of files and settings."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from picture_folders import write_class_folders
+
+from edgecls.cli import main
+from edgecls.modelfile import read_model
+from edgecls.training.config_file import read_settings
+
+
+def _train(*arguments: object) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "edgecls", "train", *map(str, arguments)],
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+
+
+def test_resume_and_overwrite_exclude_each_other(tmp_path: Path) -> None:
+    done = CliRunner().invoke(main, ["train", str(tmp_path), "-o", "m.onnx", "--resume", "--overwrite"])
+
+    assert done.exit_code == 2
+    assert "--resume and --overwrite exclude each other" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--epochs", "0"),
+        ("--schedule", "linear"),
+        ("--backbone-factor", "1.5"),
+        ("--label-smoothing", "1"),
+        ("--device", "tpu"),
+        ("--cache", "disc"),
+        ("--config", "gone.toml"),
+        ("--cache-dir", "gone"),
+    ],
+)
+def test_values_outside_their_limits_are_usage_errors(tmp_path: Path, option: str, value: str) -> None:
+    done = CliRunner().invoke(main, ["train", str(tmp_path), "-o", "m.onnx", option, value])
+
+    assert done.exit_code == 2
+    assert option in done.stderr
+
+
+def test_options_win_over_the_config_file_and_the_whole_is_kept_with_the_run(tmp_path: Path) -> None:
+    data = write_class_folders(tmp_path / "数据", per_label=6)
+    pictures = sorted(data.rglob("*.png"))
+    for name, chosen in (("train", pictures[::2]), ("val", pictures[1::2])):
+        lines = [f"{path.relative_to(data).as_posix()}\t{path.parent.name}\n" for path in chosen]
+        (data / f"{name}.txt").write_text("".join(lines), encoding="utf-8")
+    config = tmp_path / "run.toml"
+    config.write_text(
+        'arch = "simple_cnn"\nepochs = 50\nbatch_size = 4\ncache = "stream"\n'
+        "[image]\nheight = 16\n[augmentation]\nrotation = 5\nflip = false\n",
+        encoding="utf-8",
+    )
+
+    done = _train(data, "-o", tmp_path / "m.onnx", "--config", config, "--epochs", "2", "--run-dir", tmp_path / "跑")
+
+    assert done.returncode == 0, done.stderr
+    assert "training on 9 pictures, validating on 9" in done.stdout
+    settings = read_settings(tmp_path / "跑" / "config.toml")
+    assert (settings["epochs"], settings["batch_size"], settings["cache"]) == (2, 4, "stream")
+    assert settings["augmentation"]["rotation"] == 5
+    card = read_model(tmp_path / "m.onnx").card
+    assert card.training["augmentation_flip"] is False
+    assert all(not sample.name.startswith("/") for sample in card.golden.samples)
+    assert not (tmp_path / "m.run").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("epoch = 3", "has an unknown key 'epoch'; did you mean 'epochs'?"),
+        ('arch = "simple_cn"', "there is no architecture 'simple_cn'; did you mean 'simple_cnn'?"),
+    ],
+)
+def test_a_wrong_config_file_ends_before_anything_is_written(tmp_path: Path, text: str, message: str) -> None:
+    data = write_class_folders(tmp_path / "data", per_label=2)
+    (tmp_path / "run.toml").write_text(text, encoding="utf-8")
+
+    done = _train(data, "-o", tmp_path / "m.onnx", "--config", tmp_path / "run.toml")
+
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "run.toml"]
+
+
+def test_there_is_nothing_to_resume_where_there_is_no_run(tmp_path: Path) -> None:
+    data = write_class_folders(tmp_path / "data", per_label=2)
+
+    done = _train(data, "-o", tmp_path / "m.onnx", "--resume")
+
+    assert done.returncode == 1
+    assert "there is no run in" in done.stderr
