@@ -9,9 +9,10 @@ import numpy as np
 
 from edgecls.dataset.cache_kind import Cache
 from edgecls.dataset.labelled_pictures import Dataset, LabelledPictures
+from edgecls.dataset.lineage import lineage_of
+from edgecls.dataset.partition import partition
 from edgecls.dataset.pixel_cache import CachedPictures, cache_pictures
 from edgecls.dataset.pixel_store import choose_cache, free_disk_bytes
-from edgecls.dataset.split import stratified_split
 from edgecls.errors import DatasetError
 from edgecls.runtime.cores import usable_cores
 from edgecls.runtime.memory import available_memory_bytes
@@ -47,7 +48,7 @@ def prepare_pictures(
     """Decode the pictures to train on and to validate on, and tell them apart.
 
     What the dataset calls its validation part is held out; if it names none, a part of each label's
-    pictures is, chosen by the seed. Its test part is not touched.
+    pictures is, chosen by the seed, augmented copies of one picture together. Its test part is not touched.
 
     Args:
         dataset: The pictures.
@@ -73,14 +74,25 @@ def prepare_pictures(
         used, config.image, workers=usable_cores(), cache=cache, folder=cache_folder, on_progress=on_progress
     )
     if validation is None:
-        train_indices, held_out = stratified_split(
-            cached.label_ids.tolist(), fraction=config.validation_fraction, seed=config.seed
+        train_indices, held_out = partition(
+            cached.label_ids.tolist(),
+            _families(cached),
+            (1 - config.validation_fraction, config.validation_fraction),
+            config.seed,
+            labels=cached.labels,
         )
     else:
         is_training = cached.positions < len(train.paths)
         train_indices, held_out = np.flatnonzero(is_training).tolist(), np.flatnonzero(~is_training).tolist()
         _check_parts(cached, train_indices, held_out)
     return PreparedPictures(cached, train_indices, held_out, cache)
+
+
+def _families(cached: CachedPictures) -> list[int]:
+    """Return a number for each picture, the same for augmented copies of one source."""
+    sources = lineage_of(Path(name) for name in cached.names)
+    numbers: dict[str, int] = {}
+    return [numbers.setdefault(sources.get(Path(name), name), len(numbers)) for name in cached.names]
 
 
 def _check_parts(cached: CachedPictures, train_indices: list[int], held_out: list[int]) -> None:
