@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from edgecls.plots.figure import DPI, INK, MUTED, figure, png_bytes
+from edgecls.plots.figure import DPI, INK, MUTED, encode_png, figure, rgb_pixels
 
 __all__ = ["SheetBlock", "blocks_that_fit", "contact_sheet"]
 
@@ -54,7 +54,6 @@ def contact_sheet(blocks: Sequence[SheetBlock], *, side: int, column_names: tupl
     width = max(lefts[-1] + side + MARGIN, 600)
     first = MARGIN // 2 + (COLUMN_NAMES if column_names else 0)
     height = first + MARGIN + sum(HEADING + len(block.lines) * (side + GAP) for block in blocks)
-    canvas = np.full((height, width, 3), 255, np.uint8)
     with figure((width + 0.01) / DPI, (height + 0.01) / DPI, texts=[block.heading for block in blocks]) as made:
 
         def write(x: int, y: int, text: str, size: float, color: str, weight: str = "normal") -> float:
@@ -68,12 +67,13 @@ def contact_sheet(blocks: Sequence[SheetBlock], *, side: int, column_names: tupl
         for top, block in _placed(blocks, first, side):
             end = write(MARGIN, top - 12, _shortened(block.heading), HEADING_PT, INK, "bold")
             write(round(end) + 14, top - 12, block.note, NOTE_PT, MUTED)
-            for number, line in enumerate(block.lines):
-                y = top + number * (side + GAP)
-                for x, picture in zip(lefts, line, strict=False):
-                    canvas[y : y + side, x : x + side] = picture
-        made.figimage(canvas)
-        return png_bytes(made)
+        sheet = rgb_pixels(made)
+    for top, block in _placed(blocks, first, side):
+        for number, line in enumerate(block.lines):
+            y = top + number * (side + GAP)
+            for x, picture in zip(lefts, line, strict=False):
+                sheet[y : y + side, x : x + side] = picture
+    return encode_png(sheet)
 
 
 def _placed(blocks: Sequence[SheetBlock], top: int, side: int) -> Iterator[tuple[int, SheetBlock]]:

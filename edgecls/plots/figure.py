@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from edgecls.extras import import_from_extra
 from edgecls.plots.fonts import choose_fonts
@@ -13,7 +14,7 @@ from edgecls.plots.fonts import choose_fonts
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["COLORS", "DPI", "INK", "MUTED", "figure", "png_bytes"]
+__all__ = ["COLORS", "DPI", "INK", "MUTED", "encode_png", "figure", "png_bytes", "rgb_pixels"]
 
 DPI = 150
 INK, MUTED, GRID = "#1f2933", "#697586", "#e3e8ee"
@@ -54,14 +55,24 @@ def figure(width_in: float, height_in: float, *, texts: Iterable[str] = ()) -> "
 
 def png_bytes(figure: "Figure") -> bytes:
     """Draw a figure that `figure` made, as PNG."""
+    return encode_png(rgb_pixels(figure))
+
+
+def rgb_pixels(figure: "Figure") -> npt.NDArray[np.uint8]:
+    """Draw a figure that `figure` made, as uint8 ``[height, width, 3]`` RGB."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     canvas = figure.canvas
     if not isinstance(canvas, FigureCanvasAgg):
         raise TypeError(f"expected a figure made by edgecls.plots.figure.figure, got one on a {type(canvas).__name__}")
     canvas.draw()  # type: ignore[no-untyped-call]
-    rgba = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
-    _, encoded = cv2.imencode(".png", cv2.cvtColor(rgba, cv2.COLOR_RGBA2BGR), [cv2.IMWRITE_PNG_COMPRESSION, 6])
+    rgba = np.asarray(canvas.buffer_rgba(), np.uint8)  # type: ignore[no-untyped-call]
+    return rgba[:, :, :3].copy()
+
+
+def encode_png(pixels: npt.NDArray[np.uint8]) -> bytes:
+    """Encode uint8 pixels, ``[height, width, 3]`` RGB, as PNG."""
+    _, encoded = cv2.imencode(".png", pixels[:, :, ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 6])
     return encoded.tobytes()
 
 
