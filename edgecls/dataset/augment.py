@@ -234,7 +234,7 @@ def _write(
             encoded, transform = _encode(apply_warp(pixels, warp), output), warp.as_dict()
         with whole_files(out / output) as (temporary,):
             temporary.write_bytes(encoded)
-        written.append(Augmented(output, source, identity, transform))
+        written.append(Augmented(output, os.path.abspath(task.source), identity, transform))
     return written
 
 

@@ -3,7 +3,10 @@
 Imports matplotlib: import this module inside the function that needs it.
 """
 
+import contextlib
+import logging
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import cv2
@@ -15,9 +18,25 @@ from matplotlib.figure import Figure
 from edgecls.plots import builtin_font
 from edgecls.plots.fonts import FontChoice
 
-__all__ = ["AnyScriptCanvas"]
+__all__ = ["AnyScriptCanvas", "drawing_style"]
 
 BOLD_FROM = 600  # font weight
+
+
+@contextlib.contextmanager
+def drawing_style(style: Any) -> Iterator[None]:
+    """Let settings of matplotlib hold for a while.
+
+    Meanwhile it keeps to itself that a font has no bold variant, which is no news to whoever draws a title.
+    """
+    logger = logging.getLogger("matplotlib.font_manager")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with mpl.rc_context(style):
+            yield
+    finally:
+        logger.setLevel(level)
 
 
 class AnyScriptCanvas(FigureCanvasAgg):
@@ -36,7 +55,7 @@ class AnyScriptCanvas(FigureCanvasAgg):
         self._own_renderer: _AnyScriptRenderer | None = None
 
     def draw(self) -> None:
-        with mpl.rc_context(self._style):  # drawing makes more text: the ticks
+        with drawing_style(self._style):  # drawing makes more text: the ticks
             super().draw()  # type: ignore[no-untyped-call]
 
     def get_renderer(self) -> RendererAgg:

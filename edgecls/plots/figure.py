@@ -42,12 +42,12 @@ def figure(width_in: float, height_in: float, *, texts: Iterable[str] = ()) -> "
     mpl = import_from_extra("matplotlib", extra="data", purpose="drawing figures")
     from matplotlib.figure import Figure
 
-    from edgecls.plots.any_script import AnyScriptCanvas
+    from edgecls.plots.any_script import AnyScriptCanvas, drawing_style
 
     fonts = choose_fonts(texts)
     style = _style(fonts.families)
     style["axes.prop_cycle"] = mpl.cycler(color=COLORS)
-    with mpl.rc_context(style):
+    with drawing_style(style):
         made = Figure(figsize=(width_in, height_in), dpi=DPI, layout="constrained")
         AnyScriptCanvas(made, fonts, style)
         yield made

@@ -10,6 +10,7 @@ from fontTools.fontBuilder import FontBuilder
 from fontTools.pens.ttGlyphPen import TTGlyphPen
 
 from edgecls.plots import builtin_font, fonts
+from edgecls.plots.figure import figure, rgb_pixels
 from edgecls.plots.fonts import BASE_FAMILY, choose_fonts, undrawable_remark
 
 UNASSIGNED = "\u0378"  # a code point that Unicode leaves empty
@@ -115,6 +116,17 @@ def test_a_good_font_on_this_machine_comes_before_the_built_in_one(tmp_path: Pat
     _install_font(tmp_path, "Another", "红花")
 
     assert choose_fonts(["红花"]).families == (BASE_FAMILY, "Noto Sans CJK SC")
+
+
+def test_a_font_without_a_bold_variant_is_used_in_silence(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    _install_font(tmp_path, "Noto Sans CJK SC", "红花")
+
+    with figure(2, 1, texts=["红花"]) as made:
+        made.text(0.1, 0.3, "红花", weight="bold", size=30)
+    pixels = rgb_pixels(made)
+
+    assert (pixels.min(axis=2) < 128).mean() > 0.08  # the black boxes of that font
+    assert caplog.records == []
 
 
 def test_a_font_of_which_the_file_is_gone_is_passed_over(tmp_path: Path) -> None:
