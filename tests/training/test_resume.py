@@ -8,8 +8,8 @@ import pytest
 from picture_folders import write_class_folders
 
 from edgecls.dataset.class_folders import read_class_folders
+from edgecls.dataset.partition import partition
 from edgecls.dataset.pixel_cache import CachedPictures, cache_pictures
-from edgecls.dataset.split import stratified_split
 from edgecls.errors import TrainingError
 from edgecls.image_spec import ImageSpec
 from edgecls.models import build_model
@@ -51,7 +51,7 @@ def _run(
         nonlocal steps
         steps += 1
 
-    train_indices, held_out = stratified_split(pictures.label_ids.tolist(), fraction=0.2, seed=0)
+    train_indices, held_out = partition(pictures.label_ids.tolist(), range(len(pictures.label_ids)), (80, 20), seed=0)
     checkpoints = Checkpoints(folder)
     return train(
         config,
