@@ -1,0 +1,116 @@
+"""Line charts of a sweep: accuracy and loss by setting, and by epoch."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from edgecls.plots.figure import figure, png_bytes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["Run", "epochs_chart", "setting_chart", "swept_settings"]
+
+MAX_NAMED_LINES = 10  # more lines than these stay grey and without a name
+QUIET = "0.75"  # grey
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training run as the charts show it.
+
+    Attributes:
+        settings: Value of every setting.
+        accuracies: Accuracy on the pictures held out, 0 to 1, epoch by epoch.
+        losses: Loss on the pictures held out, nats, epoch by epoch.
+        best: Index of the epoch that counts.
+    """
+
+    settings: Mapping[str, Any]
+    accuracies: Sequence[float]
+    losses: Sequence[float]
+    best: int
+
+
+def swept_settings(runs: Sequence[Run]) -> list[str]:
+    """Return the names of the settings in which runs differ."""
+    return [name for name in runs[0].settings if len({run.settings[name] for run in runs}) > 1] if runs else []
+
+
+def setting_chart(runs: Sequence[Run], setting: str) -> bytes:
+    """Draw accuracy and loss over the values of one setting, a line for each combination of the others.
+
+    Args:
+        runs: Every run of the sweep that succeeded, at least one.
+        setting: The setting along the horizontal axis.
+
+    Returns:
+        A PNG.
+    """
+    values = sorted({run.settings[setting] for run in runs}, key=_numeric)
+    others = [name for name in swept_settings(runs) if name != setting]
+    lines: dict[str, list[Run]] = {}
+    for run in runs:
+        lines.setdefault(_name(run, others), []).append(run)
+
+    def draw(axes: "Axes", metric: str) -> None:
+        for index, (name, members) in enumerate(lines.items()):
+            members = sorted(members, key=lambda run: values.index(run.settings[setting]))
+            places = [values.index(run.settings[setting]) for run in members]
+            heights = [getattr(run, metric)[run.best] for run in members]
+            axes.plot(places, heights, marker="o", **_look(index, len(lines), name))
+        axes.set_xticks(range(len(values)), [str(value) for value in values])
+        axes.set_xlabel(setting.replace("_", " "))
+
+    return _two_panels(draw, legend=1 < len(lines) <= MAX_NAMED_LINES)
+
+
+def epochs_chart(runs: Sequence[Run]) -> bytes:
+    """Draw accuracy and loss over the epochs, a line for each run, a dot at the epoch that counts.
+
+    Args:
+        runs: Every run of the sweep that succeeded, at least one.
+
+    Returns:
+        A PNG.
+    """
+    names = swept_settings(runs)
+
+    def draw(axes: "Axes", metric: str) -> None:
+        for index, run in enumerate(runs):
+            heights = getattr(run, metric)
+            look = _look(index, len(runs), _name(run, names))
+            axes.plot(range(1, len(heights) + 1), heights, **look)
+            axes.plot([run.best + 1], [heights[run.best]], marker="o", color=look["color"])
+        axes.locator_params(axis="x", integer=True)
+        axes.set_xlabel("epoch")
+
+    return _two_panels(draw, legend=1 < len(runs) <= MAX_NAMED_LINES)
+
+
+def _two_panels(draw: Any, *, legend: bool) -> bytes:
+    with figure(10, 5 if legend else 4) as fig:
+        accuracy, loss = fig.subplots(1, 2)
+        for axes, metric, title in ((accuracy, "accuracies", "accuracy"), (loss, "losses", "loss (nats)")):
+            draw(axes, metric)
+            axes.set_title(f"validation {title}")
+            axes.grid(alpha=0.3)
+        if legend:
+            fig.legend(*accuracy.get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
+        return png_bytes(fig)
+
+
+def _look(index: int, count: int, name: str) -> dict[str, Any]:
+    return {"color": f"C{index}", "label": name} if count <= MAX_NAMED_LINES else {"color": QUIET}
+
+
+def _name(run: Run, settings: Sequence[str]) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {run.settings[name]}" for name in settings)
+
+
+def _numeric(value: Any) -> tuple[Any, ...]:
+    """Sort key: numbers by size, sizes like 96x128 by their sides, names by letter."""
+    try:
+        return (0, *(float(part) for part in str(value).split("x")))
+    except ValueError:
+        return (1, str(value))

@@ -1,0 +1,131 @@
+"""The record of a sweep: one JSON line a trial, written as it ends, so that a killed sweep can go on."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from edgecls.errors import OutputError, TrainingError
+
+__all__ = ["EpochScore", "SweepRecord", "Trial"]
+
+FILE_NAME = "trials.jsonl"
+
+
+@dataclass(frozen=True)
+class EpochScore:
+    """Accuracy (0 to 1) and loss (nats) on the pictures held out, after one epoch."""
+
+    epoch: int
+    validation_accuracy: float
+    validation_loss: float
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What became of one trial.
+
+    Attributes:
+        number: From 1, in the order of the sweep.
+        settings: What it had instead of the base configuration, by name.
+        best: Its best epoch; None if it failed.
+        error: Why it failed; empty if it did not.
+        duration_s: Seconds it took.
+        history: What each epoch came to.
+    """
+
+    number: int
+    settings: Mapping[str, Any]
+    best: EpochScore | None
+    error: str = ""
+    duration_s: float = 0.0
+    history: tuple[EpochScore, ...] = ()
+
+
+class SweepRecord:
+    """The trials of a sweep that have ended, on disk.
+
+    Args:
+        folder: The sweep's folder.
+        facts: Everything the trials depend on; a record with other facts is another sweep's.
+        resume: Whether to go on with a sweep that is there.
+
+    Raises:
+        TrainingError: There is a sweep already and `resume` is false, or it had other settings.
+        OutputError: The folder cannot be written.
+    """
+
+    def __init__(self, folder: Path, facts: Mapping[str, Any], *, resume: bool) -> None:
+        self.path = folder / FILE_NAME
+        self._trials: dict[int, Trial] = {}
+        try:
+            if self.path.exists():
+                self._read(facts, resume=resume)
+            else:
+                folder.mkdir(parents=True, exist_ok=True)
+                self._append(facts)
+        except OSError as error:
+            raise OutputError(f"cannot keep the record {str(self.path)!r}: {error.strerror or error}") from error
+
+    @property
+    def trials(self) -> tuple[Trial, ...]:
+        """The trials that have ended, by number."""
+        return tuple(self._trials[number] for number in sorted(self._trials))
+
+    @property
+    def best(self) -> Trial | None:
+        """The trial with the highest accuracy; of equals, the one with the lowest loss, then the first."""
+        finished = [(trial, trial.best) for trial in self.trials if trial.best]
+        if not finished:
+            return None
+        return max(finished, key=lambda pair: (pair[1].validation_accuracy, -pair[1].validation_loss))[0]
+
+    def has(self, number: int) -> bool:
+        """Say whether a trial has ended."""
+        return number in self._trials
+
+    def add(self, trial: Trial) -> None:
+        """Write down a trial that has ended."""
+        self._append(asdict(trial))
+        self._trials[trial.number] = trial
+
+    def _append(self, entry: Mapping[str, Any]) -> None:
+        with open(self.path, "a", encoding="utf-8") as stream:
+            stream.write(json.dumps(entry, ensure_ascii=False) + "\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+
+    def _read(self, facts: Mapping[str, Any], *, resume: bool) -> None:
+        text = self.path.read_text(encoding="utf-8")
+        whole, _, torn = text.rpartition("\n")
+        if torn:  # a kill in the middle of a line
+            self.path.write_text(whole + "\n" if whole else "", encoding="utf-8")
+        if not whole:
+            self._append(facts)
+            return
+        if not resume:
+            raise TrainingError(
+                f"there is a sweep in {str(self.path.parent)!r} already; "
+                "go on with it by --resume, or delete the folder"
+            )
+        try:
+            head, *rest = (json.loads(line) for line in whole.splitlines())
+            self._trials = {entry["number"]: _trial(entry) for entry in rest}
+        except (ValueError, KeyError, TypeError) as error:
+            raise TrainingError(
+                f"the record {str(self.path)!r} is damaged ({error}); delete it to start anew"
+            ) from error
+        current = json.loads(json.dumps(facts))
+        changed = sorted(key for key in head.keys() | current.keys() if head.get(key) != current.get(key))
+        if changed:
+            raise TrainingError(
+                f"the sweep in {str(self.path.parent)!r} was begun with another {', '.join(changed)}; "
+                "repeat it with the same options, or give another --sweep-dir"
+            )
+
+
+def _trial(entry: Mapping[str, Any]) -> Trial:
+    best = entry["best"] and EpochScore(**entry["best"])
+    return Trial(**{**entry, "best": best, "history": tuple(EpochScore(**score) for score in entry["history"])})
