@@ -6,6 +6,7 @@ import click
 
 __all__ = [
     "BUNDLED_MODEL",
+    "ImageSize",
     "image_size_option",
     "limits_option",
     "model_option",
@@ -34,7 +35,7 @@ provider_option = click.option(
 )
 
 
-class _ImageSize(click.ParamType[tuple[int, int]]):
+class ImageSize(click.ParamType[tuple[int, int]]):
     """One number for a square, or HEIGHTxWIDTH, in pixels."""
 
     name = "SIDE|HxW"
@@ -56,7 +57,7 @@ class _ImageSize(click.ParamType[tuple[int, int]]):
 
 image_size_option = click.option(
     "--image-size",
-    type=_ImageSize(),
+    type=ImageSize(),
     show_default="what the architecture was designed for",
     help="Size of the network's picture in pixels: one side of a square, or HEIGHTxWIDTH.",
 )

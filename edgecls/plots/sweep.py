@@ -4,15 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from edgecls.plots.figure import figure, png_bytes
+from edgecls.plots.figure import COLORS, figure, png_bytes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = ["Run", "epochs_chart", "setting_chart", "swept_settings"]
 
-MAX_NAMED_LINES = 10  # more lines than these stay grey and without a name
-QUIET = "0.75"  # grey
+MAX_NAMED_LINES = len(COLORS)  # more lines than these stay grey and without a name
+QUIET = "0.75"  # light grey
 
 
 @dataclass(frozen=True)

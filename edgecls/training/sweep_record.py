@@ -8,19 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from edgecls.errors import OutputError, TrainingError
+from edgecls.training.history import EpochReport, best_of, is_better
 
-__all__ = ["EpochScore", "SweepRecord", "Trial"]
+__all__ = ["SweepRecord", "Trial"]
 
 FILE_NAME = "trials.jsonl"
-
-
-@dataclass(frozen=True)
-class EpochScore:
-    """Accuracy (0 to 1) and loss (nats) on the pictures held out, after one epoch."""
-
-    epoch: int
-    validation_accuracy: float
-    validation_loss: float
 
 
 @dataclass(frozen=True)
@@ -30,18 +22,21 @@ class Trial:
     Attributes:
         number: From 1, in the order of the sweep.
         settings: What it had instead of the base configuration, by name.
-        best: Its best epoch; None if it failed.
+        history: What each epoch came to; empty if it failed.
         error: Why it failed; empty if it did not.
         duration_s: Seconds it took.
-        history: What each epoch came to.
     """
 
     number: int
     settings: Mapping[str, Any]
-    best: EpochScore | None
+    history: tuple[EpochReport, ...] = ()
     error: str = ""
     duration_s: float = 0.0
-    history: tuple[EpochScore, ...] = ()
+
+    @property
+    def best(self) -> EpochReport | None:
+        """Its best epoch; None if it failed."""
+        return best_of(self.history)
 
 
 class SweepRecord:
@@ -77,10 +72,14 @@ class SweepRecord:
     @property
     def best(self) -> Trial | None:
         """The trial with the highest accuracy; of equals, the one with the lowest loss, then the first."""
-        finished = [(trial, trial.best) for trial in self.trials if trial.best]
-        if not finished:
-            return None
-        return max(finished, key=lambda pair: (pair[1].validation_accuracy, -pair[1].validation_loss))[0]
+        best: Trial | None = None
+        for trial in self.trials:
+            if trial.best is None:
+                continue
+            score = trial.best.validation_accuracy, trial.best.validation_loss
+            if is_better(*score, than=best.best if best else None):
+                best = trial
+        return best
 
     def has(self, number: int) -> bool:
         """Say whether a trial has ended."""
@@ -127,5 +126,4 @@ class SweepRecord:
 
 
 def _trial(entry: Mapping[str, Any]) -> Trial:
-    best = entry["best"] and EpochScore(**entry["best"])
-    return Trial(**{**entry, "best": best, "history": tuple(EpochScore(**score) for score in entry["history"])})
+    return Trial(**{**entry, "history": tuple(EpochReport(**report) for report in entry["history"])})

@@ -1,0 +1,147 @@
+"""edgecls sweep: training with many settings, and the best of them."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from edgecls.commands.native_output import held_back
+from edgecls.commands.shared_options import ImageSize
+from edgecls.commands.status_line import StatusLine
+from edgecls.extras import import_from_extra
+
+if TYPE_CHECKING:
+    from edgecls.training.sweep_record import Trial
+    from edgecls.training.sweep_space import Range
+
+__all__ = ["sweep"]
+
+
+class _LearningRate(click.ParamType["float | Range"]):
+    """A number, or LOW..HIGH, from which --random draws."""
+
+    name = "RATE|LOW..HIGH"
+
+    def convert(
+        self, value: "str | float | Range", param: click.Parameter | None, ctx: click.Context | None
+    ) -> "float | Range":
+        if not isinstance(value, str):
+            return value
+        from edgecls.errors import TrainingError
+        from edgecls.training.sweep_space import Range
+
+        try:
+            low, dots, high = value.partition("..")
+            return Range(float(low), float(high)) if dots else float(low)
+        except (ValueError, TrainingError):
+            self.fail(f"{value!r} is no learning rate; give a number, as 0.001, or a range, as 1e-4..1e-2", param, ctx)
+
+
+@click.command()
+@click.argument("data", metavar="DATA", type=click.Path(exists=True, path_type=Path))
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(dir_okay=False, path_type=Path),
+    required=True,
+    help="Model file (.onnx) to write: the best trial's.",
+)
+@click.option(
+    "--config",
+    "config_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="TOML file with the settings that all trials share, as for edgecls train.",
+)
+@click.option("--arch", "archs", multiple=True, help="Architecture to try; may be repeated, as may the next three.")
+@click.option("--image-size", "image_sizes", type=ImageSize(), multiple=True, help="Size of the picture to try.")
+@click.option("--batch-size", "batch_sizes", type=click.IntRange(min=1), multiple=True, help="Batch size to try.")
+@click.option(
+    "--learning-rate", "rates", type=_LearningRate(), multiple=True, help="Learning rate to try, or a range of them."
+)
+@click.option(
+    "--random", "draws", type=click.IntRange(min=1), help="Try only so many combinations, drawn at random.", metavar="N"
+)
+@click.option("--epochs", type=click.IntRange(min=1), help="Passes over the pictures in each trial.")
+@click.option("--weights", help="none, imagenet, or a weights file, for all trials.")
+@click.option("--seed", type=click.IntRange(min=0, max=2**32 - 1), help="Of every trial, and of --random.")
+@click.option(
+    "--sweep-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    show_default="the output, ending in .sweep",
+    help="Folder for the record, the charts and the trials.",
+)
+@click.option("--resume", is_flag=True, help="Go on with the sweep in that folder.")
+def sweep(
+    data: Path,
+    output: Path,
+    config_file: Path | None,
+    archs: tuple[str, ...],
+    image_sizes: tuple[tuple[int, int], ...],
+    batch_sizes: tuple[int, ...],
+    rates: "tuple[float | Range, ...]",
+    draws: int | None,
+    epochs: int | None,
+    weights: str | None,
+    seed: int | None,
+    sweep_dir: Path | None,
+    resume: bool,
+) -> None:
+    """Train on DATA with every combination of the settings given more than once, or some at random.
+
+    All trials hold the same pictures out. Each is recorded as it ends, in trials.jsonl; a sweep that
+    was killed goes on with --resume. In the end the best model is written, and line charts of
+    accuracy and loss. Exit code 1 if a trial failed.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with held_back():
+        import_from_extra("keras", extra="train", purpose="training")
+    from edgecls.models import get_architecture
+    from edgecls.training.config_file import build_config, read_settings
+    from edgecls.training.sweep import SweepListener, run_sweep
+    from edgecls.training.sweep_space import Range, SweepSpace
+
+    shared = {"epochs": epochs, "weights": weights, "seed": seed}
+    settings = read_settings(config_file) if config_file else {}
+    flags = {name: value for name, value in shared.items() if value is not None}
+    base = build_config(settings, flags, default_side=lambda arch: get_architecture(arch).default_side)
+    archs = archs or (base.arch,)
+    own_size = (base.image.height, base.image.width) if settings.get("image", {}).keys() & {"height", "width"} else None
+    ranges = [rate for rate in rates if isinstance(rate, Range)]
+    if ranges and len(rates) > 1:
+        raise click.UsageError("give either one range of learning rates, or single ones")
+    space = SweepSpace(
+        archs=archs,
+        image_sizes=image_sizes or (own_size,),
+        batch_sizes=batch_sizes or (base.batch_size,),
+        learning_rates=ranges[0]
+        if ranges
+        else tuple(rate for rate in rates if isinstance(rate, float)) or (base.learning_rate,),
+        default_sides={arch: get_architecture(arch).default_side for arch in archs},
+    )
+    trials = space.draw(draws, seed=base.seed) if draws else space.grid()
+    line = StatusLine()
+    listener = SweepListener(
+        on_start=lambda number, total, chosen: line.show(f"trial {number}/{total}: {chosen}"),
+        on_epoch=lambda report: line.show(
+            f"epoch {report.epoch}/{report.epochs}  val_loss {report.validation_loss:.4f}  "
+            f"val_accuracy {report.validation_accuracy:.4f}"
+        ),
+        on_end=lambda trial: line.then(_trial_text(trial, len(trials))),
+    )
+    folder = sweep_dir or output.with_suffix(".sweep")
+    result = run_sweep(data, output, base, trials, folder=folder, resume=resume, listener=listener)
+    click.echo(f"best: {_trial_text(result.best, len(trials))}")
+    click.echo(f"wrote {output}, and charts to {', '.join(map(str, result.charts))}")
+    if any(trial.error for trial in result.trials):
+        click.get_current_context().exit(1)
+
+
+def _trial_text(trial: "Trial", total: int) -> str:
+    settings = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in trial.settings.items())
+    if trial.best is None:
+        return f"trial {trial.number}/{total}: {settings}: failed: {trial.error}"
+    return (
+        f"trial {trial.number}/{total}: {settings}: validation accuracy {trial.best.validation_accuracy:.4f}, "
+        f"loss {trial.best.validation_loss:.4f} (epoch {trial.best.epoch}, {trial.duration_s:.1f} s)"
+    )

@@ -1,0 +1,52 @@
+import cv2
+import numpy as np
+import pytest
+
+from edgecls.plots.sweep import Run, epochs_chart, setting_chart, swept_settings
+
+
+def _runs(sizes: tuple[str, ...] = ("32x32", "128x128"), batches: tuple[int, ...] = (16, 32)) -> list[Run]:
+    rng = np.random.default_rng(0)
+    return [
+        Run(
+            {"arch": "simple_cnn", "image_size": size, "batch_size": batch},
+            accuracies=rng.random(4).tolist(),
+            losses=rng.random(4).tolist(),
+            best=2,
+        )
+        for size in sizes
+        for batch in batches
+    ]
+
+
+def _colors(png: bytes) -> set[tuple[int, ...]]:
+    pixels = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)
+    assert pixels.shape[1] == 1500
+    shades, counts = np.unique(pixels.reshape(-1, 3), axis=0, return_counts=True)
+    return {
+        tuple(shade.tolist()) for shade, count in zip(shades, counts, strict=True) if count > 200 and np.ptp(shade) > 50
+    }
+
+
+def test_settings_that_do_not_differ_get_no_chart() -> None:
+    assert swept_settings(_runs()) == ["image_size", "batch_size"]
+    assert swept_settings(_runs(batches=(16,))) == ["image_size"]
+    assert swept_settings([]) == []
+
+
+def test_each_combination_of_the_other_settings_has_a_line() -> None:
+    assert len(_colors(setting_chart(_runs(), "image_size"))) == 2
+    assert len(_colors(setting_chart(_runs(batches=(8, 16, 32)), "image_size"))) == 3
+
+
+def test_each_run_has_a_line_over_its_epochs() -> None:
+    assert len(_colors(epochs_chart(_runs()))) == 4
+
+
+@pytest.mark.parametrize(
+    "chart", [epochs_chart, lambda runs: setting_chart(runs, "batch_size")], ids=["epochs", "setting"]
+)
+def test_many_runs_stay_grey(chart: object) -> None:
+    runs = _runs(sizes=("16x16", "32x32", "48x48", "64x64", "96x96", "112x112", "128x128", "160x160", "224x224"))
+
+    assert _colors(chart(runs)) == set()  # type: ignore[operator]
