@@ -18,7 +18,7 @@ WHITE = (1.0, 1.0, 1.0)
 MAX_NUMBERED = 25  # labels up to which every cell has its count written in it
 MAX_NAMED = 120  # labels up to which rows and columns have their names; beyond, they would be a grey bar
 MAX_NAME_LENGTH = 24  # characters
-DARK_CELL = 0.55  # from this depth of colour on, white figures are easier to read than black ones
+DARK_CELL = 0.55  # from this depth of the right colour on, white figures are easier to read; on the other never
 
 
 def confusion_png(confusion: npt.NDArray[np.int64], labels: Sequence[str]) -> bytes:
@@ -75,7 +75,7 @@ def _colored(depths: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 def _write_counts(axes: "Axes", confusion: npt.NDArray[np.int64], depths: npt.NDArray[np.float64]) -> None:
     for row, column in zip(*np.nonzero(confusion), strict=True):
-        color = "white" if depths[row, column] > DARK_CELL else INK
+        color = "white" if row == column and depths[row, column] > DARK_CELL else INK
         axes.text(column, row, f"{confusion[row, column]}", ha="center", va="center", color=color, fontsize=9)
 
 
