@@ -22,8 +22,8 @@ def partition(
 
     All pictures of a group come into the same part. The groups of a label are dealt out in a random
     order, large ones first, each to the part that lacks most. Where every picture is a group of its own, each
-    part gets its share of every label to within one picture; with larger groups no part gets more than
-    its share plus the largest group of the label.
+    part gets its share of every label, to within a picture for each part; with larger groups no part gets
+    more of a label than its share and its largest group, unless groups have pictures of several labels.
 
     Args:
         label_ids: The label of each picture.
