@@ -26,7 +26,19 @@ class _EdgeclsGroup(LazyGroup):
 @click.group(
     cls=_EdgeclsGroup,
     package="edgecls.commands",
-    names=("compare", "data", "evaluate", "export", "info", "run", "serve", "sweep", "train", "verify"),
+    names=(
+        "architectures",
+        "compare",
+        "data",
+        "evaluate",
+        "export",
+        "info",
+        "run",
+        "serve",
+        "sweep",
+        "train",
+        "verify",
+    ),
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(__version__, prog_name="edgecls")

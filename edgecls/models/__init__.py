@@ -1,9 +1,19 @@
 """Architectures: one Keras network a file, behind one registry. Needs the extra "train"."""
 
-from edgecls.models import mobilenet_v2 as _mobilenet_v2
-from edgecls.models import simple_cnn as _simple_cnn
+from edgecls.models import (  # importing them enters them into the registry
+    efficientnet_v2_b0,
+    gray_cnn,
+    mobilenet_v2,
+    mobilenet_v3_small,
+    nasnet_mobile,
+    resnet18,
+    resnet50v2,
+    simple_cnn,
+    vgg16,
+)
 from edgecls.models.build import IMAGENET, NO_WEIGHTS, build_model
-from edgecls.models.registry import HEAD_PREFIX, Architecture, architecture_names, get_architecture
+from edgecls.models.heads import HEAD_PREFIX, Head, head_names
+from edgecls.models.registry import Architecture, architecture_names, get_architecture
 from edgecls.models.temperature import fold_temperature
 
 __all__ = [
@@ -11,10 +21,13 @@ __all__ = [
     "IMAGENET",
     "NO_WEIGHTS",
     "Architecture",
+    "Head",
     "architecture_names",
     "build_model",
     "fold_temperature",
     "get_architecture",
+    "head_names",
 ]
 
-del _mobilenet_v2, _simple_cnn  # importing them has entered them into the registry
+del efficientnet_v2_b0, gray_cnn, mobilenet_v2, mobilenet_v3_small, nasnet_mobile
+del resnet18, resnet50v2, simple_cnn, vgg16

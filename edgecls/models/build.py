@@ -9,7 +9,9 @@ import keras
 
 from edgecls.errors import ModelConfigError
 from edgecls.image_spec import Color, ImageSpec
-from edgecls.models.registry import Architecture, assemble, features_model, get_architecture
+from edgecls.models.heads import attach_head
+from edgecls.models.keras_application import published_network
+from edgecls.models.registry import Architecture, features_model, get_architecture
 
 __all__ = ["IMAGENET", "NO_WEIGHTS", "build_model"]
 
@@ -17,7 +19,16 @@ NO_WEIGHTS = "none"
 IMAGENET = "imagenet"
 
 
-def build_model(name: str, *, num_classes: int, spec: ImageSpec, weights: str = NO_WEIGHTS) -> keras.Model:
+def build_model(
+    name: str,
+    *,
+    num_classes: int,
+    spec: ImageSpec,
+    weights: str = NO_WEIGHTS,
+    head: str | None = None,
+    dropout: float | None = None,
+    hidden_units: int | None = None,
+) -> keras.Model:
     """Build a classifier that takes raw pixels.
 
     Args:
@@ -25,10 +36,12 @@ def build_model(name: str, *, num_classes: int, spec: ImageSpec, weights: str = 
         num_classes: Number of labels, at least 2.
         spec: The picture it takes.
         weights: "none" for random ones; "imagenet" for those that Keras downloads; or the path of a weights
-            file (.weights.h5 or .keras) of the same architecture, whose classification layer may be for
-            other labels: it is left out. With grey pictures, weights of a colour network are
-            converted: the kernels of its first convolution are summed over red, green and blue,
-            which gives what the colour network gives for a grey picture.
+            file (.weights.h5 or .keras) of the same architecture, for any labels and with any head: its
+            head is left out. With grey pictures, weights of a colour network are converted, so
+            that the grey network gives what the colour network gives for a grey picture.
+        head: The head, one of `head_names()`; None for the architecture's own, as with the two below.
+        dropout: Part of the features left out in each training step, 0 to below 1.
+        hidden_units: Width of a dense layer before the classification; 0 for none.
 
     Returns:
         An uncompiled model with one input and one output:
@@ -39,21 +52,22 @@ def build_model(name: str, *, num_classes: int, spec: ImageSpec, weights: str = 
         ModelConfigError: An argument is outside its limits, or the weights do not fit.
     """
     architecture = get_architecture(name)
+    chosen = architecture.head.changed(name=head, dropout=dropout, hidden_units=hidden_units)
     features = features_model(architecture, spec)
     if weights == IMAGENET:
         _load_imagenet(features, architecture)
     elif weights != NO_WEIGHTS:
         _load_file(features, architecture, spec, Path(weights))
-    return assemble(features, num_classes=num_classes, name=name)
+    return attach_head(features, chosen, num_classes=num_classes, name=name)
 
 
 def _load_imagenet(features: keras.Model, architecture: Architecture) -> None:
-    if architecture.imagenet is None:
+    if architecture.application is None:
         raise ModelConfigError(
             f"there are no ImageNet weights for {architecture.name}; use --weights none, or another architecture"
         )
     try:
-        donor = architecture.imagenet()
+        donor = published_network(architecture.application, weights=IMAGENET)
     except Exception as error:  # keras.utils.get_file raises a plain Exception when it cannot download
         raise ModelConfigError(
             f"cannot get the ImageNet weights of {architecture.name}: {error}; "
@@ -92,7 +106,7 @@ def _load_weights(features: keras.Model, architecture: Architecture, path: Path)
 
 
 def _copy_weights(donor: keras.Model, features: keras.Model) -> None:
-    """Copy all weights, summing the first kernel over the colours where the taker is grey."""
+    """Copy all weights; where the first kernel is to take grey pictures, sum it over the colours."""
     taken = []
     for given, own in zip(donor.get_weights(), features.get_weights(), strict=True):
         if given.shape != own.shape and own.ndim == 4 and own.shape[2] == 1:

@@ -1,7 +1,8 @@
 """The registry of architectures, and the frame that every network of edgecls has.
 
 A network takes uint8 pictures as `edgecls.image` makes them, scales them itself, and ends in a
-softmax. An architecture supplies what lies between: pixels to a vector of features.
+softmax. An architecture supplies what makes a feature map of pixels, and names the head
+(`edgecls.models.heads`) that makes labels of the map.
 """
 
 import difflib
@@ -11,25 +12,22 @@ from dataclasses import dataclass
 import keras
 
 from edgecls.errors import ModelConfigError
-from edgecls.image_spec import ImageSpec
-from edgecls.modelfile import INPUT_NAME, OUTPUT_NAME
+from edgecls.image_spec import Color, ImageSpec
+from edgecls.modelfile import INPUT_NAME
+from edgecls.models.heads import Head
+from edgecls.models.keras_application import Application
 
 __all__ = [
-    "HEAD_PREFIX",
     "Architecture",
-    "Features",
+    "FeatureMap",
     "architecture_names",
-    "assemble",
     "features_model",
     "get_architecture",
     "register_model",
 ]
 
-HEAD_PREFIX = "head_"
-"""Names of the layers that belong to one set of labels begin so; all others can be pretrained."""
-
-Features = Callable[[keras.KerasTensor], keras.KerasTensor]
-"""Builds a network from uint8 pictures, ``[N, H, W, C]``, to float features, ``[N, F]``."""
+FeatureMap = Callable[[keras.KerasTensor], keras.KerasTensor]
+"""Builds a network from uint8 pictures, ``[N, H, W, C]``, to a float feature map, ``[N, h, w, C']``."""
 
 
 @dataclass(frozen=True)
@@ -38,18 +36,25 @@ class Architecture:
 
     Attributes:
         name: What users call it.
-        features: Builds the network up to its feature vector.
+        feature_map: Builds the network without its head.
+        head: The head it has unless another is asked for.
         min_side: Smallest height and width in pixels.
         default_side: Height and width it was designed for.
-        imagenet: Makes the same network in colour, of any size, with the ImageNet weights that Keras
-            downloads; None if there are no such weights.
+        parameters: Number of weights of the feature map in colour, those included that are not trained.
+        source: The publication it follows.
+        color: The pictures it was designed for; it takes the others too.
+        application: The function of keras.applications that has ImageNet weights for it; None if there are none.
     """
 
     name: str
-    features: Features
+    feature_map: FeatureMap
+    head: Head
     min_side: int
     default_side: int
-    imagenet: Callable[[], keras.Model] | None
+    parameters: int
+    source: str
+    color: Color
+    application: Application | None
 
 
 _ARCHITECTURES: dict[str, Architecture] = {}
@@ -58,21 +63,27 @@ _ARCHITECTURES: dict[str, Architecture] = {}
 def register_model(
     name: str,
     *,
+    head: Head,
     min_side: int,
     default_side: int,
-    imagenet: Callable[[], keras.Model] | None = None,
-) -> Callable[[Features], Features]:
-    """Enter the decorated function into the registry.
+    parameters: int,
+    source: str,
+    color: Color = Color.RGB,
+    application: Application | None = None,
+) -> Callable[[FeatureMap], FeatureMap]:
+    """Enter the decorated function into the registry, with the facts that `Architecture` lists.
 
     Raises:
         ModelConfigError: The name is taken.
     """
 
-    def register(features: Features) -> Features:
+    def register(feature_map: FeatureMap) -> FeatureMap:
         if name in _ARCHITECTURES:
             raise ModelConfigError(f"there are two architectures named {name!r}; rename one")
-        _ARCHITECTURES[name] = Architecture(name, features, min_side, default_side, imagenet)
-        return features
+        _ARCHITECTURES[name] = Architecture(
+            name, feature_map, head, min_side, default_side, parameters, source, color, application
+        )
+        return feature_map
 
     return register
 
@@ -96,10 +107,10 @@ def get_architecture(name: str) -> Architecture:
 
 
 def features_model(architecture: Architecture, spec: ImageSpec) -> keras.Model:
-    """Build an untrained network from pictures to features.
+    """Build an untrained network from pictures to a feature map.
 
     Returns:
-        An uncompiled model; input uint8 ``[N, *spec.shape_hwc]``, output float32 ``[N, F]``.
+        An uncompiled model; input uint8 ``[N, *spec.shape_hwc]``, output float ``[N, h, w, C']``.
 
     Raises:
         ModelConfigError: The picture is too small for the architecture.
@@ -110,26 +121,4 @@ def features_model(architecture: Architecture, spec: ImageSpec) -> keras.Model:
             f"got {spec.width}x{spec.height}; give a larger image size"
         )
     pictures = keras.Input(shape=spec.shape_hwc, dtype="uint8", name=INPUT_NAME)
-    return keras.Model(pictures, architecture.features(pictures))
-
-
-def assemble(features: keras.Model, *, num_classes: int, name: str) -> keras.Model:
-    """Put a classification head on a network of features.
-
-    Args:
-        features: As `features_model` builds it; shares its weights with the result.
-        num_classes: Number of labels, at least 2.
-        name: Name of the result.
-
-    Returns:
-        An uncompiled model; input "image" uint8 ``[N, H, W, C]``, output "probabilities" float32
-        ``[N, num_classes]``, each row of which sums to 1.
-
-    Raises:
-        ModelConfigError: Fewer than two labels.
-    """
-    if num_classes < 2:
-        raise ModelConfigError(f"a classifier needs at least 2 labels, got {num_classes}")
-    logits = keras.layers.Dense(num_classes, name=HEAD_PREFIX + "logits")(features.output)
-    probabilities = keras.layers.Activation("softmax", dtype="float32", name=OUTPUT_NAME)(logits)
-    return keras.Model(features.input, probabilities, name=name)
+    return keras.Model(pictures, architecture.feature_map(pictures))

@@ -3,12 +3,22 @@
 import pytest
 
 from edgecls.errors import ModelConfigError
-from edgecls.models import architecture_names, get_architecture
+from edgecls.models import Head, architecture_names, get_architecture
 from edgecls.models.registry import register_model
 
 
 def test_names_are_sorted() -> None:
-    assert architecture_names() == ["mobilenet_v2", "simple_cnn"]
+    assert architecture_names() == [
+        "efficientnet_v2_b0",
+        "gray_cnn",
+        "mobilenet_v2",
+        "mobilenet_v3_small",
+        "nasnet_mobile",
+        "resnet18",
+        "resnet50v2",
+        "simple_cnn",
+        "vgg16",
+    ]
 
 
 def test_a_near_miss_is_answered_with_the_name_that_was_meant() -> None:
@@ -17,10 +27,12 @@ def test_a_near_miss_is_answered_with_the_name_that_was_meant() -> None:
 
 
 def test_an_unknown_name_is_answered_with_all_names() -> None:
-    with pytest.raises(ModelConfigError, match="choose one of mobilenet_v2, simple_cnn"):
+    with pytest.raises(ModelConfigError, match="choose one of efficientnet_v2_b0, gray_cnn, mobilenet_v2, "):
         get_architecture("transformer")
 
 
 def test_a_name_cannot_be_taken_twice() -> None:
     with pytest.raises(ModelConfigError, match="two architectures named 'simple_cnn'"):
-        register_model("simple_cnn", min_side=1, default_side=1)(lambda pictures: pictures)
+        register_model("simple_cnn", head=Head(), min_side=1, default_side=1, parameters=0, source="none")(
+            lambda pictures: pictures
+        )

@@ -1,0 +1,52 @@
+"""edgecls architectures: which networks there are."""
+
+import json
+import os
+
+import click
+
+from edgecls.commands.native_output import held_back
+from edgecls.extras import import_from_extra
+
+__all__ = ["architectures"]
+
+
+@click.command()
+@click.option("--format", "output_format", type=click.Choice(["table", "json"]), default="table", show_default=True)
+def architectures(output_format: str) -> None:
+    """List the networks that train --arch takes.
+
+    Parameters are those of the colour network without its head; sizes are sides in pixels.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with held_back():
+        import_from_extra("keras", extra="train", purpose="building networks")
+    from edgecls.models import architecture_names, get_architecture
+
+    found = [get_architecture(name) for name in architecture_names()]
+    if output_format == "json":
+        facts = [
+            {
+                "name": one.name,
+                "parameters": one.parameters,
+                "default_side": one.default_side,
+                "min_side": one.min_side,
+                "color": one.color.value,
+                "head": {"name": one.head.name, "dropout": one.head.dropout, "hidden_units": one.head.hidden_units},
+                "imagenet": one.application is not None,
+                "source": one.source,
+            }
+            for one in found
+        ]
+        click.echo(json.dumps(facts, ensure_ascii=False, indent=2))
+        return
+    width = max(len(one.name) for one in found)
+    head_width = max(len(str(one.head)) for one in found)
+    click.echo(
+        f"{'name':<{width}}  parameters  size  smallest  color  imagenet  {'head':<{head_width}}  source".rstrip()
+    )
+    for one in found:
+        click.echo(
+            f"{one.name:<{width}}  {one.parameters:10,}  {one.default_side:4}  {one.min_side:8}  {one.color:<5}  "
+            f"{'yes' if one.application else 'no':<8}  {one.head!s:<{head_width}}  {one.source}"
+        )

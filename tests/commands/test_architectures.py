@@ -1,0 +1,37 @@
+"""edgecls architectures."""
+
+import json
+
+from click.testing import CliRunner
+
+from edgecls.cli import main
+from edgecls.models import architecture_names, get_architecture
+
+
+def test_the_table_has_a_line_for_each_architecture() -> None:
+    done = CliRunner().invoke(main, ["architectures"])
+
+    assert done.exit_code == 0
+    heading, *lines = done.output.splitlines()
+    assert heading.split()[:4] == ["name", "parameters", "size", "smallest"]
+    assert [line.split()[0] for line in lines] == architecture_names()
+    vgg16 = next(line for line in lines if line.startswith("vgg16"))
+    assert vgg16.split()[1:6] == ["14,714,688", "224", "32", "rgb", "yes"]
+    assert vgg16.endswith("average, dropout 0.5                     Simonyan and Zisserman 2015, arXiv:1409.1556")
+
+
+def test_json_has_the_same_facts() -> None:
+    facts = json.loads(CliRunner().invoke(main, ["architectures", "--format", "json"]).output)
+
+    assert [fact["name"] for fact in facts] == architecture_names()
+    gray = next(fact for fact in facts if fact["name"] == "gray_cnn")
+    assert gray == {
+        "name": "gray_cnn",
+        "parameters": get_architecture("gray_cnn").parameters,
+        "default_side": 48,
+        "min_side": 8,
+        "color": "gray",
+        "head": {"name": "flatten", "dropout": 0.5, "hidden_units": 128},
+        "imagenet": False,
+        "source": "after the Keras convnet example for MNIST",
+    }

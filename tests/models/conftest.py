@@ -1,0 +1,63 @@
+"""A network of every architecture, fitted for one step, that all tests of this folder share."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from edgecls.image_spec import Color, Fit, ImageSpec
+from edgecls.models import Architecture, architecture_names, build_model, get_architecture
+
+SPEC = ImageSpec(48, 64, Color.RGB, Fit.CROP)  # not square, so that height and width cannot be mixed up
+LABELS = ("红 roses", "绿 grass", "蓝 sky")
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A colour network after one step.
+
+    Attributes:
+        architecture: What it is.
+        model: The network.
+        loss: Of the step.
+        moved: Paths of the weights that the step changed.
+        weights_path: Its weights as a .weights.h5 file.
+    """
+
+    architecture: Architecture
+    model: keras.Model
+    loss: float
+    moved: frozenset[str]
+    weights_path: Path
+
+
+@pytest.fixture(scope="session", params=architecture_names())
+def fitted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Fitted:
+    """Fit a step on noise.
+
+    The moving statistics of batch normalisation become those of the noise: with its initial ones,
+    an untrained deep network gives the same answer for every picture, and no test could fail.
+    """
+    name: str = request.param
+    keras.utils.set_random_seed(1)
+    model = build_model(name, num_classes=len(LABELS), spec=SPEC)
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = 0.0
+    before = {weight.path: weight.numpy() for weight in model.weights}
+    # Eagerly: to trace and to compile a step takes ten times as long as to do it once.
+    model.compile(keras.optimizers.Adam(1e-4), "sparse_categorical_crossentropy", run_eagerly=True, jit_compile=False)
+    history = model.fit(noise(SPEC, 8), np.arange(8) % len(LABELS), batch_size=8, verbose=0)
+    moved = {weight.path for weight in model.weights if not np.array_equal(before[weight.path], weight.numpy())}
+    path = tmp_path_factory.mktemp("weights") / f"{name}.weights.h5"
+    model.save_weights(path)
+    return Fitted(get_architecture(name), model, history.history["loss"][0], frozenset(moved), path)
+
+
+def noise(spec: ImageSpec, count: int) -> np.ndarray:
+    """Return random pictures that differ in brightness and contrast too, uint8 ``[N, H, W, C]``."""
+    rng = np.random.default_rng(0)
+    low = rng.integers(0, 128, (count, 1, 1, 1))
+    return (low + rng.random((count, *spec.shape_hwc)) * rng.integers(32, 128, (count, 1, 1, 1))).astype(np.uint8)

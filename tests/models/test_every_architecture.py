@@ -1,0 +1,183 @@
+"""What holds for every architecture: shapes, declared facts, one step of training, weights, colours, export."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from tiny_model import tiny_card
+
+import edgecls
+from edgecls.errors import ModelConfigError
+from edgecls.export.export import export_float32, golden_from
+from edgecls.image_spec import Color, Fit, ImageSpec
+from edgecls.models import HEAD_PREFIX, architecture_names, build_model, get_architecture
+from edgecls.models.keras_application import published_network
+from edgecls.models.registry import features_model
+
+from .conftest import LABELS, SPEC, Fitted, noise
+
+GRAY = ImageSpec(SPEC.height, SPEC.width, Color.GRAY, SPEC.fit)
+
+every_architecture = pytest.mark.parametrize("name", architecture_names())
+
+
+@every_architecture
+@pytest.mark.parametrize(
+    ("larger", "color"), [((0, 0), Color.GRAY), ((7, 20), Color.RGB)], ids=["smallest-gray", "odd-and-not-square"]
+)
+def test_raw_pixels_become_probabilities(name: str, larger: tuple[int, int], color: Color) -> None:
+    smallest = get_architecture(name).min_side
+    spec = ImageSpec(smallest + larger[0], smallest + larger[1], color, Fit.CROP)
+
+    model = build_model(name, num_classes=3, spec=spec)
+
+    assert [(tensor.name, tensor.dtype) for tensor in model.inputs] == [("image", "uint8")]
+    assert model.layers[-1].name == "probabilities"
+    probabilities = keras.ops.convert_to_numpy(model(noise(spec, 2)))
+    assert probabilities.dtype == np.float32
+    assert probabilities.shape == (2, 3)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
+
+
+@every_architecture
+def test_a_picture_below_the_smallest_size_is_refused(name: str) -> None:
+    smallest = get_architecture(name).min_side
+
+    with pytest.raises(ModelConfigError, match=f"at least {smallest}x{smallest} pixels, got {smallest}x{smallest - 1}"):
+        build_model(name, num_classes=3, spec=ImageSpec(smallest - 1, smallest))
+
+
+@every_architecture
+def test_the_declared_facts_are_those_of_the_network(name: str) -> None:
+    declared = get_architecture(name)
+
+    features = features_model(declared, ImageSpec(64, 64))
+
+    assert features.count_params() == declared.parameters
+    assert (features.output.dtype, len(features.output.shape)) == ("float32", 4)
+    assert declared.name == declared.feature_map.__name__ == name
+    assert declared.min_side <= declared.default_side
+    norms = [layer for layer in features.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    assert all(norm.momentum == 0.9 for norm in norms)
+
+
+@every_architecture
+def test_names_of_layers_are_unique_and_the_same_every_time(name: str) -> None:
+    first, second = (build_model(name, num_classes=count, spec=SPEC) for count in (2, 9))
+
+    names = [operation.name for operation in first.operations]
+    assert names == [operation.name for operation in second.operations]
+    assert len(set(names)) == len(names)
+    paths = [weight.path for weight in first.weights]
+    assert paths == [weight.path for weight in second.weights]
+    assert len(set(paths)) == len(paths)
+
+
+@every_architecture
+def test_only_the_classification_depends_on_the_labels(name: str) -> None:
+    few, many = (build_model(name, num_classes=count, spec=SPEC).weights for count in (2, 9))
+
+    changed = {a.path.rpartition("/")[0] for a, b in zip(few, many, strict=True) if a.shape != b.shape}
+    assert changed == {HEAD_PREFIX + "logits"}
+
+
+def test_one_step_trains_it_from_end_to_end(fitted: Fitted) -> None:
+    kernels = [weight.path for weight in fitted.model.trainable_weights if "kernel" in weight.path]
+
+    assert np.isfinite(fitted.loss)
+    assert kernels[-1] == HEAD_PREFIX + "logits/kernel"
+    assert set(kernels) <= fitted.moved
+
+
+def test_it_answers_in_onnxruntime_as_in_keras(fitted: Fitted, tmp_path: Path) -> None:
+    model, pictures = fitted.model, noise(SPEC, 7)[2:]  # a batch size unlike at export
+    golden = golden_from(model, {"a": pictures[0], "b": pictures[1]})
+
+    export = export_float32(model, tiny_card(labels=LABELS, image=SPEC, architecture=model.name, golden=golden))
+    (tmp_path / "m.onnx").write_bytes(export.onnx)
+
+    classifier = edgecls.load(tmp_path / "m.onnx", "cpu")
+    answers = keras.ops.convert_to_numpy(model(pictures, training=False))
+    assert answers.std(axis=0).max() > 1e-3  # an answer that depends on nothing would agree with everything
+    # Sums run in another order in onnxruntime; seen: 3e-6 at most.
+    np.testing.assert_allclose(classifier.probabilities(pictures), answers, rtol=0, atol=2e-5)
+    assert all(result.passed for result in classifier.verify())
+    assert export.parity.difference < 2e-5
+
+
+def test_weights_are_taken_whatever_the_labels_the_head_and_the_size(fitted: Fitted) -> None:
+    smaller = ImageSpec(40, 32)
+
+    model = build_model(
+        fitted.architecture.name, num_classes=5, spec=smaller, weights=str(fitted.weights_path), head="max"
+    )
+
+    assert fitted.architecture.head.name != "max"
+    given = {weight.path: weight for weight in fitted.model.weights if not weight.path.startswith(HEAD_PREFIX)}
+    taken = {weight.path: weight for weight in model.weights if not weight.path.startswith(HEAD_PREFIX)}
+    assert list(given) == list(taken)
+    for path, weight in given.items():
+        np.testing.assert_array_equal(weight, taken[path], err_msg=path)
+
+
+def test_a_gray_network_with_colour_weights_answers_like_the_colour_network_on_gray_pictures(fitted: Fitted) -> None:
+    gray = build_model(fitted.architecture.name, num_classes=len(LABELS), spec=GRAY, weights=str(fitted.weights_path))
+    for layer in gray.layers:
+        if layer.name.startswith(HEAD_PREFIX):
+            layer.set_weights(fitted.model.get_layer(layer.name).get_weights())
+
+    pictures = noise(GRAY, 4)
+    answers = keras.ops.convert_to_numpy(gray(pictures))
+    assert answers.std(axis=0).max() > 1e-3
+    expected = fitted.model(np.repeat(pictures, 3, axis=3), training=False)
+    np.testing.assert_allclose(answers, keras.ops.convert_to_numpy(expected), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", [name for name in architecture_names() if get_architecture(name).application])
+def test_weights_that_keras_publishes_fit(name: str) -> None:
+    """The published network is built with random weights here: what is compared is where each one goes."""
+    architecture = get_architecture(name)
+    assert architecture.application is not None
+
+    published = published_network(architecture.application, weights=None)
+
+    own = features_model(architecture, SPEC)
+    assert [(w.path, w.shape) for w in published.weights] == [(w.path, w.shape) for w in own.weights]
+
+
+@pytest.mark.parametrize(
+    ("name", "preprocess"),
+    [
+        ("vgg16", keras.applications.vgg16.preprocess_input),
+        ("resnet50v2", keras.applications.resnet_v2.preprocess_input),
+        ("nasnet_mobile", keras.applications.nasnet.preprocess_input),
+        ("mobilenet_v2", keras.applications.mobilenet_v2.preprocess_input),
+    ],
+)
+def test_pixels_are_scaled_as_the_published_weights_want_them(name: str, preprocess: object) -> None:
+    pictures = noise(SPEC, 2)
+    features = features_model(get_architecture(name), SPEC)
+
+    scaled = keras.Model(features.input, features.get_layer("scale").output)(pictures)
+
+    assert callable(preprocess)
+    np.testing.assert_allclose(scaled, preprocess(pictures.astype(np.float32)), rtol=0, atol=2e-5)
+
+
+@pytest.mark.parametrize("name", ["efficientnet_v2_b0", "mobilenet_v3_small"])
+def test_pixels_are_scaled_as_the_layers_inside_the_published_network_do(name: str) -> None:
+    architecture = get_architecture(name)
+    published = architecture.application.func(input_shape=SPEC.shape_hwc, include_top=False, weights=None)
+    first = next(layer for layer in published.layers if isinstance(layer, keras.layers.Conv2D))
+    features = features_model(architecture, SPEC)
+    pictures = noise(SPEC, 2)
+
+    scaled = keras.Model(features.input, features.get_layer("scale").output)(pictures)
+    expected = keras.Model(published.input, _before_padding(first).output)(pictures.astype(np.float32))
+
+    np.testing.assert_allclose(scaled, expected, rtol=0, atol=2e-5)
+
+
+def _before_padding(convolution: keras.layers.Layer) -> keras.layers.Layer:
+    return convolution.input._keras_history.operation
