@@ -6,6 +6,7 @@ from typing import Any
 import keras
 
 from edgecls.errors import ExportError
+from edgecls.export.zero_padding import keep_zero_padding
 from edgecls.extras import import_from_extra
 from edgecls.modelfile import INPUT_NAME, OUTPUT_NAME
 
@@ -45,6 +46,7 @@ def keras_to_onnx(model: keras.Model) -> bytes:
         )
     _rename(graph, graph.input[0].name, INPUT_NAME)
     _rename(graph, graph.output[0].name, OUTPUT_NAME)
+    keep_zero_padding(onnx, graph)
     _declare_shapes(onnx, proto)
     graph.input[0].type.denotation = "IMAGE"  # the ONNX standard's word for it
     onnx.checker.check_model(proto)

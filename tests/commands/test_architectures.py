@@ -17,7 +17,8 @@ def test_the_table_has_a_line_for_each_architecture() -> None:
     assert [line.split()[0] for line in lines] == architecture_names()
     vgg16 = next(line for line in lines if line.startswith("vgg16"))
     assert vgg16.split()[1:6] == ["14,714,688", "224", "32", "rgb", "yes"]
-    assert vgg16.endswith("average, dropout 0.5                     Simonyan and Zisserman 2015, arXiv:1409.1556")
+    assert "  average, dropout 0.5  " in vgg16
+    assert vgg16.endswith("  Simonyan and Zisserman 2015, arXiv:1409.1556")
 
 
 def test_json_has_the_same_facts() -> None:
