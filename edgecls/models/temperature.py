@@ -3,7 +3,7 @@
 import keras
 
 from edgecls.errors import ModelConfigError
-from edgecls.models.registry import HEAD_PREFIX
+from edgecls.models.heads import HEAD_PREFIX
 
 __all__ = ["fold_temperature"]
 
