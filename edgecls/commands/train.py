@@ -41,6 +41,12 @@ INTERRUPTED = 130
 )
 @setting_options
 @click.option(
+    "--features",
+    type=click.Choice(["pixels", "hog", "hog_color"]),
+    show_default="hog_color, of grey pictures hog",
+    help="What a classical model looks at; networks find their own.",
+)
+@click.option(
     "--cache-dir",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     show_default="the output's folder",
@@ -67,6 +73,7 @@ def train(
     resume: bool,
     overwrite: bool,
     tensorboard: bool,
+    features: str | None,
     **flags: Any,
 ) -> None:
     """Train on DATA: a folder that has one folder of pictures for each label, one with the folders train, val and
@@ -78,7 +85,20 @@ def train(
 
     Ctrl-C ends training and exports the best epoch so far (exit code 130); a second one ends
     at once. Either way, as after a crash, --resume goes on with the last whole epoch.
+
+    Classical models (decision_tree, kmeans, knn, random_forest, svm, xgboost) are fitted to
+    features of the pictures instead; options of networks do nothing for them, and there is no
+    .keras file.
     """
+    from edgecls.models.classical import classical_names
+
+    if flags["arch"] in classical_names():
+        from edgecls.commands.classical_training import train_classical
+
+        train_classical(context)
+        return
+    if features is not None:
+        raise click.UsageError(f"--features is for classical models, {flags['arch']} finds its own; leave it out")
     if resume and overwrite:
         raise click.UsageError("--resume and --overwrite exclude each other")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

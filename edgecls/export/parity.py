@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from edgecls.errors import ParityError
 
-__all__ = ["BATCH_SIZES", "MAX_DIFFERENCE", "ParityReport", "check_parity"]
+__all__ = ["BATCH_SIZES", "MAX_DIFFERENCE", "Network", "ParityReport", "check_parity"]
 
 Network = Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]]
 """Gives float32 probabilities ``[N, K]`` for uint8 pictures ``[N, H, W, C]``."""

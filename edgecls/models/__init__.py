@@ -1,20 +1,10 @@
-"""Architectures: one Keras network a file, behind one registry. Needs the extra "train"."""
+"""Architectures, one a file: Keras networks behind one registry (extra "train"), classical models behind another.
 
-from edgecls.models import (  # importing them enters them into the registry
-    efficientnet_v2_b0,
-    gray_cnn,
-    mobilenet_v2,
-    mobilenet_v3_small,
-    nasnet_mobile,
-    resnet18,
-    resnet50v2,
-    simple_cnn,
-    vgg16,
-)
-from edgecls.models.build import IMAGENET, NO_WEIGHTS, build_model
-from edgecls.models.heads import HEAD_PREFIX, Head, head_names
-from edgecls.models.registry import Architecture, architecture_names, get_architecture
-from edgecls.models.temperature import fold_temperature
+The names below come from `edgecls.models.networks`, which loads Keras, when they are first used:
+classical models do without it.
+"""
+
+from typing import TYPE_CHECKING, Any
 
 __all__ = [
     "HEAD_PREFIX",
@@ -29,5 +19,25 @@ __all__ = [
     "head_names",
 ]
 
-del efficientnet_v2_b0, gray_cnn, mobilenet_v2, mobilenet_v3_small, nasnet_mobile
-del resnet18, resnet50v2, simple_cnn, vgg16
+if TYPE_CHECKING:
+    from edgecls.models.networks import (
+        HEAD_PREFIX,
+        IMAGENET,
+        NO_WEIGHTS,
+        Architecture,
+        Head,
+        architecture_names,
+        build_model,
+        fold_temperature,
+        get_architecture,
+        head_names,
+    )
+
+
+def __getattr__(name: str) -> Any:
+    """Load all networks when one of their names is first used."""
+    if name not in __all__:
+        raise AttributeError(f"module 'edgecls.models' has no attribute {name!r}")
+    from edgecls.models import networks
+
+    return getattr(networks, name)

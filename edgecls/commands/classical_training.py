@@ -1,0 +1,68 @@
+"""What edgecls train does when the architecture is a classical model."""
+
+from pathlib import Path
+
+import click
+from click.core import ParameterSource
+
+from edgecls.commands.status_line import StatusLine
+from edgecls.image_spec import Color, Fit, ImageSpec
+from edgecls.models.classical.features import Features, default_features
+from edgecls.models.classical.registry import DEFAULT_SIDE
+from edgecls.training.classical import ClassicalConfig, ClassicalListener, run_classical_training
+
+__all__ = ["USED_OPTIONS", "train_classical"]
+
+USED_OPTIONS = ("data", "output", "arch", "features", "image_size", "color", "fit", "validation_fraction", "seed")
+"""Parameters of edgecls train that mean something here; the others are for networks."""
+
+
+def train_classical(context: click.Context) -> None:
+    """Train with the parameters of `edgecls train` as they were given, and print what comes of it."""
+    given = context.params
+    without_use = [
+        next(name for name in parameter.opts if name.startswith("--"))
+        for parameter in context.command.params
+        if parameter.name not in USED_OPTIONS
+        and context.get_parameter_source(str(parameter.name)) is ParameterSource.COMMANDLINE
+    ]
+    if without_use:
+        click.echo(f"{given['arch']} is no network and takes no notice of {', '.join(without_use)}", err=True)
+    height, width = given["image_size"] or (DEFAULT_SIDE, DEFAULT_SIDE)
+    image = ImageSpec(height, width, Color(given["color"]), Fit(given["fit"]))
+    config = ClassicalConfig(
+        image=image,
+        arch=given["arch"],
+        features=Features(given["features"]) if given["features"] else default_features(image.color),
+        validation_fraction=given["validation_fraction"],
+        seed=given["seed"],
+    )
+    line = StatusLine()
+    listener = ClassicalListener(
+        on_found=lambda found: line.then(_found_text(found.counts)),
+        on_decoded=lambda done, total: line.show(f"decoding pictures {done}/{total}"),
+        on_cached=lambda cached, held_out: line.then(
+            _cached_text([str(error) for error in cached.failures], len(cached.pixels), held_out)
+        ),
+        on_features=lambda done, total: line.show(f"computing features {done}/{total}"),
+        on_fitting=lambda: line.show(f"fitting {config.arch} to {config.features}"),
+        on_exporting=lambda: line.show("exporting and comparing with the fitted model"),
+    )
+    result = run_classical_training(Path(given["data"]), Path(given["output"]), config, listener=listener)
+    scores = result.scores
+    line.then(
+        f"{config.arch} on {config.features}: accuracy {scores.accuracy:.4f}  "
+        f"val_loss {scores.validation_loss:.4f}  val_accuracy {scores.validation_accuracy:.4f}"
+    )
+    click.echo(f"onnxruntime against the fitted model: {result.export.parity}")
+    click.echo(f"wrote {result.onnx_path} ({result.onnx_path.stat().st_size / 1e6:.2f} MB)")
+
+
+def _found_text(counts: dict[str, int]) -> str:
+    lines = [f"{count:7d}  {label}" for label, count in counts.items()]
+    return "\n".join([*lines, f"{sum(counts.values()):7d}  pictures of {len(counts)} labels"])
+
+
+def _cached_text(failures: list[str], total: int, held_out: int) -> str:
+    faults = [f"left out: {failure}" for failure in failures]
+    return "\n".join([*faults, f"training on {total - held_out} pictures, validating on {held_out}"])

@@ -1,0 +1,76 @@
+"""A classical model and its features, as one model file that is proven to answer like it."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from edgecls.errors import ExportError
+from edgecls.export.parity import MAX_DIFFERENCE, Network
+from edgecls.export.proof import Export, prove
+from edgecls.image_spec import ImageSpec
+from edgecls.model_card import ModelCard
+from edgecls.modelfile import OUTPUT_NAME
+from edgecls.models.classical.features import Features, add_features, feature_network
+from edgecls.models.classical.graph import Graph
+from edgecls.models.classical.registry import FittedClassifier, get_classical
+from edgecls.runtime.bare_network import open_bare_network
+
+__all__ = ["classical_to_onnx", "export_classical", "original_network"]
+
+CONVERTERS = ("skl2onnx", "onnxmltools")
+
+
+def export_classical(
+    fitted: FittedClassifier,
+    features: Features,
+    card: ModelCard,
+    *,
+    pictures: Mapping[str, npt.NDArray[np.uint8]] | None = None,
+    max_difference: float = MAX_DIFFERENCE,
+) -> Export:
+    """Turn a fitted classical model into a model file, in memory.
+
+    Args:
+        fitted: As the registry's `fit` returns it.
+        features: What it was fitted to.
+        card: What the file will say about itself; the answers of its golden samples are computed anew.
+        pictures: Real pictures to compare the answers for, beside the golden samples. Give some: where a tree's
+            threshold were rounded to the wrong side, only pictures would show it.
+        max_difference: Largest difference of any probability between the library and onnxruntime.
+
+    Raises:
+        ParityError: The two differ by more.
+        ExportError: The model cannot be converted.
+    """
+    return prove(
+        classical_to_onnx(fitted, features, card.image, labels=card.labels, name=card.architecture),
+        original_network(fitted, features, card.image),
+        card,
+        packages=(*get_classical(card.architecture).packages, *CONVERTERS),
+        pictures=pictures,
+        max_difference=max_difference,
+    )
+
+
+def classical_to_onnx(
+    fitted: FittedClassifier, features: Features, spec: ImageSpec, *, labels: tuple[str, ...], name: str
+) -> bytes:
+    """Return one ONNX network from pictures through features to probabilities.
+
+    Raises:
+        ExportError: The model cannot be converted.
+    """
+    graph = Graph(spec)
+    try:
+        probabilities = fitted.add_to(graph, add_features(graph, features, spec))
+    except (ValueError, TypeError, KeyError, RuntimeError, NotImplementedError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise ExportError(f"cannot convert {name!r} to ONNX: {reason}") from error
+    return graph.to_bytes(probabilities, name=OUTPUT_NAME, width=len(labels))
+
+
+def original_network(fitted: FittedClassifier, features: Features, spec: ImageSpec) -> Network:
+    """Return the model as its library runs it, from pictures to probabilities."""
+    rows = open_bare_network(feature_network(features, spec), intra_op_threads=1)
+    return lambda batch: fitted.probabilities(rows(batch))

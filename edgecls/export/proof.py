@@ -1,0 +1,127 @@
+"""Describing an ONNX network and proving it, wherever it comes from: only then is there a model file."""
+
+import platform
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+
+import numpy as np
+import numpy.typing as npt
+
+import edgecls
+from edgecls import image, modelfile
+from edgecls.errors import ExportError
+from edgecls.export.parity import MAX_DIFFERENCE, Network, ParityReport, check_parity
+from edgecls.model_card import SUM_TOLERANCE, Golden, GoldenSample, ModelCard
+from edgecls.modelfile import ModelFile
+from edgecls.runtime.providers import Provider
+from edgecls.runtime.session import open_session
+
+__all__ = ["MAX_GOLDEN_SAMPLES", "Export", "golden_answers", "prove", "versions"]
+
+MAX_GOLDEN_SAMPLES = 8
+GOLDEN_TOLERANCE = 1e-3
+"""Ten times the parity bound: other processors and providers sum in other orders; a wrong network is far off."""
+
+RANDOM_PICTURES = 4  # noise and flat pictures reach values that photos do not
+
+
+@dataclass(frozen=True)
+class Export:
+    """A model file that passed the parity gate.
+
+    Attributes:
+        onnx: The whole file.
+        card: Its card.
+        parity: How close it came to the original.
+    """
+
+    onnx: bytes
+    card: ModelCard
+    parity: ParityReport
+
+
+def prove(
+    onnx: bytes,
+    original: Network,
+    card: ModelCard,
+    *,
+    packages: Iterable[str],
+    pictures: Mapping[str, npt.NDArray[np.uint8]] | None = None,
+    max_difference: float = MAX_DIFFERENCE,
+) -> Export:
+    """Make a network a model file, if it answers like the original one.
+
+    Args:
+        onnx: The network, with input "image" and output "probabilities".
+        original: What it was made from.
+        card: What the file will say about itself; the answers of its golden samples are computed anew.
+        packages: The Python packages that made the network, as pip names them.
+        pictures: More pictures to compare the answers for, beside the golden samples and random ones.
+        max_difference: Largest difference of any probability between the original and onnxruntime.
+
+    Raises:
+        ParityError: The two differ by more, or the outputs are no probabilities.
+    """
+    samples = {
+        sample.name: image.decode(sample.png, name=sample.name, color=card.image.color)
+        for sample in card.golden.samples
+    }
+    card = replace(
+        card,
+        golden=golden_answers(original, samples, name=card.architecture),
+        versions=versions(packages),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    described = modelfile.describe(onnx, card)
+    session = open_session(ModelFile(card.name, card, described), Provider.CPU, intra_op_threads=1)
+    parity = check_parity(
+        original,
+        session.run,
+        {**(pictures or {}), **samples, **_random_pictures(card.image.shape_hwc)},
+        card.labels,
+        max_difference=max_difference,
+    )
+    return Export(described, card, parity)
+
+
+def golden_answers(original: Network, pictures: Mapping[str, npt.NDArray[np.uint8]], *, name: str) -> Golden:
+    """Return golden samples with the answers that a network gives.
+
+    Args:
+        original: The network whose answers count.
+        pictures: Name to pixels at the model's size, uint8 ``[H, W, C]``; at least one.
+        name: What to call the network in error messages.
+
+    Raises:
+        ExportError: The answers are no probabilities.
+    """
+    samples = []
+    for sample, pixels in pictures.items():
+        answer = original(pixels[np.newaxis])[0]
+        if not abs(float(answer.sum()) - 1) <= SUM_TOLERANCE:
+            raise ExportError(
+                f"the outputs of {name!r} are not probabilities (they sum to {float(answer.sum()):.4g} "
+                f"for {sample!r}); end the network with a softmax"
+            )
+        clipped = np.clip(answer.astype(np.float64), 0, 1)
+        samples.append(GoldenSample(sample, image.encode_png(pixels), tuple(clipped.tolist())))
+    return Golden(GOLDEN_TOLERANCE, tuple(samples))
+
+
+def versions(packages: Iterable[str]) -> dict[str, str]:
+    """Return the versions of what made a model file, by package name; those not installed are left out."""
+    found = {"edgecls": edgecls.__version__, "python": platform.python_version()}
+    for package in (*packages, "onnx", "onnxruntime", "numpy", "opencv-python-headless"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _random_pictures(shape_hwc: tuple[int, int, int]) -> dict[str, npt.NDArray[np.uint8]]:
+    rng = np.random.default_rng(seed=0)
+    noise = {f"random noise {index}": rng.integers(0, 256, shape_hwc, np.uint8) for index in range(RANDOM_PICTURES)}
+    return {**noise, "all black": np.zeros(shape_hwc, np.uint8), "all white": np.full(shape_hwc, 255, np.uint8)}

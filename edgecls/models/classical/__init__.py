@@ -1,0 +1,16 @@
+"""Classical models on features of the picture, one a file, behind one registry. Needs the extra "classical".
+
+Importing this loads neither Keras nor scikit-learn.
+"""
+
+from edgecls.models.classical import decision_tree as _decision_tree
+from edgecls.models.classical import kmeans as _kmeans
+from edgecls.models.classical import knn as _knn
+from edgecls.models.classical import random_forest as _random_forest
+from edgecls.models.classical import svm as _svm
+from edgecls.models.classical import xgboost as _xgboost
+from edgecls.models.classical.registry import ClassicalModel, FittedClassifier, classical_names, get_classical
+
+__all__ = ["ClassicalModel", "FittedClassifier", "classical_names", "get_classical"]
+
+del _decision_tree, _kmeans, _knn, _random_forest, _svm, _xgboost  # importing them has entered them into the registry

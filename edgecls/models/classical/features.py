@@ -1,0 +1,206 @@
+"""Features that classical models look at, as parts of an ONNX network.
+
+There is no other definition of them: training runs the same network through onnxruntime, so that
+training and use cannot differ.
+"""
+
+from enum import StrEnum
+
+import numpy as np
+
+from edgecls.errors import ModelConfigError
+from edgecls.image_spec import Color, ImageSpec
+from edgecls.models.classical.graph import FLOAT, Graph
+
+__all__ = [
+    "FEATURES_NAME",
+    "MAX_FEATURES",
+    "Features",
+    "add_features",
+    "default_features",
+    "feature_count",
+    "feature_network",
+]
+
+FEATURES_NAME = "features"
+"""Output of `feature_network`."""
+
+MAX_FEATURES = 65_536
+"""For one picture; beyond that a classical model learns nothing but takes all the memory."""
+
+CELL = 8  # pixels, side of a cell
+BLOCK = 2  # cells, side of a block
+ORIENTATIONS = 9  # over half a turn: light on dark counts like dark on light
+CLIP = 0.2  # of a normalised block: keeps one strong edge from drowning the others
+WEAK_EDGE = 1.0  # grey levels: blocks with weaker edges than that, such as noise, stay small
+SHADES = 4  # of red, of green and of blue: 64 colours in all
+COLOR_WEIGHT = 4.0  # length of the colour histogram; each block of edges has length 1
+
+
+class Features(StrEnum):
+    """What a classical model looks at.
+
+    PIXELS: every value of the picture, 0 to 1.
+    HOG: histograms of oriented gradients: where edges run in which direction, whatever the light.
+    HOG_COLOR: the same, and a histogram of the colours in the whole picture.
+    """
+
+    PIXELS = "pixels"
+    HOG = "hog"
+    HOG_COLOR = "hog_color"
+
+
+def default_features(color: Color) -> Features:
+    """Return what suits pictures of this colour: edges, and colours where there are any."""
+    return Features.HOG_COLOR if color is Color.RGB else Features.HOG
+
+
+def feature_count(features: Features, spec: ImageSpec) -> int:
+    """Return the number of features of one picture.
+
+    Raises:
+        ModelConfigError: The picture is too small for these features, it is grey and they need colour, or
+            there would be more than MAX_FEATURES.
+    """
+    if features is Features.HOG_COLOR and spec.color is Color.GRAY:
+        raise ModelConfigError(f"{features} takes colour pictures, these are grey; use {Features.HOG}, or colour")
+    if features is Features.PIXELS:
+        count = spec.height * spec.width * spec.channels
+    else:
+        smallest = CELL * BLOCK
+        if min(spec.height, spec.width) < smallest:
+            raise ModelConfigError(
+                f"HOG features take pictures of at least {smallest}x{smallest} pixels, got {spec.width}x{spec.height}; "
+                "give a larger image size, or use the pixels themselves"
+            )
+        rows, columns = spec.height // CELL - BLOCK + 1, spec.width // CELL - BLOCK + 1
+        count = rows * columns * BLOCK**2 * ORIENTATIONS
+        count += SHADES**3 if features is Features.HOG_COLOR else 0
+    if count > MAX_FEATURES:
+        raise ModelConfigError(
+            f"a picture of {spec.width}x{spec.height} {spec.color} has {count} features ({features}), "
+            f"at most {MAX_FEATURES} are allowed; give a smaller image size"
+        )
+    return count
+
+
+def add_features(graph: Graph, features: Features, spec: ImageSpec) -> str:
+    """Add the features of a graph's pictures to it and return their name: float32, ``[N, F]``."""
+    values = graph.node("Cast", graph.image, to=FLOAT)
+    if features is Features.PIXELS:
+        return graph.node("Flatten", graph.node("Div", values, graph.constant(255)), axis=1)
+    pictures = graph.node("Transpose", values, perm=[0, 3, 1, 2])
+    edges = graph.node("Flatten", _add_hog(graph, pictures, spec), axis=1)
+    if features is Features.HOG:
+        return edges
+    colors = graph.node("Flatten", _add_colors(graph, pictures, spec), axis=1)
+    return graph.node("Concat", edges, colors, axis=1)
+
+
+def feature_network(features: Features, spec: ImageSpec) -> bytes:
+    """Return an ONNX network that gives the features of pictures, and nothing more.
+
+    Raises:
+        ModelConfigError: As `feature_count`.
+        MissingExtraError: onnx is not installed.
+    """
+    width = feature_count(features, spec)
+    graph = Graph(spec)
+    return graph.to_bytes(add_features(graph, features, spec), name=FEATURES_NAME, width=width)
+
+
+def _add_hog(graph: Graph, pictures: str, spec: ImageSpec) -> str:
+    """Add histograms of oriented gradients; `pictures` is ``[N, C, H, W]``, 0 to 255.
+
+    Source:
+        Dalal and Triggs, "Histograms of Oriented Gradients for Human Detection", CVPR 2005: gradients by
+        [-1, 0, 1], of the channel where they are strongest; 9 orientations over half a turn; cells of 8x8
+        pixels, each pixel voting for the nearest cells and orientations in proportion; blocks of
+        2x2 cells, overlapping, L2-Hys. Differs from it: pixels beyond the border repeat it, cells start
+        at the top left (a strip narrower than a cell may be left over at the other end), no weighting
+        within a block.
+    """
+    magnitude, angle = _add_gradients(graph, pictures, spec)
+    votes = graph.node("Mul", magnitude, _add_orientation_shares(graph, angle))
+    return _add_blocks(graph, _add_cells(graph, votes))
+
+
+def _add_gradients(graph: Graph, pictures: str, spec: ImageSpec) -> tuple[str, str]:
+    """Add strength, in grey levels, and angle, -pi/2 to pi/2, of each pixel's gradient: ``[N, 1, H, W]``."""
+    padded = graph.node("Pad", pictures, graph.constant([0, 0, 1, 1, 0, 0, 1, 1], np.int64), mode="edge")
+    across = np.zeros((3, 3))
+    across[1] = (-1, 0, 1)
+    parts = []
+    for kernel in (across, across.T):
+        weights = graph.constant(np.tile(kernel, (spec.channels, 1, 1, 1)))
+        parts.append(graph.node("Conv", padded, weights, group=spec.channels))
+    squared = graph.node("Add", *(graph.node("Mul", part, part) for part in parts))
+    if spec.channels > 1:
+        strongest = graph.node("ArgMax", squared, axis=1, keepdims=1)
+        squared, *parts = (graph.node("GatherElements", part, strongest, axis=1) for part in (squared, *parts))
+    along_x, along_y = parts
+    # Whole numbers, so that a hundredth is as good as zero: the angle ends up within 0.01 of upright.
+    upright = graph.node("Equal", along_x, graph.constant(0))
+    divisor = graph.node("Where", upright, graph.constant(1e-6), along_x)
+    return graph.node("Sqrt", squared), graph.node("Atan", graph.node("Div", along_y, divisor))
+
+
+def _add_orientation_shares(graph: Graph, angle: str) -> str:
+    """Add each pixel's shares in the two orientations next to its own: ``[N, ORIENTATIONS, H, W]``."""
+    turned = graph.node("Mul", angle, graph.constant(ORIENTATIONS / np.pi))
+    centres = np.arange(ORIENTATIONS) - (ORIENTATIONS - 1) / 2
+    away = graph.node("Abs", graph.node("Sub", turned, graph.constant(centres.reshape(1, -1, 1, 1))))
+    other_way = graph.node("Sub", graph.constant(ORIENTATIONS), away)
+    distance = graph.node("Min", away, other_way)
+    return graph.node("Relu", graph.node("Sub", graph.constant(1), distance))
+
+
+def _add_cells(graph: Graph, votes: str) -> str:
+    """Add the histograms of the cells: ``[N, ORIENTATIONS, rows, columns]``."""
+    ramp = 1 - np.abs(np.arange(2 * CELL) - CELL + 0.5) / CELL  # 1 at a cell's centre, 0 at its neighbours' centres
+    shares = np.outer(ramp, ramp) / CELL**2
+    weights = graph.constant(np.tile(shares, (ORIENTATIONS, 1, 1, 1)))
+    return graph.node("Conv", votes, weights, group=ORIENTATIONS, strides=[CELL] * 2, pads=[CELL // 2] * 4)
+
+
+def _add_blocks(graph: Graph, cells: str) -> str:
+    """Add the normalised blocks: ``[N, BLOCK * BLOCK * ORIENTATIONS, rows, columns]``."""
+    corners = []
+    far = np.iinfo(np.int64).max
+    for row in range(BLOCK):
+        for column in range(BLOCK):
+            starts = graph.constant([row, column], np.int64)
+            ends = graph.constant([row - BLOCK + 1 or far, column - BLOCK + 1 or far], np.int64)
+            corners.append(graph.node("Slice", cells, starts, ends, graph.constant([2, 3], np.int64)))
+    blocks = graph.node("Concat", *corners, axis=1)
+    clipped = graph.node("Min", _add_unit_length(graph, blocks, WEAK_EDGE**2), graph.constant(CLIP))
+    return _add_unit_length(graph, clipped, 1e-6)
+
+
+def _add_unit_length(graph: Graph, blocks: str, extra: float) -> str:
+    squares = graph.node("ReduceSumSquare", blocks, graph.constant([1], np.int64), keepdims=1)
+    return graph.node("Div", blocks, graph.node("Sqrt", graph.node("Add", squares, graph.constant(extra))))
+
+
+def _add_colors(graph: Graph, pictures: str, spec: ImageSpec) -> str:
+    """Add a histogram of red, green and blue together: ``[N, SHADES * SHADES, SHADES]``.
+
+    Each pixel votes for the colours around its own in proportion. The square root of the votes makes
+    Euclidean distances those of Hellinger: a colour that is there at all counts for more.
+    """
+    pixels = spec.height * spec.width
+    flat = graph.node("Reshape", pictures, graph.constant([0, 3, 1, pixels], np.int64))
+    position = graph.node("Mul", flat, graph.constant((SHADES - 1) / 255))
+    away = graph.node("Abs", graph.node("Sub", position, graph.constant(np.arange(SHADES).reshape(1, 1, -1, 1))))
+    shares = graph.node("Relu", graph.node("Sub", graph.constant(1), away))
+    red, green, blue = (
+        graph.node("Gather", shares, graph.constant(channel, np.int64), axis=1) for channel in range(spec.channels)
+    )
+    red_by_green = graph.node(
+        "Mul",
+        graph.node("Unsqueeze", red, graph.constant([2], np.int64)),
+        graph.node("Unsqueeze", green, graph.constant([1], np.int64)),
+    )
+    pairs = graph.node("Reshape", red_by_green, graph.constant([0, SHADES**2, pixels], np.int64))
+    votes = graph.node("MatMul", pairs, graph.node("Transpose", blue, perm=[0, 2, 1]))
+    return graph.node("Sqrt", graph.node("Mul", votes, graph.constant(COLOR_WEIGHT**2 / pixels)))

@@ -1,0 +1,222 @@
+"""A training run of a classical model, from a folder of pictures to a model file. Loads no Keras."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from edgecls.atomic_write import check_writable, whole_files
+from edgecls.dataset.class_folders import LabelledPictures, read_class_folders
+from edgecls.dataset.pixel_cache import CachedPictures, cache_pictures
+from edgecls.dataset.split import stratified_split
+from edgecls.errors import OutputError, TrainingError
+from edgecls.export.classical import export_classical, original_network
+from edgecls.export.proof import Export, golden_answers
+from edgecls.extras import import_from_extra
+from edgecls.image_spec import ImageSpec
+from edgecls.model_card import DatasetFacts, ModelCard
+from edgecls.models.classical.features import Features, feature_count, feature_network
+from edgecls.models.classical.registry import FeatureRows, FittedClassifier, TrainingRows, get_classical
+from edgecls.runtime.bare_network import open_bare_network
+from edgecls.runtime.cores import usable_cores
+from edgecls.training.golden_choice import golden_pictures
+
+__all__ = ["ClassicalConfig", "ClassicalListener", "ClassicalResult", "Scores", "run_classical_training"]
+
+PIXELS_AT_ONCE = 2**18  # whose features are computed together: 64 pictures of 64x64
+PARITY_PICTURES = 64  # held-out ones, compared before a file is written
+SMALLEST_PROBABILITY = 1e-7  # in the loss: a tree may rule out a label
+
+
+@dataclass(frozen=True)
+class ClassicalConfig:
+    """Everything that the training of a classical model depends on beside its pictures.
+
+    Attributes:
+        image: The picture the model takes.
+        arch: A classical model of the registry.
+        features: What it looks at.
+        validation_fraction: Part of each label's pictures held out for the figures, above 0, below 1.
+        seed: Of the split and the model.
+
+    Raises:
+        ModelConfigError: There is no such model, or no such features of such pictures.
+        TrainingError: A value is outside its limits.
+    """
+
+    image: ImageSpec
+    arch: str
+    features: Features
+    validation_fraction: float = 0.1
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        get_classical(self.arch)
+        feature_count(self.features, self.image)
+        if not 0 < self.validation_fraction < 1:
+            raise TrainingError(f"validation split must be above 0 and below 1, got {self.validation_fraction}")
+        if not 0 <= self.seed < 2**32:
+            raise TrainingError(f"seed must be from 0 to {2**32 - 1}, got {self.seed}")
+
+    def as_facts(self) -> dict[str, str | float | bool]:
+        """Return the settings as the model card records them: without the image."""
+        return {
+            "arch": self.arch,
+            "features": str(self.features),
+            "validation_fraction": self.validation_fraction,
+            "seed": self.seed,
+            **get_classical(self.arch).settings,
+        }
+
+
+@dataclass(frozen=True)
+class ClassicalListener:
+    """Whom to tell how far a training run is; each function does nothing by default.
+
+    Attributes:
+        on_found: The pictures that were found.
+        on_decoded: Number of pictures decoded, number of all.
+        on_cached: The pictures that can be used, and how many are held out.
+        on_features: Number of pictures whose features are computed, number of all.
+        on_fitting: Fitting begins.
+        on_exporting: Fitting is over, the export begins.
+    """
+
+    on_found: Callable[[LabelledPictures], None] = field(default=lambda found: None)
+    on_decoded: Callable[[int, int], None] = field(default=lambda done, total: None)
+    on_cached: Callable[[CachedPictures, int], None] = field(default=lambda cached, held_out: None)
+    on_features: Callable[[int, int], None] = field(default=lambda done, total: None)
+    on_fitting: Callable[[], None] = field(default=lambda: None)
+    on_exporting: Callable[[], None] = field(default=lambda: None)
+
+
+@dataclass(frozen=True)
+class Scores:
+    """How well a fitted model answers.
+
+    Attributes:
+        accuracy: Part of the training pictures that gets the right label, 0 to 1.
+        validation_accuracy: The same for the pictures held out.
+        validation_loss: Their mean cross-entropy in nats.
+    """
+
+    accuracy: float
+    validation_accuracy: float
+    validation_loss: float
+
+
+@dataclass(frozen=True)
+class ClassicalResult:
+    """What a training run made."""
+
+    fitted: FittedClassifier
+    scores: Scores
+    export: Export
+    onnx_path: Path
+
+
+def run_classical_training(
+    data: Path,
+    onnx_path: Path,
+    config: ClassicalConfig,
+    *,
+    listener: ClassicalListener | None = None,
+) -> ClassicalResult:
+    """Fit a classical model to a folder of pictures and write it as a model file.
+
+    The split is that of a network with the same seed, so that their figures can be compared. The
+    file is written whole or not at all, and only if onnxruntime answers like the library.
+
+    Args:
+        data: A folder with one folder of pictures for each label.
+        onnx_path: Where to write; must end in .onnx.
+        config: The settings.
+        listener: Whom to tell how far it is.
+
+    Raises:
+        MissingExtraError: A package of the extra "classical" is not installed.
+        OutputError: The file cannot be written there; found out before training where possible.
+        DatasetError: The folder cannot be trained on.
+        TrainingError: The model cannot be fitted to so few pictures.
+        ExportError: The exported model does not answer like the fitted one.
+    """
+    listener = listener or ClassicalListener()
+    if onnx_path.suffix != ".onnx":
+        raise OutputError(f"the model file must end in .onnx, got {str(onnx_path)!r}")
+    check_writable(onnx_path)
+    import_from_extra("sklearn", extra="classical", purpose=f"training {config.arch}")  # before all the decoding
+    found = read_class_folders(data)
+    listener.on_found(found)
+    cached = cache_pictures(found, config.image, workers=usable_cores(), on_progress=listener.on_decoded)
+    train_indices, held_out = stratified_split(
+        cached.label_ids.tolist(), fraction=config.validation_fraction, seed=config.seed
+    )
+    listener.on_cached(cached, len(held_out))
+    rows = _features(cached.pixels, config, listener.on_features)
+    listener.on_fitting()
+    fitted = get_classical(config.arch).fit(
+        TrainingRows(rows[train_indices], cached.label_ids[train_indices], config.seed, usable_cores())
+    )
+    scores = _score(fitted, rows, cached.label_ids, train_indices, held_out)
+    listener.on_exporting()
+    card = ModelCard(
+        name=onnx_path.stem,
+        labels=cached.labels,
+        image=config.image,
+        architecture=config.arch,
+        golden=golden_answers(
+            original_network(fitted, config.features, config.image),
+            golden_pictures(cached, held_out, data),
+            name=config.arch,
+        ),
+        metrics={
+            "accuracy": round(scores.accuracy, 6),
+            "validation_accuracy": round(scores.validation_accuracy, 6),
+            "validation_loss": round(scores.validation_loss, 6),
+        },
+        training=config.as_facts(),
+        dataset=DatasetFacts(
+            sha256=cached.sha256,
+            train_images=len(train_indices),
+            validation_images=len(held_out),
+            images_per_label=cached.counts,
+        ),
+    )
+    compared = {
+        cached.names[index]: cached.pixels[index] for index in held_out[:: -(-len(held_out) // PARITY_PICTURES)]
+    }
+    export = export_classical(fitted, config.features, card, pictures=compared)
+    with whole_files(onnx_path) as (temporary,):
+        temporary.write_bytes(export.onnx)
+    return ClassicalResult(fitted, scores, export, onnx_path)
+
+
+def _features(
+    pixels: npt.NDArray[np.uint8], config: ClassicalConfig, on_progress: Callable[[int, int], None]
+) -> FeatureRows:
+    network = open_bare_network(feature_network(config.features, config.image), intra_op_threads=usable_cores())
+    at_once = max(1, PIXELS_AT_ONCE // (config.image.height * config.image.width))
+    rows = np.empty((len(pixels), feature_count(config.features, config.image)), np.float32)
+    for start in range(0, len(pixels), at_once):
+        rows[start : start + at_once] = network(pixels[start : start + at_once])
+        on_progress(min(start + at_once, len(pixels)), len(pixels))
+    return rows
+
+
+def _score(
+    fitted: FittedClassifier,
+    rows: FeatureRows,
+    label_ids: npt.NDArray[np.int32],
+    train_indices: Sequence[int],
+    held_out: Sequence[int],
+) -> Scores:
+    answers = fitted.probabilities(rows)
+    right = answers.argmax(axis=1) == label_ids
+    of_truth = np.maximum(answers[held_out, label_ids[held_out]], SMALLEST_PROBABILITY)
+    return Scores(
+        accuracy=float(right[train_indices].mean()),
+        validation_accuracy=float(right[held_out].mean()),
+        validation_loss=float(-np.log(of_truth).mean()),
+    )

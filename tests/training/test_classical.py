@@ -1,0 +1,155 @@
+"""Training classical models, from folders of pictures to a model file, by the library and by the command."""
+
+import csv
+import io
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from picture_folders import COLORS, write_class_folders
+
+import edgecls
+from edgecls.cli import main
+from edgecls.errors import ModelConfigError, OutputError, TrainingError
+from edgecls.image_spec import Color, ImageSpec
+from edgecls.models.classical import classical_names
+from edgecls.models.classical.features import Features
+from edgecls.training.classical import ClassicalConfig, ClassicalListener, run_classical_training
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_class_folders(tmp_path_factory.mktemp("classical") / "数据 集", per_label=20)
+
+
+def _edgecls(*arguments: object) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+@pytest.mark.parametrize("name", classical_names())
+def test_the_command_trains_a_model_that_verifies_runs_and_tells_what_it_is(
+    name: str, data: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "模型.onnx"
+
+    trained = _edgecls("train", data, "-o", path, "--arch", name, "--epochs", "1", "--image-size", "24x32")
+
+    assert trained.exit_code == 0, trained.output
+    counted = [line.split(maxsplit=1) for line in trained.stdout.splitlines()[:4]]
+    assert counted == [["20", label] for label in sorted(COLORS)] + [["60", "pictures of 3 labels"]]
+    assert "training on 54 pictures, validating on 6" in trained.stdout
+    assert f"{name} on hog_color: accuracy " in trained.stdout
+    assert trained.stderr == f"{name} is no network and takes no notice of --epochs\n"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["模型.onnx"]
+
+    assert _edgecls("verify", path).stdout.startswith("passed: ")
+    card = json.loads(_edgecls("info", path, "--format", "json").stdout)
+    assert (card["architecture"], card["training"]["features"]) == (name, "hog_color")
+    assert card["dataset"]["train_images"] == 54
+    assert card["metrics"]["validation_accuracy"] >= 0.8
+    rows = list(csv.DictReader(io.StringIO(_edgecls("run", "--model", path, data, "--format", "csv").stdout)))
+    right = [row["label"] == Path(row["image"]).parent.name for row in rows]
+    assert len(right) == 60
+    assert sum(right) >= 54
+
+
+def test_grey_pictures_and_their_pixels(data: Path, tmp_path: Path) -> None:
+    usual = (
+        "train",
+        data,
+        "-o",
+        tmp_path / "m.onnx",
+        "--arch",
+        "decision_tree",
+        "--image-size",
+        "16",
+        "--color",
+        "gray",
+    )
+
+    edges = _edgecls(*usual)
+    pixels = _edgecls(*usual, "--features", "pixels")
+
+    assert "decision_tree on hog: " in edges.stdout
+    assert "decision_tree on pixels: " in pixels.stdout
+    assert (edges.stderr, pixels.stderr) == ("", "")
+    assert edgecls.load(tmp_path / "m.onnx").card.image == ImageSpec(16, 16, Color.GRAY)
+
+
+def test_the_listener_hears_everything_in_order(data: Path, tmp_path: Path) -> None:
+    heard: list[Any] = []
+    listener = ClassicalListener(
+        on_found=lambda found: heard.append(len(found.paths)),
+        on_cached=lambda cached, held_out: heard.append((len(cached.pixels), held_out)),
+        on_features=lambda done, total: heard.append((done, total)),
+        on_fitting=lambda: heard.append("fitting"),
+        on_exporting=lambda: heard.append("exporting"),
+    )
+    config = ClassicalConfig(ImageSpec(24, 24), "decision_tree", Features.PIXELS, validation_fraction=0.2)
+
+    result = run_classical_training(data, tmp_path / "m.onnx", config, listener=listener)
+
+    assert heard == [60, (60, 12), (60, 60), "fitting", "exporting"]
+    assert result.export.onnx == (tmp_path / "m.onnx").read_bytes()
+    assert result.export.parity.comparisons == 2 * (12 + 4 + 6)  # held out, golden, random and flat
+
+
+def test_a_damaged_picture_is_left_out(tmp_path: Path) -> None:
+    data = write_class_folders(tmp_path / "data", per_label=6)
+    (data / "红 roses" / "broken.png").write_bytes(b"no picture")
+
+    done = _edgecls("train", data, "-o", tmp_path / "m.onnx", "--arch", "svm", "--image-size", "16")
+
+    assert done.exit_code == 0, done.output
+    assert "left out: " in done.stdout
+    assert "training on 15 pictures, validating on 3" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "exit_code", "message"),
+    [
+        (("--arch", "svm", "--image-size", "12"), 1, "HOG features take pictures of at least 16x16 pixels"),
+        (("--arch", "svm", "--color", "gray", "--features", "hog_color"), 1, "hog_color takes colour pictures"),
+        (("--arch", "simple_cnn", "--features", "hog"), 2, "--features is for classical models"),
+        (("--arch", "svm", "--features", "sift"), 2, "'sift' is not one of"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused(
+    data: Path, tmp_path: Path, arguments: tuple[str, ...], exit_code: int, message: str
+) -> None:
+    done = _edgecls("train", data, "-o", tmp_path / "m.onnx", *arguments)
+
+    assert (done.exit_code, list(tmp_path.iterdir())) == (exit_code, [])
+    assert message in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        ({"arch": "forest"}, ModelConfigError, "no classical model 'forest'"),
+        ({"validation_fraction": 1.0}, TrainingError, "validation split must be above 0"),
+        ({"seed": -1}, TrainingError, "seed must be from 0"),
+    ],
+)
+def test_settings_outside_their_limits_are_refused(
+    changes: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        ClassicalConfig(**{"image": ImageSpec(32, 32), "arch": "knn", "features": Features.HOG, **changes})
+
+
+def test_another_suffix_than_onnx_is_refused(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"must end in \.onnx"):
+        run_classical_training(data, tmp_path / "m.pkl", ClassicalConfig(ImageSpec(32, 32), "knn", Features.HOG))
+
+
+def test_a_missing_package_is_named_with_its_extra(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+
+    done = _edgecls("train", data, "-o", tmp_path / "m.onnx", "--arch", "knn")
+
+    assert done.exit_code == 1
+    assert 'pip install "edgecls[classical]"' in done.stderr
