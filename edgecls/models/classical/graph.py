@@ -55,11 +55,19 @@ class Graph:
         self._nodes.append(self._onnx.helper.make_node(operator, inputs, [name], name=name, **attributes))
         return name
 
+    def squared_distances(self, points: str, others: str) -> str:
+        """Add the squared Euclidean distances of ``[N, P]`` to ``[M, P]`` and return their name: ``[N, M]``."""
+        last = self.constant([1], np.int64)
+        own = self.node("ReduceSumSquare", points, last, keepdims=1)
+        theirs = self.node("Transpose", self.node("ReduceSumSquare", others, last, keepdims=1), perm=[1, 0])
+        products = self.node("MatMul", points, self.node("Transpose", others, perm=[1, 0]))
+        return self.node("Sub", self.node("Add", own, theirs), self.node("Add", products, products))
+
     def smallest(self, values: str, count: int) -> str:
-        """Add the search for the smallest of each row, and return the name of their indices: ``[N, count]``."""
+        """Add the search for the smallest values of each row and return their name: ``[N, count]``."""
         name = self._next_name()
         inputs = [values, self.constant([count], np.int64)]
-        outputs = [f"{name}_values", name]
+        outputs = [name, f"{name}_indices"]
         self._nodes.append(self._onnx.helper.make_node("TopK", inputs, outputs, name=name, axis=1, largest=0))
         return name
 

@@ -1,91 +1,88 @@
 """k nearest neighbours: the training pictures themselves, kept in the model file."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from edgecls.extras import import_from_extra
-from edgecls.models.classical.graph import Graph
+from edgecls.models.classical.graph import DOUBLE, FLOAT, Graph
 from edgecls.models.classical.projection import COMPONENTS, Projection, fit_projection
 from edgecls.models.classical.registry import FeatureRows, Probabilities, TrainingRows, register_classical
 
-__all__ = ["NearestNeighbours", "fit_knn", "neighbour_weights"]
+__all__ = ["NearestNeighbours", "fit_knn"]
 
 NEIGHBOURS = 15
-FAR_WEIGHT = 0.01  # of the farthest neighbour, where the nearest one's is near 1
-TINY = 1e-12  # keeps the weights above 0 where all neighbours are the picture itself
+BEYOND = 0.01  # of the squared distance of the farthest neighbour: pictures practically as near count a little
+FLOOR = 1e-6  # of the mean square of all stored pictures: keeps weights above 0 where a picture is stored many times
+ROWS_AT_ONCE = 256
 
 
 @dataclass(frozen=True)
 class NearestNeighbours:
-    """Stored pictures and their labels.
+    """Stored pictures and their labels, all of which vote by how near they are.
+
+    The weight of a stored picture falls with the square of its distance, and is 0 a little beyond
+    the k-th nearest. Nothing depends on which of several pictures equally far away is the k-th: on
+    another machine, where sums run in another order, it would be another one.
 
     Attributes:
         projection: What brings features to the stored form.
-        estimator: A sklearn.neighbors.KNeighborsClassifier over the stored form.
-        stored: float32, ``[M, P]``: its pictures.
+        stored: float32, ``[M, P]``: the pictures.
         one_hot: float32, ``[M, K]``: their labels.
-    """
-
-    projection: Projection
-    estimator: Any
-    stored: FeatureRows
-    one_hot: FeatureRows
-
-    def probabilities(self, features: FeatureRows) -> Probabilities:
-        """Return the neighbours' labels, each weighted by how near it is."""
-        return np.asarray(self.estimator.predict_proba(self.projection.apply(features)), np.float32)
-
-    def add_to(self, graph: Graph, features: str) -> str:
-        """Add distances to all stored pictures, the nearest of them, and their vote.
-
-        The nearest are found by ``|s|^2 - 2 s.x``, one matrix product; that is too coarse for the
-        weights of pictures that are nearly alike, so the distances of those few are computed again.
-        """
-        first, second, last = (graph.constant([axis], np.int64) for axis in (1, 2, -1))
-        point = self.projection.add_to(graph, features)
-        stored = graph.constant(self.stored)
-        products = graph.node("MatMul", point, graph.constant(-2 * self.stored.T))
-        rough = graph.node("Add", products, graph.constant(np.square(self.stored).sum(axis=1)))
-        nearest = graph.smallest(rough, self.estimator.n_neighbors)
-        differences = graph.node("Sub", graph.node("Gather", stored, nearest), graph.node("Unsqueeze", point, first))
-        squared = graph.node("ReduceSumSquare", differences, second, keepdims=0)
-        reach = graph.node("ReduceMax", squared, last, keepdims=1)
-        scaled_reach = graph.node("Mul", reach, graph.constant(1 + FAR_WEIGHT))
-        weights = graph.node("Add", graph.node("Sub", scaled_reach, squared), graph.constant(TINY))
-        labels = graph.node("Gather", graph.constant(self.one_hot), nearest)
-        votes = graph.node(
-            "ReduceSum", graph.node("Mul", labels, graph.node("Unsqueeze", weights, last)), first, keepdims=0
-        )
-        return graph.node("Div", votes, graph.node("ReduceSum", weights, last, keepdims=1))
-
-
-def neighbour_weights(distances: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return the weight of each neighbour, for distances ``[N, k]``.
-
-    It falls with the square of the distance, to nearly nothing at the farthest: a picture that
-    just enters or leaves the neighbourhood changes the answer a little only.
+        neighbours: Which neighbour sets how far the others may be, counted from 1.
 
     Source:
         Hechenbichler and Schliep, "Weighted k-Nearest-Neighbor Techniques and Ordinal
-        Classification", 2004 (the Epanechnikov kernel).
+        Classification", 2004 (the Epanechnikov kernel, as wide as the k-th neighbour is far).
     """
-    squared = np.square(distances)
-    reach = squared.max(axis=1, keepdims=True)
-    weights: npt.NDArray[np.float64] = (1 + FAR_WEIGHT) * reach - squared + TINY
-    return weights
+
+    projection: Projection
+    stored: FeatureRows
+    one_hot: FeatureRows
+    neighbours: int
+
+    def probabilities(self, features: FeatureRows) -> Probabilities:
+        """Return the share of each label in the votes."""
+        return np.concatenate(list(self._in_parts(self.projection.apply(features).astype(np.float64))))
+
+    def add_to(self, graph: Graph, features: str) -> str:
+        """Add the distances to all stored pictures and their votes, in double precision.
+
+        Distances come from one matrix product, in which the large squares nearly cancel.
+        """
+        stored = graph.node("Cast", graph.constant(self.stored), to=DOUBLE)
+        point = graph.node("Cast", self.projection.add_to(graph, features), to=DOUBLE)
+        distances = graph.squared_distances(point, stored)
+        nearest = graph.smallest(distances, self.neighbours)
+        farthest = graph.node("ReduceMax", nearest, graph.constant([1], np.int64), keepdims=1)
+        stretched = graph.node("Mul", farthest, graph.constant(1 + BEYOND, np.float64))
+        reach = graph.node("Add", stretched, graph.constant(self._floor, np.float64))
+        weights = graph.node("Relu", graph.node("Sub", reach, distances))
+        votes = graph.node("MatMul", weights, graph.node("Cast", graph.constant(self.one_hot), to=DOUBLE))
+        total = graph.node("ReduceSum", votes, graph.constant([1], np.int64), keepdims=1)
+        return graph.node("Cast", graph.node("Div", votes, total), to=FLOAT)
+
+    @property
+    def _floor(self) -> float:
+        return FLOOR * max(float(np.square(self.stored).sum(axis=1).mean()), FLOOR)
+
+    def _in_parts(self, points: npt.NDArray[np.float64]) -> Iterator[Probabilities]:
+        pairwise = import_from_extra("sklearn.metrics.pairwise", extra="classical", purpose="running knn")
+        for start in range(0, len(points), ROWS_AT_ONCE):
+            part = points[start : start + ROWS_AT_ONCE]
+            distances = pairwise.euclidean_distances(part, self.stored.astype(np.float64), squared=True)
+            farthest = np.partition(distances, self.neighbours - 1, axis=1)[:, self.neighbours - 1]
+            reach = (1 + BEYOND) * farthest[:, np.newaxis] + self._floor
+            votes = np.maximum(reach - distances, 0) @ self.one_hot
+            yield (votes / votes.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
 @register_classical("knn", settings={"neighbours": NEIGHBOURS, "components": COMPONENTS})
 def fit_knn(rows: TrainingRows) -> NearestNeighbours:
     """Store all pictures, as COMPONENTS numbers each: 256 bytes a picture, and 4 for each label."""
-    neighbors = import_from_extra("sklearn.neighbors", extra="classical", purpose="training knn")
     projection = fit_projection(rows)
-    stored = projection.apply(rows.features)
-    estimator = neighbors.KNeighborsClassifier(
-        min(NEIGHBOURS, len(stored)), weights=neighbour_weights, algorithm="brute"
-    )
     one_hot = np.eye(len(rows.counts), dtype=np.float32)[rows.label_ids]
-    return NearestNeighbours(projection, estimator.fit(stored, rows.label_ids), stored, one_hot)
+    stored = projection.apply(rows.features)
+    return NearestNeighbours(projection, stored, one_hot, min(NEIGHBOURS, len(stored)))

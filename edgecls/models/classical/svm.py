@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from edgecls.errors import TrainingError
 from edgecls.extras import import_from_extra
@@ -48,21 +47,16 @@ class SupportVectors:
         if len(machines) == 1:
             coefficients, biases = coefficients * [-1, 1], biases * [-1, 1]
         used = np.flatnonzero(coefficients.any(axis=1))
-        vectors, width = self.points[used].astype(np.float64), machines[0].gamma
+        scale = float(temperature_scaling.beta_)
 
         # In double precision: thousands of weights, half of them negative, nearly cancel in float32.
-        def constant(values: npt.ArrayLike) -> str:
-            return graph.constant(values, np.float64)
-
         point = graph.node("Cast", self.projection.add_to(graph, features), to=DOUBLE)
-        own = graph.node("ReduceSumSquare", point, graph.constant([1], np.int64), keepdims=1)
-        products = graph.node("MatMul", point, constant(-2 * vectors.T))
-        theirs = constant(np.square(vectors).sum(axis=1))
-        distances = graph.node("Add", graph.node("Add", products, own), theirs)
-        similarities = graph.node("Exp", graph.node("Mul", distances, constant(-width)))
-        scale = float(temperature_scaling.beta_)
-        weighted = graph.node("MatMul", similarities, constant(coefficients[used] * scale))
-        logits = graph.node("Add", weighted, constant(biases * scale))
+        vectors = graph.node("Cast", graph.constant(self.points[used]), to=DOUBLE)
+        distances = graph.squared_distances(point, vectors)
+        exponents = graph.node("Mul", distances, graph.constant(-machines[0].gamma, np.float64))
+        similarities = graph.node("Exp", exponents)
+        weighted = graph.node("MatMul", similarities, graph.constant(coefficients[used] * scale, np.float64))
+        logits = graph.node("Add", weighted, graph.constant(biases * scale, np.float64))
         return graph.node("Softmax", graph.node("Cast", logits, to=FLOAT), axis=1)
 
 

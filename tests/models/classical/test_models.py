@@ -1,11 +1,14 @@
 """What each classical model learns, from rows of features."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from edgecls.errors import TrainingError
 from edgecls.models.classical import classical_names, get_classical
-from edgecls.models.classical.knn import neighbour_weights
+from edgecls.models.classical.knn import NearestNeighbours
+from edgecls.models.classical.projection import Projection
 from edgecls.models.classical.registry import TrainingRows
 
 
@@ -56,8 +59,29 @@ def test_svm_says_how_many_pictures_it_needs() -> None:
 
 
 def test_neighbours_weigh_less_the_farther_they_are() -> None:
-    weights = neighbour_weights(np.array([[0.0, 1, 2], [2, 2, 2], [0, 0, 0]]))
+    """At 0, 1 and 2 along a line, asked at 0: squares 0, 1 and 4, and a little beyond 4 the weight ends."""
+    line = np.array([[0.0], [1], [2]], np.float32)
+    model = NearestNeighbours(Projection(np.zeros(1, np.float32), np.eye(1, dtype=np.float32)), line, np.eye(3), 3)
 
-    np.testing.assert_allclose(weights[0] / weights[0].max(), [1, 3.04 / 4.04, 0.04 / 4.04])
-    assert np.ptp(weights[1:], axis=1).tolist() == [0, 0]
-    assert weights.min() > 0
+    (votes,) = model.probabilities(line[:1])
+
+    np.testing.assert_allclose(votes / votes[0], [1, 3.04 / 4.04, 0.04 / 4.04], rtol=1e-4)
+
+
+def test_pictures_equally_far_away_all_count() -> None:
+    """Which two of the three are the nearest is nobody's business but rounding's."""
+    corners = np.eye(3, dtype=np.float32)
+    model = NearestNeighbours(Projection(np.zeros(3, np.float32), corners), corners, corners, 2)
+
+    (votes,) = model.probabilities(np.zeros((1, 3), np.float32))
+
+    np.testing.assert_allclose(votes, 1 / 3, atol=1e-6)
+
+
+def test_a_picture_stored_many_times_is_answered_by_its_own_labels() -> None:
+    model = get_classical("knn").fit(_rows())
+    often = replace(model, stored=np.repeat(model.stored[:1], 20, axis=0), one_hot=np.eye(3)[[0, 1] * 10])
+
+    (votes,) = often.probabilities(_rows().features[:1])
+
+    np.testing.assert_allclose(votes, [0.5, 0.5, 0], atol=1e-4)
