@@ -139,7 +139,7 @@ def _add_gradients(graph: Graph, pictures: str, spec: ImageSpec) -> tuple[str, s
         strongest = graph.node("ArgMax", squared, axis=1, keepdims=1)
         squared, *parts = (graph.node("GatherElements", part, strongest, axis=1) for part in (squared, *parts))
     along_x, along_y = parts
-    # Whole numbers, so that a hundredth is as good as zero: the angle ends up within 0.01 of upright.
+    # Gradients are whole numbers, so that a millionth is as good as zero.
     upright = graph.node("Equal", along_x, graph.constant(0))
     divisor = graph.node("Where", upright, graph.constant(1e-6), along_x)
     return graph.node("Sqrt", squared), graph.node("Atan", graph.node("Div", along_y, divisor))

@@ -11,7 +11,7 @@ from edgecls.models.classical.registry import FeatureRows, TrainingRows
 __all__ = ["COMPONENTS", "Projection", "fit_projection"]
 
 COMPONENTS = 64
-"""Directions kept. On the flowers they hold most of what tells pictures apart; a stored picture takes 256 bytes."""
+"""Directions kept; a stored picture takes 256 bytes. On the flowers, 128 or 192 are no better (svm, three splits)."""
 
 
 @dataclass(frozen=True)

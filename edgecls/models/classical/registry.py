@@ -1,4 +1,4 @@
-"""The registry of classical models: what learns from features instead of pixels' neighbourhoods."""
+"""The registry of classical models, which learn from features that somebody thought up."""
 
 import difflib
 from collections.abc import Callable, Mapping
