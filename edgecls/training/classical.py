@@ -168,7 +168,7 @@ def run_classical_training(
         architecture=config.arch,
         golden=golden_answers(
             original_network(fitted, config.features, config.image),
-            golden_pictures(cached, held_out, data),
+            golden_pictures(cached, held_out),
             name=config.arch,
         ),
         metrics={

@@ -15,13 +15,14 @@ __all__ = ["golden_pictures"]
 MIN_GOLDEN_SAMPLES = 4  # where there are so many pictures held out
 
 
-def golden_pictures(cached: CachedPictures, held_out: Sequence[int], root: Path) -> dict[str, npt.NDArray[np.uint8]]:
+def golden_pictures(cached: CachedPictures, held_out: Sequence[int]) -> dict[str, npt.NDArray[np.uint8]]:
     """Return a few pictures held out of training: one of each label while they last, then a second one.
+
+    They are named by label and file: a model file that travels says nothing about the folders of its maker.
 
     Args:
         cached: All pictures.
         held_out: Indices of those held out.
-        root: The folder that they are named from.
     """
     seen: Counter[int] = Counter()
     ranked = []
@@ -31,4 +32,7 @@ def golden_pictures(cached: CachedPictures, held_out: Sequence[int], root: Path)
         seen[label] += 1
     count = min(MAX_GOLDEN_SAMPLES, max(MIN_GOLDEN_SAMPLES, len(cached.labels)))
     chosen = [index for _, _, index in sorted(ranked)[:count]]
-    return {Path(cached.names[index]).relative_to(root).as_posix(): cached.pixels[index] for index in chosen}
+    return {
+        f"{cached.labels[cached.label_ids[index]]}/{Path(cached.names[index]).name}": cached.pixels[index]
+        for index in chosen
+    }
