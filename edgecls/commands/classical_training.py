@@ -6,6 +6,7 @@ import click
 from click.core import ParameterSource
 
 from edgecls.commands.status_line import StatusLine
+from edgecls.commands.training_output import found_text, prepared_text
 from edgecls.image_spec import Color, Fit, ImageSpec
 from edgecls.models.classical.features import Features, default_features
 from edgecls.models.classical.registry import DEFAULT_SIDE
@@ -39,11 +40,9 @@ def train_classical(context: click.Context) -> None:
     )
     line = StatusLine()
     listener = ClassicalListener(
-        on_found=lambda found: line.then(_found_text(found.counts)),
+        on_found=lambda dataset: line.then(found_text(dataset)),
         on_decoded=lambda done, total: line.show(f"decoding pictures {done}/{total}"),
-        on_cached=lambda cached, held_out: line.then(
-            _cached_text([str(error) for error in cached.failures], len(cached.pixels), held_out)
-        ),
+        on_prepared=lambda pictures: line.then(prepared_text(pictures)),
         on_features=lambda done, total: line.show(f"computing features {done}/{total}"),
         on_fitting=lambda: line.show(f"fitting {config.arch} to {config.features}"),
         on_exporting=lambda: line.show("exporting and comparing with the fitted model"),
@@ -56,13 +55,3 @@ def train_classical(context: click.Context) -> None:
     )
     click.echo(f"onnxruntime against the fitted model: {result.export.parity}")
     click.echo(f"wrote {result.onnx_path} ({result.onnx_path.stat().st_size / 1e6:.2f} MB)")
-
-
-def _found_text(counts: dict[str, int]) -> str:
-    lines = [f"{count:7d}  {label}" for label, count in counts.items()]
-    return "\n".join([*lines, f"{sum(counts.values()):7d}  pictures of {len(counts)} labels"])
-
-
-def _cached_text(failures: list[str], total: int, held_out: int) -> str:
-    faults = [f"left out: {failure}" for failure in failures]
-    return "\n".join([*faults, f"training on {total - held_out} pictures, validating on {held_out}"])

@@ -9,13 +9,12 @@ import click
 from edgecls.commands.native_output import held_back
 from edgecls.commands.status_line import StatusLine
 from edgecls.commands.train_options import setting_options, settings_from
+from edgecls.commands.training_output import found_text, prepared_text
 from edgecls.extras import import_from_extra
 
 if TYPE_CHECKING:
-    from edgecls.dataset.labelled_pictures import Dataset
     from edgecls.training.devices import Devices
     from edgecls.training.history import EpochReport
-    from edgecls.training.pictures import PreparedPictures
     from edgecls.training.trainer import TrainedNetwork
 
 __all__ = ["train"]
@@ -114,9 +113,9 @@ def train(
     config = resolve_config(settings_from(context, flags), output, options, config_file=config_file)
     line = StatusLine()
     listener = Listener(
-        on_found=_print_found,
+        on_found=lambda dataset: line.then(found_text(dataset)),
         on_decoded=lambda done, total: line.show(f"decoding pictures {done}/{total}"),
-        on_prepared=lambda pictures: line.then(_prepared_text(pictures)),
+        on_prepared=lambda pictures: line.then(prepared_text(pictures)),
         on_devices=_print_remark,
         on_resumed=lambda report: line.then(f"going on after epoch {report.epoch}/{report.epochs}"),
         on_batch=lambda done, total, loss, accuracy: line.show(
@@ -135,22 +134,9 @@ def train(
         context.exit(INTERRUPTED)
 
 
-def _print_found(dataset: "Dataset") -> None:
-    found = dataset.whole
-    for label, count in found.counts.items():
-        click.echo(f"{count:7d}  {label}")
-    click.echo(f"{len(found.paths):7d}  pictures of {len(found.labels)} labels")
-
-
 def _print_remark(devices: "Devices") -> None:
     if devices.remark:
         click.echo(devices.remark, err=True)
-
-
-def _prepared_text(pictures: "PreparedPictures") -> str:
-    faults = [f"left out: {error}" for error in pictures.cached.failures]
-    counts = len(pictures.train_indices), len(pictures.validation_indices)
-    return "\n".join([*faults, "training on {} pictures, validating on {}".format(*counts)])
 
 
 def _epoch_text(report: "EpochReport") -> str:

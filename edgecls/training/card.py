@@ -1,20 +1,15 @@
 """What a trained network's model file says about itself."""
 
-from collections import Counter
-from pathlib import Path
-
 import keras
 
-from edgecls.dataset.pixel_cache import CachedPictures
-from edgecls.export.export import MAX_GOLDEN_SAMPLES, golden_from
+from edgecls.export.export import golden_from
 from edgecls.model_card import DatasetFacts, ModelCard
 from edgecls.training.config import TrainConfig
+from edgecls.training.golden_choice import golden_pictures
 from edgecls.training.history import EpochReport
 from edgecls.training.pictures import PreparedPictures
 
 __all__ = ["write_card"]
-
-MIN_GOLDEN_SAMPLES = 4  # where there are so many pictures held out
 
 
 def write_card(
@@ -33,10 +28,7 @@ def write_card(
         ExportError: The answers are no probabilities.
     """
     cached = pictures.cached
-    samples = {
-        _sample_name(cached, index): cached.pixels[index]
-        for index in _choose_golden(cached, pictures.validation_indices)
-    }
+    samples = golden_pictures(cached, pictures.validation_indices)
     return ModelCard(
         name=name,
         labels=cached.labels,
@@ -56,20 +48,3 @@ def write_card(
             images_per_label=cached.counts,
         ),
     )
-
-
-def _sample_name(cached: CachedPictures, index: int) -> str:
-    """Return label and file name: a model file that travels says nothing about the folders of its maker."""
-    return f"{cached.labels[cached.label_ids[index]]}/{Path(cached.names[index]).name}"
-
-
-def _choose_golden(cached: CachedPictures, held_out: list[int]) -> list[int]:
-    """Return a few pictures held out of training: one of each label while they last, then a second one."""
-    seen: Counter[int] = Counter()
-    ranked = []
-    for index in held_out:
-        label = int(cached.label_ids[index])
-        ranked.append((seen[label], label, index))
-        seen[label] += 1
-    count = min(MAX_GOLDEN_SAMPLES, max(MIN_GOLDEN_SAMPLES, len(cached.labels)))
-    return [index for _, _, index in sorted(ranked)[:count]]

@@ -1,4 +1,4 @@
-"""A training run of a classical model, from a folder of pictures to a model file. Loads no Keras."""
+"""A training run of a classical model, from a dataset to a model file. Loads no Keras."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from edgecls.atomic_write import check_writable, whole_files
-from edgecls.dataset.class_folders import LabelledPictures, read_class_folders
-from edgecls.dataset.pixel_cache import CachedPictures, cache_pictures
-from edgecls.dataset.split import stratified_split
+from edgecls.dataset.cache_kind import Cache
+from edgecls.dataset.labelled_pictures import Dataset
+from edgecls.dataset.pixel_cache import CachedPictures
+from edgecls.dataset.read import read_dataset
 from edgecls.errors import OutputError, TrainingError
 from edgecls.export.classical import export_classical, original_network
 from edgecls.export.proof import Export, golden_answers
@@ -22,6 +23,7 @@ from edgecls.models.classical.registry import FeatureRows, FittedClassifier, Tra
 from edgecls.runtime.bare_network import open_bare_network
 from edgecls.runtime.cores import usable_cores
 from edgecls.training.golden_choice import golden_pictures
+from edgecls.training.pictures import PreparedPictures, prepare_pictures
 
 __all__ = ["ClassicalConfig", "ClassicalListener", "ClassicalResult", "Scores", "run_classical_training"]
 
@@ -78,15 +80,15 @@ class ClassicalListener:
     Attributes:
         on_found: The pictures that were found.
         on_decoded: Number of pictures decoded, number of all.
-        on_cached: The pictures that can be used, and how many are held out.
+        on_prepared: The pictures that can be used, and what they are used for.
         on_features: Number of pictures whose features are computed, number of all.
         on_fitting: Fitting begins.
         on_exporting: Fitting is over, the export begins.
     """
 
-    on_found: Callable[[LabelledPictures], None] = field(default=lambda found: None)
+    on_found: Callable[[Dataset], None] = field(default=lambda dataset: None)
     on_decoded: Callable[[int, int], None] = field(default=lambda done, total: None)
-    on_cached: Callable[[CachedPictures, int], None] = field(default=lambda cached, held_out: None)
+    on_prepared: Callable[[PreparedPictures], None] = field(default=lambda pictures: None)
     on_features: Callable[[int, int], None] = field(default=lambda done, total: None)
     on_fitting: Callable[[], None] = field(default=lambda: None)
     on_exporting: Callable[[], None] = field(default=lambda: None)
@@ -124,13 +126,13 @@ def run_classical_training(
     *,
     listener: ClassicalListener | None = None,
 ) -> ClassicalResult:
-    """Fit a classical model to a folder of pictures and write it as a model file.
+    """Fit a classical model to a dataset and write it as a model file.
 
     The split is that of a network with the same seed, so that their figures can be compared. The
     file is written whole or not at all, and only if onnxruntime answers like the library.
 
     Args:
-        data: A folder with one folder of pictures for each label.
+        data: A dataset in any form that `read_dataset` knows.
         onnx_path: Where to write; must end in .onnx.
         config: The settings.
         listener: Whom to tell how far it is.
@@ -138,7 +140,7 @@ def run_classical_training(
     Raises:
         MissingExtraError: A package of the extra "classical" is not installed.
         OutputError: The file cannot be written there; found out before training where possible.
-        DatasetError: The folder cannot be trained on.
+        DatasetError: The dataset cannot be trained on.
         TrainingError: The model cannot be fitted to so few pictures.
         ExportError: The exported model does not answer like the fitted one.
     """
@@ -147,14 +149,20 @@ def run_classical_training(
         raise OutputError(f"the model file must end in .onnx, got {str(onnx_path)!r}")
     check_writable(onnx_path)
     import_from_extra("sklearn", extra="classical", purpose=f"training {config.arch}")  # before all the decoding
-    found = read_class_folders(data)
-    listener.on_found(found)
-    cached = cache_pictures(found, config.image, workers=usable_cores(), on_progress=listener.on_decoded)
-    train_indices, held_out = stratified_split(
-        cached.label_ids.tolist(), fraction=config.validation_fraction, seed=config.seed
+    dataset = read_dataset(data)
+    listener.on_found(dataset)
+    pictures = prepare_pictures(
+        dataset,
+        config.image,
+        validation_fraction=config.validation_fraction,
+        seed=config.seed,
+        cache=Cache.AUTO,
+        cache_folder=onnx_path.absolute().parent,
+        on_progress=listener.on_decoded,
     )
-    listener.on_cached(cached, len(held_out))
-    rows = _features(cached.pixels, config, listener.on_features)
+    listener.on_prepared(pictures)
+    cached, train_indices, held_out = pictures.cached, pictures.train_indices, pictures.validation_indices
+    rows = _features(cached, config, listener.on_features)
     listener.on_fitting()
     fitted = get_classical(config.arch).fit(
         TrainingRows(rows[train_indices], cached.label_ids[train_indices], config.seed, usable_cores())
@@ -193,15 +201,15 @@ def run_classical_training(
     return ClassicalResult(fitted, scores, export, onnx_path)
 
 
-def _features(
-    pixels: npt.NDArray[np.uint8], config: ClassicalConfig, on_progress: Callable[[int, int], None]
-) -> FeatureRows:
+def _features(cached: CachedPictures, config: ClassicalConfig, on_progress: Callable[[int, int], None]) -> FeatureRows:
     network = open_bare_network(feature_network(config.features, config.image), intra_op_threads=usable_cores())
     at_once = max(1, PIXELS_AT_ONCE // (config.image.height * config.image.width))
-    rows = np.empty((len(pixels), feature_count(config.features, config.image)), np.float32)
-    for start in range(0, len(pixels), at_once):
-        rows[start : start + at_once] = network(pixels[start : start + at_once])
-        on_progress(min(start + at_once, len(pixels)), len(pixels))
+    total = len(cached.label_ids)
+    rows = np.empty((total, feature_count(config.features, config.image)), np.float32)
+    for start in range(0, total, at_once):
+        end = min(start + at_once, total)
+        rows[start:end] = network(cached.pixels[np.arange(start, end)])
+        on_progress(end, total)
     return rows
 
 

@@ -142,7 +142,10 @@ def run_training(
         network = build_network(config, num_classes=len(dataset.labels), policy=policy)  # it may not work out
         pictures = prepare_pictures(
             dataset,
-            config,
+            config.image,
+            validation_fraction=config.validation_fraction,
+            seed=config.seed,
+            cache=config.cache,
             cache_folder=options.cache_folder or onnx_path.absolute().parent,
             on_progress=listener.on_decoded,
         )

@@ -14,9 +14,9 @@ from edgecls.dataset.partition import partition
 from edgecls.dataset.pixel_cache import CachedPictures, cache_pictures
 from edgecls.dataset.pixel_store import choose_cache, free_disk_bytes
 from edgecls.errors import DatasetError
+from edgecls.image_spec import ImageSpec
 from edgecls.runtime.cores import usable_cores
 from edgecls.runtime.memory import available_memory_bytes
-from edgecls.training.config import TrainConfig
 
 __all__ = ["PreparedPictures", "prepare_pictures"]
 
@@ -40,8 +40,11 @@ class PreparedPictures:
 
 def prepare_pictures(
     dataset: Dataset,
-    config: TrainConfig,
+    image: ImageSpec,
     *,
+    validation_fraction: float,
+    seed: int,
+    cache: Cache,
     cache_folder: Path,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> PreparedPictures:
@@ -52,7 +55,10 @@ def prepare_pictures(
 
     Args:
         dataset: The pictures.
-        config: The settings.
+        image: The picture the model takes.
+        validation_fraction: Part of each label's pictures to hold out, above 0 and below 1.
+        seed: Of the division.
+        cache: Where decoded pictures are kept.
         cache_folder: Where decoded pictures go if they are kept on disk.
         on_progress: Called with the number of pictures done and the number of all.
 
@@ -63,22 +69,21 @@ def prepare_pictures(
     used = train
     if validation is not None:
         used = LabelledPictures(train.labels, train.paths + validation.paths, train.label_ids + validation.label_ids)
-    cache = config.cache
     if cache is Cache.AUTO:
         cache = choose_cache(
-            len(used.paths) * prod(config.image.shape_hwc),
+            len(used.paths) * prod(image.shape_hwc),
             memory_bytes=available_memory_bytes(),
             disk_bytes=free_disk_bytes(cache_folder),
         )
     cached = cache_pictures(
-        used, config.image, workers=usable_cores(), cache=cache, folder=cache_folder, on_progress=on_progress
+        used, image, workers=usable_cores(), cache=cache, folder=cache_folder, on_progress=on_progress
     )
     if validation is None:
         train_indices, held_out = partition(
             cached.label_ids.tolist(),
             _families(cached),
-            (1 - config.validation_fraction, config.validation_fraction),
-            config.seed,
+            (1 - validation_fraction, validation_fraction),
+            seed,
             labels=cached.labels,
         )
     else:

@@ -82,8 +82,8 @@ def test_grey_pictures_and_their_pixels(data: Path, tmp_path: Path) -> None:
 def test_the_listener_hears_everything_in_order(data: Path, tmp_path: Path) -> None:
     heard: list[Any] = []
     listener = ClassicalListener(
-        on_found=lambda found: heard.append(len(found.paths)),
-        on_cached=lambda cached, held_out: heard.append((len(cached.pixels), held_out)),
+        on_found=lambda dataset: heard.append(len(dataset.whole.paths)),
+        on_prepared=lambda pictures: heard.append((len(pictures.cached.names), len(pictures.validation_indices))),
         on_features=lambda done, total: heard.append((done, total)),
         on_fitting=lambda: heard.append("fitting"),
         on_exporting=lambda: heard.append("exporting"),
