@@ -33,7 +33,8 @@ class PictureBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
     A few batches are in memory at once, however many pictures there are. Use it in a `with` block.
 
     Attributes:
-        order: The pictures of the current epoch, in the order they are handed out; set it between epochs.
+        indices: The pictures to show.
+        order: Those of the current epoch, in the order they are handed out.
         fault: The picture that could not be decoded and so ended the epoch, or None.
     """
 
@@ -45,6 +46,7 @@ class PictureBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
         batch_size: int,
         workers: int,
         label_weights: npt.NDArray[np.float32] | None = None,
+        shares: int = 1,
     ) -> None:
         """
         Args:
@@ -53,9 +55,13 @@ class PictureBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
             batch_size: Pictures in one batch; the last one of an epoch may have fewer.
             workers: Number of threads that make batches.
             label_weights: How much a picture of each label counts, ``[K]``; None if all count alike.
+            shares: Number of devices that share each batch. They need equal shares, so an epoch ends up to
+                `shares` - 1 pictures early; which, is left to the order.
         """
         super().__init__()
-        self.order = np.asarray(indices, np.int64)
+        self.indices = np.asarray(indices, np.int64)
+        self._shares = shares
+        self.show(self.indices)
         self.fault: ImageError | None = None
         self._pictures = pictures
         self._batch_size = batch_size
@@ -64,6 +70,10 @@ class PictureBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
         self._pool = ThreadPoolExecutor(workers)
         self._lock = threading.Lock()  # Keras asks from one thread in one epoch, from another in the next
         self._waiting: deque[tuple[int, npt.NDArray[np.int64], Future[Batch]]] = deque()
+
+    def show(self, order: npt.NDArray[np.int64]) -> None:
+        """Hand out pictures in another order from now on; not in the middle of an epoch."""
+        self.order = order[: len(order) - len(order) % self._shares]
 
     def __len__(self) -> int:
         return -(-len(self.order) // self._batch_size)

@@ -66,7 +66,6 @@ class EpochKeeper(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has 
         self._best_weights: list[np.ndarray] = []
         self._stage: Stage
         self._shown: PictureBatches
-        self._indices: np.ndarray
         self._started_s = 0.0
 
     def take_up(self, checkpoint: Checkpoint) -> None:
@@ -80,12 +79,11 @@ class EpochKeeper(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has 
         """Begin or go on with a stage."""
         self._stage = stage
         self._shown = shown
-        self._indices = np.sort(shown.order)
         self.is_over = self._has_stalled()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         config = self._config
-        self._shown.order = shuffled(self._indices, seed=config.seed, epoch=epoch)
+        self._shown.show(shuffled(self._shown.indices, seed=config.seed, epoch=epoch))
         reseed(self.model, seed=config.seed, epoch=epoch)
         if config.schedule is Schedule.PLATEAU:
             losses = [report.validation_loss for report in self.history[self._stage.first_epoch - 1 :]]

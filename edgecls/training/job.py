@@ -151,7 +151,7 @@ def run_training(
         )
         listener.on_prepared(pictures)
         listener.on_devices(devices)
-        trained = _train_in(run, network, pictures, config, options, listener)
+        trained = _train_in(run, network, pictures, config, options, listener, device_count=len(devices.names))
     listener.on_exporting(trained)
     exported = trained.network
     if policy != FULL_PRECISION or len(devices.names) > 1:
@@ -198,6 +198,8 @@ def _train_in(
     config: TrainConfig,
     options: RunOptions,
     listener: Listener,
+    *,
+    device_count: int,
 ) -> TrainedNetwork:
     facts = RunFacts(pictures.cached.sha256, len(pictures.train_indices), len(pictures.validation_indices))
     history: list[EpochReport] = []
@@ -227,6 +229,7 @@ def _train_in(
                 checkpoints=run.checkpoints,
                 resumed=resumed,
                 tensorboard=run.tensorboard_path if options.tensorboard else None,
+                device_count=device_count,
                 watch=Watch(on_epoch, listener.on_batch, should_stop),
             )
     finally:

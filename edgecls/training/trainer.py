@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,7 @@ def train(
     checkpoints: Checkpoints | None = None,
     resumed: Checkpoint | None = None,
     tensorboard: Path | None = None,
+    device_count: int = 1,
     watch: Watch | None = None,
 ) -> TrainedNetwork:
     """Train a network and keep the weights of its best epoch.
@@ -101,12 +103,18 @@ def train(
         checkpoints: Where the state is written after each epoch; None to write nothing.
         resumed: The state to go on from; None to begin.
         tensorboard: A folder for what TensorBoard shows; None to write nothing.
+        device_count: Number of devices that share each batch.
         watch: Who follows the run.
 
     Raises:
-        TrainingError: The loss became infinite or NaN, a device lacks memory, or training was
-            stopped before the first epoch was finished.
+        TrainingError: The loss became infinite or NaN, a device lacks memory, a batch or the pictures
+            held out cannot be shared, or training was stopped before the first epoch was finished.
     """
+    if config.batch_size % device_count or len(validation_indices) < device_count:
+        raise TrainingError(
+            f"{device_count} devices cannot share batches of {config.batch_size} and the {len(validation_indices)} "
+            f"pictures held out; use a --batch-size that {device_count} divides, and hold out more pictures"
+        )
     amounts = config.augmentation if config.augment else None
     fitted = augmenting(network, amounts, seed=config.seed)
     num_classes = len(pictures.labels)
@@ -115,10 +123,10 @@ def train(
     keeper = EpochKeeper(config, network, checkpoints, watch or Watch())
     if resumed is not None:
         keeper.take_up(resumed)
-    batch_size = config.batch_size
+    batches_of = partial(PictureBatches, batch_size=config.batch_size, workers=workers, shares=device_count)
     with (
-        PictureBatches(pictures, train_indices, batch_size=batch_size, workers=workers, label_weights=weights) as shown,
-        PictureBatches(pictures, validation_indices, batch_size=batch_size, workers=workers) as held_out,
+        batches_of(pictures, train_indices, label_weights=weights) as shown,
+        batches_of(pictures, validation_indices) as held_out,
     ):
         for stage in plan_stages(config):
             if keeper.is_over or len(keeper.history) >= stage.last_epoch:
@@ -157,7 +165,7 @@ def train(
             except Stopped:
                 break
             except Exception as error:
-                _explain(error, shown.fault or held_out.fault, batch_size)
+                _explain(error, shown.fault or held_out.fault, config.batch_size)
                 raise
     network.trainable = True
     best = keeper.restore_best()

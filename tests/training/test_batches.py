@@ -44,7 +44,7 @@ def test_batches_are_the_same_wherever_pictures_are_kept(root: Path, cache: Cach
 
     with PictureBatches(_pictures(root, cache), indices, batch_size=4, workers=2) as batches:
         for epoch in range(2):
-            batches.order = shuffled(np.array(indices), seed=5, epoch=epoch)
+            batches.show(shuffled(batches.indices, seed=5, epoch=epoch))
             got = [batches[index] for index in range(len(batches))]
 
             assert [len(pixels) for pixels, _ in got] == [4, 4, 4, 2]
@@ -58,7 +58,7 @@ def test_a_new_order_forgets_what_was_made_ahead_for_the_old_one(root: Path) -> 
     pictures = _pictures(root)
     with PictureBatches(pictures, range(27), batch_size=5, workers=1) as batches:
         _ = batches[0], batches[1]
-        batches.order = batches.order[::-1].copy()
+        batches.show(batches.order[::-1])
 
         np.testing.assert_array_equal(batches[2][0], pictures.pixels[batches.order[10:15]])
         np.testing.assert_array_equal(batches[0][0], pictures.pixels[batches.order[:5]])
@@ -112,3 +112,10 @@ def test_the_picture_that_is_lost_is_remembered(tmp_path: Path) -> None:
             _ = batches[1]
 
         assert batches.fault is caught.value
+
+
+def test_devices_get_equal_shares_of_every_batch(root: Path) -> None:
+    with PictureBatches(_pictures(root), range(15), batch_size=4, workers=1, shares=2) as batches:
+        assert [len(batches[index][0]) for index in range(len(batches))] == [4, 4, 4, 2]
+        batches.show(batches.indices[::-1])
+        assert batches.order.tolist() == [*range(14, 0, -1)]

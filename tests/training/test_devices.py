@@ -71,7 +71,7 @@ names = tuple(sys.argv[1].split(","))
 with Devices(Device.CPU, names).scope():
     network = build_network(config, num_classes=2)
     trained = train(
-        config, network, pictures, train_indices=range(36), validation_indices=range(36, 44)
+        config, network, pictures, train_indices=range(37), validation_indices=range(37, 44), device_count=2
     )
 print(*(f"{report.loss:.4f} {report.validation_loss:.4f}" for report in trained.history))
 """
