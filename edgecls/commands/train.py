@@ -55,7 +55,7 @@ INTERRUPTED = 130
     "--run-dir",
     type=click.Path(file_okay=False, path_type=Path),
     show_default="the output, ending in .run",
-    help="Folder for settings, history and checkpoint.",
+    help="Folder for settings, history, report and checkpoint.",
 )
 @click.option("--resume", is_flag=True, help="Go on with the unfinished run in the run directory, with its settings.")
 @click.option("--overwrite", is_flag=True, help="Replace the run in the run directory, finished or not.")
@@ -123,14 +123,21 @@ def train(
         ),
         on_epoch=lambda report: line.then(_epoch_text(report)),
         on_exporting=lambda trained: _show_exporting(line, trained),
+        on_evaluated=lambda done, total: line.show(f"classifying pictures for the report {done}/{total}"),
     )
     result = run_training(data, output, config, options=options, listener=listener)
     best = result.trained.best
     line.then(f"best epoch {best.epoch}: validation accuracy {best.validation_accuracy:.4f}")
+    if calibration := result.model.calibration:
+        errors = f"{calibration.error_before:.4f} became {calibration.error_after:.4f}"
+        click.echo(f"calibration error {errors} by a temperature of {calibration.temperature:.2f}")
+    if result.model.unknown_threshold is not None:
+        click.echo(f"unknown below a probability of {result.model.unknown_threshold:g}")
     click.echo(f"onnxruntime against Keras: {result.export.parity}")
     click.echo(f"wrote {result.onnx_path} ({result.onnx_path.stat().st_size / 1e6:.2f} MB) and {result.keras_path}")
+    click.echo(f"wrote {result.run.report_path}")
     if not result.trained.is_complete:
-        click.echo(f"the run in {result.run_directory} is not finished; go on with --resume", err=True)
+        click.echo(f"the run in {result.run.path} is not finished; go on with --resume", err=True)
         context.exit(INTERRUPTED)
 
 

@@ -1,9 +1,8 @@
 """What a trained network's model file says about itself."""
 
-import keras
-
 from edgecls.export.export import golden_from
 from edgecls.model_card import DatasetFacts, ModelCard
+from edgecls.training.calibrated import CalibratedNetwork
 from edgecls.training.config import TrainConfig
 from edgecls.training.golden_choice import golden_pictures
 from edgecls.training.history import EpochReport
@@ -13,7 +12,7 @@ __all__ = ["write_card"]
 
 
 def write_card(
-    name: str, config: TrainConfig, pictures: PreparedPictures, network: keras.Model, best: EpochReport
+    name: str, config: TrainConfig, pictures: PreparedPictures, model: CalibratedNetwork, best: EpochReport
 ) -> ModelCard:
     """Return the card of a network.
 
@@ -21,7 +20,7 @@ def write_card(
         name: Of the model.
         config: The settings it was trained with.
         pictures: What it was trained on; its golden samples are some of those held out.
-        network: The network that is exported, for the answers of the golden samples.
+        model: The network that is exported.
         best: What its epoch came to.
 
     Raises:
@@ -29,17 +28,23 @@ def write_card(
     """
     cached = pictures.cached
     samples = golden_pictures(cached, pictures.validation_indices)
+    metrics = {
+        "validation_accuracy": round(best.validation_accuracy, 6),
+        "validation_loss": round(best.validation_loss, 6),
+        "best_epoch": best.epoch,
+    }
+    if model.calibration is not None:
+        metrics["validation_loss"] = round(model.calibration.loss_after, 6)
+        metrics["validation_calibration_error"] = round(model.calibration.error_after, 6)
     return ModelCard(
         name=name,
         labels=cached.labels,
         image=config.image,
         architecture=config.arch,
-        golden=golden_from(network, samples),
-        metrics={
-            "validation_accuracy": round(best.validation_accuracy, 6),
-            "validation_loss": round(best.validation_loss, 6),
-            "best_epoch": best.epoch,
-        },
+        golden=golden_from(model.network, samples),
+        temperature=model.temperature,
+        unknown_threshold=model.unknown_threshold,
+        metrics=metrics,
         training=config.as_facts(),
         dataset=DatasetFacts(
             sha256=cached.sha256,

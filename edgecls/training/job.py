@@ -10,9 +10,12 @@ from edgecls.atomic_write import check_writable, whole_files
 from edgecls.dataset.labelled_pictures import Dataset
 from edgecls.dataset.read import read_dataset
 from edgecls.errors import OutputError
+from edgecls.evaluation.record import Evaluation
 from edgecls.export.export import Export, export_float32
 from edgecls.export.keras_file import save_keras
 from edgecls.models import NO_WEIGHTS, get_architecture
+from edgecls.plots.ready import check_can_draw
+from edgecls.training.calibrated import CalibratedNetwork, calibrated
 from edgecls.training.card import write_card
 from edgecls.training.config import TrainConfig
 from edgecls.training.config_file import Settings, build_config, read_settings
@@ -22,6 +25,7 @@ from edgecls.training.history import EpochReport
 from edgecls.training.interrupt import stop_request
 from edgecls.training.pictures import PreparedPictures, prepare_pictures
 from edgecls.training.run_directory import ExistingRun, RunDirectory, RunFacts
+from edgecls.training.run_report import report_on_run
 from edgecls.training.trainer import TrainedNetwork, build_network, train
 
 __all__ = ["Listener", "RunOptions", "TrainingResult", "default_run_directory", "resolve_config", "run_training"]
@@ -40,6 +44,7 @@ class Listener:
         on_batch: Steps done, all steps of the epoch, loss and accuracy so far.
         on_epoch: What an epoch came to.
         on_exporting: Training is over, the export begins; complete or stopped.
+        on_evaluated: Number of pictures that the model file has answered for the report, number of all.
     """
 
     on_found: Callable[[Dataset], None] = field(default=lambda dataset: None)
@@ -50,6 +55,7 @@ class Listener:
     on_batch: Callable[[int, int, float, float], None] = field(default=lambda done, total, loss, accuracy: None)
     on_epoch: Callable[[EpochReport], None] = field(default=lambda report: None)
     on_exporting: Callable[[TrainedNetwork], None] = field(default=lambda trained: None)
+    on_evaluated: Callable[[int, int], None] = field(default=lambda done, total: None)
 
 
 @dataclass(frozen=True)
@@ -76,17 +82,21 @@ class TrainingResult:
 
     Attributes:
         trained: The network and its history; not complete if it was stopped by Ctrl-C.
+        model: The network as it was exported, calibrated.
         export: The model file, proven.
+        evaluation: How good it is on the test part, or else on the pictures held out.
         onnx_path: Where it is.
         keras_path: Where the network is as Keras saves it.
-        run_directory: Where settings and history are.
+        run: Where settings, history and report are.
     """
 
     trained: TrainedNetwork
+    model: CalibratedNetwork
     export: Export
+    evaluation: Evaluation
     onnx_path: Path
     keras_path: Path
-    run_directory: Path
+    run: RunDirectory
 
 
 def default_run_directory(onnx_path: Path) -> Path:
@@ -105,7 +115,7 @@ def run_training(
     """Train on a dataset and write the model, as .onnx and, beside it, as .keras.
 
     Both files are written whole or not at all, and only if the exported network answers like the
-    trained one. A run directory keeps settings and history, and a checkpoint until the run is
+    trained one. A run directory keeps settings, history and report, and a checkpoint until the run is
     finished, from which a run that was killed goes on as if nothing had happened. The first
     Ctrl-C while it trains ends training, and what was best so far is exported; the run can be
     resumed all the same.
@@ -131,7 +141,7 @@ def run_training(
         raise OutputError(f"the model file must end in .onnx, got {str(onnx_path)!r}")
     keras_path = onnx_path.with_suffix(".keras")
     check_writable(onnx_path)
-    check_writable(keras_path)
+    check_can_draw(keras_path)
     run = RunDirectory(options.run_directory or default_run_directory(onnx_path))
     run.check(options.existing)
     dataset = read_dataset(data)
@@ -156,14 +166,24 @@ def run_training(
     exported = trained.network
     if policy != FULL_PRECISION or len(devices.names) > 1:
         exported = _plain_copy(trained.network, config, num_classes=len(dataset.labels))
-    card = write_card(onnx_path.stem, config, pictures, exported, trained.best)
-    export = export_float32(exported, card)
+    model = calibrated(exported, config, pictures)
+    export = export_float32(model.network, write_card(onnx_path.stem, config, pictures, model, trained.best))
     with whole_files(keras_path, onnx_path) as (temporary_keras, temporary_onnx):
-        save_keras(temporary_keras, exported, export.card)
+        save_keras(temporary_keras, model.network, export.card)
         temporary_onnx.write_bytes(export.onnx)
+    evaluation = report_on_run(
+        run,
+        onnx_path,
+        data=data,
+        dataset=dataset,
+        pictures=pictures,
+        history=trained.history,
+        calibration=model.calibration,
+        on_progress=listener.on_evaluated,
+    )
     if trained.is_complete:
         run.finish()
-    return TrainingResult(trained, export, onnx_path, keras_path, run.path)
+    return TrainingResult(trained, model, export, evaluation, onnx_path, keras_path, run)
 
 
 def resolve_config(flags: Settings, onnx_path: Path, options: RunOptions, *, config_file: Path | None) -> TrainConfig:

@@ -73,6 +73,13 @@ def test_options_win_over_the_config_file_and_the_whole_is_kept_with_the_run(tmp
     assert card.training["augmentation_flip"] is False
     assert all(not sample.name.startswith("/") for sample in card.golden.samples)
     assert not (tmp_path / "m.run").exists()
+    report = (tmp_path / "跑" / "report.html").read_text(encoding="utf-8")
+    assert "红 roses" in report
+    assert sorted(path.name for path in (tmp_path / "跑" / "plots").iterdir()) == [
+        "accuracy.png",
+        "confusion.png",
+        "loss.png",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,8 @@ def test_both_files_and_the_run_directory_are_there_and_nothing_else(trained: tu
     assert sorted(entry.name for entry in (path.parent / "模型.run").iterdir()) == [
         "config.toml",
         "history.csv",
+        "plots",
+        "report.html",
         "run.json",
     ]
 

@@ -1,0 +1,69 @@
+"""Calibrating a trained network on the pictures that were held out."""
+
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from edgecls.evaluation.calibration import Calibration, calibrate, choose_unknown_threshold
+from edgecls.models import fold_temperature
+from edgecls.training.config import TrainConfig
+from edgecls.training.pictures import PreparedPictures
+
+__all__ = ["MIN_PICTURES", "CalibratedNetwork", "calibrated"]
+
+MIN_PICTURES = 50
+"""Held out; from fewer, a temperature says more about those few pictures than about the network."""
+
+
+@dataclass(frozen=True)
+class CalibratedNetwork:
+    """A network that is as sure as it is right.
+
+    Attributes:
+        network: The network, its temperature folded in.
+        calibration: What the temperature changed; None if there is none.
+        unknown_threshold: Probability of the best label under which the answer is "unknown"; None for never.
+    """
+
+    network: keras.Model
+    calibration: Calibration | None
+    unknown_threshold: float | None
+
+    @property
+    def temperature(self) -> float:
+        """What the logits are divided by; 1 if nothing was fitted."""
+        return 1.0 if self.calibration is None else self.calibration.temperature
+
+
+def calibrated(network: keras.Model, config: TrainConfig, pictures: PreparedPictures) -> CalibratedNetwork:
+    """Fit a temperature on the pictures held out and choose the unknown threshold, as the settings say.
+
+    With fewer than MIN_PICTURES held out there is no temperature, and no threshold but a stated one.
+
+    Args:
+        network: In float32; it stays as it is.
+        config: The settings.
+        pictures: Those held out count.
+    """
+    enough = len(pictures.validation_indices) >= MIN_PICTURES
+    wants_threshold = config.unknown_threshold == "auto"
+    threshold = config.unknown_threshold if isinstance(config.unknown_threshold, float | int) else None
+    calibration = None
+    if enough and (config.calibrate or wants_threshold):
+        label_ids = pictures.cached.label_ids[pictures.validation_indices]
+        if config.calibrate:
+            with np.errstate(divide="ignore"):
+                calibration = calibrate(np.log(_probabilities(network, config, pictures)), label_ids)
+            network = fold_temperature(network, calibration.temperature)
+        if wants_threshold:
+            threshold = choose_unknown_threshold(_probabilities(network, config, pictures), label_ids)
+    return CalibratedNetwork(network, calibration, threshold)
+
+
+def _probabilities(network: keras.Model, config: TrainConfig, pictures: PreparedPictures) -> npt.NDArray[np.float32]:
+    indices = np.asarray(pictures.validation_indices)
+    parts = np.array_split(indices, -(-len(indices) // config.batch_size))
+    rows = [network.predict_on_batch(pictures.cached.pixels[part]) for part in parts]
+    return np.concatenate(rows)

@@ -1,0 +1,120 @@
+"""The report of a training run: how good the model file is on pictures held out, and how it came so far."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from edgecls.atomic_write import whole_files
+from edgecls.dataset.labelled_pictures import Dataset, LabelledPictures
+from edgecls.evaluation.calibration import Calibration
+from edgecls.evaluation.evaluate import evaluate
+from edgecls.evaluation.history import HistoryRow
+from edgecls.evaluation.record import Evaluation
+from edgecls.evaluation.report import write_report
+from edgecls.plots.confusion import confusion_png
+from edgecls.plots.curves import training_curve_png
+from edgecls.runtime.classifier import load
+from edgecls.runtime.cores import usable_cores
+from edgecls.training.history import EpochReport, best_of
+from edgecls.training.pictures import PreparedPictures
+from edgecls.training.run_directory import RunDirectory
+
+__all__ = ["report_on_run"]
+
+
+def report_on_run(
+    run: RunDirectory,
+    onnx_path: Path,
+    *,
+    data: Path,
+    dataset: Dataset,
+    pictures: PreparedPictures,
+    history: Sequence[EpochReport],
+    calibration: Calibration | None,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Evaluation:
+    """Evaluate a model file as it is used, by onnxruntime, and write report and plots into the run directory.
+
+    The pictures are those of the dataset's test part; without one, those held out while training.
+
+    Args:
+        run: Where to write.
+        onnx_path: The model file.
+        data: Where the pictures come from, as the user named it.
+        dataset: All parts.
+        pictures: What was trained on and what was held out.
+        history: The epochs of the run.
+        calibration: What the temperature changed, if one was fitted.
+        on_progress: Called with the number of pictures done and the number of all.
+
+    Raises:
+        OutputError: The files cannot be written.
+        MissingExtraError: matplotlib is not installed.
+    """
+    part = "validation" if dataset.test is None else "test"
+    chosen = _held_out(pictures) if dataset.test is None else dataset.test
+    classifier = load(onnx_path, "cpu")
+    evaluation = evaluate(classifier, chosen, workers=usable_cores(), on_progress=on_progress)
+    best = best_of(history)
+    write_report(
+        run.report_path,
+        evaluation,
+        card=classifier.card,
+        data_name=str(data),
+        part=part,
+        model_bytes=onnx_path.stat().st_size,
+        history=[_row(report) for report in history],
+        best_epoch=best.epoch if best else None,
+        calibration=calibration,
+    )
+    _write_plots(run.plots_path, evaluation, history)
+    return evaluation
+
+
+def _held_out(pictures: PreparedPictures) -> LabelledPictures:
+    cached = pictures.cached
+    return LabelledPictures(
+        cached.labels,
+        tuple(Path(cached.names[index]) for index in pictures.validation_indices),
+        tuple(int(cached.label_ids[index]) for index in pictures.validation_indices),
+    )
+
+
+def _row(report: EpochReport) -> HistoryRow:
+    return HistoryRow(
+        epoch=report.epoch,
+        stage=report.stage,
+        loss=report.loss,
+        accuracy=report.accuracy,
+        validation_loss=report.validation_loss,
+        validation_accuracy=report.validation_accuracy,
+        learning_rate=report.learning_rate,
+        duration_s=report.duration_s,
+    )
+
+
+def _write_plots(folder: Path, evaluation: Evaluation, history: Sequence[EpochReport]) -> None:
+    epochs = [report.epoch for report in history]
+    stages: dict[int, str] = {}
+    for report in history:
+        if report.stage not in stages.values():
+            stages[report.epoch] = report.stage
+    best = best_of(history)
+    curves = {
+        "accuracy": ([report.accuracy for report in history], [report.validation_accuracy for report in history]),
+        "loss": ([report.loss for report in history], [report.validation_loss for report in history]),
+    }
+    images = {
+        name: training_curve_png(
+            epochs,
+            {"training": training, "validation": validation},
+            title=name,
+            stages=stages,
+            best_epoch=best.epoch if best else None,
+        )
+        for name, (training, validation) in curves.items()
+    }
+    images["confusion"] = confusion_png(evaluation.confusion, evaluation.labels)
+    folder.mkdir(exist_ok=True)
+    with whole_files(*(folder / f"{name}.png" for name in images)) as staged:
+        for path, image in zip(staged, images.values(), strict=True):
+            path.write_bytes(image)

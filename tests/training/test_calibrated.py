@@ -1,0 +1,76 @@
+"""Calibrating on the pictures held out."""
+
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+
+from edgecls.dataset.cache_kind import Cache
+from edgecls.dataset.pixel_cache import CachedPictures
+from edgecls.evaluation.calibration import negative_log_likelihood
+from edgecls.image_spec import ImageSpec
+from edgecls.models import HEAD_PREFIX, build_model
+from edgecls.training.calibrated import MIN_PICTURES, calibrated
+from edgecls.training.config import TrainConfig
+from edgecls.training.pictures import PreparedPictures
+
+SPEC = ImageSpec(16, 16)
+CONFIG = TrainConfig(SPEC, arch="simple_cnn", batch_size=16, unknown_threshold="auto")
+HELD_OUT = 80
+
+
+@pytest.fixture(scope="module")
+def network() -> keras.Model:
+    """A network that is far too sure of itself."""
+    keras.utils.set_random_seed(0)
+    network = build_model("simple_cnn", num_classes=3, spec=SPEC)
+    head = network.get_layer(HEAD_PREFIX + "logits")
+    head.set_weights([weights * 40 for weights in head.get_weights()])
+    return network
+
+
+def _pictures(held_out: int) -> PreparedPictures:
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (HELD_OUT, *SPEC.shape_hwc), np.uint8)
+    label_ids = rng.integers(0, 3, HELD_OUT).astype(np.int32)
+    cached = CachedPictures(("a", "b", "c"), pixels, label_ids, ("",) * HELD_OUT, np.arange(HELD_OUT), (), "0" * 64)
+    return PreparedPictures(cached, [0], list(range(held_out)), Cache.MEMORY)
+
+
+def test_the_exported_network_is_less_sure_and_more_likely_right(network: keras.Model) -> None:
+    pictures = _pictures(HELD_OUT)
+    before = network.predict(pictures.cached.pixels, verbose=0)
+
+    model = calibrated(network, CONFIG, pictures)
+
+    after = model.network.predict(pictures.cached.pixels, verbose=0)
+    assert model.calibration is not None
+    assert model.temperature > 2
+    np.testing.assert_array_equal(before.argmax(axis=1), after.argmax(axis=1))
+    assert negative_log_likelihood(after, pictures.cached.label_ids) == pytest.approx(
+        model.calibration.loss_after, abs=1e-3
+    )
+    assert model.calibration.loss_after < model.calibration.loss_before
+    assert model.unknown_threshold is not None
+    assert 0 < model.unknown_threshold < 1
+    np.testing.assert_array_equal(network.predict(pictures.cached.pixels, verbose=0), before)
+
+
+def test_few_pictures_say_too_little(network: keras.Model) -> None:
+    model = calibrated(network, CONFIG, _pictures(MIN_PICTURES - 1))
+
+    assert model.network is network
+    assert (model.calibration, model.temperature, model.unknown_threshold) == (None, 1, None)
+
+
+@pytest.mark.parametrize(("setting", "threshold"), [("none", None), (0.4, 0.4)])
+def test_a_threshold_can_be_stated_and_calibration_left_out(
+    network: keras.Model, setting: str | float, threshold: float | None
+) -> None:
+    config = replace(CONFIG, calibrate=False, unknown_threshold=setting)
+
+    model = calibrated(network, config, _pictures(HELD_OUT))
+
+    assert model.network is network
+    assert model.unknown_threshold == threshold
