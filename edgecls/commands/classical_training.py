@@ -30,7 +30,7 @@ def train_classical(context: click.Context) -> None:
     if without_use:
         click.echo(f"{given['arch']} is no network and takes no notice of {', '.join(without_use)}", err=True)
     height, width = given["image_size"] or (DEFAULT_SIDE, DEFAULT_SIDE)
-    image = ImageSpec(height, width, Color(given["color"]), Fit(given["fit"]))
+    image = ImageSpec(height, width, Color(given["color"] or Color.RGB), Fit(given["fit"]))
     config = ClassicalConfig(
         image=image,
         arch=given["arch"],

@@ -104,7 +104,7 @@ def sweep(
     shared = {"epochs": epochs, "weights": weights, "seed": seed}
     settings = read_settings(config_file) if config_file else {}
     flags = {name: value for name, value in shared.items() if value is not None}
-    base = build_config(settings, flags, default_side=lambda arch: get_architecture(arch).default_side)
+    base = build_config(settings, flags, default_image=lambda arch: get_architecture(arch).default_image)
     archs = archs or (base.arch,)
     own_size = (base.image.height, base.image.width) if settings.get("image", {}).keys() & {"height", "width"} else None
     ranges = [rate for rate in rates if isinstance(rate, Range)]

@@ -28,10 +28,15 @@ def _setting(flag: str, kind: Any, text: str, *, name: str = "") -> Callable[[Fu
 _fraction = click.FloatRange(min=0, max=1, min_open=True, max_open=True)
 
 _OPTIONS = [
-    _setting("--arch", str, "Architecture of the network."),
+    _setting("--arch", str, "Architecture: a network (edgecls architectures lists them) or a classical model."),
     _setting("--weights", str, "none, imagenet (Keras downloads them), or a weights file of the same architecture."),
     image_size_option,
-    click.option("--color", type=click.Choice(["rgb", "gray"]), default="rgb", show_default=True),
+    click.option(
+        "--color",
+        type=click.Choice(["rgb", "gray"]),
+        show_default="what the architecture was designed for",
+        help="Whether the network sees colour.",
+    ),
     click.option(
         "--fit",
         type=click.Choice(["stretch", "crop", "pad"]),
@@ -39,12 +44,17 @@ _OPTIONS = [
         show_default=True,
         help="How a picture of any shape becomes the network's size.",
     ),
-    _setting("--head", str, "Classification head."),
+    _setting(
+        "--head",
+        click.Choice(["average", "max", "average_max", "flatten", "max_average_flatten"]),
+        "How the feature map becomes features: by which pooling.",
+    ),
     _setting(
         "--dropout",
         click.FloatRange(min=0, max=1, max_open=True),
         "Part of the features left out in each training step.",
     ),
+    _setting("--hidden-units", click.IntRange(min=0), "Width of a dense layer before the labels; 0 for none."),
     _setting("--epochs", click.IntRange(min=1), "Passes over the pictures."),
     _setting("--batch-size", click.IntRange(min=1), "Pictures in one step."),
     _setting("--learning-rate", click.FloatRange(min=0, min_open=True), "Of new layers."),

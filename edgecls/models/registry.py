@@ -56,6 +56,11 @@ class Architecture:
     color: Color
     application: Application | None
 
+    @property
+    def default_image(self) -> tuple[int, Color]:
+        """Side and colour of the picture it was designed for."""
+        return self.default_side, self.color
+
 
 _ARCHITECTURES: dict[str, Architecture] = {}
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from edgecls.errors import TrainingError
-from edgecls.image_spec import ImageSpec
+from edgecls.image_spec import Color, ImageSpec
 from edgecls.training.config import Augmentation, TrainConfig
 
 __all__ = ["Settings", "build_config", "config_to_toml", "read_settings"]
@@ -49,12 +49,12 @@ def read_settings(path: Path) -> Settings:
     return settings
 
 
-def build_config(*layers: Mapping[str, Any], default_side: Callable[[str], int]) -> TrainConfig:
+def build_config(*layers: Mapping[str, Any], default_image: Callable[[str], tuple[int, Color]]) -> TrainConfig:
     """Make the settings of a run out of layers, of which a later one wins, key by key.
 
     Args:
         layers: As `read_settings` returns them.
-        default_side: Gives the height and width in pixels of an architecture's picture, for where no layer does.
+        default_image: Gives the side in pixels and the colour of an architecture's picture, for where no layer does.
 
     Raises:
         TrainingError: A value is outside its limits.
@@ -65,9 +65,9 @@ def build_config(*layers: Mapping[str, Any], default_side: Callable[[str], int])
         for name, value in layer.items():
             merged[name] = {**merged[name], **value} if isinstance(value, Mapping) else value
     picture = merged.pop("image")
-    if "height" not in picture and "width" not in picture:
-        picture["height"] = default_side(merged.get("arch", TrainConfig.arch))
-    height = picture.pop("height", None) or picture["width"]
+    side, color = default_image(merged.get("arch", TrainConfig.arch))
+    picture.setdefault("color", color)
+    height = picture.pop("height", None) or picture.get("width", side)
     width = picture.pop("width", height)
     return TrainConfig(
         image=ImageSpec(height, width, **picture), augmentation=Augmentation(**merged.pop("augmentation")), **merged

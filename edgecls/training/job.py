@@ -208,7 +208,7 @@ def resolve_config(flags: Settings, onnx_path: Path, options: RunOptions, *, con
         run = RunDirectory(options.run_directory or default_run_directory(onnx_path))
         run.check(options.existing)
         settings = run.saved_settings()
-    return build_config(settings, flags, default_side=lambda arch: get_architecture(arch).default_side)
+    return build_config(settings, flags, default_image=lambda arch: get_architecture(arch).default_image)
 
 
 def _train_in(

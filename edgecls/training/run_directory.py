@@ -134,7 +134,9 @@ class RunDirectory:
         Raises:
             TrainingError: The run is of other pictures or has other settings, or its files are damaged.
         """
-        saved = build_config(self.saved_settings(), default_side=lambda arch: config.image.height)
+        saved = build_config(
+            self.saved_settings(), default_image=lambda arch: (config.image.height, config.image.color)
+        )
         reasons = [f"{name} was {before} and is now {now}" for name, (before, now) in saved.differences(config).items()]
         document = self._read_document() or {}
         reasons += [

@@ -107,3 +107,12 @@ def test_there_is_nothing_to_resume_where_there_is_no_run(tmp_path: Path) -> Non
 
     assert done.returncode == 1
     assert "there is no run in" in done.stderr
+
+
+def test_the_heads_on_offer_are_those_there_are() -> None:
+    from edgecls.commands.train import train
+    from edgecls.models import head_names
+
+    (offered,) = (parameter.type.choices for parameter in train.params if parameter.name == "head")
+
+    assert list(offered) == head_names()

@@ -17,8 +17,15 @@ def _file(folder: Path, text: str) -> Path:
     return path
 
 
-def _side(arch: str) -> int:
-    return {"mobilenet_v2": 224, "simple_cnn": 128}[arch]
+def _image(arch: str) -> tuple[int, Color]:
+    return {"mobilenet_v2": (224, Color.RGB), "simple_cnn": (128, Color.RGB), "gray_cnn": (28, Color.GRAY)}[arch]
+
+
+def test_a_picture_is_what_the_architecture_was_designed_for() -> None:
+    assert build_config({"arch": "gray_cnn"}, default_image=_image).image == ImageSpec(28, 28, Color.GRAY)
+    assert build_config(
+        {"arch": "gray_cnn", "image": {"color": "rgb", "width": 40}}, default_image=_image
+    ).image == ImageSpec(40, 40)
 
 
 @pytest.mark.parametrize(
@@ -46,7 +53,7 @@ def _side(arch: str) -> int:
 def test_what_is_written_is_read_back(tmp_path: Path, config: TrainConfig) -> None:
     settings = read_settings(_file(tmp_path, config_to_toml(config)))
 
-    assert build_config(settings, default_side=_side) == config
+    assert build_config(settings, default_image=_image) == config
 
 
 def test_a_later_layer_wins_key_by_key(tmp_path: Path) -> None:
@@ -54,7 +61,7 @@ def test_a_later_layer_wins_key_by_key(tmp_path: Path) -> None:
         _file(tmp_path, 'arch = "simple_cnn"\nepochs = 7\nlearning_rate = 1\n[image]\ncolor = "gray"\nheight = 40\n')
     )
 
-    config = build_config(settings, {"epochs": 9, "image": {"fit": "pad"}}, default_side=_side)
+    config = build_config(settings, {"epochs": 9, "image": {"fit": "pad"}}, default_image=_image)
 
     assert (config.arch, config.epochs, config.learning_rate) == ("simple_cnn", 9, 1)
     assert config.image == ImageSpec(40, 40, Color.GRAY, Fit.PAD)
@@ -66,7 +73,7 @@ def test_a_later_layer_wins_key_by_key(tmp_path: Path) -> None:
     [({}, (128, 128)), ({"width": 50}, (50, 50)), ({"height": 40, "width": 50}, (40, 50))],
 )
 def test_the_size_is_the_architectures_unless_given(image: dict[str, int], expected: tuple[int, int]) -> None:
-    config = build_config({"arch": "simple_cnn"}, {"image": image}, default_side=_side)
+    config = build_config({"arch": "simple_cnn"}, {"image": image}, default_image=_image)
 
     assert (config.image.height, config.image.width) == expected
 
@@ -112,9 +119,9 @@ def test_files_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
 
 def test_values_outside_their_limits_are_refused() -> None:
     with pytest.raises(TrainingError, match="epochs must be at least 1"):
-        build_config({"epochs": 0}, default_side=_side)
+        build_config({"epochs": 0}, default_image=_image)
     with pytest.raises(ModelConfigError, match="image height"):
-        build_config({"image": {"height": -3}}, default_side=_side)
+        build_config({"image": {"height": -3}}, default_image=_image)
 
 
 def test_settings_that_are_none_are_left_out() -> None:
