@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
 REPOSITORY = Path(__file__).parent.parent
@@ -67,8 +68,11 @@ def test_every_edgecls_command_in_a_readme_exists_with_its_options(readme: str) 
     ]
     assert commands
     for command in commands:
-        _, name, *arguments = shlex.split(command)
-        known = {option for param in main.get_command(None, name).params for option in param.opts}  # type: ignore[union-attr,arg-type]
+        _, *arguments = shlex.split(command)
+        found: click.Command = main
+        while isinstance(found, click.Group):
+            found = found.get_command(click.Context(found), arguments.pop(0))  # type: ignore[assignment]
+        known = {option for param in found.params for option in param.opts}
         assert {argument for argument in arguments if re.fullmatch(r"-o|--[a-z-]+", argument)} <= known
 
 
