@@ -3,18 +3,30 @@
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["Classifier", "EdgeclsError", "LabelScore", "Prediction", "Provider", "__version__", "load"]
+__all__ = [
+    "Classifier",
+    "EdgeclsError",
+    "ImageError",
+    "LabelScore",
+    "Outcome",
+    "Prediction",
+    "Provider",
+    "__version__",
+    "load",
+]
 
 if TYPE_CHECKING:
-    from edgecls.errors import EdgeclsError
+    from edgecls.errors import EdgeclsError, ImageError
     from edgecls.runtime.classifier import Classifier, load
-    from edgecls.runtime.prediction import LabelScore, Prediction
+    from edgecls.runtime.prediction import LabelScore, Outcome, Prediction
     from edgecls.runtime.providers import Provider
 
 _HOMES = {
     "Classifier": "edgecls.runtime.classifier",
     "EdgeclsError": "edgecls.errors",
+    "ImageError": "edgecls.errors",
     "LabelScore": "edgecls.runtime.prediction",
+    "Outcome": "edgecls.runtime.prediction",
     "Prediction": "edgecls.runtime.prediction",
     "Provider": "edgecls.runtime.providers",
     "load": "edgecls.runtime.classifier",

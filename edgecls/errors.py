@@ -7,6 +7,7 @@
     │   ├── ImageTooLargeError         more bytes or pixels than allowed
     │   └── ImageDecodeError           its bytes are not a whole picture
     │       └── UnsupportedImageError      a format that edgecls does not read
+    ├── ClosedError                a classifier is used after it was closed
     ├── InputShapeError            an array does not have the shape or type the model takes
     ├── ModelFileError             a model file is missing, damaged or not self-describing
     │   └── ModelFormatError           it was written in a newer format
@@ -23,6 +24,7 @@ Every message says what happened, to which input, and what to do about it.
 """
 
 __all__ = [
+    "ClosedError",
     "DatasetError",
     "EdgeclsError",
     "ExportError",
@@ -74,6 +76,10 @@ class ImageDecodeError(ImageError):
 
 class UnsupportedImageError(ImageDecodeError):
     """The bytes are in a format that edgecls does not read."""
+
+
+class ClosedError(EdgeclsError):
+    """A classifier is used after it was closed."""
 
 
 class InputShapeError(EdgeclsError):

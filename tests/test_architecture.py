@@ -12,8 +12,17 @@ PACKAGE = Path(__file__).parent.parent / "edgecls"
 
 FLOORS = [
     {"errors"},
-    {"extras", "atomic_write", "image_spec", "picture_files", "resize", "onnx_container", "image_headers"},
-    {"image", "model_card", "plots"},
+    {
+        "extras",
+        "atomic_write",
+        "file_moves",
+        "image_spec",
+        "picture_files",
+        "resize",
+        "onnx_container",
+        "image_headers",
+    },
+    {"image", "model_card", "folder_names", "plots"},
     {"modelfile"},
     {"runtime"},
     {"models", "dataset", "serving"},

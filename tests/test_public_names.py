@@ -17,7 +17,9 @@ def test_public_names_are_exactly_the_documented_ones() -> None:
     assert sorted(edgecls.__all__) == [
         "Classifier",
         "EdgeclsError",
+        "ImageError",
         "LabelScore",
+        "Outcome",
         "Prediction",
         "Provider",
         "__version__",

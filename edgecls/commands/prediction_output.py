@@ -3,16 +3,17 @@
 import csv
 import json
 from collections.abc import Sequence
+from itertools import islice
 from typing import Protocol, TextIO
 
 from edgecls.commands.any_text import on_one_line, utf8_stdout
 from edgecls.commands.text_columns import padded, width
-from edgecls.runtime.prediction import Prediction
-from edgecls.runtime.stream import Outcome
+from edgecls.runtime.prediction import Outcome, Prediction
 
 __all__ = ["Writer", "make_writer"]
 
 MAX_NAME_WIDTH = 60  # columns; longer names push their line to the right instead of all lines
+NAMES_LOOKED_AT = 1000  # for the width of their column; a longer name later widens it from there on
 
 
 class Writer(Protocol):
@@ -28,7 +29,7 @@ def make_writer(output_format: str, answers: Sequence[str], names: Sequence[str]
     Args:
         output_format: "table", "json" or "csv".
         answers: All answers that can occur, for the width of their column.
-        names: The names of all pictures, for the width of theirs.
+        names: The names of the pictures, for the width of theirs, as far as they are known.
         top: How many labels to print for each picture, at most as many as the model has.
     """
     out = utf8_stdout()
@@ -78,7 +79,7 @@ class _Table:
     def __init__(self, out: TextIO, answers: Sequence[str], names: Sequence[str], top: int) -> None:
         self._out = out
         self._top = top
-        self._name_width = min(MAX_NAME_WIDTH, max(map(width, names)))
+        self._name_width = min(MAX_NAME_WIDTH, max(map(width, islice(names, NAMES_LOOKED_AT)), default=0))
         self._answer_width = max(map(width, answers))
 
     def write(self, outcome: Outcome) -> None:
@@ -92,7 +93,9 @@ class _Table:
             ]
         else:
             cells = [f"error: {answer}"]
-        line = "  ".join([padded(on_one_line(outcome.name), self._name_width), *cells])
+        name = on_one_line(outcome.name)
+        self._name_width = min(MAX_NAME_WIDTH, max(self._name_width, width(name)))
+        line = "  ".join([padded(name, self._name_width), *cells])
         self._out.write(line + "\n")
         self._out.flush()
 

@@ -1,11 +1,17 @@
 """edgecls run: classify pictures."""
 
+import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from edgecls.commands.shared_options import limits_option, model_option, provider_option, unknown_threshold_option
+
+if TYPE_CHECKING:
+    from edgecls.runtime.classifier import Classifier
+    from edgecls.runtime.sort_into import Sorter
 
 __all__ = ["run"]
 
@@ -22,6 +28,22 @@ __all__ = ["run"]
     show_default=True,
     help="json is one object a line, for errors too.",
 )
+@click.option(
+    "--sort-into",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Copy every picture into a folder of DIR named by its label. Nothing is overwritten.",
+)
+@click.option("--move", is_flag=True, help="With --sort-into: move the pictures instead.")
+@click.option("--watch", is_flag=True, help="Go on with pictures that arrive in the folders, until Ctrl-C.")
+@click.option(
+    "--interval",
+    "interval_s",
+    metavar="SECONDS",
+    type=click.FloatRange(min=0.05, max=86400),
+    show_default="1",
+    help="With --watch: time between two looks.",
+)
 @provider_option
 @click.option(
     "--threads",
@@ -36,6 +58,10 @@ def run(
     model: Path,
     top: int,
     output_format: str,
+    sort_into: Path | None,
+    move: bool,
+    watch: bool,
+    interval_s: float | None,
     provider: str,
     threads: int | None,
     unknown_threshold: float | None,
@@ -45,26 +71,58 @@ def run(
 
     A picture that cannot be used is reported on its line and the rest go on; the exit code is then 1.
     """
+    _check_usage(paths, sort_into=sort_into, move=move, watch=watch, interval_s=interval_s)
+    from edgecls.commands.outcome_tally import Tally
     from edgecls.commands.prediction_output import make_writer
     from edgecls.commands.provider_notice import announce_provider
-    from edgecls.errors import EdgeclsError
     from edgecls.image import DEFAULT_LIMITS, ImageLimits
     from edgecls.runtime.classifier import load
     from edgecls.runtime.cores import usable_cores
-    from edgecls.runtime.sources import find_sources
+    from edgecls.runtime.sources import find_names, open_source
     from edgecls.runtime.stream import classify_stream
 
     limits = ImageLimits(DEFAULT_LIMITS.max_bytes, int(max_megapixels * 1e6))
     classifier = load(model, provider, limits=limits, unknown_threshold=unknown_threshold)
     announce_provider(classifier)
-    sources = find_sources(paths)
-    names = [source.name for source in sources]
+    sorter = None if sort_into is None else _make_sorter(sort_into, classifier, move=move)
+    passing_over = () if sorter is None else sorter.folders
+    workers = threads or usable_cores()
+    names = paths if watch else find_names(paths, passing_over=passing_over)
     writer = make_writer(output_format, classifier.answers, names, top=min(top, len(classifier.card.labels)))
-    failed = 0
-    for outcome in classify_stream(classifier, sources, workers=threads or usable_cores()):
-        writer.write(outcome)
-        failed += isinstance(outcome.result, EdgeclsError)
-    if failed:
-        if output_format == "table" and len(sources) > 1:
-            click.echo(f"{failed} of {len(sources)} pictures could not be classified", err=True)
+    tally = Tally(writer, sorter)
+    if watch:
+        from edgecls.commands.watching import write_until_stopped
+
+        folders = [Path(path) for path in paths]
+        write_until_stopped(
+            tally, classifier, folders, workers=workers, interval_s=interval_s, passing_over=passing_over
+        )
+        return
+    tally.take(classify_stream(classifier, map(open_source, names), workers=workers), total=len(names))
+    if tally.failed and output_format == "table" and len(names) > 1:
+        click.echo(f"{tally.failed} of {len(names)} pictures could not be classified", err=True)
+    tally.say_what_was_sorted()
+    if tally.failed:
         sys.exit(1)
+
+
+def _make_sorter(root: Path, classifier: "Classifier", *, move: bool) -> "Sorter":
+    from edgecls.model_card import UNKNOWN
+    from edgecls.runtime.sort_into import Sorter, Transfer
+
+    labels = classifier.card.labels
+    answers = labels if classifier.unknown_threshold is None else (*labels, UNKNOWN)
+    return Sorter(root, answers, transfer=Transfer.MOVE if move else Transfer.COPY)
+
+
+def _check_usage(
+    paths: tuple[str, ...], *, sort_into: Path | None, move: bool, watch: bool, interval_s: float | None
+) -> None:
+    if move and sort_into is None:
+        raise click.UsageError("--move goes with --sort-into DIR")
+    if sort_into is not None and "-" in paths:
+        raise click.UsageError("--sort-into takes files and folders; standard input has no file to sort")
+    if interval_s is not None and not watch:
+        raise click.UsageError("--interval goes with --watch")
+    if watch and (others := [path for path in paths if not os.path.isdir(path)]):
+        raise click.UsageError(f"--watch takes folders; {others[0]!r} is none")

@@ -18,6 +18,11 @@ class StatusLine:
         if self._is_terminal:
             click.echo(f"\r\x1b[K{text}", nl=False, err=True)
 
+    @property
+    def is_shown(self) -> bool:
+        """True if there is a terminal."""
+        return self._is_terminal
+
     def then(self, text: str) -> None:
         """Clear the line and print a lasting one."""
         if self._is_terminal:

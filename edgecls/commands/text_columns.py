@@ -28,6 +28,8 @@ def table_lines(rows: Iterable[Sequence[str]]) -> list[str]:
 
 def width(text: str) -> int:
     """Return the columns that a text takes on a terminal, where Chinese characters take two."""
+    if text.isascii():
+        return len(text)
     return sum(
         0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text
     )

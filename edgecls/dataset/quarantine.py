@@ -14,8 +14,8 @@ from typing import IO, Any
 
 from edgecls.dataset.check import CheckReport
 from edgecls.dataset.findings import Finding, FindingKind
-from edgecls.dataset.move_file import move_file, same_content
 from edgecls.errors import DatasetError, OutputError
+from edgecls.file_moves import move_file, same_content
 
 __all__ = ["MANIFEST_NAME", "Restored", "quarantine", "restore"]
 

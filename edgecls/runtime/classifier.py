@@ -2,15 +2,18 @@
 
 import os
 import time
+from collections.abc import Iterable, Iterator, Sequence
+from types import TracebackType
 
 import numpy as np
 
 from edgecls import image, modelfile
-from edgecls.errors import ProviderError
+from edgecls.errors import ClosedError, ProviderError
 from edgecls.image import DEFAULT_LIMITS, ImageLimits
 from edgecls.model_card import ModelCard, check_unknown_threshold
+from edgecls.runtime.cores import usable_cores
 from edgecls.runtime.golden import GoldenResult, check_golden
-from edgecls.runtime.prediction import Prediction, unsure_of
+from edgecls.runtime.prediction import Outcome, Prediction, unsure_of
 from edgecls.runtime.providers import Provider, SkippedProvider
 from edgecls.runtime.session import Batch, Probabilities, Session, open_session
 
@@ -53,6 +56,8 @@ def load(
 class Classifier:
     """A model file, opened; may be shared between threads. `load` makes one.
 
+    It is a context manager: at the end of a ``with`` block it is closed, which frees the network's memory.
+
     Attributes:
         card: What the model file says about itself.
         limits: Bounds on every picture.
@@ -66,7 +71,7 @@ class Classifier:
         limits: ImageLimits = DEFAULT_LIMITS,
         unknown_threshold: float | None = None,
     ) -> None:
-        self._session = session
+        self._open_session: Session | None = session
         self.card: ModelCard = session.card
         self.limits = limits
         self.unknown_threshold = self.card.unknown_threshold if unknown_threshold is None else unknown_threshold or None
@@ -93,6 +98,25 @@ class Classifier:
         labels = self.card.labels
         return labels if self.unknown_threshold is None else labels + tuple(map(unsure_of, labels))
 
+    def __enter__(self) -> "Classifier":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the network; predictions under way in other threads end as usual. It may be closed twice."""
+        self._open_session = None
+
+    @property
+    def _session(self) -> Session:
+        session = self._open_session
+        if session is None:
+            raise ClosedError(f"the classifier of model {self.card.name!r} is closed; load the model file again")
+        return session
+
     def predict(self, path: str | os.PathLike[str]) -> Prediction:
         """Classify a picture file.
 
@@ -113,11 +137,52 @@ class Classifier:
         Raises:
             As `predict`, but for ImageReadError.
         """
+        session = self._session
         start = time.perf_counter()
         pixels = image.decode_to_fit(data, self.card.image, name=name, limits=self.limits)
-        row = self._session.run(pixels[np.newaxis])[0]
+        row = session.run(pixels[np.newaxis])[0]
         elapsed_ms = (time.perf_counter() - start) * 1000
         return Prediction(name, self.card.labels, tuple(row.tolist()), elapsed_ms, self.unknown_threshold)
+
+    def predict_many(self, paths: Iterable[str | os.PathLike[str]], *, workers: int | None = None) -> Iterator[Outcome]:
+        """Classify picture files, several at once; the outcomes come in the order of the paths.
+
+        Paths are taken and files are read only a few ahead of the outcome that is asked for, so that neither
+        many paths nor a slow reader of the outcomes cost memory.
+
+        Args:
+            paths: Picture files, whatever their suffixes; a generator may make them.
+            workers: How many to work on at once; None for as many as this process may use cores.
+
+        Returns:
+            An outcome for each path. A picture that cannot be used does not end the work: its outcome has the
+            ImageError as its result. Any other error is raised, and ends it.
+
+        Raises:
+            ClosedError: The classifier is closed.
+            ValueError: `workers` is below 1.
+        """
+        from edgecls.runtime.sources import file_source
+        from edgecls.runtime.stream import classify_stream
+
+        if workers is not None and workers < 1:
+            raise ValueError(f"workers must be at least 1, got {workers}")
+        _ = self._session
+        sources = (file_source(os.fspath(path)) for path in paths)
+        return classify_stream(self, sources, workers=workers or usable_cores())
+
+    def warm_up(self, batch_sizes: Sequence[int] = (1,)) -> None:
+        """Run the network once for each batch size, so that the first pictures take no longer than the others.
+
+        Args:
+            batch_sizes: As `probabilities` will be called with; pictures that are predicted run one by one.
+
+        Raises:
+            ClosedError: The classifier is closed.
+            InputShapeError: A batch size is below 1.
+        """
+        for size in batch_sizes:
+            self._session.run(np.zeros((max(0, size), *self.card.image.shape_hwc), np.uint8))
 
     def probabilities(self, batch_nhwc: Batch) -> Probabilities:
         """Run the network on pictures that are at the model's size already.

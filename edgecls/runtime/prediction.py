@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
+from edgecls.errors import ImageError
 from edgecls.model_card import UNKNOWN
 
-__all__ = ["LabelScore", "Prediction", "unsure_of"]
+__all__ = ["LabelScore", "Outcome", "Prediction", "unsure_of"]
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,19 @@ class Prediction:
     @property
     def _best(self) -> int:
         return max(range(len(self.probabilities)), key=self.probabilities.__getitem__)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one of many pictures.
+
+    Attributes:
+        name: What the picture is called.
+        result: The answer, or the fault that stood in its way.
+    """
+
+    name: str
+    result: Prediction | ImageError
 
 
 def unsure_of(label: str) -> str:

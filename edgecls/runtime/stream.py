@@ -1,33 +1,23 @@
 """Classifying many pictures, several at once, in order, in bounded memory."""
 
 from collections import deque
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
+from typing import TYPE_CHECKING
 
 from edgecls.errors import ImageError
-from edgecls.runtime.classifier import Classifier
-from edgecls.runtime.prediction import Prediction
+from edgecls.runtime.prediction import Outcome
 from edgecls.runtime.sources import Source
 
-__all__ = ["Outcome", "classify_stream"]
+if TYPE_CHECKING:
+    from edgecls.runtime.classifier import Classifier
+
+__all__ = ["classify_stream"]
 
 WAITING_PER_WORKER = 4  # results that may wait for an earlier, slower one
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one picture.
-
-    Attributes:
-        name: What the picture is called.
-        result: The answer, or the fault that stood in its way.
-    """
-
-    name: str
-    result: Prediction | ImageError
-
-
-def classify_stream(classifier: Classifier, sources: Sequence[Source], *, workers: int) -> Iterator[Outcome]:
+def classify_stream(classifier: "Classifier", sources: Iterable[Source], *, workers: int) -> Iterator[Outcome]:
     """Classify pictures and yield an outcome for each, in the order of `sources`.
 
     Each worker reads, decodes and classifies one picture at a time; that keeps as many cores busy
@@ -35,7 +25,7 @@ def classify_stream(classifier: Classifier, sources: Sequence[Source], *, worker
 
     Args:
         classifier: The opened model.
-        sources: The pictures.
+        sources: The pictures; taken one by one, a few ahead of the outcomes.
         workers: How many to work on at once, at least 1.
     """
 
@@ -46,7 +36,10 @@ def classify_stream(classifier: Classifier, sources: Sequence[Source], *, worker
         except ImageError as error:
             return Outcome(source.name, error)
 
-    if workers == 1 or len(sources) == 1:
+    sources = iter(sources)
+    first = list(islice(sources, 2))
+    sources = chain(first, sources)
+    if workers == 1 or len(first) < 2:
         yield from map(classify, sources)
         return
     from concurrent.futures import Future, ThreadPoolExecutor  # a lone picture does not pay for the import

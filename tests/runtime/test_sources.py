@@ -9,7 +9,7 @@ import pytest
 
 from edgecls.errors import ImageReadError
 from edgecls.image import DEFAULT_LIMITS
-from edgecls.runtime.sources import find_sources
+from edgecls.runtime.sources import find_names, open_source
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def _names(*paths: str) -> list[str]:
-    return [source.name for source in find_sources(paths)]
+    return find_names(paths)
 
 
 def test_a_folder_gives_all_pictures_below_it_sorted(tree: Path) -> None:
@@ -55,7 +55,7 @@ def test_a_file_whose_name_looks_like_a_pattern_is_itself(tree: Path) -> None:
 def test_what_leads_to_nothing_is_reported_in_its_place(tree: Path, path: str, message: str) -> None:
     (tree / "empty").mkdir()
 
-    first, fault, last = find_sources(["b.jpg", path, "notes.txt"])
+    first, fault, last = map(open_source, find_names(["b.jpg", path, "notes.txt"]))
 
     assert (first.name, last.name) == ("b.jpg", "notes.txt")
     with pytest.raises(ImageReadError, match=message):
@@ -65,15 +65,31 @@ def test_what_leads_to_nothing_is_reported_in_its_place(tree: Path, path: str, m
 def test_a_dash_is_standard_input(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"picture bytes")))
 
-    (source,) = find_sources(["-"])
+    (source,) = map(open_source, find_names(["-"]))
 
     assert (source.name, source.read(DEFAULT_LIMITS)) == ("-", b"picture bytes")
 
 
 def test_sources_read_what_they_name(tree: Path) -> None:
-    assert [source.read(DEFAULT_LIMITS).decode() for source in find_sources([str(tree)])] == [
+    assert [open_source(name).read(DEFAULT_LIMITS).decode() for name in find_names([str(tree)])] == [
         "a.PNG",
         "b.jpg",
         "deep/er/c.webp",
         "数据 集/猫🐱.jpg",
     ]
+
+
+def test_folders_can_be_passed_over_where_a_folder_is_listed(tree: Path) -> None:
+    (tree / "again").symlink_to(tree / "deep")
+    real = [os.path.realpath(tree / "deep" / "er")]
+
+    assert find_names([str(tree)], passing_over=real) == [
+        str(tree / name) for name in ("a.PNG", "b.jpg", "数据 集/猫🐱.jpg")
+    ]
+    assert find_names(["deep/er"], passing_over=real) == [str(Path("deep/er/c.webp"))]
+
+
+def test_a_file_called_dash_that_matches_a_pattern_is_a_file(tree: Path) -> None:
+    (tree / "-").write_text("x")
+
+    assert find_names(["[-]"]) == [os.path.join(os.curdir, "-")]

@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from edgecls.dataset.collect.folder_names import class_folder, folder_label
 from edgecls.dataset.collect.guarded_session import GuardedSession, SessionSettings
 from edgecls.dataset.collect.manifest import MANIFEST_NAME, Manifest, Record
 from edgecls.dataset.collect.outcomes import FetchError
@@ -15,6 +14,7 @@ from edgecls.dataset.collect.picture_store import PictureStore
 from edgecls.dataset.collect.robots import Robots
 from edgecls.dataset.collect.sources import Candidate, Reader, Source
 from edgecls.errors import DatasetError, OutputError
+from edgecls.folder_names import class_folder, folder_label
 from edgecls.image import DEFAULT_LIMITS, ImageLimits
 
 __all__ = ["ClassRequest", "ClassResult", "CollectSettings", "Listener", "Summary", "collect"]

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from edgecls import image
 from edgecls.atomic_write import whole_files
-from edgecls.dataset.collect.folder_names import class_folder
 from edgecls.dataset.collect.manifest import Record, is_large_enough
 from edgecls.errors import ImageError, ImageTooLargeError, OutputError, UnsupportedImageError
+from edgecls.folder_names import class_folder
 from edgecls.image import ImageLimits
 from edgecls.image_headers import read_header
 from edgecls.picture_files import find_pictures

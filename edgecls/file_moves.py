@@ -1,11 +1,11 @@
-"""Moving a file so that nothing is ever overwritten and no moment is without a whole copy of it."""
+"""Moving and copying files so that nothing is ever overwritten and no moment is without a whole copy."""
 
 import errno
 import os
 import shutil
 from pathlib import Path
 
-__all__ = ["move_file", "same_content"]
+__all__ = ["copy_file", "move_file", "same_content"]
 
 _NO_LINKS = {errno.EXDEV, errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES}
 """What systems answer that cannot give the file a second name there: another file system, one without links."""
@@ -32,33 +32,59 @@ def move_file(source: Path, target: Path) -> None:
         raise
 
 
+def copy_file(source: Path, target: Path) -> None:
+    """Copy a file with its times; the folder of the target must exist.
+
+    The target appears whole or not at all. Of a symbolic link, what it leads to is copied.
+
+    Raises:
+        FileExistsError: Something has the target's name.
+        OSError: It cannot be copied.
+    """
+    temporary = _temporary(target)
+    try:
+        shutil.copy2(source, temporary)
+        _rename(temporary, target)  # not flushed to disk before: the source stays, so nothing can be lost
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
 def _link_or_copy(source: Path, target: Path) -> None:
     try:
         os.link(source, target)
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
-        _copy(source, target)
+        _copy_to_keep(source, target)
 
 
-def _copy(source: Path, target: Path) -> None:
+def _copy_to_keep(source: Path, target: Path) -> None:
     """Copy under a temporary name, flush to disk, then give it its own name."""
-    temporary = target.with_name(f".{os.urandom(4).hex()}.moving")
+    temporary = _temporary(target)
     try:
         shutil.copy2(source, temporary)
         _flush(temporary)
-        try:
-            os.link(temporary, target)
-        except OSError as error:
-            if error.errno not in _NO_LINKS:
-                raise
-            if os.path.lexists(target):
-                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target)) from error
-            os.rename(temporary, target)
+        _rename(temporary, target)
         if os.name == "posix":
             _flush(target.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _temporary(target: Path) -> Path:
+    return target.with_name(f".{os.urandom(4).hex()}.moving")
+
+
+def _rename(temporary: Path, target: Path) -> None:
+    """Give a file its own name, unless that is taken; it may keep the other one beside."""
+    try:
+        os.link(temporary, target)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        if os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target)) from error
+        os.rename(temporary, target)
 
 
 def _flush(path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edgecls.dataset.move_file import move_file, same_content
+from edgecls.file_moves import move_file, same_content
 
 
 @pytest.fixture(params=["second-name", "other-file-system"])

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from edgecls.dataset.collect.folder_names import class_folder, folder_label
 from edgecls.errors import DatasetError
+from edgecls.folder_names import class_folder, folder_label
 
 
 @pytest.mark.parametrize(

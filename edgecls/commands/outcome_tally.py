@@ -1,0 +1,60 @@
+"""Sorting, printing and counting what `edgecls run` finds out."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import click
+
+from edgecls.commands.prediction_output import Writer
+from edgecls.runtime.prediction import Outcome, Prediction
+
+if TYPE_CHECKING:
+    from edgecls.runtime.sort_into import Sorter
+
+__all__ = ["Tally"]
+
+
+class Tally:
+    """Takes outcomes as they come.
+
+    Args:
+        writer: Prints them.
+        sorter: Puts the pictures into folders; None to leave them alone.
+
+    Attributes:
+        classified: Pictures that got an answer.
+        failed: Pictures that did not.
+    """
+
+    def __init__(self, writer: Writer, sorter: "Sorter | None") -> None:
+        self.classified = 0
+        self.failed = 0
+        self._writer = writer
+        self._sorter = sorter
+
+    def take(self, outcomes: Iterable[Outcome], *, total: int | None) -> None:
+        """Sort, print and count them all, with a bar on the terminal.
+
+        Args:
+            outcomes: What became of the pictures.
+            total: How many pictures there are; None if nobody knows.
+        """
+        if total != 1:  # a lone picture does not pay for the import
+            from edgecls.commands.progress_bar import with_progress
+
+            outcomes = with_progress(outcomes, total)
+        for outcome in outcomes:
+            if self._sorter is not None:
+                outcome = self._sorter.place(outcome)
+            self._writer.write(outcome)
+            if isinstance(outcome.result, Prediction):
+                self.classified += 1
+            else:
+                self.failed += 1
+
+    def say_what_was_sorted(self) -> None:
+        """Say on standard error how many pictures went into folders; nothing if none were to."""
+        if self._sorter is not None:
+            done = "moved" if self._sorter.transfer == "move" else "copied"
+            there = f", {self._sorter.done_count} were there already" if self._sorter.done_count else ""
+            click.echo(f"{done} {self._sorter.sorted_count} pictures{there}", err=True)

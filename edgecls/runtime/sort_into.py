@@ -1,0 +1,161 @@
+"""Sorting pictures into folders named by their answers.
+
+Nothing is ever overwritten, and what was done is seen from the files alone: a run that was killed, or is
+repeated, puts no picture there twice.
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from edgecls.errors import DatasetError, ImageReadError, OutputError
+from edgecls.file_moves import copy_file, move_file, same_content
+from edgecls.folder_names import class_folders, escaped_label
+from edgecls.runtime.prediction import Outcome, Prediction
+
+__all__ = ["Sorter", "Transfer"]
+
+
+class Transfer(StrEnum):
+    """What happens to a picture that is sorted: COPY leaves it where it is, MOVE does not."""
+
+    COPY = "copy"
+    MOVE = "move"
+
+
+class Sorter:
+    """Puts pictures into folders named by their answers.
+
+    A name that another picture has already gets a number: "rose-2.jpg". A picture that is there under its
+    name or a numbered one, byte by byte, counts as done.
+
+    Args:
+        root: The folder of the folders; made if need be. Theirs are made when the first picture comes.
+        labels: All answers that can occur, UNKNOWN too where it can.
+        transfer: Whether the pictures are copied or moved.
+
+    Attributes:
+        transfer: Whether the pictures are copied or moved.
+        sorted_count: Pictures that were put into a folder.
+        done_count: Pictures that were there already.
+
+    Raises:
+        OutputError: The root cannot be made, or the labels cannot be folders beside each other.
+    """
+
+    def __init__(self, root: Path, labels: Sequence[str], *, transfer: Transfer) -> None:
+        self.sorted_count = 0
+        self.done_count = 0
+        self.transfer = transfer
+        self._taken: dict[tuple[Path, str], _Taken] = {}
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"cannot make folder {str(root)!r}: {error.strerror}; choose another place") from error
+        self._folders = _folders_of(root, labels)
+
+    @property
+    def folders(self) -> frozenset[str]:
+        """The real paths of the labels' folders, whether they are there yet or not."""
+        return frozenset(map(os.path.realpath, self._folders.values()))
+
+    def place(self, outcome: Outcome) -> Outcome:
+        """Put one picture into the folder of its answer; one without an answer stays where it is.
+
+        Returns:
+            The outcome; with the fault as its result, if the picture has gone since it was read.
+
+        Raises:
+            OutputError: It cannot be put there; it is where it was.
+        """
+        if not isinstance(outcome.result, Prediction):
+            return outcome
+        source, folder = Path(outcome.name), self._folders[outcome.result.label]
+        try:
+            folder.mkdir(exist_ok=True)
+            if source.parent.samefile(folder):
+                self.done_count += 1
+            elif self._place(source, folder):
+                self.sorted_count += 1
+            else:
+                self.done_count += 1
+        except OSError as error:
+            if not source.exists():
+                gone = f"cannot {self.transfer} {outcome.name!r}: it has gone since it was classified"
+                return Outcome(outcome.name, ImageReadError(gone))
+            raise OutputError(
+                f"cannot {self.transfer} {outcome.name!r} to {str(folder)!r}: {error.strerror or error}; "
+                "when that is mended, run it again to go on"
+            ) from error
+        return outcome
+
+    def _place(self, source: Path, folder: Path) -> bool:
+        """Return False if the picture is there already."""
+        picture = source.resolve(strict=True)  # of a link, what it leads to is sorted
+        while True:
+            target = self._find_target(picture, folder, source.name)
+            if target is None:
+                if self.transfer is Transfer.MOVE:
+                    source.unlink()  # killed in the middle of a move, or one of two that are the same
+                return False
+            try:
+                if self.transfer is Transfer.COPY or source.is_symlink():
+                    copy_file(picture, target)
+                else:
+                    move_file(source, target)
+            except FileExistsError:  # somebody else has just taken the name
+                self._taken.pop((folder, source.name), None)
+                continue
+            if self.transfer is Transfer.MOVE:
+                source.unlink(missing_ok=True)
+            return True
+
+    def _find_target(self, picture: Path, folder: Path, name: str) -> Path | None:
+        """Return a free path for the picture in the folder, or None if it is there already."""
+        target = folder / name
+        taken = self._taken.get((folder, name))
+        if taken is None:
+            if not os.path.lexists(target):
+                return target
+            if same_content(picture, target):
+                return None
+            taken = self._taken[folder, name] = _Taken(target)
+        return taken.find(picture)
+
+
+@dataclass
+class _Taken:
+    """The pictures in a folder that have one name or a number after it, by size: thousands may be called 1.jpg."""
+
+    first: Path
+    _number: int = 1
+    _by_size: dict[int, list[Path]] = field(default_factory=dict)
+
+    def find(self, picture: Path) -> Path | None:
+        """Return the first free path, or None if a picture of the same content is there."""
+        while os.path.lexists(free := self._path()):
+            self._by_size.setdefault(free.lstat().st_size, []).append(free)
+            self._number += 1
+        if any(same_content(picture, other) for other in self._by_size.get(picture.stat().st_size, ())):
+            return None
+        return free
+
+    def _path(self) -> Path:
+        number = f"-{self._number}" if self._number > 1 else ""
+        return self.first.with_name(f"{self.first.stem}{number}{self.first.suffix}")
+
+
+def _folders_of(root: Path, labels: Sequence[str]) -> dict[str, Path]:
+    """Return the folder of every label, those that are there already as they are called."""
+    try:
+        names = {label: escaped_label(label) for label in labels}
+        label_of: dict[str, str] = {}
+        for label, name in names.items():
+            if (other := label_of.setdefault(name.casefold(), label)) != label:
+                raise DatasetError(f"labels {other!r} and {label!r} would be one folder on some systems")
+        folders = class_folders(root, names.values())
+    except DatasetError as error:
+        raise OutputError(f"cannot sort into {str(root)!r}: {error}") from error
+    return {label: folders[name] for label, name in names.items()}
