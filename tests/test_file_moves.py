@@ -1,4 +1,4 @@
-"""Moving files without overwriting anything."""
+"""Moving and copying files without overwriting anything."""
 
 import errno
 import os
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edgecls.file_moves import move_file, same_content
+from edgecls.file_moves import copy_file, move_file, same_content
 
 
 @pytest.fixture(params=["second-name", "other-file-system"])
@@ -46,6 +46,42 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     assert (tmp_path / "a").read_bytes() == b"new"
     assert (tmp_path / "b").read_bytes() == b"old"
     assert sorted(os.listdir(tmp_path)) == ["a", "b"]
+
+
+@pytest.mark.usefixtures("file_system")
+def test_a_copy_is_a_file_of_its_own(tmp_path: Path) -> None:
+    source, target = tmp_path / "a", tmp_path / "b"
+    source.write_bytes(b"picture")
+    os.utime(source, (1e9, 1e9))
+
+    copy_file(source, target)
+    source.write_bytes(b"changed")
+
+    assert target.read_bytes() == b"picture"
+    assert target.stat().st_mtime == 1e9
+    assert sorted(os.listdir(tmp_path)) == ["a", "b"]
+
+
+@pytest.mark.usefixtures("file_system")
+def test_a_copy_overwrites_nothing(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"new")
+    (tmp_path / "b").write_bytes(b"old")
+
+    with pytest.raises(FileExistsError):
+        copy_file(tmp_path / "a", tmp_path / "b")
+
+    assert (tmp_path / "b").read_bytes() == b"old"
+    assert sorted(os.listdir(tmp_path)) == ["a", "b"]
+
+
+def test_of_a_link_the_file_is_copied(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"picture")
+    (tmp_path / "link").symlink_to("a")
+
+    copy_file(tmp_path / "link", tmp_path / "b")
+
+    assert not (tmp_path / "b").is_symlink()
+    assert (tmp_path / "b").read_bytes() == b"picture"
 
 
 def test_a_link_is_moved_as_a_link(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from edgecls.errors import DatasetError
-from edgecls.folder_names import class_folder, folder_label
+from edgecls.folder_names import class_folder, class_folders, escaped_label, folder_label
 
 
 @pytest.mark.parametrize(
@@ -68,3 +68,38 @@ def test_a_name_that_is_taken_otherwise_is_refused(tmp_path: Path) -> None:
         class_folder(tmp_path, "cat")
     with pytest.raises(DatasetError, match="no folder"):
         class_folder(tmp_path, "dog")
+
+
+@pytest.mark.parametrize(
+    ("label", "name"),
+    [
+        ("红玫瑰", "红玫瑰"),
+        ("maillot, tank suit", "maillot, tank suit"),
+        ("AC/DC", "AC%2FDC"),
+        ("what?", "what%3F"),
+        ("..", "%2E%2E"),
+        (".git", "%2Egit"),
+        (" padded ", "%20padded%20"),
+        ("etc.", "etc%2E"),
+        ("con", "%63on"),
+        ("__MACOSX", "%5F_MACOSX"),
+        ("a\u2028b", "a%E2%80%A8b"),
+        (unicodedata.normalize("NFD", "é/"), "é%2F"),
+    ],
+)
+def test_any_label_has_a_folder_name(label: str, name: str) -> None:
+    assert escaped_label(label) == name
+    assert folder_label(name) == name
+
+
+def test_a_label_that_is_too_long_for_a_folder_is_refused() -> None:
+    with pytest.raises(DatasetError, match="longer than 200 bytes"):
+        escaped_label("/" * 67)
+
+
+def test_the_folders_of_many_labels_are_those_of_each(tmp_path: Path) -> None:
+    there = tmp_path / unicodedata.normalize("NFD", "café")
+    there.mkdir()
+    labels = [unicodedata.normalize("NFC", "café"), "thé", "eau"]
+
+    assert class_folders(tmp_path, labels) == {label: class_folder(tmp_path, label) for label in labels}
