@@ -46,11 +46,11 @@ class Tally:
         for outcome in outcomes:
             if self._sorter is not None:
                 outcome = self._sorter.place(outcome)
-            self._writer.write(outcome)
             if isinstance(outcome.result, Prediction):
                 self.classified += 1
             else:
                 self.failed += 1
+            self._writer.write(outcome)
 
     def say_what_was_sorted(self) -> None:
         """Say on standard error how many pictures went into folders; nothing if none were to."""
