@@ -72,7 +72,7 @@ def read_file(path: str | os.PathLike[str], *, limits: ImageLimits = DEFAULT_LIM
     name = os.fspath(path)
     try:
         with open(path, "rb") as stream:
-            return _read_bounded(stream, name, limits)
+            return _read_bounded(stream, name, limits, expected=os.fstat(stream.fileno()).st_size)
     except FileNotFoundError as error:
         raise ImageReadError(f"cannot read {name!r}: no such file; check the path") from error
     except (IsADirectoryError, PermissionError) as error:
@@ -92,8 +92,11 @@ def read_stdin(*, limits: ImageLimits = DEFAULT_LIMITS) -> bytes:
     return _read_bounded(sys.stdin.buffer, "-", limits)
 
 
-def _read_bounded(stream: BinaryIO, name: str, limits: ImageLimits) -> bytes:
-    data = stream.read(limits.max_bytes + 1)
+def _read_bounded(stream: BinaryIO, name: str, limits: ImageLimits, *, expected: int = 0) -> bytes:
+    # To ask for all that is allowed makes Python allocate it, which costs more than reading a photo.
+    data = stream.read(min(expected, limits.max_bytes) + 1)
+    if len(data) > expected:  # it has grown, or its size cannot be told
+        data += stream.read(max(0, limits.max_bytes + 1 - len(data)))
     check_size(len(data), name=name, limits=limits)
     return data
 

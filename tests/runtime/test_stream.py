@@ -1,6 +1,7 @@
 """Many pictures: in order, all of them, in bounded memory."""
 
 import threading
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -53,3 +54,27 @@ def test_a_fault_of_ours_is_not_swallowed(tiny_classifier: Classifier) -> None:
 
     with pytest.raises(ZeroDivisionError):
         list(classify_stream(tiny_classifier, [Source("a", broken), Source("b", broken)], workers=2))
+
+
+def test_a_fault_among_the_sources_ends_the_work_and_its_threads(tiny_classifier: Classifier) -> None:
+    def sources() -> Iterator[Source]:
+        for index in range(20):
+            yield Source(str(index), lambda limits: RED)
+        raise ZeroDivisionError
+
+    before = threading.active_count()
+    with pytest.raises(ZeroDivisionError):
+        list(classify_stream(tiny_classifier, sources(), workers=3))
+
+    assert threading.active_count() == before
+
+
+def test_a_stream_that_is_left_ends_its_threads(tiny_classifier: Classifier) -> None:
+    before = threading.active_count()
+    stream = classify_stream(
+        tiny_classifier, [Source(str(index), lambda limits: RED) for index in range(100)], workers=3
+    )
+    next(stream)
+    stream.close()
+
+    assert threading.active_count() == before
