@@ -161,10 +161,13 @@ class Classifier:
         Raises:
             ClosedError: The classifier is closed.
             ValueError: `workers` is below 1.
+            TypeError: `paths` is one path, whose letters would be taken for paths.
         """
         from edgecls.runtime.sources import file_source
         from edgecls.runtime.stream import classify_stream
 
+        if isinstance(paths, str | bytes | os.PathLike):
+            raise TypeError(f"paths must be an iterable of paths, got {paths!r}; use predict for one picture")
         if workers is not None and workers < 1:
             raise ValueError(f"workers must be at least 1, got {workers}")
         _ = self._session

@@ -114,6 +114,7 @@ def _try_provider(
             f"cannot use model {model.path!r}: onnxruntime cannot load its network ({_one_line(error)}); "
             "get a fresh copy or update onnxruntime"
         ) from error
+    inner._model_bytes = None  # onnxruntime keeps the whole file to change providers with, which never happens here
     _check_signature(inner, model)
     if provider.onnxruntime_name not in inner.get_providers():
         if missing_libraries:

@@ -66,6 +66,12 @@ def test_no_workers_are_refused(classifier: edgecls.Classifier) -> None:
         classifier.predict_many([], workers=0)
 
 
+@pytest.mark.parametrize("path", ["one.jpg", Path("one.jpg")])
+def test_one_path_is_not_taken_for_many(classifier: edgecls.Classifier, path: str | Path) -> None:
+    with pytest.raises(TypeError, match="use predict for one picture"):
+        classifier.predict_many(path)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     "use",
     [

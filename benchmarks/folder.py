@@ -1,0 +1,135 @@
+"""How much of the machine does `edgecls run FOLDER` turn into classified pictures?
+
+The limit is what one thread spends on decoding, fitting and inference, in CPU time, spread over all
+usable cores. Beside it, in the same rounds, `edgecls run` over the folder and over a few of its pictures:
+the difference is the pictures alone, without the start, which benchmarks/cold_start.py looks at. The CPU time
+a picture tells more on a busy machine, where the wall clock also counts what others do.
+
+The photos are the example picture with noise, at sizes as in ImageNet.
+
+    python benchmarks/folder.py [--photos 500] [--rounds 7] [--model my.onnx]...
+"""
+
+import argparse
+import random
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from measure import byte_compile, compare, machine_facts, write_results
+from small_model import write_small_model
+
+from edgecls import image
+from edgecls.commands.shared_options import BUNDLED_MODEL
+from edgecls.runtime.classifier import Classifier, load
+from edgecls.runtime.cores import usable_cores
+
+__all__ = ["write_photos"]
+
+PICTURE = Path(__file__).parent.parent / "examples" / "dandelion.jpg"
+SIZES = ((500, 375), (375, 500), (500, 333), (500, 500), (640, 480))
+FEW = 16  # pictures in the short run that is taken off the long one
+
+
+def write_photos(folder: Path, count: int) -> None:
+    """Write so many different photos into a folder, called 00000.jpg and so on."""
+    rng = np.random.default_rng(0)
+    photo = cv2.imdecode(np.frombuffer(PICTURE.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
+    for index in range(count):
+        resized = cv2.resize(photo, SIZES[index % len(SIZES)], interpolation=cv2.INTER_CUBIC).astype(np.int16)
+        noisy = np.clip(resized + rng.normal(0, 10, resized.shape), 0, 255).astype(np.uint8)
+        _, encoded = cv2.imencode(".jpg", noisy, [cv2.IMWRITE_JPEG_QUALITY, 90])
+        (folder / f"{index:05d}.jpg").write_bytes(encoded.tobytes())
+
+
+@dataclass(frozen=True)
+class _Spent:
+    wall_s: float
+    cpu_s: float
+
+
+def _run(model: Path, paths: list[str]) -> _Spent:
+    command = [sys.executable, "-m", "edgecls", "run", *paths, "--model", str(model), "--provider", "cpu"]
+    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    wall_s, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+    return _Spent(wall_s, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+
+
+def _cpu_of_one_thread(classifier: Classifier, encoded: list[bytes]) -> float:
+    start = time.thread_time()
+    for data in encoded:
+        classifier.probabilities(image.decode_to_fit(data, classifier.card.image)[np.newaxis])
+    return time.thread_time() - start
+
+
+def _measure(model: Path, folder: Path, rounds: int) -> dict[str, object]:
+    names = sorted(map(str, folder.iterdir()))
+    encoded = [Path(name).read_bytes() for name in names]
+    classifier, cores = load(model, "cpu"), usable_cores()
+    order = random.Random(0)
+    limit, reached, cpu, cpu_limit, whole = [], [], [], [], []
+    for index in range(rounds + 1):
+        taken: dict[str, _Spent] = {}
+        subjects = ["limit", "few", "all"]
+        order.shuffle(subjects)
+        for subject in subjects:
+            if subject == "limit":
+                taken[subject] = _Spent(0, _cpu_of_one_thread(classifier, encoded))
+            else:
+                taken[subject] = _run(model, names[:FEW] if subject == "few" else [str(folder)])
+        if index == 0:
+            continue  # warms up
+        pictures = len(names) - FEW
+        limit.append(cores * len(names) / taken["limit"].cpu_s)
+        cpu_limit.append(taken["limit"].cpu_s / len(names))
+        reached.append(pictures / (taken["all"].wall_s - taken["few"].wall_s))
+        cpu.append((taken["all"].cpu_s - taken["few"].cpu_s) / pictures)
+        whole.append(len(names) / taken["all"].wall_s)
+    of_limit, of_cpu = compare(reached, limit), compare(cpu, cpu_limit)
+    print(
+        f"{model.name}: limit {statistics.median(limit):.1f}/s, edgecls run {statistics.median(reached):.1f}/s "
+        f"({statistics.median(whole):.1f}/s with its start): {of_limit} of the limit; "
+        f"CPU a picture {of_cpu} of the limit's {1000 * statistics.median(cpu_limit):.2f} ms"
+    )
+    return {
+        "model": model.name,
+        "photos": len(names),
+        "limit_per_s": [round(value, 2) for value in limit],
+        "run_per_s": [round(value, 2) for value in reached],
+        "run_with_start_per_s": [round(value, 2) for value in whole],
+        "of_limit": {"ratio": of_limit.ratio, "low": of_limit.low, "high": of_limit.high},
+        "cpu_of_limit": {"ratio": of_cpu.ratio, "low": of_cpu.low, "high": of_cpu.high},
+    }
+
+
+def main() -> None:
+    """Measure, print and write the results."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--photos", type=int, default=500)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--model", type=Path, action="append", help="instead of the bundled and the small one")
+    arguments = parser.parse_args()
+    if arguments.photos <= 2 * FEW:
+        parser.error(f"--photos must be above {2 * FEW}")
+    byte_compile()
+    machine = machine_facts()
+    print(f"{machine['processor']}, {usable_cores()} cores, {arguments.photos} photos, {arguments.rounds} rounds")
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "photos"
+        folder.mkdir()
+        write_photos(folder, arguments.photos)
+        models = arguments.model or [BUNDLED_MODEL, write_small_model(Path(scratch) / "small.onnx")]
+        rows = [_measure(model, folder, arguments.rounds) for model in models]
+    print(f"wrote {write_results('folder', {'rounds': arguments.rounds, 'rows': rows})}")
+
+
+if __name__ == "__main__":
+    main()

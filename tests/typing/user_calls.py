@@ -1,0 +1,43 @@
+"""Calls as users write them, for the type checker; each `type: ignore` is a call that it has to refuse."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import assert_type
+
+import numpy as np
+import numpy.typing as npt
+
+import edgecls
+
+
+def one(path: Path) -> None:
+    classifier = edgecls.load("m.onnx", edgecls.Provider.CPU, intra_op_threads=2)
+    prediction = classifier.predict(path)
+    assert_type(prediction, edgecls.Prediction)
+    assert_type(prediction.label, str)
+    assert_type(prediction.probabilities, tuple[float, ...])
+    assert_type(prediction.top(3)[0], edgecls.LabelScore)
+    classifier.predict_bytes(b"", name="upload")
+    classifier.predict_bytes("picture.jpg")  # type: ignore[arg-type]
+    classifier.predict(b"bytes of a picture")  # type: ignore[arg-type]
+
+
+def many(folder: Path) -> Iterator[str]:
+    with edgecls.load(folder / "m.onnx") as classifier:
+        assert_type(classifier, edgecls.Classifier)
+        classifier.warm_up()
+        classifier.warm_up([1, 8])
+        for outcome in classifier.predict_many(folder.glob("*.jpg"), workers=4):
+            assert_type(outcome, edgecls.Outcome)
+            if isinstance(outcome.result, edgecls.ImageError):
+                yield f"{outcome.name}: {outcome.result}"
+            else:
+                assert_type(outcome.result, edgecls.Prediction)
+                yield outcome.result.label
+        classifier.predict_many("one.jpg", 4)  # type: ignore[call-arg]
+
+
+def arrays(classifier: edgecls.Classifier, batch: npt.NDArray[np.uint8], floats: npt.NDArray[np.float32]) -> None:
+    assert_type(classifier.probabilities(batch), npt.NDArray[np.float32])
+    classifier.probabilities(floats)  # type: ignore[arg-type]
+    classifier.close()
