@@ -99,7 +99,8 @@ def _measure(model: Path, folder: Path, rounds: int) -> dict[str, object]:
         whole.append(len(names) * repeats / taken["all"].wall_s)
     of_limit, of_cpu = compare(reached, limit), compare(cpu, cpu_limit)
     print(
-        f"{model.name}, {repeats} times over: limit {statistics.median(limit):.1f}/s, edgecls run {statistics.median(reached):.1f}/s "
+        f"{model.name}, {repeats} times over: limit {statistics.median(limit):.1f}/s, "
+        f"edgecls run {statistics.median(reached):.1f}/s "
         f"({statistics.median(whole):.1f}/s with its start): {of_limit} of the limit; "
         f"CPU a picture {of_cpu} of the limit's {1000 * statistics.median(cpu_limit):.2f} ms"
     )
