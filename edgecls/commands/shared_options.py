@@ -28,7 +28,7 @@ model_option = click.option(
 
 provider_option = click.option(
     "--provider",
-    type=click.Choice(["auto", "cpu", "cuda", "tensorrt"]),
+    type=click.Choice(["auto", "tensorrt", "cuda", "openvino", "directml", "coreml", "cpu"]),
     default="auto",
     show_default=True,
     help="What runs the network. auto takes the best that works here; a name runs there or fails.",

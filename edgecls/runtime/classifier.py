@@ -25,6 +25,7 @@ def load(
     provider: Provider | str = Provider.AUTO,
     *,
     intra_op_threads: int = 1,
+    batch_sizes: Sequence[int] = (1,),
     limits: ImageLimits = DEFAULT_LIMITS,
     unknown_threshold: float | None = None,
 ) -> "Classifier":
@@ -32,9 +33,11 @@ def load(
 
     Args:
         model_path: A self-describing .onnx file.
-        provider: "auto", or "cpu", "cuda", "tensorrt" to run there or fail.
+        provider: "auto", or "tensorrt", "cuda", "openvino", "directml", "coreml", "cpu" to run there or fail.
         intra_op_threads: Threads that one prediction may use on the CPU. More than one helps a single
             caller who waits for each answer; with several callers one each is faster.
+        batch_sizes: The sizes of batches that `Classifier.probabilities` will be given, the likeliest first; on
+            anything but the CPU each is run once beforehand.
         limits: Bounds on every picture.
         unknown_threshold: Takes the place of the one in the file: the answer is "unknown" where no label is at
             least so probable. From 0, where every picture gets a label, to below 1; None for the file's own.
@@ -49,7 +52,7 @@ def load(
     except ValueError as error:
         raise ProviderError(f"unknown provider {provider!r}; choose one of {', '.join(Provider)}") from error
     model = modelfile.read_model(model_path)
-    session = open_session(model, wanted, intra_op_threads=intra_op_threads)
+    session = open_session(model, wanted, intra_op_threads=intra_op_threads, batch_sizes=batch_sizes)
     return Classifier(session, limits=limits, unknown_threshold=unknown_threshold)
 
 

@@ -1,6 +1,6 @@
 """Golden samples: does this network, on this machine, give the answers it gave when it was made?"""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,27 +49,31 @@ class GoldenResult:
 
 
 def check_golden(
-    card: ModelCard, run: Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]]
+    card: ModelCard,
+    run: Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]],
+    *,
+    batch_sizes: Iterable[int] = (),
 ) -> list[GoldenResult]:
-    """Run every golden sample alone and all of them as one batch.
+    """Run every golden sample alone, all of them as one batch, and in batches of other sizes.
 
     Args:
         card: The model's card.
         run: Gives float32 probabilities ``[N, labels]`` for uint8 pictures ``[N, height, width, channels]``.
+        batch_sizes: Further sizes of batches, which hold the samples one after the other, again and again.
 
     Returns:
-        A result for each sample alone, then, if there are several, one for each in the common batch.
+        A result for each sample alone, then one for each picture of each batch, smaller batches first.
 
     Raises:
         ModelFileError: A golden sample is not a picture of the model's size.
     """
     pictures = _golden_batch(card)
-    batches = [pictures[index : index + 1] for index in range(len(pictures))]
-    if len(pictures) > 1:
-        batches.append(pictures)
-    found = np.concatenate([run(batch) for batch in batches])
+    count = len(pictures)
+    batches = [np.array([index]) for index in range(count)]
+    batches += [np.arange(size) % count for size in sorted({count, *batch_sizes} - {1})]
+    found = np.concatenate([run(pictures[batch]) for batch in batches])
     sizes = [len(batch) for batch in batches for _ in batch]
-    samples = card.golden.samples * (2 if len(pictures) > 1 else 1)
+    samples = [card.golden.samples[index] for batch in batches for index in batch]
     results = []
     for sample, size, row in zip(samples, sizes, found, strict=True):
         differences = np.abs(row.astype(np.float64) - sample.probabilities)

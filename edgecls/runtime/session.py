@@ -1,8 +1,10 @@
 """An onnxruntime session that runs where it says it runs."""
 
+import contextlib
 import re
-from collections import Counter
-from dataclasses import dataclass
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ from edgecls.model_card import ModelCard
 from edgecls.modelfile import INPUT_NAME, OUTPUT_NAME, ModelFile
 from edgecls.runtime import providers
 from edgecls.runtime.golden import check_golden
+from edgecls.runtime.onnxruntime_errors import onnxruntime_errors
 from edgecls.runtime.providers import Provider, SkippedProvider
 
 __all__ = ["Batch", "Probabilities", "Session", "open_session"]
@@ -41,6 +44,8 @@ class Session:
     nodes: dict[str, int]
     skipped: tuple[SkippedProvider, ...]
     _session: Any
+    _largest_batch: int | None = None
+    _turn: contextlib.AbstractContextManager[object] = field(default_factory=contextlib.nullcontext)
 
     def run(self, batch: Batch) -> Probabilities:
         """Return the probabilities for a batch of pictures.
@@ -58,21 +63,36 @@ class Session:
                 f"cannot classify an array of {batch.dtype} {batch.shape}: model {self.card.name!r} takes uint8 "
                 f"of shape (N, {', '.join(map(str, shape))}); bring pictures there with edgecls.image.fit"
             )
+        largest = self._largest_batch or len(batch)
+        parts = [self._run(batch[start : start + largest]) for start in range(0, len(batch), largest)]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def _run(self, batch: Batch) -> Probabilities:
         try:
-            (probabilities,) = self._session.run([OUTPUT_NAME], {INPUT_NAME: batch})
-        except _errors() as error:
-            raise ProviderError(f"running model {self.card.name!r} on {self.provider} failed: {error}") from error
+            with self._turn:
+                (probabilities,) = self._session.run([OUTPUT_NAME], {INPUT_NAME: batch})
+        except onnxruntime_errors() as error:
+            raise ProviderError(
+                f"running model {self.card.name!r} on {self.provider} failed: {_one_line(error)}"
+            ) from error
         result: Probabilities = probabilities
         return result
 
 
-def open_session(model: ModelFile, provider: Provider, *, intra_op_threads: int) -> Session:
+def open_session(
+    model: ModelFile, provider: Provider, *, intra_op_threads: int, batch_sizes: Sequence[int] = (1,)
+) -> Session:
     """Open a model on a provider, and prove that it runs there.
+
+    On anything but the CPU, the golden samples run in batches of every size in use: that takes the slow
+    first run of each size away from later callers, and a provider that gives wrong answers is not used.
 
     Args:
         model: The model file.
         provider: One by name, which never falls back; or AUTO for the first that works.
         intra_op_threads: Threads that one run may use on the CPU.
+        batch_sizes: All that will be used, the likeliest first, each at least 1. Others work too, but may be slow
+            when they first come.
 
     Raises:
         ProviderError: The provider asked for, or with AUTO every one, cannot run the model.
@@ -80,61 +100,112 @@ def open_session(model: ModelFile, provider: Provider, *, intra_op_threads: int)
     """
     skipped: list[SkippedProvider] = []
     for candidate in providers.candidates(provider):
-        reason = providers.missing(candidate)
-        if reason is None:
-            session, reason = _try_provider(model, candidate, tuple(skipped), intra_op_threads)
-            if session is not None:
-                return session
-        skipped.append(providers.skipped(candidate, reason))
+        found = _try_provider(model, candidate, tuple(skipped), intra_op_threads, tuple(batch_sizes))
+        if isinstance(found, Session):
+            return found
+        skipped.append(found)
     tried = "; ".join(map(str, skipped)) or "the installed onnxruntime has none that edgecls knows"
     raise ProviderError(f"cannot run model {model.path!r} on {provider}. {tried}")
 
 
 def _try_provider(
-    model: ModelFile, provider: Provider, skipped: tuple[SkippedProvider, ...], intra_op_threads: int
-) -> tuple[Session | None, str]:
-    """Return the session, or None and the reason why the provider cannot be used."""
-    onnxruntime = providers.load_onnxruntime()
-    on_gpu = provider is not Provider.CPU
-    missing_libraries = providers.preload_gpu_libraries() if on_gpu else ()
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = intra_op_threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 4
-    if on_gpu:
-        options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
+    model: ModelFile,
+    provider: Provider,
+    skipped: tuple[SkippedProvider, ...],
+    intra_op_threads: int,
+    batch_sizes: tuple[int, ...],
+) -> Session | SkippedProvider:
+    """Return the session, or why the provider cannot be used."""
+    if provider is Provider.CPU:
+        return _open_on_cpu(model, skipped, intra_op_threads)
+    from edgecls.runtime.clean_stdout import stdout_to_stderr  # what a CPU needs is loaded, and no more
+    from edgecls.runtime.probe import general_remedy, probe
+
+    with stdout_to_stderr():
+        hindrance = probe(provider)
+        if hindrance:
+            return hindrance
+        try:
+            return _open_elsewhere(model, provider, skipped, intra_op_threads, batch_sizes)
+        except ProviderError as error:
+            return SkippedProvider(provider, str(error), general_remedy(provider))
+
+
+def _open_on_cpu(model: ModelFile, skipped: tuple[SkippedProvider, ...], intra_op_threads: int) -> Session:
+    options = _session_options(intra_op_threads)
     try:
-        inner = onnxruntime.InferenceSession(
-            model.onnx, options, providers=provider.onnxruntime_names, enable_fallback=0
-        )
-    except _errors() as error:
-        if on_gpu:
-            return None, _one_line(error)
+        inner = _inference_session(model, options, [(Provider.CPU.onnxruntime_name, {})])
+    except onnxruntime_errors() as error:
         raise ModelFileError(
             f"cannot use model {model.path!r}: onnxruntime cannot load its network ({_one_line(error)}); "
             "get a fresh copy or update onnxruntime"
         ) from error
     inner._model_bytes = None  # onnxruntime keeps the whole file to change providers with, which never happens here
     _check_signature(inner, model)
+    return Session(model.card, Provider.CPU, {}, skipped, inner)
+
+
+def _open_elsewhere(
+    model: ModelFile,
+    provider: Provider,
+    skipped: tuple[SkippedProvider, ...],
+    intra_op_threads: int,
+    batch_sizes: tuple[int, ...],
+) -> Session:
+    """Return a session that has proved that it runs the network on the provider, and rightly.
+
+    Raises:
+        ProviderError: It does not; the message is the reason and no more.
+    """
+    from edgecls.runtime.assignment import count_nodes, put_elsewhere
+    from edgecls.runtime.provider_options import provider_options
+
+    # The golden samples run together, too.
+    sizes = (*batch_sizes, len(model.card.golden.samples))
+    options = _session_options(intra_op_threads)
+    options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
+    if provider is Provider.DIRECTML:
+        options.enable_mem_pattern = False  # it cannot have memory planned ahead
+    settings = provider_options(provider, model, intra_op_threads=intra_op_threads, batch_sizes=sizes)
+    try:
+        inner = _inference_session(model, options, settings)
+    except onnxruntime_errors() as error:
+        raise ProviderError(_one_line(error)) from error
+    _check_signature(inner, model)
     if provider.onnxruntime_name not in inner.get_providers():
-        if missing_libraries:
-            return None, f"cannot load {', '.join(missing_libraries)}"
-        return None, "its libraries cannot be loaded, or there is no such device"
-    session = Session(model.card, provider, _count_nodes(inner) if on_gpu else {}, skipped, inner)
-    if on_gpu:
-        if not session.nodes.get(provider.onnxruntime_name):
-            return None, "onnxruntime put no part of the network on it"
-        failed = [result for result in check_golden(model.card, session.run) if not result.passed]
-        if failed:
-            return None, f"it gives wrong answers ({failed[0]})"
-    return session, ""
+        raise ProviderError("onnxruntime cannot load its library, or finds no such device")
+    lost = put_elsewhere(inner, provider)
+    if lost:
+        raise ProviderError(lost)
+    session = Session(
+        model.card,
+        provider,
+        count_nodes(inner),
+        skipped,
+        inner,
+        # A larger batch would have TensorRT build a new engine while callers wait.
+        _largest_batch=max(sizes) if provider is Provider.TENSORRT else None,
+        # DirectML forbids runs of one session at the same time.
+        _turn=threading.Lock() if provider is Provider.DIRECTML else contextlib.nullcontext(),
+    )
+    failed = [result for result in check_golden(model.card, session.run, batch_sizes=sizes) if not result.passed]
+    if failed:
+        raise ProviderError(f"it gives wrong answers ({failed[0]})")
+    return session
 
 
-def _count_nodes(inner: Any) -> dict[str, int]:
-    nodes: Counter[str] = Counter()
-    for subgraph in inner.get_provider_graph_assignment_info():
-        nodes[subgraph.ep_name] += len(subgraph.get_nodes())
-    return dict(nodes)
+def _session_options(intra_op_threads: int) -> Any:
+    options = providers.load_onnxruntime().SessionOptions()
+    options.intra_op_num_threads = intra_op_threads  # or onnxruntime takes as many as the host has cores
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4
+    return options
+
+
+def _inference_session(model: ModelFile, options: Any, settings: list[tuple[str, dict[str, str]]]) -> Any:
+    """Open a session that raises an exception where onnxruntime would fall back to the CPU, and say so on stdout."""
+    onnxruntime = providers.load_onnxruntime()
+    return onnxruntime.InferenceSession(model.onnx, options, providers=settings, enable_fallback=0)
 
 
 def _check_signature(inner: Any, model: ModelFile) -> None:
@@ -158,21 +229,3 @@ def _check_signature(inner: Any, model: ModelFile) -> None:
 def _one_line(error: BaseException) -> str:
     text = " ".join(str(error).split())
     return re.sub(r"^/\S+:\d+ .*?\) ", "", text)  # without the place in onnxruntime's source
-
-
-def _errors() -> tuple[type[BaseException], ...]:
-    """The exceptions of onnxruntime, which have no base class of their own, and those of its Python layer."""
-    state = providers.load_onnxruntime().capi.onnxruntime_pybind11_state
-    names = (
-        "EPFail",
-        "EngineError",
-        "Fail",
-        "InvalidArgument",
-        "InvalidGraph",
-        "InvalidProtobuf",
-        "ModelRequiresCompilation",
-        "NoModel",
-        "NotImplemented",
-        "RuntimeException",
-    )
-    return (*(getattr(state, name) for name in names if hasattr(state, name)), RuntimeError, ValueError)

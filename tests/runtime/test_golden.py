@@ -73,3 +73,19 @@ def test_a_sample_that_cannot_be_used_is_the_model_files_fault(png: bytes, messa
 
     with pytest.raises(ModelFileError, match=message):
         check_golden(tiny_card(golden=golden), _run)
+
+
+def test_batches_of_other_sizes_hold_the_samples_again_and_again() -> None:
+    batches = []
+
+    def note(batch: np.ndarray) -> np.ndarray:
+        batches.append(batch)
+        return _run(batch)
+
+    results = check_golden(tiny_card(), note, batch_sizes=(1, 5, 3, 5))
+
+    assert [len(batch) for batch in batches] == [1, 1, 1, 3, 5]
+    assert [result.sample for result in results if result.batch_size == 5] == [
+        "sample 0", "sample 1", "sample 2", "sample 0", "sample 1",
+    ]  # fmt: skip
+    assert all(result.passed for result in results)

@@ -96,6 +96,16 @@ def test_a_network_that_onnxruntime_cannot_load_is_refused() -> None:
         _open(onnx, tiny_card(golden=tiny_golden()))
 
 
-def test_provider_names_keep_their_fallbacks_in_order() -> None:
-    assert Provider.CUDA.onnxruntime_names == ["CUDAExecutionProvider", "CPUExecutionProvider"]
-    assert Provider.CPU.onnxruntime_names == ["CPUExecutionProvider"]
+@pytest.mark.skipif(
+    "OpenVINOExecutionProvider" not in providers.load_onnxruntime().get_available_providers(),
+    reason="needs the wheel onnxruntime-openvino",
+)
+@pytest.mark.parametrize("provider", [Provider.OPENVINO, Provider.AUTO])
+def test_openvino_runs_the_whole_network_and_agrees_with_the_cpu(tiny_model: ModelFile, provider: Provider) -> None:
+    batch = np.random.default_rng(5).integers(0, 256, (7, *TINY_SPEC.shape_hwc), dtype=np.uint8)
+
+    session = open_session(tiny_model, provider, intra_op_threads=1, batch_sizes=(1, 7))
+
+    assert session.provider is Provider.OPENVINO
+    assert session.nodes["OpenVINOExecutionProvider"] > 0
+    np.testing.assert_allclose(session.run(batch), tiny_answer(batch), rtol=0, atol=1e-5)

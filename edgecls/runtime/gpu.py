@@ -1,0 +1,114 @@
+"""The NVIDIA GPUs of this machine, as their driver tells; needs no package, only the driver's own libraries."""
+
+import ctypes
+import functools
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["DRIVER_LIBRARY", "Gpu", "GpuReport", "find_gpus", "this_machine"]
+
+DRIVER_LIBRARY = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
+"""The driver's library that every CUDA program loads."""
+
+_MANAGEMENT_LIBRARY = "nvml.dll" if sys.platform == "win32" else "libnvidia-ml.so.1"
+_COMPUTE_CAPABILITY_MAJOR, _COMPUTE_CAPABILITY_MINOR = 75, 76  # CUdevice_attribute
+_NAME_LENGTH = 96
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """One GPU.
+
+    Attributes:
+        name: As its maker calls it.
+        compute_capability: What its cores can do, as "9.0".
+        memory_bytes: Its whole memory.
+    """
+
+    name: str
+    compute_capability: str
+    memory_bytes: int
+
+
+@dataclass(frozen=True)
+class GpuReport:
+    """What the NVIDIA driver says.
+
+    Attributes:
+        driver: Version of the driver, as "580.65.06"; None where it cannot be told.
+        cuda: The newest CUDA that the driver can run, as "13.0"; None without a driver.
+        gpus: Those this process may use, in CUDA's order.
+        problem: Why there is none; None if there is one.
+    """
+
+    driver: str | None
+    cuda: str | None
+    gpus: tuple[Gpu, ...]
+    problem: str | None
+
+
+@functools.cache
+def this_machine() -> GpuReport:
+    """Return `find_gpus` for this machine, asked once."""
+    return find_gpus()
+
+
+def find_gpus(*, load: Callable[[str], Any] = ctypes.CDLL) -> GpuReport:
+    """Ask the NVIDIA driver for its GPUs.
+
+    CUDA_VISIBLE_DEVICES counts: hidden ones are not in the answer.
+
+    Args:
+        load: Opens a shared library by its name; raises OSError where there is none.
+    """
+    try:
+        cuda = load(DRIVER_LIBRARY)
+    except OSError:
+        return GpuReport(None, None, (), f"there is no NVIDIA driver here (cannot load {DRIVER_LIBRARY})")
+    driver, newest = _driver_version(load), _newest_cuda(cuda)
+    count = ctypes.c_int()
+    status = cuda.cuInit(0) or cuda.cuDeviceGetCount(ctypes.byref(count))
+    if status:
+        return GpuReport(driver, newest, (), f"the NVIDIA driver finds no GPU that it can use ({_words(cuda, status)})")
+    if not count.value:
+        return GpuReport(driver, newest, (), "the NVIDIA driver finds no GPU")
+    return GpuReport(driver, newest, tuple(_describe(cuda, index) for index in range(count.value)), None)
+
+
+def _describe(cuda: Any, index: int) -> Gpu:
+    device, major, minor, memory = ctypes.c_int(), ctypes.c_int(), ctypes.c_int(), ctypes.c_size_t()
+    name = ctypes.create_string_buffer(_NAME_LENGTH)
+    cuda.cuDeviceGet(ctypes.byref(device), index)
+    cuda.cuDeviceGetName(name, _NAME_LENGTH, device)
+    cuda.cuDeviceGetAttribute(ctypes.byref(major), _COMPUTE_CAPABILITY_MAJOR, device)
+    cuda.cuDeviceGetAttribute(ctypes.byref(minor), _COMPUTE_CAPABILITY_MINOR, device)
+    cuda.cuDeviceTotalMem_v2(ctypes.byref(memory), device)
+    return Gpu(name.value.decode(errors="replace"), f"{major.value}.{minor.value}", memory.value)
+
+
+def _newest_cuda(cuda: Any) -> str | None:
+    version = ctypes.c_int()
+    if cuda.cuDriverGetVersion(ctypes.byref(version)):
+        return None
+    return f"{version.value // 1000}.{version.value % 1000 // 10}"
+
+
+def _words(cuda: Any, status: int) -> str:
+    text = ctypes.c_char_p()
+    cuda.cuGetErrorName(status, ctypes.byref(text))
+    return (text.value or f"CUDA error {status}".encode()).decode(errors="replace")
+
+
+def _driver_version(load: Callable[[str], Any]) -> str | None:
+    try:
+        management = load(_MANAGEMENT_LIBRARY)
+    except OSError:
+        return None
+    text = ctypes.create_string_buffer(_NAME_LENGTH)
+    if management.nvmlInit_v2():
+        return None
+    failed = management.nvmlSystemGetDriverVersion(text, _NAME_LENGTH)
+    management.nvmlShutdown()
+    return None if failed else text.value.decode(errors="replace")
