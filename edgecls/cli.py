@@ -30,6 +30,7 @@ class _EdgeclsGroup(LazyGroup):
         "architectures",
         "compare",
         "data",
+        "doctor",
         "evaluate",
         "export",
         "info",

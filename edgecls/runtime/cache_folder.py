@@ -3,9 +3,10 @@
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["cache_folder"]
+__all__ = ["CacheState", "cache_folder", "look_at_cache"]
 
 
 def cache_folder(*, environment: Mapping[str, str] = os.environ, platform: str = sys.platform) -> Path:
@@ -22,3 +23,25 @@ def cache_folder(*, environment: Mapping[str, str] = os.environ, platform: str =
         return Path.home() / "Library" / "Caches" / "edgecls"
     base = environment.get("XDG_CACHE_HOME", "")
     return (Path(base) if os.path.isabs(base) else Path.home() / ".cache") / "edgecls"
+
+
+@dataclass(frozen=True)
+class CacheState:
+    """The cache as it is.
+
+    Attributes:
+        folder: Where it is, or would be.
+        size_bytes: All files in it.
+        writable: Files can be written there, or the folder can be made.
+    """
+
+    folder: str
+    size_bytes: int
+    writable: bool
+
+
+def look_at_cache(folder: Path) -> CacheState:
+    """Return what is in a cache folder, without making it."""
+    existing = next((place for place in (folder, *folder.parents) if place.exists()), folder)
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    return CacheState(str(folder), size, existing.is_dir() and os.access(existing, os.W_OK | os.X_OK))

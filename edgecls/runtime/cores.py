@@ -6,11 +6,32 @@ too many. Counted here: the affinity mask, then the CPU quota of the control gro
 
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from edgecls.runtime.control_groups import own_groups_v1, own_groups_v2
 
-__all__ = ["usable_cores"]
+__all__ = ["CoreCount", "count_cores", "usable_cores"]
+
+
+@dataclass(frozen=True)
+class CoreCount:
+    """How many cores there are, by each of the ways to count them.
+
+    Attributes:
+        host: All that the machine has.
+        affinity: Those this process may run on.
+        quota: What the tightest control group leaves, in cores; None without a limit.
+    """
+
+    host: int
+    affinity: int
+    quota: float | None
+
+    @property
+    def usable(self) -> int:
+        """What this process may keep busy, at least 1."""
+        return max(1, self.affinity if self.quota is None else min(self.affinity, int(self.quota)))
 
 
 def usable_cores(*, root: Path = Path("/")) -> int:
@@ -19,8 +40,18 @@ def usable_cores(*, root: Path = Path("/")) -> int:
     Args:
         root: Where /proc and /sys are found; another folder only in tests.
     """
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min([allowed, *(int(quota) for quota in _quotas(root))]))
+    return count_cores(root=root).usable
+
+
+def count_cores(*, root: Path = Path("/")) -> CoreCount:
+    """Return how many cores there are, and how many of them this process may use.
+
+    Args:
+        root: As for `usable_cores`.
+    """
+    host = os.cpu_count() or 1
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else host
+    return CoreCount(host, allowed, min(_quotas(root), default=None))
 
 
 def _quotas(root: Path) -> Iterator[float]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from edgecls.runtime.control_groups import own_groups_v1, own_groups_v2
 
-__all__ = ["available_memory_bytes"]
+__all__ = ["available_memory_bytes", "total_memory_bytes"]
 
 
 def available_memory_bytes(*, root: Path = Path("/")) -> int | None:
@@ -20,6 +20,14 @@ def available_memory_bytes(*, root: Path = Path("/")) -> int | None:
     """
     left = [*_left_in_system(root), *_left_in_groups(root)]
     return max(0, min(left)) if left else None
+
+
+def total_memory_bytes() -> int | None:
+    """Return the memory of the machine, whatever this process may take of it, or None if nobody can tell."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return None
 
 
 def _left_in_system(root: Path) -> Iterator[int]:

@@ -1,5 +1,7 @@
 """What stands in the way of a provider, found without opening a network on it."""
 
+import sys
+
 from edgecls.runtime.gpu import this_machine
 from edgecls.runtime.providers import Provider, SkippedProvider, load_onnxruntime
 from edgecls.runtime.shared_libraries import built_for_cuda, missing_libraries, what_brings
@@ -14,6 +16,9 @@ _WHEELS = {
     Provider.DIRECTML: "onnxruntime-directml",
 }
 """The wheels that have a provider built in which the plain one has not."""
+
+_SYSTEMS = {Provider.DIRECTML: ("win32", "Windows"), Provider.COREML: ("darwin", "macOS")}
+"""The only system that has a provider, as `sys.platform` and people call it."""
 
 _PLACES = {
     Provider.TENSORRT: "needs an NVIDIA GPU with its driver, and TensorRT 10",
@@ -67,6 +72,9 @@ def _not_built_in(provider: Provider) -> SkippedProvider:
     reason = "the installed onnxruntime was built without it"
     if len(installed) > 1:
         reason += f" ({Conflict('onnxruntime', installed)})"
+    platform, system = _SYSTEMS.get(provider, (sys.platform, ""))
+    if platform != sys.platform:
+        return SkippedProvider(provider, f"only {system} has it", "take another provider")
     if provider is Provider.CPU:
         return SkippedProvider(provider, reason, general_remedy(provider))
     steps = [f"it {_PLACES[provider]}"]

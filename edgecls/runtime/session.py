@@ -18,7 +18,7 @@ from edgecls.runtime.golden import check_golden
 from edgecls.runtime.onnxruntime_errors import onnxruntime_errors
 from edgecls.runtime.providers import Provider, SkippedProvider
 
-__all__ = ["Batch", "Probabilities", "Session", "open_session"]
+__all__ = ["Batch", "Probabilities", "Session", "open_session", "try_provider"]
 
 Batch = npt.NDArray[np.uint8]
 """Pictures: uint8, ``[N, height, width, channels]``."""
@@ -100,7 +100,9 @@ def open_session(
     """
     skipped: list[SkippedProvider] = []
     for candidate in providers.candidates(provider):
-        found = _try_provider(model, candidate, tuple(skipped), intra_op_threads, tuple(batch_sizes))
+        found = try_provider(
+            model, candidate, intra_op_threads=intra_op_threads, batch_sizes=batch_sizes, skipped=tuple(skipped)
+        )
         if isinstance(found, Session):
             return found
         skipped.append(found)
@@ -108,14 +110,26 @@ def open_session(
     raise ProviderError(f"cannot run model {model.path!r} on {provider}. {tried}")
 
 
-def _try_provider(
+def try_provider(
     model: ModelFile,
     provider: Provider,
-    skipped: tuple[SkippedProvider, ...],
+    *,
     intra_op_threads: int,
-    batch_sizes: tuple[int, ...],
+    batch_sizes: Sequence[int] = (1,),
+    skipped: tuple[SkippedProvider, ...] = (),
 ) -> Session | SkippedProvider:
-    """Return the session, or why the provider cannot be used."""
+    """Open a model on a provider as `open_session` does, and return the session, or why it cannot be used.
+
+    Args:
+        model: The model file.
+        provider: One by name.
+        intra_op_threads: As for `open_session`.
+        batch_sizes: As for `open_session`.
+        skipped: What was tried before, for the session to tell.
+
+    Raises:
+        ModelFileError: As `open_session`.
+    """
     if provider is Provider.CPU:
         return _open_on_cpu(model, skipped, intra_op_threads)
     from edgecls.runtime.clean_stdout import stdout_to_stderr  # what a CPU needs is loaded, and no more
@@ -126,7 +140,7 @@ def _try_provider(
         if hindrance:
             return hindrance
         try:
-            return _open_elsewhere(model, provider, skipped, intra_op_threads, batch_sizes)
+            return _open_elsewhere(model, provider, skipped, intra_op_threads, tuple(batch_sizes))
         except ProviderError as error:
             return SkippedProvider(provider, str(error), general_remedy(provider))
 

@@ -60,7 +60,7 @@ class Conflict:
         return f"{' and '.join(map(str, self.wheels))} overwrote each other's files: both bring {self.package!r}"
 
 
-def commands_for(kept: str, *, installed: tuple[Wheel, ...]) -> tuple[str, ...]:
+def commands_for(kept: str, *, installed: tuple[Wheel, ...] = ()) -> tuple[str, ...]:
     """Return the commands that leave one wheel, whole, in place of those installed.
 
     Args:

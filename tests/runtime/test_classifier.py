@@ -87,7 +87,7 @@ def test_golden_samples_pass(tiny_classifier: edgecls.Classifier) -> None:
 
 
 def test_an_unknown_provider_is_refused_with_the_known_ones(tiny_model_path: Path) -> None:
-    with pytest.raises(ProviderError, match="unknown provider 'gpu'; choose one of auto, tensorrt, cuda, .*cpu"):
+    with pytest.raises(ProviderError, match=r"unknown provider 'gpu'; choose one of auto, tensorrt, cuda, .*cpu"):
         edgecls.load(tiny_model_path, "gpu")
 
 
