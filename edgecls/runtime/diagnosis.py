@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from edgecls.errors import MissingExtraError, ProviderError
+from edgecls.modelfile import read_model
 from edgecls.runtime import wheels
 from edgecls.runtime.cache_folder import CacheState, cache_folder, look_at_cache
 from edgecls.runtime.clean_stdout import stdout_to_stderr
@@ -104,13 +105,17 @@ def diagnose(model_path: str, *, on_progress: Callable[[str], None] = lambda tex
     Args:
         model_path: A self-describing .onnx file.
         on_progress: Is told what is being tried.
+
+    Raises:
+        ModelFileError: The model file is missing, damaged or not self-describing.
     """
+    read_model(model_path)
     faults: list[Finding] = []
     remarks: list[Finding] = []
     gpus = this_machine()
     conflicts = wheels.find_conflicts()
     for conflict in conflicts:
-        kept = _worth_keeping(conflict, gpus)
+        kept = _worth_keeping(conflict.wheels, gpus)
         finding = Finding(str(conflict), wheels.commands_for(kept, installed=conflict.wheels))
         (faults if conflict.package == "onnxruntime" else remarks).append(finding)
     formats = _check_pictures(faults, remarks)
@@ -168,7 +173,7 @@ def _check_onnxruntime(faults: list[Finding], gpus: GpuReport) -> tuple[str, ...
         faults.append(Finding("onnxruntime is not installed, so no model can run", wheels.commands_for(kept)))
     except ProviderError as error:
         installed = wheels.wheels_of("onnxruntime")
-        kept = "onnxruntime-gpu" if gpus.gpus else "onnxruntime"
+        kept = _worth_keeping(installed, gpus) if installed else "onnxruntime"
         what = str(error).partition(";")[0]
         faults.append(Finding(what, wheels.commands_for(kept, installed=installed)))
     return None
@@ -204,9 +209,9 @@ def _finding(check: ProviderCheck, *, of: str = "") -> Finding:
     return Finding(f"{of}{check.provider}: {check.reason}", (check.remedy or "",))
 
 
-def _worth_keeping(conflict: Conflict, gpus: GpuReport) -> str:
-    """Return the wheel of several that suits this machine best."""
-    names = [wheel.name for wheel in conflict.wheels]
+def _worth_keeping(installed: tuple[Wheel, ...], gpus: GpuReport) -> str:
+    """Return the installed wheel that suits this machine best."""
+    names = [wheel.name for wheel in installed]
     best = ["onnxruntime-gpu"] if gpus.gpus else []
     best += ["onnxruntime", "opencv-python-headless"]
     return next((name for name in best if name in names), names[-1])

@@ -4,10 +4,10 @@ import sys
 
 from edgecls.runtime.gpu import this_machine
 from edgecls.runtime.providers import Provider, SkippedProvider, load_onnxruntime
-from edgecls.runtime.shared_libraries import built_for_cuda, missing_libraries, what_brings
+from edgecls.runtime.shared_libraries import built_for_cuda, lazily_loaded, missing_libraries, what_brings
 from edgecls.runtime.wheels import Conflict, commands_for, wheels_of
 
-__all__ = ["general_remedy", "probe"]
+__all__ = ["explained", "probe"]
 
 _WHEELS = {
     Provider.TENSORRT: "onnxruntime-gpu",
@@ -56,10 +56,22 @@ def probe(provider: Provider) -> SkippedProvider | None:
     return None
 
 
-def general_remedy(provider: Provider) -> str:
-    """Return what a provider needs, where it is not known what stands in its way."""
+def explained(provider: Provider, reason: str) -> SkippedProvider:
+    """Return the record of a provider that failed although nothing was known to stand in its way.
+
+    Args:
+        provider: Which one.
+        reason: What went wrong.
+    """
+    lacking = lazily_loaded() if provider.runs_on_nvidia else ()
+    if lacking:
+        return SkippedProvider(provider, f"{reason} (cannot load {', '.join(lacking)})", what_brings(lacking))
+    return SkippedProvider(provider, reason, _general_remedy(provider))
+
+
+def _general_remedy(provider: Provider) -> str:
     if provider is Provider.CPU:
-        return 'reinstall onnxruntime: pip install --force-reinstall "edgecls[cpu]"'
+        return 'get a fresh copy of the model, or reinstall onnxruntime: pip install --force-reinstall "edgecls[cpu]"'
     return f"it {_PLACES[provider]}; 'edgecls doctor' tells what is here"
 
 
@@ -76,7 +88,7 @@ def _not_built_in(provider: Provider) -> SkippedProvider:
     if platform != sys.platform:
         return SkippedProvider(provider, f"only {system} has it", "take another provider")
     if provider is Provider.CPU:
-        return SkippedProvider(provider, reason, general_remedy(provider))
+        return SkippedProvider(provider, reason, _general_remedy(provider))
     steps = [f"it {_PLACES[provider]}"]
     if provider is not Provider.COREML:  # which the plain wheel has, on macOS
         steps += commands_for(_WHEELS[provider], installed=installed)

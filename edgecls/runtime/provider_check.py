@@ -16,7 +16,7 @@ from typing import Any
 
 from edgecls.errors import EdgeclsError
 from edgecls.runtime.clean_stdout import stdout_to_stderr
-from edgecls.runtime.probe import general_remedy
+from edgecls.runtime.probe import explained
 from edgecls.runtime.providers import Provider, SkippedProvider
 
 __all__ = ["ProviderCheck", "check_provider", "not_working", "write_check"]
@@ -103,13 +103,21 @@ def _check_here(model_path: str, provider: Provider) -> ProviderCheck:
     failed = [result for result in results if not result.passed]
     worst = max(failed or results, key=lambda result: result.difference)
     difference = worst.difference if math.isfinite(worst.difference) else None
-    reason = f"it gives wrong answers ({failed[0]})" if failed else None
-    remedy = general_remedy(provider) if failed else None
-    return ProviderCheck(provider, not failed, session.nodes, difference, worst.tolerance, elapsed_s, reason, remedy)
+    wrong = explained(provider, f"it gives wrong answers ({failed[0]})") if failed else None
+    return ProviderCheck(
+        provider=provider,
+        works=wrong is None,
+        nodes=session.nodes,
+        largest_difference=difference,
+        tolerance=worst.tolerance,
+        opening_s=elapsed_s,
+        reason=wrong and wrong.reason,
+        remedy=wrong and wrong.remedy,
+    )
 
 
 def _failed(provider: Provider, reason: str) -> ProviderCheck:
-    return not_working(SkippedProvider(provider, reason, general_remedy(provider)))
+    return not_working(explained(provider, reason))
 
 
 def _how_it_ended(done: "subprocess.CompletedProcess[bytes]") -> str:

@@ -5,16 +5,15 @@ trust here: `edgecls.runtime.probe` looks for what a provider needs, `edgecls.ru
 it with fallback switched off, asks the session what it really uses, and checks its answers.
 """
 
-import contextlib
 import functools
 import os
-import sys
 from dataclasses import dataclass
 from enum import StrEnum
 from types import ModuleType
 
 from edgecls.errors import ProviderError
 from edgecls.extras import import_from_extra
+from edgecls.runtime.clean_stdout import stdout_to_stderr
 
 __all__ = ["Provider", "SkippedProvider", "candidates", "load_onnxruntime", "ready_made_providers"]
 
@@ -97,7 +96,7 @@ def load_onnxruntime() -> ModuleType:
     """
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # has to be there before the import
     try:
-        with contextlib.redirect_stdout(sys.stderr):  # standard output is for results
+        with stdout_to_stderr():  # standard output is for results
             onnxruntime = import_from_extra("onnxruntime", extra="cpu", purpose="running a model")
         onnxruntime.set_default_logger_severity(4)  # fatal only: every failure reaches the user as our own error
     except (ImportError, AttributeError, OSError) as error:  # as two wheels leave it that overwrote each other

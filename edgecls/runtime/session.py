@@ -133,7 +133,7 @@ def try_provider(
     if provider is Provider.CPU:
         return _open_on_cpu(model, skipped, intra_op_threads)
     from edgecls.runtime.clean_stdout import stdout_to_stderr  # what a CPU needs is loaded, and no more
-    from edgecls.runtime.probe import general_remedy, probe
+    from edgecls.runtime.probe import explained, probe
 
     with stdout_to_stderr():
         hindrance = probe(provider)
@@ -142,7 +142,7 @@ def try_provider(
         try:
             return _open_elsewhere(model, provider, skipped, intra_op_threads, tuple(batch_sizes))
         except ProviderError as error:
-            return SkippedProvider(provider, str(error), general_remedy(provider))
+            return explained(provider, str(error))
 
 
 def _open_on_cpu(model: ModelFile, skipped: tuple[SkippedProvider, ...], intra_op_threads: int) -> Session:

@@ -66,7 +66,7 @@ def _preload_cuda() -> tuple[str, ...]:
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         load_onnxruntime().preload_dlls()
-    return tuple(dict.fromkeys(Path(name).name for name in re.findall(r"Failed to load (.+?):", printed.getvalue())))
+    return tuple(dict.fromkeys(Path(name).name for name in re.findall(r"Failed to load (.+?): ", printed.getvalue())))
 
 
 def _loads_tensorrt(name: str) -> bool:

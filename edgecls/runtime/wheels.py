@@ -57,7 +57,7 @@ class Conflict:
     wheels: tuple[Wheel, ...]
 
     def __str__(self) -> str:
-        return f"{' and '.join(map(str, self.wheels))} overwrote each other's files: both bring {self.package!r}"
+        return f"{' and '.join(map(str, self.wheels))} overwrote each other's files, as each brings {self.package!r}"
 
 
 def commands_for(kept: str, *, installed: tuple[Wheel, ...] = ()) -> tuple[str, ...]:

@@ -12,6 +12,8 @@ from tiny_model import tiny_model_bytes
 
 from edgecls import image
 from edgecls.cli import main
+from edgecls.runtime.gpu import this_machine
+from edgecls.runtime.providers import Provider, ready_made_providers
 
 
 @pytest.fixture(autouse=True)
@@ -188,3 +190,20 @@ def test_a_threshold_on_a_model_that_has_a_label_unknown_is_refused(pictures: Pa
 
     assert done.exit_code == 1
     assert "a model with a label 'unknown' cannot have an unknown_threshold" in done.stderr
+
+
+@pytest.mark.skipif(
+    Provider.CUDA not in ready_made_providers() or bool(this_machine().gpus),
+    reason="needs the wheel onnxruntime-gpu on a machine without a GPU",
+)
+def test_with_the_gpu_wheel_and_no_gpu_auto_says_why_and_cuda_fails(tiny_model_path: Path, pictures: Path) -> None:
+    options = ["--model", str(tiny_model_path), "--format", "json", str(pictures / "red.png")]
+
+    auto = CliRunner().invoke(main, ["run", *options])
+    cuda = CliRunner().invoke(main, ["run", "--provider", "cuda", *options])
+
+    assert (auto.exit_code, json.loads(auto.stdout)["label"]) == (0, "red")
+    assert auto.stderr.count("\n") == 1
+    assert auto.stderr.startswith("running on cpu; skipped tensorrt: cannot load libcuda.so.1")
+    assert (cuda.exit_code, cuda.stdout) == (1, "")
+    assert "cuda: cannot load libcuda.so.1" in cuda.stderr

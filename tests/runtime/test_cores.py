@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from edgecls.runtime.cores import usable_cores
+from edgecls.runtime.cores import count_cores, usable_cores
 
 
 def _write(root: Path, files: dict[str, str]) -> Path:
@@ -78,3 +78,12 @@ def test_without_affinity_the_cores_of_the_machine_count(tmp_path: Path, monkeyp
     monkeypatch.setattr(os, "cpu_count", lambda: 6)
 
     assert usable_cores(root=tmp_path) == 6
+
+
+def test_every_way_of_counting_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    files = {"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/cpu.max": "150000 100000\n"}
+
+    count = count_cores(root=_write(tmp_path, files))
+
+    assert (count.host, count.affinity, count.quota, count.usable) == (64, 8, 1.5, 1)
