@@ -111,8 +111,8 @@ def _check_here(model_path: str, provider: Provider) -> ProviderCheck:
         largest_difference=difference,
         tolerance=worst.tolerance,
         opening_s=elapsed_s,
-        reason=wrong and wrong.reason,
-        remedy=wrong and wrong.remedy,
+        reason=wrong.reason if wrong else None,
+        remedy=wrong.remedy if wrong else None,
     )
 
 
