@@ -1,23 +1,19 @@
 """What is exported: a network that takes raw pixels, with the facts that go onto its card."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import keras
-import numpy as np
-import numpy.typing as npt
 
-from edgecls import image
-from edgecls.errors import DatasetError, ExportError, ImageError, ModelFileError
-from edgecls.export.export import MAX_GOLDEN_SAMPLES, golden_from
+from edgecls.errors import ExportError
+from edgecls.export.export import golden_from
 from edgecls.export.keras_file import load_keras, read_embedded_card
+from edgecls.export.samples import read_samples
 from edgecls.image_spec import Color, Fit, ImageSpec
-from edgecls.model_card import ModelCard, check_labels
+from edgecls.model_card import ModelCard
 from edgecls.modelfile import INPUT_NAME, OUTPUT_NAME
-from edgecls.picture_files import find_pictures
 
-__all__ = ["KerasSource", "StatedFacts", "read_keras_source", "read_labels"]
+__all__ = ["KerasSource", "StatedFacts", "read_keras_source"]
 
 
 @dataclass(frozen=True)
@@ -92,49 +88,6 @@ def _foreign_source(model: keras.Model, path: Path, stated: StatedFacts) -> Kera
         prepared,
         ModelCard(name=path.stem, labels=stated.labels, image=spec, architecture=model.name, golden=golden),
     )
-
-
-def read_labels(path: Path) -> tuple[str, ...]:
-    """Read labels from a UTF-8 text file, one a line; empty lines are passed over.
-
-    Raises:
-        ExportError: The file is no UTF-8 text, or its lines cannot be labels.
-    """
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-        labels = tuple(line.strip() for line in lines if line.strip())
-        check_labels(labels)
-    except (OSError, UnicodeDecodeError, ModelFileError) as error:
-        raise ExportError(f"cannot read labels from {str(path)!r}: {error}; save them as UTF-8, one a line") from error
-    return labels
-
-
-def read_samples(folder: Path, spec: ImageSpec) -> dict[str, npt.NDArray[np.uint8]]:
-    """Return up to MAX_GOLDEN_SAMPLES pictures spread evenly over a folder, by their names in it.
-
-    Raises:
-        DatasetError: It has no picture that can be decoded.
-    """
-    paths = find_pictures(folder)
-    usable = {}
-    for path in _spread(paths):
-        try:
-            pixels = image.decode_to_fit(image.read_file(path), spec, name=str(path))
-        except ImageError:
-            continue
-        usable[path.relative_to(folder).as_posix()] = pixels
-        if len(usable) == MAX_GOLDEN_SAMPLES:
-            break
-    if not usable:
-        raise DatasetError(f"{str(folder)!r} has no usable picture; give a folder with a few real ones")
-    return usable
-
-
-def _spread(paths: Sequence[Path]) -> list[Path]:
-    """Return all paths, beginning with MAX_GOLDEN_SAMPLES of them at even distances."""
-    step = max(1, len(paths) // MAX_GOLDEN_SAMPLES)
-    first = list(range(0, len(paths), step))
-    return [paths[index] for index in [*first, *sorted(set(range(len(paths))) - set(first))]]
 
 
 def _spec_of(model: keras.Model, path: Path, stated: StatedFacts) -> ImageSpec:
