@@ -1,8 +1,16 @@
-"""The exceptions that onnxruntime raises."""
+"""The exceptions of onnxruntime, and their texts."""
+
+import re
 
 from edgecls.runtime.providers import load_onnxruntime
 
-__all__ = ["onnxruntime_errors"]
+__all__ = ["one_line", "onnxruntime_errors"]
+
+
+def one_line(error: BaseException) -> str:
+    """Return the text of an exception on one line, without the place in onnxruntime's source."""
+    text = " ".join(str(error).split())
+    return re.sub(r"^/\S+:\d+ .*?\) ", "", text)
 
 
 def onnxruntime_errors() -> tuple[type[BaseException], ...]:

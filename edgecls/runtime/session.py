@@ -1,7 +1,6 @@
 """An onnxruntime session that runs where it says it runs."""
 
 import contextlib
-import re
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ from edgecls.model_card import ModelCard
 from edgecls.modelfile import INPUT_NAME, OUTPUT_NAME, ModelFile
 from edgecls.runtime import providers
 from edgecls.runtime.golden import check_golden
-from edgecls.runtime.onnxruntime_errors import onnxruntime_errors
+from edgecls.runtime.onnxruntime_errors import one_line, onnxruntime_errors
 from edgecls.runtime.providers import Provider, SkippedProvider
 
 __all__ = ["Batch", "Probabilities", "Session", "open_session", "try_provider"]
@@ -73,7 +72,7 @@ class Session:
                 (probabilities,) = self._session.run([OUTPUT_NAME], {INPUT_NAME: batch})
         except onnxruntime_errors() as error:
             raise ProviderError(
-                f"running model {self.card.name!r} on {self.provider} failed: {_one_line(error)}"
+                f"running model {self.card.name!r} on {self.provider} failed: {one_line(error)}"
             ) from error
         result: Probabilities = probabilities
         return result
@@ -151,7 +150,7 @@ def _open_on_cpu(model: ModelFile, skipped: tuple[SkippedProvider, ...], intra_o
         inner = _inference_session(model, options, [(Provider.CPU.onnxruntime_name, {})])
     except onnxruntime_errors() as error:
         raise ModelFileError(
-            f"cannot use model {model.path!r}: onnxruntime cannot load its network ({_one_line(error)}); "
+            f"cannot use model {model.path!r}: onnxruntime cannot load its network ({one_line(error)}); "
             "get a fresh copy or update onnxruntime"
         ) from error
     inner._model_bytes = None  # onnxruntime keeps the whole file to change providers with, which never happens here
@@ -184,7 +183,7 @@ def _open_elsewhere(
     try:
         inner = _inference_session(model, options, settings)
     except onnxruntime_errors() as error:
-        raise ProviderError(_one_line(error)) from error
+        raise ProviderError(one_line(error)) from error
     _check_signature(inner, model)
     if provider.onnxruntime_name not in inner.get_providers():
         raise ProviderError("onnxruntime cannot load its library, or finds no such device")
@@ -238,8 +237,3 @@ def _check_signature(inner: Any, model: ModelFile) -> None:
             f"output {OUTPUT_NAME!r}, float32 of shape (N, {len(model.card.labels)}); its network gives {outputs}; "
             "export it again"
         )
-
-
-def _one_line(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    return re.sub(r"^/\S+:\d+ .*?\) ", "", text)  # without the place in onnxruntime's source
