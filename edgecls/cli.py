@@ -27,6 +27,7 @@ class _EdgeclsGroup(LazyGroup):
     cls=_EdgeclsGroup,
     package="edgecls.commands",
     names=(
+        "adopt",
         "architectures",
         "compare",
         "data",
