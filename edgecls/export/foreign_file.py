@@ -12,8 +12,9 @@ from edgecls.export.graph_surgery import all_graphs
 from edgecls.extras import import_from_extra
 from edgecls.modelfile import DOCUMENT_KEY
 
-__all__ = ["ForeignFile", "load_onnx_package", "read_foreign_file"]
+__all__ = ["EXTRA", "ForeignFile", "load_onnx_package", "read_foreign_file"]
 
+EXTRA = "classical"  # the lightest that brings onnx
 MIN_OPSET = 7  # since then operators broadcast as they do today; onnxruntime promises no older ones
 MAX_MEGABYTES = 2000  # protobuf ends at 2 GiB, and the model file keeps its weights inside
 
@@ -50,13 +51,13 @@ class ForeignFile:
         return " ".join("".join(char if char.isprintable() else " " for char in name).split())
 
 
-def load_onnx_package(module: str = "onnx") -> ModuleType:
-    """Import the onnx package, or a module of it.
+def load_onnx_package() -> ModuleType:
+    """Import the onnx package.
 
     Raises:
         MissingExtraError: It is not installed.
     """
-    return import_from_extra(module, extra="classical", purpose="adopting an ONNX file")
+    return import_from_extra("onnx", extra=EXTRA, purpose="adopting an ONNX file")
 
 
 def read_foreign_file(path: Path) -> ForeignFile:
@@ -108,7 +109,9 @@ def _read(path: Path) -> tuple[bytes, Any]:
         raise ExportError(f"cannot adopt {name!r}: {error}; get a fresh copy of the .onnx file") from error
     if DOCUMENT_KEY in properties:
         raise ExportError(f"{name!r} describes itself already: it is a model file as it is, there is nothing to adopt")
-    protobuf_error: type[Exception] = load_onnx_package("google.protobuf.message").Error
+    protobuf_error: type[Exception] = import_from_extra(
+        "google.protobuf.message", extra=EXTRA, purpose="adopting an ONNX file"
+    ).Error
     try:
         proto = package.load_model_from_string(onnx)
     except (protobuf_error, ValueError) as error:

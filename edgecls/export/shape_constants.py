@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgecls.export.foreign_file import load_onnx_package
+from edgecls.export.foreign_file import EXTRA, load_onnx_package
+from edgecls.extras import import_from_extra
 
 __all__ = ["SMALL", "fold_shape_constants"]
 
@@ -49,7 +50,7 @@ def _computed(
     given = {name: known[name] for name in node.input if name}
     if not all(values.dtype.kind in "iub" for values in given.values()):
         return None
-    evaluator = load_onnx_package("onnx.reference").ReferenceEvaluator
+    evaluator = import_from_extra("onnx.reference", extra=EXTRA, purpose="adopting an ONNX file").ReferenceEvaluator
     make = package.helper
     inputs = [
         make.make_tensor_value_info(name, make.np_dtype_to_tensor_dtype(values.dtype), values.shape)
