@@ -11,10 +11,9 @@ from edgecls.export.proof import Export, prove
 from edgecls.image_spec import ImageSpec
 from edgecls.model_card import ModelCard
 from edgecls.modelfile import OUTPUT_NAME
-from edgecls.models.classical.features import Features, add_features, feature_network
+from edgecls.models.classical.features import Features, add_features, open_features
 from edgecls.models.classical.graph import Graph
 from edgecls.models.classical.registry import FittedClassifier, get_classical
-from edgecls.runtime.bare_network import open_bare_network
 
 __all__ = ["classical_to_onnx", "export_classical", "original_network"]
 
@@ -72,5 +71,5 @@ def classical_to_onnx(
 
 def original_network(fitted: FittedClassifier, features: Features, spec: ImageSpec) -> Network:
     """Return the model as its library runs it, from pictures to probabilities."""
-    rows = open_bare_network(feature_network(features, spec), intra_op_threads=1)
+    rows = open_features(features, spec, intra_op_threads=1)
     return lambda batch: fitted.probabilities(rows(batch))

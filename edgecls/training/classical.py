@@ -18,9 +18,8 @@ from edgecls.export.proof import Export, golden_answers
 from edgecls.extras import import_from_extra
 from edgecls.image_spec import ImageSpec
 from edgecls.model_card import DatasetFacts, ModelCard
-from edgecls.models.classical.features import Features, feature_count, feature_network
+from edgecls.models.classical.features import Features, feature_count, open_features
 from edgecls.models.classical.registry import FeatureRows, FittedClassifier, TrainingRows, get_classical
-from edgecls.runtime.bare_network import open_bare_network
 from edgecls.runtime.cores import usable_cores
 from edgecls.training.golden_choice import golden_pictures
 from edgecls.training.pictures import PreparedPictures, prepare_pictures
@@ -202,7 +201,7 @@ def run_classical_training(
 
 
 def _features(cached: CachedPictures, config: ClassicalConfig, on_progress: Callable[[int, int], None]) -> FeatureRows:
-    network = open_bare_network(feature_network(config.features, config.image), intra_op_threads=usable_cores())
+    network = open_features(config.features, config.image, intra_op_threads=usable_cores())
     at_once = max(1, PIXELS_AT_ONCE // (config.image.height * config.image.width))
     total = len(cached.label_ids)
     rows = np.empty((total, feature_count(config.features, config.image)), np.float32)

@@ -14,10 +14,9 @@ from edgecls.export.proof import golden_answers
 from edgecls.image_spec import Color, ImageSpec
 from edgecls.model_card import ModelCard
 from edgecls.models.classical import FittedClassifier, classical_names, get_classical
-from edgecls.models.classical.features import Features, feature_network
+from edgecls.models.classical.features import Features, open_features
 from edgecls.models.classical.graph import Graph
 from edgecls.models.classical.registry import TrainingRows
-from edgecls.runtime.bare_network import open_bare_network
 
 LABELS = ("红", "绿", "蓝")
 
@@ -38,7 +37,7 @@ def _pictures(spec: ImageSpec, *, labels: int, per_label: int = 25, seed: int = 
 
 
 def _fitted(name: str, features: Features, pictures: np.ndarray, spec: ImageSpec, labels: int) -> FittedClassifier:
-    rows = open_bare_network(feature_network(features, spec), intra_op_threads=1)(pictures)
+    rows = open_features(features, spec, intra_op_threads=1)(pictures)
     label_ids = np.repeat(np.arange(labels, dtype=np.int32), len(pictures) // labels)
     return get_classical(name).fit(TrainingRows(rows, label_ids, seed=0, threads=1))
 

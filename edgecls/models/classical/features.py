@@ -4,13 +4,17 @@ There is no other definition of them: training runs the same network through onn
 training and use cannot differ.
 """
 
+from collections.abc import Callable
 from enum import StrEnum
 
 import numpy as np
+import numpy.typing as npt
 
 from edgecls.errors import ModelConfigError
 from edgecls.image_spec import Color, ImageSpec
+from edgecls.modelfile import INPUT_NAME
 from edgecls.models.classical.graph import FLOAT, Graph
+from edgecls.runtime.raw_network import open_raw_network
 
 __all__ = [
     "FEATURES_NAME",
@@ -19,11 +23,11 @@ __all__ = [
     "add_features",
     "default_features",
     "feature_count",
-    "feature_network",
+    "open_features",
 ]
 
 FEATURES_NAME = "features"
-"""Output of `feature_network`."""
+"""Output of a network that gives features."""
 
 MAX_FEATURES = 65_536
 """For one picture; beyond that a classical model learns nothing but takes all the memory."""
@@ -97,16 +101,26 @@ def add_features(graph: Graph, features: Features, spec: ImageSpec) -> str:
     return graph.node("Concat", edges, colors, axis=1)
 
 
-def feature_network(features: Features, spec: ImageSpec) -> bytes:
-    """Return an ONNX network that gives the features of pictures, and nothing more.
+def open_features(
+    features: Features, spec: ImageSpec, *, intra_op_threads: int
+) -> Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]]:
+    """Return a function from pictures, ``[N, H, W, C]``, to their features, ``[N, F]``.
+
+    It runs the nodes that `add_features` adds, and nothing more.
 
     Raises:
         ModelConfigError: As `feature_count`.
-        MissingExtraError: onnx is not installed.
+        MissingExtraError: onnx or onnxruntime is not installed.
     """
     width = feature_count(features, spec)
     graph = Graph(spec)
-    return graph.to_bytes(add_features(graph, features, spec), name=FEATURES_NAME, width=width)
+    onnx = graph.to_bytes(add_features(graph, features, spec), name=FEATURES_NAME, width=width)
+    network = open_raw_network(onnx, name=f"features {features}", intra_op_threads=intra_op_threads)
+
+    def rows(pictures: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        return network.run(pictures, input_name=INPUT_NAME)[FEATURES_NAME].astype(np.float32, copy=False)
+
+    return rows
 
 
 def _add_hog(graph: Graph, pictures: str, spec: ImageSpec) -> str:

@@ -5,8 +5,7 @@ import pytest
 
 from edgecls.errors import ModelConfigError
 from edgecls.image_spec import Color, ImageSpec
-from edgecls.models.classical.features import Features, default_features, feature_count, feature_network
-from edgecls.runtime.bare_network import open_bare_network
+from edgecls.models.classical.features import Features, default_features, feature_count, open_features
 
 SPECS = [ImageSpec(32, 48, Color.GRAY), ImageSpec(32, 48, Color.RGB), ImageSpec(29, 19, Color.RGB)]
 
@@ -24,7 +23,7 @@ def _pictures(spec: ImageSpec) -> np.ndarray:
 
 
 def _computed(features: Features, pictures: np.ndarray, spec: ImageSpec) -> np.ndarray:
-    return open_bare_network(feature_network(features, spec), intra_op_threads=1)(pictures)
+    return open_features(features, spec, intra_op_threads=1)(pictures)
 
 
 def _hog_by_hand(picture: np.ndarray) -> np.ndarray:
@@ -119,7 +118,7 @@ def test_a_picture_has_the_same_features_alone_and_among_others(features: Featur
 )
 def test_pictures_without_such_features_are_refused(features: Features, spec: ImageSpec, message: str) -> None:
     with pytest.raises(ModelConfigError, match=message):
-        feature_network(features, spec)
+        open_features(features, spec, intra_op_threads=1)
 
 
 def test_colors_are_looked_at_where_there_are_any() -> None:
