@@ -9,7 +9,7 @@ says about itself, and tell whether its network was changed, before it hands the
 import hashlib
 from collections.abc import Iterator, Mapping
 
-__all__ = ["DamagedContainerError", "network_sha256", "read_properties", "with_properties"]
+__all__ = ["DamagedContainerError", "field_header", "network_sha256", "read_properties", "with_properties"]
 
 _METADATA_PROPS = 14  # field of ModelProto
 _GRAPH = 7  # field of ModelProto
@@ -125,7 +125,12 @@ def _write_entry(key: str, value: str) -> bytes:
 
 
 def _write_bytes(number: int, body: bytes) -> bytes:
-    return _write_varint(number << 3 | _BYTES) + _write_varint(len(body)) + body
+    return field_header(number, len(body)) + body
+
+
+def field_header(number: int, length: int) -> bytes:
+    """Return what stands before the body of a field of bytes, which is `length` bytes long."""
+    return _write_varint(number << 3 | _BYTES) + _write_varint(length)
 
 
 def _write_varint(value: int) -> bytes:

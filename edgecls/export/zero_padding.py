@@ -7,40 +7,36 @@ all of whose bytes are zero. Minus zero has another byte, and is the same to Max
 """
 
 from collections.abc import Iterator
-from types import ModuleType
 from typing import Any
+
+import numpy as np
+
+from edgecls.export.initializers import Arrays
 
 __all__ = ["keep_zero_padding"]
 
 MINUS_ZERO = "zero_padding_kept"
 
 
-def keep_zero_padding(onnx: ModuleType, graph: Any) -> None:
+def keep_zero_padding(graph: Any, arrays: Arrays) -> None:
     """Make every Pad of float32 zeros before a MaxPool a Pad of minus zeros.
 
     Args:
-        onnx: The package.
         graph: An onnx.GraphProto of an opset from 11; changed in place.
+        arrays: Its constants; the minus zero is added to them.
     """
-    zeros = {tensor.name for tensor in graph.initializer if _is_zero(onnx, tensor)}
+    zeros = {name for name, array in arrays.items() if array.dtype == np.float32 and array.size == 1 and not array.any()}
     for node in graph.node:
         if node.op_type == "Pad" and _pads_zeros(node, zeros) and "MaxPool" in _followers(graph, node.output[0]):
             inputs = [*node.input, ""][:3]  # a fourth one, the axes, keeps the fusion away by itself
             inputs[2] = MINUS_ZERO
             node.input[:3] = inputs
-            if not any(tensor.name == MINUS_ZERO for tensor in graph.initializer):
-                graph.initializer.append(onnx.helper.make_tensor(MINUS_ZERO, onnx.TensorProto.FLOAT, [], [-0.0]))
+            arrays[MINUS_ZERO] = np.array(-0.0, np.float32)
 
 
 def _pads_zeros(node: Any, zeros: set[str]) -> bool:
     modes = [attribute.s for attribute in node.attribute if attribute.name == "mode"]
     return modes in ([], [b"constant"]) and (len(node.input) < 3 or node.input[2] in zeros | {""})
-
-
-def _is_zero(onnx: ModuleType, tensor: Any) -> bool:
-    if tensor.data_type != onnx.TensorProto.FLOAT or list(tensor.dims) not in ([], [1]):
-        return False
-    return float(onnx.numpy_helper.to_array(tensor).ravel()[0]) == 0
 
 
 def _followers(graph: Any, name: str) -> Iterator[str]:

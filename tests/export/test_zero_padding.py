@@ -82,7 +82,9 @@ def test_only_zeros_before_max_pooling_change(
 ) -> None:
     graph = _graph(*kinds, value=value, mode=mode)
 
-    keep_zero_padding(onnx, graph)
+    arrays = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
+
+    keep_zero_padding(graph, arrays)
 
     added = [tensor.name for tensor in graph.initializer if tensor.name not in {"pads", "value"}]
     assert bool(added) == kept
