@@ -12,9 +12,10 @@ import numpy.typing as npt
 import edgecls
 from edgecls import image, modelfile
 from edgecls.errors import ExportError
-from edgecls.export.parity import MAX_DIFFERENCE, Network, ParityReport, check_parity
+from edgecls.export.parity import MAX_DIFFERENCE, Network, ParityReport, check_parity, remembering
 from edgecls.model_card import SUM_TOLERANCE, Golden, GoldenSample, ModelCard
 from edgecls.modelfile import ModelFile
+from edgecls.runtime.cores import usable_cores
 from edgecls.runtime.providers import Provider
 from edgecls.runtime.session import open_session
 
@@ -64,6 +65,7 @@ def prove(
     Raises:
         ParityError: The two differ by more, or the outputs are no probabilities.
     """
+    original = remembering(original)
     samples = {
         sample.name: image.decode(sample.png, name=sample.name, color=card.image.color)
         for sample in card.golden.samples
@@ -75,7 +77,7 @@ def prove(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     described = modelfile.describe(onnx, card)
-    session = open_session(ModelFile(card.name, card, described), Provider.CPU, intra_op_threads=1)
+    session = open_session(ModelFile(card.name, card, described), Provider.CPU, intra_op_threads=usable_cores())
     parity = check_parity(
         original,
         session.run,
@@ -98,8 +100,8 @@ def golden_answers(original: Network, pictures: Mapping[str, npt.NDArray[np.uint
         ExportError: The answers are no probabilities.
     """
     samples = []
-    for sample, pixels in pictures.items():
-        answer = original(pixels[np.newaxis])[0]
+    answers = original(np.stack(list(pictures.values())))
+    for (sample, pixels), answer in zip(pictures.items(), answers, strict=True):
         if not abs(float(answer.sum()) - 1) <= SUM_TOLERANCE:
             raise ExportError(
                 f"the outputs of {name!r} are not probabilities (they sum to {float(answer.sum()):.4g} "

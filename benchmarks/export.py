@@ -1,0 +1,113 @@
+"""How long does `edgecls export` take, and how much memory, for a large network and for one of many layers?
+
+VGG16 has 138 million weights, NASNetMobile a thousand layers. The baseline is tf2onnx alone: load
+the .keras file, convert, serialise, with nothing proven. Every run is a process of its own; beside
+the time on the clock stands the processor time, which other work on the machine disturbs less.
+
+    python benchmarks/export.py [--rounds 3] [--networks VGG16 NASNetMobile]
+"""
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from measure import byte_compile, compare, machine_facts, write_results
+
+from edgecls import image
+
+SAMPLES = 8
+IMAGENET_LABELS = 1000
+
+MAKE = """
+import sys, keras
+keras.utils.set_random_seed(0)
+getattr(keras.applications, sys.argv[1])(weights=None).save(sys.argv[2])
+"""
+
+BASELINE = """
+import sys, keras, tensorflow, tf2onnx
+model = keras.models.load_model(sys.argv[1], compile=False)
+signature = [tensorflow.TensorSpec(model.inputs[0].shape, tensorflow.float32, name="image")]
+proto, _ = tf2onnx.convert.from_keras(model, input_signature=signature, opset=18)
+open(sys.argv[2], "wb").write(proto.SerializeToString())
+"""
+
+
+def main() -> None:
+    """Measure, print and write the results."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--networks", nargs="+", default=["VGG16", "NASNetMobile"])
+    arguments = parser.parse_args()
+    byte_compile()
+    machine = machine_facts()
+    print(f"{machine['processor']}, {machine['usable_cores']} cores, {arguments.rounds} rounds, byte-compiled")
+    results = {}
+    with tempfile.TemporaryDirectory() as folder:
+        samples, labels = _write_samples(Path(folder))
+        for network in arguments.networks:
+            source = Path(folder) / f"{network}.keras"
+            _run([sys.executable, "-c", MAKE, network, str(source)])
+            target = str(Path(folder) / "out.onnx")
+            edgecls = [str(Path(sys.executable).with_name("edgecls")), "export", str(source), "-o", target]
+            commands = {
+                "tf2onnx alone": [sys.executable, "-c", BASELINE, str(source), target],
+                "edgecls export": [*edgecls, "--labels", labels, "--samples", samples, "--pixel-range", "0", "1"],
+            }
+            rounds = [
+                {name: _run(command) for name, command in commands.items()} for _ in range(arguments.rounds)
+            ]
+            results[network] = {name: [taken[name] for taken in rounds] for name in commands}
+            _report(network, results[network])
+    print(f"wrote {write_results('export', {'rounds': arguments.rounds, 'networks': results})}")
+
+
+def _write_samples(folder: Path) -> tuple[str, str]:
+    rng = np.random.default_rng(0)
+    (folder / "samples").mkdir()
+    for index in range(SAMPLES):
+        coarse = rng.integers(0, 256, (12, 12, 3), np.uint8)
+        (folder / "samples" / f"{index}.png").write_bytes(image.encode_png(coarse.repeat(20, 0).repeat(20, 1)))
+    (folder / "labels.txt").write_text("\n".join(f"label {index}" for index in range(IMAGENET_LABELS)))
+    return str(folder / "samples"), str(folder / "labels.txt")
+
+
+def _run(command: list[str]) -> dict[str, float]:
+    """Run a command and return its seconds on the clock, its processor seconds, and its peak memory in gigabytes."""
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    start = time.perf_counter()
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    assert process.stderr is not None
+    errors = process.stderr.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(errors.decode(errors="replace"))
+    return {
+        "seconds": round(time.perf_counter() - start, 2),
+        "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 2),
+        "peak_gb": round(usage.ru_maxrss * 1024 / 1e9, 2),
+    }
+
+
+def _report(network: str, taken: dict[str, list[dict[str, float]]]) -> None:
+    for name, runs in taken.items():
+        figures = {key: [run[key] for run in runs] for key in runs[0]}
+        print(
+            f"{network:14} {name:15} {statistics.median(figures['seconds']):6.1f} s (best {min(figures['seconds']):.1f}), "
+            f"{statistics.median(figures['cpu_seconds']):6.1f} s of processor time, "
+            f"peak {max(figures['peak_gb']):.2f} GB"
+        )
+    for key in ("seconds", "cpu_seconds"):
+        ratio = compare(*([run[key] for run in taken[name]] for name in ("edgecls export", "tf2onnx alone")))
+        print(f"{network:14} edgecls export / tf2onnx alone, {key}: {ratio}")
+
+
+if __name__ == "__main__":
+    main()
