@@ -60,9 +60,7 @@ def main() -> None:
                 "tf2onnx alone": [sys.executable, "-c", BASELINE, str(source), target],
                 "edgecls export": [*edgecls, "--labels", labels, "--samples", samples, "--pixel-range", "0", "1"],
             }
-            rounds = [
-                {name: _run(command) for name, command in commands.items()} for _ in range(arguments.rounds)
-            ]
+            rounds = [{name: _run(command) for name, command in commands.items()} for _ in range(arguments.rounds)]
             results[network] = {name: [taken[name] for taken in rounds] for name in commands}
             _report(network, results[network])
     print(f"wrote {write_results('export', {'rounds': arguments.rounds, 'networks': results})}")
@@ -100,7 +98,8 @@ def _report(network: str, taken: dict[str, list[dict[str, float]]]) -> None:
     for name, runs in taken.items():
         figures = {key: [run[key] for run in runs] for key in runs[0]}
         print(
-            f"{network:14} {name:15} {statistics.median(figures['seconds']):6.1f} s (best {min(figures['seconds']):.1f}), "
+            f"{network:14} {name:15} {statistics.median(figures['seconds']):6.1f} s "
+            f"(best {min(figures['seconds']):.1f}), "
             f"{statistics.median(figures['cpu_seconds']):6.1f} s of processor time, "
             f"peak {max(figures['peak_gb']):.2f} GB"
         )

@@ -1,4 +1,4 @@
-"""edgecls export: from a .keras file to a model file."""
+"""edgecls export: from a Keras network to a model file."""
 
 import os
 from pathlib import Path
@@ -13,7 +13,7 @@ __all__ = ["export"]
 
 
 @click.command()
-@click.argument("source", metavar="MODEL.keras", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("source", metavar="MODEL", type=click.Path(path_type=Path))
 @click.option(
     "--output",
     "-o",
@@ -40,6 +40,7 @@ __all__ = ["export"]
     metavar="LOW HIGH",
     help="What the network wants black and white to be, if it takes floats and does not scale them itself.",
 )
+@click.option("--logits", is_flag=True, help="The network ends before its softmax (or sigmoid): put it behind.")
 @click.option(
     "--max-difference",
     type=click.FloatRange(min=0),
@@ -55,12 +56,17 @@ def export(
     fit: str | None,
     image_size: tuple[int, int] | None,
     pixel_range: tuple[float, float] | None,
+    logits: bool,
     max_difference: float,
 ) -> None:
     """Turn a Keras classifier into a self-describing model file.
 
+    MODEL is a .keras file, an .h5 file with a whole model (of Keras 2 too), or the folder of a
+    TensorFlow SavedModel.
+
     A file that edgecls train wrote knows its labels and samples itself. For any other give
-    --labels and --samples, and --pixel-range where the network takes floats.
+    --labels and --samples, and --pixel-range where the network takes floats. A network with a
+    single output, as for cats and dogs, takes two labels: it gives the probability of the second.
 
     The file is written only if onnxruntime answers like Keras on the samples and on random
     pictures, one by one and in batches.
@@ -81,6 +87,7 @@ def export(
         image_size=image_size,
         pixel_range=pixel_range,
         samples=samples,
+        logits=logits,
     )
     keras_source = read_keras_source(source, stated)
     exported = export_float32(keras_source.model, keras_source.card, max_difference=max_difference)

@@ -52,4 +52,4 @@ def _initializer(onnx: Any, name: str, array: npt.NDArray[Any]) -> Iterator[byte
     yield onnx_container.field_header(_INITIALIZER, len(head) + len(body_header) + data.nbytes)
     yield head
     yield body_header
-    yield memoryview(data.reshape(-1).view(np.uint8))
+    yield data.reshape(-1).view(np.uint8).data

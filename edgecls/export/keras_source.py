@@ -7,18 +7,18 @@ import keras
 
 from edgecls.errors import ExportError
 from edgecls.export.export import golden_from
+from edgecls.export.keras_ends import giving_probabilities, taking_raw_pixels
 from edgecls.export.keras_file import load_keras, read_embedded_card
 from edgecls.export.samples import read_samples
 from edgecls.image_spec import Color, Fit, ImageSpec
 from edgecls.model_card import ModelCard
-from edgecls.modelfile import INPUT_NAME, OUTPUT_NAME
 
 __all__ = ["KerasSource", "StatedFacts", "read_keras_source"]
 
 
 @dataclass(frozen=True)
 class StatedFacts:
-    """What the user says about a .keras file; None where the file is to say it.
+    """What the user says about a network; None where the file is to say it.
 
     Attributes:
         labels: One for each output, in their order.
@@ -26,6 +26,7 @@ class StatedFacts:
         image_size: Height and width in pixels, for a network that takes any.
         pixel_range: What the network wants 0 and 255 to be, for one that takes floats.
         samples: A folder of real pictures.
+        logits: Whether the network ends before the softmax, or before the sigmoid if it has one output.
     """
 
     labels: tuple[str, ...] | None = None
@@ -33,6 +34,7 @@ class StatedFacts:
     image_size: tuple[int, int] | None = None
     pixel_range: tuple[float, float] | None = None
     samples: Path | None = None
+    logits: bool = False
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class KerasSource:
 
 
 def read_keras_source(path: Path, stated: StatedFacts) -> KerasSource:
-    """Load a .keras file and find out all that a model file has to say.
+    """Load a network as `load_keras` does and find out all that a model file has to say.
 
     A file written by `edgecls train` knows everything itself. For any other, the user has to state
     the labels, sample pictures, and, where the network takes floats, their range.
@@ -57,10 +59,10 @@ def read_keras_source(path: Path, stated: StatedFacts) -> KerasSource:
     card = read_embedded_card(path)
     if card is None:
         return _foreign_source(model, path, stated)
-    if stated.image_size or stated.pixel_range:
+    if stated.image_size or stated.pixel_range or stated.logits:
         raise ExportError(
-            f"{str(path)!r} says itself which pictures it takes ({card.image}); "
-            "leave out --image-size and --pixel-range"
+            f"{str(path)!r} says itself which pictures it takes ({card.image}) and gives probabilities; "
+            "leave out --image-size, --pixel-range and --logits"
         )
     spec = card.image if stated.fit is None else replace(card.image, fit=stated.fit)
     golden = card.golden
@@ -77,13 +79,10 @@ def _foreign_source(model: keras.Model, path: Path, stated: StatedFacts) -> Kera
             f"{str(path)!r} holds no golden samples; give a folder with a few real pictures with --samples DIR"
         )
     spec = _spec_of(model, path, stated)
-    prepared = _taking_raw_pixels(model, path, spec, stated.pixel_range)
-    golden = golden_from(prepared, read_samples(stated.samples, spec))
-    if len(golden.samples[0].probabilities) != len(stated.labels):
-        raise ExportError(
-            f"{str(path)!r} has {len(golden.samples[0].probabilities)} outputs, but there are "
-            f"{len(stated.labels)} labels; give one label for each output, in their order"
-        )
+    pictures = read_samples(stated.samples, spec)
+    scaled = taking_raw_pixels(model, path, spec, stated.pixel_range)
+    prepared = giving_probabilities(scaled, path, pictures, stated.labels, logits=stated.logits)
+    golden = golden_from(prepared, pictures)
     return KerasSource(
         prepared,
         ModelCard(name=path.stem, labels=stated.labels, image=spec, architecture=model.name, golden=golden),
@@ -102,22 +101,3 @@ def _spec_of(model: keras.Model, path: Path, stated: StatedFacts) -> ImageSpec:
         raise ExportError(f"{str(path)!r} takes {channels} channels; only grey (1) and RGB (3) can be exported")
     color = Color.RGB if channels == 3 else Color.GRAY
     return ImageSpec(height, width, color, stated.fit or Fit.STRETCH)
-
-
-def _taking_raw_pixels(
-    model: keras.Model, path: Path, spec: ImageSpec, pixel_range: tuple[float, float] | None
-) -> keras.Model:
-    """Put the scaling of pixels, if the network leaves it to its caller, and fixed names around it."""
-    pictures = keras.Input(shape=spec.shape_hwc, dtype="uint8", name=INPUT_NAME)
-    if model.inputs[0].dtype == "uint8":
-        scaled = pictures
-    elif pixel_range is None:
-        raise ExportError(
-            f"{str(path)!r} takes {model.inputs[0].dtype} pictures and does not say how pixels are scaled for it; "
-            "give what 0 and 255 become with --pixel-range: '0 255' if it scales them itself, else '0 1' or '-1 1'"
-        )
-    else:
-        low, high = pixel_range
-        scaled = keras.layers.Rescaling((high - low) / 255, offset=low, name="edgecls_scale")(pictures)
-    probabilities = keras.layers.Activation("linear", dtype="float32", name=OUTPUT_NAME)(model(scaled))
-    return keras.Model(pictures, probabilities, name=model.name)

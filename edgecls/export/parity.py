@@ -75,7 +75,9 @@ def check_parity(
             batch = np.stack([pictures[name] for name in (chunk * batch_size)[:batch_size]])
             expected, found = np.stack([answers[name] for name in chunk]), exported(batch)
             if found.shape != (batch_size, len(labels)):
-                raise ParityError(f"the export gives shape {found.shape} for {batch_size} pictures and {len(labels)} labels")
+                raise ParityError(
+                    f"the export gives shape {found.shape} for {batch_size} pictures and {len(labels)} labels"
+                )
             for row, name in enumerate(chunk):
                 differences = np.abs(expected[row].astype(np.float64) - found[row])
                 label = int(np.argmax(differences))  # the first NaN, if there is one

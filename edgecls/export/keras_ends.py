@@ -1,0 +1,126 @@
+"""What is put before and behind the networks of others: raw pixels in, probabilities out."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from edgecls.errors import ExportError
+from edgecls.image_spec import ImageSpec
+from edgecls.model_card import SUM_TOLERANCE
+from edgecls.modelfile import INPUT_NAME, OUTPUT_NAME
+
+__all__ = ["giving_probabilities", "taking_raw_pixels"]
+
+RANGE_TOLERANCE = 1e-6  # how far rounding may carry a probability below 0 or above 1
+
+
+def taking_raw_pixels(
+    model: keras.Model, path: Path, spec: ImageSpec, pixel_range: tuple[float, float] | None
+) -> keras.Model:
+    """Put the scaling of pixels before a network, if it leaves that to its caller.
+
+    Args:
+        model: Takes ``[N, H, W, C]`` of any type.
+        path: Where it comes from, for error messages.
+        spec: The pictures it will take.
+        pixel_range: What it wants 0 and 255 to be, if it takes floats.
+
+    Returns:
+        A network that takes uint8 pictures; its output is ``[N, K]``.
+
+    Raises:
+        ExportError: The range is not known, or the output has another shape.
+    """
+    pictures = keras.Input(shape=spec.shape_hwc, dtype="uint8", name=INPUT_NAME)
+    if model.inputs[0].dtype == "uint8":
+        scaled = pictures
+    elif pixel_range is None:
+        raise ExportError(
+            f"{str(path)!r} takes {model.inputs[0].dtype} pictures and does not say how pixels are scaled for it; "
+            "give what 0 and 255 become with --pixel-range: '0 255' if it scales them itself, else '0 1' or '-1 1'"
+        )
+    else:
+        low, high = pixel_range
+        scaled = keras.layers.Rescaling((high - low) / 255, offset=low, name="edgecls_scale")(pictures)
+    if len(model.outputs) != 1:
+        raise ExportError(f"a classifier has one output, {str(path)!r} has {len(model.outputs)}")
+    (outputs,) = keras.tree.flatten(model(scaled))
+    if len(outputs.shape) > 2 and set(outputs.shape[1:-1]) == {1}:  # a map of one place
+        outputs = keras.layers.Flatten(name="edgecls_flat")(outputs)
+    if len(outputs.shape) != 2:
+        raise ExportError(
+            f"{str(path)!r} gives an array of shape {outputs.shape}, a classifier gives (N, labels); "
+            "end it with pooling and a dense layer"
+        )
+    return keras.Model(pictures, outputs, name=model.name)
+
+
+def giving_probabilities(
+    model: keras.Model,
+    path: Path,
+    pictures: Mapping[str, npt.NDArray[np.uint8]],
+    labels: tuple[str, ...],
+    *,
+    logits: bool,
+) -> keras.Model:
+    """Put behind a network what makes one probability for each label of its outputs.
+
+    A single output p, as of a sigmoid, becomes 1 - p and p. Whether outputs are probabilities is not
+    guessed from the network's layers but measured, on pictures; whether they are logits is not guessed
+    at all, for what looks like logits may as well be one sigmoid for each label.
+
+    Args:
+        model: Takes uint8 pictures, gives ``[N, K]``.
+        path: Where it comes from, for error messages.
+        pictures: Real pictures by their names.
+        labels: As many as there will be probabilities.
+        logits: Whether the user says that the outputs are logits.
+
+    Raises:
+        ExportError: Labels and outputs differ in number, or the outputs are not what they are said to be.
+    """
+    outputs = model.outputs[0]
+    count = outputs.shape[-1]
+    if len(labels) != max(2, count):
+        explained = " (a single output tells two labels apart)" if count == 1 else ""
+        raise ExportError(
+            f"{str(path)!r} has {count} outputs, but there are {len(labels)} labels{explained}; "
+            "give one label for each output, in their order"
+        )
+    _check_measured(model, path, pictures, logits=logits)
+    if outputs.dtype != "float32":
+        outputs = keras.layers.Activation("linear", dtype="float32", name="edgecls_float32")(outputs)
+    if logits:
+        outputs = keras.layers.Activation("sigmoid" if count == 1 else "softmax", name="edgecls_logits")(outputs)
+    if count == 1:
+        outputs = keras.layers.Concatenate(name="edgecls_both")([1 - outputs, outputs])
+    named = keras.layers.Activation("linear", name=OUTPUT_NAME)(outputs)
+    return keras.Model(model.inputs[0], named, name=model.name)
+
+
+def _check_measured(
+    model: keras.Model, path: Path, pictures: Mapping[str, npt.NDArray[np.uint8]], *, logits: bool
+) -> None:
+    batch = np.stack(list(pictures.values()))
+    rows = np.asarray(keras.ops.convert_to_numpy(model(batch, training=False)), np.float64)
+    if not np.isfinite(rows).all():
+        raise ExportError(f"{str(path)!r} gives numbers that are not finite for the sample pictures; train it again")
+    within = bool(rows.min() >= -RANGE_TOLERANCE and rows.max() <= 1 + RANGE_TOLERANCE)
+    alone = rows.shape[1] == 1
+    sums_to_one = alone or bool(np.all(np.abs(rows.sum(axis=1) - 1) <= SUM_TOLERANCE))
+    if logits and within and sums_to_one and not alone:
+        raise ExportError(f"the outputs of {str(path)!r} are probabilities already; leave out --logits")
+    if logits or (within and sums_to_one):
+        return
+    if within:
+        raise ExportError(
+            f"the outputs of {str(path)!r} are not probabilities of labels that exclude each other: they lie between "
+            f"0 and 1 and sum to {rows[0].sum():.4g}; end the network with a softmax, not with a sigmoid for each label"
+        )
+    raise ExportError(
+        f"the outputs of {str(path)!r} are not probabilities (they reach from {rows.min():.4g} to {rows.max():.4g}); "
+        "end the network with a softmax, or give --logits if that is all it lacks"
+    )

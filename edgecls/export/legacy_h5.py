@@ -1,0 +1,102 @@
+"""Whole models in HDF5 files, as `model.save("x.h5")` writes them in Keras 2 and still in Keras 3.
+
+The weights read well; what breaks is the configuration beside them, where Keras 3 refuses what Keras 2
+wrote. It is put right in a copy of the file, by a list of known differences and nothing else: an option
+that is dropped unseen could change what the network computes.
+"""
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from edgecls.errors import ExportError
+from edgecls.extras import import_from_extra
+
+__all__ = ["HDF5_MAGIC", "code_refusal", "load_h5"]
+
+HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
+
+_DROPPED = {
+    "DepthwiseConv2D": {"groups": 1},  # always 1, and no option any more
+    "SeparableConv2D": {"groups": 1},
+    "Conv2DTranspose": {"groups": 1},
+}
+_RANDOM_OPTION = "rng_type"  # of layers that do nothing but in training
+
+
+def load_h5(path: Path) -> keras.Model:
+    """Load a whole model from an HDF5 file for inference.
+
+    Raises:
+        ExportError: The file holds weights only, or code of its own, which is not run.
+        ValueError, TypeError, OSError, KeyError: It is damaged, or has layers that Keras does not know.
+    """
+    h5py = import_from_extra("h5py", extra="train", purpose="reading .h5 files")
+    with h5py.File(path, "r") as file:
+        text = file.attrs.get("model_config")
+    if text is None:
+        raise ExportError(
+            f"{str(path)!r} holds weights and no network; build the network in Keras, load the weights into it "
+            "with model.load_weights, save all of it with model.save('model.keras'), and export that"
+        )
+    config = json.loads(text)
+    if any(entry.get("class_name") == "Lambda" for entry in _objects(config)):
+        raise ExportError(code_refusal(path))
+    modern = _modernised(config, _renamed_layers(config))
+    if modern == config:
+        return keras.models.load_model(path, compile=False)
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "model.h5"
+        shutil.copyfile(path, copy)
+        with h5py.File(copy, "r+") as file:
+            file.attrs["model_config"] = json.dumps(modern)
+        return keras.models.load_model(copy, compile=False)
+
+
+def code_refusal(path: Path) -> str:
+    """Return what to tell whoever wants to export a file with a Lambda layer."""
+    return (
+        f"{str(path)!r} has a Lambda layer, which is a piece of code inside the file; edgecls does not run code "
+        "from files. Build the network with a layer of Keras in its place (Rescaling, for a scale), load the "
+        "weights into it, and save that"
+    )
+
+
+def _objects(value: Any) -> list[dict[str, Any]]:
+    """Return all JSON objects inside a value, itself included."""
+    if isinstance(value, dict):
+        return [value, *(found for inner in value.values() for found in _objects(inner))]
+    if isinstance(value, list):
+        return [found for inner in value for found in _objects(inner)]
+    return []
+
+
+def _renamed_layers(config: Any) -> dict[str, str]:
+    """Return new names for layers with a slash in theirs, which Keras 3 does not allow."""
+    names = {entry["name"] for entry in _objects(config) if isinstance(entry.get("name"), str)}
+    return {name: name.replace("/", "_") for name in names if "/" in name}
+
+
+def _modernised(value: Any, renamed: dict[str, str]) -> Any:
+    if isinstance(value, str):
+        return renamed.get(value, value)
+    if isinstance(value, list):
+        return [_modernised(inner, renamed) for inner in value]
+    if not isinstance(value, dict):
+        return value
+    modern = {key: _modernised(inner, renamed) for key, inner in value.items()}
+    if str(modern.get("module", "")).startswith("tf_keras"):  # Keras finds its own layers by their class alone
+        del modern["module"]
+        modern.pop("registered_name", None)
+    options = modern.get("config")
+    if isinstance(options, dict):
+        for key, usual in _DROPPED.get(str(modern.get("class_name")), {}).items():
+            if options.get(key) == usual:
+                del options[key]
+        if str(modern.get("class_name")).startswith("Random"):
+            options.pop(_RANDOM_OPTION, None)
+    return modern
