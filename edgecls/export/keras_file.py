@@ -5,7 +5,9 @@ member, which Keras passes over.
 """
 
 import json
+import re
 import tempfile
+import warnings
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -47,16 +49,23 @@ def load_keras(path: Path) -> keras.Model:
         what = "the folder holds no SavedModel" if path.is_dir() else "there is no such file"
         raise ExportError(f"cannot load {str(path)!r}: {what}; give a .keras or .h5 file or the folder of a SavedModel")
     try:
-        if _is_hdf5(path):
-            return load_h5(path)
-        return _load_archive(path)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Do not pass an `input_", UserWarning)  # old files do
+            return load_h5(path) if _is_hdf5(path) else _load_archive(path)
     except (ValueError, TypeError, OSError, KeyError, AttributeError, zipfile.BadZipFile) as error:
         if "Lambda" in str(error) and "arbitrary code" in str(error):
             raise ExportError(code_refusal(path)) from error
-        reason = str(error).strip().partition("\n")[0]
         raise ExportError(
-            f"cannot load {str(path)!r}: {reason}; give a whole .keras or .h5 file whose layers are all Keras's own"
+            f"cannot load {str(path)!r}: {_reason(error)}; "
+            "give a whole .keras or .h5 file whose layers are all Keras's own"
         ) from error
+
+
+def _reason(error: BaseException) -> str:
+    """Return what Keras says in the middle of its messages: they begin with where it happened."""
+    lines = [re.sub(r"\x1b\[\d*m", "", line).strip() for line in str(error).splitlines()]
+    told = [line for line in lines if line] or [type(error).__name__]
+    return told[1] if told[0].startswith("Exception encountered when calling") and len(told) > 1 else told[0]
 
 
 def _is_hdf5(path: Path) -> bool:

@@ -85,7 +85,7 @@ def _foreign_source(model: keras.Model, path: Path, stated: StatedFacts) -> Kera
     golden = golden_from(prepared, pictures)
     return KerasSource(
         prepared,
-        ModelCard(name=path.stem, labels=stated.labels, image=spec, architecture=model.name, golden=golden),
+        ModelCard(name=path.resolve().stem, labels=stated.labels, image=spec, architecture=model.name, golden=golden),
     )
 
 

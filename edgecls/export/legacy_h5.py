@@ -89,8 +89,8 @@ def _modernised(value: Any, renamed: dict[str, str]) -> Any:
     if not isinstance(value, dict):
         return value
     modern = {key: _modernised(inner, renamed) for key, inner in value.items()}
-    if str(modern.get("module", "")).startswith("tf_keras"):  # Keras finds its own layers by their class alone
-        del modern["module"]
+    if "class_name" in modern:  # Keras finds its own layers by their class alone; modules have been moved
+        modern.pop("module", None)
         modern.pop("registered_name", None)
     options = modern.get("config")
     if isinstance(options, dict):
@@ -99,4 +99,9 @@ def _modernised(value: Any, renamed: dict[str, str]) -> Any:
                 del options[key]
         if str(modern.get("class_name")).startswith("Random"):
             options.pop(_RANDOM_OPTION, None)
+        for end in ("input_layers", "output_layers"):  # else a nested network gives a list of one tensor
+            if isinstance(options.get(end), list) and len(options[end]) == 1:
+                (options[end],) = options[end]
+        if isinstance(options.get("axis"), list) and len(options["axis"]) == 1:  # of BatchNormalization
+            (options["axis"],) = options["axis"]
     return modern

@@ -33,19 +33,20 @@ def load_saved_model(path: Path) -> keras.Model:
             pictures and gives one tensor.
     """
     tensorflow = import_from_extra("tensorflow", extra="train", purpose="reading a SavedModel")
-    _refuse_operations(tensorflow, path)
+    program = _read_program(path)
+    _refuse_operations(program, path)
     try:
-        loaded = tensorflow.saved_model.load(str(path))
-    except (OSError, ValueError, KeyError, tensorflow.errors.OpError) as error:
+        loaded, signatures = _load_without_optimizer(tensorflow, path, program)
+    except (AttributeError, OSError, ValueError, KeyError, tensorflow.errors.OpError) as error:
         raise ExportError(f"cannot load {str(path)!r}: {_first_line(error)}; give a whole SavedModel folder") from error
-    name = next((name for name in SIGNATURES if name in loaded.signatures), None)
+    name = next((name for name in SIGNATURES if name in signatures), None)
     if name is None:
-        found = ", ".join(map(repr, loaded.signatures)) or "none"
+        found = ", ".join(map(repr, signatures)) or "none"
         raise ExportError(
             f"{str(path)!r} has no serving signature {SIGNATURES[0]!r} (found: {found}); "
             "save it with model.export(folder)"
         )
-    signature = loaded.signatures[name]
+    signature = signatures[name]
     inputs = signature.structured_input_signature[1]
     outputs = signature.structured_outputs
     if len(inputs) != 1 or len(outputs) != 1:
@@ -61,7 +62,7 @@ def load_saved_model(path: Path) -> keras.Model:
         )
     pictures = keras.Input(tuple(spec.shape[1:]), dtype=spec.dtype.name)
     layer = _Signature(loaded, signature, input_name, next(iter(outputs)))
-    return keras.Model(pictures, layer(pictures), name=keras.utils.to_snake_case(path.name) or "saved_model")
+    return keras.Model(pictures, layer(pictures), name="saved_model")
 
 
 class _Signature(keras.layers.Layer):  # type: ignore[misc]
@@ -77,13 +78,35 @@ class _Signature(keras.layers.Layer):  # type: ignore[misc]
         return self._parts[1](**{input_name: pictures})[output_name]
 
 
-def _refuse_operations(tensorflow: Any, path: Path) -> None:
+def _read_program(path: Path) -> Any:
     from tensorflow.core.protobuf import saved_model_pb2
 
     try:
         program = saved_model_pb2.SavedModel.FromString((path / PROGRAM).read_bytes())
+        if not program.meta_graphs:
+            raise ValueError("it holds no graph")
     except Exception as error:  # protobuf's own class moves about between its versions
         raise ExportError(f"cannot load {str(path)!r}: {_first_line(error)}; give a whole SavedModel folder") from error
+    return program
+
+
+def _load_without_optimizer(tensorflow: Any, path: Path, program: Any) -> tuple[Any, Any]:
+    """Load everything but the optimizer, for Keras 3 cannot take in what Keras 2 saved of one.
+
+    Returns:
+        What was loaded, which holds the weights, and its signatures.
+    """
+    objects = program.meta_graphs[0].object_graph_def
+    children = [child.local_name for child in objects.nodes[0].children] if objects.nodes else []
+    wanted = [name for name in children if "optimizer" not in name]
+    if len(wanted) == len(children):
+        loaded = tensorflow.saved_model.load(str(path))
+        return loaded, loaded.signatures
+    parts = tensorflow.__internal__.saved_model.load_partial(str(path), [f"root.{name}" for name in wanted])
+    return parts, parts["root.signatures"]
+
+
+def _refuse_operations(program: Any, path: Path) -> None:
     found = set()
     for graph in (meta.graph_def for meta in program.meta_graphs):
         nodes = [*graph.node, *(node for function in graph.library.function for node in function.node_def)]
