@@ -6,6 +6,7 @@ a few kilobytes, and they are put in afterwards. What it can only do with kernel
 folding batch normalisation into them, `tidy` does then.
 """
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 
 from edgecls.errors import ExportError
 from edgecls.export.initializers import Arrays, serialized_with
-from edgecls.export.tidy import tidy
+from edgecls.export.tidy import Shapes, tidy
 from edgecls.export.zero_padding import keep_zero_padding
 from edgecls.extras import import_from_extra
 from edgecls.modelfile import INPUT_NAME, OUTPUT_NAME
@@ -70,12 +71,13 @@ def keras_to_onnx(model: keras.Model) -> bytes:
         if variable.dtype == "float32" and len(variable.shape) >= KERNEL_RANK
     }
     try:
-        proto = _converted(model, kernels)
+        proto, shapes = _converted(model, kernels)
     except (ValueError, TypeError, KeyError, RuntimeError, NotImplementedError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise ExportError(f"cannot convert {model.name!r} to ONNX: {reason}") from error
+    _refuse_unknown(onnx, proto, model.name)
     arrays = _constants_of(onnx, proto, kernels)
-    tidy(proto, arrays)
+    tidy(proto, arrays, shapes)
     keep_zero_padding(proto.graph, arrays)
     _name_ends(proto)
     serialized = serialized_with(proto, arrays)
@@ -83,12 +85,13 @@ def keras_to_onnx(model: keras.Model) -> bytes:
     return serialized
 
 
-def _converted(model: keras.Model, kernels: dict[str, Any]) -> Any:
-    """Return the network as tf2onnx converts it, with its kernels as inputs of their own."""
+def _converted(model: keras.Model, kernels: dict[str, Any]) -> tuple[Any, Shapes]:
+    """Return the network as tf2onnx converts it, its kernels as inputs of their own, and the shapes it knows."""
     tensorflow = import_from_extra("tensorflow", extra="train", purpose="converting to ONNX")
     import_from_extra("tf2onnx", extra="train", purpose="converting to ONNX")
     from tf2onnx import optimizer, tf_loader, tfonnx
 
+    logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)  # what it cannot convert we report ourselves
     function = _traced(tensorflow, model, kernels)
     inputs = [tensor.name for tensor in function.inputs if tensor.dtype != tensorflow.resource]
     outputs = [tensor.name for tensor in function.outputs]
@@ -103,7 +106,9 @@ def _converted(model: keras.Model, kernels: dict[str, Any]) -> Any:
     known = optimizer._get_optimizers()
     passes = {name: known[name] for name in PASSES if name in known}
     # Catching errors would copy the whole graph before each pass.
-    return optimizer.optimize_graph(converted, catch_errors=False, optimizers=passes).make_model(model.name)
+    optimized = optimizer.optimize_graph(converted, catch_errors=False, optimizers=passes)
+    outputs = [name for node in optimized.get_nodes() for name in node.output]
+    return optimized.make_model(model.name), {name: optimized.get_shape(name) or [] for name in outputs}
 
 
 def _traced(tensorflow: Any, model: keras.Model, kernels: dict[str, Any]) -> Any:
@@ -118,6 +123,16 @@ def _traced(tensorflow: Any, model: keras.Model, kernels: dict[str, Any]) -> Any
 
     function: Callable[..., Any] = tensorflow.function(call, input_signature=signature, autograph=False)
     return function.get_concrete_function()  # type: ignore[attr-defined]
+
+
+def _refuse_unknown(onnx: Any, proto: Any, name: str) -> None:
+    """Refuse a graph with operations that tf2onnx passed through as it found them."""
+    unknown = {node.op_type for node in proto.graph.node if not onnx.defs.has(node.op_type, node.domain)}
+    if unknown:
+        raise ExportError(
+            f"cannot convert {name!r} to ONNX: it has no counterpart for {', '.join(sorted(unknown))}; "
+            "use other layers in their place"
+        )
 
 
 def _constants_of(onnx: Any, proto: Any, kernels: dict[str, Any]) -> Arrays:
@@ -138,7 +153,6 @@ def _name_ends(proto: Any) -> None:
         batch.Clear()
         batch.dim_param = "N"
     proto.graph.input[0].type.denotation = "IMAGE"  # the ONNX standard's word for it
-    del proto.graph.value_info[:]  # shapes as they were before tidying; onnxruntime infers its own
     used = {node.domain for node in proto.graph.node}
     for unused in [imported for imported in proto.opset_import if imported.domain not in used]:
         proto.opset_import.remove(unused)

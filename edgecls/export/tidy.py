@@ -13,7 +13,10 @@ import numpy.typing as npt
 from edgecls.export.initializers import Arrays
 from edgecls.extras import import_from_extra
 
-__all__ = ["tidy"]
+__all__ = ["Shapes", "tidy"]
+
+Shapes = dict[str, list[int]]
+"""Shapes of inner tensors by their names, -1 where a side is free; empty where nothing is known."""
 
 MAX_GROWTH = 2  # a constant that grows more by folding is cheaper to compute than to ship
 
@@ -21,15 +24,16 @@ _FOLDABLE = {"Transpose", "Reshape", "Squeeze", "Unsqueeze", "Mul", "Add", "Sub"
 _IMAGE_RANK = 4
 
 
-def tidy(model: Any, arrays: Arrays) -> None:
+def tidy(model: Any, arrays: Arrays, shapes: Shapes) -> None:
     """Fold constants, put scales and offsets into the convolutions before them, drop what does nothing.
 
     Args:
-        model: An onnx.ModelProto whose constants are in `arrays` instead, with the shapes of inner tensors.
+        model: An onnx.ModelProto whose constants are in `arrays` instead.
         arrays: All its constants, those too that are computed from others.
+        shapes: What is known of the tensors between its nodes.
     """
     graph = model.graph
-    _settle_reshapes(graph, arrays)
+    _settle_reshapes(graph, arrays, shapes)
     _drop_identities(graph)
     _drop_unused(graph, arrays)
     _fold_constants(model, arrays)
@@ -37,12 +41,8 @@ def tidy(model: Any, arrays: Arrays) -> None:
     _drop_unused(graph, arrays)
 
 
-def _settle_reshapes(graph: Any, arrays: Arrays) -> None:
+def _settle_reshapes(graph: Any, arrays: Arrays, shapes: Shapes) -> None:
     """Give a reshape of which only the batch is free its shape, instead of computing it from the batch."""
-    shapes = {
-        value.name: [dim.dim_value for dim in value.type.tensor_type.shape.dim]
-        for value in (*graph.value_info, *graph.output)
-    }
     for index, node in enumerate(graph.node):
         if node.op_type != "Reshape" or node.input[1] in arrays:
             continue

@@ -25,7 +25,9 @@ def keep_zero_padding(graph: Any, arrays: Arrays) -> None:
         graph: An onnx.GraphProto of an opset from 11; changed in place.
         arrays: Its constants; the minus zero is added to them.
     """
-    zeros = {name for name, array in arrays.items() if array.dtype == np.float32 and array.size == 1 and not array.any()}
+    zeros = {
+        name for name, array in arrays.items() if array.dtype == np.float32 and array.size == 1 and not array.any()
+    }
     for node in graph.node:
         if node.op_type == "Pad" and _pads_zeros(node, zeros) and "MaxPool" in _followers(graph, node.output[0]):
             inputs = [*node.input, ""][:3]  # a fourth one, the axes, keeps the fusion away by itself
