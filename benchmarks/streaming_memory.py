@@ -17,7 +17,7 @@ from pathlib import Path
 
 from measure import machine_facts, write_results
 
-from edgecls.dataset.read import read_dataset
+from edgecls.dataset.forms.read import read_dataset
 
 TRAIN = """
 import resource, sys

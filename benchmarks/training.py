@@ -22,10 +22,10 @@ import keras
 import numpy as np
 from measure import compare, machine_facts, time_rounds, write_results
 
-from edgecls.dataset.cache_kind import Cache
-from edgecls.dataset.labelled_pictures import LabelledPictures
-from edgecls.dataset.pixel_cache import cache_pictures
-from edgecls.dataset.read import read_dataset
+from edgecls.dataset.forms.labelled_pictures import LabelledPictures
+from edgecls.dataset.forms.read import read_dataset
+from edgecls.dataset.pixels.cache_kind import Cache
+from edgecls.dataset.pixels.pixel_cache import cache_pictures
 from edgecls.image_spec import ImageSpec
 from edgecls.runtime.cores import usable_cores
 from edgecls.training.augmentation import augmenting

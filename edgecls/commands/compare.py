@@ -51,7 +51,7 @@ def compare(
     from edgecls.atomic_write import whole_files
     from edgecls.commands.provider_notice import announce_provider
     from edgecls.commands.status_line import StatusLine
-    from edgecls.dataset.read import read_dataset
+    from edgecls.dataset.forms.read import read_dataset
     from edgecls.evaluation.compare import Contender
     from edgecls.evaluation.compare import compare as run_comparison
     from edgecls.evaluation.evaluate import without_foreign_labels

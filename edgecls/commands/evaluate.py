@@ -63,7 +63,7 @@ def evaluate(
     """
     from edgecls.commands.provider_notice import announce_provider
     from edgecls.commands.status_line import StatusLine
-    from edgecls.dataset.read import read_dataset
+    from edgecls.dataset.forms.read import read_dataset
     from edgecls.evaluation.as_dict import evaluation_to_dict
     from edgecls.evaluation.evaluate import evaluate as run_evaluation
     from edgecls.evaluation.evaluate import without_foreign_labels

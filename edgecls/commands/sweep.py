@@ -12,8 +12,8 @@ from edgecls.commands.status_line import StatusLine
 from edgecls.extras import import_from_extra
 
 if TYPE_CHECKING:
-    from edgecls.training.sweep_record import Trial
-    from edgecls.training.sweep_space import Range
+    from edgecls.training.sweep.record import Trial
+    from edgecls.training.sweep.space import Range
 
 __all__ = ["sweep"]
 
@@ -29,7 +29,7 @@ class _LearningRate(click.ParamType["float | Range"]):
         if not isinstance(value, str):
             return value
         from edgecls.errors import TrainingError
-        from edgecls.training.sweep_space import Range
+        from edgecls.training.sweep.space import Range
 
         try:
             low, dots, high = value.partition("..")
@@ -98,8 +98,8 @@ def sweep(
         import_from_extra("keras", extra="train", purpose="training")
     from edgecls.models import get_architecture
     from edgecls.training.config_file import build_config, read_settings
-    from edgecls.training.sweep import SweepListener, run_sweep
-    from edgecls.training.sweep_space import Range, SweepSpace
+    from edgecls.training.sweep.run import SweepListener, run_sweep
+    from edgecls.training.sweep.space import Range, SweepSpace
 
     shared = {"epochs": epochs, "weights": weights, "seed": seed}
     settings = read_settings(config_file) if config_file else {}

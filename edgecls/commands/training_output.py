@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from edgecls.dataset.labelled_pictures import Dataset
+    from edgecls.dataset.forms.labelled_pictures import Dataset
     from edgecls.training.pictures import PreparedPictures
 
 __all__ = ["found_text", "prepared_text"]

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from edgecls import image
-from edgecls.dataset.labelled_pictures import LabelledPictures
+from edgecls.dataset.augmented.warp import WarpLimits, apply_warp, draw_warp
+from edgecls.dataset.forms.labelled_pictures import LabelledPictures
 from edgecls.dataset.parallel import map_in_order
-from edgecls.dataset.warp import WarpLimits, apply_warp, draw_warp
 from edgecls.errors import ImageError
 from edgecls.image_spec import Color, Fit, ImageSpec
 

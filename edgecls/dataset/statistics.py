@@ -11,7 +11,7 @@ from typing import Any
 import cv2
 
 from edgecls import image
-from edgecls.dataset.labelled_pictures import Dataset
+from edgecls.dataset.forms.labelled_pictures import Dataset
 from edgecls.dataset.parallel import map_in_order
 from edgecls.errors import DatasetError, ImageError
 from edgecls.image_headers import read_header

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from edgecls.dataset.labelled_pictures import LabelledPictures
+from edgecls.dataset.forms.labelled_pictures import LabelledPictures
 from edgecls.errors import DatasetError, ImageError
 from edgecls.evaluation.record import Evaluation
 from edgecls.runtime.classifier import Classifier

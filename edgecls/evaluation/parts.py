@@ -1,6 +1,6 @@
 """Which part of a dataset to evaluate on."""
 
-from edgecls.dataset.labelled_pictures import Dataset, LabelledPictures
+from edgecls.dataset.forms.labelled_pictures import Dataset, LabelledPictures
 from edgecls.errors import DatasetError
 
 __all__ = ["ALL", "AUTO", "PART_NAMES", "choose_part"]

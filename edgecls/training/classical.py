@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from edgecls.atomic_write import check_writable, whole_files
-from edgecls.dataset.cache_kind import Cache
-from edgecls.dataset.labelled_pictures import Dataset
-from edgecls.dataset.pixel_cache import CachedPictures
-from edgecls.dataset.read import read_dataset
+from edgecls.dataset.forms.labelled_pictures import Dataset
+from edgecls.dataset.forms.read import read_dataset
+from edgecls.dataset.pixels.cache_kind import Cache
+from edgecls.dataset.pixels.pixel_cache import CachedPictures
 from edgecls.errors import OutputError, TrainingError
 from edgecls.export.classical import export_classical, original_network
 from edgecls.export.proof import Export, golden_answers

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
 
-from edgecls.dataset.cache_kind import Cache
+from edgecls.dataset.pixels.cache_kind import Cache
 from edgecls.errors import TrainingError
 from edgecls.image_spec import ImageSpec
 

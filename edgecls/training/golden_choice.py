@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from edgecls.dataset.pixel_cache import CachedPictures
+from edgecls.dataset.pixels.pixel_cache import CachedPictures
 from edgecls.export.proof import MAX_GOLDEN_SAMPLES
 
 __all__ = ["golden_pictures"]

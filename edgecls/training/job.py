@@ -7,8 +7,8 @@ from pathlib import Path
 import keras
 
 from edgecls.atomic_write import check_writable, whole_files
-from edgecls.dataset.labelled_pictures import Dataset
-from edgecls.dataset.read import read_dataset
+from edgecls.dataset.forms.labelled_pictures import Dataset
+from edgecls.dataset.forms.read import read_dataset
 from edgecls.errors import OutputError
 from edgecls.evaluation.record import Evaluation
 from edgecls.export.export import Export, export_float32

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from edgecls.dataset.cache_kind import Cache
-from edgecls.dataset.labelled_pictures import Dataset, LabelledPictures
-from edgecls.dataset.lineage import lineage_of
-from edgecls.dataset.partition import partition
-from edgecls.dataset.pixel_cache import CachedPictures, cache_pictures
-from edgecls.dataset.pixel_store import choose_cache, free_disk_bytes
+from edgecls.dataset.augmented.lineage import lineage_of
+from edgecls.dataset.forms.labelled_pictures import Dataset, LabelledPictures
+from edgecls.dataset.parts.partition import partition
+from edgecls.dataset.pixels.cache_kind import Cache
+from edgecls.dataset.pixels.pixel_cache import CachedPictures, cache_pictures
+from edgecls.dataset.pixels.pixel_store import choose_cache, free_disk_bytes
 from edgecls.errors import DatasetError
 from edgecls.image_spec import ImageSpec
 from edgecls.runtime.cores import usable_cores

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from edgecls.atomic_write import whole_files
-from edgecls.dataset.labelled_pictures import Dataset, LabelledPictures
+from edgecls.dataset.forms.labelled_pictures import Dataset, LabelledPictures
 from edgecls.evaluation.calibration import Calibration
 from edgecls.evaluation.evaluate import evaluate
 from edgecls.evaluation.history import HistoryRow

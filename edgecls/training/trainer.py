@@ -8,8 +8,8 @@ from typing import Any
 
 import keras
 
-from edgecls.dataset.pixel_cache import CachedPictures
-from edgecls.dataset.streamed_pixels import StreamedPixels
+from edgecls.dataset.pixels.pixel_cache import CachedPictures
+from edgecls.dataset.pixels.streamed_pixels import StreamedPixels
 from edgecls.errors import TrainingError
 from edgecls.models import build_model
 from edgecls.runtime.cores import usable_cores

@@ -6,10 +6,10 @@ import numpy as np
 from picture_folders import COLORS, write_class_folders
 
 from edgecls import image
-from edgecls.dataset.labelled_pictures import LabelledPictures
-from edgecls.dataset.read import read_dataset
+from edgecls.dataset.augmented.warp import WarpLimits
+from edgecls.dataset.forms.labelled_pictures import LabelledPictures
+from edgecls.dataset.forms.read import read_dataset
 from edgecls.dataset.samples import LabelSamples, augmented_samples, plain_samples
-from edgecls.dataset.warp import WarpLimits
 from edgecls.image_spec import Color, Fit, ImageSpec
 
 LABELS = sorted(COLORS)

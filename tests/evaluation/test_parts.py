@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from edgecls.dataset.labelled_pictures import Dataset, LabelledPictures
+from edgecls.dataset.forms.labelled_pictures import Dataset, LabelledPictures
 from edgecls.errors import DatasetError
 from edgecls.evaluation.parts import choose_part
 

@@ -6,8 +6,8 @@ import keras
 import numpy as np
 import pytest
 
-from edgecls.dataset.cache_kind import Cache
-from edgecls.dataset.pixel_cache import CachedPictures
+from edgecls.dataset.pixels.cache_kind import Cache
+from edgecls.dataset.pixels.pixel_cache import CachedPictures
 from edgecls.evaluation.calibration import negative_log_likelihood
 from edgecls.image_spec import ImageSpec
 from edgecls.models import HEAD_PREFIX, build_model

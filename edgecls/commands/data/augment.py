@@ -45,10 +45,10 @@ def augment(
     parts only train is augmented. The file augmented.jsonl in OUT says what was made from what, so
     that `edgecls data split` keeps copies with their source.
     """
-    from edgecls.dataset.augment import AugmentSettings
-    from edgecls.dataset.augment import augment as augment_dataset
-    from edgecls.dataset.read import read_dataset
-    from edgecls.dataset.warp import WarpLimits
+    from edgecls.dataset.augmented.augment import AugmentSettings
+    from edgecls.dataset.augmented.augment import augment as augment_dataset
+    from edgecls.dataset.augmented.warp import WarpLimits
+    from edgecls.dataset.forms.read import read_dataset
     from edgecls.runtime.cores import usable_cores
 
     limits = WarpLimits(rotation_deg=rotation, shift=shift, shear_deg=shear, zoom=zoom, flip=flip)

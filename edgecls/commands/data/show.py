@@ -61,9 +61,9 @@ def show(
     Samples that cannot be read are named, and the exit code is then 1; others take their place.
     """
     from edgecls.atomic_write import check_writable, whole_files
-    from edgecls.dataset.read import read_dataset
+    from edgecls.dataset.augmented.warp import WarpLimits
+    from edgecls.dataset.forms.read import read_dataset
     from edgecls.dataset.samples import augmented_samples, plain_samples
-    from edgecls.dataset.warp import WarpLimits
     from edgecls.plots.contact_sheet import blocks_that_fit, contact_sheet
     from edgecls.plots.fonts import undrawable_remark
     from edgecls.runtime.cores import usable_cores

@@ -9,7 +9,7 @@ from edgecls.commands.any_text import on_one_line, utf8_stdout
 from edgecls.commands.status_line import StatusLine
 
 if TYPE_CHECKING:
-    from edgecls.dataset.split import SplitResult
+    from edgecls.dataset.parts.split import SplitResult
 
 __all__ = ["split"]
 
@@ -78,8 +78,8 @@ def split(data: Path, output: Path, ratio: tuple[float, ...], seed: int, form: s
     the same one by edgecls data augment come into one part. If DATA has parts already, all of it is
     divided anew. Links are hard links where possible, else symbolic ones.
     """
-    from edgecls.dataset.split import split_dataset
-    from edgecls.dataset.write_parts import PartsForm
+    from edgecls.dataset.parts.split import split_dataset
+    from edgecls.dataset.parts.write_parts import PartsForm
     from edgecls.runtime.cores import usable_cores
 
     line = StatusLine()

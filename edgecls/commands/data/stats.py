@@ -33,7 +33,7 @@ def stats(data: Path, output_format: str, plot: Path | None) -> None:
     values from 0 to 1. Pictures that cannot be read are named, and the exit code is then 1.
     """
     from edgecls.atomic_write import check_writable
-    from edgecls.dataset.read import read_dataset
+    from edgecls.dataset.forms.read import read_dataset
     from edgecls.dataset.statistics import measure_dataset
     from edgecls.runtime.cores import usable_cores
 

@@ -1,0 +1,1 @@
+"""Augmented copies of pictures, and where they come from."""

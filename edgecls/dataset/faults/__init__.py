@@ -1,0 +1,1 @@
+"""Faulty pictures: finding them, and moving them away so that it can be undone."""

@@ -1,0 +1,84 @@
+"""Everything that lies in a dataset, also empty class folders and files that are no pictures."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgecls.dataset.forms.assemble import PART_NAMES, label_text
+from edgecls.dataset.forms.class_folders import subfolders
+from edgecls.dataset.forms.list_files import has_part_lists
+from edgecls.dataset.forms.part_folders import has_part_folders
+from edgecls.dataset.forms.read import read_dataset
+from edgecls.errors import DatasetError
+from edgecls.picture_files import PICTURE_SUFFIXES, is_hidden
+
+__all__ = ["Survey", "survey"]
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What lies in a dataset.
+
+    Attributes:
+        is_folders: The labels are folders, rather than named in a list or a table.
+        labels: All labels, sorted by code point; also those without pictures.
+        paths: Files with a picture's suffix, or named as pictures by a list or table.
+        path_labels: The label of each.
+        strays: Other files in the class folders; hidden ones are passed over.
+        empty: Class folders without pictures.
+    """
+
+    is_folders: bool
+    labels: tuple[str, ...]
+    paths: tuple[Path, ...]
+    path_labels: tuple[str, ...]
+    strays: tuple[Path, ...] = ()
+    empty: tuple[Path, ...] = ()
+
+
+def survey(data: Path) -> Survey:
+    """Find what lies in a dataset of any form that `read_dataset` takes.
+
+    Raises:
+        DatasetError: There is nothing, or it has no class folders, or its list or table cannot be used.
+    """
+    if data.is_file() or (data.is_dir() and has_part_lists(data)):
+        whole = read_dataset(data).whole
+        return Survey(False, whole.labels, whole.paths, tuple(whole.labels[index] for index in whole.label_ids))
+    if not data.is_dir():
+        raise DatasetError(f"there is no dataset {str(data)!r}; give a folder of class folders, a list or a CSV file")
+    roots = [data]
+    if has_part_folders(data):
+        roots = [folder for folder in subfolders(data) if folder.name in PART_NAMES]
+    class_folders = [folder for root in roots for folder in subfolders(root)]
+    if not class_folders:
+        raise DatasetError(
+            f"{str(data)!r} has no class folders; put the pictures of each label into a folder named like the label"
+        )
+    pictures: list[tuple[Path, str]] = []
+    strays: list[Path] = []
+    empty: list[Path] = []
+    for folder in class_folders:
+        files = _visible_files(folder)
+        found = [path for path in files if path.suffix.lower() in PICTURE_SUFFIXES]
+        pictures += [(path, label_text(folder.name)) for path in found]
+        strays += [path for path in files if path.suffix.lower() not in PICTURE_SUFFIXES]
+        if not found:
+            empty.append(folder)
+    return Survey(
+        is_folders=True,
+        labels=tuple(sorted({label_text(folder.name) for folder in class_folders})),
+        paths=tuple(path for path, _ in pictures),
+        path_labels=tuple(label for _, label in pictures),
+        strays=tuple(strays),
+        empty=tuple(empty),
+    )
+
+
+def _visible_files(folder: Path) -> list[Path]:
+    """Return all files below a folder but hidden ones, in the order of `find_pictures`."""
+    found = []
+    for parent, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not is_hidden(name))
+        found += [Path(parent, name) for name in sorted(files) if not is_hidden(name)]
+    return found

@@ -1,0 +1,1 @@
+"""Datasets in every form: class folders, folders of parts, lists, CSV."""

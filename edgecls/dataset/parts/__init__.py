@@ -1,0 +1,1 @@
+"""Dividing datasets into parts."""

@@ -1,0 +1,1 @@
+"""Pixels for training: decoded once and kept, or decoded when they are needed."""

@@ -1,0 +1,1 @@
+"""Sweeps: many training runs with different settings."""

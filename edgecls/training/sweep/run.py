@@ -1,0 +1,172 @@
+"""A sweep: many training runs with different settings, each recorded as it ends, the best one kept."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import keras
+
+from edgecls.atomic_write import check_writable, whole_files
+from edgecls.dataset.forms.read import read_dataset
+from edgecls.errors import EdgeclsError, MissingExtraError, OutputError, TrainingError
+from edgecls.plots.sweep import Run, epochs_chart, setting_chart, swept_settings
+from edgecls.training.config import TrainConfig
+from edgecls.training.config_file import config_to_toml
+from edgecls.training.history import EpochReport
+from edgecls.training.job import Listener, RunOptions, default_run_directory, run_training
+from edgecls.training.run_directory import ExistingRun, RunDirectory
+from edgecls.training.sweep.record import SweepRecord, Trial
+from edgecls.training.sweep.space import Settings
+
+__all__ = ["SweepListener", "SweepResult", "run_sweep"]
+
+SUFFIXES = (".onnx", ".keras")
+
+
+@dataclass(frozen=True)
+class SweepListener:
+    """Whom to tell how far a sweep is; each function does nothing by default.
+
+    Attributes:
+        on_start: A trial begins: its number, the number of all, its settings.
+        on_epoch: What an epoch of it came to.
+        on_end: A trial has ended, now or in the part of the sweep that came before.
+    """
+
+    on_start: Callable[[int, int, Settings], None] = field(default=lambda number, total, settings: None)
+    on_epoch: Callable[[EpochReport], None] = field(default=lambda report: None)
+    on_end: Callable[[Trial], None] = field(default=lambda trial: None)
+
+
+@dataclass(frozen=True)
+class SweepResult:
+    """What a sweep made.
+
+    Attributes:
+        trials: All trials.
+        best: The best of them, whose model was written.
+        charts: Where the charts are.
+    """
+
+    trials: tuple[Trial, ...]
+    best: Trial
+    charts: tuple[Path, ...]
+
+
+def run_sweep(
+    data: Path,
+    onnx_path: Path,
+    base: TrainConfig,
+    trials: Sequence[Settings],
+    *,
+    folder: Path,
+    resume: bool,
+    listener: SweepListener | None = None,
+) -> SweepResult:
+    """Train with every one of the settings and write the best model, as .onnx and as .keras.
+
+    A trial that cannot be trained, such as one with pictures too small for its architecture, is recorded
+    with the reason, and the others go on. Of the models only the best so far is kept. Line charts of
+    accuracy and loss, by setting and by epoch, are drawn in the end.
+
+    Args:
+        data: A dataset in any form that `read_dataset` knows.
+        onnx_path: Where to write the best model in the end; must end in .onnx.
+        base: The settings that all trials share.
+        trials: The settings to try, at least one.
+        folder: Where record, charts, the trials' run directories and the best model so far go.
+        resume: Whether to go on with the sweep in `folder`; a trial that was cut short goes on, too.
+        listener: Whom to tell how far it is.
+
+    Raises:
+        OutputError: A file cannot be written.
+        DatasetError: The dataset cannot be trained on.
+        TrainingError: No trial succeeded, or `folder` holds another sweep.
+        MissingExtraError: matplotlib is not installed.
+    """
+    listener = listener or SweepListener()
+    if onnx_path.suffix != ".onnx":
+        raise OutputError(f"the model file must end in .onnx, got {str(onnx_path)!r}")
+    check_writable(onnx_path)
+    read_dataset(data)  # or every trial would fail
+    facts = {
+        "data": str(data.absolute()),
+        "settings": config_to_toml(base),
+        "trials": [settings.as_facts() for settings in trials],
+    }
+    record = SweepRecord(folder, facts, resume=resume)
+    for number, settings in enumerate(trials, start=1):
+        if not record.has(number):
+            listener.on_start(number, len(trials), settings)
+            record.add(_run_trial(data, _model_path(folder, number), base, number, settings, listener))
+            _keep_only_best(folder, record)
+        listener.on_end(record.trials[number - 1])
+    best = record.best
+    if best is None:
+        raise TrainingError(f"none of the {len(trials)} trials succeeded; the first: {record.trials[0].error}")
+    _copy_model(_model_path(folder, best.number), onnx_path)
+    return SweepResult(record.trials, best, _draw_charts(folder, record.trials))
+
+
+def _run_trial(
+    data: Path, onnx_path: Path, base: TrainConfig, number: int, settings: Settings, listener: SweepListener
+) -> Trial:
+    start = time.monotonic()
+    run = RunDirectory(default_run_directory(onnx_path))
+    existing = ExistingRun.RESUME if run.checkpoints.exist() else ExistingRun.OVERWRITE
+    epochs = Listener(on_epoch=listener.on_epoch)
+    try:
+        result = run_training(
+            data, onnx_path, settings.applied_to(base), options=RunOptions(existing=existing), listener=epochs
+        )
+    except (MissingExtraError, OutputError):
+        raise  # not a fault of these settings
+    except EdgeclsError as error:
+        return Trial(number, settings.as_facts(), error=str(error))
+    finally:
+        keras.utils.clear_session()  # or the networks of all trials stay in memory
+    if not result.trained.is_complete:
+        raise KeyboardInterrupt
+    duration_s = round(time.monotonic() - start, 1)
+    return Trial(number, settings.as_facts(), result.trained.history, duration_s=duration_s)
+
+
+def _draw_charts(folder: Path, trials: Sequence[Trial]) -> tuple[Path, ...]:
+    runs = [_as_run(trial) for trial in trials if trial.best]
+    charts = {"epochs.png": epochs_chart(runs)}
+    charts |= {f"by-{setting.replace('_', '-')}.png": setting_chart(runs, setting) for setting in swept_settings(runs)}
+    paths = tuple(folder / name for name in charts)
+    with whole_files(*paths) as temporary:
+        for path, picture in zip(temporary, charts.values(), strict=True):
+            path.write_bytes(picture)
+    return paths
+
+
+def _as_run(trial: Trial) -> Run:
+    return Run(
+        trial.settings,
+        accuracies=[report.validation_accuracy for report in trial.history],
+        losses=[report.validation_loss for report in trial.history],
+        best=trial.best.epoch - 1 if trial.best else 0,
+    )
+
+
+def _model_path(folder: Path, number: int) -> Path:
+    return folder / f"trial-{number:03d}.onnx"
+
+
+def _keep_only_best(folder: Path, record: SweepRecord) -> None:
+    """Remove the models of trials that are not the best, those of a trial that a kill cut short included."""
+    best = record.best.number if record.best else 0
+    for trial in record.trials:
+        if trial.number != best:
+            for suffix in SUFFIXES:
+                _model_path(folder, trial.number).with_suffix(suffix).unlink(missing_ok=True)
+
+
+def _copy_model(source: Path, target: Path) -> None:
+    present = [suffix for suffix in SUFFIXES if source.with_suffix(suffix).exists()]
+    with whole_files(*(target.with_suffix(suffix) for suffix in present)) as temporary:
+        for suffix, path in zip(present, temporary, strict=True):
+            path.write_bytes(source.with_suffix(suffix).read_bytes())
