@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from edgecls.commands.shared_options import image_size_option
+from edgecls.commands.shared_options import image_size_option, model_output_option
 
 __all__ = ["adopt"]
 
@@ -31,13 +31,7 @@ class _Numbers(click.ParamType[tuple[float, ...]]):
 
 @click.command()
 @click.argument("source", metavar="FOREIGN.onnx", type=click.Path(dir_okay=False, path_type=Path))
-@click.option(
-    "--output",
-    "-o",
-    type=click.Path(dir_okay=False, path_type=Path),
-    required=True,
-    help="Model file (.onnx) to write.",
-)
+@model_output_option
 @click.option(
     "--labels",
     "labels_file",

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from edgecls.commands.native_output import held_back
-from edgecls.commands.shared_options import image_size_option
+from edgecls.commands.shared_options import image_size_option, model_output_option
 from edgecls.extras import import_from_extra
 
 __all__ = ["export"]
@@ -14,13 +14,7 @@ __all__ = ["export"]
 
 @click.command()
 @click.argument("source", metavar="MODEL", type=click.Path(path_type=Path))
-@click.option(
-    "--output",
-    "-o",
-    type=click.Path(dir_okay=False, path_type=Path),
-    required=True,
-    help="Model file (.onnx) to write.",
-)
+@model_output_option
 @click.option(
     "--samples",
     type=click.Path(exists=True, file_okay=False, path_type=Path),

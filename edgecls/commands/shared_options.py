@@ -10,6 +10,7 @@ __all__ = [
     "image_size_option",
     "limits_option",
     "model_option",
+    "model_output_option",
     "provider_option",
     "unknown_threshold_option",
 ]
@@ -24,6 +25,14 @@ model_option = click.option(
     envvar="EDGECLS_MODEL",
     show_default="the bundled flowers model",
     help="Model file (.onnx) to use. Environment: EDGECLS_MODEL.",
+)
+
+model_output_option = click.option(
+    "--output",
+    "-o",
+    type=click.Path(dir_okay=False, path_type=Path),
+    required=True,
+    help="Model file (.onnx) to write.",
 )
 
 provider_option = click.option(

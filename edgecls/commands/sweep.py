@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edgecls.commands.native_output import held_back
-from edgecls.commands.shared_options import ImageSize
+from edgecls.commands.shared_options import ImageSize, model_output_option
 from edgecls.commands.status_line import StatusLine
 from edgecls.extras import import_from_extra
 
@@ -40,13 +40,7 @@ class _LearningRate(click.ParamType["float | Range"]):
 
 @click.command()
 @click.argument("data", metavar="DATA", type=click.Path(exists=True, path_type=Path))
-@click.option(
-    "--output",
-    "-o",
-    type=click.Path(dir_okay=False, path_type=Path),
-    required=True,
-    help="Model file (.onnx) to write: the best trial's.",
-)
+@model_output_option
 @click.option(
     "--config",
     "config_file",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgecls.commands.native_output import held_back
+from edgecls.commands.shared_options import model_output_option
 from edgecls.commands.status_line import StatusLine
 from edgecls.commands.train_options import setting_options, settings_from
 from edgecls.commands.training_output import found_text, prepared_text
@@ -25,13 +26,7 @@ INTERRUPTED = 130
 
 @click.command()
 @click.argument("data", metavar="DATA", type=click.Path(exists=True, path_type=Path))
-@click.option(
-    "--output",
-    "-o",
-    type=click.Path(dir_okay=False, path_type=Path),
-    required=True,
-    help="Model file (.onnx) to write.",
-)
+@model_output_option
 @click.option(
     "--config",
     "config_file",

@@ -1,7 +1,6 @@
 """The upload page in a real Chromium: choose several pictures, see answers, see an error, use the keyboard."""
 
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,42 +14,11 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from edgecls import image
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome") or shutil.which("chromium-browser")
-DRIVER = shutil.which("chromedriver")
-
-pytestmark = pytest.mark.skipif(
-    not (CHROMIUM and DRIVER) and "EDGECLS_REQUIRE_BROWSER" not in os.environ,  # CI must not pass over this
-    reason="needs Chromium and ChromeDriver (Debian: apt install chromium chromium-driver)",
-)
-
 
 @pytest.fixture(scope="module")
 def url(tiny_model_path: Path) -> Iterator[str]:
     with running_server("--model", tiny_model_path) as server:
         yield server.url
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    options = webdriver.ChromeOptions()
-    options.binary_location = str(CHROMIUM)
-    for argument in (
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-quic",
-        "--no-first-run",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-        "--window-size=1100,1000",
-        f"--user-data-dir={tmp_path_factory.mktemp('chromium')}",
-    ):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
-    yield driver
-    driver.quit()
 
 
 @pytest.fixture

@@ -1,8 +1,6 @@
 """The report in a real Chromium: it fits a phone and a desk, its pictures show, and nothing is complained about."""
 
 import os
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,14 +14,6 @@ from edgecls.evaluation.history import HistoryRow
 from edgecls.evaluation.report import write_report
 from edgecls.runtime.classifier import Classifier
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome") or shutil.which("chromium-browser")
-DRIVER = shutil.which("chromedriver")
-
-pytestmark = pytest.mark.skipif(
-    not (CHROMIUM and DRIVER) and "EDGECLS_REQUIRE_BROWSER" not in os.environ,  # CI must not pass over this
-    reason="needs Chromium and ChromeDriver (Debian: apt install chromium chromium-driver)",
-)
-
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory, tiny_classifier: Classifier) -> Path:
@@ -32,27 +22,6 @@ def report(tmp_path_factory: pytest.TempPathFactory, tiny_classifier: Classifier
     history = [HistoryRow(epoch, "all layers", 1 / epoch, 0.5, 1.2 / epoch, 0.6, 1e-3, 3.0) for epoch in (1, 2, 3)]
     write_report(folder / "report.html", found, card=tiny_card(name="交通标志" * 5), history=history, model_bytes=1)
     return folder / "report.html"
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    options = webdriver.ChromeOptions()
-    options.binary_location = str(CHROMIUM)
-    for argument in (
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--no-first-run",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-        f"--user-data-dir={tmp_path_factory.mktemp('chromium')}",
-    ):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
-    yield driver
-    driver.quit()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
