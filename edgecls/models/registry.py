@@ -14,6 +14,7 @@ import keras
 from edgecls.errors import ModelConfigError
 from edgecls.image_spec import Color, ImageSpec
 from edgecls.modelfile import INPUT_NAME
+from edgecls.models.classical import classical_names
 from edgecls.models.heads import Head
 from edgecls.models.keras_application import Application
 
@@ -106,6 +107,10 @@ def get_architecture(name: str) -> Architecture:
     """
     if name in _ARCHITECTURES:
         return _ARCHITECTURES[name]
+    if name in classical_names():
+        raise ModelConfigError(
+            f"{name!r} is a classical model and no network; give it to edgecls train by --arch on the command line"
+        )
     near = difflib.get_close_matches(name, _ARCHITECTURES, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     raise ModelConfigError(f"there is no architecture {name!r}; {hint}choose one of {', '.join(architecture_names())}")

@@ -36,3 +36,10 @@ def test_a_name_cannot_be_taken_twice() -> None:
         register_model("simple_cnn", head=Head(), min_side=1, default_side=1, parameters=0, source="none")(
             lambda pictures: pictures
         )
+
+
+def test_a_classical_model_is_pointed_out() -> None:
+    with pytest.raises(
+        ModelConfigError, match="'svm' is a classical model and no network; give it to"
+    ):
+        get_architecture("svm")
