@@ -37,8 +37,10 @@ class Fitted:
 def fitted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Fitted:
     """Fit a step on noise.
 
-    The moving statistics of batch normalisation become those of the noise: with its initial ones,
-    an untrained deep network gives the same answer for every picture, and no test could fail.
+    The moving statistics of batch normalisation become those of the pictures: with its initial ones,
+    an untrained deep network gives the same answer for every picture, and no test could fail. The
+    pictures are of every kind that the parity gate asks about: on others, an untrained network
+    multiplies the last digit of a sum into another answer.
     """
     name: str = request.param
     keras.utils.set_random_seed(1)
@@ -49,7 +51,10 @@ def fitted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     before = {weight.path: weight.numpy() for weight in model.weights}
     # Eagerly: to trace and to compile a step takes ten times as long as to do it once.
     model.compile(keras.optimizers.Adam(1e-4), "sparse_categorical_crossentropy", run_eagerly=True, jit_compile=False)
-    history = model.fit(noise(SPEC, 8), np.arange(8) % len(LABELS), batch_size=8, verbose=0)
+    flat = np.stack([np.zeros(SPEC.shape_hwc, np.uint8), np.full(SPEC.shape_hwc, 255, np.uint8)])
+    strong = np.random.default_rng(1).integers(0, 256, (2, *SPEC.shape_hwc), np.uint8)
+    pictures = np.concatenate([noise(SPEC, 4), strong, flat])
+    history = model.fit(pictures, np.arange(8) % len(LABELS), batch_size=8, verbose=0)
     moved = {weight.path for weight in model.weights if not np.array_equal(before[weight.path], weight.numpy())}
     path = tmp_path_factory.mktemp("weights") / f"{name}.weights.h5"
     model.save_weights(path)

@@ -2,10 +2,19 @@
 
 import signal
 import threading
+from collections.abc import Iterator
 
 import pytest
 
 from edgecls.training.interrupt import stop_request
+
+
+@pytest.fixture(autouse=True)
+def _foreground() -> Iterator[None]:
+    """Ctrl-C as it is in the foreground: a shell starts what runs in the background with the signal ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def test_the_first_interrupt_asks_and_the_second_one_interrupts() -> None:
