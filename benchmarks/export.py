@@ -9,6 +9,7 @@ the time on the clock stands the processor time, which other work on the machine
 
 import argparse
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -76,8 +77,11 @@ def _write_samples(folder: Path) -> tuple[str, str]:
     return str(folder / "samples"), str(folder / "labels.txt")
 
 
-def _run(command: list[str]) -> dict[str, float]:
-    """Run a command and return its seconds on the clock, its processor seconds, and its peak memory in gigabytes."""
+def _run(command: list[str]) -> dict[str, float] | None:
+    """Run a command and return its seconds on the clock, its processor seconds, and its peak memory in gigabytes.
+
+    None if the system killed it, for want of memory.
+    """
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
     start = time.perf_counter()
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
@@ -85,6 +89,8 @@ def _run(command: list[str]) -> dict[str, float]:
     errors = process.stderr.read()
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode == -signal.SIGKILL:
+        return None
     if process.returncode:
         raise SystemExit(errors.decode(errors="replace"))
     return {
@@ -94,8 +100,13 @@ def _run(command: list[str]) -> dict[str, float]:
     }
 
 
-def _report(network: str, taken: dict[str, list[dict[str, float]]]) -> None:
-    for name, runs in taken.items():
+def _report(network: str, taken: dict[str, list[dict[str, float] | None]]) -> None:
+    done = {name: [run for run in runs if run] for name, runs in taken.items()}
+    for name, runs in done.items():
+        if len(runs) < len(taken[name]):
+            print(f"{network:14} {name:15} killed {len(taken[name]) - len(runs)} times: not enough memory")
+        if not runs:
+            continue
         figures = {key: [run[key] for run in runs] for key in runs[0]}
         print(
             f"{network:14} {name:15} {statistics.median(figures['seconds']):6.1f} s "
@@ -103,8 +114,10 @@ def _report(network: str, taken: dict[str, list[dict[str, float]]]) -> None:
             f"{statistics.median(figures['cpu_seconds']):6.1f} s of processor time, "
             f"peak {max(figures['peak_gb']):.2f} GB"
         )
+    if not all(len(runs) == len(taken[name]) for name, runs in done.items()):
+        return
     for key in ("seconds", "cpu_seconds"):
-        ratio = compare(*([run[key] for run in taken[name]] for name in ("edgecls export", "tf2onnx alone")))
+        ratio = compare(*([run[key] for run in done[name]] for name in ("edgecls export", "tf2onnx alone")))
         print(f"{network:14} edgecls export / tf2onnx alone, {key}: {ratio}")
 
 

@@ -12,7 +12,7 @@ from edgecls.export.parity import MAX_DIFFERENCE, Network
 from edgecls.export.proof import MAX_GOLDEN_SAMPLES, Export, golden_answers, prove
 from edgecls.model_card import Golden, ModelCard
 
-__all__ = ["MAX_GOLDEN_SAMPLES", "Export", "export_float32", "golden_from"]
+__all__ = ["MAX_GOLDEN_SAMPLES", "Export", "export_float32", "golden_from", "keras_network"]
 
 PACKAGES = ("keras", "tensorflow", "tf2onnx")  # that made the file
 
@@ -35,7 +35,7 @@ def export_float32(
         ExportError: The network cannot be converted or its input is not what the card says.
     """
     _check_input(model, card)
-    return prove(keras_to_onnx(model), _network(model), card, packages=PACKAGES, max_difference=max_difference)
+    return prove(keras_to_onnx(model), keras_network(model), card, packages=PACKAGES, max_difference=max_difference)
 
 
 def golden_from(model: keras.Model, pictures: Mapping[str, npt.NDArray[np.uint8]]) -> Golden:
@@ -48,10 +48,11 @@ def golden_from(model: keras.Model, pictures: Mapping[str, npt.NDArray[np.uint8]
     Raises:
         ExportError: The answers are no probabilities.
     """
-    return golden_answers(_network(model), pictures, name=model.name)
+    return golden_answers(keras_network(model), pictures, name=model.name)
 
 
-def _network(model: keras.Model) -> Network:
+def keras_network(model: keras.Model) -> Network:
+    """Return a Keras network as a function from a uint8 batch to its float32 answers."""
     return lambda batch: np.asarray(keras.ops.convert_to_numpy(model(batch, training=False)), np.float32)
 
 

@@ -1,6 +1,5 @@
 """What is put before and behind the networks of others: raw pixels in, probabilities out."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import keras
@@ -12,7 +11,7 @@ from edgecls.image_spec import ImageSpec
 from edgecls.model_card import SUM_TOLERANCE
 from edgecls.modelfile import INPUT_NAME, OUTPUT_NAME
 
-__all__ = ["giving_probabilities", "taking_raw_pixels"]
+__all__ = ["check_outputs", "giving_probabilities", "taking_raw_pixels"]
 
 RANGE_TOLERANCE = 1e-6  # how far rounding may carry a probability below 0 or above 1
 
@@ -61,26 +60,23 @@ def taking_raw_pixels(
 def giving_probabilities(
     model: keras.Model,
     path: Path,
-    pictures: Mapping[str, npt.NDArray[np.uint8]],
     labels: tuple[str, ...],
     *,
     logits: bool,
 ) -> keras.Model:
     """Put behind a network what makes one probability for each label of its outputs.
 
-    A single output p, as of a sigmoid, becomes 1 - p and p. Whether outputs are probabilities is not
-    guessed from the network's layers but measured, on pictures; whether they are logits is not guessed
-    at all, for what looks like logits may as well be one sigmoid for each label.
+    A single output p, as of a sigmoid, becomes 1 - p and p. Whether outputs are logits is not guessed:
+    what looks like them may be anything that is no probability.
 
     Args:
         model: Takes uint8 pictures, gives ``[N, K]``.
         path: Where it comes from, for error messages.
-        pictures: Real pictures by their names.
         labels: As many as there will be probabilities.
         logits: Whether the user says that the outputs are logits.
 
     Raises:
-        ExportError: Labels and outputs differ in number, or the outputs are not what they are said to be.
+        ExportError: Labels and outputs differ in number.
     """
     outputs = model.outputs[0]
     count = outputs.shape[-1]
@@ -90,7 +86,6 @@ def giving_probabilities(
             f"{str(path)!r} has {count} outputs, but there are {len(labels)} labels{explained}; "
             "give one label for each output, in their order"
         )
-    _check_measured(model, path, pictures, logits=logits)
     if outputs.dtype != "float32":
         outputs = keras.layers.Activation("linear", dtype="float32", name="edgecls_float32")(outputs)
     if logits:
@@ -101,18 +96,27 @@ def giving_probabilities(
     return keras.Model(model.inputs[0], named, name=model.name)
 
 
-def _check_measured(
-    model: keras.Model, path: Path, pictures: Mapping[str, npt.NDArray[np.uint8]], *, logits: bool
-) -> None:
-    batch = np.stack(list(pictures.values()))
-    rows = np.asarray(keras.ops.convert_to_numpy(model(batch, training=False)), np.float64)
+def check_outputs(rows: npt.NDArray[np.float32], path: Path, *, logits: bool) -> None:
+    """Check that what a network gives for real pictures is what it is said to be.
+
+    Args:
+        rows: Its outputs, ``[N, K]``: logits if they are said to be that, else what goes into the file.
+        path: Where it comes from, for error messages.
+        logits: Whether the user says that the outputs are logits.
+
+    Raises:
+        ExportError: The outputs are not finite, no probabilities, or no logits.
+    """
     if not np.isfinite(rows).all():
         raise ExportError(f"{str(path)!r} gives numbers that are not finite for the sample pictures; train it again")
     within = bool(rows.min() >= -RANGE_TOLERANCE and rows.max() <= 1 + RANGE_TOLERANCE)
     alone = rows.shape[1] == 1
     sums_to_one = alone or bool(np.all(np.abs(rows.sum(axis=1) - 1) <= SUM_TOLERANCE))
-    if logits and within and sums_to_one and not alone:
-        raise ExportError(f"the outputs of {str(path)!r} are probabilities already; leave out --logits")
+    if logits and within and sums_to_one:
+        raise ExportError(
+            f"the outputs of {str(path)!r} are probabilities already, for they lie between 0 and 1 for all samples; "
+            "leave out --logits, or give samples of both labels"
+        )
     if logits or (within and sums_to_one):
         return
     if within:

@@ -4,11 +4,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from edgecls.errors import ExportError
-from edgecls.export.export import golden_from
-from edgecls.export.keras_ends import giving_probabilities, taking_raw_pixels
+from edgecls.export.export import golden_from, keras_network
+from edgecls.export.keras_ends import check_outputs, giving_probabilities, taking_raw_pixels
 from edgecls.export.keras_file import load_keras, read_embedded_card
+from edgecls.export.parity import remembering
+from edgecls.export.proof import golden_answers
 from edgecls.export.samples import read_samples
 from edgecls.image_spec import Color, Fit, ImageSpec
 from edgecls.model_card import ModelCard
@@ -80,9 +83,12 @@ def _foreign_source(model: keras.Model, path: Path, stated: StatedFacts) -> Kera
         )
     spec = _spec_of(model, path, stated)
     pictures = read_samples(stated.samples, spec)
-    scaled = taking_raw_pixels(model, path, spec, stated.pixel_range)
-    prepared = giving_probabilities(scaled, path, pictures, stated.labels, logits=stated.logits)
-    golden = golden_from(prepared, pictures)
+    raw = taking_raw_pixels(model, path, spec, stated.pixel_range)
+    prepared = giving_probabilities(raw, path, stated.labels, logits=stated.logits)
+    network = remembering(keras_network(prepared))
+    batch = np.stack(list(pictures.values()))
+    check_outputs(keras_network(raw)(batch) if stated.logits else network(batch), path, logits=stated.logits)
+    golden = golden_answers(network, pictures, name=model.name)
     return KerasSource(
         prepared,
         ModelCard(name=path.resolve().stem, labels=stated.labels, image=spec, architecture=model.name, golden=golden),

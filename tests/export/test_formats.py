@@ -153,7 +153,9 @@ def test_logits_get_a_softmax_when_they_are_said_to_be_logits(tmp_path: Path, sa
     ("activation", "outputs", "labels", "options", "message"),
     [
         (None, 3, LABELS, [], "or give --logits if that is all it lacks"),
-        ("softmax", 3, LABELS, ["--logits"], "are probabilities already; leave out --logits"),
+        ("softmax", 3, LABELS, ["--logits"], "are probabilities already, for they lie between 0 and 1"),
+        ("sigmoid", 1, ("cat", "dog"), ["--logits"], "are probabilities already, for they lie between 0 and 1"),
+        (None, 1, ("cat", "dog"), [], "or give --logits if that is all it lacks"),
         ("sigmoid", 3, LABELS, [], "not with a sigmoid for each label"),
         ("sigmoid", 1, LABELS, [], "has 1 outputs, but there are 3 labels (a single output tells two labels apart)"),
     ],
