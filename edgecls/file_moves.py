@@ -5,7 +5,7 @@ import os
 import shutil
 from pathlib import Path
 
-__all__ = ["copy_file", "move_file", "same_content"]
+__all__ = ["copy_file", "link_or_copy", "move_file", "same_content"]
 
 _NO_LINKS = {errno.EXDEV, errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES}
 """What systems answer that cannot give the file a second name there: another file system, one without links."""
@@ -24,7 +24,7 @@ def move_file(source: Path, target: Path) -> None:
     if source.is_symlink():
         os.symlink(os.readlink(source), target)
     else:
-        _link_or_copy(source, target)
+        link_or_copy(source, target)
     try:
         source.unlink()
     except OSError:
@@ -49,7 +49,13 @@ def copy_file(source: Path, target: Path) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _link_or_copy(source: Path, target: Path) -> None:
+def link_or_copy(source: Path, target: Path) -> None:
+    """Give a file a second name, or where the file system has no such thing, copy it.
+
+    Raises:
+        FileExistsError: Something has the target's name.
+        OSError: It cannot be copied.
+    """
     try:
         os.link(source, target)
     except OSError as error:

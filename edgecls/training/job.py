@@ -171,6 +171,7 @@ def run_training(
     with whole_files(keras_path, onnx_path) as (temporary_keras, temporary_onnx):
         save_keras(temporary_keras, model.network, export.card)
         temporary_onnx.write_bytes(export.onnx)
+    run.keep_model(onnx_path, keras_path)
     evaluation = report_on_run(
         run,
         onnx_path,

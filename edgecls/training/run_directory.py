@@ -10,6 +10,7 @@ from typing import Any
 
 from edgecls.atomic_write import check_writable, whole_files
 from edgecls.errors import OutputError, TrainingError
+from edgecls.file_moves import link_or_copy
 from edgecls.training.checkpoint import Checkpoint, Checkpoints
 from edgecls.training.config import TrainConfig
 from edgecls.training.config_file import build_config, config_to_toml, read_settings
@@ -24,6 +25,7 @@ HISTORY_NAME = "history.csv"
 REPORT_NAME = "report.html"
 TENSORBOARD_NAME = "tensorboard"
 PLOTS_NAME = "plots"
+MODEL_NAMES = ("model.onnx", "model.keras")
 
 
 class ExistingRun(Enum):
@@ -155,6 +157,24 @@ class RunDirectory:
         """Write what the epochs so far came to, as CSV."""
         self._write_text(HISTORY_NAME, history_csv(history))
 
+    def keep_model(self, *paths: Path) -> None:
+        """Keep the files of the model with the run, whatever becomes of those at the output.
+
+        Args:
+            paths: The .onnx and the .keras file; where the file system can, they get a second name and no copy.
+
+        Raises:
+            OutputError: They cannot be written.
+        """
+        with whole_files(*(self.path / f"model{path.suffix}" for path in paths)) as staged:
+            for path, temporary in zip(paths, staged, strict=True):
+                link_or_copy(path, temporary)
+
+    def drop_model(self) -> None:
+        """Remove what `keep_model` kept."""
+        for name in MODEL_NAMES:
+            (self.path / name).unlink(missing_ok=True)
+
     def finish(self) -> None:
         """Mark the run as finished and remove its checkpoint, which is several times as large as the model."""
         document = self._read_document() or {}
@@ -194,5 +214,5 @@ class RunDirectory:
         self.checkpoints.remove()
         for name in (TENSORBOARD_NAME, PLOTS_NAME):
             shutil.rmtree(self.path / name, ignore_errors=True)
-        for name in (HISTORY_NAME, REPORT_NAME, CONFIG_NAME, FACTS_NAME):
+        for name in (HISTORY_NAME, REPORT_NAME, *MODEL_NAMES, CONFIG_NAME, FACTS_NAME):
             (self.path / name).unlink(missing_ok=True)

@@ -84,7 +84,9 @@ def test_the_best_model_and_the_charts_are_written(swept: tuple[Path, list[dict[
 def test_only_the_best_trials_model_is_kept(swept: tuple[Path, list[dict[str, Any]], str]) -> None:
     data, _, _ = swept
 
-    assert len(list((data.parent / "最好.sweep").glob("*.onnx"))) == 1
+    models = list((data.parent / "最好.sweep").rglob("*.onnx"))
+    assert len(models) == 2  # the trial's, and its run directory's name for it
+    assert models[0].samefile(models[1])
 
 
 def test_another_sweep_in_the_same_folder_is_refused(swept: tuple[Path, list[dict[str, Any]], str]) -> None:

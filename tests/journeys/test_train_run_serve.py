@@ -56,10 +56,13 @@ def test_both_files_and_the_run_directory_are_there_and_nothing_else(trained: tu
     assert sorted(entry.name for entry in (path.parent / "模型.run").iterdir()) == [
         "config.toml",
         "history.csv",
+        "model.keras",
+        "model.onnx",
         "plots",
         "report.html",
         "run.json",
     ]
+    assert (path.parent / "模型.run" / "model.onnx").read_bytes() == path.read_bytes()
 
 
 def test_the_model_verifies_and_says_what_it_is(trained: tuple[Path, str]) -> None:

@@ -127,3 +127,24 @@ def test_damaged_facts_are_refused(folder: Path, text: str) -> None:
 
     with pytest.raises(TrainingError, match="choose another --run-dir"):
         run.check(ExistingRun.REPLACE_FINISHED)
+
+
+def test_the_model_is_kept_with_the_run_and_leaves_with_it(tmp_path: Path) -> None:
+    onnx, keras = tmp_path / "花.onnx", tmp_path / "花.keras"
+    onnx.write_bytes(b"first")
+    keras.write_bytes(b"weights")
+    (tmp_path / "花.run").mkdir()
+    run = RunDirectory(tmp_path / "花.run")
+
+    for content in (b"first", b"second"):  # a resumed run keeps its model once more
+        onnx.unlink()
+        onnx.write_bytes(content)
+        run.keep_model(onnx, keras)
+        run.keep_model(onnx, keras)
+
+        assert (run.path / "model.onnx").read_bytes() == content
+    assert sorted(path.name for path in run.path.iterdir()) == ["model.keras", "model.onnx"]
+    run.drop_model()
+    run.drop_model()
+    assert list(run.path.iterdir()) == []
+    assert onnx.read_bytes() == b"second"

@@ -161,6 +161,7 @@ def _keep_only_best(folder: Path, record: SweepRecord) -> None:
     best = record.best.number if record.best else 0
     for trial in record.trials:
         if trial.number != best:
+            RunDirectory(default_run_directory(_model_path(folder, trial.number))).drop_model()
             for suffix in SUFFIXES:
                 _model_path(folder, trial.number).with_suffix(suffix).unlink(missing_ok=True)
 
