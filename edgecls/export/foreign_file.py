@@ -40,11 +40,6 @@ class ForeignFile:
     shape: tuple[int | None, int | None, int | None, int | None]
 
     @property
-    def opset(self) -> int:
-        """Version of the standard operators it is written in."""
-        return max(int(entry.version) for entry in self.proto.opset_import if entry.domain in ("", "ai.onnx"))
-
-    @property
     def producer(self) -> str:
         """What made the file, if it says so."""
         name = f"{self.proto.producer_name} {self.proto.producer_version}"

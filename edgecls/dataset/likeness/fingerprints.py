@@ -2,21 +2,19 @@
 
 import hashlib
 import os
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from edgecls import image
 from edgecls.dataset.likeness.near_duplicates import HASH_SPEC, Hashes, perceptual_hash
+from edgecls.dataset.parallel import map_in_order
 from edgecls.errors import ImageError, ImageReadError
 from edgecls.image_headers import read_header
 
 __all__ = ["Fingerprint", "UnusablePicture", "fingerprint_pictures", "is_cut_short"]
 
 BLANK_SPREAD = 4.0  # standard deviation in units of 1/255; the plainest of 2693 flower photos has 19
-WAITING_PER_WORKER = 4  # results that may wait for an earlier, slower one
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,17 +72,8 @@ def fingerprint_pictures(paths: Sequence[Path], *, workers: int) -> Iterator[Fin
     Raises:
         MissingExtraError: ImageHash is not installed (extra "data").
     """
-    waiting: deque[Future[Fingerprint | UnusablePicture]] = deque()
-    with ThreadPoolExecutor(workers) as pool:
-        try:
-            for path in paths:
-                waiting.append(pool.submit(_fingerprint, path))
-                if len(waiting) >= workers * WAITING_PER_WORKER:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            pool.shutdown(cancel_futures=True)
+    for _, picture in map_in_order(_fingerprint, paths, workers=workers):
+        yield picture
 
 
 def _fingerprint(path: Path) -> Fingerprint | UnusablePicture:

@@ -1,9 +1,7 @@
 """All pictures of a dataset as one array of uint8: decoded once, in parallel."""
 
 import hashlib
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +10,7 @@ import numpy.typing as npt
 
 from edgecls import image
 from edgecls.dataset.forms.labelled_pictures import LabelledPictures
+from edgecls.dataset.parallel import map_in_order
 from edgecls.dataset.pixels.cache_kind import Cache
 from edgecls.dataset.pixels.pixel_store import allocate_pixels
 from edgecls.dataset.pixels.streamed_pixels import StreamedPixels
@@ -19,8 +18,6 @@ from edgecls.errors import DatasetError, ImageError
 from edgecls.image_spec import ImageSpec
 
 __all__ = ["CachedPictures", "cache_pictures"]
-
-WAITING_PER_WORKER = 4  # decoded pictures that may wait for an earlier, slower one
 
 
 @dataclass(frozen=True)
@@ -120,14 +117,5 @@ def _decode_in_order(paths: Sequence[Path], spec: ImageSpec, workers: int) -> It
         except ImageError as error:
             return error
 
-    waiting: deque[Future[Decoded | ImageError]] = deque()
-    with ThreadPoolExecutor(workers) as pool:
-        try:
-            for path in paths:
-                waiting.append(pool.submit(decode_one, path))
-                if len(waiting) >= workers * WAITING_PER_WORKER:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            pool.shutdown(cancel_futures=True)
+    for _, outcome in map_in_order(decode_one, paths, workers=workers):
+        yield outcome
