@@ -12,12 +12,12 @@ from edgecls import __version__
 from edgecls.errors import EdgeclsError, ImageError
 from edgecls.runtime.classifier import Classifier
 from edgecls.runtime.prediction import Prediction
-from edgecls.serving.admission import Admission
-from edgecls.serving.answers import Refusal, failure, json_answer, status_of, text_answer
+from edgecls.serving.answers import failure, json_answer, status_of, text_answer
 from edgecls.serving.bodies import Upload, read_body, read_uploads
+from edgecls.serving.http.answer import Refusal
 from edgecls.serving.image_root import ImageRoot
 
-__all__ = ["ServerSettings", "create_app"]
+__all__ = ["ServerSettings", "computes", "create_app"]
 
 WEB_FOLDER = Path(__file__).parent / "web"
 DEFAULT_TOP = 5
@@ -40,16 +40,15 @@ class ServerSettings:
     Attributes:
         max_body_bytes: Largest body of a request.
         max_files: Files in one multipart request.
-        slots: Requests that compute at once.
-        max_waiting: Requests that may wait for that.
-        max_wait_s: How long, in seconds.
     """
 
     max_body_bytes: int = 32 * 1024 * 1024
     max_files: int = 32
-    slots: int = 1
-    max_waiting: int = 64
-    max_wait_s: float = 30.0
+
+
+def computes(method: str, path: str) -> bool:
+    """True for the requests that decode pictures or run the network, which takes a core for a while."""
+    return method in ("GET", "POST") and (path == "/predict" or path.startswith("/predict/"))
 
 
 def create_app(
@@ -92,9 +91,6 @@ class _Routes:
         self._get_classifier = get_classifier
         self._settings = settings
         self._image_root = image_root
-        self._admission = Admission(
-            slots=settings.slots, max_waiting=settings.max_waiting, max_wait_s=settings.max_wait_s
-        )
 
     def page(self) -> HTTPResponse:
         return static_file("index.html", root=str(WEB_FOLDER))
@@ -158,9 +154,7 @@ class _Routes:
         return json_answer({"predictions": results, "error": faults[0].as_dict()}, status=status_of(faults[0]))
 
     def _classify(self, data: bytes, name: str) -> Prediction:
-        classifier = self._classifier()
-        with self._admission.slot():
-            return classifier.predict_bytes(data, name=name)
+        return self._classifier().predict_bytes(data, name=name)
 
     def _classifier(self) -> Classifier:
         classifier = self._get_classifier()

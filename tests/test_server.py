@@ -21,7 +21,7 @@ from edgecls.serving.image_root import ImageRoot
 
 RED = image.encode_png(np.full((6, 9, 3), (250, 0, 0), np.uint8))
 GREEN = image.encode_png(np.full((6, 9, 3), (0, 250, 0), np.uint8))
-SETTINGS = ServerSettings(max_body_bytes=100_000, max_files=3, slots=2)
+SETTINGS = ServerSettings(max_body_bytes=100_000, max_files=3)
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,13 @@ __all__ = ["serve"]
     show_default=True,
     help="Refuse larger request bodies, in MiB.",
 )
+@click.option(
+    "--max-waiting",
+    type=click.IntRange(min=0),
+    default=256,
+    show_default=True,
+    help="Requests that may wait to compute; the next is told to come back (503).",
+)
 @unknown_threshold_option
 @limits_option
 def serve(
@@ -48,6 +55,7 @@ def serve(
     provider: str,
     threads: int | None,
     max_upload_mb: float,
+    max_waiting: int,
     unknown_threshold: float | None,
     max_megapixels: float,
 ) -> None:
@@ -66,22 +74,27 @@ def serve(
     from edgecls.image import DEFAULT_LIMITS, ImageLimits
     from edgecls.runtime.classifier import load
     from edgecls.runtime.cores import usable_cores
-    from edgecls.server import ServerSettings, create_app
-    from edgecls.serving.http_server import HttpServer
+    from edgecls.server import ServerSettings, computes, create_app
+    from edgecls.serving.dispatch import Dispatcher
+    from edgecls.serving.http.limits import HttpLimits
+    from edgecls.serving.http.server import HttpServer, listening_socket
     from edgecls.serving.image_root import ImageRoot
 
     limits = ImageLimits(DEFAULT_LIMITS.max_bytes, int(max_megapixels * 1e6))
-    settings = ServerSettings(max_body_bytes=int(max_upload_mb * 2**20), slots=threads or usable_cores())
+    max_body_bytes = int(max_upload_mb * 2**20)
     serving: list[Classifier] = []  # holds the classifier from the moment it is ready until shutdown
     app = create_app(
         lambda: serving[0] if serving else None,
-        settings,
+        ServerSettings(max_body_bytes=max_body_bytes),
         image_root=None if image_root is None else ImageRoot(image_root),
     )
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    server = HttpServer(app, host=host, port=port)
+    dispatcher = Dispatcher(app, computes, slots=threads or usable_cores(), max_waiting=max_waiting)
+    http_limits = HttpLimits(max_body_bytes=max_body_bytes)
+    server = HttpServer(dispatcher, listening_socket(host, port), limits=http_limits)
+    dispatcher.start()
     server.start()
     click.echo(f"listening on {server.url}", err=True)
     try:
@@ -97,3 +110,4 @@ def serve(
         serving.clear()
     finally:
         server.stop()
+        dispatcher.stop()

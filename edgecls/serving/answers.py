@@ -12,8 +12,9 @@ from edgecls.errors import (
     ImageTooLargeError,
     UnsupportedImageError,
 )
+from edgecls.serving.http.answer import Refusal
 
-__all__ = ["Refusal", "failure", "json_answer", "status_of", "text_answer"]
+__all__ = ["failure", "json_answer", "status_of", "text_answer"]
 
 _STATUS = (
     # The first class that fits decides, so the special ones stand before the general.
@@ -23,22 +24,6 @@ _STATUS = (
     (ImageReadError, 404),
     (EdgeclsError, 500),
 )
-
-
-class Refusal(Exception):  # noqa: N818  # it is an answer, not a fault of ours
-    """A request that is not served.
-
-    Attributes:
-        status: HTTP status code.
-        kind: What the answer names as the type of the error.
-        headers: Header fields to send along.
-    """
-
-    def __init__(self, status: int, kind: str, message: str, **headers: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.kind = kind
-        self.headers = headers
 
 
 def json_answer(document: Any, *, status: int = 200, headers: dict[str, str] | None = None) -> HTTPResponse:

@@ -7,13 +7,11 @@ from typing import Any
 
 import multipart
 
-from edgecls.serving.answers import Refusal
-from edgecls.serving.deadlines import Watch
+from edgecls.serving.http.answer import Refusal
 
 __all__ = ["Upload", "read_body", "read_uploads"]
 
 MAX_PART_HEADERS = 8
-CHUNK = 1 << 20  # bytes to ask for at a time where the length is not known
 
 
 @dataclass(frozen=True)
@@ -28,42 +26,23 @@ def read_body(environ: Mapping[str, Any], *, max_bytes: int) -> bytes:
     """Read the body of a request.
 
     Raises:
-        Refusal: It is empty or shorter than announced (400), longer than allowed (413) or too slow (408).
+        Refusal: It is empty or shorter than announced (400), or longer than allowed (413).
     """
-    announced = environ.get("CONTENT_LENGTH") or ""
-    if not re.fullmatch(r"[0-9]{0,18}", announced):
+    announced = environ.get("CONTENT_LENGTH") or "0"
+    if not re.fullmatch(r"[0-9]{1,18}", announced):
         raise Refusal(400, "BadRequest", f"Content-Length must be a number, got {announced[:20]!r}")
-    if announced and int(announced) > max_bytes:
-        raise _too_large(max_bytes)
-    try:
-        if announced:
-            body = environ["wsgi.input"].read(int(announced))
-        elif environ.get("wsgi.input_terminated"):
-            body = _read_to_end(environ["wsgi.input"], max_bytes)
-        else:
-            body = b""
-    except TimeoutError as error:
-        raise _too_slow() from error
-    if announced and len(body) < int(announced):
-        receiving: Watch | None = environ.get("edgecls.receiving")
-        if receiving is not None and receiving.expired:
-            raise _too_slow()
+    if int(announced) > max_bytes:
+        raise Refusal(
+            413, "BodyTooLarge", f"the body is larger than {max_bytes / 2**20:.4g} MiB; send a smaller picture"
+        )
+    body: bytes = environ["wsgi.input"].read(int(announced))
+    if len(body) < int(announced):
         raise Refusal(400, "BadRequest", "the body ended before its announced length; send it again")
     if not body:
         raise Refusal(
             400, "BadRequest", "the body is empty; send the bytes of a picture, or multipart/form-data with files"
         )
-    return bytes(body)
-
-
-def _read_to_end(stream: Any, max_bytes: int) -> bytes:
-    """Read a body whose end the transfer encoding marks."""
-    pieces = bytearray()
-    while chunk := stream.read(CHUNK):
-        pieces += chunk
-        if len(pieces) > max_bytes:
-            raise _too_large(max_bytes)
-    return bytes(pieces)
+    return body
 
 
 def read_uploads(body: bytes, content_type: str, *, max_files: int) -> list[Upload]:
@@ -98,11 +77,3 @@ def read_uploads(body: bytes, content_type: str, *, max_files: int) -> list[Uplo
     if not uploads:
         raise Refusal(400, "BadRequest", "the form has no file; send one as in: curl -F file=@picture.jpg")
     return uploads
-
-
-def _too_slow() -> Refusal:
-    return Refusal(408, "RequestTimeout", "the body took too long to arrive; send it again", Connection="close")
-
-
-def _too_large(max_bytes: int) -> Refusal:
-    return Refusal(413, "BodyTooLarge", f"the body is larger than {max_bytes / 2**20:.4g} MiB; send a smaller picture")

@@ -100,8 +100,8 @@ def _raw(server: RunningServer, request: bytes, *, shutdown: bool = False) -> by
     ("request_bytes", "status"),
     [
         (b"GARBAGE\r\n\r\n", b"400"),
-        (b"GET /livez HTTP/9.9\r\n\r\n", b"505"),
-        (b"GET / HTTP/1.1\r\nHost: x\r\nA: " + b"b" * 40_000 + b"\r\n\r\n", b"413"),
+        (b"GET /livez HTTP/9.9\r\n\r\n", b"400"),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nA: " + b"b" * 40_000 + b"\r\n\r\n", b"431"),
         (b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: many\r\n\r\n", b"400"),
         (b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 9999999999\r\nConnection: close\r\n\r\n", b"413"),
         (b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\nConnection: close\r\n\r\nshort", b"400"),

@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgecls.serving.answers import Refusal
 from edgecls.serving.bodies import Upload, read_body, read_uploads
-from edgecls.serving.deadlines import Watch
+from edgecls.serving.http.answer import Refusal
 
 BOUNDARY = "xXx"
 FORM = f"multipart/form-data; boundary={BOUNDARY}"
@@ -33,49 +32,29 @@ def test_a_body_is_read_whole() -> None:
     assert read_body(_environ(b"picture"), max_bytes=7) == b"picture"
 
 
-def test_a_body_of_unknown_length_is_read_to_its_end() -> None:
-    environ = _environ(b"picture" * 1000, CONTENT_LENGTH="") | {"wsgi.input_terminated": True}
-
-    assert read_body(environ, max_bytes=7000) == b"picture" * 1000
-
-
 @pytest.mark.parametrize(
     ("environ", "status", "message"),
     [
         (_environ(b"12345678"), 413, "larger than"),
-        (_environ(b"12345678", CONTENT_LENGTH="") | {"wsgi.input_terminated": True}, 413, "larger than"),
         (_environ(b""), 400, "the body is empty"),
         (_environ(b"", CONTENT_LENGTH=""), 400, "the body is empty"),
         (_environ(b"123", CONTENT_LENGTH="5"), 400, "ended before its announced length"),
         (_environ(b"123", CONTENT_LENGTH="-1"), 400, "Content-Length must be a number"),
         (_environ(b"123", CONTENT_LENGTH="9" * 5000), 400, "Content-Length must be a number"),
-        (_environ(b"123", CONTENT_LENGTH="5") | {"edgecls.receiving": Watch(0.0, expired=True)}, 408, "too long"),
     ],
     ids=[
         "announced-too-large",
-        "too-large",
         "empty",
         "no-length",
         "cut-short",
         "negative-length",
         "endless-length",
-        "deadline-passed",
     ],
 )
 def test_what_is_no_acceptable_body_is_refused(environ: dict[str, Any], status: int, message: str) -> None:
     with pytest.raises(Refusal, match=message) as caught:
         read_body(environ, max_bytes=7)
     assert caught.value.status == status
-
-
-def test_a_body_that_stops_arriving_is_refused() -> None:
-    class Stalled:
-        def read(self, size: int) -> bytes:
-            raise TimeoutError("timed out")
-
-    with pytest.raises(Refusal, match="too long") as caught:
-        read_body({"CONTENT_LENGTH": "5", "wsgi.input": Stalled()}, max_bytes=7)
-    assert caught.value.status == 408
 
 
 def test_an_announced_length_above_the_limit_is_refused_unread() -> None:

@@ -1,0 +1,82 @@
+"""Which threads answer which request."""
+
+import logging
+from collections.abc import Callable, Iterable
+
+from edgecls.serving.http.answer import Answer, Refusal, refusal_answer
+from edgecls.serving.http.request import Request
+from edgecls.serving.lanes import Job, Lane
+from edgecls.serving.wsgi import call_wsgi
+
+__all__ = ["Dispatcher"]
+
+QUICK_THREADS = 2  # for health, metrics, the page: they never wait behind pictures
+QUICK_MAX_WAITING = 1000
+RETRY_AFTER_S = 1
+
+_log = logging.getLogger(__name__)
+
+
+class Dispatcher:
+    """Hands whole requests to an application: those that compute to as many threads as may, all others to two more.
+
+    Args:
+        app: A WSGI application.
+        computes: Whether a request computes, by method and path.
+        slots: Requests that compute at once.
+        max_waiting: Requests that may wait for that.
+    """
+
+    def __init__(
+        self,
+        app: Callable[..., Iterable[bytes]],
+        computes: Callable[[str, str], bool],
+        *,
+        slots: int,
+        max_waiting: int,
+    ) -> None:
+        self._app = app
+        self._computes = computes
+        self._computing = Lane("edgecls-compute", self._answer, threads=slots, max_waiting=max_waiting)
+        self._quick = Lane("edgecls-quick", self._answer, threads=QUICK_THREADS, max_waiting=QUICK_MAX_WAITING)
+
+    @property
+    def waiting(self) -> int:
+        """Number of requests that wait to compute."""
+        return self._computing.waiting
+
+    def start(self) -> None:
+        """Start the threads."""
+        self._computing.start()
+        self._quick.start()
+
+    def stop(self) -> None:
+        """Let the threads end."""
+        self._computing.stop()
+        self._quick.stop()
+
+    def check(self, request: Request) -> Refusal | None:
+        """Refuse nothing before its body is read."""
+        return None
+
+    def handle(self, request: Request, answer: Callable[[Answer], None]) -> Job | Answer:
+        """Queue a request, or refuse it as the queue is full (503 with Retry-After)."""
+        job = Job(request, answer)
+        lane = self._computing if self._computes(request.method, request.path) else self._quick
+        if lane.submit(job):
+            return job
+        busy = Refusal(
+            503, "Busy", "too many requests are waiting; try again shortly", **{"Retry-After": str(RETRY_AFTER_S)}
+        )
+        return refusal_answer(busy, request.path)
+
+    def answered(self, request: Request, answer: Answer) -> None:
+        """Nothing is noted yet."""
+
+    def _answer(self, request: Request) -> Answer:
+        try:
+            return call_wsgi(self._app, request)
+        except Exception:  # noqa: BLE001  # a thread that ended would take its slot along
+            _log.exception("%s %s failed", request.method, request.path)
+            fault = Refusal(500, "InternalError", "the server failed; its log says why")
+            return refusal_answer(fault, request.path)

@@ -1,0 +1,79 @@
+"""A request while it arrives."""
+
+import httptools
+
+from edgecls.serving.http.answer import Refusal
+from edgecls.serving.http.request import Request
+
+__all__ = ["Incoming"]
+
+MAX_CHUNK_OVERHEAD = 8  # bytes of transfer encoding for a byte of body, as when a client sends it byte by byte
+
+
+class Incoming:
+    """The pieces of a request, as the parser finds them.
+
+    Attributes:
+        request: The request so far; None until its head is whole.
+        size: Bytes of the body so far.
+        reserved: Bytes of memory that were set aside for the body.
+    """
+
+    def __init__(self) -> None:
+        self.request: Request | None = None
+        self.size = 0
+        self.reserved = 0
+        self._url = b""
+        self._headers: list[tuple[str, str]] = []
+        self._head_size = 0
+        self._fed = 0
+        self._pieces: list[bytes] = []
+
+    def add_url(self, piece: bytes) -> None:
+        """Take a piece of the request line's address."""
+        self._url += piece
+        self._head_size += len(piece)
+
+    def add_header(self, name: bytes, value: bytes) -> None:
+        """Take a header field; those after the body are passed over."""
+        self._head_size += len(name) + len(value) + 4
+        if self.request is None:
+            self._headers.append((name.decode("latin-1").lower(), value.decode("latin-1")))
+
+    def add_body(self, piece: bytes) -> None:
+        """Take a piece of the body."""
+        self._pieces.append(piece)
+        self.size += len(piece)
+
+    def fed(self, size: int) -> None:
+        """Take note that `size` bytes were parsed, of whatever they are part."""
+        self._fed += size
+
+    def excess(self, max_head_bytes: int) -> Refusal | None:
+        """Say why this is refused, if anything but its body is too large."""
+        head_arrives = self.request is None
+        if self._head_size > max_head_bytes or (head_arrives and self._fed > max_head_bytes):
+            kib = max_head_bytes // 1024
+            return Refusal(431, "HeadTooLarge", f"request line and header fields are larger than {kib} KiB")
+        if not head_arrives and self._fed > 2 * max_head_bytes + (1 + MAX_CHUNK_OVERHEAD) * max(self.size, 1):
+            return Refusal(400, "BadRequest", "the body's chunks are all but empty; send larger ones")
+        return None
+
+    def end_head(self, *, method: str, version: str, client: str) -> Request:
+        """Return the request, still without its body.
+
+        Raises:
+            Refusal: The address is not valid.
+        """
+        try:
+            url = httptools.parse_url(self._url)
+        except httptools.HttpParserInvalidURLError as error:
+            raise Refusal(400, "BadRequest", "the address of the request is not valid") from error
+        path = (url.path or b"/").decode("latin-1")
+        query = (url.query or b"").decode("latin-1")
+        self.request = Request(method, path, query, version, self._headers, client)
+        return self.request
+
+    def body(self) -> bytes:
+        """Return the body as far as it has come."""
+        return self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)

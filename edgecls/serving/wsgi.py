@@ -1,0 +1,57 @@
+"""Calling a WSGI application with a request that is whole."""
+
+import io
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from edgecls.serving.http.answer import Answer
+from edgecls.serving.http.request import Request
+
+__all__ = ["call_wsgi"]
+
+
+def call_wsgi(app: Callable[..., Iterable[bytes]], request: Request) -> Answer:
+    """Return the application's answer; what the application raises is raised."""
+    started: list[Any] = []
+
+    def start_response(status: str, headers: list[tuple[str, str]], exc_info: object = None) -> None:
+        started[:] = [status, headers]
+
+    chunks = app(_environ(request), start_response)
+    try:
+        body = b"".join(chunks)
+    finally:
+        if hasattr(chunks, "close"):
+            chunks.close()
+    status, headers = started
+    return Answer(status, headers, body)
+
+
+def _environ(request: Request) -> dict[str, Any]:
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": request.method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": unquote_to_bytes(request.path).decode("latin-1"),
+        "QUERY_STRING": request.query,
+        "REMOTE_ADDR": request.client,
+        "SERVER_NAME": "localhost",
+        "SERVER_PORT": "80",
+        "SERVER_PROTOCOL": f"HTTP/{request.version}",
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "http",
+        "wsgi.input": io.BytesIO(request.body),
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+    }
+    for name, value in request.headers:
+        if name == "transfer-encoding" or "_" in name:
+            continue  # the body has been put together; and "a_b" could pass itself off as "a-b"
+        key = "CONTENT_TYPE" if name == "content-type" else "HTTP_" + name.upper().replace("-", "_")
+        environ[key] = f"{environ[key]},{value}" if key in environ else value
+    environ["CONTENT_LENGTH"] = str(len(request.body))
+    environ.pop("HTTP_CONTENT_LENGTH", None)
+    return environ
