@@ -10,12 +10,12 @@ from bottle import Bottle, HTTPResponse, request, response, static_file
 
 from edgecls import __version__
 from edgecls.errors import EdgeclsError, ImageError
-from edgecls.runtime.classifier import Classifier
 from edgecls.runtime.prediction import Prediction
 from edgecls.serving.answers import failure, json_answer, status_of, text_answer
 from edgecls.serving.bodies import Upload, read_body, read_uploads
 from edgecls.serving.http.answer import Refusal
 from edgecls.serving.image_root import ImageRoot
+from edgecls.serving.repository.repository import Repository
 
 __all__ = ["ServerSettings", "computes", "create_app"]
 
@@ -52,7 +52,7 @@ def computes(method: str, path: str) -> bool:
 
 
 def create_app(
-    get_classifier: Callable[[], Classifier | None],
+    repository: Repository,
     settings: ServerSettings,
     *,
     image_root: ImageRoot | None = None,
@@ -60,11 +60,11 @@ def create_app(
     """Build the application.
 
     Args:
-        get_classifier: Returns the classifier once it is loaded, warmed and verified; None before that.
+        repository: The models.
         settings: Bounds.
         image_root: Pictures that may be asked for by name; None for no such pictures.
     """
-    routes = _Routes(get_classifier, settings, image_root)
+    routes = _Routes(repository, settings, image_root)
     app = Bottle()
     app.install(_answer_errors)
     app.add_hook("after_request", lambda: response.headers.update(_SECURITY_HEADERS))
@@ -84,11 +84,11 @@ class _Routes:
 
     def __init__(
         self,
-        get_classifier: Callable[[], Classifier | None],
+        repository: Repository,
         settings: ServerSettings,
         image_root: ImageRoot | None,
     ) -> None:
-        self._get_classifier = get_classifier
+        self._repository = repository
         self._settings = settings
         self._image_root = image_root
 
@@ -102,7 +102,10 @@ class _Routes:
         return json_answer({"live": True})
 
     def ready(self) -> HTTPResponse:
-        classifier = self._classifier()
+        model = self._repository.model()
+        if not self._repository.ready:
+            raise Refusal(503, "NotReady", "not every model is loaded yet", **{"Retry-After": "1"})
+        classifier = model.classifier
         facts = {
             "ready": True,
             "model": classifier.card.name,
@@ -127,7 +130,7 @@ class _Routes:
     def predict_by_name(self, name: str) -> HTTPResponse:
         if self._image_root is None:
             raise Refusal(404, "NotFound", "pictures by name are off; start the server with --image-root DIR")
-        data = self._image_root.read(name, limits=self._classifier().limits)
+        data = self._image_root.read(name, limits=self._repository.model(_model_name()).classifier.limits)
         return _single(self._classify(data, name))
 
     def _uploads(self, name: str) -> list[Upload]:
@@ -154,13 +157,7 @@ class _Routes:
         return json_answer({"predictions": results, "error": faults[0].as_dict()}, status=status_of(faults[0]))
 
     def _classify(self, data: bytes, name: str) -> Prediction:
-        return self._classifier().predict_bytes(data, name=name)
-
-    def _classifier(self) -> Classifier:
-        classifier = self._get_classifier()
-        if classifier is None:
-            raise Refusal(503, "NotReady", "the model is still being loaded and checked", **{"Retry-After": "1"})
-        return classifier
+        return self._repository.model(_model_name()).predict(data, image_name=name)
 
 
 def _is_form() -> bool:
@@ -172,6 +169,12 @@ def _single(prediction: Prediction) -> HTTPResponse:
     if request.get_header("Accept", "").partition(",")[0].strip().startswith("text/plain"):
         return text_answer(prediction.label)
     return json_answer(prediction.as_dict(top=_top()))
+
+
+def _model_name() -> str | None:
+    """Return the model asked for with ?model=, None for the first."""
+    name: str | None = request.query.getunicode("model")
+    return name
 
 
 def _top() -> int:

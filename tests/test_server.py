@@ -18,6 +18,7 @@ from edgecls import Classifier, image
 from edgecls.image import ImageLimits
 from edgecls.server import ServerSettings, create_app
 from edgecls.serving.image_root import ImageRoot
+from edgecls.serving.repository.repository import Repository
 
 RED = image.encode_png(np.full((6, 9, 3), (250, 0, 0), np.uint8))
 GREEN = image.encode_png(np.full((6, 9, 3), (0, 250, 0), np.uint8))
@@ -39,8 +40,14 @@ class Answer:
 Client = Callable[..., Answer]
 
 
-def _client(classifier: Classifier | None, root: Path | None) -> Client:
-    app = validator(create_app(lambda: classifier, SETTINGS, image_root=None if root is None else ImageRoot(root)))
+def _repository(classifier: Classifier, model_path: Path) -> Repository:
+    repository = Repository([model_path], lambda file: classifier)
+    repository.load_all()
+    return repository
+
+
+def _client(repository: Repository, root: Path | None) -> Client:
+    app = validator(create_app(repository, SETTINGS, image_root=None if root is None else ImageRoot(root)))
 
     def call(method: str, path: str, body: bytes = b"", *, query: str = "", **headers: str) -> Answer:
         environ: dict[str, Any] = {
@@ -75,7 +82,8 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def client(tiny_model_path: Path, root: Path) -> Client:
-    return _client(edgecls.load(tiny_model_path, "cpu", limits=ImageLimits(max_pixels=10_000)), root)
+    classifier = edgecls.load(tiny_model_path, "cpu", limits=ImageLimits(max_pixels=10_000))
+    return _client(_repository(classifier, tiny_model_path), root)
 
 
 def _form(*files: tuple[str, bytes]) -> tuple[bytes, str]:
@@ -169,8 +177,8 @@ def test_a_file_that_is_no_picture_does_not_leak_its_text(client: Client) -> Non
     assert b"notes" not in answer.body.replace(b"notes.txt", b"")
 
 
-def test_without_a_root_no_picture_is_answered_by_name(tiny_classifier: Classifier) -> None:
-    answer = _client(tiny_classifier, None)("GET", "/predict/red.png")
+def test_without_a_root_no_picture_is_answered_by_name(tiny_classifier: Classifier, tiny_model_path: Path) -> None:
+    answer = _client(_repository(tiny_classifier, tiny_model_path), None)("GET", "/predict/red.png")
 
     assert answer.status == 404
     assert "--image-root" in answer.json["error"]["message"]
@@ -213,13 +221,13 @@ def test_every_refusal_has_its_status_and_the_one_shape(
 
 
 def test_a_fault_of_ours_is_told_without_its_details(
-    tiny_classifier: Classifier, monkeypatch: pytest.MonkeyPatch, root: Path
+    tiny_classifier: Classifier, tiny_model_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*args: object, **kwargs: object) -> None:
         raise ZeroDivisionError("secret detail")
 
     monkeypatch.setattr(Classifier, "predict_bytes", broken)
-    app = create_app(lambda: tiny_classifier, SETTINGS)
+    app = create_app(_repository(tiny_classifier, tiny_model_path), SETTINGS)
     errors = io.StringIO()
     environ = {"REQUEST_METHOD": "POST", "PATH_INFO": "/predict", "CONTENT_LENGTH": str(len(RED))}
     environ |= {"wsgi.input": io.BytesIO(RED)}  # type: ignore[dict-item]
@@ -235,8 +243,9 @@ def test_a_fault_of_ours_is_told_without_its_details(
     assert "ZeroDivisionError" in errors.getvalue()
 
 
-def test_live_and_ready_are_two_questions(tiny_classifier: Classifier) -> None:
-    starting, started = _client(None, None), _client(tiny_classifier, None)
+def test_live_and_ready_are_two_questions(tiny_classifier: Classifier, tiny_model_path: Path) -> None:
+    starting = _client(Repository([tiny_model_path], lambda file: tiny_classifier), None)
+    started = _client(_repository(tiny_classifier, tiny_model_path), None)
 
     assert starting("GET", "/livez").json == {"live": True}
     refused = starting("GET", "/readyz")
@@ -275,7 +284,8 @@ def test_the_page_has_nothing_inline_and_nothing_from_elsewhere(client: Client) 
 
 
 def test_unsure_answers_are_unknown_with_their_candidates(tiny_model_path: Path) -> None:
-    strict = _client(edgecls.load(tiny_model_path, "cpu", unknown_threshold=0.99999), None)
+    classifier = edgecls.load(tiny_model_path, "cpu", unknown_threshold=0.99999)
+    strict = _client(_repository(classifier, tiny_model_path), None)
 
     answer = strict("POST", "/predict", RED)
 

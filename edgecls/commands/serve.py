@@ -3,14 +3,10 @@
 import signal
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from edgecls.commands.shared_options import limits_option, model_option, provider_option, unknown_threshold_option
-
-if TYPE_CHECKING:
-    from edgecls.runtime.classifier import Classifier
 
 __all__ = ["serve"]
 
@@ -70,7 +66,6 @@ def serve(
     Ctrl-C or SIGTERM finishes the requests in flight and ends with exit code 0.
     """
     from edgecls.commands.provider_notice import announce_provider
-    from edgecls.errors import ModelFileError
     from edgecls.image import DEFAULT_LIMITS, ImageLimits
     from edgecls.runtime.classifier import load
     from edgecls.runtime.cores import usable_cores
@@ -79,12 +74,15 @@ def serve(
     from edgecls.serving.http.limits import HttpLimits
     from edgecls.serving.http.server import HttpServer, listening_socket
     from edgecls.serving.image_root import ImageRoot
+    from edgecls.serving.repository.repository import Repository
 
     limits = ImageLimits(DEFAULT_LIMITS.max_bytes, int(max_megapixels * 1e6))
     max_body_bytes = int(max_upload_mb * 2**20)
-    serving: list[Classifier] = []  # holds the classifier from the moment it is ready until shutdown
+    repository = Repository(
+        [model], lambda file: load(file, provider, limits=limits, unknown_threshold=unknown_threshold)
+    )
     app = create_app(
-        lambda: serving[0] if serving else None,
+        repository,
         ServerSettings(max_body_bytes=max_body_bytes),
         image_root=None if image_root is None else ImageRoot(image_root),
     )
@@ -98,16 +96,12 @@ def serve(
     server.start()
     click.echo(f"listening on {server.url}", err=True)
     try:
-        classifier = load(model, provider, limits=limits, unknown_threshold=unknown_threshold)
+        repository.load_all()
+        classifier = repository.model().classifier
         announce_provider(classifier)
-        failed = [result for result in classifier.verify() if not result.passed]
-        if failed:
-            raise ModelFileError(f"model {str(model)!r} gives wrong answers on this machine: {failed[0]}")
-        serving.append(classifier)
         click.echo(f"ready: model {classifier.card.name} on {classifier.provider}", err=True)
         while not stop.wait(timeout=1.0):  # with a timeout, or Windows would not deliver Ctrl-C
             pass
-        serving.clear()
     finally:
         server.stop()
         dispatcher.stop()
