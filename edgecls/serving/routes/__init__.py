@@ -1,0 +1,1 @@
+"""What the server answers at which address: a group of routes a file, each route a few lines."""
