@@ -10,21 +10,16 @@ from edgecls.errors import EdgeclsError
 from edgecls.serving.answers import failure
 from edgecls.serving.http.answer import Refusal
 from edgecls.serving.image_root import ImageRoot
+from edgecls.serving.metrics.exposition import Exposition
+from edgecls.serving.readiness import Readiness
 from edgecls.serving.repository.repository import Repository
 from edgecls.serving.routes.health import mount_health
+from edgecls.serving.routes.metrics import mount_metrics
+from edgecls.serving.routes.models import mount_models
 from edgecls.serving.routes.page import mount_page
 from edgecls.serving.routes.predict import PredictRoutes, computes
 
 __all__ = ["ServerSettings", "computes", "create_app"]
-
-_SECURITY_HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ),
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
 
 
 @dataclass(frozen=True)
@@ -45,6 +40,8 @@ def create_app(
     settings: ServerSettings,
     *,
     image_root: ImageRoot | None = None,
+    readiness: Readiness | None = None,
+    exposition: Exposition | None = None,
 ) -> Bottle:
     """Build the application.
 
@@ -52,13 +49,17 @@ def create_app(
         repository: The models.
         settings: Bounds.
         image_root: Pictures that may be asked for by name; None for no such pictures.
+        readiness: Whether the server can serve; None for whether the models are loaded.
+        exposition: The metrics; None for none.
     """
     app = Bottle()
     app.install(_answer_errors)
-    app.add_hook("after_request", lambda: response.headers.update(_SECURITY_HEADERS))
     app.default_error_handler = _default_error
     mount_page(app)
-    mount_health(app, repository)
+    mount_health(app, repository, readiness or Readiness(repository))
+    mount_models(app, repository)
+    if exposition is not None:
+        mount_metrics(app, exposition)
     predict = PredictRoutes(
         repository, image_root=image_root, max_body_bytes=settings.max_body_bytes, max_files=settings.max_files
     )

@@ -34,7 +34,7 @@ FLOORS = [
 ]
 """From the ground up. A room may import itself and any floor below it."""
 
-WEB = {"bottle", "httptools", "multipart"}
+WEB = {"bottle", "httptools", "multipart", "prometheus_client"}
 TRAINING = {"tensorflow", "keras", "onnx", "tf2onnx", "sklearn", "xgboost", "skl2onnx", "onnxmltools", "torch", "jax"}
 PICTURES = {"icrawler", "imagehash", "PIL", "urllib3", "bs4", "certifi"}
 HEAVY = TRAINING | PICTURES | {"matplotlib"}

@@ -1,107 +1,49 @@
 """edgecls serve: classify pictures over HTTP."""
 
-import signal
-import threading
 from pathlib import Path
+from typing import Any
 
 import click
+from click.core import ParameterSource
 
-from edgecls.commands.shared_options import limits_option, model_option, provider_option, unknown_threshold_option
+from edgecls.commands.grouped_options import GroupedCommand
+from edgecls.commands.serve_options import serve_options
 
 __all__ = ["serve"]
 
 
-@click.command()
-@model_option
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 for any free port.")
-@click.option(
-    "--image-root",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder whose pictures GET /predict/NAME classifies; off without it.",
-)
-@provider_option
-@click.option(
-    "--threads",
-    type=click.IntRange(min=1),
-    show_default="the cores this process may use",
-    help="Requests that compute at once.",
-)
-@click.option(
-    "--max-upload-mb",
-    type=click.FloatRange(min=0, min_open=True),
-    default=32,
-    show_default=True,
-    help="Refuse larger request bodies, in MiB.",
-)
-@click.option(
-    "--max-waiting",
-    type=click.IntRange(min=0),
-    default=256,
-    show_default=True,
-    help="Requests that may wait to compute; the next is told to come back (503).",
-)
-@unknown_threshold_option
-@limits_option
-def serve(
-    model: Path,
-    host: str,
-    port: int,
-    image_root: Path | None,
-    provider: str,
-    threads: int | None,
-    max_upload_mb: float,
-    max_waiting: int,
-    unknown_threshold: float | None,
-    max_megapixels: float,
-) -> None:
+@click.command(cls=GroupedCommand)
+@click.argument("models", metavar="[MODEL]...", nargs=-1, type=click.Path(exists=True, path_type=Path))
+@serve_options
+@click.pass_context
+def serve(context: click.Context, /, models: tuple[Path, ...], model: Path, **options: Any) -> None:
     """Serve a web page and an HTTP interface that classify pictures.
 
+    MODEL is a model file (.onnx) or a folder of them. Requests name a model by its file without the suffix; those that
+    name none get the first.
+
     \b
-    POST /predict          a picture as the body, or multipart/form-data with one or several files
-    POST /predict/NAME     the same; NAME comes back in the answer
-    GET  /predict/NAME     a picture in the folder given with --image-root
-    GET  /livez, /readyz   is the process alive; is the model loaded, warmed and verified
+    POST /predict              a picture as the body, or multipart/form-data with one or several files
+    POST /predict/NAME         the same; NAME comes back in the answer
+    GET  /predict/NAME         a picture in the folder given with --image-root
+    /models, /models/MODEL/predict...   which models there are; one of them in the same ways
+    GET  /livez, /readyz       is the process alive; are the models loaded, warmed and verified
+    GET  /metrics              for Prometheus
 
-    Ctrl-C or SIGTERM finishes the requests in flight and ends with exit code 0.
+    Ctrl-C or SIGTERM finishes the requests in flight and ends with exit code 0. SIGHUP reads models, API keys and
+    certificate again, and begins the access log anew.
     """
-    from edgecls.commands.provider_notice import announce_provider
-    from edgecls.image import DEFAULT_LIMITS, ImageLimits
-    from edgecls.runtime.classifier import load
-    from edgecls.runtime.cores import usable_cores
-    from edgecls.server import ServerSettings, computes, create_app
-    from edgecls.serving.dispatch import Dispatcher
-    from edgecls.serving.http.limits import HttpLimits
-    from edgecls.serving.http.server import HttpServer, listening_socket
-    from edgecls.serving.image_root import ImageRoot
-    from edgecls.serving.repository.repository import Repository
+    from edgecls.commands.serving.settings import ServeSettings, model_files
 
-    limits = ImageLimits(DEFAULT_LIMITS.max_bytes, int(max_megapixels * 1e6))
-    max_body_bytes = int(max_upload_mb * 2**20)
-    repository = Repository(
-        [model], lambda file: load(file, provider, limits=limits, unknown_threshold=unknown_threshold)
-    )
-    app = create_app(
-        repository,
-        ServerSettings(max_body_bytes=max_body_bytes),
-        image_root=None if image_root is None else ImageRoot(image_root),
-    )
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    dispatcher = Dispatcher(app, computes, slots=threads or usable_cores(), max_waiting=max_waiting)
-    http_limits = HttpLimits(max_body_bytes=max_body_bytes)
-    server = HttpServer(dispatcher, listening_socket(host, port), limits=http_limits)
-    dispatcher.start()
-    server.start()
-    click.echo(f"listening on {server.url}", err=True)
-    try:
-        repository.load_all()
-        classifier = repository.model().classifier
-        announce_provider(classifier)
-        click.echo(f"ready: model {classifier.card.name} on {classifier.provider}", err=True)
-        while not stop.wait(timeout=1.0):  # with a timeout, or Windows would not deliver Ctrl-C
-            pass
-    finally:
-        server.stop()
-        dispatcher.stop()
+    if models and context.get_parameter_source("model") is ParameterSource.COMMANDLINE:
+        raise click.UsageError("name the models either as arguments or with --model, not both")
+    settings = ServeSettings(model_files(models or (model,)), **options)
+    if settings.tls_key is not None and settings.tls_cert is None:
+        raise click.UsageError("--tls-key needs --tls-cert")
+    if settings.workers > 1:
+        from edgecls.commands.serving.several import serve_with_workers
+
+        context.exit(serve_with_workers(settings))
+    from edgecls.commands.serving.process import serve_alone
+
+    serve_alone(settings)

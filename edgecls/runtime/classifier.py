@@ -143,9 +143,11 @@ class Classifier:
         session = self._session
         start = time.perf_counter()
         pixels = image.decode_to_fit(data, self.card.image, name=name, limits=self.limits)
+        decoded = time.perf_counter()
         row = session.run(pixels[np.newaxis])[0]
         elapsed_ms = (time.perf_counter() - start) * 1000
-        return Prediction(name, self.card.labels, tuple(row.tolist()), elapsed_ms, self.unknown_threshold)
+        decode_ms = (decoded - start) * 1000
+        return Prediction(name, self.card.labels, tuple(row.tolist()), elapsed_ms, self.unknown_threshold, decode_ms)
 
     def predict_many(self, paths: Iterable[str | os.PathLike[str]], *, workers: int | None = None) -> Iterator[Outcome]:
         """Classify picture files, several at once; the outcomes come in the order of the paths.

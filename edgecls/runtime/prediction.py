@@ -1,5 +1,6 @@
 """What a classifier answers."""
 
+import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +28,7 @@ class Prediction:
         probabilities: One for each label, in the same order; they sum to 1.
         time_ms: Milliseconds from the encoded bytes to the answer: decoding, resizing, inference.
         unknown_threshold: Below this probability of the best label the answer is UNKNOWN; None for never.
+        decode_ms: The part of `time_ms` for decoding and resizing.
     """
 
     image: str
@@ -34,6 +36,7 @@ class Prediction:
     probabilities: tuple[float, ...]
     time_ms: float
     unknown_threshold: float | None = None
+    decode_ms: float = 0.0
 
     @property
     def is_known(self) -> bool:
@@ -76,7 +79,7 @@ class Prediction:
             "time_ms": round(self.time_ms, 3),
         }
 
-    @property
+    @functools.cached_property
     def _best(self) -> int:
         return max(range(len(self.probabilities)), key=self.probabilities.__getitem__)
 

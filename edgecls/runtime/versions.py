@@ -7,7 +7,18 @@ from edgecls import __version__
 
 __all__ = ["installed_versions"]
 
-_PACKAGES = ("numpy", "click", "bottle", "httptools", "multipart", "onnx", "keras", "tensorflow", "tf2onnx")
+_PACKAGES = (
+    "numpy",
+    "click",
+    "bottle",
+    "httptools",
+    "multipart",
+    "prometheus-client",
+    "onnx",
+    "keras",
+    "tensorflow",
+    "tf2onnx",
+)
 
 
 def installed_versions() -> dict[str, str | None]:

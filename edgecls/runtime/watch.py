@@ -28,10 +28,12 @@ PATIENCE_S = 5.0  # how long a file that cannot be read must stay as it is
 
 @dataclass(frozen=True)
 class Stamp:
-    """What tells that a file was written to: its size in bytes and its time of change in nanoseconds."""
+    """What tells that a file was written to or replaced: its size in bytes, its time of change in nanoseconds, and its
+    number in the file system, 0 where that is not asked for."""
 
     size: int
     modified_ns: int
+    file_number: int = 0
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,14 @@
 """Which threads answer which request."""
 
 import logging
+import time
 from collections.abc import Callable, Iterable
+from urllib.parse import unquote
 
 from edgecls.serving.http.answer import Answer, Refusal, refusal_answer
 from edgecls.serving.http.request import Request
 from edgecls.serving.lanes import Job, Lane
+from edgecls.serving.work import Work
 from edgecls.serving.wsgi import call_wsgi
 
 __all__ = ["Dispatcher"]
@@ -22,7 +25,7 @@ class Dispatcher:
 
     Args:
         app: A WSGI application.
-        computes: Whether a request computes, by method and path.
+        computes: Whether a request computes, by method and decoded path.
         slots: Requests that compute at once.
         max_waiting: Requests that may wait for that.
     """
@@ -62,7 +65,7 @@ class Dispatcher:
     def handle(self, request: Request, answer: Callable[[Answer], None]) -> Job | Answer:
         """Queue a request, or refuse it as the queue is full (503 with Retry-After)."""
         job = Job(request, answer)
-        lane = self._computing if self._computes(request.method, request.path) else self._quick
+        lane = self._computing if self._computes(request.method, unquote(request.path)) else self._quick
         if lane.submit(job):
             return job
         busy = Refusal(
@@ -71,11 +74,15 @@ class Dispatcher:
         return refusal_answer(busy, request.path)
 
     def answered(self, request: Request, answer: Answer) -> None:
-        """Nothing is noted yet."""
+        """Nothing is noted here."""
 
     def _answer(self, request: Request) -> Answer:
+        began_s = time.monotonic()
+        work = Work(queue_s=began_s - request.whole_s)
         try:
-            return call_wsgi(self._app, request)
+            answer = call_wsgi(self._app, request, work)
+            work.total_s = time.monotonic() - began_s
+            return answer
         except Exception:  # noqa: BLE001  # a thread that ended would take its slot along
             _log.exception("%s %s failed", request.method, request.path)
             fault = Refusal(500, "InternalError", "the server failed; its log says why")

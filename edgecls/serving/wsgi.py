@@ -8,28 +8,29 @@ from urllib.parse import unquote_to_bytes
 
 from edgecls.serving.http.answer import Answer
 from edgecls.serving.http.request import Request
+from edgecls.serving.work import WORK_KEY, Work, WorkedAnswer
 
 __all__ = ["call_wsgi"]
 
 
-def call_wsgi(app: Callable[..., Iterable[bytes]], request: Request) -> Answer:
-    """Return the application's answer; what the application raises is raised."""
+def call_wsgi(app: Callable[..., Iterable[bytes]], request: Request, work: Work) -> Answer:
+    """Return the application's answer, which may note in `work` what it did; what it raises is raised."""
     started: list[Any] = []
 
     def start_response(status: str, headers: list[tuple[str, str]], exc_info: object = None) -> None:
         started[:] = [status, headers]
 
-    chunks = app(_environ(request), start_response)
+    chunks = app(_environ(request, work), start_response)
     try:
         body = b"".join(chunks)
     finally:
         if hasattr(chunks, "close"):
             chunks.close()
     status, headers = started
-    return Answer(status, headers, body)
+    return WorkedAnswer(status, headers, body, work)
 
 
-def _environ(request: Request) -> dict[str, Any]:
+def _environ(request: Request, work: Work) -> dict[str, Any]:
     environ: dict[str, Any] = {
         "REQUEST_METHOD": request.method,
         "SCRIPT_NAME": "",
@@ -46,6 +47,7 @@ def _environ(request: Request) -> dict[str, Any]:
         "wsgi.multithread": True,
         "wsgi.multiprocess": False,
         "wsgi.run_once": False,
+        WORK_KEY: work,
     }
     for name, value in request.headers:
         if name == "transfer-encoding" or "_" in name:

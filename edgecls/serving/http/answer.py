@@ -81,7 +81,6 @@ def refusal_answer(refusal: Refusal, path: str) -> Answer:
     headers = {
         "Content-Type": "application/json",
         "Cache-Control": "no-store",
-        "X-Content-Type-Options": "nosniff",
         **refusal.headers,
     }
     return Answer(f"{refusal.status} {phrase}", list(headers.items()), body)

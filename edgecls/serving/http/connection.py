@@ -38,7 +38,7 @@ class Handler(Protocol):
         """Begin to work on a whole request, and have `answer` called in the loop later; or answer at once."""
 
     def answered(self, request: Request, answer: Answer) -> None:
-        """Take note of an answer that is being sent."""
+        """Take note of an answer that is about to be sent; header fields may still be added to it."""
 
 
 class Phase(enum.Enum):
@@ -214,6 +214,7 @@ class Connection(asyncio.Protocol):
             return
         request = incoming.request
         request.body = incoming.body()
+        request.whole_s = time.monotonic()
         request.keep_alive = self._parser.should_keep_alive() and not self._parser.should_upgrade()
         self._whole.append(request)
         if self._current is None:
@@ -272,9 +273,9 @@ class Connection(asyncio.Protocol):
 
     def _send(self, request: Request, answer: Answer) -> None:
         close = self._around.closing or not request.keep_alive
+        self._around.handler.answered(request, answer)
         self._transport.write(answer.encode(close=close, with_body=request.method != "HEAD", now_s=time.time()))
         self._around.budget.give_back(len(request.body))
-        self._around.handler.answered(request, answer)
         self._current = self._ticket = None
         if close:
             self.close()
@@ -291,8 +292,8 @@ class Connection(asyncio.Protocol):
         request = request or Request("", "", "", "", [], self._client)
         self._forget_incoming()
         answer = refusal_answer(refusal, request.path)
-        self._transport.write(answer.encode(close=True, with_body=request.method != "HEAD", now_s=time.time()))
         self._around.handler.answered(request, answer)
+        self._transport.write(answer.encode(close=True, with_body=request.method != "HEAD", now_s=time.time()))
         self._enter(Phase.LINGERING, self._limits.send_s)
         if self._transport.can_write_eof():
             with contextlib.suppress(OSError):  # the client has gone already

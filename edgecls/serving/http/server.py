@@ -89,7 +89,11 @@ class HttpServer:
     async def _serve(self) -> None:
         around = self._around
         server = await self._loop.create_server(
-            lambda: Connection(around), sock=self._listener, backlog=ACCEPTED_AT_ONCE, ssl=self._tls
+            lambda: Connection(around),
+            sock=self._listener,
+            backlog=ACCEPTED_AT_ONCE,
+            ssl=self._tls,
+            ssl_handshake_timeout=None if self._tls is None else self._limits.head_s,
         )
         self._listener.listen(LISTEN_BACKLOG)  # for asyncio both are one number
         sweeping = self._loop.create_task(self._sweep())

@@ -95,6 +95,10 @@ class Repository:
         reason = self._reasons.get(wanted, "it was unloaded")
         raise Refusal(503, "NotReady", f"model {wanted!r} is not loaded: {reason}")
 
+    def serving(self, name: str) -> ServedModel | None:
+        """Return a model by name, None where it is not ready."""
+        return self._serving.get(name)
+
     def index(self) -> list[IndexEntry]:
         """Return what is known of every model, in the order of the files."""
         return [self._entry(name, file) for name, file in self._files.items()]

@@ -4,22 +4,21 @@ from bottle import Bottle, HTTPResponse
 
 from edgecls import __version__
 from edgecls.serving.answers import json_answer
-from edgecls.serving.http.answer import Refusal
+from edgecls.serving.readiness import Readiness
 from edgecls.serving.repository.repository import Repository
 
 __all__ = ["mount_health"]
 
 
-def mount_health(app: Bottle, repository: Repository) -> None:
+def mount_health(app: Bottle, repository: Repository, readiness: Readiness) -> None:
     """Add the questions of load balancers to an application."""
 
     def live() -> HTTPResponse:
         return json_answer({"live": True})
 
     def ready() -> HTTPResponse:
+        readiness.check()
         classifier = repository.model().classifier
-        if not repository.ready:
-            raise Refusal(503, "NotReady", "not every model is loaded yet", **{"Retry-After": "1"})
         facts = {
             "ready": True,
             "model": classifier.card.name,

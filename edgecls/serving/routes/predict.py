@@ -12,6 +12,8 @@ from edgecls.serving.bodies import Upload, read_body, read_uploads
 from edgecls.serving.http.answer import Refusal
 from edgecls.serving.image_root import ImageRoot
 from edgecls.serving.repository.repository import Repository
+from edgecls.serving.repository.served_model import ServedModel
+from edgecls.serving.work import work_of
 
 __all__ = ["PredictRoutes", "computes"]
 
@@ -21,11 +23,14 @@ RAW_BODY_NAME = "body"  # what a picture without a name is called in its answer
 
 def computes(method: str, path: str) -> bool:
     """True for the requests that decode pictures or run the network, which takes a core for a while."""
-    return method in ("GET", "POST") and (path == "/predict" or path.startswith("/predict/"))
+    return method in ("GET", "POST") and _COMPUTING.match(path) is not None
+
+
+_COMPUTING = re.compile(r"(/models/[^/]+)?/predict(/|$)")
 
 
 class PredictRoutes:
-    """The addresses under /predict.
+    """The addresses under /predict, and under /models/NAME/predict, where NAME is the model's.
 
     Args:
         repository: The models.
@@ -44,25 +49,35 @@ class PredictRoutes:
 
     def mount(self, app: Bottle) -> None:
         """Add the routes to an application."""
-        app.route("/predict", "POST", self.predict)
-        app.route("/predict/<name:path>", "POST", self.predict_named)
-        app.route("/predict/<name:path>", "GET", self.predict_by_name)
+        for prefix in ("/predict", "/models/<model>/predict"):
+            app.route(prefix, "POST", self.predict)
+            app.route(f"{prefix}/<name:path>", "POST", self.predict_named)
+            app.route(f"{prefix}/<name:path>", "GET", self.predict_by_name)
 
-    def predict(self) -> HTTPResponse:
+    def predict(self, model: str | None = None) -> HTTPResponse:
+        served = self._served(model)
         uploads = self._uploads(RAW_BODY_NAME)
-        return self._several(uploads) if _is_form() else _single(self._classify(uploads[0].data, uploads[0].name))
+        return _several(served, uploads) if _is_form() else _single(_classify(served, uploads[0].data, uploads[0].name))
 
-    def predict_named(self, name: str) -> HTTPResponse:
+    def predict_named(self, name: str, model: str | None = None) -> HTTPResponse:
+        served = self._served(model)
         uploads = self._uploads(name)
         if len(uploads) > 1:
             raise Refusal(400, "BadRequest", f"one name, {name!r}, for {len(uploads)} files; POST them to /predict")
-        return _single(self._classify(uploads[0].data, name))
+        return _single(_classify(served, uploads[0].data, name))
 
-    def predict_by_name(self, name: str) -> HTTPResponse:
+    def predict_by_name(self, name: str, model: str | None = None) -> HTTPResponse:
         if self._image_root is None:
             raise Refusal(404, "NotFound", "pictures by name are off; start the server with --image-root DIR")
-        data = self._image_root.read(name, limits=self._repository.model(_model_name()).classifier.limits)
-        return _single(self._classify(data, name))
+        served = self._served(model)
+        data = self._image_root.read(name, limits=served.classifier.limits)
+        return _single(_classify(served, data, name))
+
+    def _served(self, name: str | None) -> ServedModel:
+        """Return the model asked for in the address, or with ?model=, or else the first."""
+        served = self._repository.model(request.query.getunicode("model") if name is None else name)
+        work_of(request.environ).model = served.name
+        return served
 
     def _uploads(self, name: str) -> list[Upload]:
         """Return the pictures in the request: the files of a form, or else the body itself under `name`."""
@@ -72,23 +87,27 @@ class PredictRoutes:
             return read_uploads(body, request.environ["CONTENT_TYPE"], max_files=self._max_files)
         return [Upload(name, body)]
 
-    def _several(self, uploads: list[Upload]) -> HTTPResponse:
-        """Answer with a prediction or an error for each file; with the first error's status if all failed."""
-        top = _top()
-        results: list[dict[str, Any]] = []
-        faults: list[ImageError] = []
-        for upload in uploads:
-            try:
-                results.append(self._classify(upload.data, upload.name).as_dict(top=top))
-            except ImageError as error:
-                faults.append(error)
-                results.append({"image": upload.name, "error": error.as_dict()})
-        if len(faults) < len(uploads):
-            return json_answer({"predictions": results})
-        return json_answer({"predictions": results, "error": faults[0].as_dict()}, status=status_of(faults[0]))
 
-    def _classify(self, data: bytes, name: str) -> Prediction:
-        return self._repository.model(_model_name()).predict(data, image_name=name)
+def _classify(served: ServedModel, data: bytes, name: str) -> Prediction:
+    prediction = served.predict(data, image_name=name)
+    work_of(request.environ).classified(prediction)
+    return prediction
+
+
+def _several(served: ServedModel, uploads: list[Upload]) -> HTTPResponse:
+    """Answer with a prediction or an error for each file; with the first error's status if all failed."""
+    top = _top()
+    results: list[dict[str, Any]] = []
+    faults: list[ImageError] = []
+    for upload in uploads:
+        try:
+            results.append(_classify(served, upload.data, upload.name).as_dict(top=top))
+        except ImageError as error:
+            faults.append(error)
+            results.append({"image": upload.name, "error": error.as_dict()})
+    if len(faults) < len(uploads):
+        return json_answer({"predictions": results})
+    return json_answer({"predictions": results, "error": faults[0].as_dict()}, status=status_of(faults[0]))
 
 
 def _is_form() -> bool:
@@ -100,12 +119,6 @@ def _single(prediction: Prediction) -> HTTPResponse:
     if request.get_header("Accept", "").partition(",")[0].strip().startswith("text/plain"):
         return text_answer(prediction.label)
     return json_answer(prediction.as_dict(top=_top()))
-
-
-def _model_name() -> str | None:
-    """Return the model asked for with ?model=, None for the first."""
-    name: str | None = request.query.getunicode("model")
-    return name
 
 
 def _top() -> int:

@@ -1,0 +1,1 @@
+"""How `edgecls serve` runs: in one process, or in several."""

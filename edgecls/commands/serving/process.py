@@ -1,0 +1,210 @@
+"""One process that serves: alone, or as one of several."""
+
+import os
+import socket
+import sys
+import threading
+import time
+from multiprocessing import parent_process
+from pathlib import Path
+
+import click
+
+from edgecls.commands.provider_notice import announce_provider
+from edgecls.commands.serving.settings import ServeSettings
+from edgecls.commands.serving.signals import Wish, Wishes
+from edgecls.errors import EdgeclsError
+from edgecls.image import DEFAULT_LIMITS, ImageLimits
+from edgecls.runtime.classifier import Classifier, load
+from edgecls.runtime.cores import usable_cores
+from edgecls.server import ServerSettings, computes, create_app
+from edgecls.serving.access_log import AccessLog
+from edgecls.serving.api_keys import ApiKeys
+from edgecls.serving.cors import Cors
+from edgecls.serving.dispatch import Dispatcher
+from edgecls.serving.http.limits import HttpLimits
+from edgecls.serving.http.server import HttpServer, listening_socket
+from edgecls.serving.image_root import ImageRoot
+from edgecls.serving.metrics.exposition import Exposition
+from edgecls.serving.metrics.request_metrics import RequestMetrics
+from edgecls.serving.middleware import Middleware
+from edgecls.serving.readiness import Readiness
+from edgecls.serving.reload import Reload
+from edgecls.serving.repository.file_watch import FileWatch
+from edgecls.serving.repository.repository import Repository
+from edgecls.serving.tls import Certificate
+from edgecls.serving.workers.board import Board, Gathered, WorkerStatus
+from edgecls.serving.workers.posting import Posting
+from edgecls.serving.workers.shares import share
+
+__all__ = ["serve_alone", "serve_as_worker"]
+
+LOOK_INTERVAL_S = 1.0  # for signals, which Windows delivers only between two waits; and whether the supervisor lives
+
+
+def serve_alone(settings: ServeSettings) -> None:
+    """Serve in this process until a signal ends it.
+
+    Raises:
+        EdgeclsError: The server cannot start with these settings.
+    """
+    _Process(settings, listening_socket(settings.host, settings.port)).run(is_first=True)
+
+
+def serve_as_worker(
+    settings: ServeSettings, listener: socket.socket, folder: Path, number: int, is_first: bool
+) -> None:
+    """Serve as one of several processes, until a signal or the end of the supervisor ends it.
+
+    Args:
+        settings: Of the whole server; this process uses its share of them.
+        listener: The socket that all of them accept connections from.
+        folder: Where they tell each other how they are.
+        number: Which one this is, from 1.
+        is_first: Whether it is to tell where the server listens and what its models run on.
+    """
+    try:
+        _Process(settings, listener, Board(folder, workers=settings.workers), number).run(is_first=is_first)
+    except EdgeclsError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(1)
+
+
+class _Process:
+    """The parts of a server, put together.
+
+    Args:
+        settings: Of the whole server.
+        listener: Where connections come from.
+        board: Shared with other processes; None where this is the only one.
+        number: Which one this is, from 1.
+    """
+
+    def __init__(
+        self, settings: ServeSettings, listener: socket.socket, board: Board | None = None, number: int = 1
+    ) -> None:
+        self._settings = settings
+        self._number = number
+        self._wishes = Wishes()
+        self._metrics = RequestMetrics()
+        self._repository = Repository(settings.files, self._load)
+        self._posting = None if board is None else Posting(board, self._status)
+        self._readiness = Readiness(self._repository, (lambda: True) if board is None else lambda: board.all_ready)
+        keys = None if settings.api_keys is None else ApiKeys(settings.api_keys)
+        certificate = None if settings.tls_cert is None else Certificate(settings.tls_cert, settings.tls_key)
+        self._log = None if settings.access_log is None else AccessLog(settings.access_log)
+        self._dispatcher = self._make_dispatcher()
+        handler = Middleware(
+            self._dispatcher,
+            self._metrics,
+            keys=keys,
+            cors=Cors(settings.cors_origins) if settings.cors_origins else None,
+            log=self._log,
+        )
+        self._server = HttpServer(
+            handler,
+            listener,
+            limits=HttpLimits(max_body_bytes=self._max_body_bytes),
+            tls=None if certificate is None else certificate.context,
+        )
+        self._reload = Reload(self._repository, self._tell, keys=keys, certificate=certificate, log=self._log)
+        self._watch = FileWatch(self._repository, self._reload.model) if settings.reload_on_change else None
+
+    def run(self, *, is_first: bool) -> None:
+        """Serve until told to stop.
+
+        Args:
+            is_first: Whether to tell where the server listens and what its models run on.
+
+        Raises:
+            EdgeclsError: A model cannot be used.
+        """
+        self._dispatcher.start()
+        self._server.start()
+        if self._posting is not None:
+            self._posting.start()
+        try:
+            if is_first:
+                click.echo(f"listening on {self._server.url}", err=True)
+            self._repository.load_all()
+            if is_first:
+                self._announce()
+            if self._posting is not None:
+                self._posting.now()
+            if self._watch is not None:
+                self._watch.start()
+            self._wait_for_stop()
+            self._drain()
+        finally:
+            self._stop()
+
+    def _load(self, file: Path) -> Classifier:
+        limits = ImageLimits(DEFAULT_LIMITS.max_bytes, int(self._settings.max_megapixels * 1e6))
+        return load(file, self._settings.provider, limits=limits, unknown_threshold=self._settings.unknown_threshold)
+
+    @property
+    def _max_body_bytes(self) -> int:
+        return int(self._settings.max_upload_mb * 2**20)
+
+    def _make_dispatcher(self) -> Dispatcher:
+        settings = self._settings
+        app = create_app(
+            self._repository,
+            ServerSettings(max_body_bytes=self._max_body_bytes),
+            image_root=None if settings.image_root is None else ImageRoot(settings.image_root),
+            readiness=self._readiness,
+            exposition=Exposition(self._repository, self._gather),
+        )
+        slots = share(settings.threads or usable_cores(), parts=settings.workers, number=self._number)
+        waiting = share(settings.max_waiting, parts=settings.workers, number=self._number)
+        return Dispatcher(app, computes, slots=max(1, slots), max_waiting=waiting)
+
+    def _status(self) -> WorkerStatus:
+        return WorkerStatus(
+            number=self._number,
+            pid=os.getpid(),
+            ready=self._readiness.here,
+            waiting=self._dispatcher.waiting,
+            snapshot=self._metrics.snapshot(),
+        )
+
+    def _gather(self) -> Gathered:
+        return Gathered([self._status()], []) if self._posting is None else self._posting.gather()
+
+    def _announce(self) -> None:
+        for entry in self._repository.index():
+            classifier = self._repository.model(entry.name).classifier
+            announce_provider(classifier)
+            self._tell(f"model {entry.name} ({classifier.card.name}) on {classifier.provider}")
+        if self._posting is None:
+            click.echo(f"ready: {', '.join(entry.name for entry in self._repository.index())}", err=True)
+
+    def _tell(self, line: str) -> None:
+        several = self._settings.workers > 1
+        click.echo(f"process {self._number}: {line}" if several else line, err=True)
+
+    def _wait_for_stop(self) -> None:
+        supervisor = parent_process()
+        while supervisor is None or supervisor.is_alive():
+            wish = self._wishes.next(LOOK_INTERVAL_S)
+            if wish is Wish.STOP:
+                return
+            if wish is Wish.RELOAD:
+                threading.Thread(target=self._reload.everything, name="edgecls-reload", daemon=True).start()
+
+    def _drain(self) -> None:
+        self._readiness.drain()
+        if self._posting is not None:
+            self._posting.now()
+        if self._settings.drain_delay:
+            time.sleep(self._settings.drain_delay)
+
+    def _stop(self) -> None:
+        self._server.stop()
+        self._dispatcher.stop()
+        if self._watch is not None:
+            self._watch.stop()
+        if self._log is not None:
+            self._log.close()
+        if self._posting is not None:
+            self._posting.stop()

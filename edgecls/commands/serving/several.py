@@ -1,0 +1,68 @@
+"""Serving with several processes, which this one looks after."""
+
+import multiprocessing
+import socket
+import tempfile
+from functools import partial
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edgecls.commands.serving.settings import ServeSettings
+from edgecls.errors import ServerError
+from edgecls.serving.http.limits import HttpLimits
+from edgecls.serving.http.server import listening_socket
+from edgecls.serving.workers.board import Board
+from edgecls.serving.workers.supervisor import Supervisor
+
+__all__ = ["serve_with_workers"]
+
+STOP_MARGIN_S = 10.0  # for what a process does besides finishing its requests
+
+
+def serve_with_workers(settings: ServeSettings) -> int:
+    """Serve until a signal ends it, and return the exit code.
+
+    Raises:
+        ServerError: The server cannot start with these settings.
+    """
+    if not hasattr(socket, "AF_UNIX"):
+        raise ServerError("several processes cannot share an address on this system; leave --workers at 1")
+    context = multiprocessing.get_context("spawn")  # never a copy of a process in which onnxruntime has threads
+    with tempfile.TemporaryDirectory(prefix="edgecls-") as folder:
+        listener = listening_socket(settings.host, settings.port)
+        board = Board(Path(folder), workers=settings.workers)
+        announced: set[int] = set()
+
+        def spawn(number: int) -> BaseProcess:
+            is_first = number == 1 and not announced
+            announced.add(number)
+            process = context.Process(
+                target=_serve,
+                args=(settings, listener, Path(folder), number, is_first),
+                name=f"edgecls-worker-{number}",
+                daemon=True,
+            )
+            process.start()
+            return process
+
+        supervisor = Supervisor(
+            spawn,
+            workers=settings.workers,
+            board=board,
+            tell=partial(click.echo, err=True),
+            stop_s=settings.drain_delay + HttpLimits().drain_s + STOP_MARGIN_S,
+        )
+        return supervisor.run(
+            on_ready=lambda: click.echo(f"ready: serving with {settings.workers} processes", err=True),
+            on_stop=listener.close,
+        )
+
+
+def _serve(*arguments: Any) -> None:
+    """Serve, in the new process; what that takes is loaded there only."""
+    from edgecls.commands.serving.process import serve_as_worker
+
+    serve_as_worker(*arguments)

@@ -1,0 +1,87 @@
+"""What holds for every request, whichever part of the server answers it."""
+
+import time
+from collections.abc import Callable
+
+from edgecls.serving.access_log import AccessLog, Entry
+from edgecls.serving.api_keys import ApiKeys
+from edgecls.serving.cors import Cors
+from edgecls.serving.http.answer import Answer, Refusal
+from edgecls.serving.http.connection import Handler, Ticket
+from edgecls.serving.http.request import Request
+from edgecls.serving.metrics.request_metrics import RequestMetrics
+from edgecls.serving.request_id import REQUEST_ID_HEADER, RequestIds
+from edgecls.serving.security_headers import SECURITY_HEADERS
+from edgecls.serving.work import WorkedAnswer
+
+__all__ = ["Middleware"]
+
+
+class Middleware:
+    """A handler around another: keys are asked for, answers completed, counted and logged. Refusals of the HTTP layer
+    pass through here too.
+
+    Args:
+        handler: What answers.
+        metrics: Counts the answers.
+        keys: Which of them a request needs one of; None for none.
+        cors: Which other sites may ask; None for none.
+        log: Where requests are logged; None for nowhere.
+    """
+
+    def __init__(
+        self,
+        handler: Handler,
+        metrics: RequestMetrics,
+        *,
+        keys: ApiKeys | None = None,
+        cors: Cors | None = None,
+        log: AccessLog | None = None,
+    ) -> None:
+        self._handler = handler
+        self._metrics = metrics
+        self._keys = keys
+        self._cors = cors
+        self._log = log
+        self._ids = RequestIds()
+
+    def check(self, request: Request) -> Refusal | None:
+        """Refuse a request without a key before its body is read."""
+        refusal = None if self._keys is None else self._keys.check(request)
+        return refusal or self._handler.check(request)
+
+    def handle(self, request: Request, answer: Callable[[Answer], None]) -> Ticket | Answer:
+        """Answer what browsers ask beforehand, and hand on all else."""
+        preflight = None if self._cors is None else self._cors.preflight(request)
+        return preflight or self._handler.handle(request, answer)
+
+    def answered(self, request: Request, answer: Answer) -> None:
+        """Add the header fields that every answer has; count it, and log it."""
+        answer.headers += SECURITY_HEADERS
+        if self._cors is not None:
+            answer.headers += self._cors.headers(request)
+        if self._log is not None:
+            self._note(self._log, request, answer)
+        self._metrics.answered(request, answer)
+        self._handler.answered(request, answer)
+
+    def _note(self, log: AccessLog, request: Request, answer: Answer) -> None:
+        identifier = self._ids.identify(request.header(REQUEST_ID_HEADER.lower()))
+        answer.headers.append((REQUEST_ID_HEADER, identifier))
+        work = answer.work if isinstance(answer, WorkedAnswer) else None
+        entry = Entry(
+            time_s=time.time(),
+            id=identifier,
+            method=request.method,
+            path=request.path,
+            status=int(answer.status[:3]),
+            bytes_in=len(request.body),
+            bytes_out=0 if request.method == "HEAD" else len(answer.body),
+            duration_ms=round((time.monotonic() - request.began_s) * 1000, 3),
+            queue_ms=0.0 if work is None else round(work.queue_s * 1000, 3),
+            model="" if work is None else work.model,
+            client=request.client,
+            key="" if self._keys is None else self._keys.name_of(request) or "",
+        )
+        if not log.put(entry):
+            self._metrics.log_dropped()
