@@ -4,12 +4,13 @@ import contextlib
 import json
 import os
 import signal
+import ssl
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPMessage, HTTPSConnection
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -24,22 +25,40 @@ class RunningServer:
         url: Where it listens.
         process: The process.
         log: What it has written to standard error so far.
+        tls: For HTTPS; None for plain HTTP.
+        log_grew: Notified with every line.
     """
 
     url: str
     process: subprocess.Popen[str]
     log: list[str] = field(default_factory=list)
+    tls: ssl.SSLContext | None = None
+    log_grew: threading.Condition = field(default_factory=threading.Condition)
 
     def request(self, method: str, path: str, body: bytes = b"", **headers: str) -> tuple[int, Any]:
         """Send a request as it is, without tidying up the path; return status and JSON."""
-        connection = HTTPConnection(urlsplit(self.url).netloc, timeout=30)
+        status, _, answer = self.exchange(method, path, body, **headers)
+        return status, json.loads(answer)
+
+    def exchange(self, method: str, path: str, body: bytes = b"", **headers: str) -> tuple[int, HTTPMessage, bytes]:
+        """Send a request as `request` does; return status, header fields and body."""
+        address = urlsplit(self.url).netloc
+        connection = HTTPConnection(address, timeout=30)
+        if self.tls is not None:
+            connection = HTTPSConnection(address, timeout=30, context=self.tls)
         with contextlib.closing(connection):
             connection.putrequest(method, path, skip_accept_encoding=True)
             for name, value in {"Content-Length": str(len(body)), **headers}.items():
                 connection.putheader(name.replace("_", "-"), value)
             connection.endheaders(body)
             response = connection.getresponse()
-            return response.status, json.loads(response.read())
+            return response.status, response.headers, response.read()
+
+    def await_log(self, text: str, *, timeout_s: float = 30) -> str:
+        """Return the first line of the log that holds a text, waiting for it."""
+        with self.log_grew:
+            assert self.log_grew.wait_for(lambda: any(text in line for line in self.log), timeout_s), self.log
+            return next(line for line in self.log if text in line)
 
     def stop(self) -> int:
         """Ask it to stop and return its exit code."""
@@ -48,7 +67,7 @@ class RunningServer:
 
 
 @contextlib.contextmanager
-def running_server(*arguments: object) -> Iterator[RunningServer]:
+def running_server(*arguments: object, tls: ssl.SSLContext | None = None) -> Iterator[RunningServer]:
     """Run `edgecls serve` on a free port until the block ends."""
     process = subprocess.Popen(
         [sys.executable, "-m", "edgecls", "serve", "--port", "0", *map(str, arguments)],
@@ -56,13 +75,15 @@ def running_server(*arguments: object) -> Iterator[RunningServer]:
         text=True,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
     )
-    server = RunningServer("", process)
+    server = RunningServer("", process, tls=tls)
     ready = threading.Event()
 
     def read_log() -> None:
         assert process.stderr is not None
         for line in process.stderr:
-            server.log.append(line)
+            with server.log_grew:
+                server.log.append(line)
+                server.log_grew.notify_all()
             if line.startswith("listening on "):
                 server.url = line.removeprefix("listening on ").strip()
             if line.startswith("ready: "):

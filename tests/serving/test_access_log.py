@@ -1,0 +1,94 @@
+import json
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from edgecls.errors import OutputError
+from edgecls.serving import access_log
+from edgecls.serving.access_log import AccessLog, Entry
+
+ENTRY = Entry(
+    time_s=1_800_000_000.25,
+    id="a-1",
+    method="POST",
+    path="/predict",
+    status=200,
+    bytes_in=10,
+    bytes_out=20,
+    duration_ms=1.5,
+    queue_ms=0.5,
+    model="flowers",
+    client="10.0.0.1",
+    key="",
+)
+
+
+def test_a_line_holds_everything_as_json(tmp_path: Path) -> None:
+    log = AccessLog(str(tmp_path / "log"))
+    log.put(ENTRY)
+    log.close()
+
+    facts = json.loads((tmp_path / "log").read_text())
+    assert datetime.fromisoformat(facts.pop("time")).timestamp() == ENTRY.time_s
+    assert facts == {name: value for name, value in ENTRY._asdict().items() if name != "time_s"}
+
+
+def test_what_a_client_sends_stays_one_line(tmp_path: Path) -> None:
+    log = AccessLog(str(tmp_path / "log"))
+    log.put(ENTRY._replace(path='/a\n{"status": 200}\x1b[2J', id="猫"))
+    log.close()
+
+    (line,) = (tmp_path / "log").read_bytes().splitlines()
+    assert json.loads(line)["path"] == '/a\n{"status": 200}\x1b[2J'
+    assert line.isascii()
+
+
+def test_it_appends_to_what_is_there(tmp_path: Path) -> None:
+    for _ in range(2):
+        log = AccessLog(str(tmp_path / "log"))
+        log.put(ENTRY)
+        log.close()
+
+    assert len((tmp_path / "log").read_text().splitlines()) == 2
+
+
+def test_opened_again_it_goes_on_in_a_new_file_and_loses_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "log"
+    log = AccessLog(str(file))
+    log.put(ENTRY._replace(id="before"))
+    file.rename(tmp_path / "log.1")
+    log.reopen()
+    log.put(ENTRY._replace(id="after"))
+    log.close()
+
+    assert json.loads((tmp_path / "log.1").read_text())["id"] == "before"
+    assert json.loads(file.read_text())["id"] == "after"
+
+
+def test_beyond_its_bound_it_drops_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(access_log, "MAX_UNWRITTEN", 3)
+    monkeypatch.setattr(access_log, "GATHERING_S", 60)  # as if the disk hung
+    log = AccessLog(str(tmp_path / "log"))
+
+    assert [log.put(ENTRY) for _ in range(5)] == [True, True, True, False, False]
+    log.close()
+    assert len((tmp_path / "log").read_text().splitlines()) == 3
+
+
+def test_a_place_that_cannot_be_written_is_refused_at_once(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"cannot write the access log .*gone.*choose another place"):
+        AccessLog(str(tmp_path / "gone" / "log"))
+
+
+def test_a_full_disk_is_told_of_once_and_ends_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    full = Path("/dev/full")
+    if not full.exists():
+        pytest.skip("this system has no device that is always full")
+    log = AccessLog(str(full))
+    for _ in range(3):
+        log.put(ENTRY)
+        log._write_waiting()
+    log.close()
+
+    assert capsys.readouterr().err.count("lines are lost") == 1
