@@ -1,5 +1,6 @@
 """One process that serves: alone, or as one of several."""
 
+import contextlib
 import os
 import socket
 import sys
@@ -61,7 +62,7 @@ def serve_as_worker(
         listener: The socket that all of them accept connections from.
         folder: Where they tell each other how they are.
         number: Which one this is, from 1.
-        is_first: Whether it is to tell where the server listens and what its models run on.
+        is_first: Whether it is the first of all that are ever started.
     """
     try:
         _Process(settings, listener, Board(folder, workers=settings.workers), number).run(is_first=is_first)
@@ -114,29 +115,39 @@ class _Process:
         """Serve until told to stop.
 
         Args:
-            is_first: Whether to tell where the server listens and what its models run on.
+            is_first: Whether no other process serves yet: it answers probes while the models load, and tells where the
+                server listens and what its models run on. Any other takes no connection before it can serve it.
 
         Raises:
             EdgeclsError: A model cannot be used.
         """
-        self._dispatcher.start()
-        self._server.start()
-        if self._posting is not None:
-            self._posting.start()
-        try:
+        with contextlib.ExitStack() as at_end:
+            if self._posting is not None:
+                self._posting.start()
+                at_end.callback(self._posting.stop)
+            if self._log is not None:
+                at_end.callback(self._log.close)
+            self._dispatcher.start()
+            at_end.callback(self._dispatcher.stop)
             if is_first:
+                self._accept(at_end)
                 click.echo(f"listening on {self._server.url}", err=True)
             self._repository.load_all()
             if is_first:
                 self._announce()
+            else:
+                self._accept(at_end)
             if self._posting is not None:
                 self._posting.now()
             if self._watch is not None:
                 self._watch.start()
+                at_end.callback(self._watch.stop)
             self._wait_for_stop()
             self._drain()
-        finally:
-            self._stop()
+
+    def _accept(self, at_end: contextlib.ExitStack) -> None:
+        self._server.start()
+        at_end.callback(self._server.stop)
 
     def _load(self, file: Path) -> Classifier:
         limits = ImageLimits(DEFAULT_LIMITS.max_bytes, int(self._settings.max_megapixels * 1e6))
@@ -198,13 +209,3 @@ class _Process:
             self._posting.now()
         if self._settings.drain_delay:
             time.sleep(self._settings.drain_delay)
-
-    def _stop(self) -> None:
-        self._server.stop()
-        self._dispatcher.stop()
-        if self._watch is not None:
-            self._watch.stop()
-        if self._log is not None:
-            self._log.close()
-        if self._posting is not None:
-            self._posting.stop()
