@@ -39,6 +39,7 @@ class _EdgeclsGroup(LazyGroup):
         "serve",
         "sweep",
         "train",
+        "tune",
         "verify",
     ),
     context_settings={"help_option_names": ["-h", "--help"]},

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgecls.commands.shared_options import limits_option, model_option, provider_option, unknown_threshold_option
+from edgecls.commands.shared_options import (
+    limits_option,
+    model_option,
+    provider_option,
+    tuned_option,
+    unknown_threshold_option,
+)
 
 if TYPE_CHECKING:
     from edgecls.runtime.classifier import Classifier
@@ -45,10 +51,11 @@ __all__ = ["run"]
     help="With --watch: time between two looks.",
 )
 @provider_option
+@tuned_option
 @click.option(
     "--threads",
     type=click.IntRange(min=1),
-    show_default="the cores this process may use",
+    show_default="as tuned, or the cores this process may use",
     help="Pictures to work on at once.",
 )
 @unknown_threshold_option
@@ -63,6 +70,7 @@ def run(
     watch: bool,
     interval_s: float | None,
     provider: str,
+    tuned: bool,
     threads: int | None,
     unknown_threshold: float | None,
     max_megapixels: float,
@@ -76,17 +84,25 @@ def run(
     from edgecls.commands.prediction_output import make_writer
     from edgecls.commands.provider_notice import announce_provider
     from edgecls.image import DEFAULT_LIMITS, ImageLimits
-    from edgecls.runtime.classifier import load
-    from edgecls.runtime.cores import usable_cores
+    from edgecls.modelfile import read_model
+    from edgecls.runtime.classifier import open_classifier
+    from edgecls.runtime.providers import Provider
     from edgecls.runtime.sources import find_names, open_source
     from edgecls.runtime.stream import classify_stream
+    from edgecls.runtime.tuning.choice import Goal, tuned_setting
 
     limits = ImageLimits(DEFAULT_LIMITS.max_bytes, int(max_megapixels * 1e6))
-    classifier = load(model, provider, limits=limits, unknown_threshold=unknown_threshold)
+    wanted = Provider(provider)
+    goal = Goal.LATENCY if len(paths) == 1 and (paths[0] == "-" or os.path.isfile(paths[0])) else Goal.THROUGHPUT
+    model_file = read_model(model)
+    setting = tuned_setting(model_file, goal, provider=wanted, workers=threads) if tuned else None
+    classifier = open_classifier(
+        model_file, wanted, setting=setting, limits=limits, unknown_threshold=unknown_threshold
+    )
     announce_provider(classifier)
     sorter = None if sort_into is None else _make_sorter(sort_into, classifier, move=move)
     passing_over = () if sorter is None else sorter.folders
-    workers = threads or usable_cores()
+    workers = threads or classifier.workers
     names = paths if watch else find_names(paths, passing_over=passing_over)
     writer = make_writer(output_format, classifier.answers, names, top=min(top, len(classifier.card.labels)))
     tally = Tally(writer, sorter)

@@ -11,13 +11,17 @@ from edgecls import image, modelfile
 from edgecls.errors import ClosedError, ProviderError
 from edgecls.image import DEFAULT_LIMITS, ImageLimits
 from edgecls.model_card import ModelCard, check_unknown_threshold
+from edgecls.modelfile import ModelFile
+from edgecls.runtime.batching import Batcher
 from edgecls.runtime.cores import usable_cores
 from edgecls.runtime.golden import GoldenResult, check_golden
 from edgecls.runtime.prediction import Outcome, Prediction, unsure_of
 from edgecls.runtime.providers import Provider, SkippedProvider
-from edgecls.runtime.session import Batch, Probabilities, Session, open_session
+from edgecls.runtime.session import Batch, Probabilities, Session, open_session, try_provider
+from edgecls.runtime.setting import Setting
+from edgecls.runtime.tuning.choice import Goal, tuned_setting
 
-__all__ = ["Classifier", "load"]
+__all__ = ["Classifier", "load", "open_classifier"]
 
 
 def load(
@@ -28,6 +32,7 @@ def load(
     batch_sizes: Sequence[int] = (1,),
     limits: ImageLimits = DEFAULT_LIMITS,
     unknown_threshold: float | None = None,
+    tuned: Goal | str | None = None,
 ) -> "Classifier":
     """Open a model file.
 
@@ -41,18 +46,67 @@ def load(
         limits: Bounds on every picture.
         unknown_threshold: Takes the place of the one in the file: the answer is "unknown" where no label is at
             least so probable. From 0, where every picture gets a label, to below 1; None for the file's own.
+        tuned: "throughput" for many pictures or "latency" for one at a time: run as `edgecls tune` found best for
+            that on this machine, whatever `intra_op_threads` and `batch_sizes` say. Makes no difference
+            where nothing was measured, or where another provider was found best than the one asked for by name.
 
     Raises:
         MissingExtraError: onnxruntime is not installed.
         ModelFileError: The file is missing, damaged or not self-describing, or cannot have that threshold.
         ProviderError: It cannot run on that provider here, or the provider is unknown.
+        ValueError: `tuned` is no goal.
     """
     try:
         wanted = Provider(provider)
     except ValueError as error:
         raise ProviderError(f"unknown provider {provider!r}; choose one of {', '.join(Provider)}") from error
+    goal = None if tuned is None else Goal(tuned)
     model = modelfile.read_model(model_path)
-    session = open_session(model, wanted, intra_op_threads=intra_op_threads, batch_sizes=batch_sizes)
+    return open_classifier(
+        model,
+        wanted,
+        setting=None if goal is None else tuned_setting(model, goal, provider=wanted),
+        intra_op_threads=intra_op_threads,
+        batch_sizes=batch_sizes,
+        limits=limits,
+        unknown_threshold=unknown_threshold,
+    )
+
+
+def open_classifier(
+    model: ModelFile,
+    provider: Provider,
+    *,
+    setting: Setting | None,
+    intra_op_threads: int = 1,
+    batch_sizes: Sequence[int] = (1,),
+    limits: ImageLimits = DEFAULT_LIMITS,
+    unknown_threshold: float | None = None,
+) -> "Classifier":
+    """Open a model file that is in memory.
+
+    Args:
+        model: The model file.
+        provider: As for `load`.
+        setting: How to run it; if its provider fails, or it is None, the other arguments count.
+        intra_op_threads: As for `load`.
+        batch_sizes: As for `load`.
+        limits: As for `load`.
+        unknown_threshold: As for `load`.
+
+    Raises:
+        As `load`.
+    """
+    if setting is not None:
+        session = try_provider(
+            model,
+            setting.provider,
+            intra_op_threads=setting.intra_op_threads,
+            batch_sizes=setting.batch_sizes,
+        )
+        if isinstance(session, Session):
+            return Classifier(session, setting=setting, limits=limits, unknown_threshold=unknown_threshold)
+    session = open_session(model, provider, intra_op_threads=intra_op_threads, batch_sizes=batch_sizes)
     return Classifier(session, limits=limits, unknown_threshold=unknown_threshold)
 
 
@@ -65,16 +119,22 @@ class Classifier:
         card: What the model file says about itself.
         limits: Bounds on every picture.
         unknown_threshold: Below this probability of the best label the answer is "unknown"; None for never.
+        setting: How it was opened to be run, if `edgecls tune` found that; None for the usual way.
     """
 
     def __init__(
         self,
         session: Session,
         *,
+        setting: Setting | None = None,
         limits: ImageLimits = DEFAULT_LIMITS,
         unknown_threshold: float | None = None,
     ) -> None:
         self._open_session: Session | None = session
+        self._batcher: Batcher | None = None
+        if setting is not None and setting.batch_size > 1:
+            self._batcher = Batcher(session.run, setting.batch_sizes)
+        self.setting = setting
         self.card: ModelCard = session.card
         self.limits = limits
         self.unknown_threshold = self.card.unknown_threshold if unknown_threshold is None else unknown_threshold or None
@@ -84,6 +144,11 @@ class Classifier:
     def provider(self) -> Provider:
         """What the network really runs on, never AUTO."""
         return self._session.provider
+
+    @property
+    def workers(self) -> int:
+        """Pictures to work on at once: as many as were found best, or else as this process may use cores."""
+        return usable_cores() if self.setting is None else self.setting.workers
 
     @property
     def nodes(self) -> dict[str, int]:
@@ -111,7 +176,7 @@ class Classifier:
 
     def close(self) -> None:
         """Let go of the network; predictions under way in other threads end as usual. It may be closed twice."""
-        self._open_session = None
+        self._open_session = self._batcher = None
 
     @property
     def _session(self) -> Session:
@@ -133,6 +198,8 @@ class Classifier:
     def predict_bytes(self, data: bytes, *, name: str = "image") -> Prediction:
         """Classify an encoded picture, such as the body of an upload.
 
+        If the classifier runs batches, those of several threads run together.
+
         Args:
             data: The whole encoded picture.
             name: What to call it in the answer and in errors.
@@ -140,10 +207,10 @@ class Classifier:
         Raises:
             As `predict`, but for ImageReadError.
         """
-        session = self._session
+        session, batcher = self._session, self._batcher
         start = time.perf_counter()
         pixels = image.decode_to_fit(data, self.card.image, name=name, limits=self.limits)
-        row = session.run(pixels[np.newaxis])[0]
+        row = session.run(pixels[np.newaxis])[0] if batcher is None else batcher.submit(pixels)
         elapsed_ms = (time.perf_counter() - start) * 1000
         return Prediction(name, self.card.labels, tuple(row.tolist()), elapsed_ms, self.unknown_threshold)
 
@@ -155,7 +222,7 @@ class Classifier:
 
         Args:
             paths: Picture files, whatever their suffixes; a generator may make them.
-            workers: How many to work on at once; None for as many as this process may use cores.
+            workers: How many to work on at once; None for `Classifier.workers`.
 
         Returns:
             An outcome for each path. A picture that cannot be used does not end the work: its outcome has the
@@ -175,7 +242,7 @@ class Classifier:
             raise ValueError(f"workers must be at least 1, got {workers}")
         _ = self._session
         sources = (file_source(os.fspath(path)) for path in paths)
-        return classify_stream(self, sources, workers=workers or usable_cores())
+        return classify_stream(self, sources, workers=workers or self.workers)
 
     def warm_up(self, batch_sizes: Sequence[int] = (1,)) -> None:
         """Run the network once for each batch size, so that the first pictures take no longer than the others.

@@ -21,7 +21,8 @@ def classify_stream(classifier: "Classifier", sources: Iterable[Source], *, work
     """Classify pictures and yield an outcome for each, in the order of `sources`.
 
     Each worker reads, decodes and classifies one picture at a time; that keeps as many cores busy
-    as there are workers, which on a CPU beats batches.
+    as there are workers, which on a CPU beats batches. If the classifier runs batches, those that several workers
+    have decoded run together.
 
     Args:
         classifier: The opened model.
