@@ -1,6 +1,7 @@
 """edgecls tune: how do these models run best on this machine?"""
 
 import json
+import os
 from pathlib import Path
 
 import click
@@ -10,6 +11,7 @@ from edgecls.commands.shared_options import BUNDLED_MODEL, provider_option
 __all__ = ["tune"]
 
 PICTURES_MADE = 16  # where none are given
+BUSY = 0.3  # load of each core of the host from which on others get in the way
 
 
 @click.command()
@@ -26,9 +28,9 @@ PICTURES_MADE = 16  # where none are given
 def tune(paths: tuple[str, ...], seconds: float, provider: str, output_format: str) -> None:
     """Measure how model files run best on this machine, and keep the choice for `edgecls run` and `serve`.
 
-    Measured are all providers that work here, pictures at once, threads and batches, decoding included, on noisy JPEGs of 500 x
-    375 pixels or on PICTURES: files, folders, patterns. Give files of several precisions to have them side by side.
-    Without a model, the one that `edgecls run` would take is measured.
+    Measured are all providers that work here, pictures at once, threads and batches, decoding included, on noisy
+    JPEGs of 500 x 375 pixels or on PICTURES: files, folders, patterns. Give files of several precisions to have them
+    side by side. Without a model, the one that `edgecls run` would take is measured.
     """
     from edgecls.commands.any_text import utf8_stdout
     from edgecls.commands.model_names import model_names
@@ -49,6 +51,7 @@ def tune(paths: tuple[str, ...], seconds: float, provider: str, output_format: s
     pictures, faults = read_pictures(named) if named else (camera_like_jpegs(PICTURES_MADE), [])
     for fault in faults:
         click.echo(f"left out: {fault}", err=True)
+    _say_if_busy()
     line = StatusLine()
     try:
         found = find_best(models, pictures, provider=Provider(provider), seconds=seconds, on_progress=line.show)
@@ -56,6 +59,8 @@ def tune(paths: tuple[str, ...], seconds: float, provider: str, output_format: s
         line.show("")
     for skipped in found.skipped:
         click.echo(f"skipped {skipped}", err=True)
+    if found.is_hasty:
+        click.echo("too little time for a sure choice; give more --seconds", err=True)
     names = model_names(files)
     if output_format == "json":
         text = json.dumps(as_dict(found, names), ensure_ascii=False, indent=2)
@@ -67,6 +72,12 @@ def tune(paths: tuple[str, ...], seconds: float, provider: str, output_format: s
 
 
 def _usual_model() -> Path:
-    import os
-
     return Path(os.environ.get("EDGECLS_MODEL") or BUNDLED_MODEL)
+
+
+def _say_if_busy() -> None:
+    from edgecls.runtime.cores import count_cores
+
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    if load > BUSY * count_cores().host:
+        click.echo(f"this machine is busy (load {load:.1f}); measure again when it is not", err=True)

@@ -71,11 +71,11 @@ def _in_threads(classify: Callable[[Source], Outcome], sources: Iterator[Source]
     for task in first:
         todo.put(task)
     threads = [threading.Thread(target=work) for _ in range(min(workers, len(first)))]
-    for thread in threads:
-        thread.start()
     early: dict[int, Outcome | BaseException] = {}
     under_way, wanted = len(first), 0
-    try:
+    try:  # Ctrl-C may come while threads are started, too
+        for thread in threads:
+            thread.start()
         while under_way:
             while wanted not in early:
                 index, result = done.get()
@@ -95,4 +95,5 @@ def _in_threads(classify: Callable[[Source], Outcome], sources: Iterator[Source]
         for _ in threads:
             todo.put(None)
         for thread in threads:
-            thread.join()
+            if thread.is_alive():
+                thread.join()

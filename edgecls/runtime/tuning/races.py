@@ -86,7 +86,7 @@ def take_rounds(
 ) -> dict[int, list[Trial]]:
     """Let all contenders run once in each round, in changing order, until the time is up or all races are decided.
 
-    One that has lost every race it is in runs no more.
+    One runs no more when each race it is in is lost, or decided.
 
     Args:
         run: Takes one trial of a contender.
@@ -101,12 +101,9 @@ def take_rounds(
         start_s = clock()
         for place in order.permutation(len(running)):
             trials[running[place]].append(run(running[place]))
-        open_races = [
-            [member for member in race.members if member in running and not race.has_lost(member, trials)]
-            for race in races
-        ]
-        running = [member for member in trials if any(member in left for left in open_races)]
+        left = [[one for one in race.members if one in running and not race.has_lost(one, trials)] for race in races]
+        running = [member for member in trials if any(member in one for one in left if len(one) > 1)]
         now_s = clock()
-        if all(len(left) < 2 for left in open_races) or now_s + (now_s - start_s) > deadline_s:
+        if not running or now_s + (now_s - start_s) > deadline_s:
             break
     return trials

@@ -88,6 +88,11 @@ class Tuning:
     models: tuple[ModelTuning, ...]
     skipped: tuple[SkippedProvider, ...]
 
+    @property
+    def is_hasty(self) -> bool:
+        """True if there was time for one round only, so that the choice may be chance."""
+        return any(max(row.rounds for row in found.rows) < 2 for found in self.models)
+
     def keep(self, folder: Path) -> None:
         """Keep the choices in a folder, which is made.
 
