@@ -89,7 +89,8 @@ def run(
     from edgecls.runtime.providers import Provider
     from edgecls.runtime.sources import find_names, open_source
     from edgecls.runtime.stream import classify_stream
-    from edgecls.runtime.tuning.choice import Goal, tuned_setting
+    from edgecls.runtime.tuning.goal import Goal
+    from edgecls.runtime.tuning.lookup import tuned_setting
 
     limits = ImageLimits(DEFAULT_LIMITS.max_bytes, int(max_megapixels * 1e6))
     wanted = Provider(provider)

@@ -82,7 +82,8 @@ def serve(
     from edgecls.modelfile import read_model
     from edgecls.runtime.classifier import open_classifier
     from edgecls.runtime.providers import Provider
-    from edgecls.runtime.tuning.choice import Goal, tuned_setting
+    from edgecls.runtime.tuning.goal import Goal
+    from edgecls.runtime.tuning.lookup import tuned_setting
     from edgecls.server import ServerSettings, computes, create_app
     from edgecls.serving.dispatch import Dispatcher
     from edgecls.serving.http.limits import HttpLimits

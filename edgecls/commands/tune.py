@@ -38,7 +38,7 @@ def tune(paths: tuple[str, ...], seconds: float, provider: str, output_format: s
     from edgecls.commands.tuning_output import as_dict, table_of
     from edgecls.modelfile import read_model
     from edgecls.runtime.providers import Provider
-    from edgecls.runtime.tuning.choice import choices_folder
+    from edgecls.runtime.tuning.lookup import choices_folder
     from edgecls.runtime.tuning.pictures import camera_like_jpegs, read_pictures
     from edgecls.runtime.tuning.tune import tune as find_best
 

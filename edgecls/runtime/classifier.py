@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,14 +13,16 @@ from edgecls.errors import ClosedError, ProviderError
 from edgecls.image import DEFAULT_LIMITS, ImageLimits
 from edgecls.model_card import ModelCard, check_unknown_threshold
 from edgecls.modelfile import ModelFile
-from edgecls.runtime.batching import Batcher
 from edgecls.runtime.cores import usable_cores
 from edgecls.runtime.golden import GoldenResult, check_golden
 from edgecls.runtime.prediction import Outcome, Prediction, unsure_of
 from edgecls.runtime.providers import Provider, SkippedProvider
 from edgecls.runtime.session import Batch, Probabilities, Session, open_session, try_provider
-from edgecls.runtime.setting import Setting
-from edgecls.runtime.tuning.choice import Goal, tuned_setting
+
+if TYPE_CHECKING:  # what only a tuned model needs is loaded where one is opened
+    from edgecls.runtime.batching import Batcher
+    from edgecls.runtime.setting import Setting
+    from edgecls.runtime.tuning.goal import Goal
 
 __all__ = ["Classifier", "load", "open_classifier"]
 
@@ -32,7 +35,7 @@ def load(
     batch_sizes: Sequence[int] = (1,),
     limits: ImageLimits = DEFAULT_LIMITS,
     unknown_threshold: float | None = None,
-    tuned: Goal | str | None = None,
+    tuned: "Goal | str | None" = None,
 ) -> "Classifier":
     """Open a model file.
 
@@ -60,12 +63,17 @@ def load(
         wanted = Provider(provider)
     except ValueError as error:
         raise ProviderError(f"unknown provider {provider!r}; choose one of {', '.join(Provider)}") from error
-    goal = None if tuned is None else Goal(tuned)
     model = modelfile.read_model(model_path)
+    setting = None
+    if tuned is not None:
+        from edgecls.runtime.tuning.goal import Goal
+        from edgecls.runtime.tuning.lookup import tuned_setting
+
+        setting = tuned_setting(model, Goal(tuned), provider=wanted)
     return open_classifier(
         model,
         wanted,
-        setting=None if goal is None else tuned_setting(model, goal, provider=wanted),
+        setting=setting,
         intra_op_threads=intra_op_threads,
         batch_sizes=batch_sizes,
         limits=limits,
@@ -77,7 +85,7 @@ def open_classifier(
     model: ModelFile,
     provider: Provider,
     *,
-    setting: Setting | None,
+    setting: "Setting | None",
     intra_op_threads: int = 1,
     batch_sizes: Sequence[int] = (1,),
     limits: ImageLimits = DEFAULT_LIMITS,
@@ -126,14 +134,12 @@ class Classifier:
         self,
         session: Session,
         *,
-        setting: Setting | None = None,
+        setting: "Setting | None" = None,
         limits: ImageLimits = DEFAULT_LIMITS,
         unknown_threshold: float | None = None,
     ) -> None:
         self._open_session: Session | None = session
-        self._batcher: Batcher | None = None
-        if setting is not None and setting.batch_size > 1:
-            self._batcher = Batcher(session.run, setting.batch_sizes)
+        self._batcher = _batcher(session, setting)
         self.setting = setting
         self.card: ModelCard = session.card
         self.limits = limits
@@ -280,3 +286,11 @@ class Classifier:
             ModelFileError: A golden sample is damaged.
         """
         return check_golden(self.card, self._session.run)
+
+
+def _batcher(session: Session, setting: "Setting | None") -> "Batcher | None":
+    if setting is None or setting.batch_size == 1:
+        return None
+    from edgecls.runtime.batching import Batcher
+
+    return Batcher(session.run, setting.batch_sizes)

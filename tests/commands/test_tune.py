@@ -13,12 +13,15 @@ from tiny_model import tiny_card, tiny_onnx
 from edgecls import modelfile
 from edgecls.cli import main
 from edgecls.runtime.cores import usable_cores
+from edgecls.runtime.providers import Provider
 from edgecls.runtime.setting import Setting
-from edgecls.runtime.tuning.choice import Choice, choices_folder, keep_choice
+from edgecls.runtime.tuning.candidates import candidate_settings
+from edgecls.runtime.tuning.choice import Choice, keep_choice
 from edgecls.runtime.tuning.hardware import this_hardware
+from edgecls.runtime.tuning.lookup import choices_folder
 
-MANY = Setting("cpu", 5, 1, 2)  # type: ignore[arg-type]
-ONE = Setting("cpu", 1, 2, 1)  # type: ignore[arg-type]
+MANY = Setting(Provider.CPU, 5, 1, 2)
+ONE = Setting(Provider.CPU, 1, 2, 1)
 TUNED_FOR_MANY = "running as tuned for this machine: cpu, 5 pictures at once, batches of up to 2\n"
 TUNED_FOR_ONE = "running as tuned for this machine: cpu, 1 picture at a time, 2 threads a run\n"
 
@@ -85,7 +88,8 @@ def test_everything_as_json(model: Path, pictures: Path) -> None:
         "batch_size": 1,
     }
     assert set(found["choice"]) == {"throughput", "latency", "measured"}
-    assert facts["skipped"] == []
+    measured = len(found["rows"])
+    assert measured + len(facts["skipped"]) == len(candidate_settings(Provider.CPU, cores=usable_cores()))
 
 
 def test_without_a_model_the_usual_one_is_measured(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -110,3 +110,23 @@ def test_a_stream_that_is_left_ends_its_threads(tiny_classifier: Classifier) -> 
     stream.close()
 
     assert threading.active_count() == before
+
+
+def test_an_interrupt_while_threads_are_started_ends_them(
+    tiny_classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, start = threading.active_count(), threading.Thread.start
+    started: list[threading.Thread] = []
+
+    def interrupted(thread: threading.Thread) -> None:
+        start(thread)
+        started.append(thread)
+        if len(started) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    sources = [Source(str(index), lambda limits: RED) for index in range(100)]
+    with pytest.raises(KeyboardInterrupt):
+        list(classify_stream(tiny_classifier, sources, workers=4))
+
+    assert threading.active_count() == before

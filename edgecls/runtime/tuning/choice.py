@@ -2,32 +2,23 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, replace
-from enum import StrEnum
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from edgecls.atomic_write import whole_files
 from edgecls.errors import OutputError
-from edgecls.modelfile import ModelFile
-from edgecls.runtime.cache_folder import cache_folder
 from edgecls.runtime.providers import Provider
 from edgecls.runtime.setting import Setting
-from edgecls.runtime.tuning.hardware import Hardware, this_hardware
+from edgecls.runtime.tuning.goal import Goal
+from edgecls.runtime.tuning.hardware import Hardware
 
-__all__ = ["FORMAT", "Choice", "Goal", "choices_folder", "find_choice", "keep_choice", "tuned_setting"]
+__all__ = ["FORMAT", "Choice", "find_choice", "keep_choice"]
 
 FORMAT = 1
 """The version of the record; one of another version is passed over."""
 
 _MOST = 4096  # of anything that a setting counts; a record with more is damaged
-
-
-class Goal(StrEnum):
-    """What a setting is best for: many pictures (a folder, a server), or one whose answer is waited for."""
-
-    THROUGHPUT = "throughput"
-    LATENCY = "latency"
 
 
 @dataclass(frozen=True)
@@ -47,38 +38,6 @@ class Choice:
     def for_goal(self, goal: Goal) -> Setting:
         """Return the setting that is best for a goal."""
         return self.throughput if goal is Goal.THROUGHPUT else self.latency
-
-
-def choices_folder() -> Path:
-    """Return the folder of all choices; it need not exist."""
-    return cache_folder() / "tuning"
-
-
-def tuned_setting(
-    model: ModelFile, goal: Goal, *, provider: Provider = Provider.AUTO, workers: int | None = None
-) -> Setting | None:
-    """Return how a model was found to run best on this machine, or None if that was not measured.
-
-    Args:
-        model: The model file.
-        goal: What it shall be best for.
-        provider: What the caller wants; nothing was found for it if something else was better.
-        workers: Pictures to work on at once, as the caller wants it; each then runs in one thread.
-
-    Raises:
-        MissingExtraError: onnxruntime is not installed.
-        ProviderError: It cannot be loaded.
-    """
-    folder = choices_folder()
-    if not folder.is_dir():
-        return None  # nothing was ever measured, and looking closer takes time
-    choice = find_choice(model.network_sha256, this_hardware(), folder=folder)
-    if choice is None:
-        return None
-    setting = choice.for_goal(goal)
-    if provider not in (Provider.AUTO, setting.provider):
-        return None
-    return setting if workers is None else replace(setting, workers=workers, intra_op_threads=1)
 
 
 def find_choice(network_sha256: str, hardware: Hardware, *, folder: Path) -> Choice | None:

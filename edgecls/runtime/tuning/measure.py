@@ -11,8 +11,8 @@ from edgecls.runtime.providers import SkippedProvider
 from edgecls.runtime.setting import Setting
 from edgecls.runtime.sources import Source
 from edgecls.runtime.stream import classify_stream
-from edgecls.runtime.tuning.choice import Goal
 from edgecls.runtime.tuning.contenders import Contender
+from edgecls.runtime.tuning.goal import Goal
 from edgecls.runtime.tuning.races import Race, Trial, take_rounds
 
 __all__ = ["measure", "races_between"]

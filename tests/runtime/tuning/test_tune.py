@@ -39,12 +39,17 @@ def found(tiny_model: ModelFile) -> Tuning:
     return tune([tiny_model, _other_model()], PICTURES, provider=Provider.CPU, seconds=2)
 
 
-def test_every_setting_of_every_model_is_measured(found: Tuning) -> None:
+def test_every_setting_of_every_model_is_measured_or_named(found: Tuning) -> None:
+    settings = candidate_settings(Provider.CPU, cores=usable_cores())
     for model in found.models:
-        assert {row.setting for row in model.rows} == set(candidate_settings(Provider.CPU, cores=usable_cores()))
+        measured = [row.setting for row in model.rows]
+        named = [
+            one for one in settings if any(f"with {one} not measured" in str(skipped) for skipped in found.skipped)
+        ]
+        assert measured[0] == settings[0]
+        assert set(measured) | set(named) == set(settings)
         assert all(row.pictures_per_s > 0 and row.latency_ms > 0 and row.rounds >= 1 for row in model.rows)
         assert all(0 <= row.spread < 2 for row in model.rows)
-    assert found.skipped == ()
     assert found.hardware == this_hardware()
 
 
