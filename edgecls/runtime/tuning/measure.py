@@ -2,12 +2,12 @@
 
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import cycle, islice
 
 from edgecls.runtime.classifier import Classifier
 from edgecls.runtime.prediction import Prediction
-from edgecls.runtime.providers import SkippedProvider
+from edgecls.runtime.providers import Provider, SkippedProvider
 from edgecls.runtime.setting import Setting
 from edgecls.runtime.sources import Source
 from edgecls.runtime.stream import classify_stream
@@ -46,7 +46,9 @@ def measure(
         The trials of each contender by its number, the races they were taken for, and what was not measured.
     """
     warm: dict[int, float] = {}  # pictures a second
-    usual: dict[tuple[int, str], tuple[int, float]] = {}  # by model and provider: pictures of a trial, and a second
+    usual: dict[
+        tuple[int, Provider], tuple[int, float]
+    ] = {}  # by model and provider: pictures of a trial, and a second
     skipped = []
     for number, contender in enumerate(contenders):
         setting, key = contender.setting, (contender.model, contender.setting.provider)
@@ -70,21 +72,27 @@ def measure(
     return take_rounds(run, races, deadline_s=deadline_s, clock=clock), races, skipped
 
 
-def races_between(contenders: dict[int, Contender]) -> list[Race]:
-    """Return a race for each goal of each model, those of the first model first: for throughput, then for latency."""
+def races_between(contenders: Mapping[int, Contender]) -> list[Race]:
+    """Return a race for each goal of each model, those of the first model first: for throughput, then for latency.
+
+    Args:
+        contenders: By number, the usual setting of each provider before its others.
+    """
     races = []
     for model in dict.fromkeys(contender.model for contender in contenders.values()):
         members = [number for number, contender in contenders.items() if contender.model == model]
-        members.sort(key=lambda number: _complexity(contenders[number].setting))
+        usual = {contenders[number].setting.provider: contenders[number].setting for number in reversed(members)}
+        members.sort(key=lambda number: _complexity(contenders[number].setting, usual))
         alone = [number for number in members if contenders[number].setting.workers == 1]
         races += [Race(Goal.THROUGHPUT, tuple(members)), Race(Goal.LATENCY, tuple(alone))]
     return races
 
 
-def _complexity(setting: Setting) -> tuple[bool, int, int, int]:
-    """Return what orders settings from simple to intricate."""
+def _complexity(setting: Setting, usual: Mapping[Provider, Setting]) -> tuple[bool, bool, int, int, int]:
+    """Return what orders settings: the CPU's before others, the usual one first, then from simple to intricate."""
     threads = setting.workers * setting.intra_op_threads
-    return setting.provider != "cpu", setting.batch_size, threads, setting.intra_op_threads
+    is_unusual = setting != usual[setting.provider]
+    return setting.provider != Provider.CPU, is_unusual, setting.batch_size, threads, setting.intra_op_threads
 
 
 def _least_pictures(setting: Setting) -> int:

@@ -46,7 +46,7 @@ class Race:
 
     Attributes:
         goal: What they are compared by.
-        members: Numbers of the contenders, the simplest first.
+        members: Numbers of the contenders, those to prefer first.
     """
 
     goal: Goal
@@ -59,7 +59,7 @@ class Race:
         )
 
     def level(self, trials: Trials) -> tuple[int, ...]:
-        """Return those that cannot be told from the leader, itself included, the simplest first.
+        """Return those that cannot be told from the leader, itself included, those to prefer first.
 
         They are within three percent of it in the median of the rounds, or ahead of it in a quarter of them.
         """

@@ -62,7 +62,7 @@ class ModelTuning:
     Attributes:
         model: The model file.
         rows: All that was measured, in the order of trying.
-        choice: The best, and of what is level the simplest.
+        choice: The best; of what is level the usual setting, or else the simplest.
     """
 
     model: ModelFile
@@ -146,7 +146,7 @@ def tune(
             measured,
         )
         found.append(ModelTuning(model, rows, choice))
-    return Tuning(this_hardware(), tuple(found), (*not_opened, *not_measured))
+    return Tuning(this_hardware(), tuple(found), tuple(dict.fromkeys((*not_opened, *not_measured))))
 
 
 def _standings(race: Race, trials: dict[int, list[Trial]]) -> dict[int, Standing]:

@@ -29,7 +29,9 @@ def test_the_best_median_leads() -> None:
     ],
     ids=["within-3-percent", "sometimes-ahead", "apart", "drifting-machine"],
 )
-def test_what_cannot_be_told_apart_is_level_the_simplest_first(rates: list[list[float]], level: tuple[int]) -> None:
+def test_what_cannot_be_told_apart_is_level_in_the_order_of_the_race(
+    rates: list[list[float]], level: tuple[int]
+) -> None:
     assert RACE.level(_trials(*rates)) == level
 
 
