@@ -28,9 +28,9 @@ BUSY = 0.3  # load of each core of the host from which on others get in the way
 def tune(paths: tuple[str, ...], seconds: float, provider: str, output_format: str) -> None:
     """Measure how model files run best on this machine, and keep the choice for `edgecls run` and `serve`.
 
-    Measured are all providers that work here, pictures at once, threads and batches, decoding included, on noisy
-    JPEGs of 500 x 375 pixels or on PICTURES: files, folders, patterns. Give files of several precisions to have them
-    side by side. Without a model, the one that `edgecls run` would take is measured.
+    Measured are all providers that work here, or the one asked for, pictures at once, threads and batches, decoding
+    included, on noisy JPEGs of 500 x 375 pixels or on PICTURES: files, folders, patterns. Give files of several
+    precisions to have them side by side. Without a model, the one that `edgecls run` would take is measured.
     """
     from edgecls.commands.any_text import utf8_stdout
     from edgecls.commands.model_names import model_names

@@ -62,7 +62,7 @@ def test_the_table_has_a_row_for_each_setting_and_the_choice_is_used(model: Path
 
 def test_several_files_are_measured_side_by_side(model: Path, tmp_path: Path, pictures: Path) -> None:
     other = tmp_path / "colors-int8.onnx"
-    card = tiny_card(precision="int8", metrics={"accuracy": 0.875})
+    card = tiny_card(precision="int8", metrics={"accuracy": 0.875, "accuracy_float32": 0.88})
     other.write_bytes(modelfile.describe(tiny_onnx(matrix=[[2, 0, 0], [0, 2, 0], [0, 0, 2]]), card))
 
     done = _tune(model, other, pictures)
@@ -70,7 +70,8 @@ def test_several_files_are_measured_side_by_side(model: Path, tmp_path: Path, pi
     assert done.exit_code == 0, done.output
     rows = [line.split() for line in done.stdout.splitlines()]
     assert ["colors-int8", "int8", "0.8750", "cpu"] in [row[:4] for row in rows]
-    assert " times as many pictures a second as colors" in done.stdout.splitlines()[-1]
+    assert done.stdout.splitlines()[-1].startswith("colors-int8 classifies ")
+    assert done.stdout.endswith(" times as many pictures a second as colors; accuracy 0.8750, 0.8800 in float32\n")
     assert len(list(choices_folder().iterdir())) == 2
 
 

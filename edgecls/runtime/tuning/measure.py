@@ -17,7 +17,7 @@ from edgecls.runtime.tuning.races import Race, Trial, take_rounds
 
 __all__ = ["measure", "races_between"]
 
-PLANNED_ROUNDS = 5
+PLANNED_ROUNDS = 8
 LEAST_TRIAL_S = 0.02
 LEAST_PICTURES = 4  # in a trial
 LONGEST_TRIAL = 0.1  # of the whole time

@@ -14,7 +14,8 @@ from edgecls.runtime.tuning.goal import Goal
 
 __all__ = ["Race", "Trial", "take_rounds"]
 
-MOST_ROUNDS = 12
+MOST_ROUNDS = 16
+LOST_AFTER = 3  # rounds
 LOST_BELOW = 0.85  # of the leader, in every round
 LEVEL_FROM = 0.97  # of the leader, in the median
 
@@ -72,9 +73,9 @@ class Race:
         )
 
     def has_lost(self, member: int, trials: Trials) -> bool:
-        """True if a contender was far behind the leader in every one of at least two rounds."""
+        """True if a contender was far behind the leader in every one of at least three rounds."""
         ratios = self._ratios(member, self.leader(trials), trials)
-        return len(ratios) >= 2 and max(ratios) < LOST_BELOW
+        return len(ratios) >= LOST_AFTER and max(ratios) < LOST_BELOW
 
     def _ratios(self, member: int, leader: int, trials: Trials) -> list[float]:
         pairs = zip(trials[member], trials[leader], strict=False)

@@ -17,7 +17,7 @@ from edgecls.runtime.tuning.choice import Choice, keep_choice
 from edgecls.runtime.tuning.contenders import open_contenders
 from edgecls.runtime.tuning.hardware import Hardware, this_hardware
 from edgecls.runtime.tuning.measure import measure
-from edgecls.runtime.tuning.races import Race, Trial
+from edgecls.runtime.tuning.races import LOST_AFTER, Race, Trial
 
 __all__ = ["ModelTuning", "Row", "Standing", "Tuning", "tune"]
 
@@ -90,8 +90,8 @@ class Tuning:
 
     @property
     def is_hasty(self) -> bool:
-        """True if there was time for one round only, so that the choice may be chance."""
-        return any(max(row.rounds for row in found.rows) < 2 for found in self.models)
+        """True if there was time for so few rounds that the choice may be chance."""
+        return any(max(row.rounds for row in found.rows) < LOST_AFTER for found in self.models)
 
     def keep(self, folder: Path) -> None:
         """Keep the choices in a folder, which is made.
