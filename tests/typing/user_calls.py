@@ -23,7 +23,7 @@ def one(path: Path) -> None:
 
 
 def many(folder: Path) -> Iterator[str]:
-    with edgecls.load(folder / "m.onnx") as classifier:
+    with edgecls.load(folder / "m.onnx", tuned="latency") as classifier:
         assert_type(classifier, edgecls.Classifier)
         classifier.warm_up()
         classifier.warm_up([1, 8])
