@@ -35,6 +35,7 @@ class _EdgeclsGroup(LazyGroup):
         "evaluate",
         "export",
         "info",
+        "quantize",
         "run",
         "serve",
         "sweep",
