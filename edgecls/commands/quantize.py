@@ -79,7 +79,7 @@ def quantize(
         line.show("")
     for error in reduced.failures:
         click.echo(f"left out: {error}", err=True)
-    if reduced.resolution > max_drop:
+    if 0 < max_drop < reduced.resolution:
         click.echo(
             f"one of {reduced.chosen.measurement.pictures} pictures is {reduced.resolution:.2f} points: "
             "give more pictures to see smaller drops",
@@ -111,7 +111,7 @@ def _as_dict(reduced: "ReducedModel") -> dict[str, Any]:
         "drop_points": found.drop,
         "same_label": found.agreement,
         "golden_difference": reduced.chosen.golden_difference,
-        "golden_tolerance": reduced.chosen.tolerance,
+        "golden_tolerance": reduced.card.golden.tolerance,
         "images_per_second": speed.reduced,
         "images_per_second_float32": speed.float32,
         "speed_ratio": speed.ratio,

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgecls.errors import AccuracyBudgetError
-from edgecls.export.precision.golden_tolerance import golden_tolerance
+from edgecls.export.precision.golden_tolerance import largest_golden_difference
 from edgecls.export.precision.measurement import Measurement, answers, measure, open_network
 from edgecls.export.precision.pictures import LabelledPixels
 from edgecls.export.precision.reduced_precision import ReducedPrecision
@@ -44,25 +44,27 @@ class Attempt:
     Attributes:
         candidate: The network.
         measurement: On the pictures to check on.
-        golden_difference: Largest difference of any probability of a golden sample.
-        tolerance: What the file's golden tolerance would be; None if the difference is too large for any.
+        golden_difference: Largest difference of any probability of a golden sample; NaN if one is no number.
+        answers_golden: That difference is small enough.
     """
 
     candidate: Candidate
     measurement: Measurement
     golden_difference: float
-    tolerance: float | None
+    answers_golden: bool
 
     @property
     def rank(self) -> tuple[bool, int, int, float]:
         """Compares attempts: the larger, the better."""
         found = self.measurement
-        return self.tolerance is not None, found.right, found.same_label, -found.divergence
+        return self.answers_golden, found.right, found.same_label, -found.divergence
 
     def __str__(self) -> str:
-        golden = "" if self.tolerance is not None else f", golden samples off by {self.golden_difference:.2g}"
         found = self.measurement
-        return f"{self.candidate}: accuracy {found.accuracy:.4f}, drop {found.drop:.2f} points{golden}"
+        return (
+            f"{self.candidate}: accuracy {found.accuracy:.4f}, drop {found.drop:.2f} points, "
+            f"golden samples off by {self.golden_difference:.2g}"
+        )
 
 
 @dataclass(frozen=True)
@@ -91,23 +93,25 @@ class AccuracyBudget:
         found = answers(network, self.check.pixels, workers=self.workers)
         results = check_golden(self.card, network)
         worst = float(np.max([result.difference for result in results]))  # NaN if any is
-        return Attempt(
-            candidate,
-            measure(found, self.expected, self.check.label_ids),
-            worst,
-            golden_tolerance(self.card.golden, worst, self.precision),
-        )
+        measured = measure(found, self.expected, self.check.label_ids)
+        return Attempt(candidate, measured, worst, answers_golden=worst <= self._golden_limit)
 
     def is_met_by(self, attempt: Attempt) -> bool:
         """True if an attempt lost no more than allowed, and answers the golden samples well enough."""
-        return attempt.tolerance is not None and attempt.measurement.drop <= self.max_drop
+        return attempt.answers_golden and attempt.measurement.drop <= self.max_drop
 
     def refusal(self, attempts: list[Attempt]) -> AccuracyBudgetError:
         """Return what to raise when no attempt has met the budget."""
         tried = "".join(f"\n  {attempt}" for attempt in attempts)
         float32 = attempts[0].measurement.float32_accuracy
         return AccuracyBudgetError(
-            f"model {self.card.name!r} in {self.precision} misses its budget of {self.max_drop:g} points on "
-            f"{len(self.check.label_ids)} pictures (accuracy in float32 {float32:.4f}), so no file was written. "
-            f"Tried:{tried}\nAllow more with --max-drop, or give more and more typical pictures with --calibrate"
+            f"model {self.card.name!r} in {self.precision} misses its budget, so no file was written: it may lose "
+            f"{self.max_drop:g} points on {len(self.check.label_ids)} pictures (accuracy in float32: {float32:.4f}), "
+            f"and be {self._golden_limit:.2g} off on golden samples. Tried:{tried}\n"
+            "Allow more with --max-drop, or calibrate with more and more typical pictures; golden samples that the "
+            "model is unsure of can be replaced with edgecls export --samples"
         )
+
+    @property
+    def _golden_limit(self) -> float:
+        return largest_golden_difference(self.card.golden, self.precision)

@@ -11,6 +11,7 @@ from edgecls.errors import ImageError
 from edgecls.export.precision.budget import AccuracyBudget, Attempt, Candidate
 from edgecls.export.precision.float16_graph import float16_onnx
 from edgecls.export.precision.float_network import FloatNetwork, read_float_network
+from edgecls.export.precision.golden_tolerance import golden_tolerance
 from edgecls.export.precision.int8_search import find_int8
 from edgecls.export.precision.measurement import answers, check_informative, open_network
 from edgecls.export.precision.pictures import LabelledPixels, decode_measuring_pictures
@@ -18,7 +19,7 @@ from edgecls.export.precision.recipe import Int8Recipe
 from edgecls.export.precision.reduced_precision import ReducedPrecision
 from edgecls.export.precision.speed import Speed, compare_speed
 from edgecls.export.proof import versions
-from edgecls.model_card import Golden, ModelCard
+from edgecls.model_card import ModelCard
 from edgecls.modelfile import ModelFile
 
 __all__ = ["ReducedModel", "reduce_precision"]
@@ -160,7 +161,7 @@ def _card(
         card,
         name=f"{card.name}-{precision}",
         precision=precision.value,
-        golden=Golden(chosen.tolerance or card.golden.tolerance, card.golden.samples),
+        golden=replace(card.golden, tolerance=golden_tolerance(card.golden, precision, chosen.golden_difference)),
         metrics={**card.metrics, **measured},
         training={**card.training, **facts},
         versions={**card.versions, **versions(())},
