@@ -122,7 +122,7 @@ def _as_dict(reduced: "ReducedModel") -> dict[str, Any]:
 
 def _rows(reduced: "ReducedModel") -> dict[str, str]:
     found, speed, candidate = reduced.chosen.measurement, reduced.speed, reduced.chosen.candidate
-    slower = "; meant for GPUs" if reduced.card.precision == "float16" else ""
+    remark = "; meant for GPUs" if reduced.card.precision == "float16" else "; no gain here" if speed.ratio < 1 else ""
     recipe = reduced.card.training.get("int8_recipe", "")
     return {
         "precision": f"{reduced.card.precision} {recipe}".strip() + f", {candidate}",
@@ -132,5 +132,5 @@ def _rows(reduced: "ReducedModel") -> dict[str, str]:
         "golden": f"largest difference {reduced.chosen.golden_difference:.2g}, "
         f"tolerance {reduced.card.golden.tolerance:.2g}",
         "speed": f"{speed.reduced:.0f} pictures/s on one thread, in float32 {speed.float32:.0f}: "
-        f"{speed.ratio:.2f} times{slower}",
+        f"{speed.ratio:.2f} times{remark}",
     }

@@ -11,10 +11,11 @@ import numpy as np
 from edgecls.export.precision.float_network import FloatNetwork
 from edgecls.extras import import_from_extra
 
-__all__ = ["float16_onnx"]
+__all__ = ["LARGEST", "float16_onnx"]
 
 FLOAT, FLOAT16 = 1, 10  # of onnx.TensorProto
-LARGEST = 65504.0  # of float16; constants beyond it, such as the upper end of an open Clip, become it
+LARGEST = 65504.0
+"""Of the numbers in float16. Constants beyond it, such as the upper end of an open Clip, become it."""
 
 KEPT = {
     *("Softmax", "LogSoftmax", "ReduceSum", "ReduceL2", "TopK", "Range", "CumSum", "Resize", "Upsample"),

@@ -49,6 +49,7 @@ def int8_onnx(network: FloatNetwork, layers: Collection[str], ranges: Ranges, re
         extra_options={},
     )
     quantizer.quantize_model()
+    quantizer.model.topological_sort()
     return _small(quantizer.model.model)
 
 

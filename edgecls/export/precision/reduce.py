@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 
 from edgecls import modelfile
 from edgecls.dataset.forms.labelled_pictures import Dataset
-from edgecls.errors import ImageError
+from edgecls.errors import ExportError, ImageError
+from edgecls.export.precision.activation_ranges import observe_extremes
 from edgecls.export.precision.budget import AccuracyBudget, Attempt, Candidate
-from edgecls.export.precision.float16_graph import float16_onnx
+from edgecls.export.precision.float16_graph import LARGEST, float16_onnx
 from edgecls.export.precision.float_network import FloatNetwork, read_float_network
 from edgecls.export.precision.golden_tolerance import golden_tolerance
 from edgecls.export.precision.int8_search import find_int8
@@ -101,7 +102,7 @@ def reduce_precision(
     precision = ReducedPrecision.FLOAT16 if recipe is None else ReducedPrecision.INT8
     budget = AccuracyBudget(model.card, precision, max_drop, pictures.check, expected, workers)
     if recipe is None:
-        attempts = _float16_attempt(network, budget)
+        attempts = _float16_attempt(network, calibration, budget)
     else:
         attempts = find_int8(network, calibration, recipe, budget, on_progress=on_progress)
     on_progress("measuring the speed")
@@ -114,7 +115,15 @@ def reduce_precision(
     return ReducedModel(onnx, card, tuple(attempts), len(calibration.label_ids), speed, pictures.failures)
 
 
-def _float16_attempt(network: FloatNetwork, budget: AccuracyBudget) -> list[Attempt]:
+def _float16_attempt(network: FloatNetwork, calibration: LabelledPixels, budget: AccuracyBudget) -> list[Attempt]:
+    # A processor computes float16 in float32, so that only a GPU would show an overflow.
+    extremes = observe_extremes(network, calibration.pixels, workers=budget.workers)
+    largest = max(float(abs(seen).max()) for seen in extremes.values())
+    if not largest <= LARGEST:
+        raise ExportError(
+            f"model {network.name!r} computes numbers up to {largest:.3g}, and float16 ends at {LARGEST:.0f}; "
+            "use it in float32 or int8"
+        )
     candidate = Candidate(float16_onnx(network), "", (), len(network.layers))
     attempt = budget.try_out(candidate)
     if not budget.is_met_by(attempt):

@@ -12,7 +12,7 @@ from edgecls.export.parity import Network
 __all__ = ["Speed", "compare_speed"]
 
 ROUNDS = 9
-ROUND_S = 0.15  # that each network runs in a round, about
+ROUND_S = 0.05  # that each network runs in a round, about
 
 
 @dataclass(frozen=True)
