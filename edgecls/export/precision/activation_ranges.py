@@ -7,8 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgecls.dataset.parallel import map_in_order
-from edgecls.export.precision.float_network import FloatNetwork
-from edgecls.extras import import_from_extra
+from edgecls.export.precision.float_network import FloatNetwork, load_onnx_package
 from edgecls.modelfile import INPUT_NAME
 from edgecls.runtime.raw_network import open_raw_network
 
@@ -40,7 +39,7 @@ def observe_extremes(network: FloatNetwork, pixels: npt.NDArray[np.uint8], *, wo
         pixels: uint8, ``[N, height, width, channels]``.
         workers: Number of pictures at once.
     """
-    onnx = import_from_extra("onnx", extra="train", purpose="reducing the precision of a model")
+    onnx = load_onnx_package()
     names = network.tensors
     proto = onnx.ModelProto()
     proto.CopyFrom(network.proto)

@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from edgecls.export.precision.float_network import FloatNetwork
-from edgecls.extras import import_from_extra
+from edgecls.export.precision.float_network import WEIGHTED, FloatNetwork, load_onnx_package
 
 __all__ = ["LARGEST", "float16_onnx"]
 
@@ -23,8 +22,6 @@ KEPT = {
 }
 """Kinds of nodes that compute in float32: sums that lose digits or overflow, and those with float32 fixed somewhere."""
 
-WEIGHTED = {"Conv", "ConvTranspose", "Gemm", "MatMul"}
-
 
 def float16_onnx(network: FloatNetwork) -> bytes:
     """Return the network with weights and arithmetic in float16.
@@ -32,35 +29,12 @@ def float16_onnx(network: FloatNetwork) -> bytes:
     Raises:
         MissingExtraError: The package onnx is not installed.
     """
-    onnx = import_from_extra("onnx", extra="train", purpose="reducing the precision of a model")
+    onnx = load_onnx_package()
     proto = onnx.ModelProto()
     proto.CopyFrom(network.proto)
     graph = proto.graph
-    halves = _nodes_in_float16(graph)
-    floats = {value.name for value in (*graph.value_info, *graph.output) if value.type.tensor_type.elem_type == FLOAT}
     weights = {tensor.name: tensor for tensor in graph.initializer if tensor.data_type == FLOAT}
-    in_float16 = {name for node in graph.node if node.name in halves for name in node.output} & floats
-    casts: dict[str, Any] = {}  # by what they give
-    nodes = []
-    for node in graph.node:
-        wants_float16 = node.name in halves
-        for place, name in enumerate(node.input):
-            if name in weights and wants_float16:
-                node.input[place] = f"{name}_float16"
-            elif name in floats and (name in in_float16) != wants_float16:
-                node.input[place] = f"{name}_{'float16' if wants_float16 else 'float32'}"
-                if node.input[place] not in casts:
-                    casts[node.input[place]] = onnx.helper.make_node(
-                        "Cast", [name], [node.input[place]], to=FLOAT16 if wants_float16 else FLOAT
-                    )
-                    nodes.append(casts[node.input[place]])
-        if wants_float16 and node.op_type == "Cast" and node.attribute[0].i == FLOAT:
-            node.attribute[0].i = FLOAT16
-        nodes.append(node)
-    for value in graph.output:
-        if value.name in in_float16:
-            _rename(nodes, value.name, f"{value.name}_in_float16")
-            nodes.append(onnx.helper.make_node("Cast", [f"{value.name}_in_float16"], [value.name], to=FLOAT))
+    nodes = _with_casts(onnx, graph, set(weights))
     used = {name for node in nodes for name in node.input}
     constants = [tensor for tensor in graph.initializer if tensor.name in used]
     constants += [
@@ -68,11 +42,41 @@ def float16_onnx(network: FloatNetwork) -> bytes:
         for name, tensor in weights.items()
         if f"{name}_float16" in used
     ]
-    inputs, outputs = list(graph.input), list(graph.output)
-    small = onnx.ModelProto(ir_version=proto.ir_version, opset_import=proto.opset_import, functions=proto.functions)
-    small.graph.CopyFrom(onnx.helper.make_graph(nodes, graph.name, inputs, outputs, constants))
-    serialized: bytes = small.SerializeToString()
+    ends = list(graph.input), list(graph.output)
+    reduced = onnx.ModelProto(ir_version=proto.ir_version, opset_import=proto.opset_import, functions=proto.functions)
+    reduced.graph.CopyFrom(onnx.helper.make_graph(nodes, graph.name, *ends, constants))
+    serialized: bytes = reduced.SerializeToString()
     return serialized
+
+
+def _with_casts(onnx: Any, graph: Any, weights: set[str]) -> list[Any]:
+    """Return the nodes of a graph, changed to float16 where they shall be, with a Cast wherever the format changes.
+
+    A weight that float16 needs is called after the one in float32, with "_float16" behind its name.
+    """
+    halves = _nodes_in_float16(graph)
+    floats = {value.name for value in (*graph.value_info, *graph.output) if value.type.tensor_type.elem_type == FLOAT}
+    in_float16 = {name for node in graph.node if node.name in halves for name in node.output} & floats
+    there: set[str] = set()
+    nodes = []
+    for node in graph.node:
+        wants_float16 = node.name in halves
+        for place, name in enumerate(node.input):
+            other = f"{name}_{'float16' if wants_float16 else 'float32'}"
+            if name in weights and wants_float16:
+                node.input[place] = other
+            elif name in floats and (name in in_float16) != wants_float16:
+                node.input[place] = other
+                if other not in there:
+                    nodes.append(onnx.helper.make_node("Cast", [name], [other], to=FLOAT16 if wants_float16 else FLOAT))
+                    there.add(other)
+        if wants_float16 and node.op_type == "Cast" and node.attribute[0].i == FLOAT:
+            node.attribute[0].i = FLOAT16
+        nodes.append(node)
+    for name in [value.name for value in graph.output if value.name in in_float16]:
+        _rename(nodes, name, f"{name}_in_float16")
+        nodes.append(onnx.helper.make_node("Cast", [f"{name}_in_float16"], [name], to=FLOAT))
+    return nodes
 
 
 def _nodes_in_float16(graph: Any) -> set[str]:

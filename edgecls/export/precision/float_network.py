@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 from edgecls.errors import ExportError
@@ -12,7 +13,7 @@ from edgecls.export.tidy import tidy
 from edgecls.extras import import_from_extra
 from edgecls.modelfile import OUTPUT_NAME, ModelFile
 
-__all__ = ["ACTIVATIONS", "FloatNetwork", "read_float_network"]
+__all__ = ["WEIGHTED", "FloatNetwork", "load_onnx_package", "read_float_network"]
 
 MIN_OPSET = 13  # the first with a scale for each channel
 
@@ -21,8 +22,7 @@ WEIGHTED = {"Conv": 1, "ConvTranspose": 1, "Gemm": 1, "MatMul": 1}
 
 JOINING = {"Add", "Mul", "Concat"}  # these only where all that they take is computed
 POOLING = {"AveragePool", "GlobalAveragePool", "MaxPool"}
-ACTIVATIONS = {"Relu", "Clip"}
-"""Kinds of nodes that vanish into the rounding of the layer before them."""
+ACTIVATIONS = {"Relu", "Clip"}  # they vanish into the rounding of the layer before them
 
 QUANTIZED = ("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear")
 TREES = "ai.onnx.ml"  # domain of operators
@@ -66,7 +66,7 @@ def read_float_network(model: ModelFile) -> FloatNetwork:
         ExportError: It has reduced precision already, or nothing that could be reduced.
         MissingExtraError: The package onnx is not installed.
     """
-    onnx = import_from_extra("onnx", extra="train", purpose="reducing the precision of a model")
+    onnx = load_onnx_package()
     proto = onnx.load_from_string(model.onnx)
     _refuse(model, proto)
     del proto.metadata_props[:]
@@ -79,6 +79,16 @@ def read_float_network(model: ModelFile) -> FloatNetwork:
         node.name = f"{node.op_type}_{index}"  # the names that it has need not be unique
     layers = _layers(proto.graph)
     return FloatNetwork(model.card.name, proto, tuple(layers), _activations_behind(proto.graph, layers))
+
+
+def load_onnx_package() -> ModuleType:
+    """Import the onnx package.
+
+    Raises:
+        MissingExtraError: It is not installed.
+    """
+    # The extra is the lightest that brings onnx.
+    return import_from_extra("onnx", extra="classical", purpose="reducing the precision of a model")
 
 
 def _refuse(model: ModelFile, proto: Any) -> None:

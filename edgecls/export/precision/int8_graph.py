@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from edgecls.export.precision.activation_ranges import Ranges
-from edgecls.export.precision.float_network import FloatNetwork
+from edgecls.export.precision.float_network import FloatNetwork, load_onnx_package
 from edgecls.export.precision.recipe import Int8Recipe
 from edgecls.extras import import_from_extra
 from edgecls.runtime.providers import load_onnxruntime
@@ -30,12 +30,11 @@ def int8_onnx(network: FloatNetwork, layers: Collection[str], ranges: Ranges, re
     """
     load_onnxruntime()  # so that it is imported in the one way that keeps it silent
     package = import_from_extra("onnxruntime.quantization", extra="cpu", purpose="quantising a model")
-    helper = import_from_extra("onnx.helper", extra="train", purpose="quantising a model")
     nodes = [name for layer in layers for name in (layer, *network.activations.get(layer, ()))]
     proto = type(network.proto)()
     proto.CopyFrom(network.proto)
     # The quantiser would write the network to disk and back to infer shapes; this tells it that they are known.
-    helper.set_model_props(proto, {"onnx.infer": "onnxruntime.quant"})
+    load_onnx_package().helper.set_model_props(proto, {"onnx.infer": "onnxruntime.quant"})
     quantizer = package.QDQQuantizer(
         proto,
         per_channel=True,

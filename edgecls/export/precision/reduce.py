@@ -157,10 +157,10 @@ def _card(
 ) -> ModelCard:
     found = chosen.measurement
     measured = {
-        "accuracy": found.accuracy,
-        "accuracy_float32": found.float32_accuracy,
-        "accuracy_drop_points": found.drop,
-        "same_label_as_float32": found.agreement,
+        "accuracy": round(found.accuracy, 6),
+        "accuracy_float32": round(found.float32_accuracy, 6),
+        "accuracy_drop_points": round(found.drop, 6),
+        "same_label_as_float32": round(found.agreement, 6),
         "accuracy_images": found.pictures,
         "images_per_second": round(speed.reduced, 1),
         "images_per_second_float32": round(speed.float32, 1),
