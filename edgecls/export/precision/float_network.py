@@ -15,6 +15,7 @@ from edgecls.modelfile import OUTPUT_NAME, ModelFile
 
 __all__ = ["WEIGHTED", "FloatNetwork", "load_onnx_package", "read_float_network"]
 
+FLOAT = 1  # of onnx.TensorProto
 MIN_OPSET = 13  # the first with a scale for each channel
 
 WEIGHTED = {"Conv": 1, "ConvTranspose": 1, "Gemm": 1, "MatMul": 1}
@@ -142,12 +143,15 @@ def _layers(graph: Any) -> list[str]:
     for node in reversed(graph.node):
         if not needed.isdisjoint(node.output):
             needed.update(node.input)
+    # Classical models compute in float64 here and there.
+    floats = {value.name for value in (*graph.value_info, *graph.output) if value.type.tensor_type.elem_type == FLOAT}
     constants = {tensor.name for tensor in graph.initializer}
-    matrices = {tensor.name for tensor in graph.initializer if tensor.data_type == 1 and len(tensor.dims) > 1}
+    matrices = {tensor.name for tensor in graph.initializer if tensor.data_type == FLOAT and len(tensor.dims) > 1}
     return [
         node.name
         for node in graph.node
         if not needed.isdisjoint(node.output)
+        and floats.issuperset(node.output)
         and (
             (node.op_type in WEIGHTED and node.input[WEIGHTED[node.op_type]] in matrices)
             or (node.op_type in JOINING and constants.isdisjoint(node.input))

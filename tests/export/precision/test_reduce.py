@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from color_network import color_model, color_model_bytes, color_onnx, unsure_golden, weights_of
+from color_network import LAYERS, color_model, color_model_bytes, color_onnx, unsure_golden, weights_of
 from picture_folders import COLORS, write_class_folders
 from tiny_model import tiny_onnx
 
@@ -170,6 +170,26 @@ def test_trees_are_refused() -> None:
 
     with pytest.raises(ExportError, match=r"\(random_forest\) decides by comparing numbers, as trees do"):
         read_float_network(ModelFile("m.onnx", card, modelfile.describe(proto.SerializeToString(), card)))
+
+
+def test_nodes_that_compute_in_float64_are_left_alone() -> None:
+    proto = onnx.load_from_string(color_onnx())
+    node = onnx.helper.make_node
+    pool = next(each for each in proto.graph.node if each.op_type == "GlobalAveragePool")
+    pool.output[0] = "mean32"
+    place = list(proto.graph.node).index(pool) + 1
+    for extra in (
+        node("Cast", ["doubled"], ["mean"], to=onnx.TensorProto.FLOAT),
+        node("Add", ["mean64", "mean64"], ["doubled"]),
+        node("Cast", ["mean32"], ["mean64"], to=onnx.TensorProto.DOUBLE),
+    ):
+        proto.graph.node.insert(place, extra)
+    card = color_model().card
+
+    network = read_float_network(ModelFile("m.onnx", card, modelfile.describe(proto.SerializeToString(), card)))
+
+    kinds = {each.name: each.op_type for each in network.proto.graph.node}
+    assert tuple(kinds[layer] for layer in network.layers) == LAYERS
 
 
 def test_constants_that_are_nodes_and_an_old_opset_are_taken(color_folders: Path) -> None:
