@@ -79,6 +79,11 @@ def read_float_network(model: ModelFile) -> FloatNetwork:
     for index, node in enumerate(proto.graph.node):
         node.name = f"{node.op_type}_{index}"  # the names that it has need not be unique
     layers = _layers(proto.graph)
+    if not any(node.op_type in WEIGHTED for node in proto.graph.node if node.name in layers):
+        raise ExportError(
+            f"model {model.card.name!r} has no convolution and no dense layer in float32, so there is nothing to "
+            "quantise; use it as it is"
+        )
     return FloatNetwork(model.card.name, proto, tuple(layers), _activations_behind(proto.graph, layers))
 
 
@@ -107,8 +112,6 @@ def _refuse(model: ModelFile, proto: Any) -> None:
         raise ExportError(
             f"model {name!r} has loops or branches in its graph, which cannot be quantised; use it as it is"
         )
-    if not any(node.op_type in WEIGHTED for node in nodes):
-        raise ExportError(f"model {name!r} has no convolution and no dense layer, so there is nothing to quantise")
 
 
 def _constants_of(onnx: Any, proto: Any) -> Arrays:

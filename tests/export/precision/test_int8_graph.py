@@ -7,12 +7,15 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from color_network import LAYERS, color_pictures, run_onnx, weights_of
+from color_network import LAYERS, color_model, color_onnx, color_pictures, run_onnx, weights_of
+from onnx import TensorProto, helper
 
-from edgecls.export.precision.activation_ranges import Ranges
-from edgecls.export.precision.float_network import FloatNetwork
+from edgecls import modelfile
+from edgecls.export.precision.activation_ranges import CalibrationMethod, Ranges, observe_extremes, ranges_from
+from edgecls.export.precision.float_network import FloatNetwork, read_float_network
 from edgecls.export.precision.int8_graph import int8_onnx
 from edgecls.export.precision.recipe import RECIPES
+from edgecls.modelfile import ModelFile
 
 
 def _optimized_kinds(network: bytes, folder: Path) -> Counter[str]:
@@ -72,6 +75,22 @@ def test_the_recipe_decides_the_number_formats(
     assert (dense.dtype, int(np.abs(dense).max())) == (np.int8, largest_weight)
     assert weights["sum_zero_point"].dtype == activations
     assert weights["first_scale"].shape == (4,)  # one for each channel
+
+
+@pytest.mark.parametrize("tensor", ["one", "positive", "sum"])
+def test_a_tensor_between_the_layers_may_be_an_output_too(tensor: str) -> None:
+    proto = onnx.load_from_string(color_onnx())
+    proto.graph.output.append(helper.make_tensor_value_info(tensor, TensorProto.FLOAT, ["N", None, 8, 8]))
+    card = color_model().card
+    model = ModelFile("m.onnx", card, modelfile.describe(proto.SerializeToString(), card))
+    with_output, pictures = read_float_network(model), color_pictures(seed=9)
+    ranges = ranges_from(observe_extremes(with_output, pictures, workers=1), CalibrationMethod.MIN_MAX)
+
+    reduced = int8_onnx(with_output, with_output.layers, ranges, RECIPES["x86-vnni"])
+
+    for name in (tensor, "probabilities"):
+        found, expected = run_onnx(reduced, pictures, name), run_onnx(model.onnx, pictures, name)
+        np.testing.assert_allclose(found, expected, rtol=0, atol=0.03)
 
 
 def test_what_only_leads_to_another_output_keeps_its_weights(network: FloatNetwork, ranges: Ranges) -> None:

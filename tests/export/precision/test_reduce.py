@@ -159,7 +159,9 @@ def test_a_network_without_weights_is_refused(color_folders: Path) -> None:
     proto.graph.initializer.append(onnx.helper.make_tensor("sharpness", 1, [], [10 / 255]))
     card = color_model().card
 
-    with pytest.raises(ExportError, match="has no convolution and no dense layer, so there is nothing to quantise"):
+    with pytest.raises(
+        ExportError, match="has no convolution and no dense layer in float32, so there is nothing to quantise"
+    ):
         _reduce(ModelFile("m.onnx", card, modelfile.describe(proto.SerializeToString(), card)), color_folders)
 
 
