@@ -72,17 +72,22 @@ class Session:
         parts = [self._run(batch[start : start + largest], [OUTPUT_NAME])[0] for start in range(0, len(batch), largest)]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
-    def run_explained(self, picture: npt.NDArray[np.uint8]) -> tuple[Probabilities, Activation]:
+    def run_explained(self, picture: npt.NDArray[np.uint8]) -> tuple[Probabilities, Activation | None]:
         """Return the probabilities and the class activation for one picture.
 
         Args:
-            picture: uint8, ``[height, width, channels]`` at the model's size. The session must have been opened
-                with its class activation.
+            picture: uint8, ``[height, width, channels]`` at the model's size.
+
+        Returns:
+            As for a batch of one. The second is None if the session was opened without a class activation.
 
         Raises:
             ProviderError: The provider failed while running.
         """
-        probabilities, activation = self._run(picture[np.newaxis], [OUTPUT_NAME, ACTIVATION_NAME])
+        batch = picture[np.newaxis]
+        if all(output.name != ACTIVATION_NAME for output in self._session.get_outputs()):
+            return self.run(batch), None
+        probabilities, activation = self._run(batch, [OUTPUT_NAME, ACTIVATION_NAME])
         return probabilities, activation
 
     def _run(self, batch: Batch, outputs: list[str]) -> list[npt.NDArray[np.float32]]:
@@ -122,18 +127,18 @@ def open_session(
         ProviderError: The provider asked for, or with AUTO every one, cannot run the model.
         ModelFileError: The network does not match its document, or onnxruntime cannot load it.
     """
-    lean = without_class_activation(model.onnx)
-    is_explainable = lean is not model.onnx
-    if not class_activation:
-        model = replace(model, onnx=lean)
-    del lean
     skipped: list[SkippedProvider] = []
     for candidate in providers.candidates(provider):
         found = try_provider(
-            model, candidate, intra_op_threads=intra_op_threads, batch_sizes=batch_sizes, skipped=tuple(skipped)
+            model,
+            candidate,
+            intra_op_threads=intra_op_threads,
+            batch_sizes=batch_sizes,
+            skipped=tuple(skipped),
+            class_activation=class_activation,
         )
         if isinstance(found, Session):
-            return replace(found, is_explainable=is_explainable)
+            return found
         skipped.append(found)
     tried = "; ".join(map(str, skipped)) or "the installed onnxruntime has none that edgecls knows"
     raise ProviderError(f"cannot run model {model.path!r} on {provider}. {tried}")
@@ -146,6 +151,7 @@ def try_provider(
     intra_op_threads: int,
     batch_sizes: Sequence[int] = (1,),
     skipped: tuple[SkippedProvider, ...] = (),
+    class_activation: bool = False,
 ) -> Session | SkippedProvider:
     """Open a model on a provider as `open_session` does, and return the session, or why it cannot be used.
 
@@ -155,10 +161,27 @@ def try_provider(
         intra_op_threads: As for `open_session`.
         batch_sizes: As for `open_session`.
         skipped: What was tried before, for the session to tell.
+        class_activation: As for `open_session`.
 
     Raises:
         ModelFileError: As `open_session`.
     """
+    lean = without_class_activation(model.onnx)
+    is_explainable = lean is not model.onnx
+    if not class_activation:
+        model = replace(model, onnx=lean)
+    del lean  # one copy of the network is enough
+    found = _open_on(provider, model, skipped, intra_op_threads, tuple(batch_sizes))
+    return replace(found, is_explainable=is_explainable) if isinstance(found, Session) else found
+
+
+def _open_on(
+    provider: Provider,
+    model: ModelFile,
+    skipped: tuple[SkippedProvider, ...],
+    intra_op_threads: int,
+    batch_sizes: tuple[int, ...],
+) -> Session | SkippedProvider:
     if provider is Provider.CPU:
         return _open_on_cpu(model, skipped, intra_op_threads)
     from edgecls.runtime.clean_stdout import stdout_to_stderr  # what a CPU needs is loaded, and no more
@@ -169,7 +192,7 @@ def try_provider(
         if hindrance:
             return hindrance
         try:
-            return _open_elsewhere(model, provider, skipped, intra_op_threads, tuple(batch_sizes))
+            return _open_elsewhere(model, provider, skipped, intra_op_threads, batch_sizes)
         except ProviderError as error:
             return explained(provider, str(error))
 
