@@ -8,7 +8,13 @@ from typing import Any, TypeVar
 import click
 
 from edgecls.commands.grouped_options import GroupedOption
-from edgecls.commands.shared_options import limits_option, model_option, provider_option, unknown_threshold_option
+from edgecls.commands.shared_options import (
+    limits_option,
+    model_option,
+    provider_option,
+    tuned_option,
+    unknown_threshold_option,
+)
 
 __all__ = ["serve_options"]
 
@@ -30,6 +36,7 @@ _operation = _group("Operation")
 _OPTIONS = (
     model_option,
     provider_option,
+    tuned_option,
     unknown_threshold_option,
     limits_option,
     _files(
@@ -49,7 +56,7 @@ _OPTIONS = (
     _load(
         "--threads",
         type=click.IntRange(min=1),
-        show_default="the cores this process may use",
+        show_default="as tuned, or the cores this process may use",
         help="Requests that compute at once, in all processes together.",
     ),
     _load(

@@ -39,7 +39,7 @@ def test_the_key_may_stand_in_the_same_file(tmp_path: Path) -> None:
 
 def test_old_versions_are_refused(tmp_path: Path) -> None:
     issued = issue(tmp_path)
-    with pytest.warns(DeprecationWarning):
+    with pytest.warns(DeprecationWarning, match="TLSv1_1"):
         issued.client.minimum_version = issued.client.maximum_version = ssl.TLSVersion.TLSv1_1
 
     with pytest.raises(ssl.SSLError):

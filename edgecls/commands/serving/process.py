@@ -16,8 +16,11 @@ from edgecls.commands.serving.settings import ServeSettings
 from edgecls.commands.serving.signals import Wish, Wishes
 from edgecls.errors import EdgeclsError
 from edgecls.image import DEFAULT_LIMITS, ImageLimits
-from edgecls.runtime.classifier import Classifier, load
-from edgecls.runtime.cores import usable_cores
+from edgecls.modelfile import read_model
+from edgecls.runtime.classifier import Classifier, open_classifier
+from edgecls.runtime.providers import Provider
+from edgecls.runtime.tuning.goal import Goal
+from edgecls.runtime.tuning.lookup import tuned_setting
 from edgecls.server import ServerSettings, computes, create_app
 from edgecls.serving.access_log import AccessLog
 from edgecls.serving.api_keys import ApiKeys
@@ -150,8 +153,23 @@ class _Process:
         at_end.callback(self._server.stop)
 
     def _load(self, file: Path) -> Classifier:
-        limits = ImageLimits(DEFAULT_LIMITS.max_bytes, int(self._settings.max_megapixels * 1e6))
-        return load(file, self._settings.provider, limits=limits, unknown_threshold=self._settings.unknown_threshold)
+        settings = self._settings
+        model, provider = read_model(file), Provider(settings.provider)
+        threads = None if settings.threads is None else self._own_share(settings.threads)
+        setting = tuned_setting(model, Goal.THROUGHPUT, provider=provider, workers=threads) if settings.tuned else None
+        classifier = open_classifier(
+            model,
+            provider,
+            setting=setting,
+            limits=ImageLimits(DEFAULT_LIMITS.max_bytes, int(settings.max_megapixels * 1e6)),
+            unknown_threshold=settings.unknown_threshold,
+        )
+        self._dispatcher.widen(threads or self._own_share(classifier.workers))
+        return classifier
+
+    def _own_share(self, threads: int) -> int:
+        """Return how many of all threads are this process's, at least 1."""
+        return max(1, share(threads, parts=self._settings.workers, number=self._number))
 
     @property
     def _max_body_bytes(self) -> int:
@@ -166,9 +184,8 @@ class _Process:
             readiness=self._readiness,
             exposition=Exposition(self._repository, self._gather),
         )
-        slots = share(settings.threads or usable_cores(), parts=settings.workers, number=self._number)
         waiting = share(settings.max_waiting, parts=settings.workers, number=self._number)
-        return Dispatcher(app, computes, slots=max(1, slots), max_waiting=waiting)
+        return Dispatcher(app, computes, max_waiting=waiting)
 
     def _status(self) -> WorkerStatus:
         return WorkerStatus(

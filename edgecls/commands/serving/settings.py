@@ -15,6 +15,7 @@ class ServeSettings:
 
     files: tuple[Path, ...]
     provider: str
+    tuned: bool
     unknown_threshold: float | None
     max_megapixels: float
     image_root: Path | None
