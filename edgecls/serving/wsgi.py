@@ -15,9 +15,11 @@ __all__ = ["call_wsgi"]
 def call_wsgi(app: Callable[..., Iterable[bytes]], request: Request) -> Answer:
     """Return the application's answer; what the application raises is raised."""
     started: list[Any] = []
+    written: list[bytes] = []
 
-    def start_response(status: str, headers: list[tuple[str, str]], exc_info: object = None) -> None:
+    def start_response(status: str, headers: list[tuple[str, str]], exc_info: object = None) -> Callable[[bytes], None]:
         started[:] = [status, headers]
+        return written.append
 
     chunks = app(_environ(request), start_response)
     try:
@@ -26,14 +28,14 @@ def call_wsgi(app: Callable[..., Iterable[bytes]], request: Request) -> Answer:
         if hasattr(chunks, "close"):
             chunks.close()
     status, headers = started
-    return Answer(status, headers, body)
+    return Answer(status, headers, b"".join(written) + body if written else body)
 
 
 def _environ(request: Request) -> dict[str, Any]:
     environ: dict[str, Any] = {
         "REQUEST_METHOD": request.method,
         "SCRIPT_NAME": "",
-        "PATH_INFO": unquote_to_bytes(request.path).decode("latin-1"),
+        "PATH_INFO": _decoded(request.path),
         "QUERY_STRING": request.query,
         "REMOTE_ADDR": request.client,
         "SERVER_NAME": "localhost",
@@ -55,3 +57,7 @@ def _environ(request: Request) -> dict[str, Any]:
     environ["CONTENT_LENGTH"] = str(len(request.body))
     environ.pop("HTTP_CONTENT_LENGTH", None)
     return environ
+
+
+def _decoded(path: str) -> str:
+    return unquote_to_bytes(path).decode("latin-1") if "%" in path else path
