@@ -1,6 +1,7 @@
 """One connection: requests are handed on when they are whole, and answered in the order in which they came."""
 
 import asyncio
+import contextlib
 import enum
 import functools
 import logging
@@ -128,7 +129,7 @@ class Connection(asyncio.BufferedProtocol):
         return self._around.received
 
     def buffer_updated(self, nbytes: int) -> None:
-        if self._refusal is not None or self.phase is Phase.CLOSING:
+        if self._refusal is not None or self._over:
             return
         try:
             self._parser.feed(self._around.received[:nbytes])
@@ -150,7 +151,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def resume_writing(self) -> None:
         self._choked = False
-        self._advance()
+        asyncio.get_running_loop().call_soon(self._advance)  # a transport that is closed in here fails
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.phase = Phase.CLOSING
@@ -165,6 +166,10 @@ class Connection(asyncio.BufferedProtocol):
     # What follows from it.
 
     @property
+    def _over(self) -> bool:
+        return self.phase is Phase.CLOSING
+
+    @property
     def _unsent(self) -> bool:
         return self._transport.get_write_buffer_size() > 0
 
@@ -176,22 +181,24 @@ class Connection(asyncio.BufferedProtocol):
 
     def _advance(self) -> None:
         """Begin what can be begun: the next request, a refusal, or waiting for more."""
-        whole = self._parser.whole
-        while whole and self._current is None and not self._choked and self.phase is not Phase.CLOSING:
-            self._work(whole.popleft())
-        if self._current is not None or self.phase in _ENDING:
-            if whole:
-                self._transport.pause_reading()  # what is ahead of its turn may wait in the network
-            else:
-                self._transport.resume_reading()
+        if self._over:
             return
+        whole = self._parser.whole
+        while whole and self._current is None and not (self._choked or self._over):
+            self._work(whole.popleft())
+        if whole or self._choked:
+            self._transport.pause_reading()  # what is ahead of its turn may wait in the network
+        else:
+            self._transport.resume_reading()
+        if self._current is None and self.phase not in _ENDING:
+            self._wait()
+
+    def _wait(self) -> None:
+        """Wait for the client, or refuse it."""
         incoming = self._parser.incoming
         if self._choked:
             self._enter(Phase.SENDING, self._limits.send_s)
-            self._transport.pause_reading()
-            return
-        self._transport.resume_reading()
-        if self._refusal is not None:
+        elif self._refusal is not None:
             self._send_refusal(self._refusal)
         elif incoming is None:
             if self._unsent:
@@ -233,11 +240,11 @@ class Connection(asyncio.BufferedProtocol):
             self.close()
 
     def _write(self, request: Request, answer: Answer, *, close: bool) -> None:
-        self._transport.write(answer.encode(request, close=close, now_s=time.time()))
         try:
             self._around.handler.answered(request, answer)
-        except Exception:  # noqa: BLE001  # it has been answered all the same
+        except Exception:  # noqa: BLE001  # it is answered all the same
             _log.exception("taking note of an answer failed")
+        self._transport.write(answer.encode(request, close=close, now_s=time.time()))
 
     def _expire_body(self) -> None:
         """Give a large body more time, as long as it comes fast enough."""
@@ -249,7 +256,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def _refuse(self, refusal: Refusal) -> None:
         """Refuse what is arriving; the requests before it are answered first."""
-        if self._refusal is None and self.phase is not Phase.CLOSING:
+        if self._refusal is None and not self._over:
             self._refusal = refusal
             self._advance()
 
@@ -261,7 +268,8 @@ class Connection(asyncio.BufferedProtocol):
         self._write(request, refusal_answer(refusal, request.path), close=True)
         self._enter(Phase.LINGERING, self._limits.send_s)
         if self._transport.can_write_eof():
-            self._transport.write_eof()
+            with contextlib.suppress(OSError):  # the client has gone already
+                self._transport.write_eof()
 
 
 _AT_WORK = (Phase.HEAD, Phase.BODY, Phase.WORKING)

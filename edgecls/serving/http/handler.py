@@ -26,4 +26,4 @@ class Handler(Protocol):
         """Begin to work on a whole request, and have `answer` called in the loop later; or answer at once."""
 
     def answered(self, request: Request, answer: Answer) -> None:
-        """Take note of an answer that is being sent."""
+        """Take note of an answer that is about to be sent; header fields may still be added to it."""

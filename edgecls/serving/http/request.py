@@ -19,7 +19,8 @@ class Request:
         client: Address of the other end.
         body: Empty until it has arrived.
         keep_alive: Whether the connection goes on after the answer.
-        began_s: When the first byte came, by time.monotonic().
+        began_s: When its head was whole, by time.monotonic().
+        whole_s: When all of it was; 0 until then.
     """
 
     method: str
@@ -31,6 +32,7 @@ class Request:
     body: bytes = b""
     keep_alive: bool = False
     began_s: float = field(default_factory=time.monotonic)
+    whole_s: float = 0.0
 
     def header(self, name: str) -> str:
         """Return the value of a header field, by its name in lower case; "" where there is none."""

@@ -1,6 +1,7 @@
 """Bytes in, whole requests out."""
 
 import re
+import time
 from collections import deque
 from collections.abc import Callable
 
@@ -137,6 +138,7 @@ class RequestParser:
             return  # its body is still to come
         request = incoming.request
         request.body = incoming.body()
+        request.whole_s = time.monotonic()
         self.incoming = None
         self.whole.append(request)
         if len(self.whole) > self._limits.max_pipelined:

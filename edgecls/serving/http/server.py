@@ -80,6 +80,16 @@ class HttpServer:
         scheme = "http" if self._tls is None else "https"
         return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
+    @property
+    def open_connections(self) -> int:
+        """Number of connections that are open."""
+        return len(self._around.connections)
+
+    @property
+    def body_bytes(self) -> int:
+        """Bytes of memory that bodies take which have arrived, in whole or in part, and are not answered."""
+        return self._around.budget.used_bytes
+
     def start(self) -> None:
         """Begin to accept connections; returns at once."""
         self._thread.start()
@@ -121,20 +131,21 @@ class HttpServer:
 
     async def _close_listener(self, server: asyncio.Server) -> None:
         """Accept no more connections, but those that the system has accepted for us already."""
-        with contextlib.closing(self._listener.dup()) as listener:  # closing the last one resets what waits there
-            listener.setblocking(False)
-            server.close()
-            late = []
-            with contextlib.suppress(BlockingIOError):
-                while True:
-                    late.append(listener.accept()[0])
+        with contextlib.suppress(NotImplementedError):  # on Windows
+            self._loop.remove_reader(self._listener)
+        await asyncio.sleep(BUSY_CHECK_S)  # what asyncio has just accepted fails if its server closes at once
+        late = []
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                late.append(self._listener.accept()[0])
+        server.close()
         outcomes = await asyncio.gather(
             *(self._loop.connect_accepted_socket(self._connection, peer, ssl=self._tls) for peer in late),
             return_exceptions=True,
         )
         for outcome in outcomes:
-            if isinstance(outcome, BaseException) and not isinstance(outcome, OSError):
-                raise outcome
+            if isinstance(outcome, BaseException):
+                _note_fault(self._loop, {"message": "a connection was lost", "exception": outcome})
 
     async def _settle(self, give_up_s: float) -> None:
         """Wait until no connection has been busy for a moment."""
@@ -162,7 +173,14 @@ class HttpServer:
             now = time.monotonic()
             for connection in list(self._around.connections):
                 if connection.deadline_s <= now:
-                    connection.expire()
+                    self._expire(connection)
+
+    def _expire(self, connection: Connection) -> None:
+        try:
+            connection.expire()
+        except Exception:  # noqa: BLE001  # the deadlines of the others hold all the same
+            _log.exception("a deadline could not be kept")
+            connection.abort()
 
 
 def _within_handles(limits: HttpLimits) -> HttpLimits:
