@@ -42,7 +42,7 @@ class Incoming:
         """Take a header field; those after the body are passed over."""
         self._head_size += len(name) + len(value) + 4
         if self.request is None:
-            self._headers.append((name.decode("latin-1").lower(), value.decode("latin-1")))
+            self._headers.append((name.decode("latin-1").lower(), value.decode("latin-1").rstrip(" \t")))
 
     def add_body(self, piece: bytes) -> None:
         """Take a piece of the body."""

@@ -19,6 +19,7 @@ from edgecls.serving.http.limits import HttpLimits
 __all__ = ["HttpServer", "listening_socket"]
 
 LISTEN_BACKLOG = 1024  # connections waiting to be accepted; with 5, 16 clients at once met resets and waits of 1 s
+ACCEPTED_AT_ONCE = 8  # before the connections that are open get their turn again
 SWEEP_INTERVAL_S = 0.25  # between two looks at the deadlines
 GRACE_S = 0.5  # when stopping, for requests that are on their way through the network
 BUSY_CHECK_S = 0.02
@@ -109,11 +110,12 @@ class HttpServer:
         server = await self._loop.create_server(
             self._connection,
             sock=self._listener,
-            backlog=LISTEN_BACKLOG,
+            backlog=ACCEPTED_AT_ONCE,
             ssl=self._tls,
             ssl_handshake_timeout=None if self._tls is None else self._limits.head_s,
             ssl_shutdown_timeout=None if self._tls is None else GRACE_S,
         )
+        self._listener.listen(LISTEN_BACKLOG)  # for asyncio both are one number
         sweeping = self._loop.create_task(self._sweep())
         await self._stopping.wait()
         give_up_s = time.monotonic() + self._limits.drain_s
