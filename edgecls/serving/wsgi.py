@@ -60,4 +60,6 @@ def _environ(request: Request) -> dict[str, Any]:
 
 
 def _decoded(path: str) -> str:
+    if path == "*":
+        return "/*"  # of OPTIONS; a path of WSGI begins with a slash
     return unquote_to_bytes(path).decode("latin-1") if "%" in path else path
