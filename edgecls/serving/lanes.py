@@ -3,6 +3,7 @@
 import asyncio
 import queue
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -11,26 +12,26 @@ from edgecls.serving.http.request import Request
 
 __all__ = ["Job", "Lane"]
 
+STOP_S = 2.0  # for work that has outlived its deadline; it ends with the process otherwise
+
 
 @dataclass(slots=True, eq=False)
 class Job:
     """A request in a lane.
 
     Attributes:
-        request: What is to be answered.
+        request: What is to be answered; None once nobody waits for the answer any more.
         answer: What the answer is given to, in the event loop.
         loop: That loop.
-        dropped: Whether nobody waits for the answer any more.
     """
 
-    request: Request
+    request: Request | None
     answer: Callable[[Answer], None]
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
-    dropped: bool = False
 
     def drop(self) -> None:
-        """Leave the work out if it has not begun."""
-        self.dropped = True
+        """Leave the work out if it has not begun, and let go of the body."""
+        self.request = None
 
 
 class Lane:
@@ -63,9 +64,12 @@ class Lane:
             self._threads.append(thread)
 
     def stop(self) -> None:
-        """Let the threads end after the work that is queued; does not wait for it."""
+        """Let the threads end after the work that is queued, and wait a moment for that."""
         for _ in self._threads:
             self._jobs.put(None)
+        give_up_s = time.monotonic() + STOP_S
+        for thread in self._threads:
+            thread.join(max(0.0, give_up_s - time.monotonic()))
 
     def submit(self, job: Job) -> bool:
         """Queue a job; False if there is no place left."""
@@ -77,13 +81,15 @@ class Lane:
 
     def _run(self) -> None:
         while (job := self._jobs.get()) is not None:
-            answer = None if job.dropped else self._work(job.request)
+            request = job.request
+            answer = None if request is None else self._work(request)
             try:
                 job.loop.call_soon_threadsafe(self._leave, job, answer)
-            except RuntimeError:  # the loop has ended: the server stopped before this was done
-                return
+            except RuntimeError:  # the loop has ended: the server gave up waiting for this
+                continue
+            del job, request, answer  # or else an idle thread would keep a body
 
     def _leave(self, job: Job, answer: Answer | None) -> None:
         self._inside -= 1
-        if answer is not None and not job.dropped:
+        if answer is not None and job.request is not None:
             job.answer(answer)

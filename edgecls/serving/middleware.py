@@ -7,7 +7,7 @@ from edgecls.serving.access_log import AccessLog, Entry
 from edgecls.serving.api_keys import ApiKeys
 from edgecls.serving.cors import Cors
 from edgecls.serving.http.answer import Answer, Refusal
-from edgecls.serving.http.connection import Handler, Ticket
+from edgecls.serving.http.handler import Handler, Ticket
 from edgecls.serving.http.request import Request
 from edgecls.serving.metrics.request_metrics import RequestMetrics
 from edgecls.serving.request_id import REQUEST_ID_HEADER, RequestIds

@@ -13,12 +13,21 @@ from edgecls.serving.work import WORK_KEY, Work, WorkedAnswer
 __all__ = ["call_wsgi"]
 
 
-def call_wsgi(app: Callable[..., Iterable[bytes]], request: Request, work: Work) -> Answer:
-    """Return the application's answer, which may note in `work` what it did; what it raises is raised."""
-    started: list[Any] = []
+def call_wsgi(app: Callable[..., Iterable[bytes]], request: Request, work: Work | None = None) -> Answer:
+    """Return the application's answer; what it raises is raised.
 
-    def start_response(status: str, headers: list[tuple[str, str]], exc_info: object = None) -> None:
+    Args:
+        app: A WSGI application.
+        request: Whole.
+        work: Where it notes what it does; None for a record that only the answer has.
+    """
+    work = work or Work()
+    started: list[Any] = []
+    written: list[bytes] = []
+
+    def start_response(status: str, headers: list[tuple[str, str]], exc_info: object = None) -> Callable[[bytes], None]:
         started[:] = [status, headers]
+        return written.append
 
     chunks = app(_environ(request, work), start_response)
     try:
@@ -27,14 +36,14 @@ def call_wsgi(app: Callable[..., Iterable[bytes]], request: Request, work: Work)
         if hasattr(chunks, "close"):
             chunks.close()
     status, headers = started
-    return WorkedAnswer(status, headers, body, work)
+    return WorkedAnswer(status, headers, b"".join(written) + body if written else body, work)
 
 
 def _environ(request: Request, work: Work) -> dict[str, Any]:
     environ: dict[str, Any] = {
         "REQUEST_METHOD": request.method,
         "SCRIPT_NAME": "",
-        "PATH_INFO": unquote_to_bytes(request.path).decode("latin-1"),
+        "PATH_INFO": _decoded(request.path),
         "QUERY_STRING": request.query,
         "REMOTE_ADDR": request.client,
         "SERVER_NAME": "localhost",
@@ -57,3 +66,9 @@ def _environ(request: Request, work: Work) -> dict[str, Any]:
     environ["CONTENT_LENGTH"] = str(len(request.body))
     environ.pop("HTTP_CONTENT_LENGTH", None)
     return environ
+
+
+def _decoded(path: str) -> str:
+    if path == "*":
+        return "/*"  # of OPTIONS; a path of WSGI begins with a slash
+    return unquote_to_bytes(path).decode("latin-1") if "%" in path else path

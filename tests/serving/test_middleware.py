@@ -9,7 +9,7 @@ from edgecls.serving.access_log import AccessLog
 from edgecls.serving.api_keys import ApiKeys
 from edgecls.serving.cors import Cors
 from edgecls.serving.http.answer import Answer, Refusal, refusal_answer
-from edgecls.serving.http.connection import Ticket
+from edgecls.serving.http.handler import Ticket
 from edgecls.serving.http.request import Request
 from edgecls.serving.metrics.request_metrics import RequestMetrics
 from edgecls.serving.middleware import Middleware

@@ -3,8 +3,11 @@
 import email.utils
 import functools
 import json
+import re
 from dataclasses import dataclass, field
 from http import HTTPStatus
+
+from edgecls.serving.http.request import Request
 
 __all__ = ["Answer", "Refusal", "refusal_answer"]
 
@@ -41,23 +44,39 @@ class Answer:
     headers: list[tuple[str, str]] = field(default_factory=list)
     body: bytes = b""
 
-    def encode(self, *, close: bool, with_body: bool, now_s: float) -> bytes:
+    def encode(self, request: Request, *, close: bool, now_s: float) -> bytes:
         """Return head and body as they are sent.
 
         Args:
+            request: What is answered.
             close: Whether the connection ends with this answer.
-            with_body: False for the answer to HEAD.
             now_s: The time of day, in seconds since the epoch.
         """
-        lines = [f"HTTP/1.1 {self.status}"]
-        lines += [f"{name}: {value}" for name, value in self.headers if name.lower() not in _OURS]
-        lines.append(f"Content-Length: {len(self.body)}")
-        lines.append(f"Date: {_date(int(now_s))}")
-        lines.append("Server: edgecls")
+        fields = [(name, value) for name, value in self.headers if name.lower() not in _OURS]
+        without_body = request.method == "HEAD" or self.status[:3] in _WITHOUT_BODY
+        length = self._length_of_what_is_left_out() if without_body else str(len(self.body))
+        if length:
+            fields.append(("Content-Length", length))
+        fields += [("Date", _date(int(now_s))), ("Server", "edgecls")]
         if close:
-            lines.append("Connection: close")
-        head = "\r\n".join(lines).encode("latin-1", "replace") + b"\r\n\r\n"
-        return head + self.body if with_body else head
+            fields.append(("Connection", "close"))
+        elif request.version == "1.0":
+            fields.append(("Connection", "keep-alive"))
+        head = _head(self.status, fields).encode("latin-1", "replace")
+        return head if without_body else head + self.body
+
+    def _length_of_what_is_left_out(self) -> str:
+        """Return the length that the body would have had, if the application says so."""
+        return next((value for name, value in self.headers if name.lower() == "content-length"), "")
+
+
+def _head(status: str, fields: list[tuple[str, str]]) -> str:
+    lines = [f"HTTP/1.1 {status}", *[f"{name}: {value}" for name, value in fields]]
+    head = "\r\n".join(lines)
+    if not head.count("\r") == head.count("\n") == len(fields) or "\0" in head:
+        # A name that came from outside may not begin a field of its own.
+        head = "\r\n".join([re.sub("[\r\n\0]", " ", line) for line in lines])
+    return head + "\r\n\r\n"
 
 
 @functools.lru_cache(maxsize=2)
@@ -65,7 +84,8 @@ def _date(now_s: int) -> str:
     return email.utils.formatdate(now_s, usegmt=True)
 
 
-_OURS = {"content-length", "connection", "date", "server"}
+_OURS = {"content-length", "transfer-encoding", "connection", "date", "server"}
+_WITHOUT_BODY = {"204", "304"}
 
 
 def refusal_answer(refusal: Refusal, path: str) -> Answer:

@@ -16,13 +16,17 @@ class Incoming:
     Attributes:
         request: The request so far; None until its head is whole.
         size: Bytes of the body so far.
-        reserved: Bytes of memory that were set aside for the body.
+        announced: Bytes the body will have; 0 if it comes in chunks.
+        chunked: Whether the body comes in chunks.
+        expects: Whether the client waits for "100 Continue" before it sends the body.
     """
 
     def __init__(self) -> None:
         self.request: Request | None = None
         self.size = 0
-        self.reserved = 0
+        self.announced = 0
+        self.chunked = False
+        self.expects = False
         self._url = b""
         self._headers: list[tuple[str, str]] = []
         self._head_size = 0
@@ -38,7 +42,7 @@ class Incoming:
         """Take a header field; those after the body are passed over."""
         self._head_size += len(name) + len(value) + 4
         if self.request is None:
-            self._headers.append((name.decode("latin-1").lower(), value.decode("latin-1")))
+            self._headers.append((name.decode("latin-1").lower(), value.decode("latin-1").rstrip(" \t")))
 
     def add_body(self, piece: bytes) -> None:
         """Take a piece of the body."""
@@ -59,21 +63,44 @@ class Incoming:
             return Refusal(400, "BadRequest", "the body's chunks are all but empty; send larger ones")
         return None
 
-    def end_head(self, *, method: str, version: str, client: str) -> Request:
+    def end_head(self, *, method: str, version: str, keep_alive: bool, client: str) -> Request:
         """Return the request, still without its body.
 
         Raises:
-            Refusal: The address is not valid.
+            Refusal: Its version, address or header fields cannot be served.
         """
-        try:
-            url = httptools.parse_url(self._url)
-        except httptools.HttpParserInvalidURLError as error:
-            raise Refusal(400, "BadRequest", "the address of the request is not valid") from error
-        path = (url.path or b"/").decode("latin-1")
-        query = (url.query or b"").decode("latin-1")
-        self.request = Request(method, path, query, version, self._headers, client)
+        path, query = _address(self._url)
+        self.request = Request(method, path, query, version, self._headers, client, keep_alive=keep_alive)
+        hosts = 0
+        for name, value in self._headers:
+            if name == "host":
+                hosts += 1
+            elif name == "content-length":
+                self.announced = int(value)  # the parser lets one number pass, and no other form
+            elif name == "transfer-encoding":
+                if value.lower() != "chunked":
+                    raise Refusal(501, "NotImplemented", "of transfer encodings only chunked is possible")
+                self.chunked = True
+            elif name == "expect":
+                self.expects = value.lower() == "100-continue" and version == "1.1"
+        if version not in ("1.1", "1.0"):
+            raise Refusal(505, "VersionNotSupported", f"HTTP/{version} is not spoken here; use HTTP/1.1")
+        if hosts > 1 or (hosts == 0 and version == "1.1"):
+            raise Refusal(400, "BadRequest", "an HTTP/1.1 request has exactly one Host field")
         return self.request
 
     def body(self) -> bytes:
         """Return the body as far as it has come."""
         return self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+
+
+def _address(url: bytes) -> tuple[str, str]:
+    """Return path and query of an address: "/path?query", "http://host/path?query" or "*"."""
+    if not url.startswith(b"/"):
+        try:
+            parsed = httptools.parse_url(url)
+        except httptools.HttpParserInvalidURLError as error:
+            raise Refusal(400, "BadRequest", "the address of the request is not valid") from error
+        return (parsed.path or b"/").decode("latin-1"), (parsed.query or b"").decode("latin-1")
+    path, _, query = url.decode("latin-1").partition("#")[0].partition("?")
+    return path, query

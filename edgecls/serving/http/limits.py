@@ -11,13 +11,14 @@ class HttpLimits:
 
     Attributes:
         max_body_bytes: Largest body of a request.
-        max_bodies_bytes: All bodies in memory together, those that still arrive counted whole.
+        max_bodies_bytes: All bodies in memory together, as far as they have arrived.
         max_head_bytes: Request line and header fields together.
         max_connections: Connections open at once.
-        max_pipelined: Requests a client may send ahead of their answers.
+        max_pipelined: Requests that may arrive at once, ahead of their answers.
         idle_s: A connection without a request is closed after so long, in seconds.
         head_s: Time for the whole head of a request to arrive.
-        body_s: Time for the whole body.
+        body_s: Time for the body.
+        min_body_bytes_per_s: A body that comes this fast may take longer: what has come earns time.
         answer_s: Time from the whole request to its answer.
         send_s: Time for a client to take its answer, and to end what it sends after a refusal.
         drain_s: Time for the requests in flight when the server stops.
@@ -27,10 +28,11 @@ class HttpLimits:
     max_bodies_bytes: int = 512 * 2**20
     max_head_bytes: int = 32 * 2**10
     max_connections: int = 2000
-    max_pipelined: int = 16
+    max_pipelined: int = 100
     idle_s: float = 60.0
     head_s: float = 10.0
     body_s: float = 60.0
+    min_body_bytes_per_s: float = 32 * 2**10
     answer_s: float = 30.0
     send_s: float = 30.0
-    drain_s: float = 30.0
+    drain_s: float = 25.0  # Kubernetes ends a container 30 seconds after it has asked it to stop

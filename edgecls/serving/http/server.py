@@ -2,13 +2,18 @@
 
 import asyncio
 import contextlib
+import dataclasses
+import logging
 import socket
 import ssl
 import threading
 import time
+from typing import Any
 
 from edgecls.errors import ServerError
-from edgecls.serving.http.connection import Connection, Handler, Surroundings
+from edgecls.serving.http.connection import REFUSED_CONNECTIONS, Connection, Surroundings
+from edgecls.serving.http.file_handles import raise_handle_limit
+from edgecls.serving.http.handler import Handler
 from edgecls.serving.http.limits import HttpLimits
 
 __all__ = ["HttpServer", "listening_socket"]
@@ -18,6 +23,9 @@ ACCEPTED_AT_ONCE = 8  # before the connections that are open get their turn agai
 SWEEP_INTERVAL_S = 0.25  # between two looks at the deadlines
 GRACE_S = 0.5  # when stopping, for requests that are on their way through the network
 BUSY_CHECK_S = 0.02
+OTHER_HANDLES = REFUSED_CONNECTIONS + 150  # files that are open besides the connections
+
+_log = logging.getLogger(__name__)
 
 
 def listening_socket(host: str, port: int) -> socket.socket:
@@ -57,7 +65,7 @@ class HttpServer:
         limits: HttpLimits | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        self._limits = limits or HttpLimits()
+        self._limits = _within_handles(limits or HttpLimits())
         self._around = Surroundings(handler, self._limits)
         self._listener = listener
         self._tls = tls
@@ -72,6 +80,16 @@ class HttpServer:
         host, port = self._address[:2]
         scheme = "http" if self._tls is None else "https"
         return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+
+    @property
+    def open_connections(self) -> int:
+        """Number of connections that are open."""
+        return len(self._around.connections)
+
+    @property
+    def body_bytes(self) -> int:
+        """Bytes of memory that bodies take which have arrived, in whole or in part, and are not answered."""
+        return self._around.budget.used_bytes
 
     def start(self) -> None:
         """Begin to accept connections; returns at once."""
@@ -88,12 +106,14 @@ class HttpServer:
 
     async def _serve(self) -> None:
         around = self._around
+        self._loop.set_exception_handler(_note_fault)
         server = await self._loop.create_server(
-            lambda: Connection(around),
+            self._connection,
             sock=self._listener,
             backlog=ACCEPTED_AT_ONCE,
             ssl=self._tls,
             ssl_handshake_timeout=None if self._tls is None else self._limits.head_s,
+            ssl_shutdown_timeout=None if self._tls is None else GRACE_S,
         )
         self._listener.listen(LISTEN_BACKLOG)  # for asyncio both are one number
         sweeping = self._loop.create_task(self._sweep())
@@ -103,23 +123,50 @@ class HttpServer:
         # A client that has just connected, or has just been answered, may have a request under way. It is answered.
         if around.connections:
             await asyncio.sleep(GRACE_S)
-        server.close()
+        await self._close_listener(server)
         await self._settle(give_up_s)
         sweeping.cancel()
-        for connection in list(around.connections):
-            connection.close()
-        await asyncio.sleep(0)
+        await self._close_connections()
+
+    def _connection(self) -> Connection:
+        return Connection(self._around)
+
+    async def _close_listener(self, server: asyncio.Server) -> None:
+        """Accept no more connections, but those that the system has accepted for us already."""
+        with contextlib.suppress(NotImplementedError):  # on Windows
+            self._loop.remove_reader(self._listener)
+        await asyncio.sleep(BUSY_CHECK_S)  # what asyncio has just accepted fails if its server closes at once
+        late = []
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                late.append(self._listener.accept()[0])
+        server.close()
+        outcomes = await asyncio.gather(
+            *(self._loop.connect_accepted_socket(self._connection, peer, ssl=self._tls) for peer in late),
+            return_exceptions=True,
+        )
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                _note_fault(self._loop, {"message": "a connection was lost", "exception": outcome})
 
     async def _settle(self, give_up_s: float) -> None:
         """Wait until no connection has been busy for a moment."""
         quiet_since_s = time.monotonic()
-        while self._around.connections and time.monotonic() < give_up_s:
-            now = time.monotonic()
-            if any(connection.busy for connection in self._around.connections):
-                quiet_since_s = now
-            elif now - quiet_since_s > GRACE_S:
-                return
+        while True:
             await asyncio.sleep(BUSY_CHECK_S)
+            now_s = time.monotonic()
+            if any(connection.busy for connection in self._around.connections):
+                quiet_since_s = now_s
+            elif not self._around.connections or now_s - quiet_since_s > GRACE_S:
+                return
+            if now_s > give_up_s:
+                return
+
+    async def _close_connections(self) -> None:
+        for end in (Connection.close, Connection.abort):
+            for connection in list(self._around.connections):
+                end(connection)
+            await asyncio.sleep(BUSY_CHECK_S if self._around.connections else 0)
 
     async def _sweep(self) -> None:
         """Act on the deadlines that pass."""
@@ -128,4 +175,26 @@ class HttpServer:
             now = time.monotonic()
             for connection in list(self._around.connections):
                 if connection.deadline_s <= now:
-                    connection.expire()
+                    self._expire(connection)
+
+    def _expire(self, connection: Connection) -> None:
+        try:
+            connection.expire()
+        except Exception:  # noqa: BLE001  # the deadlines of the others hold all the same
+            _log.exception("a deadline could not be kept")
+            connection.abort()
+
+
+def _within_handles(limits: HttpLimits) -> HttpLimits:
+    """Return the limits with as many connections as this process may have open."""
+    handles = raise_handle_limit(limits.max_connections + OTHER_HANDLES)
+    return dataclasses.replace(limits, max_connections=min(limits.max_connections, max(1, handles - OTHER_HANDLES)))
+
+
+def _note_fault(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Log what went wrong in the loop; the network's faults, which are nobody's here, without a traceback."""
+    error = context.get("exception")
+    if isinstance(error, OSError):
+        _log.warning("%s: %s", context["message"], error)
+    else:
+        _log.error("%s", context["message"], exc_info=error)
