@@ -3,14 +3,27 @@
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Batcher"]
+__all__ = ["Batcher", "Ran"]
 
 Pixels = npt.NDArray[np.uint8]
 Row = npt.NDArray[np.float32]
+
+
+class Ran(NamedTuple):
+    """What became of a picture.
+
+    Attributes:
+        row: Its probabilities, ``[labels]``.
+        batch_size: Pictures that were run together, this one among them.
+    """
+
+    row: Row
+    batch_size: int
 
 
 class Batcher:
@@ -37,8 +50,8 @@ class Batcher:
         """Pictures that wait for the batch that is running to end."""
         return len(self._queue)
 
-    def submit(self, pixels: Pixels) -> Row:
-        """Return the probabilities of a picture, ``[labels]``; waits for the batch that is running, if there is one.
+    def submit(self, pixels: Pixels) -> Ran:
+        """Return the probabilities of a picture; waits for the batch that is running, if there is one.
 
         Args:
             pixels: uint8, ``[height, width, channels]``, of the same shape in all calls.
@@ -56,7 +69,7 @@ class Batcher:
             self._run_batch()
         if request.error is not None:
             raise request.error
-        return request.row
+        return Ran(request.row, request.batch_size)
 
     def _run_batch(self) -> None:
         """Run the head of the queue, then wake whoever is next to run, and those who were in the batch."""
@@ -70,6 +83,7 @@ class Batcher:
             for request in batch:
                 request.error = error
         for request in batch:
+            request.batch_size = size
             request.is_done = True
         with self._lock:
             self._is_running = bool(self._queue)
@@ -81,9 +95,10 @@ class Batcher:
 class _Request:
     """A picture in the queue, and what becomes of it."""
 
-    __slots__ = ("error", "is_done", "pixels", "row", "turn")
+    __slots__ = ("batch_size", "error", "is_done", "pixels", "row", "turn")
 
     row: Row
+    batch_size: int
 
     def __init__(self, pixels: Pixels) -> None:
         self.pixels = pixels

@@ -251,14 +251,16 @@ class Classifier:
         start = time.perf_counter()
         pixels = image.decode_to_fit(data, self.card.image, name=name, limits=self.limits)
         decoded = time.perf_counter()
-        rows = session.run(pixels[np.newaxis]) if batcher is None else batcher.submit(pixels)[np.newaxis]
-        return self._prediction(name, rows, start, decoded)
+        row, batch_size = (session.run(pixels[np.newaxis])[0], 1) if batcher is None else batcher.submit(pixels)
+        return self._prediction(name, row, start, decoded, batch_size)
 
-    def _prediction(self, name: str, probabilities: Probabilities, start: float, decoded: float) -> Prediction:
+    def _prediction(
+        self, name: str, probabilities: Probabilities, start: float, decoded: float, batch_size: int = 1
+    ) -> Prediction:
         elapsed_ms = (time.perf_counter() - start) * 1000
         decode_ms = (decoded - start) * 1000
-        row = tuple(probabilities[0].tolist())
-        return Prediction(name, self.card.labels, row, elapsed_ms, self.unknown_threshold, decode_ms)
+        row = tuple(probabilities.tolist())
+        return Prediction(name, self.card.labels, row, elapsed_ms, self.unknown_threshold, decode_ms, batch_size)
 
     def explain(
         self, picture: str | os.PathLike[str] | bytes, *, label: str | None = None, name: str | None = None
@@ -292,7 +294,7 @@ class Classifier:
         fitted = image.decode_to_fit(data, self.card.image, name=name, limits=self.limits)
         decoded = time.perf_counter()
         probabilities, activation = session.run_explained(fitted)
-        prediction = self._prediction(name, probabilities, start, decoded)
+        prediction = self._prediction(name, probabilities[0], start, decoded)
         pixels = image.decode(data, name=name, limits=self.limits)
         explained = prediction.best_label if label is None else label
         index = self.card.labels.index(explained)

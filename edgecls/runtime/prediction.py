@@ -29,6 +29,7 @@ class Prediction:
         time_ms: Milliseconds from the encoded bytes to the answer: decoding, resizing, inference.
         unknown_threshold: Below this probability of the best label the answer is UNKNOWN; None for never.
         decode_ms: The part of `time_ms` for decoding and resizing.
+        batch_size: Pictures that the network ran together, this one among them.
     """
 
     image: str
@@ -37,6 +38,7 @@ class Prediction:
     time_ms: float
     unknown_threshold: float | None = None
     decode_ms: float = 0.0
+    batch_size: int = 1
 
     @property
     def is_known(self) -> bool:

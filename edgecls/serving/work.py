@@ -24,7 +24,7 @@ class Work:
         infer_s: The part for running the network.
         model: Name of the model asked for; empty for none.
         answers: A label and its probability, from 0 to 1, for each picture that was classified.
-        batch_sizes: Pictures in each run of the network.
+        batch_sizes: For each of them, how many the network ran together.
     """
 
     queue_s: float = 0.0
@@ -36,16 +36,17 @@ class Work:
     batch_sizes: list[int] = field(default_factory=list)
 
     def ran(self, answers: Sequence[tuple[str, float]], *, infer_s: float) -> None:
-        """Note one run of the network, by its answer for each picture of the batch."""
+        """Note a batch that came as one, by the answer for each picture."""
         self.infer_s += infer_s
         self.answers += answers
-        self.batch_sizes.append(len(answers))
+        self.batch_sizes += [len(answers)] * len(answers)
 
     def classified(self, prediction: Prediction) -> None:
         """Note a picture that was decoded and classified."""
         self.decode_s += prediction.decode_ms / 1000
-        infer_s = (prediction.time_ms - prediction.decode_ms) / 1000
-        self.ran([(prediction.label, prediction.probability)], infer_s=infer_s)
+        self.infer_s += (prediction.time_ms - prediction.decode_ms) / 1000
+        self.answers.append((prediction.label, prediction.probability))
+        self.batch_sizes.append(prediction.batch_size)
 
 
 @dataclass(slots=True)

@@ -49,7 +49,7 @@ def _submit_in_threads(batcher: Batcher, values: range) -> tuple[list[threading.
 
     def submit(value: int) -> None:
         try:
-            found[value] = batcher.submit(_picture(value)).tolist()
+            found[value] = batcher.submit(_picture(value)).row.tolist()
         except ArithmeticError as error:
             found[value] = error
 
@@ -79,7 +79,7 @@ def test_a_lone_picture_runs_at_once_in_the_thread_that_brings_it() -> None:
     runner.let_go(2)
     batcher = Batcher(runner, sizes=(8,))
 
-    rows = [batcher.submit(_picture(value)).tolist() for value in (3, 4)]
+    rows = [batcher.submit(_picture(value)).row.tolist() for value in (3, 4)]
 
     assert rows == [[3, 3], [4, 4]]
     assert runner.sizes == [1, 1]
@@ -125,7 +125,7 @@ def test_a_batch_that_fails_fails_for_its_pictures_alone() -> None:
     assert [answer for value, answer in found.items() if value not in failed] == [
         [value, value] for value in found if value not in failed
     ]
-    assert batcher.submit(_picture(9)).tolist() == [9, 9]
+    assert batcher.submit(_picture(9)).row.tolist() == [9, 9]
 
 
 def test_a_runner_that_loses_a_row_is_an_error_and_not_a_wrong_answer() -> None:
@@ -147,7 +147,7 @@ def test_every_one_of_many_threads_gets_its_own_answers(sizes: tuple[int, ...]) 
     def submit_many(offset: int) -> None:
         for step in range(200):
             value = (offset * 31 + step) % 256
-            if batcher.submit(_picture(value)).tolist() != [value, value]:
+            if batcher.submit(_picture(value)).row.tolist() != [value, value]:
                 wrong.append(value)
 
     threads = [threading.Thread(target=submit_many, args=(offset,)) for offset in range(12)]

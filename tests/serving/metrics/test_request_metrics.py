@@ -22,7 +22,7 @@ def test_a_request_that_classified_is_counted_in_every_way() -> None:
     assert found["edgecls_requests_total"] == {("flowers", "200"): [1]}
     assert found["edgecls_predictions_total"] == {("flowers", "rose"): [1], ("flowers", "unknown"): [1]}
     assert found["edgecls_confidence"][("flowers",)][-1] == pytest.approx(1.33)
-    assert found["edgecls_batch_size"][("flowers",)][-1] == 2
+    assert found["edgecls_batch_size"][("flowers",)][-1] == 4
     assert 0.4 <= found["edgecls_request_duration_seconds"][("flowers",)][-1] < 10
     stages = {stage: numbers[-1] for (_, stage), numbers in found["edgecls_stage_duration_seconds"].items()}
     assert stages == pytest.approx({"receive": 0.05, "queue": 0.2, "decode": 0.03, "infer": 0.05, "rest": 0.02})
