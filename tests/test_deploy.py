@@ -1,0 +1,104 @@
+"""What lies in deploy/ names only what there is: metrics and their labels, options, addresses."""
+
+import json
+import os
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from sent_requests import sent
+
+from edgecls import Classifier
+from edgecls.cli import main
+from edgecls.server import ServerSettings, create_app
+from edgecls.serving.metrics.exposition import Exposition
+from edgecls.serving.metrics.request_metrics import RequestMetrics
+from edgecls.serving.repository.repository import Repository
+from edgecls.serving.work import Work, WorkedAnswer
+from edgecls.serving.workers.board import Gathered, WorkerStatus
+
+DEPLOY = Path(__file__).parent.parent / "deploy"
+METRIC = re.compile(r"\b((?:edgecls|process)_[a-z_]+)(?:\{([^}]*)\})?")
+
+
+def _expressions(node: Any) -> Iterator[str]:
+    """Yield every query of a dashboard."""
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if key in ("expr", "definition"):
+                yield value
+            else:
+                yield from _expressions(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from _expressions(value)
+
+
+@pytest.fixture
+def repository(tiny_classifier: Classifier, tiny_model_path: Path) -> Repository:
+    repository = Repository([tiny_model_path], lambda file: tiny_classifier)
+    repository.load_all()
+    return repository
+
+
+@pytest.fixture
+def served(repository: Repository) -> dict[str, set[str]]:
+    """The names of all samples at /metrics once a picture was classified, and their labels."""
+    metrics = RequestMetrics()
+    work = Work(model="tiny")
+    work.ran([("red", 0.9)], infer_s=0.1)
+    metrics.answered(sent(), WorkedAnswer("200 OK", [], b"", work))
+    status = WorkerStatus(1, pid=os.getpid(), ready=True, waiting=0, snapshot=metrics.snapshot())
+    text, _ = Exposition(repository, lambda: Gathered([status], [])).write("")
+    found: dict[str, set[str]] = {}
+    for family in text_string_to_metric_families(text.decode()):
+        for sample in family.samples:
+            found.setdefault(sample.name, set()).update(sample.labels)
+    return found
+
+
+def test_every_metric_of_the_dashboard_is_served_with_the_labels_it_asks_for(served: dict[str, set[str]]) -> None:
+    expressions = list(_expressions(json.loads((DEPLOY / "grafana" / "edgecls.json").read_text())))
+
+    assert len(expressions) > 10
+    for expression in expressions:
+        names = METRIC.findall(expression)
+        assert names, expression
+        for name, selectors in names:
+            assert name in served, expression
+            assert set(re.findall(r"(\w+)=", selectors)) <= served[name], expression
+        grouped = {label for by in re.findall(r"\bby \(([^)]*)\)", expression) for label in by.split(", ")}
+        assert grouped <= set.union(*(served[name] for name, _ in names)) | {"le"}, expression
+
+
+def _served_options() -> set[str]:
+    command = main.get_command(click.Context(main), "serve")
+    assert command is not None
+    return {option for param in command.params for option in param.opts}
+
+
+@pytest.mark.parametrize("file", ["systemd/edgecls.service", "Dockerfile", "kubernetes/edgecls.yaml"])
+def test_every_option_exists(file: str) -> None:
+    text = (DEPLOY / file).read_text()
+    commands = re.findall(r"(?:edgecls serve|EDGECLS_OPTIONS=)(.*)", text) + re.findall(
+        r"(?:ENTRYPOINT|args:) (\[.*\])", text
+    )
+    options = {word for command in commands for word in shlex.split(command.strip("[]").replace(",", " "))}
+
+    named = {word for word in options if word.startswith("--")}
+    assert named
+    assert named <= _served_options()
+
+
+def test_probes_and_scrapes_ask_for_what_is_served(repository: Repository) -> None:
+    app = create_app(repository, ServerSettings(), exposition=Exposition(repository, lambda: Gathered([], [])))
+    asked = re.findall(r"(?:httpGet: \{|/)path: (/\w+)", (DEPLOY / "kubernetes" / "edgecls.yaml").read_text())
+
+    assert sorted(asked) == ["/livez", "/metrics", "/readyz", "/readyz"]
+    for path in asked:
+        app.match({"REQUEST_METHOD": "GET", "PATH_INFO": path})  # raises where there is no such address
