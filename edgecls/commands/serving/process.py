@@ -6,6 +6,7 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Callable
 from multiprocessing import parent_process
 from pathlib import Path
 
@@ -39,6 +40,7 @@ from edgecls.serving.repository.repository import Repository
 from edgecls.serving.tls import Certificate
 from edgecls.serving.workers.board import Board, Gathered, WorkerStatus
 from edgecls.serving.workers.posting import Posting
+from edgecls.serving.workers.shared_port import SharedPort
 from edgecls.serving.workers.shares import share
 
 __all__ = ["serve_alone", "serve_as_worker"]
@@ -52,23 +54,22 @@ def serve_alone(settings: ServeSettings) -> None:
     Raises:
         EdgeclsError: The server cannot start with these settings.
     """
-    _Process(settings, listening_socket(settings.host, settings.port)).run(is_first=True)
+    listener = listening_socket(settings.host, settings.port)
+    _Process(settings, lambda: listener).run(is_first=True)
 
 
-def serve_as_worker(
-    settings: ServeSettings, listener: socket.socket, folder: Path, number: int, is_first: bool
-) -> None:
+def serve_as_worker(settings: ServeSettings, port: SharedPort, folder: Path, number: int, is_first: bool) -> None:
     """Serve as one of several processes, until a signal or the end of the supervisor ends it.
 
     Args:
         settings: Of the whole server; this process uses its share of them.
-        listener: The socket that all of them accept connections from.
+        port: Where all of them listen.
         folder: Where they tell each other how they are.
         number: Which one this is, from 1.
         is_first: Whether it is the first of all that are ever started.
     """
     try:
-        _Process(settings, listener, Board(folder, workers=settings.workers), number).run(is_first=is_first)
+        _Process(settings, port.listen, Board(folder, workers=settings.workers), number).run(is_first=is_first)
     except EdgeclsError as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(1)
@@ -79,15 +80,16 @@ class _Process:
 
     Args:
         settings: Of the whole server.
-        listener: Where connections come from.
+        listen: Returns the socket that connections come from.
         board: Shared with other processes; None where this is the only one.
         number: Which one this is, from 1.
     """
 
     def __init__(
-        self, settings: ServeSettings, listener: socket.socket, board: Board | None = None, number: int = 1
+        self, settings: ServeSettings, listen: Callable[[], socket.socket], board: Board | None = None, number: int = 1
     ) -> None:
         self._settings = settings
+        self._listen = listen
         self._number = number
         self._wishes = Wishes()
         self._metrics = RequestMetrics()
@@ -95,23 +97,17 @@ class _Process:
         self._posting = None if board is None else Posting(board, self._status)
         self._readiness = Readiness(self._repository, (lambda: True) if board is None else lambda: board.all_ready)
         keys = None if settings.api_keys is None else ApiKeys(settings.api_keys)
-        certificate = None if settings.tls_cert is None else Certificate(settings.tls_cert, settings.tls_key)
+        self._certificate = None if settings.tls_cert is None else Certificate(settings.tls_cert, settings.tls_key)
         self._log = None if settings.access_log is None else AccessLog(settings.access_log)
         self._dispatcher = self._make_dispatcher()
-        handler = Middleware(
+        self._handler = Middleware(
             self._dispatcher,
             self._metrics,
             keys=keys,
             cors=Cors(settings.cors_origins) if settings.cors_origins else None,
             log=self._log,
         )
-        self._server = HttpServer(
-            handler,
-            listener,
-            limits=HttpLimits(max_body_bytes=self._max_body_bytes),
-            tls=None if certificate is None else certificate.context,
-        )
-        self._reload = Reload(self._repository, self._tell, keys=keys, certificate=certificate, log=self._log)
+        self._reload = Reload(self._repository, self._tell, keys=keys, certificate=self._certificate, log=self._log)
         self._watch = FileWatch(self._repository, self._reload.model) if settings.reload_on_change else None
 
     def run(self, *, is_first: bool) -> None:
@@ -133,8 +129,8 @@ class _Process:
             self._dispatcher.start()
             at_end.callback(self._dispatcher.stop)
             if is_first:
-                self._accept(at_end)
-                click.echo(f"listening on {self._server.url}", err=True)
+                server = self._accept(at_end)
+                click.echo(f"listening on {server.url}", err=True)
             self._repository.load_all()
             if is_first:
                 self._announce()
@@ -148,9 +144,17 @@ class _Process:
             self._wait_for_stop()
             self._drain()
 
-    def _accept(self, at_end: contextlib.ExitStack) -> None:
-        self._server.start()
-        at_end.callback(self._server.stop)
+    def _accept(self, at_end: contextlib.ExitStack) -> HttpServer:
+        """Begin to take connections, until the end."""
+        server = HttpServer(
+            self._handler,
+            self._listen(),
+            limits=HttpLimits(max_body_bytes=self._max_body_bytes),
+            tls=None if self._certificate is None else self._certificate.context,
+        )
+        server.start()
+        at_end.callback(server.stop)
+        return server
 
     def _load(self, file: Path) -> Classifier:
         settings = self._settings

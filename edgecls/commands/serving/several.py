@@ -1,7 +1,6 @@
 """Serving with several processes, which this one looks after."""
 
 import multiprocessing
-import socket
 import tempfile
 from functools import partial
 from multiprocessing.process import BaseProcess
@@ -11,10 +10,9 @@ from typing import Any
 import click
 
 from edgecls.commands.serving.settings import ServeSettings
-from edgecls.errors import ServerError
 from edgecls.serving.http.limits import HttpLimits
-from edgecls.serving.http.server import listening_socket
 from edgecls.serving.workers.board import Board
+from edgecls.serving.workers.shared_port import hold_port
 from edgecls.serving.workers.supervisor import Supervisor
 
 __all__ = ["serve_with_workers"]
@@ -28,11 +26,9 @@ def serve_with_workers(settings: ServeSettings) -> int:
     Raises:
         ServerError: The server cannot start with these settings.
     """
-    if not hasattr(socket, "AF_UNIX"):
-        raise ServerError("several processes cannot share an address on this system; leave --workers at 1")
     context = multiprocessing.get_context("spawn")  # never a copy of a process in which onnxruntime has threads
     with tempfile.TemporaryDirectory(prefix="edgecls-") as folder:
-        listener = listening_socket(settings.host, settings.port)
+        holder, port = hold_port(settings.host, settings.port)
         board = Board(Path(folder), workers=settings.workers)
         announced: set[int] = set()
 
@@ -41,7 +37,7 @@ def serve_with_workers(settings: ServeSettings) -> int:
             announced.add(number)
             process = context.Process(
                 target=_serve,
-                args=(settings, listener, Path(folder), number, is_first),
+                args=(settings, port, Path(folder), number, is_first),
                 name=f"edgecls-worker-{number}",
                 daemon=True,
             )
@@ -57,7 +53,7 @@ def serve_with_workers(settings: ServeSettings) -> int:
         )
         return supervisor.run(
             on_ready=lambda: click.echo(f"ready: serving with {settings.workers} processes", err=True),
-            on_stop=listener.close,
+            on_stop=holder.close,
         )
 
 

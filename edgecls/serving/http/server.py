@@ -16,7 +16,7 @@ from edgecls.serving.http.file_handles import raise_handle_limit
 from edgecls.serving.http.handler import Handler
 from edgecls.serving.http.limits import HttpLimits
 
-__all__ = ["HttpServer", "listening_socket"]
+__all__ = ["LISTEN_BACKLOG", "HttpServer", "listening_socket"]
 
 LISTEN_BACKLOG = 1024  # connections waiting to be accepted; with 5, 16 clients at once met resets and waits of 1 s
 ACCEPTED_AT_ONCE = 8  # before the connections that are open get their turn again
