@@ -16,12 +16,17 @@ MODULES = sorted(
 def test_public_names_are_exactly_the_documented_ones() -> None:
     assert sorted(edgecls.__all__) == [
         "Classifier",
+        "Client",
         "EdgeclsError",
         "ImageError",
         "LabelScore",
         "Outcome",
         "Prediction",
         "Provider",
+        "RemoteError",
+        "RemoteModel",
+        "RemoteOutcome",
+        "RemotePrediction",
         "__version__",
         "load",
     ]

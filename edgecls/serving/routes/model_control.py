@@ -25,7 +25,9 @@ def mount_model_control(app: Bottle, repository: Repository, *, allowed: bool) -
 
     def index() -> HTTPResponse:
         only_ready = _document().get("ready", False)
-        entries = [entry for entry in repository.index() if entry.state is ModelState.READY or only_ready is not True]
+        if not isinstance(only_ready, bool):
+            raise InvalidRequestError("ready must be true, for only the models that are, or false")
+        entries = [entry for entry in repository.index() if entry.state is ModelState.READY or not only_ready]
         return json_answer([_entry(entry) for entry in entries])
 
     def load(name: str) -> HTTPResponse:
