@@ -99,25 +99,16 @@ class Client:
         Returns:
             An outcome for each picture. One that cannot be used does not end the work: its outcome has the
             ImageError as its result. Any other error is raised, and ends it.
+
+        Raises:
+            ValueError: `connections` is below 1.
+            TypeError: `pictures` is one picture, whose letters or bytes would be taken for pictures.
         """
-
-        def outcome(picture: Picture) -> RemoteOutcome:
-            try:
-                return RemoteOutcome(_name(picture), self.predict(picture, top=top, model=model))
-            except ImageError as error:
-                return RemoteOutcome(_name(picture), error)
-
-        waiting: deque[Future[RemoteOutcome]] = deque()
-        pool = ThreadPoolExecutor(connections, thread_name_prefix="edgecls-client")
-        try:
-            for picture in pictures:
-                waiting.append(pool.submit(outcome, picture))
-                if len(waiting) >= 2 * connections:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            pool.shutdown(cancel_futures=True)
+        if isinstance(pictures, str | bytes | os.PathLike):
+            raise TypeError(f"pictures must be an iterable, got {type(pictures).__name__}; use predict for one picture")
+        if connections < 1:
+            raise ValueError(f"connections must be at least 1, got {connections}")
+        return self._outcomes(pictures, top, model, connections)
 
     def models(self) -> list[RemoteModel]:
         """Return the models that the server knows, the first one first.
@@ -142,6 +133,27 @@ class Client:
         _read(reply)
         return True
 
+    def _outcomes(
+        self, pictures: Iterable[Picture], top: int, model: str | None, connections: int
+    ) -> Iterator[RemoteOutcome]:
+        def outcome(picture: Picture) -> RemoteOutcome:
+            try:
+                return RemoteOutcome(_name(picture), self.predict(picture, top=top, model=model))
+            except ImageError as error:
+                return RemoteOutcome(_name(picture), error)
+
+        waiting: deque[Future[RemoteOutcome]] = deque()
+        pool = ThreadPoolExecutor(connections, thread_name_prefix="edgecls-client")
+        try:
+            for picture in pictures:
+                waiting.append(pool.submit(outcome, picture))
+                if len(waiting) >= 2 * connections:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
     def _document(self, method: str, path: str, body: bytes = b"") -> Any:
         return _read(self._transport.request(method, path, body, max_wait_s=self._max_wait_s))
 
@@ -156,7 +168,9 @@ def _data(picture: Picture) -> bytes:
     try:
         return Path(picture).read_bytes()
     except (OSError, ValueError) as error:
-        raise ImageReadError(f"cannot read {os.fspath(picture)!r}: {error}; check the path") from error
+        raise ImageReadError(
+            f"cannot read {os.fspath(picture)!r}: {getattr(error, 'strerror', error)}; check the path"
+        ) from error
 
 
 def _read(reply: Reply) -> Any:
