@@ -18,7 +18,7 @@ from tritonclient.utils import InferenceServerException
 
 from edgecls import image
 
-PIXELS = np.random.default_rng(8).integers(0, 256, (4, *TINY_SPEC.shape_hwc), dtype=np.uint8)
+PIXELS = np.random.default_rng(8).integers(0, 256, (64, *TINY_SPEC.shape_hwc), dtype=np.uint8)
 RED = image.encode_jpeg(np.full((60, 90, 3), (250, 0, 0), np.uint8), quality=90)
 GREEN = image.encode_png(np.full((20, 30, 3), (0, 250, 0), np.uint8))
 
@@ -127,7 +127,7 @@ def test_statistics_count_what_was_done(tiny_model_path: Path) -> None:
         (statistics,) = client.get_inference_statistics("colors")["model_stats"]
 
         assert client.get_inference_statistics()["model_stats"] == [statistics]
-        assert (statistics["inference_count"], statistics["execution_count"]) == (12, 3)
+        assert (statistics["inference_count"], statistics["execution_count"]) == (3 * 64, 3)
         durations = statistics["inference_stats"]
         assert {name: durations[name]["count"] for name in ("success", "fail", "queue")} == {
             "success": 3,
@@ -137,7 +137,7 @@ def test_statistics_count_what_was_done(tiny_model_path: Path) -> None:
         parts = ("queue", "compute_input", "compute_infer", "compute_output")
         assert all(durations[part]["ns"] > 0 for part in parts)
         assert durations["success"]["ns"] == sum(durations[part]["ns"] for part in parts)
-        assert [batch["batch_size"] for batch in statistics["batch_stats"]] == [4]
+        assert [batch["batch_size"] for batch in statistics["batch_stats"]] == [64]
 
 
 def test_models_are_unloaded_and_loaded_only_where_that_is_allowed(
@@ -157,7 +157,7 @@ def test_models_are_unloaded_and_loaded_only_where_that_is_allowed(
             client.infer("colors", [_pixels()])
         assert client.get_model_repository_index()[0]["state"] == "UNAVAILABLE"
         client.load_model("colors")
-        assert client.infer("colors", [_pixels()]).as_numpy("probabilities").shape == (4, 3)
+        assert client.infer("colors", [_pixels()]).as_numpy("probabilities").shape == (64, 3)
         with pytest.raises(InferenceServerException, match="takes no parameters"):
             client.load_model("colors", config='{"backend": "python"}')
         with pytest.raises(InferenceServerException, match="there is no model"):
@@ -183,6 +183,20 @@ def test_a_picture_alone_is_a_whole_request(server: RunningServer) -> None:
     probabilities, label = json.loads(body[:length])["outputs"]
     assert len(body) == length + sum(output["parameters"]["binary_data_size"] for output in (probabilities, label))
     assert body.endswith(b"\5\0\0\0green")
+
+
+def test_an_answer_is_packed_for_those_who_accept_that(server: RunningServer) -> None:
+    document = {"inputs": [{"name": "image", "datatype": "UINT8", "shape": PIXELS.shape, "data": PIXELS.tolist()}]}
+    body = json.dumps({**document, "id": "seven"}).encode()
+
+    plain, packed = (
+        _request(server, "/v2/models/colors/infer", body, Accept_Encoding=accepted) for accepted in ("identity", "gzip")
+    )
+
+    assert "Content-Encoding" not in plain[1]
+    assert (packed[1]["Content-Encoding"], packed[1]["Vary"]) == ("gzip", "Accept-Encoding")
+    assert len(packed[2]) < len(plain[2])
+    assert gzip.decompress(packed[2]) == plain[2]
 
 
 def test_a_body_that_unpacks_beyond_the_limit_is_refused(server: RunningServer) -> None:
@@ -248,6 +262,6 @@ def test_the_client_of_kserve_passes(server: RunningServer) -> None:
     for name in ("json", "binary"):
         probabilities, label = answers[name].outputs
         np.testing.assert_allclose(probabilities.as_numpy(), tiny_answer(PIXELS), atol=1e-5)
-        assert label.shape == [4, 1]
+        assert label.shape == [64, 1]
     assert answers["encoded"].outputs[1].as_numpy().ravel().tolist() == ["red", "green"]
     assert "cannot read 'image[0]'" in answers["wrong"]
