@@ -8,6 +8,7 @@ from edgecls.serving.openapi.operations import objects
 
 __all__ = ["openapi_document"]
 
+# A new group of routes gives its part in a file beside this one, and is named here.
 _GROUPS = (page, health, openapi, predict, inference, model_control)
 
 _ERROR = objects(

@@ -90,12 +90,11 @@ class InferenceRoutes:
         return json_answer(statistics_document({name: self._statistics.of(name) for name in names}))
 
     def infer(self, name: str, version: str = VERSION) -> HTTPResponse:
-        began_ns = time.perf_counter_ns()
+        began_ns, queue_ns = time.perf_counter_ns(), _queue_ns()
         model = self._model(name, version)
         try:
             body = read_body_if_any(request.environ, max_bytes=self._max_body_bytes)
             body = decompress(body, request.get_header("Content-Encoding", ""), max_bytes=self._max_body_bytes)
-            queue_ns = began_ns - request.environ.get("edgecls.whole_ns", began_ns)
             done = infer(model, body, request.get_header(HEADER_LENGTH), queue_ns=queue_ns, began_ns=began_ns)
         except Exception:
             self._statistics.failed(model.name, time.perf_counter_ns() - began_ns)
@@ -108,6 +107,12 @@ class InferenceRoutes:
         if version != VERSION:
             raise Refusal(404, "NotFound", f"model {name!r} has no version {version[:40]!r}; its version is {VERSION}")
         return model
+
+
+def _queue_ns() -> int:
+    """Return how long the request has waited for this thread, as far as the server has told."""
+    now_s = time.monotonic()
+    return round((now_s - request.environ.get("edgecls.whole_s", now_s)) * 1e9)
 
 
 def _answer(body: ResponseBody) -> HTTPResponse:
