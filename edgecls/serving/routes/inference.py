@@ -112,7 +112,8 @@ class InferenceRoutes:
 def _queue_ns() -> int:
     """Return how long the request has waited for this thread, as far as the server has told."""
     now_s = time.monotonic()
-    return round((now_s - request.environ.get("edgecls.whole_s", now_s)) * 1e9)
+    whole_s: float = request.environ.get("edgecls.whole_s", now_s)
+    return round((now_s - whole_s) * 1e9)
 
 
 def _answer(body: ResponseBody) -> HTTPResponse:
