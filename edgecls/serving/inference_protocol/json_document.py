@@ -8,7 +8,7 @@ from edgecls.serving.inference_protocol.invalid import InvalidRequestError
 
 __all__ = ["MAX_JSON_BYTES", "read_json_object"]
 
-MAX_JSON_BYTES = 8 * 2**20  # Python's lists and numbers take up to 20 times the memory of their text
+MAX_JSON_BYTES = 8 * 2**20  # Python's lists and numbers take up to 30 times the memory of their text
 
 
 def read_json_object(text: bytes) -> dict[str, Any]:
