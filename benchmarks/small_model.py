@@ -13,7 +13,7 @@ from edgecls.runtime.providers import load_onnxruntime
 
 __all__ = ["write_small_model"]
 
-SPEC = ImageSpec(height=64, width=64, color=Color.RGB, fit=Fit.STRETCH)
+SPEC = ImageSpec(height=128, width=128, color=Color.RGB, fit=Fit.STRETCH)
 CHANNELS = (3, 16, 32, 64, 128)
 LABELS = tuple(f"label {index}" for index in range(10))
 

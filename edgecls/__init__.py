@@ -7,6 +7,7 @@ __all__ = [
     "Classifier",
     "Client",
     "EdgeclsError",
+    "Explanation",
     "ImageError",
     "LabelScore",
     "Outcome",
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from edgecls.client.remote_answers import RemoteModel, RemoteOutcome, RemotePrediction
     from edgecls.errors import EdgeclsError, ImageError, RemoteError
     from edgecls.runtime.classifier import Classifier, load
+    from edgecls.runtime.explanation import Explanation
     from edgecls.runtime.prediction import LabelScore, Outcome, Prediction
     from edgecls.runtime.providers import Provider
 
@@ -32,6 +34,7 @@ _HOMES = {
     "Classifier": "edgecls.runtime.classifier",
     "Client": "edgecls.client.client",
     "EdgeclsError": "edgecls.errors",
+    "Explanation": "edgecls.runtime.explanation",
     "ImageError": "edgecls.errors",
     "LabelScore": "edgecls.runtime.prediction",
     "Outcome": "edgecls.runtime.prediction",

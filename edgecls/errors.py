@@ -16,7 +16,8 @@
     ├── DatasetError               a folder of pictures cannot be trained on
     ├── TrainingError              training cannot start or did not converge to numbers
     ├── ExportError                a model cannot be turned into a model file
-    │   └── ParityError                the exported network does not answer as the original
+    │   ├── ParityError                the exported network does not answer as the original
+    │   └── AccuracyBudgetError        a network of fewer bits loses more accuracy than allowed
     ├── OutputError                a result cannot be written
     ├── ServerError                the server cannot start
     └── RemoteError                the client has no answer from a server
@@ -27,6 +28,7 @@ Every message says what happened, to which input, and what to do about it.
 """
 
 __all__ = [
+    "AccuracyBudgetError",
     "ClosedError",
     "DatasetError",
     "EdgeclsError",
@@ -122,6 +124,10 @@ class ExportError(EdgeclsError):
 
 class ParityError(ExportError):
     """The exported network does not give the probabilities of the original one."""
+
+
+class AccuracyBudgetError(ExportError):
+    """A network of reduced precision loses more accuracy than the user allows."""
 
 
 class OutputError(EdgeclsError):

@@ -20,6 +20,7 @@ from edgecls.image_spec import Color, ImageSpec
 from edgecls.model_card import DatasetFacts, Golden, GoldenSample, ModelCard, require
 
 __all__ = [
+    "ACTIVATION_NAME",
     "FORMAT",
     "INPUT_NAME",
     "OUTPUT_NAME",
@@ -39,6 +40,12 @@ DOCUMENT_KEY = "edgecls"
 INPUT_NAME = "image"
 OUTPUT_NAME = "probabilities"
 
+ACTIVATION_NAME = "class_activation"
+"""An output that a file may have: float32 ``[N, h, w, K]``, how much each place speaks for each label.
+
+Names of tensors that only this output needs begin with it, and no others do.
+"""
+
 
 @dataclass(frozen=True)
 class ModelFile:
@@ -47,6 +54,12 @@ class ModelFile:
     path: str
     card: ModelCard
     onnx: bytes = field(repr=False)
+    _known_sha256: str | None = field(default=None, repr=False)
+
+    @property
+    def network_sha256(self) -> str:
+        """The digest of the network, as `onnx_container.network_sha256`; known already of a file that was read."""
+        return self._known_sha256 or onnx_container.network_sha256(self.onnx)
 
 
 def read_model(path: str | os.PathLike[str]) -> ModelFile:
@@ -64,7 +77,8 @@ def read_model(path: str | os.PathLike[str]) -> ModelFile:
         raise ModelFileError(f"cannot open model {name!r}: no such file; check the path") from error
     except (OSError, ValueError) as error:
         raise ModelFileError(f"cannot open model {name!r}: {error}") from error
-    return ModelFile(name, read_card(onnx, name=name), onnx)
+    card, network_sha256 = _read_checked(onnx, name)
+    return ModelFile(name, card, onnx, network_sha256)
 
 
 def read_card(onnx: bytes, *, name: str) -> ModelCard:
@@ -77,6 +91,11 @@ def read_card(onnx: bytes, *, name: str) -> ModelCard:
     Raises:
         As `read_model`.
     """
+    return _read_checked(onnx, name)[0]
+
+
+def _read_checked(onnx: bytes, name: str) -> tuple[ModelCard, str]:
+    """Return the card, and the digest of the network that it was checked against."""
     try:
         text = onnx_container.read_properties(onnx).get(DOCUMENT_KEY)
         if text is None:
@@ -85,12 +104,13 @@ def read_card(onnx: bytes, *, name: str) -> ModelCard:
                 "make one with 'edgecls train' or 'edgecls export'"
             )
         document = _parse(text)
-        if document.get("network_sha256") != onnx_container.network_sha256(onnx):
+        network_sha256 = onnx_container.network_sha256(onnx)
+        if document.get("network_sha256") != network_sha256:
             raise ModelFileError(
                 "its network is not the one its document describes: the file was changed or damaged after "
                 "it was made; get a fresh copy or export it again"
             )
-        return _card_from(document)
+        return _card_from(document), network_sha256
     except onnx_container.DamagedContainerError as error:
         raise ModelFileError(f"cannot use model {name!r}: {error}; get a fresh copy") from error
     except ModelFileError as error:

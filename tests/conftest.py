@@ -8,6 +8,7 @@ from tiny_model import tiny_model_bytes
 
 from edgecls import image
 from edgecls.modelfile import ModelFile, read_model
+from edgecls.runtime.cache_folder import cache_folder
 from edgecls.runtime.classifier import Classifier, load
 
 
@@ -27,6 +28,14 @@ def tiny_model(tiny_model_path: Path) -> ModelFile:
 @pytest.fixture(scope="session")
 def tiny_classifier(tiny_model_path: Path) -> Classifier:
     return load(tiny_model_path, "cpu")
+
+
+@pytest.fixture
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache folder for edgecls, in the place of the user's."""
+    for variable in ("XDG_CACHE_HOME", "LOCALAPPDATA", "HOME"):
+        monkeypatch.setenv(variable, str(tmp_path / "cache"))
+    return cache_folder()
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ def test_public_names_are_exactly_the_documented_ones() -> None:
         "Classifier",
         "Client",
         "EdgeclsError",
+        "Explanation",
         "ImageError",
         "LabelScore",
         "Outcome",

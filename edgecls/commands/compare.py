@@ -49,6 +49,7 @@ def compare(
     of the machine hits all of them.
     """
     from edgecls.atomic_write import whole_files
+    from edgecls.commands.model_names import model_names
     from edgecls.commands.provider_notice import announce_provider
     from edgecls.commands.status_line import StatusLine
     from edgecls.dataset.forms.read import read_dataset
@@ -68,7 +69,7 @@ def compare(
     limits = ImageLimits(DEFAULT_LIMITS.max_bytes, int(max_megapixels * 1e6))
     contenders = [
         Contender(name, load(path, provider, limits=limits), path.stat().st_size)
-        for name, path in zip(_names(models), models, strict=True)
+        for name, path in zip(model_names(models), models, strict=True)
     ]
     announce_provider(contenders[0].classifier)
     part, pictures = choose_part(read_dataset(data), part)
@@ -102,12 +103,6 @@ def compare(
         click.echo(f"wrote {plot}", err=True)
     if failures:
         sys.exit(1)
-
-
-def _names(models: tuple[Path, ...]) -> list[str]:
-    """Return what to call each model: the name of its file, or its whole path where two files are named alike."""
-    stems = [path.stem for path in models]
-    return [str(path) if stems.count(path.stem) > 1 else path.stem for path in models]
 
 
 def _as_dict(found: "Comparison", models: tuple[Path, ...]) -> dict[str, Any]:

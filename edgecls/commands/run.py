@@ -7,10 +7,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgecls.commands.shared_options import limits_option, model_option, provider_option, unknown_threshold_option
+from edgecls.commands.shared_options import (
+    limits_option,
+    model_option,
+    provider_option,
+    tuned_option,
+    unknown_threshold_option,
+)
 
 if TYPE_CHECKING:
     from edgecls.runtime.classifier import Classifier
+    from edgecls.runtime.illustrator import Illustrator
     from edgecls.runtime.sort_into import Sorter
 
 __all__ = ["run"]
@@ -35,6 +42,20 @@ __all__ = ["run"]
     help="Copy every picture into a folder of DIR named by its label. Nothing is overwritten.",
 )
 @click.option("--move", is_flag=True, help="With --sort-into: move the pictures instead.")
+@click.option(
+    "--explain",
+    "heat_folder",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write every picture to DIR with a heat map over it: what the answer rests on.",
+)
+@click.option(
+    "--annotate",
+    "label_folder",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write every picture to DIR with its label and probability under it. May be the DIR of --explain.",
+)
 @click.option("--watch", is_flag=True, help="Go on with pictures that arrive in the folders, until Ctrl-C.")
 @click.option(
     "--interval",
@@ -45,10 +66,11 @@ __all__ = ["run"]
     help="With --watch: time between two looks.",
 )
 @provider_option
+@tuned_option
 @click.option(
     "--threads",
     type=click.IntRange(min=1),
-    show_default="the cores this process may use",
+    show_default="as tuned, or the cores this process may use",
     help="Pictures to work on at once.",
 )
 @unknown_threshold_option
@@ -60,9 +82,12 @@ def run(
     output_format: str,
     sort_into: Path | None,
     move: bool,
+    heat_folder: Path | None,
+    label_folder: Path | None,
     watch: bool,
     interval_s: float | None,
     provider: str,
+    tuned: bool,
     threads: int | None,
     unknown_threshold: float | None,
     max_megapixels: float,
@@ -76,32 +101,50 @@ def run(
     from edgecls.commands.prediction_output import make_writer
     from edgecls.commands.provider_notice import announce_provider
     from edgecls.image import DEFAULT_LIMITS, ImageLimits
-    from edgecls.runtime.classifier import load
-    from edgecls.runtime.cores import usable_cores
+    from edgecls.modelfile import read_model
+    from edgecls.runtime.classifier import open_classifier
+    from edgecls.runtime.providers import Provider
     from edgecls.runtime.sources import find_names, open_source
     from edgecls.runtime.stream import classify_stream
+    from edgecls.runtime.tuning.goal import Goal
+    from edgecls.runtime.tuning.lookup import tuned_setting
 
     limits = ImageLimits(DEFAULT_LIMITS.max_bytes, int(max_megapixels * 1e6))
-    classifier = load(model, provider, limits=limits, unknown_threshold=unknown_threshold)
+    wanted = Provider(provider)
+    goal = Goal.LATENCY if len(paths) == 1 and (paths[0] == "-" or os.path.isfile(paths[0])) else Goal.THROUGHPUT
+    model_file = read_model(model)
+    setting = tuned_setting(model_file, goal, provider=wanted, workers=threads) if tuned else None
+    classifier = open_classifier(
+        model_file, wanted, setting=setting, limits=limits, unknown_threshold=unknown_threshold
+    )
     announce_provider(classifier)
     sorter = None if sort_into is None else _make_sorter(sort_into, classifier, move=move)
-    passing_over = () if sorter is None else sorter.folders
-    workers = threads or usable_cores()
+    illustrator = _make_illustrator(heat_folder, label_folder, classifier, paths)
+    passing_over = frozenset[str]().union(*(one.folders for one in (sorter, illustrator) if one is not None))
+    workers = threads or classifier.workers
     names = paths if watch else find_names(paths, passing_over=passing_over)
     writer = make_writer(output_format, classifier.answers, names, top=min(top, len(classifier.card.labels)))
-    tally = Tally(writer, sorter)
+    tally = Tally(writer, sorter, illustrator)
     if watch:
         from edgecls.commands.watching import write_until_stopped
 
         folders = [Path(path) for path in paths]
         write_until_stopped(
-            tally, classifier, folders, workers=workers, interval_s=interval_s, passing_over=passing_over
+            tally,
+            classifier,
+            folders,
+            workers=workers,
+            interval_s=interval_s,
+            passing_over=passing_over,
+            illustrator=illustrator,
         )
         return
-    tally.take(classify_stream(classifier, map(open_source, names), workers=workers), total=len(names))
+    sources = map(open_source, names)
+    outcomes = classify_stream(classifier, sources, workers=workers, illustrator=illustrator)
+    tally.take(outcomes, total=len(names))
     if tally.failed and output_format == "table" and len(names) > 1:
         click.echo(f"{tally.failed} of {len(names)} pictures could not be classified", err=True)
-    tally.say_what_was_sorted()
+    tally.say_what_was_kept()
     if tally.failed:
         sys.exit(1)
 
@@ -113,6 +156,21 @@ def _make_sorter(root: Path, classifier: "Classifier", *, move: bool) -> "Sorter
     labels = classifier.card.labels
     answers = labels if classifier.unknown_threshold is None else (*labels, UNKNOWN)
     return Sorter(root, answers, transfer=Transfer.MOVE if move else Transfer.COPY)
+
+
+def _make_illustrator(
+    heat_folder: Path | None, label_folder: Path | None, classifier: "Classifier", paths: tuple[str, ...]
+) -> "Illustrator | None":
+    if heat_folder is None and label_folder is None:
+        return None
+    from edgecls.drawing.builtin_font import undrawable_remark
+    from edgecls.runtime.illustrator import Illustrator
+
+    remark = undrawable_remark(classifier.card.labels) if label_folder is not None else None
+    if remark is not None:
+        click.echo(remark, err=True)
+    roots = [path for path in paths if os.path.isdir(path)]
+    return Illustrator(heat_folder=heat_folder, label_folder=label_folder, roots=roots)
 
 
 def _check_usage(

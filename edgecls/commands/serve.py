@@ -3,10 +3,20 @@
 import signal
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from edgecls.commands.shared_options import limits_option, model_option, provider_option, unknown_threshold_option
+from edgecls.commands.shared_options import (
+    limits_option,
+    model_option,
+    provider_option,
+    tuned_option,
+    unknown_threshold_option,
+)
+
+if TYPE_CHECKING:
+    from edgecls.runtime.classifier import Classifier
 
 __all__ = ["serve"]
 
@@ -21,10 +31,11 @@ __all__ = ["serve"]
     help="Folder whose pictures GET /predict/NAME classifies; off without it.",
 )
 @provider_option
+@tuned_option
 @click.option(
     "--threads",
     type=click.IntRange(min=1),
-    show_default="the cores this process may use",
+    show_default="as tuned, or the cores this process may use",
     help="Requests that compute at once.",
 )
 @click.option(
@@ -52,6 +63,7 @@ def serve(
     port: int,
     image_root: Path | None,
     provider: str,
+    tuned: bool,
     threads: int | None,
     max_upload_mb: float,
     max_waiting: int,
@@ -73,8 +85,11 @@ def serve(
     """
     from edgecls.commands.provider_notice import announce_provider
     from edgecls.image import DEFAULT_LIMITS, ImageLimits
-    from edgecls.runtime.classifier import load
-    from edgecls.runtime.cores import usable_cores
+    from edgecls.modelfile import read_model
+    from edgecls.runtime.classifier import open_classifier
+    from edgecls.runtime.providers import Provider
+    from edgecls.runtime.tuning.goal import Goal
+    from edgecls.runtime.tuning.lookup import tuned_setting
     from edgecls.server import ServerSettings, computes, create_app
     from edgecls.serving.dispatch import Dispatcher
     from edgecls.serving.http.limits import HttpLimits
@@ -84,9 +99,13 @@ def serve(
 
     limits = ImageLimits(DEFAULT_LIMITS.max_bytes, int(max_megapixels * 1e6))
     max_body_bytes = int(max_upload_mb * 2**20)
-    repository = Repository(
-        [model], lambda file: load(file, provider, limits=limits, unknown_threshold=unknown_threshold)
-    )
+
+    def load(file: Path) -> "Classifier":
+        model_file, wanted = read_model(file), Provider(provider)
+        setting = tuned_setting(model_file, Goal.THROUGHPUT, provider=wanted, workers=threads) if tuned else None
+        return open_classifier(model_file, wanted, setting=setting, limits=limits, unknown_threshold=unknown_threshold)
+
+    repository = Repository([model], load)
     app = create_app(
         repository,
         ServerSettings(max_body_bytes=max_body_bytes, allow_model_control=allow_model_control),
@@ -95,7 +114,7 @@ def serve(
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    dispatcher = Dispatcher(app, computes, slots=threads or usable_cores(), max_waiting=max_waiting)
+    dispatcher = Dispatcher(app, computes, max_waiting=max_waiting)
     http_limits = HttpLimits(max_body_bytes=max_body_bytes)
     server = HttpServer(dispatcher, listening_socket(host, port), limits=http_limits)
     dispatcher.start()
@@ -104,6 +123,7 @@ def serve(
     try:
         repository.load_all()
         classifier = repository.model().classifier
+        dispatcher.widen(threads or classifier.workers)
         announce_provider(classifier)
         click.echo(f"ready: model {classifier.card.name} on {classifier.provider}", err=True)
         while not stop.wait(timeout=1.0):  # with a timeout, or Windows would not deliver Ctrl-C

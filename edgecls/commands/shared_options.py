@@ -12,6 +12,7 @@ __all__ = [
     "model_option",
     "model_output_option",
     "provider_option",
+    "tuned_option",
     "unknown_threshold_option",
 ]
 
@@ -41,6 +42,13 @@ provider_option = click.option(
     default="auto",
     show_default=True,
     help="What runs the network. auto takes the best that works here; a name runs there or fails.",
+)
+
+tuned_option = click.option(
+    "--tuned/--no-tuned",
+    default=True,
+    show_default=True,
+    help="Run as 'edgecls tune' found best on this machine, if it was asked.",
 )
 
 

@@ -1,23 +1,33 @@
 """The classifier: pictures in, predictions out."""
 
+import functools
 import os
+import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from edgecls import image, modelfile
-from edgecls.errors import ClosedError, ProviderError
+from edgecls.errors import ClosedError, ModelFileError, ProviderError
 from edgecls.image import DEFAULT_LIMITS, ImageLimits
 from edgecls.model_card import ModelCard, check_unknown_threshold
+from edgecls.modelfile import ModelFile
 from edgecls.runtime.cores import usable_cores
 from edgecls.runtime.golden import GoldenResult, check_golden
 from edgecls.runtime.prediction import Outcome, Prediction, unsure_of
 from edgecls.runtime.providers import Provider, SkippedProvider
-from edgecls.runtime.session import Batch, Probabilities, Session, open_session
+from edgecls.runtime.session import Batch, Probabilities, Session, open_session, try_provider
 
-__all__ = ["Classifier", "load"]
+if TYPE_CHECKING:  # what only a tuned model needs is loaded where one is opened, as what only heat maps need
+    from edgecls.runtime.batching import Batcher
+    from edgecls.runtime.explanation import Explanation
+    from edgecls.runtime.setting import Setting
+    from edgecls.runtime.tuning.goal import Goal
+
+__all__ = ["Classifier", "load", "open_classifier"]
 
 
 def load(
@@ -28,6 +38,7 @@ def load(
     batch_sizes: Sequence[int] = (1,),
     limits: ImageLimits = DEFAULT_LIMITS,
     unknown_threshold: float | None = None,
+    tuned: "Goal | str | None" = None,
 ) -> "Classifier":
     """Open a model file.
 
@@ -41,19 +52,100 @@ def load(
         limits: Bounds on every picture.
         unknown_threshold: Takes the place of the one in the file: the answer is "unknown" where no label is at
             least so probable. From 0, where every picture gets a label, to below 1; None for the file's own.
+        tuned: "throughput" for many pictures or "latency" for one at a time: run as `edgecls tune` found best for
+            that on this machine, whatever `intra_op_threads` and `batch_sizes` say. Makes no difference
+            where nothing was measured, or where another provider was found best than the one asked for by name.
 
     Raises:
         MissingExtraError: onnxruntime is not installed.
         ModelFileError: The file is missing, damaged or not self-describing, or cannot have that threshold.
         ProviderError: It cannot run on that provider here, or the provider is unknown.
+        ValueError: `tuned` is no goal.
     """
     try:
         wanted = Provider(provider)
     except ValueError as error:
         raise ProviderError(f"unknown provider {provider!r}; choose one of {', '.join(Provider)}") from error
     model = modelfile.read_model(model_path)
-    session = open_session(model, wanted, intra_op_threads=intra_op_threads, batch_sizes=batch_sizes)
-    return Classifier(session, limits=limits, unknown_threshold=unknown_threshold)
+    setting = None
+    if tuned is not None:
+        from edgecls.runtime.tuning.goal import Goal
+        from edgecls.runtime.tuning.lookup import tuned_setting
+
+        setting = tuned_setting(model, Goal(tuned), provider=wanted)
+    return open_classifier(
+        model,
+        wanted,
+        setting=setting,
+        intra_op_threads=intra_op_threads,
+        batch_sizes=batch_sizes,
+        limits=limits,
+        unknown_threshold=unknown_threshold,
+    )
+
+
+def open_classifier(
+    model: ModelFile,
+    provider: Provider,
+    *,
+    setting: "Setting | None",
+    intra_op_threads: int = 1,
+    batch_sizes: Sequence[int] = (1,),
+    limits: ImageLimits = DEFAULT_LIMITS,
+    unknown_threshold: float | None = None,
+) -> "Classifier":
+    """Open a model file that is in memory.
+
+    Args:
+        model: The model file.
+        provider: As for `load`.
+        setting: How to run it; if its provider fails, or it is None, the other arguments count.
+        intra_op_threads: As for `load`.
+        batch_sizes: As for `load`.
+        limits: As for `load`.
+        unknown_threshold: As for `load`.
+
+    Raises:
+        As `load`.
+    """
+    session = None if setting is None else _as_set(model, setting)
+    if session is None:
+        setting = None
+        session = open_session(model, provider, intra_op_threads=intra_op_threads, batch_sizes=batch_sizes)
+    # The network is not kept for this: it may be large, and onnxruntime has made its own of it.
+    open_explainable = functools.partial(
+        _open_explainable,
+        os.path.abspath(model.path),
+        session.card,
+        session.provider,
+        intra_op_threads=intra_op_threads,
+    )
+    return Classifier(
+        session,
+        setting=setting,
+        limits=limits,
+        unknown_threshold=unknown_threshold,
+        open_explainable=open_explainable,
+    )
+
+
+def _as_set(model: ModelFile, setting: "Setting") -> Session | None:
+    """Open a model as it was found best, or return None if that does not work any more."""
+    found = try_provider(
+        model, setting.provider, intra_op_threads=setting.intra_op_threads, batch_sizes=setting.batch_sizes
+    )
+    return found if isinstance(found, Session) else None
+
+
+def _open_explainable(model_path: str, card: ModelCard, provider: Provider, *, intra_op_threads: int) -> Session:
+    """Open a model file once more, this time with its class activation."""
+    model = modelfile.read_model(model_path)
+    if model.card != card:
+        raise ModelFileError(
+            f"cannot explain answers of model {model_path!r}: another model has taken its place since it was opened; "
+            "load it again"
+        )
+    return open_session(model, provider, intra_op_threads=intra_op_threads, class_activation=True)
 
 
 class Classifier:
@@ -65,16 +157,24 @@ class Classifier:
         card: What the model file says about itself.
         limits: Bounds on every picture.
         unknown_threshold: Below this probability of the best label the answer is "unknown"; None for never.
+        setting: How it was opened to be run, if `edgecls tune` found that; None for the usual way.
     """
 
     def __init__(
         self,
         session: Session,
         *,
+        setting: "Setting | None" = None,
         limits: ImageLimits = DEFAULT_LIMITS,
         unknown_threshold: float | None = None,
+        open_explainable: Callable[[], Session] | None = None,
     ) -> None:
         self._open_session: Session | None = session
+        self._batcher = _batcher(session, setting)
+        self._explainable_session: Session | None = None
+        self._open_explainable = open_explainable
+        self._opening = threading.Lock()
+        self.setting = setting
         self.card: ModelCard = session.card
         self.limits = limits
         self.unknown_threshold = self.card.unknown_threshold if unknown_threshold is None else unknown_threshold or None
@@ -84,6 +184,11 @@ class Classifier:
     def provider(self) -> Provider:
         """What the network really runs on, never AUTO."""
         return self._session.provider
+
+    @property
+    def workers(self) -> int:
+        """Pictures to work on at once: as many as were found best, or else as this process may use cores."""
+        return usable_cores() if self.setting is None else self.setting.workers
 
     @property
     def nodes(self) -> dict[str, int]:
@@ -111,7 +216,7 @@ class Classifier:
 
     def close(self) -> None:
         """Let go of the network; predictions under way in other threads end as usual. It may be closed twice."""
-        self._open_session = None
+        self._open_session = self._explainable_session = self._batcher = None
 
     @property
     def _session(self) -> Session:
@@ -133,6 +238,8 @@ class Classifier:
     def predict_bytes(self, data: bytes, *, name: str = "image") -> Prediction:
         """Classify an encoded picture, such as the body of an upload.
 
+        If the classifier runs batches, those of several threads run together.
+
         Args:
             data: The whole encoded picture.
             name: What to call it in the answer and in errors.
@@ -140,12 +247,71 @@ class Classifier:
         Raises:
             As `predict`, but for ImageReadError.
         """
-        session = self._session
+        session, batcher = self._session, self._batcher
         start = time.perf_counter()
         pixels = image.decode_to_fit(data, self.card.image, name=name, limits=self.limits)
-        row = session.run(pixels[np.newaxis])[0]
+        rows = session.run(pixels[np.newaxis]) if batcher is None else batcher.submit(pixels)[np.newaxis]
+        return self._prediction(name, rows, start)
+
+    def _prediction(self, name: str, probabilities: Probabilities, start: float) -> Prediction:
         elapsed_ms = (time.perf_counter() - start) * 1000
-        return Prediction(name, self.card.labels, tuple(row.tolist()), elapsed_ms, self.unknown_threshold)
+        row = tuple(probabilities[0].tolist())
+        return Prediction(name, self.card.labels, row, elapsed_ms, self.unknown_threshold)
+
+    def explain(
+        self, picture: str | os.PathLike[str] | bytes, *, label: str | None = None, name: str | None = None
+    ) -> "Explanation":
+        """Classify a picture, and find out which places of it the answer rests on.
+
+        By the network's class activation where the model file has one, which costs hardly more than a prediction; for
+        that the model file is opened once more when the first picture is explained. Otherwise by occlusion: 100
+        predictions with different parts of the picture covered.
+
+        Args:
+            picture: A picture file, or a whole encoded picture.
+            label: The label to explain; None for the most probable.
+            name: What to call the picture in the answer and in errors; None for its path.
+
+        Raises:
+            ValueError: The model has no such label.
+            ModelFileError: The model file is no longer there, or another one is.
+            As `predict`.
+        """
+        from edgecls.runtime.explanation import Explanation, evidence_of_activation, evidence_of_drops
+
+        if label is not None and label not in self.card.labels:
+            raise ValueError(f"model {self.card.name!r} has no label {label!r}; it has {', '.join(self.card.labels)}")
+        if isinstance(picture, bytes):
+            data, name = picture, name or "image"
+        else:
+            data, name = image.read_file(picture, limits=self.limits), name or os.fspath(picture)
+        session = self._session_to_explain_with()
+        start = time.perf_counter()
+        fitted = image.decode_to_fit(data, self.card.image, name=name, limits=self.limits)
+        probabilities, activation = session.run_explained(fitted)
+        prediction = self._prediction(name, probabilities, start)
+        pixels = image.decode(data, name=name, limits=self.limits)
+        explained = prediction.best_label if label is None else label
+        index = self.card.labels.index(explained)
+        probability = prediction.probabilities[index]
+        if activation is not None:
+            evidence = evidence_of_activation(activation[0], label=index)
+        else:
+            from edgecls.runtime.occlusion import log_odds_drops
+
+            placed = self.card.image.place(*pixels.shape[:2])
+            drops = log_odds_drops(session.run, fitted, placed, label=index)
+            evidence = evidence_of_drops(drops)
+        return Explanation(prediction, explained, probability, pixels, evidence, self.card.image)
+
+    def _session_to_explain_with(self) -> Session:
+        session = self._session
+        if not session.is_explainable or self._open_explainable is None:
+            return session
+        with self._opening:
+            if self._explainable_session is None:
+                self._explainable_session = self._open_explainable()
+            return self._explainable_session
 
     def predict_many(self, paths: Iterable[str | os.PathLike[str]], *, workers: int | None = None) -> Iterator[Outcome]:
         """Classify picture files, several at once; the outcomes come in the order of the paths.
@@ -155,7 +321,7 @@ class Classifier:
 
         Args:
             paths: Picture files, whatever their suffixes; a generator may make them.
-            workers: How many to work on at once; None for as many as this process may use cores.
+            workers: How many to work on at once; None for `Classifier.workers`.
 
         Returns:
             An outcome for each path. A picture that cannot be used does not end the work: its outcome has the
@@ -175,7 +341,7 @@ class Classifier:
             raise ValueError(f"workers must be at least 1, got {workers}")
         _ = self._session
         sources = (file_source(os.fspath(path)) for path in paths)
-        return classify_stream(self, sources, workers=workers or usable_cores())
+        return classify_stream(self, sources, workers=workers or self.workers)
 
     def warm_up(self, batch_sizes: Sequence[int] = (1,)) -> None:
         """Run the network once for each batch size, so that the first pictures take no longer than the others.
@@ -213,3 +379,11 @@ class Classifier:
             ModelFileError: A golden sample is damaged.
         """
         return check_golden(self.card, self._session.run)
+
+
+def _batcher(session: Session, setting: "Setting | None") -> "Batcher | None":
+    if setting is None or setting.batch_size == 1:
+        return None
+    from edgecls.runtime.batching import Batcher
+
+    return Batcher(session.run, setting.batch_sizes)

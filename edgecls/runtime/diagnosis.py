@@ -18,6 +18,7 @@ from edgecls.runtime.gpu import GpuReport, this_machine
 from edgecls.runtime.memory import available_memory_bytes, total_memory_bytes
 from edgecls.runtime.picture_support import readable_formats
 from edgecls.runtime.probe import probe
+from edgecls.runtime.processor import read_processor
 from edgecls.runtime.provider_check import ProviderCheck, check_provider, not_working
 from edgecls.runtime.providers import Provider, load_onnxruntime
 from edgecls.runtime.versions import installed_versions
@@ -132,7 +133,7 @@ def diagnose(model_path: str, *, on_progress: Callable[[str], None] = lambda tex
         wheels=wheels.wheels_of("onnxruntime") + wheels.wheels_of("cv2"),
         conflicts=conflicts,
         system=platform.platform(),
-        processor=_processor_name(),
+        processor=read_processor().name,
         cores=count_cores(),
         memory_bytes=total_memory_bytes(),
         free_memory_bytes=available_memory_bytes(),
@@ -215,16 +216,6 @@ def _worth_keeping(installed: tuple[Wheel, ...], gpus: GpuReport) -> str:
     best = ["onnxruntime-gpu"] if gpus.gpus else []
     best += ["onnxruntime", "opencv-python-headless"]
     return next((name for name in best if name in names), names[-1])
-
-
-def _processor_name() -> str:
-    try:
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
 
 
 def _free_disk_bytes(folder: Path) -> int:

@@ -13,7 +13,6 @@ from pathlib import Path
 from edgecls.atomic_write import whole_files
 from edgecls.errors import OutputError, ProviderError
 from edgecls.modelfile import INPUT_NAME, ModelFile
-from edgecls.onnx_container import network_sha256
 from edgecls.runtime.cache_folder import cache_folder
 from edgecls.runtime.gpu import this_machine
 from edgecls.runtime.providers import load_onnxruntime
@@ -61,7 +60,7 @@ def engine_key(model: ModelFile, *, batch_sizes: tuple[int, ...]) -> EngineKey:
     """
     report = this_machine()
     return EngineKey(
-        network=network_sha256(model.onnx),
+        network=model.network_sha256,
         onnxruntime=load_onnxruntime().__version__,
         tensorrt=_tensorrt_version(),
         driver=report.driver or f"CUDA {report.cuda}",

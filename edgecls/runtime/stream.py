@@ -11,27 +11,34 @@ from edgecls.runtime.sources import Source
 
 if TYPE_CHECKING:
     from edgecls.runtime.classifier import Classifier
+    from edgecls.runtime.illustrator import Illustrator
 
 __all__ = ["classify_stream"]
 
 WAITING_PER_WORKER = 4  # results that may wait for an earlier, slower one
 
 
-def classify_stream(classifier: "Classifier", sources: Iterable[Source], *, workers: int) -> Iterator[Outcome]:
+def classify_stream(
+    classifier: "Classifier", sources: Iterable[Source], *, workers: int, illustrator: "Illustrator | None" = None
+) -> Iterator[Outcome]:
     """Classify pictures and yield an outcome for each, in the order of `sources`.
 
     Each worker reads, decodes and classifies one picture at a time; that keeps as many cores busy
-    as there are workers, which on a CPU beats batches.
+    as there are workers, which on a CPU beats batches. If the classifier runs batches, those that several workers
+    have decoded run together.
 
     Args:
         classifier: The opened model.
         sources: The pictures; taken one by one, a few ahead of the outcomes.
         workers: How many to work on at once, at least 1.
+        illustrator: Makes drawings of the answers; None for none.
     """
 
     def classify(source: Source) -> Outcome:
         try:
             data = source.read(classifier.limits)
+            if illustrator is not None:
+                return illustrator.classify(classifier, data, name=source.name)
             return Outcome(source.name, classifier.predict_bytes(data, name=source.name))
         except ImageError as error:
             return Outcome(source.name, error)
@@ -70,11 +77,11 @@ def _in_threads(classify: Callable[[Source], Outcome], sources: Iterator[Source]
     for task in first:
         todo.put(task)
     threads = [threading.Thread(target=work) for _ in range(min(workers, len(first)))]
-    for thread in threads:
-        thread.start()
     early: dict[int, Outcome | BaseException] = {}
     under_way, wanted = len(first), 0
-    try:
+    try:  # Ctrl-C may come while threads are started, too
+        for thread in threads:
+            thread.start()
         while under_way:
             while wanted not in early:
                 index, result = done.get()
@@ -94,4 +101,5 @@ def _in_threads(classify: Callable[[Source], Outcome], sources: Iterator[Source]
         for _ in threads:
             todo.put(None)
         for thread in threads:
-            thread.join()
+            if thread.is_alive():
+                thread.join()

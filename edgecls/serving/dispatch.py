@@ -24,8 +24,7 @@ class Dispatcher:
     Args:
         app: A WSGI application.
         computes: Whether a request computes, by method and path.
-        slots: Requests that compute at once.
-        max_waiting: Requests that may wait for that.
+        max_waiting: Requests that may wait to compute.
     """
 
     def __init__(
@@ -33,13 +32,12 @@ class Dispatcher:
         app: Callable[..., Iterable[bytes]],
         computes: Callable[[str, str], bool],
         *,
-        slots: int,
         max_waiting: int,
     ) -> None:
         self._app = app
         self._computes = computes
-        self._computing = Lane("edgecls-compute", self._answer, threads=slots, max_waiting=max_waiting)
-        self._quick = Lane("edgecls-quick", self._answer, threads=QUICK_THREADS, max_waiting=QUICK_MAX_WAITING)
+        self._computing = Lane("edgecls-compute", self._answer, max_waiting=max_waiting)
+        self._quick = Lane("edgecls-quick", self._answer, max_waiting=QUICK_MAX_WAITING)
 
     @property
     def waiting(self) -> int:
@@ -47,9 +45,13 @@ class Dispatcher:
         return self._computing.waiting
 
     def start(self) -> None:
-        """Start the threads."""
-        self._computing.start()
-        self._quick.start()
+        """Start the threads, one of them for requests that compute."""
+        self._computing.widen(1)
+        self._quick.widen(QUICK_THREADS)
+
+    def widen(self, slots: int) -> None:
+        """Have so many requests compute at once."""
+        self._computing.widen(slots)
 
     def stop(self) -> None:
         """Let the threads end."""

@@ -39,27 +39,28 @@ class Lane:
     Args:
         name: What to call the threads.
         work: Answers a request, in one of the threads; it never raises.
-        threads: Requests that are worked on at once.
-        max_waiting: Requests that may wait for that.
+        max_waiting: Requests that may wait for a thread.
     """
 
-    def __init__(self, name: str, work: Callable[[Request], Answer], *, threads: int, max_waiting: int) -> None:
+    def __init__(self, name: str, work: Callable[[Request], Answer], *, max_waiting: int) -> None:
         self._work = work
-        self._places = threads + max_waiting
-        self._count = threads
+        self._name = name
+        self._max_waiting = max_waiting
         self._inside = 0
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
-        self._threads = [threading.Thread(target=self._run, name=f"{name}-{n}", daemon=True) for n in range(threads)]
+        self._threads: list[threading.Thread] = []
 
     @property
     def waiting(self) -> int:
         """Number of requests that wait."""
-        return max(0, self._inside - self._count)
+        return max(0, self._inside - len(self._threads))
 
-    def start(self) -> None:
-        """Start the threads."""
-        for thread in self._threads:
+    def widen(self, threads: int) -> None:
+        """Work on so many requests at once from now on; never on fewer than before."""
+        while len(self._threads) < threads:
+            thread = threading.Thread(target=self._run, name=f"{self._name}-{len(self._threads)}", daemon=True)
             thread.start()
+            self._threads.append(thread)
 
     def stop(self) -> None:
         """Let the threads end after the work that is queued; does not wait for it."""
@@ -68,7 +69,7 @@ class Lane:
 
     def submit(self, job: Job) -> bool:
         """Queue a job; False if there is no place left."""
-        if self._inside >= self._places:
+        if self._inside >= len(self._threads) + self._max_waiting:
             return False
         self._inside += 1
         self._jobs.put(job)

@@ -8,6 +8,10 @@ import pytest
 
 from edgecls import Classifier, Prediction, image
 from edgecls.errors import ImageDecodeError
+from edgecls.modelfile import ModelFile
+from edgecls.runtime.providers import Provider
+from edgecls.runtime.session import Batch, Probabilities, open_session
+from edgecls.runtime.setting import Setting
 from edgecls.runtime.sources import Source
 from edgecls.runtime.stream import WAITING_PER_WORKER, classify_stream
 
@@ -27,6 +31,34 @@ def test_outcomes_come_in_the_order_of_their_sources(tiny_classifier: Classifier
     assert isinstance(outcomes[17].result, ImageDecodeError)
     labels = [outcome.result.label for outcome in outcomes if isinstance(outcome.result, Prediction)]
     assert labels == ["blue" if index % 3 else "red" for index in range(50) if index != 17]
+
+
+def test_with_batches_outcomes_are_the_same_and_in_order(tiny_model: ModelFile) -> None:
+    sizes: list[int] = []
+    session = open_session(tiny_model, Provider.CPU, intra_op_threads=1)
+
+    class Noting:
+        """The session, which notes how many pictures come at once."""
+
+        card = session.card
+
+        def run(self, batch: Batch) -> Probabilities:
+            sizes.append(len(batch))
+            return session.run(batch)
+
+    classifier = Classifier(Noting(), setting=Setting(Provider.CPU, 12, 1, 4))  # type: ignore[arg-type]
+    data = [BLUE if index % 3 else RED for index in range(300)]
+    data[17] = b"no picture"
+    sources = [Source(str(index), lambda limits, body=body: body) for index, body in enumerate(data)]
+
+    outcomes = list(classify_stream(classifier, sources, workers=classifier.workers))
+
+    assert [outcome.name for outcome in outcomes] == [str(index) for index in range(300)]
+    assert isinstance(outcomes[17].result, ImageDecodeError)
+    labels = [outcome.result.label for outcome in outcomes if isinstance(outcome.result, Prediction)]
+    assert labels == ["blue" if index % 3 else "red" for index in range(300) if index != 17]
+    assert sum(sizes) == 299
+    assert set(sizes) <= {1, 2, 4}
 
 
 def test_no_more_is_read_than_a_slow_consumer_can_wait_for(tiny_classifier: Classifier) -> None:
@@ -76,5 +108,25 @@ def test_a_stream_that_is_left_ends_its_threads(tiny_classifier: Classifier) -> 
     )
     next(stream)
     stream.close()
+
+    assert threading.active_count() == before
+
+
+def test_an_interrupt_while_threads_are_started_ends_them(
+    tiny_classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, start = threading.active_count(), threading.Thread.start
+    started: list[threading.Thread] = []
+
+    def interrupted(thread: threading.Thread) -> None:
+        start(thread)
+        started.append(thread)
+        if len(started) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    sources = [Source(str(index), lambda limits: RED) for index in range(100)]
+    with pytest.raises(KeyboardInterrupt):
+        list(classify_stream(tiny_classifier, sources, workers=4))
 
     assert threading.active_count() == before

@@ -23,7 +23,7 @@ def one(path: Path) -> None:
 
 
 def many(folder: Path) -> Iterator[str]:
-    with edgecls.load(folder / "m.onnx") as classifier:
+    with edgecls.load(folder / "m.onnx", tuned="latency") as classifier:
         assert_type(classifier, edgecls.Classifier)
         classifier.warm_up()
         classifier.warm_up([1, 8])
@@ -35,6 +35,13 @@ def many(folder: Path) -> Iterator[str]:
                 assert_type(outcome.result, edgecls.Prediction)
                 yield outcome.result.label
         classifier.predict_many("one.jpg", 4)  # type: ignore[call-arg]
+
+
+def explained(classifier: edgecls.Classifier, path: Path) -> None:
+    explanation = classifier.explain(path, label="roses")
+    assert_type(explanation, edgecls.Explanation)
+    assert_type(explanation.heat, npt.NDArray[np.float32])
+    assert_type(classifier.explain(b"", name="upload").overlay_png(max_side=300), bytes)
 
 
 def arrays(classifier: edgecls.Classifier, batch: npt.NDArray[np.uint8], floats: npt.NDArray[np.float32]) -> None:

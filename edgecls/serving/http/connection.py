@@ -295,7 +295,8 @@ class Connection(asyncio.Protocol):
         self._around.handler.answered(request, answer)
         self._enter(Phase.LINGERING, self._limits.send_s)
         if self._transport.can_write_eof():
-            self._transport.write_eof()
+            with contextlib.suppress(OSError):  # the client has gone already
+                self._transport.write_eof()
 
     def _forget_incoming(self) -> None:
         if self._incoming is not None:

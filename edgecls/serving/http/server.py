@@ -14,6 +14,7 @@ from edgecls.serving.http.limits import HttpLimits
 __all__ = ["HttpServer", "listening_socket"]
 
 LISTEN_BACKLOG = 1024  # connections waiting to be accepted; with 5, 16 clients at once met resets and waits of 1 s
+ACCEPTED_AT_ONCE = 8  # before the connections that are open get their turn again
 SWEEP_INTERVAL_S = 0.25  # between two looks at the deadlines
 GRACE_S = 0.5  # when stopping, for requests that are on their way through the network
 BUSY_CHECK_S = 0.02
@@ -88,8 +89,9 @@ class HttpServer:
     async def _serve(self) -> None:
         around = self._around
         server = await self._loop.create_server(
-            lambda: Connection(around), sock=self._listener, backlog=LISTEN_BACKLOG, ssl=self._tls
+            lambda: Connection(around), sock=self._listener, backlog=ACCEPTED_AT_ONCE, ssl=self._tls
         )
+        self._listener.listen(LISTEN_BACKLOG)  # for asyncio both are one number
         sweeping = self._loop.create_task(self._sweep())
         await self._stopping.wait()
         give_up_s = time.monotonic() + self._limits.drain_s

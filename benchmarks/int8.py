@@ -1,0 +1,99 @@
+"""What does a model of reduced precision gain, and what does it lose?
+
+A model file in float32 and the one that `edgecls quantize` made of it: pictures a second on one thread, of the network
+alone and with decoding, and accuracy on labelled pictures. Give pictures that neither training nor calibration
+has seen.
+
+    edgecls quantize flowers.onnx -o int8.onnx --calibrate seen
+    python benchmarks/int8.py flowers.onnx int8.onnx unseen [--rounds 30]
+"""
+
+import argparse
+import itertools
+import statistics
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from measure import byte_compile, compare, machine_facts, time_rounds, write_results
+
+import edgecls
+from edgecls import image
+from edgecls.dataset.forms.read import read_dataset
+from edgecls.evaluation.evaluate import evaluate
+from edgecls.evaluation.parts import AUTO, choose_part
+from edgecls.runtime.classifier import Classifier
+from edgecls.runtime.cores import usable_cores
+
+PICTURES = 50  # that are timed
+PICTURES_A_ROUND = 25
+
+
+def main() -> None:
+    """Measure, print and write the results."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("float32", type=Path)
+    parser.add_argument("reduced", type=Path)
+    parser.add_argument("pictures", type=Path)
+    parser.add_argument("--rounds", type=int, default=30)
+    arguments = parser.parse_args()
+    byte_compile()
+    machine = machine_facts()
+    classifiers = {"float32": edgecls.load(arguments.float32, "cpu"), "reduced": edgecls.load(arguments.reduced, "cpu")}
+    card = classifiers["reduced"].card
+    part, pictures = choose_part(read_dataset(arguments.pictures), AUTO)
+    print(f"{machine['processor']}, 1 thread, {arguments.rounds} rounds of {PICTURES_A_ROUND} pictures")
+    print(f"{card.architecture}, {card.image}, {card.precision}")
+    order = np.random.default_rng(0).permutation(len(pictures.paths))[:PICTURES]
+    encoded = [image.read_file(pictures.paths[index]) for index in order]
+    fitted = [image.decode_to_fit(data, card.image)[np.newaxis] for data in encoded]
+    results: dict[str, object] = {
+        "architecture": card.architecture,
+        "image": str(card.image),
+        "precision": card.precision,
+        "rounds": arguments.rounds,
+        "bytes": {"float32": arguments.float32.stat().st_size, "reduced": arguments.reduced.stat().st_size},
+    }
+    for what, subjects in {
+        "network": {name: _taking_turns(each.probabilities, fitted) for name, each in classifiers.items()},
+        "with decoding": {name: _taking_turns(each.predict_bytes, encoded) for name, each in classifiers.items()},
+    }.items():
+        times = time_rounds(subjects, rounds=arguments.rounds, warm_up=2)
+        rates = {name: PICTURES_A_ROUND / statistics.median(seconds) for name, seconds in times.items()}
+        gain = compare(times["float32"], times["reduced"])
+        print(f"{what:14} float32 {rates['float32']:.0f}, reduced {rates['reduced']:.0f} pictures/s: {gain} times")
+        results[what] = {
+            "pictures_per_second": {name: round(rate, 1) for name, rate in rates.items()},
+            "times_as_fast": {"median": gain.ratio, "low": gain.low, "high": gain.high},
+            "seconds": times,
+        }
+    results["accuracy"] = _accuracy(classifiers, part, pictures)
+    print(f"wrote {write_results(card.precision, results)}")
+
+
+def _taking_turns(run: Callable[..., object], pictures: list[object]) -> Callable[[], object]:
+    """Return a function that runs over the next few pictures."""
+    endless = itertools.cycle(pictures)
+
+    def repeat() -> None:
+        for picture in itertools.islice(endless, PICTURES_A_ROUND):
+            run(picture)
+
+    return repeat
+
+
+def _accuracy(classifiers: dict[str, Classifier], part: str, pictures: object) -> dict[str, object]:
+    found = {name: evaluate(each, pictures, workers=usable_cores()) for name, each in classifiers.items()}
+    said = {name: evaluation.top_ids[:, 0] for name, evaluation in found.items()}
+    same = float((said["float32"] == said["reduced"]).mean())
+    accuracy = {name: evaluation.accuracy for name, evaluation in found.items()}
+    count = found["float32"].pictures
+    print(
+        f"accuracy       float32 {accuracy['float32']:.4f}, reduced {accuracy['reduced']:.4f} "
+        f"on {count} pictures ({part}); same label {same:.4f}"
+    )
+    return {"pictures": count, **accuracy, "same_label": same}
+
+
+if __name__ == "__main__":
+    main()

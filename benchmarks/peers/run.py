@@ -1,0 +1,206 @@
+"""What people would use instead: the same bytes and the same model through other servers.
+
+Every server answers with the same Python call, `Classifier.predict_bytes`, so that only the servers differ. Each is
+installed into a virtual environment of its own (benchmarks/.peers, made when missing, from the package index).
+In every round all of them are loaded in turn, in changing order, each between two samples of the in-process limit.
+
+    python benchmarks/peers/run.py [--rounds 5] [--seconds 3] [--connections 8,32] [--peers edgecls,fastapi,...]
+"""
+
+import argparse
+import contextlib
+import os
+import random
+import statistics
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from environments import PACKAGES, environment, size_mb
+from in_process_limit import measure_limit
+from measure import byte_compile, compare, machine_facts, write_results
+from server_load import write_pictures
+from server_process import free_port, serving
+from small_model import write_small_model
+from wrk_load import Form, picture_body, run_wrk
+
+from edgecls.commands.shared_options import BUNDLED_MODEL
+from edgecls.runtime.cores import usable_cores
+
+APPS = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A server and how it is asked.
+
+    Attributes:
+        name: As in the table.
+        environment: Which virtual environment it runs in.
+        form: How a picture is sent.
+        path: Where to.
+        command: Its command, from the folder of programs, the model and the port.
+    """
+
+    name: str
+    environment: str
+    form: Form
+    path: str
+    command: Callable[[Path, Path, int], list[object]]
+
+
+def _edgecls(programs: Path, model: Path, port: int) -> list[object]:
+    return [programs / "edgecls", "serve", "-m", model, "--provider", "cpu", "--port", port]
+
+
+def _fastapi(workers: int) -> Callable[[Path, Path, int], list[object]]:
+    def command(programs: Path, model: Path, port: int) -> list[object]:
+        options = ["--app-dir", APPS, "--workers", workers, "--port", port, "--no-access-log"]
+        return [programs / "uvicorn", "fastapi_app:app", *options]
+
+    return command
+
+
+def _script(name: str) -> Callable[[Path, Path, int], list[object]]:
+    return lambda programs, model, port: [programs / "python", APPS / name, port]
+
+
+def _bentoml(programs: Path, model: Path, port: int) -> list[object]:
+    return [programs / "bentoml", "serve", "bentoml_app:Classify", "--working-dir", APPS, "--port", port, "-q"]
+
+
+PEERS = [
+    Peer("edgecls raw", "edgecls", "raw", "/predict", _edgecls),
+    Peer("edgecls multipart", "edgecls", "multipart", "/predict", _edgecls),
+    Peer("FastAPI 1 worker raw", "fastapi", "raw", "/raw", _fastapi(1)),
+    Peer("FastAPI 2 workers raw", "fastapi", "raw", "/raw", _fastapi(2)),
+    Peer("FastAPI 2 workers multipart", "fastapi", "multipart", "/multipart", _fastapi(2)),
+    Peer("LitServe 2 workers multipart", "litserve", "multipart", "/predict", _script("litserve_app.py")),
+    Peer("BentoML 2 workers multipart", "bentoml", "multipart", "/predict", _bentoml),
+    Peer("Ray Serve 2 replicas raw", "ray", "raw", "/predict", _script("ray_app.py")),
+]
+
+
+@dataclass
+class Samples:
+    """What was measured of a peer with one model at one number of connections, a value for each round."""
+
+    of_limit: list[float] = field(default_factory=list)
+    per_s: list[float] = field(default_factory=list)
+    p99_ms: list[float] = field(default_factory=list)
+    pss_mb: list[float] = field(default_factory=list)
+    start_s: list[float] = field(default_factory=list)
+    failed: int = 0
+
+
+def _sample(
+    peer: Peer, model: Path, picture: Path, *, connections: list[int], seconds: float
+) -> dict[int, tuple[float, float, float, float, float, int]]:
+    """Start a peer, load it with each number of connections, and stop it."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}{peer.path}"
+    body, content_type = picture_body(picture.read_bytes(), peer.form)
+    command = [str(part) for part in peer.command(environment(peer.environment), model, port)]
+    quiet = {"EDGECLS_BENCH_MODEL": str(model), "RAY_DEDUP_LOGS": "0", "BENTOML_DO_NOT_TRACK": "1", "PYTHONPATH": ""}
+    taken = {}
+    with serving(command, url, body, content_type, environment={**os.environ, **quiet}) as server:
+        run_wrk(url, body, content_type, connections=connections[0], seconds=1)  # warms up
+        for count in connections:
+            before = measure_limit(model, picture, seconds=seconds / 2)
+            load = run_wrk(url, body, content_type, connections=count, seconds=seconds)
+            memory = server.pss_mb()
+            limit = (before + measure_limit(model, picture, seconds=seconds / 2)) / 2
+            taken[count] = (load.per_s, limit, load.p99_ms, memory, server.start_s, load.failed)
+    return taken
+
+
+def _row(peer: Peer, model: Path, connections: int, samples: Samples, ours: Samples | None) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "server": peer.name,
+        "model": model.stem,
+        "connections": connections,
+        "per_s": [round(value, 1) for value in samples.per_s],
+        "of_limit": round(statistics.median(samples.of_limit), 3),
+        "p99_ms": round(statistics.median(samples.p99_ms), 2),
+        "pss_mb": round(statistics.median(samples.pss_mb), 1),
+        "first_answer_s": round(statistics.median(samples.start_s), 2),
+        "failed": samples.failed,
+        "environment_mb": round(size_mb(peer.environment), 0),
+    }
+    if ours is not None and ours is not samples:
+        beside = compare(ours.of_limit, samples.of_limit)
+        row["edgecls_beside_it"] = {"ratio": beside.ratio, "low": beside.low, "high": beside.high}
+    return row
+
+
+def main() -> None:
+    """Measure, print and write the results."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=3)
+    parser.add_argument("--connections", default="8,32")
+    parser.add_argument("--peers", default=",".join(PACKAGES))
+    arguments = parser.parse_args()
+    connections = [int(count) for count in arguments.connections.split(",")]
+    byte_compile()
+    machine = machine_facts()
+    print(f"{machine['processor']}, {usable_cores()} cores, {arguments.rounds} rounds of {arguments.seconds:g} s")
+    wanted = [peer for peer in PEERS if peer.environment in arguments.peers.split(",")]
+    missing: dict[str, str] = {}
+    rows = []
+    with tempfile.TemporaryDirectory() as scratch:
+        picture = write_pictures(Path(scratch))["photo"]
+        for model in (BUNDLED_MODEL, write_small_model(Path(scratch) / "small.onnx")):
+            samples = {(peer.name, count): Samples() for peer in wanted for count in connections}
+            order = random.Random(0)
+            for index in range(arguments.rounds):
+                order.shuffle(wanted)
+                for peer in wanted:
+                    if peer.name in missing:
+                        continue
+                    try:
+                        taken = _sample(peer, model, picture, connections=connections, seconds=arguments.seconds)
+                    except RuntimeError as error:
+                        missing[peer.name] = str(error)
+                        print(f"{peer.name}: {error}")
+                        continue
+                    for count, (per_s, limit, p99_ms, pss_mb, start_s, failed) in taken.items():
+                        kept = samples[peer.name, count]
+                        kept.per_s.append(per_s)
+                        kept.of_limit.append(per_s / limit)
+                        kept.p99_ms.append(p99_ms)
+                        kept.pss_mb.append(pss_mb)
+                        kept.start_s.append(start_s)
+                        kept.failed += failed
+                print(f"{model.stem}: round {index + 1} of {arguments.rounds}", flush=True)
+            for peer in PEERS:
+                for count in connections:
+                    mine = samples.get((peer.name, count))
+                    if mine is None or not mine.per_s:
+                        continue
+                    ours = samples.get((f"edgecls {peer.form}", count))
+                    with contextlib.suppress(ValueError):  # rounds that a peer missed
+                        rows.append(_row(peer, model, count, mine, ours))
+                        _print(rows[-1])
+    results = {"rounds": arguments.rounds, "seconds": arguments.seconds, "rows": rows, "missing": missing}
+    print(f"wrote {write_results('peers', results)}")
+
+
+def _print(row: dict[str, Any]) -> None:
+    beside = row.get("edgecls_beside_it")
+    print(
+        f"{row['server']:30} {row['model']:8} c{row['connections']:<4} {row['of_limit']:.2f} of the limit  "
+        f"p99 {row['p99_ms']:8.1f} ms  {row['pss_mb']:7.1f} MB  first answer {row['first_answer_s']:5.2f} s  "
+        f"disk {row['environment_mb']:.0f} MB  failed {row['failed']}"
+        + (f"  edgecls {beside['ratio']:.2f} ({beside['low']:.2f} to {beside['high']:.2f}) of it" if beside else ""),
+        flush=True,
+    )
+
+
+if __name__ == "__main__":
+    main()

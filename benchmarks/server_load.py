@@ -1,0 +1,140 @@
+"""How much of the machine does `edgecls serve` turn into answers?
+
+The limit is what the same machine classifies without a server (benchmarks/in_process_limit.py), taken before
+and after each load. wrk posts one picture again and again; it shares the cores with the server.
+
+    python benchmarks/server_load.py [--rounds 5] [--seconds 3] [--connections 1,8,32,128] [--model my.onnx]...
+"""
+
+import argparse
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from folder import write_photos
+from in_process_limit import measure_limit
+from measure import byte_compile, compare, machine_facts, write_results
+from server_process import ServerProcess, free_port, serving
+from small_model import write_small_model
+from wrk_load import picture_body, run_wrk
+
+from edgecls.commands.shared_options import BUNDLED_MODEL
+from edgecls.runtime.cores import usable_cores
+
+__all__ = ["edgecls_command", "write_pictures"]
+
+QUEUEING_BOUND = "connections / throughput"
+
+
+def write_pictures(folder: Path) -> dict[str, Path]:
+    """Write a photo of 500 x 375 and its thumbnail of 128 x 96; return them by name."""
+    write_photos(folder, 1)
+    photo = folder / "00000.jpg"
+    pixels = cv2.imdecode(np.frombuffer(photo.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
+    small = cv2.resize(pixels, (128, 96), interpolation=cv2.INTER_AREA)
+    thumbnail = folder / "thumbnail.jpg"
+    thumbnail.write_bytes(cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes())
+    return {"photo": photo, "thumbnail": thumbnail}
+
+
+def edgecls_command(model: Path, port: int, *more: str) -> list[str]:
+    """Return the command of the server under test."""
+    return [sys.executable, "-m", "edgecls", "serve", "-m", str(model), "--provider", "cpu", "--port", str(port), *more]
+
+
+def _measure(
+    server: ServerProcess, model: Path, picture: Path, form: str, *, connections: int, rounds: int, seconds: float
+) -> dict[str, Any]:
+    body, content_type = picture_body(picture.read_bytes(), form)
+    threads = 1 if connections == 1 else None
+    limits, rates, cpu_ms, p50, p99, failed = [], [], [], [], [], 0
+    for index in range(rounds + 1):
+        before = measure_limit(model, picture, seconds=seconds / 2, threads=threads)
+        cpu_s = server.cpu_s()
+        load = run_wrk(server.url, body, content_type, connections=connections, seconds=seconds)
+        cpu_s = server.cpu_s() - cpu_s
+        after = measure_limit(model, picture, seconds=seconds / 2, threads=threads)
+        if index == 0:
+            continue  # warms up
+        limits.append((before + after) / 2)
+        rates.append(load.per_s)
+        cpu_ms.append(1000 * cpu_s / max(1.0, load.per_s * seconds))
+        p50.append(load.p50_ms)
+        p99.append(load.p99_ms)
+        failed += load.failed
+    of_limit = compare(rates, limits)
+    row = {
+        "model": model.stem,
+        "picture": picture.stem,
+        "form": form,
+        "connections": connections,
+        "limit_per_s": [round(value, 1) for value in limits],
+        "served_per_s": [round(value, 1) for value in rates],
+        "of_limit": {"ratio": of_limit.ratio, "low": of_limit.low, "high": of_limit.high},
+        "cpu_ms_a_request": round(statistics.median(cpu_ms), 3),
+        "p50_ms": round(statistics.median(p50), 3),
+        "p99_ms": round(statistics.median(p99), 3),
+        "over_in_process_p50_ms": round(statistics.median(p50) - 1000 * connections / statistics.median(limits), 3),
+        "p99_of_queueing_bound": round(
+            statistics.median(p * rate / (1000 * connections) for p, rate in zip(p99, rates, strict=True)), 3
+        ),
+        "failed": failed,
+        "pss_mb": round(server.pss_mb(), 1),
+    }
+    print(
+        f"{model.stem:10} {picture.stem:10} {form:10} c{connections:<4} {statistics.median(rates):8.1f}/s  "
+        f"{of_limit} of the limit  p50 {row['p50_ms']} ms  p99 {row['p99_ms']} ms "
+        f"({row['p99_of_queueing_bound']} of {QUEUEING_BOUND})  {row['cpu_ms_a_request']} ms CPU  "
+        f"{row['pss_mb']} MB  failed {failed}",
+        flush=True,
+    )
+    return row
+
+
+def main() -> None:
+    """Measure, print and write the results."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=3)
+    parser.add_argument("--connections", default="1,8,32,128")
+    parser.add_argument("--model", type=Path, action="append", help="instead of the bundled and the small one")
+    arguments = parser.parse_args()
+    byte_compile()
+    machine = machine_facts()
+    print(f"{machine['processor']}, {usable_cores()} cores, {arguments.rounds} rounds of {arguments.seconds:g} s")
+    rows, starts = [], {}
+    with tempfile.TemporaryDirectory() as scratch:
+        pictures = write_pictures(Path(scratch))
+        models = arguments.model or [BUNDLED_MODEL, write_small_model(Path(scratch) / "small.onnx")]
+        for model in models:
+            port = free_port()
+            url = f"http://127.0.0.1:{port}/predict"
+            photo = pictures["photo"].read_bytes()
+            with serving(edgecls_command(model, port), url, *picture_body(photo, "raw")) as server:
+                starts[model.stem] = round(server.start_s, 3)
+                print(f"{model.stem}: first answer after {server.start_s:.2f} s")
+                plans = [("photo", "raw", int(count)) for count in arguments.connections.split(",")]
+                plans += [("photo", "multipart", 8)]
+                plans += [("thumbnail", "raw", 8), ("thumbnail", "raw", 32)] if model.stem == "small" else []
+                rows += [
+                    _measure(
+                        server,
+                        model,
+                        pictures[picture],
+                        form,
+                        connections=connections,
+                        rounds=arguments.rounds,
+                        seconds=arguments.seconds,
+                    )
+                    for picture, form, connections in plans
+                ]
+    results = {"rounds": arguments.rounds, "seconds": arguments.seconds, "first_answer_s": starts, "rows": rows}
+    print(f"wrote {write_results('server_load', results)}")
+
+
+if __name__ == "__main__":
+    main()

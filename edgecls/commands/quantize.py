@@ -1,0 +1,136 @@
+"""edgecls quantize: the same model with fewer bits, within an accuracy budget."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from edgecls.commands.shared_options import model_output_option
+
+if TYPE_CHECKING:
+    from edgecls.export.precision.reduce import ReducedModel
+
+__all__ = ["quantize"]
+
+
+@click.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@model_output_option
+@click.option(
+    "--calibrate",
+    "data",
+    type=click.Path(exists=True, path_type=Path),
+    required=True,
+    help="Labelled pictures of the model's labels, as for edgecls evaluate: some to calibrate on, others to check on.",
+)
+@click.option(
+    "--max-drop",
+    type=click.FloatRange(min=0, max=100),
+    default=0.5,
+    show_default=True,
+    help="Accuracy that may be lost, in percentage points.",
+)
+@click.option("--fp16", is_flag=True, help="float16 instead of int8: for GPUs; slower than float32 on a CPU.")
+@click.option(
+    "--cpu",
+    type=click.Choice(["this", "x86-vnni", "x86", "arm"]),
+    default="this",
+    show_default=True,
+    help="Processor that the int8 file is for: x86 with VNNI or AMX, any x86, or ARM.",
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Divides the pictures.")
+@click.option("--format", "output_format", type=click.Choice(["table", "json"]), default="table", show_default=True)
+def quantize(
+    model: Path, output: Path, data: Path, max_drop: float, fp16: bool, cpu: str, seed: int, output_format: str
+) -> None:
+    """Write MODEL, a float32 model file, with int8 weights and arithmetic: smaller, and faster on a CPU.
+
+    Accuracy is measured in both precisions on pictures that were not calibrated on. If int8 loses more than
+    --max-drop, the layers that lose most are left in float32, more and more of them; if that does not help, no file
+    is written, and the exit code is 1.
+    """
+    from edgecls.atomic_write import check_writable, whole_files
+    from edgecls.commands.status_line import StatusLine
+    from edgecls.dataset.forms.read import read_dataset
+    from edgecls.export.precision.recipe import RECIPES, recipe_for
+    from edgecls.export.precision.reduce import reduce_precision
+    from edgecls.modelfile import read_model
+    from edgecls.runtime.cores import usable_cores
+    from edgecls.runtime.cpu_features import cpu_features
+
+    if fp16 and cpu != "this":
+        raise click.UsageError("--cpu is for int8; leave out --fp16 or --cpu")
+    check_writable(output)
+    source = read_model(model)
+    recipe = None if fp16 else recipe_for(cpu_features()) if cpu == "this" else RECIPES[cpu]
+    line = StatusLine()
+    try:
+        reduced = reduce_precision(
+            source,
+            read_dataset(data),
+            recipe=recipe,
+            max_drop=max_drop,
+            seed=seed,
+            workers=usable_cores(),
+            on_progress=line.show,
+        )
+    finally:
+        line.show("")
+    for error in reduced.failures:
+        click.echo(f"left out: {error}", err=True)
+    if 0 < max_drop < reduced.resolution:
+        click.echo(
+            f"one of {reduced.chosen.measurement.pictures} pictures is {reduced.resolution:.2f} points: "
+            "give more pictures to see smaller drops",
+            err=True,
+        )
+    with whole_files(output) as (temporary,):
+        temporary.write_bytes(reduced.onnx)
+    if output_format == "json":
+        facts = {"model": str(model), "output": str(output), "max_drop": max_drop, "bytes_float32": len(source.onnx)}
+        click.echo(json.dumps({**facts, **_as_dict(reduced)}, ensure_ascii=False, indent=2))
+        return
+    for key, value in _rows(reduced).items():
+        click.echo(f"{key:<12}  {value}")
+    click.echo(f"wrote {output} ({len(reduced.onnx) / 1e6:.2f} MB, was {len(source.onnx) / 1e6:.2f} MB)")
+
+
+def _as_dict(reduced: "ReducedModel") -> dict[str, Any]:
+    found, speed = reduced.chosen.measurement, reduced.speed
+    return {
+        "precision": reduced.card.precision,
+        "recipe": reduced.card.training.get("int8_recipe"),
+        "calibration": reduced.chosen.candidate.calibration or None,
+        "calibration_pictures": reduced.calibration_pictures,
+        "layers": reduced.chosen.candidate.layers,
+        "float32_layers": len(reduced.chosen.candidate.float_layers),
+        "pictures": found.pictures,
+        "accuracy": found.accuracy,
+        "accuracy_float32": found.float32_accuracy,
+        "drop_points": found.drop,
+        "same_label": found.agreement,
+        "golden_difference": reduced.chosen.golden_difference,
+        "golden_tolerance": reduced.card.golden.tolerance,
+        "images_per_second": speed.reduced,
+        "images_per_second_float32": speed.float32,
+        "speed_ratio": speed.ratio,
+        "bytes": len(reduced.onnx),
+        "attempts": [str(attempt) for attempt in reduced.attempts],
+    }
+
+
+def _rows(reduced: "ReducedModel") -> dict[str, str]:
+    found, speed, candidate = reduced.chosen.measurement, reduced.speed, reduced.chosen.candidate
+    remark = "; meant for GPUs" if reduced.card.precision == "float16" else "; no gain here" if speed.ratio < 1 else ""
+    recipe = reduced.card.training.get("int8_recipe", "")
+    return {
+        "precision": f"{reduced.card.precision} {recipe}".strip() + f", {candidate}",
+        "pictures": f"{reduced.calibration_pictures} to calibrate on, {found.pictures} others to check on",
+        "accuracy": f"{found.accuracy:.4f}, in float32 {found.float32_accuracy:.4f}: drop {found.drop:.2f} points",
+        "same label": f"{found.agreement:.4f} of the pictures",
+        "golden": f"largest difference {reduced.chosen.golden_difference:.2g}, "
+        f"tolerance {reduced.card.golden.tolerance:.2g}",
+        "speed": f"{speed.reduced:.0f} pictures/s on one thread, in float32 {speed.float32:.0f}: "
+        f"{speed.ratio:.2f} times{remark}",
+    }

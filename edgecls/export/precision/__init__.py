@@ -1,0 +1,1 @@
+"""The same network with fewer bits, held against an accuracy budget."""

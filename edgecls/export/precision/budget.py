@@ -1,0 +1,117 @@
+"""The accuracy budget: what a reduced network has to prove before there is a file."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from edgecls.errors import AccuracyBudgetError
+from edgecls.export.precision.golden_tolerance import largest_golden_difference
+from edgecls.export.precision.measurement import Measurement, answers, measure, open_network
+from edgecls.export.precision.pictures import LabelledPixels
+from edgecls.export.precision.reduced_precision import ReducedPrecision
+from edgecls.model_card import ModelCard
+from edgecls.runtime.golden import check_golden
+
+__all__ = ["AccuracyBudget", "Attempt", "Candidate"]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A reduced network that has proved nothing yet.
+
+    Attributes:
+        onnx: The network.
+        calibration: How its ranges were chosen; empty if it has none.
+        float_layers: Names of the layers that are left in float32.
+        layers: Number of all layers.
+    """
+
+    onnx: bytes
+    calibration: str
+    float_layers: tuple[str, ...]
+    layers: int
+
+    def __str__(self) -> str:
+        left = f"{len(self.float_layers)} of {self.layers} layers in float32" if self.float_layers else "all layers"
+        return ", ".join(filter(None, (self.calibration, left)))
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A candidate and what was measured.
+
+    Attributes:
+        candidate: The network.
+        measurement: On the pictures to check on.
+        golden_difference: Largest difference of any probability of a golden sample; NaN if one is no number.
+        answers_golden: That difference is small enough.
+    """
+
+    candidate: Candidate
+    measurement: Measurement
+    golden_difference: float
+    answers_golden: bool
+
+    @property
+    def rank(self) -> tuple[bool, int, int, float]:
+        """Compares attempts: the larger, the better."""
+        found = self.measurement
+        return self.answers_golden, found.right, found.same_label, -found.divergence
+
+    def __str__(self) -> str:
+        found = self.measurement
+        return (
+            f"{self.candidate}: accuracy {found.accuracy:.4f}, drop {found.drop:.2f} points, "
+            f"golden samples off by {self.golden_difference:.2g}"
+        )
+
+
+@dataclass(frozen=True)
+class AccuracyBudget:
+    """How much accuracy a reduced network may lose, and on which pictures.
+
+    Attributes:
+        card: Of the float32 model.
+        precision: What it is reduced to.
+        max_drop: Accuracy that may be lost, in percentage points.
+        check: The pictures to measure on.
+        expected: The answers of the float32 network for them, ``[N, labels]``.
+        workers: Number of pictures at once.
+    """
+
+    card: ModelCard
+    precision: ReducedPrecision
+    max_drop: float
+    check: LabelledPixels
+    expected: npt.NDArray[np.float32]
+    workers: int
+
+    def try_out(self, candidate: Candidate) -> Attempt:
+        """Measure a candidate."""
+        network = open_network(candidate.onnx, self.card)
+        found = answers(network, self.check.pixels, workers=self.workers)
+        results = check_golden(self.card, network)
+        worst = float(np.max([result.difference for result in results]))  # NaN if any is
+        measured = measure(found, self.expected, self.check.label_ids)
+        return Attempt(candidate, measured, worst, answers_golden=worst <= self._golden_limit)
+
+    def is_met_by(self, attempt: Attempt) -> bool:
+        """True if an attempt lost no more than allowed, and answers the golden samples well enough."""
+        return attempt.answers_golden and attempt.measurement.drop <= self.max_drop
+
+    def refusal(self, attempts: list[Attempt]) -> AccuracyBudgetError:
+        """Return what to raise when no attempt has met the budget."""
+        tried = "".join(f"\n  {attempt}" for attempt in attempts)
+        float32 = attempts[0].measurement.float32_accuracy
+        return AccuracyBudgetError(
+            f"model {self.card.name!r} in {self.precision} misses its budget, so no file was written: it may lose "
+            f"{self.max_drop:g} points on {len(self.check.label_ids)} pictures (accuracy in float32: {float32:.4f}), "
+            f"and be {self._golden_limit:.2g} off on golden samples. Tried:{tried}\n"
+            "Allow more with --max-drop, or calibrate with more and more typical pictures; golden samples that the "
+            "model is unsure of can be replaced with edgecls export --samples"
+        )
+
+    @property
+    def _golden_limit(self) -> float:
+        return largest_golden_difference(self.card.golden, self.precision)

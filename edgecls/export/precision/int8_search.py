@@ -1,0 +1,88 @@
+"""Looking for an int8 network that meets its budget: all layers first, then the worst of them left in float32."""
+
+from collections.abc import Callable, Iterator
+
+from edgecls.export.precision.activation_ranges import CalibrationMethod, Extremes, observe_extremes, ranges_from
+from edgecls.export.precision.budget import AccuracyBudget, Attempt, Candidate
+from edgecls.export.precision.float_network import FloatNetwork
+from edgecls.export.precision.int8_graph import int8_onnx
+from edgecls.export.precision.pictures import LabelledPixels
+from edgecls.export.precision.recipe import Int8Recipe
+from edgecls.export.precision.sensitivity import rank_layers
+
+__all__ = ["find_int8"]
+
+FLOAT_PART = 0.5  # of the layers may be left in float32; with more of them nothing would be gained
+
+
+def find_int8(
+    network: FloatNetwork,
+    calibration: LabelledPixels,
+    recipe: Int8Recipe,
+    budget: AccuracyBudget,
+    *,
+    on_progress: Callable[[str], None] = lambda text: None,
+) -> list[Attempt]:
+    """Try int8 networks until one meets the budget.
+
+    Args:
+        network: In float32.
+        calibration: Pictures to choose ranges by.
+        recipe: The number formats.
+        budget: What the network has to meet.
+        on_progress: Called with what is being done.
+
+    Returns:
+        All attempts; the last one meets the budget.
+
+    Raises:
+        AccuracyBudgetError: None does; the message lists them.
+    """
+    on_progress("calibrating")
+    extremes = observe_extremes(network, calibration.pixels, workers=budget.workers)
+    attempts = []
+    for method in CalibrationMethod:
+        on_progress(f"checking {method}")
+        attempts.append(budget.try_out(_candidate(network, extremes, method, recipe)))
+    attempts.sort(key=lambda attempt: attempt.rank)
+    best = attempts[-1]
+    if budget.is_met_by(best):
+        return attempts
+    method = CalibrationMethod(best.candidate.calibration)
+    worst_first = rank_layers(
+        network,
+        ranges_from(extremes, method),
+        recipe,
+        calibration.pixels,
+        budget.card,
+        workers=budget.workers,
+        on_progress=lambda done, total: on_progress(f"measuring the loss of each layer {done}/{total}"),
+    )
+    for count in _growing(int(FLOAT_PART * len(network.layers))):
+        on_progress(f"checking with {count} layers in float32")
+        attempts.append(budget.try_out(_candidate(network, extremes, method, recipe, tuple(worst_first[:count]))))
+        if budget.is_met_by(attempts[-1]):
+            return attempts
+    raise budget.refusal(attempts)
+
+
+def _candidate(
+    network: FloatNetwork,
+    extremes: Extremes,
+    method: CalibrationMethod,
+    recipe: Int8Recipe,
+    float_layers: tuple[str, ...] = (),
+) -> Candidate:
+    rounded = [layer for layer in network.layers if layer not in float_layers]
+    onnx = int8_onnx(network, rounded, ranges_from(extremes, method), recipe)
+    return Candidate(onnx, str(method), float_layers, len(network.layers))
+
+
+def _growing(most: int) -> Iterator[int]:
+    """Yield 1, 2, 4 and so on, and at last `most`."""
+    count = 1
+    while count < most:
+        yield count
+        count *= 2
+    if most:
+        yield most

@@ -1,0 +1,178 @@
+"""Reducing the precision of a model file: calibrate, check, and only then hand out the new file."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from edgecls import modelfile
+from edgecls.dataset.forms.labelled_pictures import Dataset
+from edgecls.errors import ExportError, ImageError
+from edgecls.export.precision.activation_ranges import observe_extremes
+from edgecls.export.precision.budget import AccuracyBudget, Attempt, Candidate
+from edgecls.export.precision.float16_graph import LARGEST, float16_onnx
+from edgecls.export.precision.float_network import FloatNetwork, read_float_network
+from edgecls.export.precision.golden_tolerance import golden_tolerance
+from edgecls.export.precision.int8_search import find_int8
+from edgecls.export.precision.measurement import answers, check_informative, open_network
+from edgecls.export.precision.pictures import LabelledPixels, decode_measuring_pictures
+from edgecls.export.precision.recipe import Int8Recipe
+from edgecls.export.precision.reduced_precision import ReducedPrecision
+from edgecls.export.precision.speed import Speed, compare_speed
+from edgecls.export.proof import versions
+from edgecls.model_card import ModelCard
+from edgecls.modelfile import ModelFile
+
+__all__ = ["ReducedModel", "reduce_precision"]
+
+
+@dataclass(frozen=True)
+class ReducedModel:
+    """A model file of reduced precision that met its budget.
+
+    Attributes:
+        onnx: The whole file.
+        card: Its card.
+        attempts: All that was tried; the last one is in the file.
+        calibration_pictures: Number of pictures that the ranges were chosen by.
+        speed: Beside the float32 network, on this machine.
+        failures: Why some pictures of the dataset could not be used.
+    """
+
+    onnx: bytes
+    card: ModelCard
+    attempts: tuple[Attempt, ...]
+    calibration_pictures: int
+    speed: Speed
+    failures: tuple[ImageError, ...]
+
+    @property
+    def chosen(self) -> Attempt:
+        """What is in the file."""
+        return self.attempts[-1]
+
+    @property
+    def resolution(self) -> float:
+        """The smallest drop that the number of pictures lets one see, in percentage points."""
+        return 100 / self.chosen.measurement.pictures
+
+
+def reduce_precision(
+    model: ModelFile,
+    dataset: Dataset,
+    *,
+    recipe: Int8Recipe | None,
+    max_drop: float,
+    seed: int,
+    workers: int,
+    on_progress: Callable[[str], None] = lambda text: None,
+) -> ReducedModel:
+    """Make a model file of reduced precision, in memory.
+
+    Args:
+        model: In float32.
+        dataset: Labelled pictures of all labels of the model; some to calibrate on, others to check on.
+        recipe: Number formats for int8; None for float16.
+        max_drop: Accuracy that may be lost on the pictures to check on, in percentage points, from 0.
+        seed: Same seed, same parts of the dataset.
+        workers: Number of pictures to work on at once.
+        on_progress: Called with what is being done.
+
+    Raises:
+        AccuracyBudgetError: Nothing that was tried loses so little; the message lists it.
+        ExportError: The model has reduced precision already, or nothing that could be reduced.
+        DatasetError: The labels are not those of the model, there are too few pictures, or the float32 model can only
+            guess at them.
+        MissingExtraError: onnx or onnxruntime is not installed.
+    """
+    network = read_float_network(model)
+    pictures = decode_measuring_pictures(
+        dataset,
+        model.card,
+        seed=seed,
+        workers=workers,
+        on_progress=lambda done, total: on_progress(f"decoding pictures {done}/{total}"),
+    )
+    on_progress("running the float32 model")
+    float32 = open_network(model.onnx, model.card)
+    expected = answers(float32, pictures.check.pixels, workers=workers)
+    check_informative("to check on", expected, pictures.check.label_ids)
+    calibration = pictures.calibration
+    check_informative("to calibrate on", answers(float32, calibration.pixels, workers=workers), calibration.label_ids)
+    precision = ReducedPrecision.FLOAT16 if recipe is None else ReducedPrecision.INT8
+    budget = AccuracyBudget(model.card, precision, max_drop, pictures.check, expected, workers)
+    if recipe is None:
+        attempts = _float16_attempt(network, calibration, budget)
+    else:
+        attempts = find_int8(network, calibration, recipe, budget, on_progress=on_progress)
+    on_progress("measuring the speed")
+    chosen = attempts[-1]
+    reduced = open_network(chosen.candidate.onnx, model.card)
+    speed = compare_speed(reduced, float32, pictures.check.pixels)
+    facts = _facts(model, chosen.candidate, recipe, calibration)
+    card = _card(model.card, precision, chosen, speed, facts)
+    onnx = modelfile.describe(chosen.candidate.onnx, card)
+    return ReducedModel(onnx, card, tuple(attempts), len(calibration.label_ids), speed, pictures.failures)
+
+
+def _float16_attempt(network: FloatNetwork, calibration: LabelledPixels, budget: AccuracyBudget) -> list[Attempt]:
+    # A processor computes float16 in float32, so that only a GPU would show an overflow.
+    extremes = observe_extremes(network, calibration.pixels, workers=budget.workers)
+    largest = max(float(abs(seen).max()) for seen in extremes.values())
+    if not largest <= LARGEST:
+        raise ExportError(
+            f"model {network.name!r} computes numbers up to {largest:.3g}, and float16 ends at {LARGEST:.0f}; "
+            "use it in float32 or int8"
+        )
+    candidate = Candidate(float16_onnx(network), "", (), len(network.layers))
+    attempt = budget.try_out(candidate)
+    if not budget.is_met_by(attempt):
+        raise budget.refusal([attempt])
+    return [attempt]
+
+
+def _facts(
+    model: ModelFile, candidate: Candidate, recipe: Int8Recipe | None, calibration: LabelledPixels
+) -> dict[str, str | float | bool]:
+    """Return where the network comes from and how it was made."""
+    source: dict[str, str | float | bool] = {"reduced_from_sha256": hashlib.sha256(model.onnx).hexdigest()}
+    if recipe is None:
+        return source
+    return {
+        **source,
+        "int8_recipe": recipe.name,
+        "int8_calibration": candidate.calibration,
+        "int8_calibration_images": len(calibration.label_ids),
+        "int8_layers": candidate.layers - len(candidate.float_layers),
+        "float32_layers": len(candidate.float_layers),
+    }
+
+
+def _card(
+    card: ModelCard,
+    precision: ReducedPrecision,
+    chosen: Attempt,
+    speed: Speed,
+    facts: Mapping[str, str | float | bool],
+) -> ModelCard:
+    found = chosen.measurement
+    measured = {
+        "accuracy": round(found.accuracy, 6),
+        "accuracy_float32": round(found.float32_accuracy, 6),
+        "accuracy_drop_points": round(found.drop, 6),
+        "same_label_as_float32": round(found.agreement, 6),
+        "accuracy_images": found.pictures,
+        "images_per_second": round(speed.reduced, 1),
+        "images_per_second_float32": round(speed.float32, 1),
+        "speed_ratio": round(speed.ratio, 3),
+    }
+    return replace(
+        card,
+        name=f"{card.name}-{precision}",
+        precision=precision.value,
+        golden=replace(card.golden, tolerance=golden_tolerance(card.golden, precision, chosen.golden_difference)),
+        metrics={**card.metrics, **measured},
+        training={**card.training, **facts},
+        versions={**card.versions, **versions(())},
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )

@@ -1,0 +1,93 @@
+"""Batches made of what is there: what has queued while the last batch ran goes next."""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Batcher"]
+
+Pixels = npt.NDArray[np.uint8]
+Row = npt.NDArray[np.float32]
+
+
+class Batcher:
+    """Runs the pictures of many threads together, one batch after the other.
+
+    No thread of its own: the thread whose picture is first in the queue runs the next batch, for all in it. So a
+    lone picture runs at once, in the thread that brings it, and nothing ever waits for a batch to fill.
+
+    Args:
+        run: Gives probabilities ``[N, labels]`` for uint8 pictures ``[N, height, width, channels]``; it is never
+            called by two threads at once.
+        sizes: The sizes that a batch may have, each at least 1; 1 is always among them.
+    """
+
+    def __init__(self, run: Callable[[Pixels], Row], sizes: Sequence[int]) -> None:
+        self._run = run
+        self._sizes = sorted({1, *sizes}, reverse=True)
+        self._lock = threading.Lock()
+        self._queue: deque[_Request] = deque()
+        self._is_running = False
+
+    @property
+    def queued(self) -> int:
+        """Pictures that wait for the batch that is running to end."""
+        return len(self._queue)
+
+    def submit(self, pixels: Pixels) -> Row:
+        """Return the probabilities of a picture, ``[labels]``; waits for the batch that is running, if there is one.
+
+        Args:
+            pixels: uint8, ``[height, width, channels]``, of the same shape in all calls.
+
+        Raises:
+            BaseException: What `run` raised for the batch that the picture was in.
+        """
+        request = _Request(pixels)
+        with self._lock:
+            self._queue.append(request)
+            is_first, self._is_running = not self._is_running, True
+        if not is_first:
+            request.turn.acquire()
+        if not request.is_done:
+            self._run_batch()
+        if request.error is not None:
+            raise request.error
+        return request.row
+
+    def _run_batch(self) -> None:
+        """Run the head of the queue, then wake whoever is next to run, and those who were in the batch."""
+        with self._lock:
+            size = next(size for size in self._sizes if size <= len(self._queue))
+            batch = [self._queue.popleft() for _ in range(size)]
+        try:
+            for request, row in zip(batch, self._run(np.stack([one.pixels for one in batch])), strict=True):
+                request.row = row
+        except BaseException as error:  # noqa: BLE001  raised in the thread of each picture
+            for request in batch:
+                request.error = error
+        for request in batch:
+            request.is_done = True
+        with self._lock:
+            self._is_running = bool(self._queue)
+            woken = [self._queue[0], *batch[1:]] if self._queue else batch[1:]
+        for request in woken:
+            request.turn.release()
+
+
+class _Request:
+    """A picture in the queue, and what becomes of it."""
+
+    __slots__ = ("error", "is_done", "pixels", "row", "turn")
+
+    row: Row
+
+    def __init__(self, pixels: Pixels) -> None:
+        self.pixels = pixels
+        self.is_done = False
+        self.error: BaseException | None = None
+        self.turn = threading.Lock()  # is released when the picture is done, or its thread shall run a batch
+        self.turn.acquire()

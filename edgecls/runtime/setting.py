@@ -1,0 +1,39 @@
+"""With what a model is run: provider, threads, batches."""
+
+from dataclasses import dataclass
+
+from edgecls.runtime.providers import Provider
+
+__all__ = ["Setting"]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A way to run a model.
+
+    Attributes:
+        provider: What the network runs on; not AUTO.
+        workers: Pictures that are worked on at once.
+        intra_op_threads: Threads that one run may use on the CPU.
+        batch_size: Pictures that may run together; 1 for no batches.
+    """
+
+    provider: Provider
+    workers: int
+    intra_op_threads: int
+    batch_size: int
+
+    @property
+    def batch_sizes(self) -> tuple[int, ...]:
+        """The sizes in which batches come, the largest first, then all lower powers of two.
+
+        They are few, as a provider may have to prepare for each size.
+        """
+        lower = [2**power for power in range((self.batch_size - 1).bit_length())]
+        return (self.batch_size, *reversed(lower))
+
+    def __str__(self) -> str:
+        pictures = "1 picture at a time" if self.workers == 1 else f"{self.workers} pictures at once"
+        threads = f", {self.intra_op_threads} threads a run" if self.intra_op_threads > 1 else ""
+        batches = f", batches of up to {self.batch_size}" if self.batch_size > 1 else ""
+        return f"{self.provider}, {pictures}{threads}{batches}"

@@ -1,0 +1,1 @@
+"""Measuring how a model runs best on this machine, and keeping the choice."""

@@ -1,0 +1,121 @@
+"""Opening a model with every setting that is worth trying here."""
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from edgecls.errors import ProviderError
+from edgecls.modelfile import ModelFile
+from edgecls.runtime import providers
+from edgecls.runtime.classifier import Classifier
+from edgecls.runtime.cores import usable_cores
+from edgecls.runtime.memory import available_memory_bytes
+from edgecls.runtime.providers import Provider, SkippedProvider
+from edgecls.runtime.session import Session, try_provider
+from edgecls.runtime.setting import Setting
+from edgecls.runtime.tuning.candidates import candidate_settings
+
+__all__ = ["Contender", "open_contenders"]
+
+SESSION_SIZE = 4  # memory that an open network may take, in sizes of its file
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A model, opened with one setting.
+
+    Attributes:
+        model: Which of the models, from 0.
+        setting: How it is run.
+        classifier: Runs it so.
+    """
+
+    model: int
+    setting: Setting
+    classifier: Classifier
+
+
+def open_contenders(
+    models: Sequence[ModelFile],
+    provider: Provider,
+    *,
+    deadline_s: float,
+    on_progress: Callable[[str], None],
+    clock: Callable[[], float] = time.perf_counter,
+) -> tuple[list[Contender], list[SkippedProvider]]:
+    """Open models with all settings, on the CPU first, as it never fails.
+
+    Settings that need no session of their own share one.
+
+    Args:
+        models: The model files.
+        provider: One by name, or AUTO for all that work.
+        deadline_s: The time by `clock` after which only what is indispensable is opened.
+        on_progress: Is told what is being opened.
+        clock: Tells the time in seconds.
+
+    Returns:
+        At least one contender of each model, those of a model together; and what could not be opened, with the reason.
+
+    Raises:
+        ModelFileError: A network does not match its document, or onnxruntime cannot load it.
+        ProviderError: A model runs nowhere, or not on the provider asked for.
+    """
+    contenders: list[Contender] = []
+    skipped: list[SkippedProvider] = []
+    for index, model in enumerate(models):
+        opened: list[Contender] = []
+        faults: list[SkippedProvider] = []
+        for candidate in reversed(providers.candidates(provider)):
+            on_progress(f"opening {model.path} on {candidate}")
+            for found in _open_on(model, candidate, is_late=lambda: clock() > deadline_s):
+                if isinstance(found, SkippedProvider):
+                    faults.append(found)
+                else:
+                    setting, session = found
+                    opened.append(Contender(index, setting, Classifier(session, setting=setting)))
+        if not opened:
+            tried = "; ".join(map(str, faults)) or "the installed onnxruntime has none that edgecls knows"
+            raise ProviderError(f"cannot run model {model.path!r} on {provider}. {tried}")
+        contenders += opened
+        skipped += faults
+    return contenders, list(dict.fromkeys(skipped))
+
+
+def _open_on(
+    model: ModelFile, provider: Provider, *, is_late: Callable[[], bool]
+) -> Iterator[tuple[Setting, Session] | SkippedProvider]:
+    sharing: dict[tuple[int, int], list[Setting]] = defaultdict(list)
+    for setting in candidate_settings(provider, cores=usable_cores()):
+        # Elsewhere than on the CPU a session is made ready for the batches it will see.
+        batch_size = 0 if provider is Provider.CPU else setting.batch_size
+        sharing[setting.intra_op_threads, batch_size].append(setting)
+    for number, ((threads, _), settings) in enumerate(sharing.items()):
+        hindrance = _too_much(model, is_late=is_late()) if number else None
+        if hindrance:
+            reason, remedy = hindrance
+            yield SkippedProvider(provider, f"with {settings[0]} not measured: {reason}", remedy)
+            continue
+        session = try_provider(
+            model,
+            provider,
+            intra_op_threads=threads,
+            batch_sizes=max(settings, key=lambda setting: setting.batch_size).batch_sizes,
+        )
+        if isinstance(session, Session):
+            yield from ((setting, session) for setting in settings)
+        else:
+            yield session
+            if not number:
+                return  # nor will it with other settings
+
+
+def _too_much(model: ModelFile, *, is_late: bool) -> tuple[str, str] | None:
+    """Return why no further session should be opened, and what would help; None if one may be."""
+    if is_late:
+        return "opening the others took so long", "give more --seconds"
+    free = available_memory_bytes()
+    if free is not None and free < SESSION_SIZE * len(model.onnx):
+        return "there is too little free memory", "free some, or tune one file at a time"
+    return None

@@ -1,0 +1,112 @@
+"""Measuring contenders on pictures, in turns."""
+
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from itertools import cycle, islice
+
+from edgecls.runtime.classifier import Classifier
+from edgecls.runtime.prediction import Prediction
+from edgecls.runtime.providers import Provider, SkippedProvider
+from edgecls.runtime.setting import Setting
+from edgecls.runtime.sources import Source
+from edgecls.runtime.stream import classify_stream
+from edgecls.runtime.tuning.contenders import Contender
+from edgecls.runtime.tuning.goal import Goal
+from edgecls.runtime.tuning.races import Race, Trial, take_rounds
+
+__all__ = ["measure", "races_between"]
+
+PLANNED_ROUNDS = 8
+LEAST_TRIAL_S = 0.02
+LEAST_PICTURES = 4  # in a trial
+LONGEST_TRIAL = 0.1  # of the whole time
+
+
+def measure(
+    contenders: Sequence[Contender],
+    pictures: Sequence[bytes],
+    *,
+    seconds: float,
+    deadline_s: float,
+    on_progress: Callable[[str], None],
+    clock: Callable[[], float] = time.perf_counter,
+) -> tuple[dict[int, list[Trial]], list[Race], list[SkippedProvider]]:
+    """Measure contenders: each warms up alone, then they take turns.
+
+    Args:
+        contenders: What to measure, those of a model together, its usual setting before others of that provider.
+        pictures: Encoded pictures.
+        seconds: How long all of it shall take.
+        deadline_s: When it shall end, by `clock`.
+        on_progress: Is told what is going on.
+        clock: Tells the time in seconds.
+
+    Returns:
+        The trials of each contender by its number, the races they were taken for, and what was not measured.
+    """
+    warm: dict[int, float] = {}  # pictures a second
+    usual: dict[
+        tuple[int, Provider], tuple[int, float]
+    ] = {}  # by model and provider: pictures of a trial, and a second
+    skipped = []
+    for number, contender in enumerate(contenders):
+        setting, key = contender.setting, (contender.model, contender.setting.provider)
+        count = _least_pictures(setting)
+        on_progress(f"warming up: {setting}")
+        if key in usual and count > usual[key][0] and count / usual[key][1] > LONGEST_TRIAL * seconds:
+            reason = f"with {setting} not measured: {count} pictures take too long here"
+            skipped.append(SkippedProvider(setting.provider, reason, "give more --seconds"))
+            continue
+        warm[number] = _try(contender.classifier, pictures, count).pictures_per_s
+        usual.setdefault(key, (count, warm[number]))
+    trial_s = max(LEAST_TRIAL_S, (deadline_s - clock()) / (PLANNED_ROUNDS * len(warm)))
+
+    def run(number: int) -> Trial:
+        contender = contenders[number]
+        on_progress(f"measuring, {max(0.0, deadline_s - clock()):.0f} s left: {contender.setting}")
+        count = max(_least_pictures(contender.setting), round(warm[number] * trial_s))
+        return _try(contender.classifier, pictures, count)
+
+    races = races_between({number: contenders[number] for number in warm})
+    return take_rounds(run, races, deadline_s=deadline_s, clock=clock), races, skipped
+
+
+def races_between(contenders: Mapping[int, Contender]) -> list[Race]:
+    """Return a race for each goal of each model, those of the first model first: for throughput, then for latency.
+
+    Args:
+        contenders: By number, the usual setting of each provider before its others.
+    """
+    races = []
+    for model in dict.fromkeys(contender.model for contender in contenders.values()):
+        members = [number for number, contender in contenders.items() if contender.model == model]
+        usual = {contenders[number].setting.provider: contenders[number].setting for number in reversed(members)}
+        members.sort(key=lambda number: _complexity(contenders[number].setting, usual))
+        alone = [number for number in members if contenders[number].setting.workers == 1]
+        races += [Race(Goal.THROUGHPUT, tuple(members)), Race(Goal.LATENCY, tuple(alone))]
+    return races
+
+
+def _complexity(setting: Setting, usual: Mapping[Provider, Setting]) -> tuple[bool, bool, int, int, int]:
+    """Return what orders settings: the CPU's before others, the usual one first, then from simple to intricate."""
+    threads = setting.workers * setting.intra_op_threads
+    is_unusual = setting != usual[setting.provider]
+    return setting.provider != Provider.CPU, is_unusual, setting.batch_size, threads, setting.intra_op_threads
+
+
+def _least_pictures(setting: Setting) -> int:
+    return max(LEAST_PICTURES, 2 * setting.workers)
+
+
+def _source(data: bytes) -> Source:
+    return Source("picture", lambda limits: data)
+
+
+def _try(classifier: Classifier, pictures: Sequence[bytes], count: int) -> Trial:
+    sources = [_source(data) for data in pictures]
+    start_s = time.perf_counter()
+    outcomes = list(classify_stream(classifier, islice(cycle(sources), count), workers=classifier.workers))
+    elapsed_s = time.perf_counter() - start_s
+    times_ms = [outcome.result.time_ms for outcome in outcomes if isinstance(outcome.result, Prediction)]
+    return Trial(count / elapsed_s, statistics.median(times_ms))

@@ -1,0 +1,110 @@
+"""Which of several settings is best, told from trials that were taken in turns.
+
+Machines drift, and others use them too. So trials are compared within the rounds they were taken in, never
+across them, and what cannot be told apart counts as level.
+"""
+
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgecls.runtime.tuning.goal import Goal
+
+__all__ = ["Race", "Trial", "take_rounds"]
+
+MOST_ROUNDS = 16
+LOST_AFTER = 3  # rounds
+LOST_BELOW = 0.85  # of the leader, in every round
+LEVEL_FROM = 0.97  # of the leader, in the median
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One measurement of a setting.
+
+    Attributes:
+        pictures_per_s: Pictures a second, decoding included.
+        latency_ms: Median time of a picture from its bytes to its answer, in milliseconds.
+    """
+
+    pictures_per_s: float
+    latency_ms: float
+
+    def score(self, goal: Goal) -> float:
+        """Return how good it is for a goal; more is better."""
+        return self.pictures_per_s if goal is Goal.THROUGHPUT else 1 / self.latency_ms
+
+
+Trials = Mapping[int, Sequence[Trial]]
+"""The trials of each contender in their rounds; one that has stopped has fewer, the first ones."""
+
+
+@dataclass(frozen=True)
+class Race:
+    """Contenders for one goal.
+
+    Attributes:
+        goal: What they are compared by.
+        members: Numbers of the contenders, those to prefer first.
+    """
+
+    goal: Goal
+    members: tuple[int, ...]
+
+    def leader(self, trials: Trials) -> int:
+        """Return the contender with the best median."""
+        return max(
+            self.members, key=lambda member: statistics.median(trial.score(self.goal) for trial in trials[member])
+        )
+
+    def level(self, trials: Trials) -> tuple[int, ...]:
+        """Return those that cannot be told from the leader, itself included, those to prefer first.
+
+        They are within three percent of it in the median of the rounds, or ahead of it in a quarter of them.
+        """
+        leader = self.leader(trials)
+        return tuple(
+            member
+            for member in self.members
+            if statistics.median(ratios := self._ratios(member, leader, trials)) >= LEVEL_FROM
+            or np.percentile(ratios, 75) > 1
+        )
+
+    def has_lost(self, member: int, trials: Trials) -> bool:
+        """True if a contender was far behind the leader in every one of at least three rounds."""
+        ratios = self._ratios(member, self.leader(trials), trials)
+        return len(ratios) >= LOST_AFTER and max(ratios) < LOST_BELOW
+
+    def _ratios(self, member: int, leader: int, trials: Trials) -> list[float]:
+        pairs = zip(trials[member], trials[leader], strict=False)
+        return [one.score(self.goal) / other.score(self.goal) for one, other in pairs]
+
+
+def take_rounds(
+    run: Callable[[int], Trial], races: Sequence[Race], *, deadline_s: float, clock: Callable[[], float]
+) -> dict[int, list[Trial]]:
+    """Let all contenders run once in each round, in changing order, until the time is up or all races are decided.
+
+    One runs no more when each race it is in is lost, or decided.
+
+    Args:
+        run: Takes one trial of a contender.
+        races: What they run for.
+        deadline_s: No round begins that would end after this time by `clock`, but for the first.
+        clock: Tells the time in seconds.
+    """
+    trials: dict[int, list[Trial]] = {member: [] for race in races for member in race.members}
+    running = list(trials)
+    order = np.random.default_rng(0)
+    for _ in range(MOST_ROUNDS):
+        start_s = clock()
+        for place in order.permutation(len(running)):
+            trials[running[place]].append(run(running[place]))
+        left = [[one for one in race.members if one in running and not race.has_lost(one, trials)] for race in races]
+        running = [member for member in trials if any(member in one for one in left if len(one) > 1)]
+        now_s = clock()
+        if not running or now_s + (now_s - start_s) > deadline_s:
+            break
+    return trials

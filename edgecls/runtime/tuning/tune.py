@@ -1,0 +1,169 @@
+"""Finding out how models run best on this machine."""
+
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+
+import numpy as np
+
+from edgecls.modelfile import ModelFile
+from edgecls.runtime.providers import Provider, SkippedProvider
+from edgecls.runtime.setting import Setting
+from edgecls.runtime.tuning.choice import Choice, keep_choice
+from edgecls.runtime.tuning.contenders import open_contenders
+from edgecls.runtime.tuning.hardware import Hardware, this_hardware
+from edgecls.runtime.tuning.measure import measure
+from edgecls.runtime.tuning.races import LOST_AFTER, Race, Trial
+
+__all__ = ["ModelTuning", "Row", "Standing", "Tuning", "tune"]
+
+OPENING = 0.5  # of the time, for opening networks
+
+
+class Standing(StrEnum):
+    """How a setting came out for a goal."""
+
+    CHOSEN = "chosen"
+    LEVEL = "level"
+    BEHIND = "behind"
+
+
+@dataclass(frozen=True)
+class Row:
+    """What was measured of a setting.
+
+    Attributes:
+        setting: Which one.
+        pictures_per_s: Median over the rounds of the pictures a second, decoding included.
+        spread: Half the interquartile range of that over the rounds, as a part of the median.
+        latency_ms: Median time from a picture's bytes to its answer, in milliseconds, while so many are worked on.
+        rounds: How often it was measured; fewer than others if it was clearly behind.
+        throughput: How it came out for many pictures.
+        latency: How it came out for one picture; None if it works on several at once.
+    """
+
+    setting: Setting
+    pictures_per_s: float
+    spread: float
+    latency_ms: float
+    rounds: int
+    throughput: Standing
+    latency: Standing | None
+
+
+@dataclass(frozen=True)
+class ModelTuning:
+    """What was found for a model.
+
+    Attributes:
+        model: The model file.
+        rows: All that was measured, in the order of trying.
+        choice: The best; of what is level the usual setting, or else the simplest.
+    """
+
+    model: ModelFile
+    rows: tuple[Row, ...]
+    choice: Choice
+
+    def row_of(self, setting: Setting) -> Row:
+        """Return what was measured of a setting."""
+        return next(row for row in self.rows if row.setting == setting)
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """What was found.
+
+    Attributes:
+        hardware: This machine.
+        models: What was found for each model.
+        skipped: What was not measured, with reason and remedy.
+    """
+
+    hardware: Hardware
+    models: tuple[ModelTuning, ...]
+    skipped: tuple[SkippedProvider, ...]
+
+    @property
+    def is_hasty(self) -> bool:
+        """True if there was time for so few rounds that the choice may be chance."""
+        return any(max(row.rounds for row in found.rows) < LOST_AFTER for found in self.models)
+
+    def keep(self, folder: Path) -> None:
+        """Keep the choices in a folder, which is made.
+
+        Raises:
+            OutputError: They cannot be kept there.
+        """
+        for found in self.models:
+            keep_choice(found.choice, found.model.network_sha256, self.hardware, folder=folder)
+
+
+def tune(
+    models: Sequence[ModelFile],
+    pictures: Sequence[bytes],
+    *,
+    provider: Provider = Provider.AUTO,
+    seconds: float,
+    on_progress: Callable[[str], None] = lambda text: None,
+) -> Tuning:
+    """Measure how models run best here: provider, pictures at once, threads, batches, decoding included.
+
+    Args:
+        models: At least one, of different networks.
+        pictures: Encoded pictures to measure with, at least one.
+        provider: One by name, or AUTO for all that work.
+        seconds: About how long it may take. Exceeded where a provider takes long to open, as TensorRT does, or
+            one round takes longer.
+        on_progress: Is told what is going on.
+
+    Raises:
+        ModelFileError: A network does not match its document, or onnxruntime cannot load it.
+        ProviderError: A model runs nowhere, or not on the provider asked for.
+    """
+    start_s = time.perf_counter()
+    contenders, not_opened = open_contenders(
+        models, provider, deadline_s=start_s + OPENING * seconds, on_progress=on_progress
+    )
+    trials, races, not_measured = measure(
+        contenders, pictures, seconds=seconds, deadline_s=start_s + seconds, on_progress=on_progress
+    )
+    measured = datetime.now(UTC).isoformat(timespec="seconds")
+    found = []
+    for index, model in enumerate(models):
+        throughput, latency = (_standings(race, trials) for race in races[2 * index : 2 * index + 2])
+        rows = tuple(
+            _row(contenders[number].setting, trials[number], throughput[number], latency.get(number))
+            for number in sorted(throughput)
+        )
+        choice = Choice(
+            next(row.setting for row in rows if row.throughput is Standing.CHOSEN),
+            next(row.setting for row in rows if row.latency is Standing.CHOSEN),
+            measured,
+        )
+        found.append(ModelTuning(model, rows, choice))
+    return Tuning(this_hardware(), tuple(found), tuple(dict.fromkeys((*not_opened, *not_measured))))
+
+
+def _standings(race: Race, trials: dict[int, list[Trial]]) -> dict[int, Standing]:
+    chosen, *level = race.level(trials)
+    standings = dict.fromkeys(race.members, Standing.BEHIND)
+    return {**standings, **dict.fromkeys(level, Standing.LEVEL), chosen: Standing.CHOSEN}
+
+
+def _row(setting: Setting, trials: Sequence[Trial], throughput: Standing, latency: Standing | None) -> Row:
+    rates = [trial.pictures_per_s for trial in trials]
+    low, median, high = np.percentile(rates, (25, 50, 75)).tolist()
+    return Row(
+        setting=setting,
+        pictures_per_s=median,
+        spread=(high - low) / 2 / median,
+        latency_ms=statistics.median(trial.latency_ms for trial in trials),
+        rounds=len(trials),
+        throughput=throughput,
+        latency=latency,
+    )
