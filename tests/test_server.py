@@ -15,6 +15,7 @@ import pytest
 
 import edgecls
 from edgecls import Classifier, image
+from edgecls.errors import ModelFileError
 from edgecls.image import ImageLimits
 from edgecls.server import ServerSettings, create_app
 from edgecls.serving.image_root import ImageRoot
@@ -271,6 +272,15 @@ def test_the_page_and_its_parts_are_served_under_a_strict_policy(client: Client,
 
     assert (answer.status, answer.headers["Content-Type"]) == (200, content_type)
     assert "script-src 'self'" in answer.headers["Content-Security-Policy"]
+
+
+def test_another_method_is_told_which_there_are(client: Client) -> None:
+    assert client("DELETE", "/livez").headers["Allow"] == "GET"
+
+
+def test_a_model_cannot_have_the_name_of_an_address(tiny_classifier: Classifier, tmp_path: Path) -> None:
+    with pytest.raises(ModelFileError, match="cannot be called 'stats'; rename its file"):
+        create_app(Repository([tmp_path / "stats.onnx"], lambda file: tiny_classifier), SETTINGS)
 
 
 def test_the_page_has_nothing_inline_and_nothing_from_elsewhere(client: Client) -> None:

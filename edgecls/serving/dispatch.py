@@ -1,6 +1,7 @@
 """Which threads answer which request."""
 
 import logging
+import time
 from collections.abc import Callable, Iterable
 
 from edgecls.serving.http.answer import Answer, Refusal, refusal_answer
@@ -63,6 +64,7 @@ class Dispatcher:
 
     def handle(self, request: Request, answer: Callable[[Answer], None]) -> Job | Answer:
         """Queue a request, or refuse it as the queue is full (503 with Retry-After)."""
+        request.whole_s = time.monotonic()
         job = Job(request, answer)
         lane = self._computing if self._computes(request.method, request.path) else self._quick
         if lane.submit(job):

@@ -20,6 +20,7 @@ class Request:
         body: Empty until it has arrived.
         keep_alive: Whether the connection goes on after the answer.
         began_s: When the first byte came, by time.monotonic().
+        whole_s: When all of it was, by time.monotonic(); 0 until then.
     """
 
     method: str
@@ -31,6 +32,7 @@ class Request:
     body: bytes = b""
     keep_alive: bool = False
     began_s: float = field(default_factory=time.monotonic)
+    whole_s: float = 0.0
 
     def header(self, name: str) -> str:
         """Return the value of a header field, by its name in lower case; "" where there is none."""
