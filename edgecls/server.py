@@ -8,12 +8,17 @@ from bottle import Bottle, HTTPResponse, request, response
 
 from edgecls.errors import EdgeclsError
 from edgecls.serving.answers import failure
+from edgecls.serving.feedback import FeedbackStore
 from edgecls.serving.http.answer import Refusal
 from edgecls.serving.image_root import ImageRoot
 from edgecls.serving.repository.repository import Repository
+from edgecls.serving.routes import feedback as feedback_routes
+from edgecls.serving.routes import predict as predict_routes
+from edgecls.serving.routes.feedback import mount_feedback
 from edgecls.serving.routes.health import mount_health
 from edgecls.serving.routes.page import mount_page
-from edgecls.serving.routes.predict import PredictRoutes, computes
+from edgecls.serving.routes.predict import PredictRoutes
+from edgecls.serving.routes.status import mount_status
 
 __all__ = ["ServerSettings", "computes", "create_app"]
 
@@ -45,6 +50,7 @@ def create_app(
     settings: ServerSettings,
     *,
     image_root: ImageRoot | None = None,
+    feedback: FeedbackStore | None = None,
 ) -> Bottle:
     """Build the application.
 
@@ -52,6 +58,7 @@ def create_app(
         repository: The models.
         settings: Bounds.
         image_root: Pictures that may be asked for by name; None for no such pictures.
+        feedback: Where corrections are kept; None to take none.
     """
     app = Bottle()
     app.install(_answer_errors)
@@ -63,7 +70,14 @@ def create_app(
         repository, image_root=image_root, max_body_bytes=settings.max_body_bytes, max_files=settings.max_files
     )
     predict.mount(app)
+    mount_feedback(app, repository, feedback, max_body_bytes=settings.max_body_bytes)
+    mount_status(app, repository, feedback)
     return app
+
+
+def computes(method: str, path: str) -> bool:
+    """True for the requests that decode pictures or run the network, which takes a core for a while."""
+    return predict_routes.computes(method, path) or feedback_routes.computes(method, path)
 
 
 def _answer_errors(callback: Callable[..., HTTPResponse]) -> Callable[..., HTTPResponse]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from edgecls.commands.feedback_options import FeedbackOptions, feedback_options
 from edgecls.commands.shared_options import limits_option, model_option, provider_option, unknown_threshold_option
 
 __all__ = ["serve"]
@@ -41,6 +42,7 @@ __all__ = ["serve"]
     show_default=True,
     help="Requests that may wait to compute; the next is told to come back (503).",
 )
+@feedback_options
 @unknown_threshold_option
 @limits_option
 def serve(
@@ -52,6 +54,7 @@ def serve(
     threads: int | None,
     max_upload_mb: float,
     max_waiting: int,
+    feedback: FeedbackOptions,
     unknown_threshold: float | None,
     max_megapixels: float,
 ) -> None:
@@ -61,6 +64,8 @@ def serve(
     POST /predict          a picture as the body, or multipart/form-data with one or several files
     POST /predict/NAME     the same; NAME comes back in the answer
     GET  /predict/NAME     a picture in the folder given with --image-root
+    POST /feedback         a picture and what it shows (?label=), where the answer was wrong; with --feedback
+    GET  /status           models, what they run on, pictures answered
     GET  /livez, /readyz   is the process alive; is the model loaded, warmed and verified
 
     Ctrl-C or SIGTERM finishes the requests in flight and ends with exit code 0.
@@ -85,6 +90,7 @@ def serve(
         repository,
         ServerSettings(max_body_bytes=max_body_bytes),
         image_root=None if image_root is None else ImageRoot(image_root),
+        feedback=feedback.store(),
     )
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
