@@ -1,0 +1,72 @@
+// Which language the page speaks, and its words in it.
+
+import en from "./text_en.js";
+import zh from "./text_zh.js";
+
+const TEXTS = { en, zh };
+const KEPT_AS = "edgecls-language";
+
+let language = kept() ?? (preferred().startsWith("zh") ? "zh" : "en");
+
+// Tells "change" when the language has changed.
+export const languages = new EventTarget();
+
+export function text(key, values = {}) {
+  const found = TEXTS[language][key];
+  return typeof found === "function" ? found(values) : found;
+}
+
+export function hasText(key) {
+  return key in TEXTS[language];
+}
+
+export function percent(probability) {
+  return new Intl.NumberFormat(language, { style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1 }).format(
+    probability,
+  );
+}
+
+export function number(value, digits = 0) {
+  return new Intl.NumberFormat(language, { maximumFractionDigits: digits }).format(value);
+}
+
+export function list(words) {
+  return new Intl.ListFormat(language, { type: "conjunction" }).format(words);
+}
+
+export function toggleLanguage() {
+  language = language === "zh" ? "en" : "zh";
+  try {
+    localStorage.setItem(KEPT_AS, language);
+  } catch {
+    // Storage may be switched off: the choice then holds for this visit.
+  }
+  translatePage();
+  languages.dispatchEvent(new Event("change"));
+}
+
+export function translatePage() {
+  document.documentElement.lang = language === "zh" ? "zh-Hans" : "en";
+  for (const element of document.querySelectorAll("[data-text]")) {
+    element.textContent = text(element.dataset.text);
+  }
+  for (const element of document.querySelectorAll("[data-label]")) {
+    element.setAttribute("aria-label", text(element.dataset.label));
+  }
+  const button = document.querySelector("#language");
+  button.textContent = language === "zh" ? "English" : "中文";
+  button.lang = language === "zh" ? "en" : "zh-Hans";
+}
+
+function kept() {
+  try {
+    const choice = localStorage.getItem(KEPT_AS);
+    return choice in TEXTS ? choice : null;
+  } catch {
+    return null;
+  }
+}
+
+function preferred() {
+  return (navigator.languages ?? [navigator.language]).find((tag) => /^(en|zh)\b/i.test(tag))?.toLowerCase() ?? "en";
+}
