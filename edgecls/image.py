@@ -7,7 +7,6 @@ Importing this module sets OpenCV to one thread per call and silences its log, f
 process: pictures are decoded in parallel with each other, and every failure becomes an exception.
 """
 
-import math
 import os
 import sys
 from dataclasses import dataclass
@@ -184,21 +183,24 @@ def fit(pixels: Pixels, spec: ImageSpec, *, extent_hw: tuple[float, float] | Non
     if (height, width) == (spec.height, spec.width):
         return pixels
     placed = spec.place(height, width)
-    top, left, inner_height, inner_width = placed.top, placed.left, placed.inner_height, placed.inner_width
-    seen = pixels[top : top + math.ceil(placed.height), left : left + math.ceil(placed.width)]
-    inner = resize(seen, inner_height, inner_width, extent_hw=(placed.height, placed.width))
+    extent_hw = (placed.height, placed.width)
+    inner = resize(pixels[placed.seen], placed.inner_height, placed.inner_width, extent_hw=extent_hw)
     if inner.shape == spec.shape_hwc:
         return inner
     padded = np.zeros(spec.shape_hwc, np.uint8)
-    top, left = placed.inner_top, placed.inner_left
-    padded[top : top + inner_height, left : left + inner_width] = inner
+    padded[placed.inner] = inner
     return padded
 
 
-def encode_png(pixels: Pixels) -> bytes:
-    """Encode uint8 pixels, ``[height, width, 3]`` RGB or ``[height, width, 1]``, as PNG without loss."""
+def encode_png(pixels: Pixels, *, compression: int = 9) -> bytes:
+    """Encode uint8 pixels, ``[height, width, 3]`` RGB or ``[height, width, 1]``, as PNG without loss.
+
+    Args:
+        pixels: What to encode.
+        compression: From 0 to 9; of photos, 1 is ten times as fast as 9 and gives files a tenth larger.
+    """
     ordered = pixels[:, :, ::-1] if pixels.shape[2] == 3 else pixels
-    _, encoded = cv2.imencode(".png", ordered, [cv2.IMWRITE_PNG_COMPRESSION, 9])
+    _, encoded = cv2.imencode(".png", ordered, [cv2.IMWRITE_PNG_COMPRESSION, compression])
     return encoded.tobytes()
 
 

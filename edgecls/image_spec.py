@@ -1,5 +1,6 @@
 """What picture a model takes: its size, its colour and how any photo is brought to that size."""
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -54,6 +55,18 @@ class Placement:
     inner_left: int
     inner_height: int
     inner_width: int
+
+    @property
+    def seen(self) -> tuple[slice, slice]:
+        """The rows and columns of the picture that are seen."""
+        bottom, right = self.top + math.ceil(self.height), self.left + math.ceil(self.width)
+        return slice(self.top, bottom), slice(self.left, right)
+
+    @property
+    def inner(self) -> tuple[slice, slice]:
+        """The rows and columns of the input that show the picture."""
+        bottom, right = self.inner_top + self.inner_height, self.inner_left + self.inner_width
+        return slice(self.inner_top, bottom), slice(self.inner_left, right)
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ FLOORS = [
         "onnx_container",
         "image_headers",
     },
+    {"drawing"},
     {"image", "model_card", "folder_names", "plots"},
     {"modelfile"},
     {"runtime"},

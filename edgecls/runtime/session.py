@@ -72,17 +72,22 @@ class Session:
         parts = [self._run(batch[start : start + largest], [OUTPUT_NAME])[0] for start in range(0, len(batch), largest)]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
-    def run_explained(self, picture: npt.NDArray[np.uint8]) -> tuple[Probabilities, Activation]:
+    def run_explained(self, picture: npt.NDArray[np.uint8]) -> tuple[Probabilities, Activation | None]:
         """Return the probabilities and the class activation for one picture.
 
         Args:
-            picture: uint8, ``[height, width, channels]`` at the model's size. The session must have been opened
-                with its class activation.
+            picture: uint8, ``[height, width, channels]`` at the model's size.
+
+        Returns:
+            As for a batch of one. The second is None if the session was opened without a class activation.
 
         Raises:
             ProviderError: The provider failed while running.
         """
-        probabilities, activation = self._run(picture[np.newaxis], [OUTPUT_NAME, ACTIVATION_NAME])
+        batch = picture[np.newaxis]
+        if all(output.name != ACTIVATION_NAME for output in self._session.get_outputs()):
+            return self.run(batch), None
+        probabilities, activation = self._run(batch, [OUTPUT_NAME, ACTIVATION_NAME])
         return probabilities, activation
 
     def _run(self, batch: Batch, outputs: list[str]) -> list[npt.NDArray[np.float32]]:
