@@ -58,11 +58,11 @@ class Tally:
             self._writer.write(outcome)
 
     def say_what_was_kept(self) -> None:
-        """Say on standard error how many pictures went into folders and how many were drawn; nothing if none were to."""
+        """Say on standard error how many pictures were sorted and drawn; nothing if none were to."""
         if self._sorter is not None:
             done = "moved" if self._sorter.transfer == "move" else "copied"
             there = f", {self._sorter.done_count} were there already" if self._sorter.done_count else ""
             click.echo(f"{done} {self._sorter.sorted_count} pictures{there}", err=True)
         if self._illustrator is not None:
             there = f", {self._illustrator.done_count} were there already" if self._illustrator.done_count else ""
-            click.echo(f"drew {self._illustrator.drawn_count} pictures{there}", err=True)
+            click.echo(f"wrote {self._illustrator.written_count} drawings{there}", err=True)

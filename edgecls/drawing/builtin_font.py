@@ -90,7 +90,7 @@ def _as_drawn(text: str) -> str:
 
 
 def _direction(char: str) -> str:
-    """Return R for letters read from right to left, L for others and for digits, N for what takes after its neighbours."""
+    """Return R for letters read from the right, L for others and for digits, N for what takes after its neighbours."""
     kind = unicodedata.bidirectional(char)
     if kind in ("R", "AL"):
         return "R"

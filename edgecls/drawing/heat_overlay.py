@@ -10,7 +10,7 @@ COLOR_MAP = cv2.COLORMAP_INFERNO
 """Its lightness grows steadily, so that it also reads without colour vision, and printed in grey."""
 
 GRAYING = 0.7  # how far the picture gives up its own colours, which would be taken for heat
-MAX_OPACITY = 0.75  # where the heat is 1; the picture can be seen through it
+MAX_OPACITY = 0.65  # where the heat is 1; the picture can be seen through it
 FAINTEST = 0.05  # heat below this is left out: it would only stain the picture
 LINE_AT = 0.5
 UNSEEN_LIGHT = 0.4  # of the part that the model does not see

@@ -1,8 +1,9 @@
 """Giving a network the output "class_activation": how much each place of a picture speaks for each label.
 
 It is the feature map, weighted as the network weights its mean (Zhou et al., "Learning Deep Features for
-Discriminative Localization", 2016): the mean of the output over all places is the logits without their bias.
-The weights are those of the network, not copies.
+Discriminative Localization", 2016): the mean of the output over all places is the logits without
+their bias, and without a factor that all share, such as a temperature. The weights are those of the network,
+not copies.
 """
 
 from typing import Any

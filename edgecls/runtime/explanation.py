@@ -102,7 +102,7 @@ class Explanation:
         """Return the picture with the heat laid over it, uint8 ``[h, w, 3]`` RGB.
 
         Args:
-            max_side: A picture whose longer side has more pixels is shrunk to it. One of less than MIN_SIDE is enlarged.
+            max_side: Most pixels of the longer side; a larger picture is shrunk. One of less than 480 is enlarged.
         """
         shown = for_viewing(self.pixels, max_side=max_side)
         height, width = shown.shape[:2]

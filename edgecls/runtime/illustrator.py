@@ -40,7 +40,7 @@ class Illustrator:
         roots: The folders that are classified; below them, drawings keep the folders of their pictures.
 
     Attributes:
-        drawn_count: Drawings that were written.
+        written_count: Drawings that were written.
         done_count: Drawings that were there already.
 
     Raises:
@@ -48,7 +48,7 @@ class Illustrator:
     """
 
     def __init__(self, *, heat_folder: Path | None, label_folder: Path | None, roots: Sequence[str]) -> None:
-        self.drawn_count = 0
+        self.written_count = 0
         self.done_count = 0
         self._roots = [os.path.abspath(root) for root in roots]
         self._wants_heat, self._wants_label = heat_folder is not None, label_folder is not None
@@ -105,7 +105,7 @@ class Illustrator:
                     "when that is mended, run it again to go on"
                 ) from error
             if is_new:
-                self.drawn_count += 1
+                self.written_count += 1
             else:
                 self.done_count += 1
 
