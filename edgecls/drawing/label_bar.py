@@ -40,7 +40,7 @@ def with_label_bar(
     figure = f"{100 * probability:.1f} %"
     wanted = min(max(MIN_TEXT_PX, TEXT_SIZE * max(height, width)), MAX_TEXT_WIDTH * width)
     size, label = _fitted(label, figure, width, wanted_px=wanted)
-    bar = np.full((round(BAR_HEIGHT * wanted), width, 3), GROUND, np.uint8)
+    bar = np.full((max(1, round(BAR_HEIGHT * wanted)), width, 3), GROUND, np.uint8)
     meter = max(2, round(METER_HEIGHT * wanted))
     bar[:meter] = TRACK
     bar[:meter, : round(probability * width)] = METER if is_known else UNSURE_METER

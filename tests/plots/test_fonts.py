@@ -86,14 +86,6 @@ def test_what_no_font_has_is_told_with_what_to_install(text: str) -> None:
     assert "apt install" in remark
 
 
-def test_a_question_mark_is_not_taken_for_a_missing_glyph() -> None:
-    assert builtin_font.covers("红? yes!")
-
-
-def test_joiners_and_selectors_need_no_glyph() -> None:
-    assert builtin_font.covers("红\u200d花\ufe0f")
-
-
 def test_a_text_may_take_glyphs_from_both_kinds_of_fonts() -> None:
     choice = choose_fonts(["红 cat 猫😀!"])
 
