@@ -6,6 +6,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Classifier",
     "EdgeclsError",
+    "Explanation",
     "ImageError",
     "LabelScore",
     "Outcome",
@@ -18,12 +19,14 @@ __all__ = [
 if TYPE_CHECKING:
     from edgecls.errors import EdgeclsError, ImageError
     from edgecls.runtime.classifier import Classifier, load
+    from edgecls.runtime.explanation import Explanation
     from edgecls.runtime.prediction import LabelScore, Outcome, Prediction
     from edgecls.runtime.providers import Provider
 
 _HOMES = {
     "Classifier": "edgecls.runtime.classifier",
     "EdgeclsError": "edgecls.errors",
+    "Explanation": "edgecls.runtime.explanation",
     "ImageError": "edgecls.errors",
     "LabelScore": "edgecls.runtime.prediction",
     "Outcome": "edgecls.runtime.prediction",

@@ -1,11 +1,11 @@
-"""Moving and copying files so that nothing is ever overwritten and no moment is without a whole copy."""
+"""Moving, copying and writing files so that nothing is ever overwritten and no moment is without a whole copy."""
 
 import errno
 import os
 import shutil
 from pathlib import Path
 
-__all__ = ["copy_file", "link_or_copy", "move_file", "same_content"]
+__all__ = ["copy_file", "link_or_copy", "move_file", "numbered", "same_content", "write_new_file"]
 
 _NO_LINKS = {errno.EXDEV, errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES}
 """What systems answer that cannot give the file a second name there: another file system, one without links."""
@@ -47,6 +47,26 @@ def copy_file(source: Path, target: Path) -> None:
         _rename(temporary, target)  # not flushed to disk before: the source stays, so nothing can be lost
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_new_file(data: bytes, target: Path) -> None:
+    """Write a file that is not there yet; its folder must exist. It appears whole or not at all.
+
+    Raises:
+        FileExistsError: Something has the target's name.
+        OSError: It cannot be written.
+    """
+    temporary = _temporary(target)
+    try:
+        temporary.write_bytes(data)
+        _rename(temporary, target)  # not flushed to disk before: it can be made again
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def numbered(path: Path, number: int) -> Path:
+    """Return the path with a number at the end of its name, "rose-2.jpg"; for number 1 as it is."""
+    return path if number == 1 else path.with_name(f"{path.stem}-{number}{path.suffix}")
 
 
 def link_or_copy(source: Path, target: Path) -> None:

@@ -7,7 +7,6 @@ Importing this module sets OpenCV to one thread per call and silences its log, f
 process: pictures are decoded in parallel with each other, and every failure becomes an exception.
 """
 
-import math
 import os
 import sys
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ import numpy.typing as npt
 
 from edgecls.errors import ImageDecodeError, ImageReadError, ImageTooLargeError
 from edgecls.image_headers import ImageHeader, read_header
-from edgecls.image_spec import Color, Fit, ImageSpec
+from edgecls.image_spec import Color, ImageSpec
 from edgecls.resize import resize
 
 __all__ = [
@@ -183,28 +182,25 @@ def fit(pixels: Pixels, spec: ImageSpec, *, extent_hw: tuple[float, float] | Non
     height, width = extent_hw or pixels.shape[:2]
     if (height, width) == (spec.height, spec.width):
         return pixels
-    if spec.fit is Fit.STRETCH:
-        return resize(pixels, spec.height, spec.width, extent_hw=(height, width))
-    if spec.fit is Fit.CROP:
-        scale = max(spec.height / height, spec.width / width)
-        cut_height, cut_width = min(height, spec.height / scale), min(width, spec.width / scale)
-        top, left = round((height - cut_height) / 2), round((width - cut_width) / 2)
-        cut = pixels[top : top + math.ceil(cut_height), left : left + math.ceil(cut_width)]
-        return resize(cut, spec.height, spec.width, extent_hw=(cut_height, cut_width))
-    scale = min(spec.height / height, spec.width / width)
-    inner_height = min(spec.height, max(1, round(height * scale)))
-    inner_width = min(spec.width, max(1, round(width * scale)))
-    top, left = (spec.height - inner_height) // 2, (spec.width - inner_width) // 2
+    placed = spec.place(height, width)
+    extent_hw = (placed.height, placed.width)
+    inner = resize(pixels[placed.seen], placed.inner_height, placed.inner_width, extent_hw=extent_hw)
+    if inner.shape == spec.shape_hwc:
+        return inner
     padded = np.zeros(spec.shape_hwc, np.uint8)
-    inner = resize(pixels, inner_height, inner_width, extent_hw=(height, width))
-    padded[top : top + inner_height, left : left + inner_width] = inner
+    padded[placed.inner] = inner
     return padded
 
 
-def encode_png(pixels: Pixels) -> bytes:
-    """Encode uint8 pixels, ``[height, width, 3]`` RGB or ``[height, width, 1]``, as PNG without loss."""
+def encode_png(pixels: Pixels, *, compression: int = 9) -> bytes:
+    """Encode uint8 pixels, ``[height, width, 3]`` RGB or ``[height, width, 1]``, as PNG without loss.
+
+    Args:
+        pixels: What to encode.
+        compression: From 0 to 9; of photos, 1 is ten times as fast as 9 and gives files a tenth larger.
+    """
     ordered = pixels[:, :, ::-1] if pixels.shape[2] == 3 else pixels
-    _, encoded = cv2.imencode(".png", ordered, [cv2.IMWRITE_PNG_COMPRESSION, 9])
+    _, encoded = cv2.imencode(".png", ordered, [cv2.IMWRITE_PNG_COMPRESSION, compression])
     return encoded.tobytes()
 
 
@@ -236,12 +232,9 @@ def _dct_shrink(header: ImageHeader, spec: ImageSpec) -> int:
     if header.format != "JPEG":
         return 1
     height, width = header.upright_hw
-    needed_height, needed_width = spec.height, spec.width
-    if spec.fit is Fit.PAD:
-        scale = min(spec.height / height, spec.width / width)
-        needed_height, needed_width = round(height * scale), round(width * scale)
+    placed = spec.place(height, width)
     for shrink in (8, 4, 2):
-        if -(-height // shrink) >= needed_height and -(-width // shrink) >= needed_width:
+        if -(-height // shrink) >= placed.inner_height and -(-width // shrink) >= placed.inner_width:
             return shrink
     return 1
 

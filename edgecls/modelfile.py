@@ -20,6 +20,7 @@ from edgecls.image_spec import Color, ImageSpec
 from edgecls.model_card import DatasetFacts, Golden, GoldenSample, ModelCard, require
 
 __all__ = [
+    "ACTIVATION_NAME",
     "FORMAT",
     "INPUT_NAME",
     "OUTPUT_NAME",
@@ -38,6 +39,12 @@ FORMAT = 1
 DOCUMENT_KEY = "edgecls"
 INPUT_NAME = "image"
 OUTPUT_NAME = "probabilities"
+
+ACTIVATION_NAME = "class_activation"
+"""An output that a file may have: float32 ``[N, h, w, K]``, how much each place speaks for each label.
+
+Names of tensors that only this output needs begin with it, and no others do.
+"""
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,18 @@ says about itself, and tell whether its network was changed, before it hands the
 import hashlib
 from collections.abc import Iterator, Mapping
 
-__all__ = ["DamagedContainerError", "field_header", "network_sha256", "read_properties", "with_properties"]
+__all__ = [
+    "GRAPH",
+    "DamagedContainerError",
+    "field_header",
+    "fields",
+    "network_sha256",
+    "read_properties",
+    "with_properties",
+]
 
+GRAPH = 7  # field of ModelProto
 _METADATA_PROPS = 14  # field of ModelProto
-_GRAPH = 7  # field of ModelProto
 _OPSET_IMPORT = 8  # field of ModelProto
 _KEY, _VALUE = 1, 2  # fields of StringStringEntryProto
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5  # protobuf wire types
@@ -30,13 +38,13 @@ def read_properties(model: bytes) -> dict[str, str]:
     """
     view = memoryview(model)
     properties = {}
-    missing = {_GRAPH, _OPSET_IMPORT}
-    for number, _, body, end in _fields(view):
+    missing = {GRAPH, _OPSET_IMPORT}
+    for number, _, body, end in fields(view):
         if number == _METADATA_PROPS:
             key, value = _read_entry(view[body:end])
             properties[key] = value
         missing.discard(number)
-    if _GRAPH in missing:
+    if GRAPH in missing:
         raise DamagedContainerError("it holds no network")
     if missing:  # what follows the network was lost; every field that is left is whole
         raise DamagedContainerError("it is cut short")
@@ -51,7 +59,7 @@ def network_sha256(model: bytes) -> str:
     """
     view = memoryview(model)
     digest = hashlib.sha256()
-    for number, start, _, end in _fields(view):
+    for number, start, _, end in fields(view):
         if number != _METADATA_PROPS:
             digest.update(view[start:end])
     return digest.hexdigest()
@@ -64,13 +72,17 @@ def with_properties(model: bytes, properties: Mapping[str, str]) -> bytes:
         DamagedContainerError: The bytes are no ONNX file, or not all of one.
     """
     view = memoryview(model)
-    kept = [view[start:end] for number, start, _, end in _fields(view) if number != _METADATA_PROPS]
+    kept = [view[start:end] for number, start, _, end in fields(view) if number != _METADATA_PROPS]
     merged = {**read_properties(model), **properties}
     return b"".join([*kept, *(_write_entry(key, value) for key, value in merged.items())])
 
 
-def _fields(message: memoryview) -> Iterator[tuple[int, int, int, int]]:
-    """Yield number, first byte, first byte of the body and end of every top-level field."""
+def fields(message: memoryview) -> Iterator[tuple[int, int, int, int]]:
+    """Yield number, first byte, first byte of the body and end of every field of a protobuf message.
+
+    Raises:
+        DamagedContainerError: The bytes are no such message, or not all of one.
+    """
     position = 0
     while position < len(message):
         start = position
@@ -110,7 +122,7 @@ def _read_varint(message: memoryview, position: int) -> tuple[int, int]:
 
 def _read_entry(entry: memoryview) -> tuple[str, str]:
     texts = {_KEY: "", _VALUE: ""}
-    for number, _, body, end in _fields(entry):
+    for number, _, body, end in fields(entry):
         if number in texts:
             try:
                 texts[number] = str(entry[body:end], "utf-8")

@@ -21,6 +21,7 @@ FLOORS = [
         "resize",
         "onnx_container",
         "image_headers",
+        "drawing",
     },
     {"image", "model_card", "folder_names", "plots"},
     {"modelfile"},

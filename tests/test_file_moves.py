@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edgecls.file_moves import copy_file, move_file, same_content
+from edgecls.file_moves import copy_file, move_file, numbered, same_content, write_new_file
 
 
 @pytest.fixture(params=["second-name", "other-file-system"])
@@ -116,3 +116,22 @@ def test_contents_are_compared_by_bytes(tmp_path: Path) -> None:
     found = {name: same_content(tmp_path / "a", tmp_path / name) for name in ("a", "same", "other", "longer", "link")}
 
     assert found == {"a": True, "same": True, "other": False, "longer": False, "link": False}
+
+
+@pytest.mark.usefixtures("file_system")
+def test_a_new_file_is_written_only_where_there_is_none(tmp_path: Path) -> None:
+    write_new_file(b"picture", tmp_path / "a")
+
+    with pytest.raises(FileExistsError):
+        write_new_file(b"other", tmp_path / "a")
+
+    assert (tmp_path / "a").read_bytes() == b"picture"
+    assert os.listdir(tmp_path) == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("name", "number", "expected"),
+    [("rose.jpg", 1, "rose.jpg"), ("rose.jpg", 2, "rose-2.jpg"), ("a.b.jpg", 10, "a.b-10.jpg"), ("红", 3, "红-3")],
+)
+def test_numbers_stand_before_the_suffix(name: str, number: int, expected: str) -> None:
+    assert numbered(Path("folder") / name, number) == Path("folder") / expected

@@ -1,6 +1,7 @@
 """The image pipeline: every encoding, every fit rule, hostile and damaged files."""
 
 import io
+import math
 import struct
 import zlib
 from pathlib import Path
@@ -332,6 +333,22 @@ def test_pad_keeps_the_proportions_on_black(height: int, width: int) -> None:
     rows, columns = np.flatnonzero(~is_black.all(axis=1)), np.flatnonzero(~is_black.all(axis=0))
     assert (len(rows), len(columns)) == ((10, 30) if width > height else (30, 10))
     np.testing.assert_allclose(fitted.mean(axis=(0, 1)), [85 / 3] * 3, atol=3)
+
+
+@pytest.mark.parametrize("fit", Fit)
+@pytest.mark.parametrize("size", [(40, 90), (90, 40), (7, 300), (30, 20), (1, 1)])
+def test_a_placement_names_the_part_that_is_seen_and_where_it_lies(fit: Fit, size: tuple[int, int]) -> None:
+    spec = ImageSpec(30, 20, Color.RGB, fit)
+    pixels = np.full((*size, 3), 200, np.uint8)
+
+    placed = spec.place(*size)
+
+    shows_picture = np.zeros((30, 20), bool)
+    shows_picture[placed.inner] = True
+    np.testing.assert_array_equal((image.fit(pixels, spec) == 200).all(axis=2), shows_picture)
+    assert pixels[placed.seen].shape[:2] == (math.ceil(placed.height), math.ceil(placed.width))
+    assert shows_picture.all() or fit is Fit.PAD
+    assert (placed.height, placed.width) == size or fit is Fit.CROP
 
 
 # Decoding at a DCT scale

@@ -17,6 +17,7 @@ def test_public_names_are_exactly_the_documented_ones() -> None:
     assert sorted(edgecls.__all__) == [
         "Classifier",
         "EdgeclsError",
+        "Explanation",
         "ImageError",
         "LabelScore",
         "Outcome",

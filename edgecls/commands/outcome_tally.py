@@ -1,4 +1,4 @@
-"""Sorting, printing and counting what `edgecls run` finds out."""
+"""Filing, sorting, printing and counting what `edgecls run` finds out."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -9,6 +9,7 @@ from edgecls.commands.prediction_output import Writer
 from edgecls.runtime.prediction import Outcome, Prediction
 
 if TYPE_CHECKING:
+    from edgecls.runtime.illustrator import Illustrator
     from edgecls.runtime.sort_into import Sorter
 
 __all__ = ["Tally"]
@@ -20,20 +21,22 @@ class Tally:
     Args:
         writer: Prints them.
         sorter: Puts the pictures into folders; None to leave them alone.
+        illustrator: Keeps the drawings that it made; None if there are none.
 
     Attributes:
         classified: Pictures that got an answer.
         failed: Pictures that did not.
     """
 
-    def __init__(self, writer: Writer, sorter: "Sorter | None") -> None:
+    def __init__(self, writer: Writer, sorter: "Sorter | None", illustrator: "Illustrator | None") -> None:
         self.classified = 0
         self.failed = 0
         self._writer = writer
         self._sorter = sorter
+        self._illustrator = illustrator
 
     def take(self, outcomes: Iterable[Outcome], *, total: int | None) -> None:
-        """Sort, print and count them all, with a bar on the terminal.
+        """File, sort, print and count them all, with a bar on the terminal.
 
         Args:
             outcomes: What became of the pictures.
@@ -44,6 +47,8 @@ class Tally:
 
             outcomes = with_progress(outcomes, total)
         for outcome in outcomes:
+            if self._illustrator is not None:
+                self._illustrator.keep(outcome)
             if self._sorter is not None:
                 outcome = self._sorter.place(outcome)
             if isinstance(outcome.result, Prediction):
@@ -52,9 +57,12 @@ class Tally:
                 self.failed += 1
             self._writer.write(outcome)
 
-    def say_what_was_sorted(self) -> None:
-        """Say on standard error how many pictures went into folders; nothing if none were to."""
+    def say_what_was_kept(self) -> None:
+        """Say on standard error how many pictures were sorted and drawn; nothing if none were to."""
         if self._sorter is not None:
             done = "moved" if self._sorter.transfer == "move" else "copied"
             there = f", {self._sorter.done_count} were there already" if self._sorter.done_count else ""
             click.echo(f"{done} {self._sorter.sorted_count} pictures{there}", err=True)
+        if self._illustrator is not None:
+            there = f", {self._illustrator.done_count} were there already" if self._illustrator.done_count else ""
+            click.echo(f"wrote {self._illustrator.written_count} drawings{there}", err=True)

@@ -11,6 +11,7 @@ from edgecls.commands.shared_options import limits_option, model_option, provide
 
 if TYPE_CHECKING:
     from edgecls.runtime.classifier import Classifier
+    from edgecls.runtime.illustrator import Illustrator
     from edgecls.runtime.sort_into import Sorter
 
 __all__ = ["run"]
@@ -35,6 +36,20 @@ __all__ = ["run"]
     help="Copy every picture into a folder of DIR named by its label. Nothing is overwritten.",
 )
 @click.option("--move", is_flag=True, help="With --sort-into: move the pictures instead.")
+@click.option(
+    "--explain",
+    "heat_folder",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write every picture to DIR with a heat map over it: what the answer rests on.",
+)
+@click.option(
+    "--annotate",
+    "label_folder",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write every picture to DIR with its label and probability under it. May be the DIR of --explain.",
+)
 @click.option("--watch", is_flag=True, help="Go on with pictures that arrive in the folders, until Ctrl-C.")
 @click.option(
     "--interval",
@@ -60,6 +75,8 @@ def run(
     output_format: str,
     sort_into: Path | None,
     move: bool,
+    heat_folder: Path | None,
+    label_folder: Path | None,
     watch: bool,
     interval_s: float | None,
     provider: str,
@@ -85,23 +102,32 @@ def run(
     classifier = load(model, provider, limits=limits, unknown_threshold=unknown_threshold)
     announce_provider(classifier)
     sorter = None if sort_into is None else _make_sorter(sort_into, classifier, move=move)
-    passing_over = () if sorter is None else sorter.folders
+    illustrator = _make_illustrator(heat_folder, label_folder, classifier, paths)
+    passing_over = frozenset[str]().union(*(one.folders for one in (sorter, illustrator) if one is not None))
     workers = threads or usable_cores()
     names = paths if watch else find_names(paths, passing_over=passing_over)
     writer = make_writer(output_format, classifier.answers, names, top=min(top, len(classifier.card.labels)))
-    tally = Tally(writer, sorter)
+    tally = Tally(writer, sorter, illustrator)
     if watch:
         from edgecls.commands.watching import write_until_stopped
 
         folders = [Path(path) for path in paths]
         write_until_stopped(
-            tally, classifier, folders, workers=workers, interval_s=interval_s, passing_over=passing_over
+            tally,
+            classifier,
+            folders,
+            workers=workers,
+            interval_s=interval_s,
+            passing_over=passing_over,
+            illustrator=illustrator,
         )
         return
-    tally.take(classify_stream(classifier, map(open_source, names), workers=workers), total=len(names))
+    sources = map(open_source, names)
+    outcomes = classify_stream(classifier, sources, workers=workers, illustrator=illustrator)
+    tally.take(outcomes, total=len(names))
     if tally.failed and output_format == "table" and len(names) > 1:
         click.echo(f"{tally.failed} of {len(names)} pictures could not be classified", err=True)
-    tally.say_what_was_sorted()
+    tally.say_what_was_kept()
     if tally.failed:
         sys.exit(1)
 
@@ -113,6 +139,21 @@ def _make_sorter(root: Path, classifier: "Classifier", *, move: bool) -> "Sorter
     labels = classifier.card.labels
     answers = labels if classifier.unknown_threshold is None else (*labels, UNKNOWN)
     return Sorter(root, answers, transfer=Transfer.MOVE if move else Transfer.COPY)
+
+
+def _make_illustrator(
+    heat_folder: Path | None, label_folder: Path | None, classifier: "Classifier", paths: tuple[str, ...]
+) -> "Illustrator | None":
+    if heat_folder is None and label_folder is None:
+        return None
+    from edgecls.drawing.builtin_font import undrawable_remark
+    from edgecls.runtime.illustrator import Illustrator
+
+    remark = undrawable_remark(classifier.card.labels) if label_folder is not None else None
+    if remark is not None:
+        click.echo(remark, err=True)
+    roots = [path for path in paths if os.path.isdir(path)]
+    return Illustrator(heat_folder=heat_folder, label_folder=label_folder, roots=roots)
 
 
 def _check_usage(

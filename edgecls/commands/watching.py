@@ -12,6 +12,7 @@ from edgecls.runtime.watch import watch
 
 if TYPE_CHECKING:
     from edgecls.runtime.classifier import Classifier
+    from edgecls.runtime.illustrator import Illustrator
 
 __all__ = ["write_until_stopped"]
 
@@ -26,6 +27,7 @@ def write_until_stopped(
     workers: int,
     interval_s: float | None,
     passing_over: Collection[str],
+    illustrator: "Illustrator | None",
 ) -> None:
     """Classify what is in the folders and what arrives there; Ctrl-C ends it, with a summary on standard error.
 
@@ -36,13 +38,21 @@ def write_until_stopped(
         workers: Pictures to work on at once.
         interval_s: Seconds between two looks; None for DEFAULT_INTERVAL_S.
         passing_over: Folders within them that are left out, by their real paths.
+        illustrator: Makes drawings of the answers; None for none.
     """
     interval_s = interval_s or DEFAULT_INTERVAL_S
     click.echo(f"watching {', '.join(on_one_line(str(folder)) for folder in folders)}; Ctrl-C ends it", err=True)
     try:
-        outcomes = watch(classifier, folders, workers=workers, interval_s=interval_s, passing_over=passing_over)
+        outcomes = watch(
+            classifier,
+            folders,
+            workers=workers,
+            interval_s=interval_s,
+            passing_over=passing_over,
+            illustrator=illustrator,
+        )
         tally.take(outcomes, total=None)
     except KeyboardInterrupt:
         failed = f", {tally.failed} could not be" if tally.failed else ""
         click.echo(f"stopped; {tally.classified} pictures were classified{failed}", err=True)
-        tally.say_what_was_sorted()
+        tally.say_what_was_kept()

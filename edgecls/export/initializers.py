@@ -14,7 +14,6 @@ __all__ = ["Arrays", "serialized_with"]
 Arrays = dict[str, npt.NDArray[Any]]
 """Constants by their names in the graph."""
 
-_GRAPH = 7  # field of ModelProto
 _INITIALIZER = 5  # field of GraphProto
 _RAW_DATA = 9  # field of TensorProto
 
@@ -39,7 +38,7 @@ def serialized_with(model: Any, arrays: Arrays) -> bytes:
     outer.CopyFrom(model)
     outer.ClearField("graph")
     length = sum(len(part) for part in graph)
-    return b"".join([outer.SerializeToString(), onnx_container.field_header(_GRAPH, length), *graph])
+    return b"".join([outer.SerializeToString(), onnx_container.field_header(onnx_container.GRAPH, length), *graph])
 
 
 def _initializer(onnx: Any, name: str, array: npt.NDArray[Any]) -> Iterator[bytes | memoryview]:

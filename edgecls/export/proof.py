@@ -12,6 +12,7 @@ import numpy.typing as npt
 import edgecls
 from edgecls import image, modelfile
 from edgecls.errors import ExportError
+from edgecls.export.class_activation import with_class_activation
 from edgecls.export.parity import MAX_DIFFERENCE, Network, ParityReport, check_parity, remembering
 from edgecls.model_card import SUM_TOLERANCE, Golden, GoldenSample, ModelCard
 from edgecls.modelfile import ModelFile
@@ -54,6 +55,8 @@ def prove(
 ) -> Export:
     """Make a network a model file, if it answers like the original one.
 
+    The network gets the output "class_activation" if it can have one.
+
     Args:
         onnx: The network, with input "image" and output "probabilities".
         original: What it was made from.
@@ -76,8 +79,11 @@ def prove(
         versions=versions(packages),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
+    onnx = with_class_activation(onnx)
     described = modelfile.describe(onnx, card)
-    session = open_session(ModelFile(card.name, card, described), Provider.CPU, intra_op_threads=usable_cores())
+    session = open_session(
+        ModelFile(card.name, card, described), Provider.CPU, intra_op_threads=usable_cores(), class_activation=True
+    )
     parity = check_parity(
         original,
         session.run,

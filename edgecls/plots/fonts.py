@@ -5,8 +5,8 @@ import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from edgecls.drawing import builtin_font
 from edgecls.extras import import_from_extra
-from edgecls.plots import builtin_font
 
 __all__ = ["FontChoice", "choose_fonts", "undrawable_remark"]
 

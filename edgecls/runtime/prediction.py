@@ -1,6 +1,6 @@
 """What a classifier answers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from edgecls.errors import ImageError
@@ -88,10 +88,12 @@ class Outcome:
     Attributes:
         name: What the picture is called.
         result: The answer, or the fault that stood in its way.
+        drawings: Encoded pictures that show the answer, where somebody wanted them.
     """
 
     name: str
     result: Prediction | ImageError
+    drawings: tuple[bytes, ...] = field(default=(), repr=False)
 
 
 def unsure_of(label: str) -> str:

@@ -3,7 +3,7 @@
 import contextlib
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -11,19 +11,23 @@ import numpy.typing as npt
 
 from edgecls.errors import InputShapeError, ModelFileError, ProviderError
 from edgecls.model_card import ModelCard
-from edgecls.modelfile import INPUT_NAME, OUTPUT_NAME, ModelFile
+from edgecls.modelfile import ACTIVATION_NAME, INPUT_NAME, OUTPUT_NAME, ModelFile
 from edgecls.runtime import providers
+from edgecls.runtime.class_activation import without_class_activation
 from edgecls.runtime.golden import check_golden
 from edgecls.runtime.onnxruntime_errors import one_line, onnxruntime_errors
 from edgecls.runtime.providers import Provider, SkippedProvider
 
-__all__ = ["Batch", "Probabilities", "Session", "open_session", "try_provider"]
+__all__ = ["Activation", "Batch", "Probabilities", "Session", "open_session", "try_provider"]
 
 Batch = npt.NDArray[np.uint8]
 """Pictures: uint8, ``[N, height, width, channels]``."""
 
 Probabilities = npt.NDArray[np.float32]
 """float32, ``[N, labels]``; every row sums to 1."""
+
+Activation = npt.NDArray[np.float32]
+"""How much each place of a picture speaks for each label: float32, ``[N, h, w, labels]``."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,7 @@ class Session:
         nodes: Number of nodes of the network on each provider, by onnxruntime's names; empty on the CPU,
             where there is nothing to tell.
         skipped: Providers that were tried before this one, with reason and remedy.
+        is_explainable: The model file has a class activation; this session gives it only if it was opened so.
     """
 
     card: ModelCard
@@ -43,6 +48,7 @@ class Session:
     nodes: dict[str, int]
     skipped: tuple[SkippedProvider, ...]
     _session: Any
+    is_explainable: bool = False
     _largest_batch: int | None = None
     _turn: contextlib.AbstractContextManager[object] = field(default_factory=contextlib.nullcontext)
 
@@ -63,23 +69,45 @@ class Session:
                 f"of shape (N, {', '.join(map(str, shape))}); bring pictures there with edgecls.image.fit"
             )
         largest = self._largest_batch or len(batch)
-        parts = [self._run(batch[start : start + largest]) for start in range(0, len(batch), largest)]
+        parts = [self._run(batch[start : start + largest], [OUTPUT_NAME])[0] for start in range(0, len(batch), largest)]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
-    def _run(self, batch: Batch) -> Probabilities:
+    def run_explained(self, picture: npt.NDArray[np.uint8]) -> tuple[Probabilities, Activation | None]:
+        """Return the probabilities and the class activation for one picture.
+
+        Args:
+            picture: uint8, ``[height, width, channels]`` at the model's size.
+
+        Returns:
+            As for a batch of one. The second is None if the session was opened without a class activation.
+
+        Raises:
+            ProviderError: The provider failed while running.
+        """
+        batch = picture[np.newaxis]
+        if all(output.name != ACTIVATION_NAME for output in self._session.get_outputs()):
+            return self.run(batch), None
+        probabilities, activation = self._run(batch, [OUTPUT_NAME, ACTIVATION_NAME])
+        return probabilities, activation
+
+    def _run(self, batch: Batch, outputs: list[str]) -> list[npt.NDArray[np.float32]]:
         try:
             with self._turn:
-                (probabilities,) = self._session.run([OUTPUT_NAME], {INPUT_NAME: batch})
+                found: list[npt.NDArray[np.float32]] = self._session.run(outputs, {INPUT_NAME: batch})
         except onnxruntime_errors() as error:
             raise ProviderError(
                 f"running model {self.card.name!r} on {self.provider} failed: {one_line(error)}"
             ) from error
-        result: Probabilities = probabilities
-        return result
+        return found
 
 
 def open_session(
-    model: ModelFile, provider: Provider, *, intra_op_threads: int, batch_sizes: Sequence[int] = (1,)
+    model: ModelFile,
+    provider: Provider,
+    *,
+    intra_op_threads: int,
+    batch_sizes: Sequence[int] = (1,),
+    class_activation: bool = False,
 ) -> Session:
     """Open a model on a provider, and prove that it runs there.
 
@@ -92,18 +120,25 @@ def open_session(
         intra_op_threads: Threads that one run may use on the CPU.
         batch_sizes: All that will be used, the likeliest first, each at least 1. Others work too, but may be slow
             when they first come.
+        class_activation: Keep the class activation of a model file that has one, for `Session.run_explained`. It is
+            then computed in every run.
 
     Raises:
         ProviderError: The provider asked for, or with AUTO every one, cannot run the model.
         ModelFileError: The network does not match its document, or onnxruntime cannot load it.
     """
+    lean = without_class_activation(model.onnx)
+    is_explainable = lean is not model.onnx
+    if not class_activation:
+        model = replace(model, onnx=lean)
+    del lean
     skipped: list[SkippedProvider] = []
     for candidate in providers.candidates(provider):
         found = try_provider(
             model, candidate, intra_op_threads=intra_op_threads, batch_sizes=batch_sizes, skipped=tuple(skipped)
         )
         if isinstance(found, Session):
-            return found
+            return replace(found, is_explainable=is_explainable)
         skipped.append(found)
     tried = "; ".join(map(str, skipped)) or "the installed onnxruntime has none that edgecls knows"
     raise ProviderError(f"cannot run model {model.path!r} on {provider}. {tried}")
@@ -237,3 +272,14 @@ def _check_signature(inner: Any, model: ModelFile) -> None:
             f"output {OUTPUT_NAME!r}, float32 of shape (N, {len(model.card.labels)}); its network gives {outputs}; "
             "export it again"
         )
+    for name, kind, shape in outputs:
+        if name == ACTIVATION_NAME and (kind, len(shape), shape[-1:]) != (
+            "tensor(float)",
+            3,
+            (len(model.card.labels),),
+        ):
+            raise ModelFileError(
+                f"cannot use model {model.path!r}: its output {name!r} must be float32 of shape "
+                f"(N, h, w, {len(model.card.labels)}), it is {kind} of shape (N, {', '.join(map(str, shape))}); "
+                "export it again"
+            )

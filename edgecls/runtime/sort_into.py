@@ -11,7 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from edgecls.errors import DatasetError, ImageReadError, OutputError
-from edgecls.file_moves import copy_file, move_file, same_content
+from edgecls.file_moves import copy_file, move_file, numbered, same_content
 from edgecls.folder_names import class_folders, escaped_label
 from edgecls.runtime.prediction import Outcome, Prediction
 
@@ -135,16 +135,12 @@ class _Taken:
 
     def find(self, picture: Path) -> Path | None:
         """Return the first free path, or None if a picture of the same content is there."""
-        while os.path.lexists(free := self._path()):
+        while os.path.lexists(free := numbered(self.first, self._number)):
             self._by_size.setdefault(free.lstat().st_size, []).append(free)
             self._number += 1
         if any(same_content(picture, other) for other in self._by_size.get(picture.stat().st_size, ())):
             return None
         return free
-
-    def _path(self) -> Path:
-        number = f"-{self._number}" if self._number > 1 else ""
-        return self.first.with_name(f"{self.first.stem}{number}{self.first.suffix}")
 
 
 def _folders_of(root: Path, labels: Sequence[str]) -> dict[str, Path]:

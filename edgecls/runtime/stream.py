@@ -11,13 +11,16 @@ from edgecls.runtime.sources import Source
 
 if TYPE_CHECKING:
     from edgecls.runtime.classifier import Classifier
+    from edgecls.runtime.illustrator import Illustrator
 
 __all__ = ["classify_stream"]
 
 WAITING_PER_WORKER = 4  # results that may wait for an earlier, slower one
 
 
-def classify_stream(classifier: "Classifier", sources: Iterable[Source], *, workers: int) -> Iterator[Outcome]:
+def classify_stream(
+    classifier: "Classifier", sources: Iterable[Source], *, workers: int, illustrator: "Illustrator | None" = None
+) -> Iterator[Outcome]:
     """Classify pictures and yield an outcome for each, in the order of `sources`.
 
     Each worker reads, decodes and classifies one picture at a time; that keeps as many cores busy
@@ -27,11 +30,14 @@ def classify_stream(classifier: "Classifier", sources: Iterable[Source], *, work
         classifier: The opened model.
         sources: The pictures; taken one by one, a few ahead of the outcomes.
         workers: How many to work on at once, at least 1.
+        illustrator: Makes drawings of the answers; None for none.
     """
 
     def classify(source: Source) -> Outcome:
         try:
             data = source.read(classifier.limits)
+            if illustrator is not None:
+                return illustrator.classify(classifier, data, name=source.name)
             return Outcome(source.name, classifier.predict_bytes(data, name=source.name))
         except ImageError as error:
             return Outcome(source.name, error)

@@ -20,6 +20,7 @@ from edgecls.runtime.stream import classify_stream
 
 if TYPE_CHECKING:
     from edgecls.runtime.classifier import Classifier
+    from edgecls.runtime.illustrator import Illustrator
 
 __all__ = ["PATIENCE_S", "Arrivals", "Stamp", "watch"]
 
@@ -84,6 +85,7 @@ def watch(
     workers: int,
     interval_s: float,
     passing_over: Collection[str] = (),
+    illustrator: "Illustrator | None" = None,
     clock: Callable[[], float] = time.monotonic,
     wait: Callable[[float], None] = time.sleep,
 ) -> Iterator[Outcome]:
@@ -95,13 +97,15 @@ def watch(
         workers: How many pictures to work on at once, at least 1.
         interval_s: Seconds between two looks.
         passing_over: Folders within them that are left out, by their real paths.
+        illustrator: Makes drawings of the answers; None for none.
         clock: Tells the time in seconds.
         wait: Waits for so many seconds.
     """
     arrivals = Arrivals(patience_s=max(PATIENCE_S, 2 * interval_s))
     while True:
         unchanged = arrivals.look(_stamps(folders, passing_over), now_s=clock())
-        for outcome in classify_stream(classifier, map(file_source, unchanged), workers=workers):
+        sources = map(file_source, unchanged)
+        for outcome in classify_stream(classifier, sources, workers=workers, illustrator=illustrator):
             if isinstance(outcome.result, ImageError) and not arrivals.is_given_up(outcome.name, now_s=clock()):
                 continue
             arrivals.settle(outcome.name)

@@ -273,7 +273,7 @@ def test_outputs_that_nothing_needs_are_dropped_with_what_leads_to_them(
 
     assert done.exit_code == 0, done.output
     graph = onnx.load(tmp_path / "m.onnx").graph
-    assert [value.name for value in graph.output] == ["probabilities"]
+    assert [value.name for value in graph.output] == ["probabilities", "class_activation"]
     assert "useless" not in {weight.name for weight in graph.initializer}
 
 

@@ -20,6 +20,8 @@ from edgecls.export.keras_file import load_keras, read_embedded_card, save_keras
 from edgecls.image_spec import Color, Fit, ImageSpec
 from edgecls.model_card import ModelCard
 from edgecls.models import build_model
+from edgecls.runtime.providers import Provider
+from edgecls.runtime.session import open_session
 
 LABELS = ("红 roses", "绿 grass", "蓝 sky")
 
@@ -64,6 +66,28 @@ def test_the_graph_has_the_promised_ends_and_a_free_batch(tmp_path: Path) -> Non
     assert [dim.dim_value or dim.dim_param for dim in taken.type.tensor_type.shape.dim] == ["N", 32, 32, 3]
     assert [dim.dim_value or dim.dim_param for dim in given.type.tensor_type.shape.dim] == ["N", 3]
     assert taken.type.denotation == "IMAGE"
+
+
+def test_a_network_that_averages_says_how_much_each_place_speaks_for_each_label(tmp_path: Path) -> None:
+    spec = ImageSpec(32, 48)
+    keras.utils.set_random_seed(0)
+    model = build_model("simple_cnn", num_classes=3, spec=spec, head="average", hidden_units=0)
+    pixels = np.random.default_rng(9).integers(0, 256, spec.shape_hwc, dtype=np.uint8)
+    head = model.get_layer("head_average")
+    feature_map = keras.Model(model.input, head.input).predict(pixels[np.newaxis], verbose=0)
+    expected = feature_map @ model.get_layer("head_logits").kernel.numpy()
+
+    onnx_bytes = export_float32(model, _card_for(model, spec)).onnx
+
+    graph = onnx.load_from_string(onnx_bytes).graph
+    assert [value.name for value in graph.output] == ["probabilities", "class_activation"]
+    shape = graph.output[1].type.tensor_type.shape.dim
+    assert [dim.dim_value or dim.dim_param for dim in shape] == ["N", *expected.shape[1:3], 3]
+    card = modelfile.read_card(onnx_bytes, name="m.onnx")
+    session = open_session(
+        modelfile.ModelFile("m.onnx", card, onnx_bytes), Provider.CPU, intra_op_threads=1, class_activation=True
+    )
+    np.testing.assert_allclose(session.run_explained(pixels)[1], expected, atol=2e-5)
 
 
 def test_a_network_that_differs_does_not_leave_the_house() -> None:

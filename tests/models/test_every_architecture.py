@@ -15,6 +15,7 @@ from edgecls.image_spec import Color, Fit, ImageSpec
 from edgecls.models import HEAD_PREFIX, architecture_names, build_model, get_architecture
 from edgecls.models.keras_application import Application, published_network
 from edgecls.models.registry import features_model
+from edgecls.runtime.class_activation import has_class_activation
 
 from .conftest import LABELS, SPEC, Fitted, noise
 
@@ -102,6 +103,8 @@ def test_it_answers_in_onnxruntime_as_in_keras(fitted: Fitted, tmp_path: Path) -
     np.testing.assert_allclose(classifier.probabilities(pictures), answers, rtol=0, atol=2e-5)
     assert all(result.passed for result in classifier.verify())
     assert export.parity.difference < 2e-5
+    head = fitted.architecture.head
+    assert has_class_activation(export.onnx) == (head.name == "average" and not head.hidden_units)
 
 
 def test_weights_are_taken_whatever_the_labels_the_head_and_the_size(fitted: Fitted) -> None:

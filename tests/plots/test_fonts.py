@@ -9,7 +9,8 @@ import pytest
 from fontTools.fontBuilder import FontBuilder
 from fontTools.pens.ttGlyphPen import TTGlyphPen
 
-from edgecls.plots import builtin_font, fonts
+from edgecls.drawing import builtin_font
+from edgecls.plots import fonts
 from edgecls.plots.figure import figure, rgb_pixels
 from edgecls.plots.fonts import BASE_FAMILY, choose_fonts, undrawable_remark
 
@@ -83,14 +84,6 @@ def test_what_no_font_has_is_told_with_what_to_install(text: str) -> None:
     assert remark is not None
     assert f"all characters of {text!r}: the missing ones" in remark
     assert "apt install" in remark
-
-
-def test_a_question_mark_is_not_taken_for_a_missing_glyph() -> None:
-    assert builtin_font.covers("红? yes!")
-
-
-def test_joiners_and_selectors_need_no_glyph() -> None:
-    assert builtin_font.covers("红\u200d花\ufe0f")
 
 
 def test_a_text_may_take_glyphs_from_both_kinds_of_fonts() -> None:

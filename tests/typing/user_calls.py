@@ -37,6 +37,13 @@ def many(folder: Path) -> Iterator[str]:
         classifier.predict_many("one.jpg", 4)  # type: ignore[call-arg]
 
 
+def explained(classifier: edgecls.Classifier, path: Path) -> None:
+    explanation = classifier.explain(path, label="roses")
+    assert_type(explanation, edgecls.Explanation)
+    assert_type(explanation.heat, npt.NDArray[np.float32])
+    assert_type(classifier.explain(b"", name="upload").overlay_png(max_side=300), bytes)
+
+
 def arrays(classifier: edgecls.Classifier, batch: npt.NDArray[np.uint8], floats: npt.NDArray[np.float32]) -> None:
     assert_type(classifier.probabilities(batch), npt.NDArray[np.float32])
     classifier.probabilities(floats)  # type: ignore[arg-type]

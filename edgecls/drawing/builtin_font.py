@@ -1,27 +1,42 @@
 """The font that OpenCV carries inside itself: Chinese, Japanese and Korean without any font installed.
 
 OpenCV 5 has WenQuanYi Micro Hei built in. Its text functions draw a question mark for a character
-that it lacks, and that is how one finds out.
+that it lacks, and that is how one finds out. They draw letters side by side, from left to right, as
+they are stored: scripts from right to left are turned round here, but Arabic letters stay unjoined.
 """
 
 import functools
+import re
 import unicodedata
+from collections.abc import Iterable
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["covers", "draw_mask", "measure"]
+__all__ = ["covers", "draw_mask", "measure", "undrawable_remark"]
 
 EM_SIZE = 1.06  # width of a full-width character, for a nominal size of 1
 PROBE_PX = 24
 LINE_ASCENT, LINE_DESCENT = 1.0, 0.3  # of the nominal size, enough for every glyph
 REGULAR, BOLD = 400, 700
+NAMED_AT_MOST = 5
+
+_FROM_RIGHT = re.compile("R(?:[RN]*R)?")  # in a text of which each character is written as its direction
 
 
 def covers(text: str) -> bool:
     """True where the built-in font has a glyph for every visible character of a text."""
     return all(map(_has_glyph, _visible(text)))
+
+
+def undrawable_remark(texts: Iterable[str]) -> str | None:
+    """Return what to tell the user about texts that will be drawn with question marks; None if there are none."""
+    undrawable = [text for text in texts if not covers(text)]
+    if not undrawable:
+        return None
+    named = ", ".join(map(repr, undrawable[:NAMED_AT_MOST])) + (", ..." if len(undrawable) > NAMED_AT_MOST else "")
+    return f"OpenCV's font has not all characters of {named}: the missing ones are drawn as question marks"
 
 
 def measure(text: str, *, size_px: float, bold: bool = False) -> tuple[float, float, float]:
@@ -48,7 +63,7 @@ def draw_mask(text: str, *, size_px: float, bold: bool = False) -> tuple[npt.NDA
     width, _, _ = measure(text, size_px=size_px, bold=bold)
     baseline = 2 * nominal
     mask = np.zeros((3 * nominal, int(width) + 2 * nominal), np.uint8)
-    cv2.putText(mask, _visible(text), (0, baseline), (255,), _font(), nominal, BOLD if bold else REGULAR)
+    cv2.putText(mask, _as_drawn(_visible(text)), (0, baseline), (255,), _font(), nominal, BOLD if bold else REGULAR)
     return mask, baseline
 
 
@@ -64,6 +79,22 @@ def _nominal(size_px: float) -> int:
 def _visible(text: str) -> str:
     """Drop joiners, variation selectors and their like, which no font needs to have."""
     return "".join(char for char in text if not _is_invisible(char))
+
+
+def _as_drawn(text: str) -> str:
+    """Turn those parts of a text round that are read from right to left."""
+    directions = "".join(map(_direction, text))
+    for part in _FROM_RIGHT.finditer(directions):
+        text = text[: part.start()] + text[part.start() : part.end()][::-1] + text[part.end() :]
+    return text
+
+
+def _direction(char: str) -> str:
+    """Return R for letters read from the right, L for others and for digits, N for what takes after its neighbours."""
+    kind = unicodedata.bidirectional(char)
+    if kind in ("R", "AL"):
+        return "R"
+    return "L" if kind in ("L", "EN", "AN") else "N"
 
 
 def _is_invisible(char: str) -> bool:

@@ -1,0 +1,116 @@
+"""edgecls run --explain and --annotate: options, output, what is left."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from tiny_model import tiny_card, tiny_golden, tiny_model_bytes, tiny_onnx
+
+from edgecls import image, modelfile
+from edgecls.cli import main
+from edgecls.export.class_activation import with_class_activation
+
+
+@pytest.fixture(autouse=True, params=["class activation", "occlusion"])
+def use_a_tiny_model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    network = with_class_activation(tiny_onnx()) if request.param == "class activation" else tiny_onnx()
+    modelfile.write_model(tmp_path / "m.onnx", network, tiny_card())
+    monkeypatch.setenv("EDGECLS_MODEL", str(tmp_path / "m.onnx"))
+
+
+def _run(*arguments: str | Path, stdin: bytes | None = None) -> Result:
+    return CliRunner().invoke(main, ["run", *map(str, arguments)], input=stdin)
+
+
+def _below(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+def test_every_picture_is_drawn_and_the_lines_stay(pictures: Path, tmp_path: Path) -> None:
+    (pictures / "里面").mkdir()
+    (pictures / "里面" / "notes.jpg").write_text("notes")
+    (pictures / "red.png").rename(pictures / "里面" / "红.png")
+    plain = _run(pictures)
+
+    done = _run(pictures, "--explain", tmp_path / "heat", "--annotate", tmp_path / "label", "--threads", "3")
+
+    assert (plain.exit_code, done.exit_code) == (1, 1)
+    assert done.stdout == plain.stdout
+    assert done.stderr == "1 of 4 pictures could not be classified\nwrote 6 drawings\n"
+    assert _below(tmp_path / "heat") == _below(tmp_path / "label") == ["blue.jpg", "green.jpg", "里面/红.jpg"]
+    heat, label = (image.decode((tmp_path / folder / "里面" / "红.jpg").read_bytes()) for folder in ("heat", "label"))
+    assert heat.shape == (360, 480, 3)
+    assert label.shape[0] > 380
+    np.testing.assert_allclose(label[:350].reshape(-1, 3).mean(axis=0), (250, 10, 20), atol=6)
+
+
+def test_a_second_run_writes_nothing_new_even_within_the_folder_itself(pictures: Path) -> None:
+    first = _run(pictures, "--annotate", pictures / "out")
+
+    second = _run(pictures, "--annotate", pictures / "out")
+
+    assert first.stderr == "wrote 3 drawings\n"
+    assert second.stderr == "wrote 0 drawings, 3 were there already\n"
+    assert second.stdout == first.stdout
+    assert _below(pictures / "out") == ["blue.jpg", "green.jpg", "red.jpg"]
+
+
+def test_sorting_and_drawing_go_together(pictures: Path, tmp_path: Path) -> None:
+    done = _run(pictures, "--sort-into", tmp_path / "out", "--move", "--explain", tmp_path / "heat")
+
+    assert done.exit_code == 0
+    assert done.stderr == "moved 3 pictures\nwrote 3 drawings\n"
+    assert _below(tmp_path / "heat") == ["blue.jpg", "green.jpg", "red.jpg"]
+    assert _below(pictures) == []
+
+
+def test_standard_input_is_drawn_too(pictures: Path, tmp_path: Path) -> None:
+    done = _run("-", "--explain", tmp_path / "out", "--format", "json", stdin=(pictures / "red.png").read_bytes())
+
+    assert json.loads(done.stdout)["label"] == "red"
+    assert _below(tmp_path / "out") == ["stdin.jpg"]
+
+
+def test_an_unsure_answer_is_drawn_as_such(pictures: Path, tmp_path: Path) -> None:
+    (tmp_path / "strict.onnx").write_bytes(tiny_model_bytes(unknown_threshold=0.9))
+    (tmp_path / "gray.png").write_bytes(image.encode_png(np.full((480, 480, 3), 128, np.uint8)))
+
+    _run(tmp_path / "gray.png", "--annotate", tmp_path / "out", "--model", tmp_path / "strict.onnx")
+
+    bar = image.decode((tmp_path / "out" / "gray.jpg").read_bytes())[490:].astype(int)
+    assert np.ptp(bar, axis=2).max() < 30  # grey: a known answer has an orange line
+
+
+def test_labels_that_cannot_be_drawn_are_told(pictures: Path, tmp_path: Path) -> None:
+    labels = ("🌹", "绿", "青い")
+    modelfile.write_model(tmp_path / "m.onnx", tiny_onnx(), tiny_card(labels=labels, golden=tiny_golden()))
+
+    drawn = _run(pictures, "--annotate", tmp_path / "out")
+    heat = _run(pictures, "--explain", tmp_path / "heat")
+
+    assert "has not all characters of '🌹': the missing ones are drawn as question marks\n" in drawn.stderr
+    assert heat.stderr == "wrote 3 drawings\n"
+
+
+def test_drawings_that_would_be_classified_are_refused_before_any_picture(pictures: Path) -> None:
+    done = _run(pictures, "--explain", pictures)
+
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "would be classified too" in done.stderr
+    assert _below(pictures) == ["blue.png", "green.png", "red.png"]
+
+
+def test_a_drawing_that_cannot_be_written_ends_the_run(pictures: Path, tmp_path: Path) -> None:
+    (pictures / "a").mkdir()
+    (pictures / "red.png").rename(pictures / "a" / "red.png")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "a").write_text("in the way")
+
+    done = _run(pictures, "--annotate", tmp_path / "out", "--sort-into", tmp_path / "sorted", "--move")
+
+    assert done.exit_code == 1
+    assert "cannot write" in done.stderr
+    assert (pictures / "a" / "red.png").is_file()  # not moved before it is drawn
+    assert (tmp_path / "out" / "a").read_text() == "in the way"

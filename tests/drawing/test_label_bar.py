@@ -1,0 +1,85 @@
+"""The bar under a picture: it fits, it can be read, it leaves the picture alone."""
+
+import numpy as np
+import pytest
+
+from edgecls.drawing import builtin_font
+from edgecls.drawing.label_bar import FIGURE, LABEL, METER, TRACK, UNSURE_METER, with_label_bar
+
+PICTURE = np.random.default_rng(0).integers(0, 256, (300, 480, 3), np.uint8)
+
+
+def _bar(label: str, probability: float = 0.5, *, is_known: bool = True, picture: np.ndarray = PICTURE) -> np.ndarray:
+    drawn = with_label_bar(picture, label, probability, is_known=is_known)
+    height = len(picture)
+    np.testing.assert_array_equal(drawn[:height], picture)
+    assert drawn.dtype == np.uint8
+    return drawn[height:]
+
+
+def _ink(bar: np.ndarray, color: tuple[int, int, int]) -> np.ndarray:
+    """Return the columns in which a colour stands in its full strength."""
+    return np.nonzero((bar == color).all(axis=2).any(axis=0))[0]
+
+
+@pytest.mark.parametrize("label", ["roses", "红玫瑰", "שושנה", "牵牛花 (Ipomœa)"])
+def test_label_and_figure_stand_beside_each_other(label: str) -> None:
+    bar = _bar(label, 0.981)
+
+    label_columns, figure_columns = _ink(bar, LABEL), _ink(bar, FIGURE)
+    assert label_columns.min() < 30
+    assert figure_columns.max() > 480 - 30
+    assert figure_columns.min() - label_columns.max() > 15
+
+
+def test_the_line_is_as_long_as_the_probability() -> None:
+    bar = _bar("roses", 0.75)
+
+    assert (bar[0, :360] == METER).all()
+    assert (bar[0, 360:] == TRACK).all()
+
+
+def test_an_unknown_answer_is_grey() -> None:
+    bar = _bar("unknown (roses?)", 0.4, is_known=False)
+
+    assert (bar[0, :192] == UNSURE_METER).all()
+    assert not len(_ink(bar, LABEL))
+
+
+def test_a_long_label_gets_smaller_and_is_then_cut_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[tuple[str, float]] = []
+    original = builtin_font.draw_mask
+
+    def recorded(text: str, *, size_px: float, bold: bool = False) -> tuple[np.ndarray, int]:
+        drawn.append((text, size_px))
+        return original(text, size_px=size_px, bold=bold)
+
+    monkeypatch.setattr(builtin_font, "draw_mask", recorded)
+    for label in ("short", "a label of some forty characters, no more", "长" * 400):
+        bar = _bar(label)
+        assert _ink(bar, FIGURE).min() - _ink(bar, LABEL).max() > 5
+
+    (short, size), _, (medium, smaller), (_, figure_size), (cut, smallest), _ = drawn
+    assert short == "short"
+    assert size > smaller > smallest
+    assert figure_size == smaller
+    assert medium == "a label of some forty characters, no more"
+    assert cut.startswith("长长长")
+    assert cut.endswith("…")
+    assert len(cut) < 60
+
+
+@pytest.mark.parametrize("shape", [(480, 20, 3), (1, 480, 3), (480, 1, 3), (1280, 900, 3)])
+@pytest.mark.parametrize("probability", [0.0, 1.0])
+def test_pictures_of_any_shape_get_a_bar(shape: tuple[int, int, int], probability: float) -> None:
+    bar = _bar("roses and tulips", probability, picture=np.zeros(shape, np.uint8))
+
+    assert bar.shape[1] == shape[1]
+    assert len(bar) >= 1
+
+
+def test_the_text_grows_with_the_picture() -> None:
+    small, large = (_bar("roses", picture=np.zeros((height, 1280, 3), np.uint8)) for height in (200, 1280))
+    medium = _bar("roses", picture=np.zeros((400, 640, 3), np.uint8))
+
+    assert len(small) == len(large) > 1.5 * len(medium)
