@@ -14,7 +14,7 @@ from edgecls.errors import (
 )
 from edgecls.serving.http.answer import Refusal
 
-__all__ = ["failure", "json_answer", "status_of", "text_answer"]
+__all__ = ["failure", "json_answer", "png_answer", "status_of", "text_answer"]
 
 _STATUS = (
     # The first class that fits decides, so the special ones stand before the general.
@@ -29,12 +29,18 @@ _STATUS = (
 def json_answer(document: Any, *, status: int = 200, headers: dict[str, str] | None = None) -> HTTPResponse:
     """Return a JSON response; text in any script is sent as UTF-8."""
     body = json.dumps(document, ensure_ascii=False, allow_nan=False) + "\n"
-    return _answer(body, "application/json", status, headers)
+    # A label or file name that is not valid Unicode must not turn the answer into a failure.
+    return _answer(body.encode("utf-8", "replace"), "application/json", status, headers)
 
 
 def text_answer(text: str) -> HTTPResponse:
     """Return a line of plain text."""
-    return _answer(text + "\n", "text/plain; charset=utf-8", 200, None)
+    return _answer((text + "\n").encode("utf-8", "replace"), "text/plain; charset=utf-8", 200, None)
+
+
+def png_answer(png: bytes) -> HTTPResponse:
+    """Return a picture."""
+    return _answer(png, "image/png", 200, None)
 
 
 def failure(error: Exception) -> HTTPResponse:
@@ -52,9 +58,8 @@ def status_of(error: EdgeclsError) -> int:
     return next(status for kind, status in _STATUS if isinstance(error, kind))
 
 
-def _answer(body: str, content_type: str, status: int, headers: dict[str, str] | None) -> HTTPResponse:
-    # A label or file name that is not valid Unicode must not turn the answer into a failure.
-    response = HTTPResponse(body.encode("utf-8", "replace"), status=status, **(headers or {}))
+def _answer(body: bytes, content_type: str, status: int, headers: dict[str, str] | None) -> HTTPResponse:
+    response = HTTPResponse(body, status=status, **(headers or {}))
     response.set_header("Content-Type", content_type)
     response.set_header("Cache-Control", "no-store")
     return response

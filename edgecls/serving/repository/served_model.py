@@ -3,12 +3,16 @@
 import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgecls.errors import ModelFileError
 from edgecls.runtime.classifier import Classifier
 from edgecls.runtime.prediction import Prediction
 from edgecls.runtime.session import Batch, Probabilities
 from edgecls.serving.tally import Tally
+
+if TYPE_CHECKING:
+    from edgecls.runtime.explanation import Explanation
 
 __all__ = ["ServedModel", "open_model"]
 
@@ -38,6 +42,12 @@ class ServedModel:
         prediction = self.classifier.predict_bytes(data, name=image_name)
         self.answered.add(1)
         return prediction
+
+    def explain(self, data: bytes, *, image_name: str, label: str | None) -> "Explanation":
+        """Classify an encoded picture and find what the answer rests on; raises as `Classifier.explain`."""
+        explanation = self.classifier.explain(data, label=label, name=image_name)
+        self.answered.add(1)
+        return explanation
 
     def probabilities(self, batch_nhwc: Batch) -> Probabilities:
         """Run the network on pictures at its size; raises as `Classifier.probabilities`."""
