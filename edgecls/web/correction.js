@@ -2,7 +2,7 @@
 
 import { album } from "./album.js";
 import { faultDetail, faultTitle } from "./faults.js";
-import { text } from "./i18n.js";
+import { languages, text } from "./i18n.js";
 import { labelsOf } from "./models.js";
 import { correct } from "./server.js";
 
@@ -18,15 +18,20 @@ let settings = null; // what the server takes: {new_labels}, or null for nothing
 
 export function setFeedback(taken) {
   settings = taken;
+  showPrivacy();
+}
+
+function showPrivacy() {
+  document.querySelector("#privacy").textContent = text(settings === null ? "privacy" : "privacy_feedback");
 }
 
 export function offerCorrection(shown) {
   picture = shown;
   form.hidden = settings === null;
-  note.textContent = "";
+  const { correction } = picture;
+  note.textContent = correction === null ? "" : text("corrected", { label: correction });
   note.className = "";
   newLabel.value = "";
-  showNewLabel();
   if (settings !== null) {
     select.replaceChildren(...options(shown.answer));
     select.value = "";
@@ -88,6 +93,7 @@ function tell(corrected, kind, words) {
   }
 }
 
+languages.addEventListener("change", showPrivacy);
 select.addEventListener("change", () => {
   showNewLabel();
   if (!newRow.hidden) {

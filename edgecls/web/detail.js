@@ -10,7 +10,6 @@ import { languages, number, text } from "./i18n.js";
 const dialog = document.querySelector("#detail");
 const image = document.querySelector("#detail-image");
 const unseen = document.querySelector("#detail-unseen");
-const corrected = document.querySelector("#detail-corrected");
 let shown = null;
 
 export function openDetail(picture) {
@@ -44,13 +43,11 @@ function show(picture) {
 }
 
 function showWords() {
-  const { answer, correction, file, name } = shown;
+  const { answer, file, name } = shown;
   document.querySelector("#detail-label").textContent = answer.known
     ? answer.label
     : `${text("unsure")} (${text("unsure_note", { label: answer.top[0].label })})`;
   showBars(document.querySelector("#detail-bars"), answer.top);
-  corrected.hidden = correction === null;
-  corrected.textContent = correction === null ? "" : text("corrected", { label: correction });
   const pictures = answered();
   const index = pictures.indexOf(shown);
   document.querySelector("#detail-before").disabled = index <= 0;

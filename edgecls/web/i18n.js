@@ -6,6 +6,8 @@ import zh from "./text_zh.js";
 const TEXTS = { en, zh };
 const KEPT_AS = "edgecls-language";
 
+const formats = new Map();
+
 let language = kept() ?? (preferred().startsWith("zh") ? "zh" : "en");
 
 // Tells "change" when the language has changed.
@@ -21,13 +23,20 @@ export function hasText(key) {
 }
 
 export function percent(probability) {
-  return new Intl.NumberFormat(language, { style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1 }).format(
-    probability,
-  );
+  return format({ style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1 }, probability);
 }
 
 export function number(value, digits = 0) {
-  return new Intl.NumberFormat(language, { maximumFractionDigits: digits }).format(value);
+  return format({ maximumFractionDigits: digits }, value);
+}
+
+// Formats are kept: to make one takes longer than all else about a card.
+function format(options, value) {
+  const key = `${language} ${JSON.stringify(options)}`;
+  if (!formats.has(key)) {
+    formats.set(key, new Intl.NumberFormat(language, options));
+  }
+  return formats.get(key).format(value);
 }
 
 export function list(words) {

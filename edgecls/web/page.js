@@ -12,16 +12,25 @@ import { showResults } from "./results.js";
 import { watchStatus } from "./status.js";
 import { wantThumbnail } from "./thumbnails.js";
 
-function take(files) {
-  for (const file of files) {
-    const picture = album.add(file);
-    wantThumbnail(picture);
-    queue.add(picture);
+const AT_ONCE = 25; // pictures that are put on the page before it may react to anything else
+let stops = 0;
+
+async function take(files) {
+  const stopsBefore = stops;
+  for (let start = 0; start < files.length && stops === stopsBefore; start += AT_ONCE) {
+    for (const file of files.slice(start, start + AT_ONCE)) {
+      const picture = album.add(file);
+      wantThumbnail(picture);
+      queue.add(picture);
+    }
+    await new Promise((resolve) => setTimeout(resolve));
   }
 }
 
 function removeAll(pictures) {
+  stops += 1;
   pictures.forEach((picture) => album.remove(picture));
+  document.querySelector("#files").focus();
 }
 
 translatePage();
@@ -40,12 +49,8 @@ document.querySelector("#stop").addEventListener("click", () => {
   queue.cancel();
   removeAll(album.pictures.filter((picture) => picture.state === State.WAITING));
   announce(text("stopped"));
-  document.querySelector("#files").focus();
 });
-document.querySelector("#clear").addEventListener("click", () => {
-  removeAll(album.pictures);
-  document.querySelector("#files").focus();
-});
+document.querySelector("#clear").addEventListener("click", () => removeAll(album.pictures));
 for (const dialog of document.querySelectorAll("dialog")) {
   dialog.querySelector(".close").addEventListener("click", () => dialog.close());
   dialog.addEventListener("click", (event) => {

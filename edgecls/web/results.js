@@ -7,6 +7,7 @@ import { languages, number, percent, text } from "./i18n.js";
 import { chosenModel, labelsOf } from "./models.js";
 
 const SHOWN_SCORES = 3;
+const LEAST_SHOWN = 0.01;
 const UNKNOWN = "unknown-group"; // these three cannot be labels' keys, which begin with "="
 const FAILED = "failed-group";
 const WAITING = "waiting-group";
@@ -51,7 +52,7 @@ function showCard(picture) {
   const opener = card.querySelector(".open");
   opener.disabled = picture.state !== State.ANSWERED;
   opener.setAttribute("aria-label", openerText(picture));
-  showBars(card.querySelector(".bars"), answer ? answer.top.slice(0, SHOWN_SCORES) : []);
+  showBars(card.querySelector(".bars"), answer ? worthShowing(answer.top) : []);
   const corrected = card.querySelector(".corrected");
   corrected.hidden = picture.correction === null;
   corrected.textContent = picture.correction === null ? "" : text("corrected", { label: picture.correction });
@@ -63,6 +64,10 @@ function showCard(picture) {
     card.querySelector(".again").textContent = text("again");
   }
   enterGroup(card, groupKey(picture));
+}
+
+function worthShowing(scores) {
+  return scores.slice(0, SHOWN_SCORES).filter(({ probability }, index) => index === 0 || probability >= LEAST_SHOWN);
 }
 
 function openerText({ name, state, answer }) {

@@ -4,6 +4,7 @@ import { setFeedback } from "./correction.js";
 import { showFacts } from "./facts.js";
 import { languages, number, percent, text } from "./i18n.js";
 import { showModels } from "./models.js";
+import { announce } from "./progress.js";
 import { status } from "./server.js";
 
 const STARTING_MS = 1000; // between two looks while a model is being loaded or the server is away
@@ -44,14 +45,16 @@ async function look() {
 
 function show() {
   const ready = last?.facts.models.filter((model) => model.labels) ?? [];
-  button.dataset.state = !last ? "away" : ready.length ? "ready" : "loading";
+  const state = !last ? "away" : ready.length ? "ready" : "loading";
   const words = !last
     ? text("unreachable")
     : ready.length
       ? ready.map((model) => `${model.title} · ${model.provider}`).join(", ")
       : text("loading");
-  if (line.textContent !== words) {
-    line.textContent = words;
+  line.textContent = words;
+  if (button.dataset.state !== state) {
+    button.dataset.state = state;
+    announce(words);
   }
   if (dialog.open && last) {
     showServer();
@@ -61,14 +64,13 @@ function show() {
 
 function showServer() {
   const { facts, at } = last;
-  const facts_ = [
+  showFacts(document.querySelector("#server-facts"), [
     [text("answered"), number(facts.pictures_answered)],
     [text("rate_now"), rateNow(facts, at)],
     [text("rate_mean"), number(facts.pictures_answered / Math.max(1, facts.uptime_s), 2)],
     [text("uptime"), duration(facts.uptime_s)],
     [text("version"), facts.version],
-  ];
-  showFacts(document.querySelector("#server-facts"), facts_);
+  ]);
 }
 
 function rateNow(facts, at) {
@@ -99,6 +101,9 @@ function modelFacts(model) {
     }
     for (const { provider, reason, remedy } of model.skipped) {
       facts.push([`${text("skipped")}: ${provider}`, `${reason}; ${remedy}`]);
+    }
+    if (!model.skipped.length) {
+      facts.push([text("skipped"), text("skipped_none")]);
     }
     facts.push([text("digest"), model.sha256]);
   }
