@@ -14,7 +14,7 @@ from edgecls.errors import (
 )
 from edgecls.serving.http.answer import Refusal
 
-__all__ = ["failure", "json_answer", "png_answer", "status_of", "text_answer"]
+__all__ = ["data_answer", "failure", "json_answer", "status_of", "text_answer"]
 
 _STATUS = (
     # The first class that fits decides, so the special ones stand before the general.
@@ -28,19 +28,14 @@ _STATUS = (
 
 def json_answer(document: Any, *, status: int = 200, headers: dict[str, str] | None = None) -> HTTPResponse:
     """Return a JSON response; text in any script is sent as UTF-8."""
-    body = json.dumps(document, ensure_ascii=False, allow_nan=False) + "\n"
+    text = json.dumps(document, ensure_ascii=False, allow_nan=False) + "\n"
     # A label or file name that is not valid Unicode must not turn the answer into a failure.
-    return _answer(body.encode("utf-8", "replace"), "application/json", status, headers)
+    return data_answer(text.encode("utf-8", "replace"), "application/json", status=status, headers=headers)
 
 
 def text_answer(text: str) -> HTTPResponse:
     """Return a line of plain text."""
-    return _answer((text + "\n").encode("utf-8", "replace"), "text/plain; charset=utf-8", 200, None)
-
-
-def png_answer(png: bytes) -> HTTPResponse:
-    """Return a picture."""
-    return _answer(png, "image/png", 200, None)
+    return data_answer((text + "\n").encode("utf-8", "replace"), "text/plain; charset=utf-8")
 
 
 def failure(error: Exception) -> HTTPResponse:
@@ -58,7 +53,10 @@ def status_of(error: EdgeclsError) -> int:
     return next(status for kind, status in _STATUS if isinstance(error, kind))
 
 
-def _answer(body: bytes, content_type: str, status: int, headers: dict[str, str] | None) -> HTTPResponse:
+def data_answer(
+    body: bytes, content_type: str, *, status: int = 200, headers: dict[str, str] | None = None
+) -> HTTPResponse:
+    """Return a response with a body as it is; it is not to be stored by anyone on the way."""
     response = HTTPResponse(body, status=status, **(headers or {}))
     response.set_header("Content-Type", content_type)
     response.set_header("Cache-Control", "no-store")

@@ -1,5 +1,6 @@
 // Which language the page speaks, and its words in it.
 
+import { recall, remember } from "./memory.js";
 import en from "./text_en.js";
 import zh from "./text_zh.js";
 
@@ -45,11 +46,7 @@ export function list(words) {
 
 export function toggleLanguage() {
   language = language === "zh" ? "en" : "zh";
-  try {
-    localStorage.setItem(KEPT_AS, language);
-  } catch {
-    // Storage may be switched off: the choice then holds for this visit.
-  }
+  remember("localStorage", KEPT_AS, language);
   translatePage();
   languages.dispatchEvent(new Event("change"));
 }
@@ -68,12 +65,8 @@ export function translatePage() {
 }
 
 function kept() {
-  try {
-    const choice = localStorage.getItem(KEPT_AS);
-    return choice in TEXTS ? choice : null;
-  } catch {
-    return null;
-  }
+  const choice = recall("localStorage", KEPT_AS);
+  return choice in TEXTS ? choice : null;
 }
 
 function preferred() {

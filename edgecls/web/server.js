@@ -1,5 +1,7 @@
 // What is asked of the server, and how its refusals are understood.
 
+import { keyHeaders, wantKey } from "./key.js";
+
 const LONGEST_WAIT_S = 60;
 
 // A request that brought no answer. `isPassing`: the same request may succeed later.
@@ -11,8 +13,9 @@ export class Fault extends Error {
   }
 }
 
-export async function status() {
-  return (await ask("status", {})).json();
+// `mayAskForKey`: whether the user may be disturbed, should the server want a key.
+export async function status({ mayAskForKey }) {
+  return (await ask("status", { mayAskForKey })).json();
 }
 
 // Waits as long as the server is busy; `onBusy` is told when that begins (true) and ends (false).
@@ -53,9 +56,15 @@ async function ask(path, options, onBusy = () => {}) {
   throw await faultOf(response);
 }
 
-async function send(path, options) {
+async function send(path, { mayAskForKey = true, ...options }) {
+  const keys = keyHeaders();
+  const response = await sendWith(keys, path, options);
+  return response.status === 401 && mayAskForKey && (await wantKey(keys)) ? send(path, options) : response;
+}
+
+async function sendWith(keys, path, options) {
   try {
-    return await fetch(path, options);
+    return await fetch(path, { ...options, headers: { ...options.headers, ...keys } });
   } catch (error) {
     if (error.name === "AbortError") {
       throw error;

@@ -17,11 +17,17 @@ const line = document.querySelector("#status-line");
 let last = null; // {facts, at}
 let before = null;
 let timer = 0;
+let lacksKey = false;
+let mayAskForKey = true; // at first, and when the user wants to see the panel
 
 export function watchStatus() {
-  button.addEventListener("click", () => {
-    dialog.showModal();
-    look();
+  button.addEventListener("click", async () => {
+    mayAskForKey = true;
+    await look();
+    if (!lacksKey) {
+      dialog.showModal();
+      show();
+    }
   });
   languages.addEventListener("change", show);
   look();
@@ -30,12 +36,16 @@ export function watchStatus() {
 async function look() {
   clearTimeout(timer);
   try {
-    const facts = await status();
+    const asked = mayAskForKey;
+    mayAskForKey = false;
+    const facts = await status({ mayAskForKey: asked });
+    lacksKey = false;
     before = last;
     last = { facts, at: performance.now() };
     setFeedback(facts.feedback);
     showModels(facts.models);
-  } catch {
+  } catch (fault) {
+    lacksKey = fault.type === "Unauthorized";
     last = before = null;
   }
   show();
@@ -47,7 +57,7 @@ function show() {
   const ready = last?.facts.models.filter((model) => model.labels) ?? [];
   const state = !last ? "away" : ready.length ? "ready" : "loading";
   const words = !last
-    ? text("unreachable")
+    ? text(lacksKey ? "key_needed" : "unreachable")
     : ready.length
       ? ready.map((model) => `${model.title} · ${model.provider}`).join(", ")
       : text("loading");

@@ -410,6 +410,32 @@ def _nameless(page: webdriver.Chrome, root: str) -> list[str | None]:
     return [control.get_attribute("outerHTML") for control in shown if not control.accessible_name]
 
 
+def test_where_a_key_is_needed_it_is_asked_for_once(
+    browser: webdriver.Chrome, server: RunningServer, pictures: list[str]
+) -> None:
+    guard = (
+        "const real = fetch; window.fetch = (path, options) => options.headers['X-API-Key'] === 'right'"
+        " ? real(path, options)"
+        " : Promise.resolve(Response.json({error: {type: 'Unauthorized', message: 'a key'}}, {status: 401}));"
+    )
+    script = browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": guard})
+    try:
+        browser.get(server.url)
+        dialog = browser.find_element(By.ID, "key")
+        _wait(browser, dialog.is_displayed)
+        dialog.find_element(By.ID, "key-input").send_keys("wrong", Keys.ENTER)
+        _wait(browser, lambda: "does not know this key" in dialog.text)
+        dialog.find_element(By.ID, "key-input").send_keys("right", Keys.ENTER)
+        _wait(browser, lambda: "colors" in browser.find_element(By.ID, "status-line").text)
+
+        _answer(browser, pictures)
+
+        assert list(_groups(browser)) == ["red", "green", "blue"]
+    finally:
+        browser.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", script)
+        browser.execute_script("sessionStorage.clear()")
+
+
 def test_the_page_speaks_chinese(page: webdriver.Chrome, pictures: list[str], server: RunningServer) -> None:
     page.find_element(By.ID, "language").click()
     _answer(page, pictures)

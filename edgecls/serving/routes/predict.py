@@ -8,7 +8,7 @@ from bottle import Bottle, HTTPResponse, request
 
 from edgecls.errors import ImageError
 from edgecls.runtime.prediction import Prediction
-from edgecls.serving.answers import json_answer, png_answer, status_of, text_answer
+from edgecls.serving.answers import data_answer, json_answer, status_of, text_answer
 from edgecls.serving.bodies import Upload, read_body, read_uploads
 from edgecls.serving.http.answer import Refusal
 from edgecls.serving.image_root import ImageRoot
@@ -82,7 +82,7 @@ class PredictRoutes:
         if preferred.startswith("text/plain"):
             return text_answer(self._classify(data, name).label)
         if preferred.startswith("image/png") and _wants_explanation():
-            return png_answer(self._explain(data, name).overlay_png())
+            return data_answer(self._explain(data, name).overlay_png(), "image/png")
         return json_answer(self._document(data, name))
 
     def _several(self, uploads: list[Upload]) -> HTTPResponse:
