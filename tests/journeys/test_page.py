@@ -225,6 +225,26 @@ def test_pictures_can_be_dropped_and_pasted(page: webdriver.Chrome, pictures: li
     assert _groups(page) == {"blue": ["brought.png"]}
 
 
+def test_the_pictures_of_a_dropped_folder_are_taken(
+    page: webdriver.Chrome, pictures: list[str], tmp_path: Path
+) -> None:
+    folder = tmp_path / "文件夹"
+    (folder / "deeper").mkdir(parents=True)
+    Path(pictures[0]).rename(folder / "a.png")
+    Path(pictures[1]).rename(folder / "deeper" / "b.png")
+    (folder / "notes.txt").write_text("passed over")
+    drag = {"x": 300, "y": 300, "data": {"items": [], "files": [str(folder)], "dragOperationsMask": 1}}
+
+    for kind in ("dragEnter", "dragOver"):
+        page.execute_cdp_cmd("Input.dispatchDragEvent", {"type": kind, **drag})
+    _wait(page, page.find_element(By.ID, "drop-notice").is_displayed)
+    page.execute_cdp_cmd("Input.dispatchDragEvent", {"type": "drop", **drag})
+    _wait_for_answers(page, 2)
+
+    assert _groups(page) == {"red": ["a.png"], "green": ["b.png"]}
+    assert not page.find_element(By.ID, "drop-notice").is_displayed()
+
+
 def test_the_camera_takes_pictures_and_is_let_go(page: webdriver.Chrome) -> None:
     page.find_element(By.ID, "camera-button").click()
     shutter = page.find_element(By.ID, "shutter")
