@@ -7,6 +7,7 @@ they are stored: scripts from right to left are turned round here, but Arabic le
 
 import functools
 import re
+import threading
 import unicodedata
 from collections.abc import Iterable
 
@@ -67,9 +68,20 @@ def draw_mask(text: str, *, size_px: float, bold: bool = False) -> tuple[npt.NDA
     return mask, baseline
 
 
+class _Fonts(threading.local):
+    """A font for each thread: one that several draw with at once mixes up their letters."""
+
+    def __init__(self) -> None:
+        self.sans = cv2.FontFace("sans")
+
+
 @functools.cache
+def _fonts() -> _Fonts:
+    return _Fonts()
+
+
 def _font() -> cv2.FontFace:
-    return cv2.FontFace("sans")
+    return _fonts().sans
 
 
 def _nominal(size_px: float) -> int:

@@ -131,7 +131,6 @@ def open_session(
     is_explainable = lean is not model.onnx
     if not class_activation:
         model = replace(model, onnx=lean)
-    del lean
     skipped: list[SkippedProvider] = []
     for candidate in providers.candidates(provider):
         found = try_provider(

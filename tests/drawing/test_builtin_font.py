@@ -1,5 +1,7 @@
 """The font inside OpenCV: what it has, and which way round it draws."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import cv2
 import numpy as np
 import pytest
@@ -35,6 +37,17 @@ def test_of_many_texts_some_are_named() -> None:
     assert remark is not None
     assert remark.count("🌹") == builtin_font.NAMED_AT_MOST
     assert ", ...:" in remark
+
+
+def test_many_threads_may_draw_at_once() -> None:
+    texts = ["roses", "向日葵", "unknown (tulips?)", "שושנה"] * 50
+    alone = {text: builtin_font.draw_mask(text, size_px=24, bold=True)[0] for text in texts}
+
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(lambda text: builtin_font.draw_mask(text, size_px=24, bold=True)[0], texts))
+
+    for text, mask in zip(texts, together, strict=True):
+        np.testing.assert_array_equal(mask, alone[text])
 
 
 @pytest.mark.parametrize(

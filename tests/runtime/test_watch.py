@@ -6,6 +6,7 @@ from pathlib import Path
 
 from edgecls import Classifier, Outcome, Prediction
 from edgecls.errors import ImageDecodeError
+from edgecls.runtime.illustrator import Illustrator
 from edgecls.runtime.watch import PATIENCE_S, Arrivals, Stamp, watch
 
 ONE, TWO = Stamp(10, 100), Stamp(20, 200)
@@ -66,7 +67,11 @@ def _nothing() -> None:
 
 
 def _collect(
-    classifier: Classifier, folder: Path, *events: Callable[[], object], passing_over: tuple[str, ...] = ()
+    classifier: Classifier,
+    folder: Path,
+    *events: Callable[[], object],
+    passing_over: tuple[str, ...] = (),
+    illustrator: Illustrator | None = None,
 ) -> list[Outcome]:
     hours, outcomes = _Hours(*events), []
     stream = watch(
@@ -75,12 +80,15 @@ def _collect(
         workers=2,
         interval_s=1,
         passing_over=passing_over,
+        illustrator=illustrator,
         clock=hours.now,
         wait=hours.wait,
     )
     try:
         for outcome in stream:
             outcomes.append(outcome)
+            if illustrator is not None:
+                illustrator.keep(outcome)
     except KeyboardInterrupt:
         return outcomes
     raise AssertionError("it ended by itself")
@@ -160,6 +168,22 @@ def test_other_files_links_to_nowhere_and_folders_passed_over_are_left_alone(
     outcomes = _collect(tiny_classifier, pictures, *[_nothing] * 8, passing_over=(os.path.realpath(pictures / "out"),))
 
     assert [Path(outcome.name).name for outcome in outcomes] == ["blue.png", "green.png"]
+
+
+def test_drawings_within_the_folder_are_not_taken_for_arrivals(tiny_classifier: Classifier, pictures: Path) -> None:
+    out = pictures / "out"
+    illustrator = Illustrator(heat_folder=out, label_folder=None, roots=[str(pictures)])
+
+    outcomes = _collect(
+        tiny_classifier,
+        pictures,
+        *[_nothing] * 6,
+        passing_over=tuple(illustrator.folders),
+        illustrator=illustrator,
+    )
+
+    assert len(outcomes) == 3
+    assert sorted(os.listdir(out)) == ["blue.jpg", "green.jpg", "red.jpg"]
 
 
 def test_a_folder_that_goes_and_comes_back_is_watched_on(tiny_classifier: Classifier, pictures: Path) -> None:
