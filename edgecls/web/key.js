@@ -31,6 +31,7 @@ function askForKey() {
   input.value = "";
   dialog.returnValue = "";
   dialog.showModal();
+  input.focus();
   return new Promise((resolve) => {
     dialog.addEventListener("close", () => resolve(take(input.value.trim())), { once: true });
   });

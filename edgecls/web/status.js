@@ -59,7 +59,7 @@ function show() {
   const words = !last
     ? text(lacksKey ? "key_needed" : "unreachable")
     : ready.length
-      ? ready.map((model) => `${model.title} · ${model.provider}`).join(", ")
+      ? ready.map((model) => `${model.name} · ${model.provider}`).join(", ")
       : text("loading");
   line.textContent = words;
   if (button.dataset.state !== state) {
@@ -95,7 +95,7 @@ function modelFacts(model) {
   const section = document.createElement("section");
   const heading = document.createElement("h3");
   const list = document.createElement("dl");
-  heading.textContent = model.title ?? model.name;
+  heading.textContent = model.name;
   list.className = "facts";
   const facts = [];
   if (model.labels) {

@@ -39,7 +39,6 @@ def _model_facts(entry: IndexEntry, model: ServedModel | None) -> dict[str, Any]
     classifier = model.classifier
     card = classifier.card
     return facts | {
-        "title": card.name,
         "sha256": model.sha256,
         "labels": list(card.labels),
         "architecture": card.architecture,
