@@ -8,16 +8,20 @@ from bottle import Bottle, HTTPResponse, request, response
 
 from edgecls.errors import EdgeclsError
 from edgecls.serving.answers import failure
+from edgecls.serving.feedback import FeedbackStore
 from edgecls.serving.http.answer import Refusal
 from edgecls.serving.image_root import ImageRoot
 from edgecls.serving.repository.repository import Repository
+from edgecls.serving.routes import feedback as feedback_routes
 from edgecls.serving.routes import inference, predict
+from edgecls.serving.routes.feedback import mount_feedback
 from edgecls.serving.routes.health import mount_health
 from edgecls.serving.routes.inference import InferenceRoutes
 from edgecls.serving.routes.model_control import mount_model_control
 from edgecls.serving.routes.openapi import mount_openapi
 from edgecls.serving.routes.page import mount_page
 from edgecls.serving.routes.predict import PredictRoutes
+from edgecls.serving.routes.status import mount_status
 from edgecls.serving.statistics import Statistics
 
 __all__ = ["ServerSettings", "computes", "create_app"]
@@ -49,7 +53,7 @@ class ServerSettings:
 
 def computes(method: str, path: str) -> bool:
     """True for the requests that take a core for a while."""
-    return predict.computes(method, path) or inference.computes(method, path)
+    return any(group.computes(method, path) for group in (predict, inference, feedback_routes))
 
 
 def create_app(
@@ -57,6 +61,7 @@ def create_app(
     settings: ServerSettings,
     *,
     image_root: ImageRoot | None = None,
+    feedback: FeedbackStore | None = None,
 ) -> Bottle:
     """Build the application.
 
@@ -64,6 +69,7 @@ def create_app(
         repository: The models.
         settings: Bounds.
         image_root: Pictures that may be asked for by name; None for no such pictures.
+        feedback: Where corrections are kept; None to take none.
     """
     app = Bottle()
     app.install(_answer_errors)
@@ -77,6 +83,8 @@ def create_app(
     ).mount(app)
     InferenceRoutes(repository, Statistics(), max_body_bytes=settings.max_body_bytes).mount(app)
     mount_model_control(app, repository, allowed=settings.allow_model_control)
+    mount_feedback(app, repository, feedback, max_body_bytes=settings.max_body_bytes)
+    mount_status(app, repository, feedback)
     return app
 
 

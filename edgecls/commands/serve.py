@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edgecls.commands.feedback_options import FeedbackOptions, feedback_options
 from edgecls.commands.shared_options import (
     limits_option,
     model_option,
@@ -55,6 +56,7 @@ __all__ = ["serve"]
 @click.option(
     "--allow-model-control", is_flag=True, help="Let clients load and unload models (protocol v2); off without it."
 )
+@feedback_options
 @unknown_threshold_option
 @limits_option
 def serve(
@@ -68,6 +70,7 @@ def serve(
     max_upload_mb: float,
     max_waiting: int,
     allow_model_control: bool,
+    feedback: FeedbackOptions,
     unknown_threshold: float | None,
     max_megapixels: float,
 ) -> None:
@@ -79,6 +82,8 @@ def serve(
     GET  /predict/NAME     a picture in the folder given with --image-root
     POST /v2/models/M/infer  the Open Inference Protocol (KServe v2), for its clients
     GET  /openapi.json     all addresses, described
+    POST /feedback         a picture and what it shows (?label=), where the answer was wrong; with --feedback
+    GET  /status           models, what they run on, pictures answered
     GET  /livez, /readyz   is the process alive; is the model loaded, warmed and verified
 
     Ctrl-C or SIGTERM finishes the requests in flight and ends with exit code 0.
@@ -110,6 +115,7 @@ def serve(
         repository,
         ServerSettings(max_body_bytes=max_body_bytes, allow_model_control=allow_model_control),
         image_root=None if image_root is None else ImageRoot(image_root),
+        feedback=feedback.store(),
     )
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -3,13 +3,13 @@
 from typing import Any
 
 from edgecls import __version__
-from edgecls.serving.openapi import health, inference, model_control, openapi, page, predict
+from edgecls.serving.openapi import feedback, health, inference, model_control, openapi, page, predict, status
 from edgecls.serving.openapi.operations import objects
 
 __all__ = ["openapi_document"]
 
 # A new group of routes gives its part in a file beside this one, and is named here.
-_GROUPS = (page, health, openapi, predict, inference, model_control)
+_GROUPS = (page, health, status, openapi, predict, inference, feedback, model_control)
 
 _ERROR = objects(
     {

@@ -9,7 +9,7 @@ JSON = "application/json"
 
 _FAILURES = {
     400: "The request is not valid.",
-    403: "This is off.",
+    403: "This is off, or not for other sites.",
     404: "There is no such thing.",
     408: "The request took too long to arrive.",
     413: "A body, picture or number of files above the limits.",
@@ -21,6 +21,7 @@ _FAILURES = {
     501: "A part of the protocol that the server does not have.",
     503: "Not ready, or too busy; Retry-After says when to try again.",
     504: "There was no answer in time.",
+    507: "The folder of corrections is full.",
 }
 _EVERYWHERE = (400, 408, 413, 431, 500, 503, 504)
 

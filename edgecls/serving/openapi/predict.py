@@ -18,6 +18,15 @@ SCHEMAS: dict[str, Any] = {
             "probability": {**_PROBABILITY, "description": "Of the best label."},
             "top": array(ref("LabelScore")),
             "time_ms": {"type": "number", "minimum": 0},
+            "explanation": ref("Explanation"),
+        },
+        optional=["explanation"],
+    ),
+    "Explanation": objects(
+        {
+            "label": {"type": "string", "description": "Which label the heat map is about."},
+            "method": {"type": "string", "enum": ["class activation", "occlusion"]},
+            "png": {"type": "string", "contentEncoding": "base64", "contentMediaType": "image/png"},
         }
     ),
     "Fault": objects(
@@ -27,8 +36,9 @@ SCHEMAS: dict[str, Any] = {
 }
 
 _LABEL_ONLY = {"text/plain": {"schema": {"type": "string"}}}
-_ONE = {JSON: {"schema": ref("Prediction")}, **_LABEL_ONLY}
-_ONE_OR_MORE = {JSON: {"schema": {"oneOf": [ref("Prediction"), ref("Predictions")]}}, **_LABEL_ONLY}
+_HEAT_ONLY: dict[str, Any] = {"image/png": {}}
+_ONE = {JSON: {"schema": ref("Prediction")}, **_LABEL_ONLY, **_HEAT_ONLY}
+_ONE_OR_MORE = {JSON: {"schema": {"oneOf": [ref("Prediction"), ref("Predictions")]}}, **_LABEL_ONLY, **_HEAT_ONLY}
 
 _OPTIONS = [
     parameter("model", "query", "Name of the model; the first one without it.", {"type": "string"}, required=False),
@@ -38,6 +48,16 @@ _OPTIONS = [
         "Number of best labels in the answer.",
         {"type": "integer", "minimum": 1, "maximum": 999999, "default": 5},
         required=False,
+    ),
+    parameter(
+        "explain",
+        "query",
+        "1 for what the answer rests on, as a heat map over the picture.",
+        {"type": "string", "enum": ["0", "1"], "default": "0"},
+        required=False,
+    ),
+    parameter(
+        "label", "query", "With explain: about which label; the best without it.", {"type": "string"}, required=False
     ),
 ]
 _NAME = parameter("name", "path", "What the picture is called; may have slashes.", {"type": "string"}, required=True)
