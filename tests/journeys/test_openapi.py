@@ -1,12 +1,11 @@
 """The server does what its OpenAPI document says, whatever it is sent."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 from running_server import running_server
-
-from edgecls.serving.openapi.document import openapi_document
 
 CONFIG = Path(__file__).with_name("openapi.toml")
 
@@ -24,6 +23,5 @@ def test_schemathesis_finds_no_violation(tmp_path: Path) -> None:
         )
 
         assert done.returncode == 0, done.stdout + done.stderr
-        operations = sum(map(len, openapi_document()["paths"].values()))
-        assert f"{operations}/{operations}" in done.stdout
+        assert re.search(r"Selected: (\d\d)/\1\s+Tested: \1\b", done.stdout), done.stdout
         assert "Traceback" not in "".join(server.log)
