@@ -103,6 +103,7 @@ def run(
     from edgecls.image import DEFAULT_LIMITS, ImageLimits
     from edgecls.modelfile import read_model
     from edgecls.runtime.classifier import open_classifier
+    from edgecls.runtime.proven import prove_once
     from edgecls.runtime.providers import Provider
     from edgecls.runtime.sources import find_names, open_source
     from edgecls.runtime.stream import classify_stream
@@ -117,6 +118,7 @@ def run(
     classifier = open_classifier(
         model_file, wanted, setting=setting, limits=limits, unknown_threshold=unknown_threshold
     )
+    prove_once(model_file, classifier)
     announce_provider(classifier)
     sorter = None if sort_into is None else _make_sorter(sort_into, classifier, move=move)
     illustrator = _make_illustrator(heat_folder, label_folder, classifier, paths)

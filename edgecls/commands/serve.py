@@ -6,6 +6,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from edgecls.commands.feedback_options import feedback_options
 from edgecls.commands.grouped_options import GroupedCommand
 from edgecls.commands.serve_options import serve_options
 
@@ -15,6 +16,7 @@ __all__ = ["serve"]
 @click.command(cls=GroupedCommand)
 @click.argument("models", metavar="[MODEL]...", nargs=-1, type=click.Path(exists=True, path_type=Path))
 @serve_options
+@feedback_options
 @click.pass_context
 def serve(context: click.Context, /, models: tuple[Path, ...], model: Path, **options: Any) -> None:
     """Serve a web page and an HTTP interface that classify pictures.
@@ -27,8 +29,11 @@ def serve(context: click.Context, /, models: tuple[Path, ...], model: Path, **op
     POST /predict/NAME         the same; NAME comes back in the answer
     GET  /predict/NAME         a picture in the folder given with --image-root
     /models, /models/MODEL/predict...   which models there are; one of them in the same ways
+    POST /v2/models/MODEL/infer  the Open Inference Protocol (KServe v2), for its clients
+    GET  /openapi.json         all addresses, described
+    POST /feedback             a picture and what it shows (?label=), where the answer was wrong; with --feedback
+    GET  /status, /metrics     models, what they run on, pictures answered; the same and more for Prometheus
     GET  /livez, /readyz       is the process alive; are the models loaded, warmed and verified
-    GET  /metrics              for Prometheus
 
     Ctrl-C or SIGTERM finishes the requests in flight and ends with exit code 0. SIGHUP reads models, API keys and
     certificate again, and begins the access log anew.
@@ -40,6 +45,8 @@ def serve(context: click.Context, /, models: tuple[Path, ...], model: Path, **op
     settings = ServeSettings(model_files(models or (model,)), **options)
     if settings.tls_key is not None and settings.tls_cert is None:
         raise click.UsageError("--tls-key needs --tls-cert")
+    if settings.allow_model_control and settings.workers > 1:
+        raise click.UsageError("--allow-model-control needs --workers 1: only the process that is asked would load")
     if settings.workers > 1:
         from edgecls.commands.serving.several import serve_with_workers
 

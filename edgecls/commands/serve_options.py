@@ -92,6 +92,11 @@ _OPTIONS = (
         metavar="ORIGIN",
         help="Site whose pages may ask, as https://example.org, or * for all; may be given several times.",
     ),
+    _access(
+        "--allow-model-control",
+        is_flag=True,
+        help="Let clients load and unload models (protocol v2); off without it.",
+    ),
     _operation(
         "--access-log",
         type=click.Path(dir_okay=False, allow_dash=True),

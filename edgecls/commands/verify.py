@@ -46,7 +46,7 @@ def verify(model: Path, provider: str, output_format: str) -> None:
             click.echo(str(result))
         verdict = "failed" if failed else "passed"
         click.echo(
-            f"{verdict}: {len(results) - len(failed)} of {len(results)} checks of "
+            f"{verdict}: {len(failed) or len(results)} of {len(results)} checks of "
             f"{len(classifier.card.golden.samples)} golden samples on {classifier.provider}, "
             f"largest difference {worst.difference:.2g} (tolerance {worst.tolerance:.2g})"
         )

@@ -71,7 +71,10 @@ def keras_to_onnx(model: keras.Model) -> bytes:
         if variable.dtype == "float32" and len(variable.shape) >= KERNEL_RANK
     }
     try:
-        proto, shapes = _converted(model, kernels)
+        try:
+            proto, shapes = _converted(model, kernels)
+        except ValueError:  # an optimiser's own fault, such as an addition of a single number before a Transpose
+            proto, shapes = _converted(model, kernels, leave_out_failing_passes=True)
     except (ValueError, TypeError, KeyError, RuntimeError, NotImplementedError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise ExportError(f"cannot convert {model.name!r} to ONNX: {reason}") from error
@@ -85,7 +88,9 @@ def keras_to_onnx(model: keras.Model) -> bytes:
     return serialized
 
 
-def _converted(model: keras.Model, kernels: dict[str, Any]) -> tuple[Any, Shapes]:
+def _converted(
+    model: keras.Model, kernels: dict[str, Any], *, leave_out_failing_passes: bool = False
+) -> tuple[Any, Shapes]:
     """Return the network as tf2onnx converts it, its kernels as inputs of their own, and the shapes it knows."""
     tensorflow = import_from_extra("tensorflow", extra="train", purpose="converting to ONNX")
     import_from_extra("tf2onnx", extra="train", purpose="converting to ONNX")
@@ -105,8 +110,8 @@ def _converted(model: keras.Model, kernels: dict[str, Any]) -> tuple[Any, Shapes
             )
     known = optimizer._get_optimizers()
     passes = {name: known[name] for name in PASSES if name in known}
-    # Catching errors would copy the whole graph before each pass.
-    optimized = optimizer.optimize_graph(converted, catch_errors=False, optimizers=passes)
+    # Leaving out those that fail means to copy the whole graph before each.
+    optimized = optimizer.optimize_graph(converted, catch_errors=leave_out_failing_passes, optimizers=passes)
     outputs = [name for node in optimized.get_nodes() for name in node.output]
     return optimized.make_model(model.name), {name: optimized.get_shape(name) or [] for name in outputs}
 

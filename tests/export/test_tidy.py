@@ -88,3 +88,13 @@ def test_a_kernel_with_two_users_is_not_scaled_for_both() -> None:
 
     batch = np.random.default_rng(1).integers(0, 256, (2, 8, 8, 3), dtype=np.uint8)
     np.testing.assert_allclose(_answers(converted, batch), network.predict(batch, verbose=0), atol=1e-5)
+
+
+def test_a_fault_of_an_optimiser_does_not_stop_the_conversion() -> None:
+    # Untrained, its hard sigmoids stay additions of a single number, at which tf2onnx's Transpose optimiser stumbles.
+    network = build_model("mobilenet_v3_small", num_classes=3, spec=ImageSpec(64, 64))
+
+    converted = keras_to_onnx(network)
+
+    batch = np.random.default_rng(1).integers(0, 256, (2, 64, 64, 3), dtype=np.uint8)
+    np.testing.assert_allclose(_answers(converted, batch), network.predict(batch, verbose=0), atol=1e-4)

@@ -183,8 +183,9 @@ class _Process:
         settings = self._settings
         app = create_app(
             self._repository,
-            ServerSettings(max_body_bytes=self._max_body_bytes),
+            ServerSettings(max_body_bytes=self._max_body_bytes, allow_model_control=settings.allow_model_control),
             image_root=None if settings.image_root is None else ImageRoot(settings.image_root),
+            feedback=settings.feedback.store(),
             readiness=self._readiness,
             exposition=Exposition(self._repository, self._gather),
         )

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgecls.commands.feedback_options import FeedbackOptions
 from edgecls.errors import ModelFileError
 
 __all__ = ["ServeSettings", "model_files"]
@@ -20,6 +21,8 @@ class ServeSettings:
     max_megapixels: float
     image_root: Path | None
     reload_on_change: bool
+    allow_model_control: bool
+    feedback: FeedbackOptions
     host: str
     port: int
     tls_cert: Path | None

@@ -1,19 +1,23 @@
 """Pictures in, predictions out."""
 
+import base64
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bottle import Bottle, HTTPResponse, request
 
 from edgecls.errors import ImageError
 from edgecls.runtime.prediction import Prediction
-from edgecls.serving.answers import json_answer, status_of, text_answer
+from edgecls.serving.answers import data_answer, json_answer, status_of, text_answer
 from edgecls.serving.bodies import Upload, read_body, read_uploads
 from edgecls.serving.http.answer import Refusal
 from edgecls.serving.image_root import ImageRoot
 from edgecls.serving.repository.repository import Repository
 from edgecls.serving.repository.served_model import ServedModel
 from edgecls.serving.work import work_of
+
+if TYPE_CHECKING:
+    from edgecls.runtime.explanation import Explanation
 
 __all__ = ["PredictRoutes", "computes"]
 
@@ -57,21 +61,21 @@ class PredictRoutes:
     def predict(self, model: str | None = None) -> HTTPResponse:
         served = self._served(model)
         uploads = self._uploads(RAW_BODY_NAME)
-        return _several(served, uploads) if _is_form() else _single(_classify(served, uploads[0].data, uploads[0].name))
+        return _several(served, uploads) if _is_form() else _single(served, uploads[0].data, uploads[0].name)
 
     def predict_named(self, name: str, model: str | None = None) -> HTTPResponse:
         served = self._served(model)
         uploads = self._uploads(name)
         if len(uploads) > 1:
             raise Refusal(400, "BadRequest", f"one name, {name!r}, for {len(uploads)} files; POST them to /predict")
-        return _single(_classify(served, uploads[0].data, name))
+        return _single(served, uploads[0].data, name)
 
     def predict_by_name(self, name: str, model: str | None = None) -> HTTPResponse:
         if self._image_root is None:
             raise Refusal(404, "NotFound", "pictures by name are off; start the server with --image-root DIR")
         served = self._served(model)
         data = self._image_root.read(name, limits=served.classifier.limits)
-        return _single(_classify(served, data, name))
+        return _single(served, data, name)
 
     def _served(self, name: str | None) -> ServedModel:
         """Return the model asked for in the address, or with ?model=, or else the first."""
@@ -88,20 +92,23 @@ class PredictRoutes:
         return [Upload(name, body)]
 
 
-def _classify(served: ServedModel, data: bytes, name: str) -> Prediction:
-    prediction = served.predict(data, image_name=name)
-    work_of(request.environ).classified(prediction)
-    return prediction
+def _single(served: ServedModel, data: bytes, name: str) -> HTTPResponse:
+    """Answer with one prediction: JSON, or what the client prefers, the bare label or the explanation's picture."""
+    preferred = request.get_header("Accept", "").partition(",")[0].strip()
+    if preferred.startswith("text/plain"):
+        return text_answer(_classify(served, data, name).label)
+    if preferred.startswith("image/png") and _wants_explanation():
+        return data_answer(_explain(served, data, name).overlay_png(), "image/png")
+    return json_answer(_document(served, data, name))
 
 
 def _several(served: ServedModel, uploads: list[Upload]) -> HTTPResponse:
     """Answer with a prediction or an error for each file; with the first error's status if all failed."""
-    top = _top()
     results: list[dict[str, Any]] = []
     faults: list[ImageError] = []
     for upload in uploads:
         try:
-            results.append(_classify(served, upload.data, upload.name).as_dict(top=top))
+            results.append(_document(served, upload.data, upload.name))
         except ImageError as error:
             faults.append(error)
             results.append({"image": upload.name, "error": error.as_dict()})
@@ -110,15 +117,41 @@ def _several(served: ServedModel, uploads: list[Upload]) -> HTTPResponse:
     return json_answer({"predictions": results, "error": faults[0].as_dict()}, status=status_of(faults[0]))
 
 
+def _document(served: ServedModel, data: bytes, name: str) -> dict[str, Any]:
+    top = _top()
+    if not _wants_explanation():
+        return _classify(served, data, name).as_dict(top=top)
+    explanation = _explain(served, data, name)
+    png = base64.b64encode(explanation.overlay_png()).decode("ascii")
+    facts = {"label": explanation.label, "method": explanation.method.value, "png": png}
+    return {**explanation.prediction.as_dict(top=top), "explanation": facts}
+
+
+def _classify(served: ServedModel, data: bytes, name: str) -> Prediction:
+    prediction = served.predict(data, image_name=name)
+    work_of(request.environ).classified(prediction)
+    return prediction
+
+
+def _explain(served: ServedModel, data: bytes, name: str) -> "Explanation":
+    label: str | None = request.query.getunicode("label")
+    if label is not None and label not in served.classifier.card.labels:
+        raise Refusal(400, "BadRequest", f"model {served.name!r} has no label {label[:100]!r} to explain")
+    explanation = served.explain(data, image_name=name, label=label)
+    work_of(request.environ).classified(explanation.prediction)
+    return explanation
+
+
 def _is_form() -> bool:
     return bool(request.content_type.lower().startswith("multipart/form-data"))
 
 
-def _single(prediction: Prediction) -> HTTPResponse:
-    """Answer with one prediction: JSON, or only the label if the client prefers plain text."""
-    if request.get_header("Accept", "").partition(",")[0].strip().startswith("text/plain"):
-        return text_answer(prediction.label)
-    return json_answer(prediction.as_dict(top=_top()))
+def _wants_explanation() -> bool:
+    """Return whether ?explain=1 asks what the answer rests on."""
+    text = request.query.get("explain", "0")
+    if text not in ("0", "1"):
+        raise Refusal(400, "BadRequest", f"explain must be 0 or 1, got {text[:20]!r}")
+    return bool(text == "1")
 
 
 def _top() -> int:

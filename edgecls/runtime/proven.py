@@ -1,0 +1,67 @@
+"""Which model files have given the right answers on this machine, so that each has to prove itself only once."""
+
+import hashlib
+import os
+import struct
+from pathlib import Path
+
+from edgecls.errors import ModelFileError
+from edgecls.modelfile import ModelFile
+from edgecls.runtime.cache_folder import cache_folder
+from edgecls.runtime.classifier import Classifier
+from edgecls.runtime.processor import read_processor
+from edgecls.runtime.providers import Provider, load_onnxruntime
+
+__all__ = ["prove_once"]
+
+FORMAT = 1
+MOST_RECORDS = 500  # the oldest go first
+
+
+def prove_once(model: ModelFile, classifier: Classifier) -> None:
+    """Run the golden samples, unless they have come out right before: same file, processor and onnxruntime.
+
+    What runs on anything but the CPU has proved itself when it was opened.
+
+    Args:
+        model: The model file.
+        classifier: It, opened.
+
+    Raises:
+        ModelFileError: The answers are wrong: the network or the golden samples were changed, or this machine fails.
+    """
+    if classifier.provider is not Provider.CPU:
+        return
+    record = cache_folder() / "proven" / _key(model)
+    if record.exists():
+        return
+    failed = [result for result in classifier.verify() if not result.passed]
+    if failed:
+        raise ModelFileError(
+            f"model {model.path!r} gives wrong answers on this machine: {failed[0]}; get a fresh copy, "
+            "'edgecls verify' shows all of its golden samples"
+        )
+    _keep(record)
+
+
+def _key(model: ModelFile) -> str:
+    """Return a name for all that the answers to the golden samples depend on."""
+    processor = read_processor()
+    facts = (FORMAT, model.network_sha256, processor.name, processor.features, load_onnxruntime().__version__)
+    digest = hashlib.sha256(repr(facts).encode())
+    golden = model.card.golden
+    for sample in golden.samples:
+        digest.update(sample.png)
+        digest.update(struct.pack(f"<{len(sample.probabilities) + 1}d", golden.tolerance, *sample.probabilities))
+    return digest.hexdigest()[:40]
+
+
+def _keep(record: Path) -> None:
+    try:
+        record.parent.mkdir(parents=True, exist_ok=True)
+        record.touch()
+        records = sorted(record.parent.iterdir(), key=os.path.getmtime)
+        for old in records[:-MOST_RECORDS]:
+            old.unlink(missing_ok=True)
+    except OSError:
+        pass  # it proves itself again next time

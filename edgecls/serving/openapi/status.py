@@ -1,0 +1,31 @@
+"""What the server is doing."""
+
+from typing import Any
+
+from edgecls.serving.openapi.operations import json_content, objects, operation, ref
+
+__all__ = ["PATHS", "SCHEMAS"]
+
+_TEXT = {"type": "string"}
+_STATUS = objects(
+    {
+        "version": _TEXT,
+        "uptime_s": {"type": "number", "minimum": 0},
+        "pictures_answered": {"type": "integer", "minimum": 0},
+        "feedback": {
+            "description": "How corrections are taken; null if they are not.",
+            "anyOf": [{"type": "null"}, objects({"new_labels": {"type": "boolean"}})],
+        },
+        "models": ref("Models"),
+    }
+)
+
+PATHS: dict[str, Any] = {
+    "/status": {
+        "get": operation(
+            "Models, what they run on and why, pictures answered", group="health", success=json_content(_STATUS)
+        )
+    },
+}
+
+SCHEMAS: dict[str, Any] = {}
