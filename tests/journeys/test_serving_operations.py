@@ -55,6 +55,22 @@ def test_metrics_tell_what_was_asked(model: Path) -> None:
         assert 0.5 * whole < parts <= whole
 
 
+def test_requests_of_the_inference_protocol_are_counted_alike(model: Path) -> None:
+    with running_server(model) as server:
+        headers = {"Inference_Header_Content_Length": "0"}
+        assert server.exchange("POST", "/v2/models/colors/infer", RED, **headers)[0] == 200
+        batch = np.zeros((2, 8, 8, 3), np.uint8)
+        batch[..., 1] = 255
+        tensor = {"name": "image", "datatype": "UINT8", "shape": batch.shape, "data": batch.ravel().tolist()}
+        body = json.dumps({"inputs": [tensor]}).encode()
+        assert server.exchange("POST", "/v2/models/colors/infer", body)[0] == 200
+
+        assert _metric(server, "edgecls_requests_total", model="colors", code="200") == 2
+        assert _metric(server, "edgecls_predictions_total", label="red") == 1
+        assert _metric(server, "edgecls_predictions_total", label="green") == 2
+        assert _metric(server, "edgecls_batch_size_sum", model="colors") == 5
+
+
 def test_no_more_is_loaded_to_serve_than_before_somebody_asks_for_metrics(model: Path) -> None:
     script = (
         "import sys; import edgecls.commands.serving.process; "
@@ -219,6 +235,7 @@ def test_a_server_that_stops_is_not_ready_at_once_and_still_serves(model: Path) 
             assert time.monotonic() < give_up_s
         status, answer = server.request("GET", "/readyz")
         assert (status, answer["error"]["message"]) == (503, "the server is stopping")
+        assert server.request("GET", "/v2/health/ready")[0] == 503
         assert server.request("POST", "/predict", RED)[0] == 200
         assert server.process.wait(timeout=60) == 0
 
@@ -233,6 +250,7 @@ def test_a_server_that_stops_is_not_ready_at_once_and_still_serves(model: Path) 
         (["--access-log", "{file}/log"], 1, "cannot write the access log"),
         (["--model", "{file}", "{file}"], 2, "not both"),
         (["{folder}"], 1, "there is no model file"),
+        (["--workers", "2", "--allow-model-control"], 2, "needs --workers 1"),
     ],
 )
 def test_what_cannot_be_done_is_refused_at_the_start(
