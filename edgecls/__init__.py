@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 __all__ = [
     "Classifier",
+    "Client",
     "EdgeclsError",
     "Explanation",
     "ImageError",
@@ -12,12 +13,18 @@ __all__ = [
     "Outcome",
     "Prediction",
     "Provider",
+    "RemoteError",
+    "RemoteModel",
+    "RemoteOutcome",
+    "RemotePrediction",
     "__version__",
     "load",
 ]
 
 if TYPE_CHECKING:
-    from edgecls.errors import EdgeclsError, ImageError
+    from edgecls.client.client import Client
+    from edgecls.client.remote_answers import RemoteModel, RemoteOutcome, RemotePrediction
+    from edgecls.errors import EdgeclsError, ImageError, RemoteError
     from edgecls.runtime.classifier import Classifier, load
     from edgecls.runtime.explanation import Explanation
     from edgecls.runtime.prediction import LabelScore, Outcome, Prediction
@@ -25,6 +32,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Classifier": "edgecls.runtime.classifier",
+    "Client": "edgecls.client.client",
     "EdgeclsError": "edgecls.errors",
     "Explanation": "edgecls.runtime.explanation",
     "ImageError": "edgecls.errors",
@@ -32,6 +40,10 @@ _HOMES = {
     "Outcome": "edgecls.runtime.prediction",
     "Prediction": "edgecls.runtime.prediction",
     "Provider": "edgecls.runtime.providers",
+    "RemoteError": "edgecls.errors",
+    "RemoteModel": "edgecls.client.remote_answers",
+    "RemoteOutcome": "edgecls.client.remote_answers",
+    "RemotePrediction": "edgecls.client.remote_answers",
     "load": "edgecls.runtime.classifier",
 }
 

@@ -19,7 +19,10 @@
     │   ├── ParityError                the exported network does not answer as the original
     │   └── AccuracyBudgetError        a network of fewer bits loses more accuracy than allowed
     ├── OutputError                a result cannot be written
-    └── ServerError                the server cannot start
+    ├── ServerError                the server cannot start
+    └── RemoteError                the client has no answer from a server
+        ├── UnreachableError           there is no server, or it does not answer in time
+        └── RefusedError               it refuses the request, not for the picture in it
 
 Every message says what happened, to which input, and what to do about it.
 """
@@ -42,8 +45,11 @@ __all__ = [
     "OutputError",
     "ParityError",
     "ProviderError",
+    "RefusedError",
+    "RemoteError",
     "ServerError",
     "TrainingError",
+    "UnreachableError",
     "UnsupportedImageError",
 ]
 
@@ -130,3 +136,25 @@ class OutputError(EdgeclsError):
 
 class ServerError(EdgeclsError):
     """The server cannot start with these settings."""
+
+
+class RemoteError(EdgeclsError):
+    """The client has no answer from a server."""
+
+
+class UnreachableError(RemoteError):
+    """There is no server at the address, or it does not answer in time."""
+
+
+class RefusedError(RemoteError):
+    """A server refuses a request, not for the picture in it.
+
+    Attributes:
+        status: HTTP status code.
+        kind: What the server names as the type of the error; "" if it names none.
+    """
+
+    def __init__(self, message: str, status: int, kind: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.kind = kind

@@ -1,17 +1,26 @@
 """Which files in a folder are pictures."""
 
+import itertools
 import os
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-__all__ = ["PICTURE_SUFFIXES", "find_pictures", "is_hidden", "picture_names"]
+__all__ = ["PICTURE_SUFFIXES", "SUFFIXES_OF_FORMAT", "find_pictures", "is_hidden", "picture_names"]
 
-PICTURE_SUFFIXES = frozenset(
-    [
-        *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".bmp", ".dib", ".webp", ".gif"),
-        *(".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm", ".avif", ".heic", ".heif"),
-    ]
-)
+SUFFIXES_OF_FORMAT = {
+    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
+    "PNG": (".png", ".apng"),
+    "BMP": (".bmp", ".dib"),
+    "WebP": (".webp",),
+    "GIF": (".gif",),
+    "TIFF": (".tif", ".tiff"),
+    "PPM": (".ppm", ".pgm", ".pnm"),
+    "PBM": (".pbm", ".pnm"),
+    "AVIF": (".avif",),
+}
+"""The file name endings of each format (`edgecls.image_headers`), the usual one first."""
+
+PICTURE_SUFFIXES = frozenset([*itertools.chain.from_iterable(SUFFIXES_OF_FORMAT.values()), ".heic", ".heif"])
 """File name endings, in lower case, that mark a file in a folder as a picture.
 
 HEIC is among them although it cannot be read: a picture that is reported beats one passed over in silence.

@@ -8,12 +8,21 @@ from bottle import Bottle, HTTPResponse, request, response
 
 from edgecls.errors import EdgeclsError
 from edgecls.serving.answers import failure
+from edgecls.serving.feedback import FeedbackStore
 from edgecls.serving.http.answer import Refusal
 from edgecls.serving.image_root import ImageRoot
 from edgecls.serving.repository.repository import Repository
+from edgecls.serving.routes import feedback as feedback_routes
+from edgecls.serving.routes import inference, predict
+from edgecls.serving.routes.feedback import mount_feedback
 from edgecls.serving.routes.health import mount_health
+from edgecls.serving.routes.inference import InferenceRoutes
+from edgecls.serving.routes.model_control import mount_model_control
+from edgecls.serving.routes.openapi import mount_openapi
 from edgecls.serving.routes.page import mount_page
-from edgecls.serving.routes.predict import PredictRoutes, computes
+from edgecls.serving.routes.predict import PredictRoutes
+from edgecls.serving.routes.status import mount_status
+from edgecls.serving.statistics import Statistics
 
 __all__ = ["ServerSettings", "computes", "create_app"]
 
@@ -34,10 +43,17 @@ class ServerSettings:
     Attributes:
         max_body_bytes: Largest body of a request.
         max_files: Files in one multipart request.
+        allow_model_control: Whether clients may load and unload models.
     """
 
     max_body_bytes: int = 32 * 1024 * 1024
     max_files: int = 32
+    allow_model_control: bool = False
+
+
+def computes(method: str, path: str) -> bool:
+    """True for the requests that take a core for a while."""
+    return any(group.computes(method, path) for group in (predict, inference, feedback_routes))
 
 
 def create_app(
@@ -45,6 +61,7 @@ def create_app(
     settings: ServerSettings,
     *,
     image_root: ImageRoot | None = None,
+    feedback: FeedbackStore | None = None,
 ) -> Bottle:
     """Build the application.
 
@@ -52,6 +69,7 @@ def create_app(
         repository: The models.
         settings: Bounds.
         image_root: Pictures that may be asked for by name; None for no such pictures.
+        feedback: Where corrections are kept; None to take none.
     """
     app = Bottle()
     app.install(_answer_errors)
@@ -59,10 +77,14 @@ def create_app(
     app.default_error_handler = _default_error
     mount_page(app)
     mount_health(app, repository)
-    predict = PredictRoutes(
+    mount_openapi(app)
+    PredictRoutes(
         repository, image_root=image_root, max_body_bytes=settings.max_body_bytes, max_files=settings.max_files
-    )
-    predict.mount(app)
+    ).mount(app)
+    InferenceRoutes(repository, Statistics(), max_body_bytes=settings.max_body_bytes).mount(app)
+    mount_model_control(app, repository, allowed=settings.allow_model_control)
+    mount_feedback(app, repository, feedback, max_body_bytes=settings.max_body_bytes)
+    mount_status(app, repository, feedback)
     return app
 
 
@@ -73,7 +95,7 @@ def _answer_errors(callback: Callable[..., HTTPResponse]) -> Callable[..., HTTPR
         try:
             return callback(*args, **kwargs)
         except (Refusal, EdgeclsError) as error:
-            return failure(error)
+            return failure(error, request.path)
 
     return wrapper
 
@@ -81,11 +103,14 @@ def _answer_errors(callback: Callable[..., HTTPResponse]) -> Callable[..., HTTPR
 def _default_error(error: HTTPResponse) -> bytes:
     """Give the errors that Bottle itself raises the same shape: no route, wrong method, a fault of ours."""
     messages = {
-        404: ("NotFound", f"there is nothing at {request.path!r}; POST a picture to /predict"),
+        404: ("NotFound", f"there is nothing at {request.path!r}; GET /openapi.json tells what there is"),
         405: ("MethodNotAllowed", f"{request.method} is not possible at {request.path!r}"),
     }
-    kind, message = messages.get(error.status_code, ("InternalError", "the server failed; its log says why"))
-    answer = failure(Refusal(error.status_code, kind, message))
+    fault = ("InternalError", "the server failed; its log says why")
+    kind, message = messages.get(
+        error.status_code, ("BadRequest", str(error.body)) if error.status_code < 500 else fault
+    )
+    answer = failure(Refusal(error.status_code, kind, message), request.path)
     response.content_type = "application/json"
     body: bytes = answer.body
     return body

@@ -26,7 +26,7 @@ FLOORS = [
     {"image", "model_card", "folder_names", "plots"},
     {"modelfile"},
     {"runtime"},
-    {"models", "dataset", "serving"},
+    {"models", "dataset", "serving", "client"},
     {"export", "server", "evaluation"},
     {"training"},
     {"commands"},
@@ -117,6 +117,7 @@ def test_heavy_packages_stay_in_their_rooms(path: Path) -> None:
         ("import edgecls.runtime.classifier", HEAVY | WEB | {"onnxruntime", "click"}),
         ("import edgecls.evaluation.evaluate", HEAVY | WEB | {"onnxruntime", "click"}),
         ("import edgecls.evaluation.report", HEAVY | WEB | {"onnxruntime", "click"}),
+        ("import edgecls.client.client", HEAVY | WEB | {"cv2", "numpy", "onnxruntime", "click"}),
         ("import edgecls.server", HEAVY | {"onnxruntime", "click"}),
     ],
 )

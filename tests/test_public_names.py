@@ -16,6 +16,7 @@ MODULES = sorted(
 def test_public_names_are_exactly_the_documented_ones() -> None:
     assert sorted(edgecls.__all__) == [
         "Classifier",
+        "Client",
         "EdgeclsError",
         "Explanation",
         "ImageError",
@@ -23,6 +24,10 @@ def test_public_names_are_exactly_the_documented_ones() -> None:
         "Outcome",
         "Prediction",
         "Provider",
+        "RemoteError",
+        "RemoteModel",
+        "RemoteOutcome",
+        "RemotePrediction",
         "__version__",
         "load",
     ]

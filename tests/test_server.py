@@ -1,20 +1,19 @@
-"""The application, called as a plain WSGI application through the standard's validator."""
+"""The application as a whole, and its routes for predictions."""
 
 import io
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 from wsgiref.util import setup_testing_defaults
-from wsgiref.validate import validator
 
 import numpy as np
 import pytest
+from wsgi_client import Client, wsgi_client
 
 import edgecls
 from edgecls import Classifier, image
+from edgecls.errors import ModelFileError
 from edgecls.image import ImageLimits
 from edgecls.server import ServerSettings, create_app
 from edgecls.serving.image_root import ImageRoot
@@ -25,21 +24,6 @@ GREEN = image.encode_png(np.full((6, 9, 3), (0, 250, 0), np.uint8))
 SETTINGS = ServerSettings(max_body_bytes=100_000, max_files=3)
 
 
-@dataclass(frozen=True)
-class Answer:
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def json(self) -> Any:
-        assert self.headers["Content-Type"] == "application/json"
-        return json.loads(self.body)
-
-
-Client = Callable[..., Answer]
-
-
 def _repository(classifier: Classifier, model_path: Path) -> Repository:
     repository = Repository([model_path], lambda file: classifier)
     repository.load_all()
@@ -47,28 +31,7 @@ def _repository(classifier: Classifier, model_path: Path) -> Repository:
 
 
 def _client(repository: Repository, root: Path | None) -> Client:
-    app = validator(create_app(repository, SETTINGS, image_root=None if root is None else ImageRoot(root)))
-
-    def call(method: str, path: str, body: bytes = b"", *, query: str = "", **headers: str) -> Answer:
-        environ: dict[str, Any] = {
-            "REQUEST_METHOD": method,
-            "SCRIPT_NAME": "",
-            "PATH_INFO": path.encode().decode("latin-1"),
-            "QUERY_STRING": query,
-            "wsgi.input": io.BytesIO(body),
-            "CONTENT_LENGTH": str(len(body)),
-        }
-        setup_testing_defaults(environ)
-        environ.pop("HTTP_HOST")
-        for name, value in headers.items():
-            environ["CONTENT_TYPE" if name == "content_type" else f"HTTP_{name.upper()}"] = value
-        started: list[Any] = []
-        chunks = app(environ, lambda status, fields, exc_info=None: started.extend([status, dict(fields)]))
-        answered = b"".join(chunks)
-        chunks.close()
-        return Answer(int(started[0][:3]), started[1], answered)
-
-    return call
+    return wsgi_client(create_app(repository, SETTINGS, image_root=None if root is None else ImageRoot(root)))
 
 
 @pytest.fixture
@@ -271,6 +234,15 @@ def test_the_page_and_its_parts_are_served_under_a_strict_policy(client: Client,
 
     assert (answer.status, answer.headers["Content-Type"]) == (200, content_type)
     assert "script-src 'self'" in answer.headers["Content-Security-Policy"]
+
+
+def test_another_method_is_told_which_there_are(client: Client) -> None:
+    assert client("DELETE", "/livez").headers["Allow"] == "GET"
+
+
+def test_a_model_cannot_have_the_name_of_an_address(tiny_classifier: Classifier, tmp_path: Path) -> None:
+    with pytest.raises(ModelFileError, match="cannot be called 'stats'; rename its file"):
+        create_app(Repository([tmp_path / "stats.onnx"], lambda file: tiny_classifier), SETTINGS)
 
 
 def test_the_page_has_nothing_inline_and_nothing_from_elsewhere(client: Client) -> None:

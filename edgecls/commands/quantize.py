@@ -57,13 +57,13 @@ def quantize(
     from edgecls.export.precision.reduce import reduce_precision
     from edgecls.modelfile import read_model
     from edgecls.runtime.cores import usable_cores
-    from edgecls.runtime.cpu_features import cpu_features
+    from edgecls.runtime.processor import read_processor
 
     if fp16 and cpu != "this":
         raise click.UsageError("--cpu is for int8; leave out --fp16 or --cpu")
     check_writable(output)
     source = read_model(model)
-    recipe = None if fp16 else recipe_for(cpu_features()) if cpu == "this" else RECIPES[cpu]
+    recipe = None if fp16 else recipe_for(read_processor()) if cpu == "this" else RECIPES[cpu]
     line = StatusLine()
     try:
         reduced = reduce_precision(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edgecls.commands.feedback_options import FeedbackOptions, feedback_options
 from edgecls.commands.shared_options import (
     limits_option,
     model_option,
@@ -52,6 +53,10 @@ __all__ = ["serve"]
     show_default=True,
     help="Requests that may wait to compute; the next is told to come back (503).",
 )
+@click.option(
+    "--allow-model-control", is_flag=True, help="Let clients load and unload models (protocol v2); off without it."
+)
+@feedback_options
 @unknown_threshold_option
 @limits_option
 def serve(
@@ -64,6 +69,8 @@ def serve(
     threads: int | None,
     max_upload_mb: float,
     max_waiting: int,
+    allow_model_control: bool,
+    feedback: FeedbackOptions,
     unknown_threshold: float | None,
     max_megapixels: float,
 ) -> None:
@@ -73,6 +80,10 @@ def serve(
     POST /predict          a picture as the body, or multipart/form-data with one or several files
     POST /predict/NAME     the same; NAME comes back in the answer
     GET  /predict/NAME     a picture in the folder given with --image-root
+    POST /v2/models/M/infer  the Open Inference Protocol (KServe v2), for its clients
+    GET  /openapi.json     all addresses, described
+    POST /feedback         a picture and what it shows (?label=), where the answer was wrong; with --feedback
+    GET  /status           models, what they run on, pictures answered
     GET  /livez, /readyz   is the process alive; is the model loaded, warmed and verified
 
     Ctrl-C or SIGTERM finishes the requests in flight and ends with exit code 0.
@@ -102,8 +113,9 @@ def serve(
     repository = Repository([model], load)
     app = create_app(
         repository,
-        ServerSettings(max_body_bytes=max_body_bytes),
+        ServerSettings(max_body_bytes=max_body_bytes, allow_model_control=allow_model_control),
         image_root=None if image_root is None else ImageRoot(image_root),
+        feedback=feedback.store(),
     )
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -8,17 +8,40 @@ from pathlib import Path
 __all__ = ["Processor", "read_processor"]
 
 
+X86 = {"x86_64", "amd64", "i386", "i686", "x86"}
+ARM = {"aarch64", "arm64", "armv7l", "armv8l", "arm"}
+BYTE_DOT_PRODUCTS = {"avx512_vnni", "avx_vnni", "avx_vnni_int8", "amx_int8"}
+"""Names that Linux has for them. They add products of bytes up in 32 bits; older instructions in 16, which overflow."""
+
+
 @dataclass(frozen=True)
 class Processor:
     """A processor.
 
     Attributes:
         name: As its maker calls it, or its family where nobody can tell.
+        machine: Its architecture, by the name that the system has for it, in lower case.
         features: Its instruction sets and the like, as Linux names them; empty elsewhere.
     """
 
     name: str
-    features: tuple[str, ...]
+    machine: str
+    features: tuple[str, ...] = ()
+
+    @property
+    def is_x86(self) -> bool:
+        """True for processors of Intel's and AMD's kind."""
+        return self.machine in X86
+
+    @property
+    def is_arm(self) -> bool:
+        """True for ARM's kind."""
+        return self.machine in ARM
+
+    @property
+    def has_byte_dot_products(self) -> bool:
+        """True if VNNI or AMX is known to be there."""
+        return not BYTE_DOT_PRODUCTS.isdisjoint(self.features)
 
 
 def read_processor(*, root: Path = Path("/")) -> Processor:
@@ -38,7 +61,8 @@ def read_processor(*, root: Path = Path("/")) -> Processor:
     except OSError:
         pass
     features = facts.get("flags") or facts.get("Features") or ""  # x86; ARM
-    return Processor(facts.get("model name") or _arm_name(facts) or _name_elsewhere(), tuple(features.split()))
+    name = facts.get("model name") or _arm_name(facts) or _name_elsewhere()
+    return Processor(name, platform.machine().lower(), tuple(features.split()))
 
 
 def _arm_name(facts: dict[str, str]) -> str:

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from edgecls.errors import EdgeclsError
@@ -88,12 +88,15 @@ def write_check(model_path: str, provider: str) -> None:
 
 def _check_here(model_path: str, provider: Provider) -> ProviderCheck:
     from edgecls.modelfile import read_model
+    from edgecls.runtime.class_activation import without_class_activation
     from edgecls.runtime.golden import check_golden
     from edgecls.runtime.session import try_provider
 
     start = time.perf_counter()
     try:
-        session = try_provider(read_model(model_path), provider, intra_op_threads=1)
+        model = read_model(model_path)
+        lean = replace(model, onnx=without_class_activation(model.onnx))  # as it is opened for predictions
+        session = try_provider(lean, provider, intra_op_threads=1)
         if isinstance(session, SkippedProvider):
             return not_working(session)
         results = check_golden(session.card, session.run)

@@ -13,6 +13,7 @@ from edgecls.errors import InputShapeError, ModelFileError, ProviderError
 from edgecls.model_card import ModelCard
 from edgecls.modelfile import ACTIVATION_NAME, INPUT_NAME, OUTPUT_NAME, ModelFile
 from edgecls.runtime import providers
+from edgecls.runtime.byte_arithmetic import may_overflow_here
 from edgecls.runtime.class_activation import without_class_activation
 from edgecls.runtime.golden import check_golden
 from edgecls.runtime.onnxruntime_errors import one_line, onnxruntime_errors
@@ -208,7 +209,15 @@ def _open_on_cpu(model: ModelFile, skipped: tuple[SkippedProvider, ...], intra_o
         ) from error
     inner._model_bytes = None  # onnxruntime keeps the whole file to change providers with, which never happens here
     _check_signature(inner, model)
-    return Session(model.card, Provider.CPU, {}, skipped, inner)
+    session = Session(model.card, Provider.CPU, {}, skipped, inner)
+    if may_overflow_here(model.card):
+        failed = [result for result in check_golden(model.card, session.run) if not result.passed]
+        if failed:
+            raise ModelFileError(
+                f"cannot use model {model.path!r}: it was quantised for processors with VNNI, and on this one it gives "
+                f"wrong answers ({failed[0]}); quantise it again with --cpu x86, which is right on all of them"
+            )
+    return session
 
 
 def _open_elsewhere(

@@ -12,9 +12,9 @@ from edgecls.errors import (
     ImageTooLargeError,
     UnsupportedImageError,
 )
-from edgecls.serving.http.answer import Refusal
+from edgecls.serving.http.answer import Refusal, error_document
 
-__all__ = ["failure", "json_answer", "status_of", "text_answer"]
+__all__ = ["data_answer", "failure", "json_answer", "status_of", "text_answer"]
 
 _STATUS = (
     # The first class that fits decides, so the special ones stand before the general.
@@ -28,22 +28,23 @@ _STATUS = (
 
 def json_answer(document: Any, *, status: int = 200, headers: dict[str, str] | None = None) -> HTTPResponse:
     """Return a JSON response; text in any script is sent as UTF-8."""
-    body = json.dumps(document, ensure_ascii=False, allow_nan=False) + "\n"
-    return _answer(body, "application/json", status, headers)
+    text = json.dumps(document, ensure_ascii=False, allow_nan=False) + "\n"
+    # A label or file name that is not valid Unicode must not turn the answer into a failure.
+    return data_answer(text.encode("utf-8", "replace"), "application/json", status=status, headers=headers)
 
 
 def text_answer(text: str) -> HTTPResponse:
     """Return a line of plain text."""
-    return _answer(text + "\n", "text/plain; charset=utf-8", 200, None)
+    return data_answer((text + "\n").encode("utf-8", "replace"), "text/plain; charset=utf-8")
 
 
-def failure(error: Exception) -> HTTPResponse:
-    """Return the response for an error: ``{"error": {"type": ..., "message": ...}}`` with its status."""
+def failure(error: Exception, path: str) -> HTTPResponse:
+    """Return the response for an error, with its status and in the shape that holds at this address."""
     if isinstance(error, Refusal):
-        document = {"error": {"type": error.kind, "message": str(error)}}
+        document = error_document(error.kind, str(error), path)
         return json_answer(document, status=error.status, headers=error.headers)
     if isinstance(error, EdgeclsError):
-        return json_answer({"error": error.as_dict()}, status=status_of(error))
+        return json_answer(error_document(type(error).__name__, str(error), path), status=status_of(error))
     raise error
 
 
@@ -52,9 +53,11 @@ def status_of(error: EdgeclsError) -> int:
     return next(status for kind, status in _STATUS if isinstance(error, kind))
 
 
-def _answer(body: str, content_type: str, status: int, headers: dict[str, str] | None) -> HTTPResponse:
-    # A label or file name that is not valid Unicode must not turn the answer into a failure.
-    response = HTTPResponse(body.encode("utf-8", "replace"), status=status, **(headers or {}))
+def data_answer(
+    body: bytes, content_type: str, *, status: int = 200, headers: dict[str, str] | None = None
+) -> HTTPResponse:
+    """Return a response with a body as it is; it is not to be stored by anyone on the way."""
+    response = HTTPResponse(body, status=status, **(headers or {}))
     response.set_header("Content-Type", content_type)
     response.set_header("Cache-Control", "no-store")
     return response

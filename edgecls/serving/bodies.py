@@ -9,7 +9,7 @@ import multipart
 
 from edgecls.serving.http.answer import Refusal
 
-__all__ = ["Upload", "read_body", "read_uploads"]
+__all__ = ["Upload", "read_body", "read_body_if_any", "read_uploads"]
 
 MAX_PART_HEADERS = 8
 
@@ -23,25 +23,33 @@ class Upload:
 
 
 def read_body(environ: Mapping[str, Any], *, max_bytes: int) -> bytes:
-    """Read the body of a request.
+    """Read the body of a request that brings pictures.
 
     Raises:
         Refusal: It is empty or shorter than announced (400), or longer than allowed (413).
+    """
+    body = read_body_if_any(environ, max_bytes=max_bytes)
+    if not body:
+        raise Refusal(
+            400, "BadRequest", "the body is empty; send the bytes of a picture, or multipart/form-data with files"
+        )
+    return body
+
+
+def read_body_if_any(environ: Mapping[str, Any], *, max_bytes: int) -> bytes:
+    """Read the body of a request, which may be empty.
+
+    Raises:
+        Refusal: It is shorter than announced (400), or longer than allowed (413).
     """
     announced = environ.get("CONTENT_LENGTH") or "0"
     if not re.fullmatch(r"[0-9]{1,18}", announced):
         raise Refusal(400, "BadRequest", f"Content-Length must be a number, got {announced[:20]!r}")
     if int(announced) > max_bytes:
-        raise Refusal(
-            413, "BodyTooLarge", f"the body is larger than {max_bytes / 2**20:.4g} MiB; send a smaller picture"
-        )
+        raise Refusal(413, "BodyTooLarge", f"the body is larger than {max_bytes / 2**20:.4g} MiB; send less at once")
     body: bytes = environ["wsgi.input"].read(int(announced))
     if len(body) < int(announced):
         raise Refusal(400, "BadRequest", "the body ended before its announced length; send it again")
-    if not body:
-        raise Refusal(
-            400, "BadRequest", "the body is empty; send the bytes of a picture, or multipart/form-data with files"
-        )
     return body
 
 

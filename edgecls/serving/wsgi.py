@@ -48,6 +48,7 @@ def _environ(request: Request) -> dict[str, Any]:
         "wsgi.multithread": True,
         "wsgi.multiprocess": False,
         "wsgi.run_once": False,
+        "edgecls.whole_s": request.whole_s,
     }
     for name, value in request.headers:
         if name == "transfer-encoding" or "_" in name:

@@ -9,7 +9,7 @@ from color_network import color_model_bytes, unsure_golden
 from picture_folders import write_class_folders
 
 from edgecls.cli import main
-from edgecls.runtime import cpu_features
+from edgecls.runtime import processor
 
 
 @pytest.fixture(scope="module")
@@ -84,9 +84,9 @@ def test_the_recipe_is_that_of_this_processor(
 ) -> None:
     (tmp_path / "proc").mkdir()
     (tmp_path / "proc" / "cpuinfo").write_text(flags)
-    here = cpu_features.cpu_features
-    monkeypatch.setattr(cpu_features.platform, "machine", lambda: "x86_64")
-    monkeypatch.setattr(cpu_features, "cpu_features", lambda: here(root=tmp_path))
+    here = processor.read_processor
+    monkeypatch.setattr(processor.platform, "machine", lambda: "x86_64")
+    monkeypatch.setattr(processor, "read_processor", lambda: here(root=tmp_path))
 
     done = _edgecls(
         "quantize", model, "-o", tmp_path / "int8.onnx", "--calibrate", pictures, "--format", "json", "--max-drop", "5"

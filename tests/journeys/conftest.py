@@ -28,6 +28,9 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chro
         "--disable-component-update",
         "--disable-sync",
         "--window-size=1100,1000",
+        "--lang=en-US",
+        "--use-fake-device-for-media-stream",  # a camera that shows a moving picture
+        "--use-fake-ui-for-media-stream",  # and a user who allows it
         f"--user-data-dir={tmp_path_factory.mktemp('chromium')}",
     ):
         options.add_argument(argument)

@@ -48,3 +48,16 @@ def arrays(classifier: edgecls.Classifier, batch: npt.NDArray[np.uint8], floats:
     assert_type(classifier.probabilities(batch), npt.NDArray[np.float32])
     classifier.probabilities(floats)  # type: ignore[arg-type]
     classifier.close()
+
+
+def over_http(folder: Path) -> Iterator[str]:
+    with edgecls.Client("http://127.0.0.1:8000", "key", timeout_s=5) as client:
+        assert_type(client.ready(), bool)
+        assert_type(client.models(), list[edgecls.RemoteModel])
+        assert_type(client.predict(b"", model="flowers"), edgecls.RemotePrediction)
+        assert_type(client.predict("picture.jpg", top=3).top[0], edgecls.LabelScore)
+        for outcome in client.predict_many(folder.glob("*.jpg"), connections=2):
+            assert_type(outcome, edgecls.RemoteOutcome)
+            if not isinstance(outcome.result, edgecls.ImageError):
+                yield outcome.result.label
+        client.predict(["one.jpg"])  # type: ignore[arg-type]

@@ -13,24 +13,12 @@ from edgecls.errors import ImageError, ImageTooLargeError, OutputError, Unsuppor
 from edgecls.folder_names import class_folder
 from edgecls.image import ImageLimits
 from edgecls.image_headers import read_header
-from edgecls.picture_files import find_pictures
+from edgecls.picture_files import SUFFIXES_OF_FORMAT, find_pictures
 
 __all__ = ["PictureStore", "Stored"]
 
 NAME_DIGITS = 20
 """Digits of the SHA-256 that name a file: 80 bits."""
-
-SUFFIXES = {
-    "JPEG": ".jpg",
-    "PNG": ".png",
-    "GIF": ".gif",
-    "BMP": ".bmp",
-    "TIFF": ".tif",
-    "WebP": ".webp",
-    "AVIF": ".avif",
-    "PPM": ".ppm",
-    "PBM": ".pbm",
-}
 
 
 @dataclass(frozen=True)
@@ -117,7 +105,7 @@ class PictureStore:
                 image.decode(data, name=name, limits=self._limits)
             except ImageError as error:
                 return Stored(_outcome_of(error), sha256, detail=str(error))
-            path = self._save(data, label, sha256[:NAME_DIGITS] + SUFFIXES[header.format])
+            path = self._save(data, label, sha256[:NAME_DIGITS] + SUFFIXES_OF_FORMAT[header.format][0])
             self._files[sha256] = self._name(path)
             return Stored("saved", sha256, width, height, self._files[sha256])
 

@@ -15,23 +15,11 @@ from edgecls.dataset.likeness.fingerprints import Fingerprint, UnusablePicture, 
 from edgecls.dataset.likeness.near_duplicates import MAX_NEAR_DISTANCE, NEAR_DISTANCE
 from edgecls.errors import DatasetError, ImageError
 from edgecls.image_headers import read_header
+from edgecls.picture_files import SUFFIXES_OF_FORMAT
 
 __all__ = ["CheckReport", "CheckSettings", "check_dataset"]
 
 MIN_SIDE = 32  # pixels; the smallest input that the common networks take
-
-_SUFFIXES = {
-    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
-    "PNG": (".png", ".apng"),
-    "BMP": (".bmp", ".dib"),
-    "WebP": (".webp",),
-    "GIF": (".gif",),
-    "TIFF": (".tif", ".tiff"),
-    "PPM": (".ppm", ".pgm", ".pnm"),
-    "PBM": (".pbm", ".pnm"),
-    "AVIF": (".avif",),
-}
-"""The file name endings of each format, the usual one first."""
 
 
 @dataclass(frozen=True)
@@ -145,7 +133,7 @@ def _faults(picture: Fingerprint | UnusablePicture, settings: CheckSettings) -> 
         kind = FindingKind.TRUNCATED if picture.cut_short else FindingKind.UNREADABLE
         yield Finding(kind, picture.path, _without_name(picture.reason, picture.path))
         return
-    suffixes = _SUFFIXES[picture.format]
+    suffixes = SUFFIXES_OF_FORMAT[picture.format]
     if picture.path.suffix.lower() not in suffixes:
         yield _misnamed(picture.path, picture.format)
     if min(picture.height, picture.width) < settings.min_side:
@@ -168,7 +156,7 @@ def _stray(path: Path) -> Finding:
 
 
 def _misnamed(path: Path, image_format: str) -> Finding:
-    usual = _SUFFIXES[image_format][0]
+    usual = SUFFIXES_OF_FORMAT[image_format][0]
     ending = f"ends in {path.suffix!r}" if path.suffix else "has no ending"
     detail = f"its bytes are a picture in {image_format}, its name {ending}; rename it to end in {usual!r}"
     return Finding(FindingKind.WRONG_EXTENSION, path, detail)

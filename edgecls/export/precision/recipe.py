@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from edgecls.runtime.cpu_features import CpuFeatures
+from edgecls.runtime.processor import Processor
 
 __all__ = ["RECIPES", "Int8Recipe", "recipe_for"]
 
@@ -37,8 +37,8 @@ RECIPES = {
 """As onnxruntime's guide advises for each kind of processor."""
 
 
-def recipe_for(features: CpuFeatures) -> Int8Recipe:
+def recipe_for(processor: Processor) -> Int8Recipe:
     """Return the recipe for a processor. One that nobody knows gets the recipe that is right on all of them."""
-    if features.is_arm:
+    if processor.is_arm:
         return RECIPES["arm"]
-    return RECIPES["x86-vnni" if features.is_x86 and features.has_byte_dot_products else "x86"]
+    return RECIPES["x86-vnni" if processor.is_x86 and processor.has_byte_dot_products else "x86"]

@@ -9,7 +9,7 @@ from http import HTTPStatus
 
 from edgecls.serving.http.request import Request
 
-__all__ = ["Answer", "Refusal", "refusal_answer"]
+__all__ = ["Answer", "Refusal", "error_document", "refusal_answer"]
 
 V2_PREFIX = "/v2"  # the addresses of the Open Inference Protocol, which has a shape of its own for errors
 
@@ -88,12 +88,23 @@ _OURS = {"content-length", "transfer-encoding", "connection", "date", "server"}
 _WITHOUT_BODY = {"204", "304"}
 
 
-def refusal_answer(refusal: Refusal, path: str) -> Answer:
-    """Return the answer for a refusal: ``{"error": {"type": ..., "message": ...}}``, or what protocol v2 wants."""
-    error: object = {"type": refusal.kind, "message": str(refusal)}
+def error_document(kind: str, message: str, path: str) -> dict[str, object]:
+    """Return an error: ``{"error": {"type": ..., "message": ...}}``, or what protocol v2 wants at its addresses.
+
+    Args:
+        kind: Name of the type of the error.
+        message: What happened, and what to do.
+        path: Of the request.
+    """
     if path == V2_PREFIX or path.startswith(V2_PREFIX + "/"):
-        error = str(refusal)
-    body = json.dumps({"error": error}, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
+        return {"error": message}
+    return {"error": {"type": kind, "message": message}}
+
+
+def refusal_answer(refusal: Refusal, path: str) -> Answer:
+    """Return the answer for a refusal, in the shape that holds at this address."""
+    document = error_document(refusal.kind, str(refusal), path)
+    body = json.dumps(document, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
     try:
         phrase = HTTPStatus(refusal.status).phrase
     except ValueError:

@@ -10,6 +10,7 @@ from edgecls.errors import EdgeclsError, ModelFileError
 from edgecls.runtime.classifier import Classifier
 from edgecls.serving.http.answer import Refusal
 from edgecls.serving.repository.served_model import ServedModel, open_model
+from edgecls.serving.tally import Tally
 
 __all__ = ["IndexEntry", "ModelState", "Repository"]
 
@@ -50,11 +51,15 @@ class Repository:
             model's name get.
         load: Opens a model file.
 
+    Attributes:
+        answered: Counts the pictures that got an answer, by whichever model.
+
     Raises:
         ModelFileError: Two files have the same name.
     """
 
     def __init__(self, files: Sequence[Path], load: Callable[[Path], Classifier]) -> None:
+        self.answered = Tally()
         self._load = load
         self._files = {file.stem: file for file in files}
         if len(self._files) < len(files):
@@ -95,6 +100,10 @@ class Repository:
         reason = self._reasons.get(wanted, "it was unloaded")
         raise Refusal(503, "NotReady", f"model {wanted!r} is not loaded: {reason}")
 
+    def serving(self, name: str) -> ServedModel | None:
+        """Return a model by name, None where it is not ready."""
+        return self._serving.get(name)
+
     def index(self) -> list[IndexEntry]:
         """Return what is known of every model, in the order of the files."""
         return [self._entry(name, file) for name, file in self._files.items()]
@@ -120,7 +129,7 @@ class Repository:
         with self._one_at_a_time:
             self._loading.add(name)
             try:
-                model = open_model(name, file, self._load(file))
+                model = open_model(name, file, self._load(file), self.answered)
             except EdgeclsError as error:
                 self._reasons[name] = str(error)
                 raise

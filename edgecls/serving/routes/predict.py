@@ -1,17 +1,21 @@
 """Pictures in, predictions out."""
 
+import base64
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bottle import Bottle, HTTPResponse, request
 
 from edgecls.errors import ImageError
 from edgecls.runtime.prediction import Prediction
-from edgecls.serving.answers import json_answer, status_of, text_answer
+from edgecls.serving.answers import data_answer, json_answer, status_of, text_answer
 from edgecls.serving.bodies import Upload, read_body, read_uploads
 from edgecls.serving.http.answer import Refusal
 from edgecls.serving.image_root import ImageRoot
 from edgecls.serving.repository.repository import Repository
+
+if TYPE_CHECKING:
+    from edgecls.runtime.explanation import Explanation
 
 __all__ = ["PredictRoutes", "computes"]
 
@@ -50,19 +54,19 @@ class PredictRoutes:
 
     def predict(self) -> HTTPResponse:
         uploads = self._uploads(RAW_BODY_NAME)
-        return self._several(uploads) if _is_form() else _single(self._classify(uploads[0].data, uploads[0].name))
+        return self._several(uploads) if _is_form() else self._single(uploads[0].data, uploads[0].name)
 
     def predict_named(self, name: str) -> HTTPResponse:
         uploads = self._uploads(name)
         if len(uploads) > 1:
             raise Refusal(400, "BadRequest", f"one name, {name!r}, for {len(uploads)} files; POST them to /predict")
-        return _single(self._classify(uploads[0].data, name))
+        return self._single(uploads[0].data, name)
 
     def predict_by_name(self, name: str) -> HTTPResponse:
         if self._image_root is None:
             raise Refusal(404, "NotFound", "pictures by name are off; start the server with --image-root DIR")
         data = self._image_root.read(name, limits=self._repository.model(_model_name()).classifier.limits)
-        return _single(self._classify(data, name))
+        return self._single(data, name)
 
     def _uploads(self, name: str) -> list[Upload]:
         """Return the pictures in the request: the files of a form, or else the body itself under `name`."""
@@ -72,14 +76,22 @@ class PredictRoutes:
             return read_uploads(body, request.environ["CONTENT_TYPE"], max_files=self._max_files)
         return [Upload(name, body)]
 
+    def _single(self, data: bytes, name: str) -> HTTPResponse:
+        """Answer with one prediction: JSON, or what the client prefers, the bare label or the explanation's picture."""
+        preferred = request.get_header("Accept", "").partition(",")[0].strip()
+        if preferred.startswith("text/plain"):
+            return text_answer(self._classify(data, name).label)
+        if preferred.startswith("image/png") and _wants_explanation():
+            return data_answer(self._explain(data, name).overlay_png(), "image/png")
+        return json_answer(self._document(data, name))
+
     def _several(self, uploads: list[Upload]) -> HTTPResponse:
         """Answer with a prediction or an error for each file; with the first error's status if all failed."""
-        top = _top()
         results: list[dict[str, Any]] = []
         faults: list[ImageError] = []
         for upload in uploads:
             try:
-                results.append(self._classify(upload.data, upload.name).as_dict(top=top))
+                results.append(self._document(upload.data, upload.name))
             except ImageError as error:
                 faults.append(error)
                 results.append({"image": upload.name, "error": error.as_dict()})
@@ -87,25 +99,42 @@ class PredictRoutes:
             return json_answer({"predictions": results})
         return json_answer({"predictions": results, "error": faults[0].as_dict()}, status=status_of(faults[0]))
 
+    def _document(self, data: bytes, name: str) -> dict[str, Any]:
+        top = _top()
+        if not _wants_explanation():
+            return self._classify(data, name).as_dict(top=top)
+        explanation = self._explain(data, name)
+        png = base64.b64encode(explanation.overlay_png()).decode("ascii")
+        facts = {"label": explanation.label, "method": explanation.method.value, "png": png}
+        return {**explanation.prediction.as_dict(top=top), "explanation": facts}
+
     def _classify(self, data: bytes, name: str) -> Prediction:
         return self._repository.model(_model_name()).predict(data, image_name=name)
+
+    def _explain(self, data: bytes, name: str) -> "Explanation":
+        model = self._repository.model(_model_name())
+        label: str | None = request.query.getunicode("label")
+        if label is not None and label not in model.classifier.card.labels:
+            raise Refusal(400, "BadRequest", f"model {model.name!r} has no label {label[:100]!r} to explain")
+        return model.explain(data, image_name=name, label=label)
 
 
 def _is_form() -> bool:
     return bool(request.content_type.lower().startswith("multipart/form-data"))
 
 
-def _single(prediction: Prediction) -> HTTPResponse:
-    """Answer with one prediction: JSON, or only the label if the client prefers plain text."""
-    if request.get_header("Accept", "").partition(",")[0].strip().startswith("text/plain"):
-        return text_answer(prediction.label)
-    return json_answer(prediction.as_dict(top=_top()))
-
-
 def _model_name() -> str | None:
     """Return the model asked for with ?model=, None for the first."""
     name: str | None = request.query.getunicode("model")
     return name
+
+
+def _wants_explanation() -> bool:
+    """Return whether ?explain=1 asks what the answer rests on."""
+    text = request.query.get("explain", "0")
+    if text not in ("0", "1"):
+        raise Refusal(400, "BadRequest", f"explain must be 0 or 1, got {text[:20]!r}")
+    return bool(text == "1")
 
 
 def _top() -> int:

@@ -1,0 +1,1 @@
+"""A client of `edgecls serve`; it needs nothing but the standard library."""

@@ -1,0 +1,193 @@
+"""The client: pictures to a server, predictions back."""
+
+import json
+import os
+import ssl
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from edgecls import errors
+from edgecls.client.remote_answers import RemoteModel, RemoteOutcome, RemotePrediction
+from edgecls.client.transport import Reply, Transport
+from edgecls.errors import ImageError, ImageReadError, RefusedError
+
+__all__ = ["Client"]
+
+Picture = str | os.PathLike[str] | bytes
+"""A path to a file, or an encoded picture itself."""
+
+BYTES_NAME = "image"  # what a picture that has no path is called
+
+
+class Client:
+    """A client of `edgecls serve`; may be used from any thread.
+
+    Connections stay open from one request to the next. It is a context manager: at the end of a ``with`` block they
+    are closed.
+
+    Args:
+        url: Of the server, as in "http://127.0.0.1:8000".
+        api_key: Sent as a bearer token, to a server that wants one.
+        timeout_s: To connect, and between two pieces of an answer, in seconds.
+        max_wait_s: How long to go on asking a server that is too busy or not ready, in seconds; it says when to
+            come back.
+        tls: For HTTPS with certificates of one's own; None for the system's.
+
+    Raises:
+        UnreachableError: `url` is not an address of a server.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        api_key: str | None = None,
+        *,
+        timeout_s: float = 60.0,
+        max_wait_s: float = 30.0,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        headers = {} if api_key is None else {"Authorization": f"Bearer {api_key}"}
+        self._transport = Transport(url, headers=headers, timeout_s=timeout_s, tls=tls)
+        self._max_wait_s = max_wait_s
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections; the client may be used again, which opens new ones."""
+        self._transport.close()
+
+    def predict(self, picture: Picture, *, top: int = 1, model: str | None = None) -> RemotePrediction:
+        """Classify a picture.
+
+        Args:
+            picture: A path to a file, or the bytes of an encoded picture.
+            top: Number of best labels in the answer.
+            model: Name of the model; None for the server's first.
+
+        Raises:
+            ImageError: The picture cannot be used; the very class that the classifier raises on the server.
+            RefusedError: The server refuses the request for another reason, with the server's message.
+            UnreachableError: There is no server, or it does not answer in time.
+        """
+        name, data = _name(picture), _data(picture)
+        query = {"top": str(top)} if model is None else {"top": str(top), "model": model}
+        path = f"/predict/{quote(os.fsencode(os.path.basename(name)), safe='')}?{urlencode(query)}"
+        return RemotePrediction.from_json(self._document("POST", path, data), image=name)
+
+    def predict_many(
+        self, pictures: Iterable[Picture], *, top: int = 1, model: str | None = None, connections: int = 4
+    ) -> Iterator[RemoteOutcome]:
+        """Classify pictures, several at once; the outcomes come in the order of the pictures.
+
+        Args:
+            pictures: Each as for `predict`; they are taken only a few ahead of the outcome that is asked for.
+            top: Number of best labels in each answer.
+            model: Name of the model; None for the server's first.
+            connections: How many to send at once, at least 1.
+
+        Returns:
+            An outcome for each picture. One that cannot be used does not end the work: its outcome has the
+            ImageError as its result. Any other error is raised, and ends it.
+
+        Raises:
+            ValueError: `connections` is below 1.
+            TypeError: `pictures` is one picture, whose letters or bytes would be taken for pictures.
+        """
+        if isinstance(pictures, str | bytes | os.PathLike):
+            raise TypeError(f"pictures must be an iterable, got {type(pictures).__name__}; use predict for one picture")
+        if connections < 1:
+            raise ValueError(f"connections must be at least 1, got {connections}")
+        return self._outcomes(pictures, top, model, connections)
+
+    def models(self) -> list[RemoteModel]:
+        """Return the models that the server knows, the first one first.
+
+        Raises:
+            RefusedError: The server refuses the request.
+            UnreachableError: There is no server, or it does not answer in time.
+        """
+        entries = self._document("POST", "/v2/repository/index")
+        return [RemoteModel(entry["name"], entry["state"], entry["reason"]) for entry in entries]
+
+    def ready(self) -> bool:
+        """Return whether the server has all its models loaded; it is asked once.
+
+        Raises:
+            RefusedError: The server refuses the request.
+            UnreachableError: There is no server, or it does not answer in time.
+        """
+        reply = self._transport.request("GET", "/readyz", max_wait_s=0)
+        if reply.status == 503:
+            return False
+        _read(reply)
+        return True
+
+    def _outcomes(
+        self, pictures: Iterable[Picture], top: int, model: str | None, connections: int
+    ) -> Iterator[RemoteOutcome]:
+        def outcome(picture: Picture) -> RemoteOutcome:
+            try:
+                return RemoteOutcome(_name(picture), self.predict(picture, top=top, model=model))
+            except ImageError as error:
+                return RemoteOutcome(_name(picture), error)
+
+        waiting: deque[Future[RemoteOutcome]] = deque()
+        pool = ThreadPoolExecutor(connections, thread_name_prefix="edgecls-client")
+        try:
+            for picture in pictures:
+                waiting.append(pool.submit(outcome, picture))
+                if len(waiting) >= 2 * connections:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def _document(self, method: str, path: str, body: bytes = b"") -> Any:
+        return _read(self._transport.request(method, path, body, max_wait_s=self._max_wait_s))
+
+
+def _name(picture: Picture) -> str:
+    return BYTES_NAME if isinstance(picture, bytes) else os.fspath(picture)
+
+
+def _data(picture: Picture) -> bytes:
+    if isinstance(picture, bytes):
+        return picture
+    try:
+        return Path(picture).read_bytes()
+    except (OSError, ValueError) as error:
+        raise ImageReadError(
+            f"cannot read {os.fspath(picture)!r}: {getattr(error, 'strerror', error)}; check the path"
+        ) from error
+
+
+def _read(reply: Reply) -> Any:
+    """Return the document of an answer.
+
+    Raises:
+        EdgeclsError: It is an error.
+    """
+    try:
+        document = json.loads(reply.body)
+    except ValueError as error:
+        raise RefusedError("the answer is not JSON; is this an edgecls server?", reply.status, "NoJson") from error
+    if reply.status == 200:
+        return document
+    fault = document.get("error") if isinstance(document, dict) else None
+    kind, message = ("", str(fault)) if not isinstance(fault, dict) else (fault.get("type"), fault.get("message"))
+    known = getattr(errors, str(kind), None)
+    if isinstance(known, type) and issubclass(known, ImageError):
+        raise known(message)
+    raise RefusedError(str(message), reply.status, str(kind))

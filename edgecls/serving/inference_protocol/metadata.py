@@ -1,0 +1,59 @@
+"""What the server and a model say about themselves."""
+
+from typing import Any
+
+from edgecls import __version__
+from edgecls.model_card import ModelCard
+from edgecls.modelfile import INPUT_NAME, OUTPUT_NAME
+from edgecls.serving.inference_protocol.model_outputs import LABEL_OUTPUT
+from edgecls.serving.inference_protocol.tensor_limits import max_batch_size
+from edgecls.serving.repository.served_model import VERSION
+
+__all__ = ["SERVER_NAME", "model_config", "model_metadata", "server_metadata"]
+
+SERVER_NAME = "edgecls"
+PLATFORM = "onnxruntime_onnx"
+VARIABLE = -1  # the size of a dimension that a request chooses
+EXTENSIONS = ("binary_tensor_data", "classification", "model_configuration", "model_repository", "statistics")
+
+
+def server_metadata() -> dict[str, Any]:
+    """Return name, version and the extensions of the protocol that the server has."""
+    return {"name": SERVER_NAME, "version": __version__, "extensions": list(EXTENSIONS)}
+
+
+def model_metadata(name: str, card: ModelCard) -> dict[str, Any]:
+    """Return the tensors of a model; dimensions of -1 are as long as the request has pictures."""
+    return {
+        "name": name,
+        "versions": [VERSION],
+        "platform": PLATFORM,
+        "inputs": [{"name": INPUT_NAME, "datatype": "UINT8", "shape": [VARIABLE, *card.image.shape_hwc]}],
+        "outputs": [
+            {"name": OUTPUT_NAME, "datatype": "FP32", "shape": [VARIABLE, len(card.labels)]},
+            {"name": LABEL_OUTPUT, "datatype": "BYTES", "shape": [VARIABLE, 1]},
+        ],
+    }
+
+
+def model_config(name: str, card: ModelCard) -> dict[str, Any]:
+    """Return what Triton's clients ask for; dimensions are those of one picture."""
+    return {
+        "name": name,
+        "platform": PLATFORM,
+        "backend": "onnxruntime",
+        "version_policy": {"latest": {"num_versions": 1}},
+        "max_batch_size": max_batch_size(card.image),
+        "input": [
+            {
+                "name": INPUT_NAME,
+                "data_type": "TYPE_UINT8",
+                "format": "FORMAT_NHWC",
+                "dims": list(card.image.shape_hwc),
+            }
+        ],
+        "output": [
+            {"name": OUTPUT_NAME, "data_type": "TYPE_FP32", "dims": [len(card.labels)]},
+            {"name": LABEL_OUTPUT, "data_type": "TYPE_STRING", "dims": [1]},
+        ],
+    }

@@ -1,0 +1,87 @@
+// Pictures from the camera, where there is one that pages may use (over HTTPS, or on the same machine).
+
+import { languages, text } from "./i18n.js";
+
+const QUALITY = 0.92;
+const REASONS = {
+  NotAllowedError: "camera_refused",
+  SecurityError: "camera_refused",
+  NotFoundError: "camera_missing",
+  OverconstrainedError: "camera_missing",
+};
+
+const dialog = document.querySelector("#camera");
+const video = document.querySelector("#camera-video");
+const note = document.querySelector("#camera-note");
+const shutter = document.querySelector("#shutter");
+const other = document.querySelector("#other-camera");
+let facing = "environment";
+let taken = 0;
+
+// Has `take` called with each picture as a file.
+export function offerCamera(take) {
+  if (!navigator.mediaDevices?.getUserMedia) {
+    return;
+  }
+  const button = document.querySelector("#camera-button");
+  button.hidden = false;
+  button.addEventListener("click", () => {
+    taken = 0;
+    note.textContent = "";
+    dialog.showModal();
+    start();
+  });
+  shutter.addEventListener("click", async () => {
+    take([await photograph()]);
+    taken += 1;
+    note.textContent = text("taken", { count: taken });
+  });
+}
+
+async function start() {
+  stop();
+  shutter.disabled = true;
+  try {
+    const stream = await navigator.mediaDevices.getUserMedia({
+      video: { facingMode: facing, width: { ideal: 1920 }, height: { ideal: 1080 } },
+    });
+    if (!dialog.open) {
+      stream.getTracks().forEach((track) => track.stop());
+      return;
+    }
+    video.srcObject = stream;
+    await video.play();
+    shutter.disabled = false;
+    shutter.focus();
+    const devices = await navigator.mediaDevices.enumerateDevices();
+    other.hidden = devices.filter((device) => device.kind === "videoinput").length < 2;
+  } catch (error) {
+    if (dialog.open) {
+      note.textContent = text(REASONS[error.name] ?? "camera_fault");
+    }
+  }
+}
+
+function stop() {
+  video.srcObject?.getTracks().forEach((track) => track.stop());
+  video.srcObject = null;
+}
+
+async function photograph() {
+  const canvas = document.createElement("canvas");
+  canvas.width = video.videoWidth;
+  canvas.height = video.videoHeight;
+  canvas.getContext("2d").drawImage(video, 0, 0);
+  const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", QUALITY));
+  const time = new Date().toISOString().slice(0, 23).replaceAll(":", "-");
+  return new File([blob], `${text("camera_file")} ${time}.jpg`, { type: blob.type });
+}
+
+other.addEventListener("click", () => {
+  facing = facing === "environment" ? "user" : "environment";
+  start();
+});
+dialog.addEventListener("close", stop);
+languages.addEventListener("change", () => {
+  note.textContent = "";
+});

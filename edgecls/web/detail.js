@@ -1,0 +1,95 @@
+// One picture in full: answer, heat map, correction; the arrow keys lead to the next.
+
+import { album, State } from "./album.js";
+import { showBars } from "./bars.js";
+import { offerCorrection } from "./correction.js";
+import { showFacts } from "./facts.js";
+import { forgetHeat, offerHeat } from "./heat.js";
+import { languages, number, text } from "./i18n.js";
+
+const dialog = document.querySelector("#detail");
+const image = document.querySelector("#detail-image");
+const unseen = document.querySelector("#detail-unseen");
+let shown = null;
+
+export function openDetail(picture) {
+  show(picture);
+  dialog.showModal();
+}
+
+// The pictures in the order in which they stand on the page.
+function answered() {
+  return [...document.querySelectorAll("#results .card.answered")].map((card) => album.picture(Number(card.dataset.id)));
+}
+
+function step(by) {
+  const pictures = answered();
+  const next = pictures[pictures.indexOf(shown) + by];
+  if (next) {
+    show(next);
+  }
+}
+
+function show(picture) {
+  shown = picture;
+  URL.revokeObjectURL(image.src);
+  image.src = URL.createObjectURL(picture.file);
+  image.alt = picture.name;
+  image.hidden = false;
+  unseen.hidden = true;
+  offerHeat(picture);
+  showWords();
+  offerCorrection(picture);
+}
+
+function showWords() {
+  const { answer, file, name } = shown;
+  document.querySelector("#detail-label").textContent = answer.known
+    ? answer.label
+    : `${text("unsure")} (${text("unsure_note", { label: answer.top[0].label })})`;
+  showBars(document.querySelector("#detail-bars"), answer.top);
+  const pictures = answered();
+  const index = pictures.indexOf(shown);
+  document.querySelector("#detail-before").disabled = index <= 0;
+  document.querySelector("#detail-after").disabled = index === pictures.length - 1;
+  document.querySelector("#detail-place").textContent = text("place", { index: index + 1, total: pictures.length });
+  const facts = [
+    [text("file"), name],
+    [text("size"), `${number(file.size / 1024)} KiB`],
+    [text("time"), text("time_ms", { time: number(answer.time_ms, 1) })],
+  ];
+  if (answer.model) {
+    facts.push([text("model"), answer.model]);
+  }
+  showFacts(document.querySelector("#detail-facts"), facts);
+}
+
+image.addEventListener("error", () => {
+  if (dialog.open) {
+    image.hidden = true;
+    unseen.hidden = false;
+  }
+});
+dialog.addEventListener("close", () => {
+  forgetHeat();
+  URL.revokeObjectURL(image.src);
+  image.removeAttribute("src");
+  const card = document.querySelector(`#results .card[data-id="${shown.id}"] .open`);
+  shown = null;
+  card?.focus();
+});
+dialog.addEventListener("keydown", (event) => {
+  const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+  if (by && !event.target.matches("select, input")) {
+    event.preventDefault();
+    step(by);
+  }
+});
+document.querySelector("#detail-before").addEventListener("click", () => step(-1));
+document.querySelector("#detail-after").addEventListener("click", () => step(1));
+album.addEventListener("change", ({ detail: picture }) => {
+  if (picture === shown && picture.state === State.ANSWERED) {
+    showWords();
+  }
+});
+languages.addEventListener("change", () => shown && showWords());

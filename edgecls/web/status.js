@@ -1,0 +1,133 @@
+// What the server says about itself: a line that is always there, and a panel.
+
+import { setFeedback } from "./correction.js";
+import { showFacts } from "./facts.js";
+import { languages, number, percent, text } from "./i18n.js";
+import { showModels } from "./models.js";
+import { announce } from "./progress.js";
+import { status } from "./server.js";
+
+const STARTING_MS = 1000; // between two looks while a model is being loaded or the server is away
+const OPEN_MS = 2000; // while the panel is open
+const QUIET_MS = 15000;
+
+const dialog = document.querySelector("#status");
+const button = document.querySelector("#status-button");
+const line = document.querySelector("#status-line");
+let last = null; // {facts, at}
+let before = null;
+let timer = 0;
+let lacksKey = false;
+let mayAskForKey = true; // at first, and when the user wants to see the panel
+
+export function watchStatus() {
+  button.addEventListener("click", async () => {
+    mayAskForKey = true;
+    await look();
+    if (!lacksKey) {
+      dialog.showModal();
+      show();
+    }
+  });
+  languages.addEventListener("change", show);
+  look();
+}
+
+async function look() {
+  clearTimeout(timer);
+  try {
+    const asked = mayAskForKey;
+    mayAskForKey = false;
+    const facts = await status({ mayAskForKey: asked });
+    lacksKey = false;
+    before = last;
+    last = { facts, at: performance.now() };
+    setFeedback(facts.feedback);
+    showModels(facts.models);
+  } catch (fault) {
+    lacksKey = fault.type === "Unauthorized";
+    last = before = null;
+  }
+  show();
+  const isReady = last?.facts.models.some((model) => model.labels);
+  timer = setTimeout(look, !isReady ? STARTING_MS : dialog.open ? OPEN_MS : QUIET_MS);
+}
+
+function show() {
+  const ready = last?.facts.models.filter((model) => model.labels) ?? [];
+  const state = !last ? "away" : ready.length ? "ready" : "loading";
+  const words = !last
+    ? text(lacksKey ? "key_needed" : "unreachable")
+    : ready.length
+      ? ready.map((model) => `${model.name} · ${model.provider}`).join(", ")
+      : text("loading");
+  line.textContent = words;
+  if (button.dataset.state !== state) {
+    button.dataset.state = state;
+    announce(words);
+  }
+  if (dialog.open && last) {
+    showServer();
+    document.querySelector("#model-facts").replaceChildren(...last.facts.models.map(modelFacts));
+  }
+}
+
+function showServer() {
+  const { facts, at } = last;
+  showFacts(document.querySelector("#server-facts"), [
+    [text("answered"), number(facts.pictures_answered)],
+    [text("rate_now"), rateNow(facts, at)],
+    [text("rate_mean"), number(facts.pictures_answered / Math.max(1, facts.uptime_s), 2)],
+    [text("uptime"), duration(facts.uptime_s)],
+    [text("version"), facts.version],
+  ]);
+}
+
+function rateNow(facts, at) {
+  if (!before) {
+    return "–";
+  }
+  const rate = (facts.pictures_answered - before.facts.pictures_answered) / ((at - before.at) / 1000);
+  return number(Math.max(0, rate), 1);
+}
+
+function modelFacts(model) {
+  const section = document.createElement("section");
+  const heading = document.createElement("h3");
+  const list = document.createElement("dl");
+  heading.textContent = model.name;
+  list.className = "facts";
+  const facts = [];
+  if (model.labels) {
+    facts.push(
+      [text("provider"), model.provider],
+      [text("architecture"), model.architecture],
+      [text("precision"), model.precision],
+      [text("input"), text("input_value", model.image)],
+      [text("labels"), number(model.labels.length)],
+    );
+    if (model.unknown_threshold !== null) {
+      facts.push([text("threshold"), percent(model.unknown_threshold)]);
+    }
+    for (const { provider, reason, remedy } of model.skipped) {
+      facts.push([`${text("skipped")}: ${provider}`, `${reason}; ${remedy}`]);
+    }
+    if (!model.skipped.length) {
+      facts.push([text("skipped"), text("skipped_none")]);
+    }
+    facts.push([text("digest"), model.sha256]);
+  }
+  if (!model.labels || model.reason) {
+    facts.unshift([text("state"), [model.state, model.reason].filter(Boolean).join(": ")]);
+  }
+  showFacts(list, facts);
+  section.append(heading, list);
+  return section;
+}
+
+function duration(seconds) {
+  const whole = Math.floor(seconds);
+  const [days, hours, minutes] = [whole / 86400, (whole / 3600) % 24, (whole / 60) % 60].map(Math.floor);
+  const clock = [hours, minutes, whole % 60].map((part) => String(part).padStart(2, "0")).join(":");
+  return days ? `${days} d ${clock}` : clock;
+}
