@@ -4,10 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from bottle import Bottle, HTTPResponse, request, response
+from bottle import Bottle, HTTPError, HTTPResponse, request
 
 from edgecls.errors import EdgeclsError
 from edgecls.serving.answers import failure
+from edgecls.serving.application import Application
 from edgecls.serving.feedback import FeedbackStore
 from edgecls.serving.http.answer import Refusal
 from edgecls.serving.image_root import ImageRoot
@@ -71,10 +72,8 @@ def create_app(
         image_root: Pictures that may be asked for by name; None for no such pictures.
         feedback: Where corrections are kept; None to take none.
     """
-    app = Bottle()
+    app = Application(_refused_by_bottle)
     app.install(_answer_errors)
-    app.add_hook("after_request", lambda: response.headers.update(_SECURITY_HEADERS))
-    app.default_error_handler = _default_error
     mount_page(app)
     mount_health(app, repository)
     mount_openapi(app)
@@ -93,14 +92,16 @@ def _answer_errors(callback: Callable[..., HTTPResponse]) -> Callable[..., HTTPR
 
     def wrapper(*args: Any, **kwargs: Any) -> HTTPResponse:
         try:
-            return callback(*args, **kwargs)
+            answer = callback(*args, **kwargs)
         except (Refusal, EdgeclsError) as error:
-            return failure(error, request.path)
+            answer = failure(error, request.path)
+        answer.headers.update(_SECURITY_HEADERS)
+        return answer
 
     return wrapper
 
 
-def _default_error(error: HTTPResponse) -> bytes:
+def _refused_by_bottle(error: HTTPError) -> HTTPResponse:
     """Give the errors that Bottle itself raises the same shape: no route, wrong method, a fault of ours."""
     messages = {
         404: ("NotFound", f"there is nothing at {request.path!r}; GET /openapi.json tells what there is"),
@@ -110,7 +111,6 @@ def _default_error(error: HTTPResponse) -> bytes:
     kind, message = messages.get(
         error.status_code, ("BadRequest", str(error.body)) if error.status_code < 500 else fault
     )
-    answer = failure(Refusal(error.status_code, kind, message), request.path)
-    response.content_type = "application/json"
-    body: bytes = answer.body
-    return body
+    answer = failure(Refusal(error.status_code, kind, message, **dict(error.headers)), request.path)
+    answer.headers.update(_SECURITY_HEADERS)
+    return answer
