@@ -28,7 +28,7 @@ class Application(Bottle):  # type: ignore[misc]  # published without types
         answer = self._answer(environ)
         body = _whole(answer.body)
         headers = [*answer.headerlist]
-        if answer.status_code not in (204, 304):
+        if answer.status_code not in (204, 304) and "Content-Length" not in answer.headers:  # of files it is known
             headers.append(("Content-Length", str(len(body))))
         start_response(answer.status_line, headers)
         return [b"" if environ["REQUEST_METHOD"] == "HEAD" else body]

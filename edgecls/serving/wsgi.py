@@ -21,12 +21,14 @@ def call_wsgi(app: Callable[..., Iterable[bytes]], request: Request) -> Answer:
         started[:] = [status, headers]
         return written.append
 
-    chunks = app(_environ(request), start_response)
+    environ = _environ(request)
+    chunks = app(environ, start_response)
     try:
         body = b"".join(chunks)
     finally:
         if hasattr(chunks, "close"):
             chunks.close()
+    environ.clear()  # Bottle has it until the thread's next request, and would keep the body so long
     status, headers = started
     return Answer(status, headers, b"".join(written) + body if written else body)
 
