@@ -4,10 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from bottle import Bottle, HTTPResponse, request, response
+from bottle import Bottle, HTTPError, HTTPResponse, request
 
 from edgecls.errors import EdgeclsError
 from edgecls.serving.answers import failure
+from edgecls.serving.application import Application
 from edgecls.serving.feedback import FeedbackStore
 from edgecls.serving.http.answer import Refusal
 from edgecls.serving.image_root import ImageRoot
@@ -72,9 +73,8 @@ def create_app(
         exposition: The metrics; None for those of the models alone.
     """
     readiness = readiness or Readiness(repository)
-    app = Bottle()
+    app = Application(_refused_by_bottle)
     app.install(_answer_errors)
-    app.default_error_handler = _default_error
     mount_page(app)
     mount_health(app, repository, readiness)
     mount_openapi(app)
@@ -102,7 +102,7 @@ def _answer_errors(callback: Callable[..., HTTPResponse]) -> Callable[..., HTTPR
     return wrapper
 
 
-def _default_error(error: HTTPResponse) -> bytes:
+def _refused_by_bottle(error: HTTPError) -> HTTPResponse:
     """Give the errors that Bottle itself raises the same shape: no route, wrong method, a fault of ours."""
     messages = {
         404: ("NotFound", f"there is nothing at {request.path!r}; GET /openapi.json tells what there is"),
@@ -112,7 +112,4 @@ def _default_error(error: HTTPResponse) -> bytes:
     kind, message = messages.get(
         error.status_code, ("BadRequest", str(error.body)) if error.status_code < 500 else fault
     )
-    answer = failure(Refusal(error.status_code, kind, message), request.path)
-    response.content_type = "application/json"
-    body: bytes = answer.body
-    return body
+    return failure(Refusal(error.status_code, kind, message, **dict(error.headers)), request.path)

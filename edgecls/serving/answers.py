@@ -26,9 +26,12 @@ _STATUS = (
 )
 
 
+_to_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+
+
 def json_answer(document: Any, *, status: int = 200, headers: dict[str, str] | None = None) -> HTTPResponse:
     """Return a JSON response; text in any script is sent as UTF-8."""
-    text = json.dumps(document, ensure_ascii=False, allow_nan=False) + "\n"
+    text = _to_json(document) + "\n"
     # A label or file name that is not valid Unicode must not turn the answer into a failure.
     return data_answer(text.encode("utf-8", "replace"), "application/json", status=status, headers=headers)
 

@@ -61,7 +61,8 @@ def read_uploads(body: bytes, content_type: str, *, max_files: int) -> list[Uplo
     """
     _, options = multipart.parse_options_header(content_type)
     uploads: list[Upload] = []
-    name, pieces = None, bytearray()
+    name: str | None = None
+    pieces: list[bytes] = []
     try:
         parser = multipart.PushMultipartParser(
             options.get("boundary", ""), content_length=len(body), max_header_count=MAX_PART_HEADERS
@@ -70,8 +71,8 @@ def read_uploads(body: bytes, content_type: str, *, max_files: int) -> list[Uplo
             for event in parser.parse(body):
                 if event is None:
                     if name is not None:
-                        uploads.append(Upload(name, bytes(pieces)))
-                    name, pieces = None, bytearray()
+                        uploads.append(Upload(name, b"".join(pieces)))
+                    name, pieces = None, []
                     if len(uploads) > max_files:
                         raise Refusal(
                             413, "TooManyFiles", f"at most {max_files} files in one request; send the rest in another"
@@ -79,7 +80,7 @@ def read_uploads(body: bytes, content_type: str, *, max_files: int) -> list[Uplo
                 elif isinstance(event, multipart.MultipartSegment):
                     name = event.filename
                 elif name is not None:
-                    pieces += event
+                    pieces.append(event)
     except multipart.MultipartError as error:
         raise Refusal(400, "BadRequest", f"the body is not valid multipart/form-data: {error}") from error
     if not uploads:

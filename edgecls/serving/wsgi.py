@@ -29,12 +29,14 @@ def call_wsgi(app: Callable[..., Iterable[bytes]], request: Request, work: Work 
         started[:] = [status, headers]
         return written.append
 
-    chunks = app(_environ(request, work), start_response)
+    environ = _environ(request, work)
+    chunks = app(environ, start_response)
     try:
         body = b"".join(chunks)
     finally:
         if hasattr(chunks, "close"):
             chunks.close()
+    environ.clear()  # Bottle has it until the thread's next request, and would keep the body so long
     status, headers = started
     return WorkedAnswer(status, headers, b"".join(written) + body if written else body, work)
 

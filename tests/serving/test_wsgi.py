@@ -126,3 +126,15 @@ def test_chunks_are_closed_whatever_happens() -> None:
 
 def _get() -> Request:
     return Request("GET", "/", "", "1.1", [], "")
+
+
+def test_an_application_that_keeps_the_environ_keeps_no_body() -> None:
+    kept: list[dict[str, Any]] = []
+
+    def app(environ: dict[str, Any], start_response: StartResponse) -> list[bytes]:
+        kept.append(environ)
+        start_response("200 OK", [])
+        return [environ["wsgi.input"].read()]
+
+    assert call_wsgi(app, Request("POST", "/", "", "1.1", [], "", body=b"body")).body == b"body"
+    assert kept == [{}]

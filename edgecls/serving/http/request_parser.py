@@ -50,10 +50,9 @@ class RequestParser:
             Refusal: What is arriving is refused, and nothing after it can be parsed. `whole` has what came before.
         """
         unparsed: memoryview | bytes = data
-        if self.incoming is None:
+        before, whole_before = self.incoming, len(self.whole)
+        if before is None:
             unparsed = _with_ascii_address(data)
-        else:
-            self.incoming.fed(len(data))
         try:
             while unparsed:
                 unparsed = self._feed(unparsed)
@@ -61,7 +60,11 @@ class RequestParser:
             raise error.__context__ or error from None
         except httptools.HttpParserError as error:
             raise Refusal(400, "BadRequest", f"this is not a valid HTTP/1.1 request: {error}") from error
-        if self.incoming is not None and (excess := self.incoming.excess(self._limits.max_head_bytes)):
+        if self.incoming is None:
+            return
+        if self.incoming is before or len(self.whole) == whole_before:
+            self.incoming.fed(len(data))  # all of it; what came with the end of another request is let pass
+        if excess := self.incoming.excess(self._limits.max_head_bytes):
             raise excess
 
     def discard(self) -> None:
