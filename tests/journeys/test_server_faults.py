@@ -1,6 +1,7 @@
 """A real server process, and clients that are slow, greedy, broken, gone or too many."""
 
 import contextlib
+import gzip
 import http.client
 import json
 import os
@@ -168,6 +169,18 @@ def test_a_picture_that_would_fill_the_memory_is_refused(
     assert answer.status == status or (status is None and answer.status in (200, 413, 415, 422))
     assert _memory_kb(server) - before_kb < 200_000
     assert _is_red(_exchange(server, PREDICT_RED))
+
+
+@pytest.mark.usefixtures("proc")
+def test_a_compressed_body_that_would_fill_the_memory_is_refused(server: RunningServer) -> None:
+    before_kb = _memory_kb(server)
+    bomb = gzip.compress(bytes(500_000_000), 9)
+
+    answer = _exchange(server, request_bytes("/v2/models/colors/infer", bomb, close=True, Content_Encoding="gzip"))
+
+    assert answer.status == 413
+    assert isinstance(answer.json["error"], str)
+    assert _memory_kb(server) - before_kb < 100_000
 
 
 def _memory_kb(server: RunningServer) -> int:
