@@ -1,5 +1,6 @@
 """The routes of the server as a WSGI application."""
 
+import contextlib
 import traceback
 from collections.abc import Callable
 from typing import Any
@@ -52,6 +53,5 @@ def _whole(body: Any) -> bytes:
         return body
     if not body:
         return b""
-    with body:  # a file of the page
-        content: bytes = body.read()
-    return content
+    with contextlib.closing(body):  # a file of the page, or a part of one in pieces
+        return body.read() if hasattr(body, "read") else b"".join(body)

@@ -31,10 +31,10 @@ def _raise(error: Exception) -> Iterator[bytes]:
     raise error
 
 
-def _call(app: Application, path: str, *, method: str = "GET") -> tuple[str, dict[str, str], bytes, str]:
+def _call(app: Application, path: str, *, method: str = "GET", **fields: str) -> tuple[str, dict[str, str], bytes, str]:
     errors = io.StringIO()
     environ: dict[str, Any] = {"REQUEST_METHOD": method, "PATH_INFO": path.encode().decode("latin-1")}
-    environ |= {"wsgi.errors": errors, "QUERY_STRING": "", "SCRIPT_NAME": ""}
+    environ |= {"wsgi.errors": errors, "QUERY_STRING": "", "SCRIPT_NAME": "", **fields}
     setup_testing_defaults(environ)
     started: list[Any] = []
     checked = app if path == "/fault" else validator(app)  # whose stream for errors takes no more than needed
@@ -43,6 +43,12 @@ def _call(app: Application, path: str, *, method: str = "GET") -> tuple[str, dic
     if hasattr(chunks, "close"):
         chunks.close()
     return started[0], started[1], body, errors.getvalue()
+
+
+def test_a_part_of_a_file_is_sent(app: Application) -> None:
+    answered, headers, content, _ = _call(app, "/file", HTTP_RANGE="bytes=4-7")
+
+    assert (answered, content, headers["Content-Length"]) == ("206 Partial Content", b"page", "4")
 
 
 @pytest.mark.parametrize(
