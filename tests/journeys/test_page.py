@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from running_server import RunningServer, running_server
 from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
@@ -55,7 +56,9 @@ def _visit(browser: webdriver.Chrome, server: RunningServer) -> None:
 
 
 def _wait(browser: webdriver.Chrome, condition: object) -> None:
-    WebDriverWait(browser, WAIT_S, poll_frequency=0.05).until(lambda _: condition())  # type: ignore[operator]
+    # What is being looked at may be replaced meanwhile.
+    patient = WebDriverWait(browser, WAIT_S, 0.05, ignored_exceptions=[StaleElementReferenceException])
+    patient.until(lambda _: condition())  # type: ignore[operator]
 
 
 def _choose(page: webdriver.Chrome, paths: list[str]) -> None:
@@ -81,13 +84,13 @@ def _answer(page: webdriver.Chrome, paths: list[str]) -> None:
 
 
 def _groups(page: webdriver.Chrome) -> dict[str, list[str]]:
-    """Return the names of the pictures in each group, as they stand on the page."""
-    return {
-        group.find_element(By.CLASS_NAME, "group-label").text: [
-            name.text for name in group.find_elements(By.CLASS_NAME, "name")
-        ]
-        for group in page.find_elements(By.CLASS_NAME, "group")
-    }
+    """Return the names of the pictures in each group, as they stand on the page, all read at one moment."""
+    groups: dict[str, list[str]] = page.execute_script(
+        "const text = (element) => element.innerText;"
+        "return Object.fromEntries([...document.querySelectorAll('.group')].map((group) =>"
+        "  [text(group.querySelector('.group-label')), [...group.querySelectorAll('.name')].map(text)]))"
+    )
+    return groups
 
 
 def _open(page: webdriver.Chrome, name: str) -> WebElement:
