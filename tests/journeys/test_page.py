@@ -86,7 +86,7 @@ def _answer(page: webdriver.Chrome, paths: list[str]) -> None:
 def _groups(page: webdriver.Chrome) -> dict[str, list[str]]:
     """Return the names of the pictures in each group, as they stand on the page, all read at one moment."""
     groups: dict[str, list[str]] = page.execute_script(
-        "const text = (element) => element.innerText;"
+        "const text = (element) => element.textContent.trim();"
         "return Object.fromEntries([...document.querySelectorAll('.group')].map((group) =>"
         "  [text(group.querySelector('.group-label')), [...group.querySelectorAll('.name')].map(text)]))"
     )
