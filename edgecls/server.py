@@ -60,7 +60,8 @@ def create_app(
     image_root: ImageRoot | None = None,
     feedback: FeedbackStore | None = None,
     readiness: Readiness | None = None,
-    exposition: Exposition | None = None,
+    statistics: Statistics | None = None,
+    gather: Callable[[], Gathered] | None = None,
 ) -> Bottle:
     """Build the application.
 
@@ -70,23 +71,26 @@ def create_app(
         image_root: Pictures that may be asked for by name; None for no such pictures.
         feedback: Where corrections are kept; None to take none.
         readiness: Whether the server can serve; None for whether the models are loaded.
-        exposition: The metrics; None for those of the models alone.
+        statistics: Where requests of the inference protocol are counted; None for a new one.
+        gather: Returns what all processes of the server have counted; None for these statistics alone.
     """
     readiness = readiness or Readiness(repository)
+    counting = statistics or Statistics()
+    gather = gather or (lambda: Gathered([], [counting.snapshot()]))
     app = Application(_refused_by_bottle)
     app.install(_answer_errors)
     mount_page(app)
     mount_health(app, repository, readiness)
     mount_openapi(app)
     mount_models(app, repository)
-    mount_metrics(app, exposition or Exposition(repository, lambda: Gathered([], [])))
+    mount_metrics(app, Exposition(repository, gather))
     PredictRoutes(
         repository, image_root=image_root, max_body_bytes=settings.max_body_bytes, max_files=settings.max_files
     ).mount(app)
-    InferenceRoutes(repository, readiness, Statistics(), max_body_bytes=settings.max_body_bytes).mount(app)
+    InferenceRoutes(repository, readiness, counting, gather, max_body_bytes=settings.max_body_bytes).mount(app)
     mount_model_control(app, repository, allowed=settings.allow_model_control)
     mount_feedback(app, repository, feedback, max_body_bytes=settings.max_body_bytes)
-    mount_status(app, repository, feedback)
+    mount_status(app, repository, feedback, gather)
     return app
 
 

@@ -96,7 +96,7 @@ def test_every_option_exists(file: str) -> None:
 
 
 def test_probes_and_scrapes_ask_for_what_is_served(repository: Repository) -> None:
-    app = create_app(repository, ServerSettings(), exposition=Exposition(repository, lambda: Gathered([], [])))
+    app = create_app(repository, ServerSettings())
     asked = re.findall(r"(?:httpGet: \{|/)path: (/\w+)", (DEPLOY / "kubernetes" / "edgecls.yaml").read_text())
 
     assert sorted(asked) == ["/livez", "/metrics", "/readyz", "/readyz"]

@@ -1,12 +1,17 @@
 """How many inferences a model has made, and how long they took."""
 
-import copy
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-__all__ = ["InferenceTimes", "ModelStatistics", "StageTallies", "Statistics", "Tally"]
+from edgecls.serving.metrics.numbers import Snapshot
+
+__all__ = ["SNAPSHOT_NAME", "InferenceTimes", "ModelStatistics", "StageTallies", "Statistics", "Tally", "combined"]
+
+SNAPSHOT_NAME = "inference statistics"
+"""What these numbers are called in a snapshot, where they stand beside those of the metrics."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +43,9 @@ class Tally:
     count: int = 0
     ns: int = 0
 
-    def add(self, ns: int) -> None:
-        """Count it once more."""
-        self.count += 1
+    def add(self, ns: int, count: int = 1) -> None:
+        """Count it once more, or so often in `ns` altogether."""
+        self.count += count
         self.ns += ns
 
 
@@ -57,6 +62,10 @@ class StageTallies:
         self.input.add(times.input_ns)
         self.infer.add(times.infer_ns)
         self.output.add(times.output_ns)
+
+    def by_name(self) -> dict[str, Tally]:
+        """Return the stages by their names."""
+        return {"input": self.input, "infer": self.infer, "output": self.output}
 
 
 @dataclass(slots=True)
@@ -80,6 +89,29 @@ class ModelStatistics:
     queue: Tally = field(default_factory=Tally)
     stages: StageTallies = field(default_factory=StageTallies)
     by_batch_size: dict[int, StageTallies] = field(default_factory=dict)
+
+    def numbers(self) -> dict[tuple[str, ...], list[float]]:
+        """Return all of it as numbers under names; `add` takes them back."""
+        tallies: dict[tuple[str, ...], Tally] = {(name,): tally for name, tally in self._tallies().items()}
+        for size, stages in self.by_batch_size.items():
+            tallies |= {(name, str(size)): tally for name, tally in stages.by_name().items()}
+        found: dict[tuple[str, ...], list[float]] = {name: [tally.count, tally.ns] for name, tally in tallies.items()}
+        return {**found, ("last",): [self.last_inference_ms], ("pictures",): [self.pictures]}
+
+    def add(self, name: tuple[str, ...], numbers: list[float]) -> None:
+        """Add what another process has counted, as its `numbers` has it."""
+        whole = [int(number) for number in numbers]
+        if name == ("last",):
+            self.last_inference_ms = max(self.last_inference_ms, *whole)
+        elif name == ("pictures",):
+            self.pictures += whole[0]
+        else:
+            stage, *size = name
+            of_size = self.by_batch_size.setdefault(int(size[0]), StageTallies()).by_name() if size else None
+            (of_size or self._tallies())[stage].add(whole[1], count=whole[0])
+
+    def _tallies(self) -> dict[str, Tally]:
+        return {"success": self.success, "fail": self.fail, "queue": self.queue, **self.stages.by_name()}
 
 
 class Statistics:
@@ -106,7 +138,20 @@ class Statistics:
         with self._lock:
             self._models[model].fail.add(ns)
 
-    def of(self, model: str) -> ModelStatistics:
-        """Return a copy of what is known of a model."""
+    def snapshot(self) -> Snapshot:
+        """Return all numbers so far."""
         with self._lock:
-            return copy.deepcopy(self._models.get(model, ModelStatistics()))
+            models = {name: statistics.numbers() for name, statistics in self._models.items()}
+        return {
+            SNAPSHOT_NAME: {(model, *name): found for model, named in models.items() for name, found in named.items()}
+        }
+
+
+def combined(snapshots: Iterable[Snapshot], model: str) -> ModelStatistics:
+    """Return what all processes have counted of a model."""
+    total = ModelStatistics()
+    for snapshot in snapshots:
+        for (owner, *name), numbers in snapshot.get(SNAPSHOT_NAME, {}).items():
+            if owner == model:
+                total.add(tuple(name), numbers)
+    return total

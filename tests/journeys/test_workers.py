@@ -103,6 +103,20 @@ def test_both_processes_count_into_one_sum(server: RunningServer) -> None:
     assert b"edgecls_workers_ready 2.0" in server.exchange("GET", "/metrics")[2]
 
 
+def test_status_and_statistics_are_those_of_both(server: RunningServer) -> None:
+    raw = {"Inference-Header-Content-Length": "0"}
+    for _ in range(20):  # each over a connection of its own, so that both get some
+        assert server.exchange("POST", "/v2/models/colors/infer", RED, **raw)[0] == 200
+
+    def counts() -> tuple[int, int, int]:
+        (stats,) = server.request("GET", "/v2/models/colors/stats")[1]["model_stats"]
+        answered = server.request("GET", "/status")[1]["pictures_answered"]
+        return stats["inference_count"], stats["inference_stats"]["success"]["count"], answered
+
+    _until(lambda: counts() == (20, 20, 20))
+    assert counts() == (20, 20, 20)
+
+
 def test_a_killed_process_is_replaced_under_load(server: RunningServer) -> None:
     with Load(server) as load:
         _until(lambda: load.outcomes[200] >= 100)

@@ -1,8 +1,9 @@
 """Counts and times of inference."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 
-from edgecls.serving.statistics import InferenceTimes, ModelStatistics, Statistics, Tally
+from edgecls.serving.statistics import SNAPSHOT_NAME, InferenceTimes, ModelStatistics, Statistics, Tally, combined
 
 
 def test_times_are_added_up_in_all_and_by_batch_size() -> None:
@@ -13,7 +14,7 @@ def test_times_are_added_up_in_all_and_by_batch_size() -> None:
     statistics.succeeded("a", 4, InferenceTimes(3, 30, 300, 3000))
     statistics.failed("a", 7)
 
-    found = statistics.of("a")
+    found = combined([statistics.snapshot()], "a")
     assert found.pictures == 9
     assert found.success == Tally(3, 6666)
     assert found.fail == Tally(1, 7)
@@ -32,12 +33,12 @@ def test_a_model_that_did_nothing_has_zeros() -> None:
     statistics = Statistics()
     statistics.failed("a", 7)
 
-    assert statistics.of("b") == ModelStatistics()
+    assert combined([statistics.snapshot()], "b") == ModelStatistics()
 
 
 def test_what_was_asked_for_does_not_change_afterwards() -> None:
     statistics = Statistics()
-    before = statistics.of("a")
+    before = combined([statistics.snapshot()], "a")
 
     statistics.succeeded("a", 1, InferenceTimes(1, 1, 1, 1))
 
@@ -51,4 +52,21 @@ def test_threads_do_not_lose_counts() -> None:
         for _ in range(2000):
             pool.submit(statistics.succeeded, "a", 1, InferenceTimes(1, 1, 1, 1))
 
-    assert statistics.of("a").success == Tally(2000, 8000)
+    assert combined([statistics.snapshot()], "a").success == Tally(2000, 8000)
+
+
+def test_the_counts_of_several_processes_make_one() -> None:
+    here, there = Statistics(), Statistics()
+    here.succeeded("a", 2, InferenceTimes(1, 10, 100, 1000))
+    here.failed("a", 5)
+    there.succeeded("a", 2, InferenceTimes(2, 20, 200, 2000))
+    there.succeeded("b", 1, InferenceTimes(9, 9, 9, 9))
+    # As it comes from another process.
+    told = json.loads(json.dumps([list(series.items()) for series in there.snapshot().values()]))
+    snapshots = [here.snapshot(), {SNAPSHOT_NAME: {tuple(name): numbers for name, numbers in told[0]}}]
+
+    found = combined(snapshots, "a")
+
+    assert (found.pictures, found.success, found.fail) == (4, Tally(2, 3333), Tally(1, 5))
+    assert found.by_batch_size[2].infer == found.stages.infer == Tally(2, 300)
+    assert found.last_inference_ms == max(combined([one], "a").last_inference_ms for one in snapshots)

@@ -30,13 +30,13 @@ from edgecls.serving.dispatch import Dispatcher
 from edgecls.serving.http.limits import HttpLimits
 from edgecls.serving.http.server import HttpServer, listening_socket
 from edgecls.serving.image_root import ImageRoot
-from edgecls.serving.metrics.exposition import Exposition
 from edgecls.serving.metrics.request_metrics import RequestMetrics
 from edgecls.serving.middleware import Middleware
 from edgecls.serving.readiness import Readiness
 from edgecls.serving.reload import Reload
 from edgecls.serving.repository.file_watch import FileWatch
 from edgecls.serving.repository.repository import Repository
+from edgecls.serving.statistics import Statistics
 from edgecls.serving.tls import Certificate
 from edgecls.serving.workers.board import Board, Gathered, WorkerStatus
 from edgecls.serving.workers.posting import Posting
@@ -93,6 +93,7 @@ class _Process:
         self._number = number
         self._wishes = Wishes()
         self._metrics = RequestMetrics()
+        self._statistics = Statistics()
         self._repository = Repository(settings.files, self._load)
         self._posting = None if board is None else Posting(board, self._status)
         self._readiness = Readiness(self._repository, (lambda: True) if board is None else lambda: board.all_ready)
@@ -187,7 +188,8 @@ class _Process:
             image_root=None if settings.image_root is None else ImageRoot(settings.image_root),
             feedback=settings.feedback.store(),
             readiness=self._readiness,
-            exposition=Exposition(self._repository, self._gather),
+            statistics=self._statistics,
+            gather=self._gather,
         )
         waiting = share(settings.max_waiting, parts=settings.workers, number=self._number)
         return Dispatcher(app, computes, max_waiting=waiting)
@@ -198,7 +200,7 @@ class _Process:
             pid=os.getpid(),
             ready=self._readiness.here,
             waiting=self._dispatcher.waiting,
-            snapshot=self._metrics.snapshot(),
+            snapshot={**self._metrics.snapshot(), **self._statistics.snapshot()},
         )
 
     def _gather(self) -> Gathered:

@@ -51,8 +51,7 @@ class Exposition:
     def collect(self) -> Iterator["Metric"]:
         """Yield every metric (what a registry of prometheus_client asks for)."""
         gathered = self._gather()
-        counted = summed(itertools.chain((status.snapshot for status in gathered.statuses), gathered.gone))
-        yield from _counted(counted)
+        yield from _counted(summed(gathered.snapshots))
         yield from _current(gathered.statuses)
         yield from _about_models(self._repository)
         yield from _processes(gathered.statuses)

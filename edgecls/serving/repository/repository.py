@@ -10,7 +10,6 @@ from edgecls.errors import EdgeclsError, ModelFileError
 from edgecls.runtime.classifier import Classifier
 from edgecls.serving.http.answer import Refusal
 from edgecls.serving.repository.served_model import ServedModel, open_model
-from edgecls.serving.tally import Tally
 
 __all__ = ["IndexEntry", "ModelState", "Repository"]
 
@@ -51,15 +50,11 @@ class Repository:
             model's name get.
         load: Opens a model file.
 
-    Attributes:
-        answered: Counts the pictures that got an answer, by whichever model.
-
     Raises:
         ModelFileError: Two files have the same name.
     """
 
     def __init__(self, files: Sequence[Path], load: Callable[[Path], Classifier]) -> None:
-        self.answered = Tally()
         self._load = load
         self._files = {file.stem: file for file in files}
         if len(self._files) < len(files):
@@ -129,7 +124,7 @@ class Repository:
         with self._one_at_a_time:
             self._loading.add(name)
             try:
-                model = open_model(name, file, self._load(file), self.answered)
+                model = open_model(name, file, self._load(file))
             except EdgeclsError as error:
                 self._reasons[name] = str(error)
                 raise

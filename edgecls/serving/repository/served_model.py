@@ -1,7 +1,7 @@
 """A model that is served."""
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +9,6 @@ from edgecls.errors import ModelFileError
 from edgecls.runtime.classifier import Classifier
 from edgecls.runtime.prediction import Prediction
 from edgecls.runtime.session import Batch, Probabilities
-from edgecls.serving.tally import Tally
 
 if TYPE_CHECKING:
     from edgecls.runtime.explanation import Explanation
@@ -28,35 +27,27 @@ class ServedModel:
         file: Where it came from.
         sha256: Of the whole file, in hex.
         classifier: What answers.
-        answered: Counts the pictures that got an answer.
     """
 
     name: str
     file: Path
     sha256: str
     classifier: Classifier
-    answered: Tally = field(default_factory=Tally, compare=False)
 
     def predict(self, data: bytes, *, image_name: str) -> Prediction:
         """Classify an encoded picture; raises as `Classifier.predict_bytes`."""
-        prediction = self.classifier.predict_bytes(data, name=image_name)
-        self.answered.add(1)
-        return prediction
+        return self.classifier.predict_bytes(data, name=image_name)
 
     def explain(self, data: bytes, *, image_name: str, label: str | None) -> "Explanation":
         """Classify an encoded picture and find what the answer rests on; raises as `Classifier.explain`."""
-        explanation = self.classifier.explain(data, label=label, name=image_name)
-        self.answered.add(1)
-        return explanation
+        return self.classifier.explain(data, label=label, name=image_name)
 
     def probabilities(self, batch_nhwc: Batch) -> Probabilities:
         """Run the network on pictures at its size; raises as `Classifier.probabilities`."""
-        rows = self.classifier.probabilities(batch_nhwc)
-        self.answered.add(len(rows))
-        return rows
+        return self.classifier.probabilities(batch_nhwc)
 
 
-def open_model(name: str, file: Path, classifier: Classifier, answered: Tally) -> ServedModel:
+def open_model(name: str, file: Path, classifier: Classifier) -> ServedModel:
     """Return a model for serving, after its golden samples have come out right.
 
     Raises:
@@ -65,4 +56,4 @@ def open_model(name: str, file: Path, classifier: Classifier, answered: Tally) -
     failed = [result for result in classifier.verify() if not result.passed]
     if failed:
         raise ModelFileError(f"model {str(file)!r} gives wrong answers on this machine: {failed[0]}")
-    return ServedModel(name, file, hashlib.sha256(file.read_bytes()).hexdigest(), classifier, answered)
+    return ServedModel(name, file, hashlib.sha256(file.read_bytes()).hexdigest(), classifier)

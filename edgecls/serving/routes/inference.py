@@ -1,6 +1,7 @@
 """The Open Inference Protocol: health, metadata, statistics and inference."""
 
 import time
+from collections.abc import Callable
 
 from bottle import Bottle, HTTPResponse, request
 
@@ -17,8 +18,9 @@ from edgecls.serving.inference_protocol.statistics_document import statistics_do
 from edgecls.serving.readiness import Readiness
 from edgecls.serving.repository.repository import Repository
 from edgecls.serving.repository.served_model import VERSION, ServedModel
-from edgecls.serving.statistics import Statistics
+from edgecls.serving.statistics import Statistics, combined
 from edgecls.serving.work import Work, work_of
+from edgecls.serving.workers.board import Gathered
 
 __all__ = ["InferenceRoutes", "computes"]
 
@@ -38,6 +40,7 @@ class InferenceRoutes:
         repository: The models.
         readiness: Whether the server can serve.
         statistics: Where requests are counted.
+        gather: Returns what all processes of the server have counted.
         max_body_bytes: Largest body of a request, unpacked.
 
     Raises:
@@ -45,13 +48,20 @@ class InferenceRoutes:
     """
 
     def __init__(
-        self, repository: Repository, readiness: Readiness, statistics: Statistics, *, max_body_bytes: int
+        self,
+        repository: Repository,
+        readiness: Readiness,
+        statistics: Statistics,
+        gather: Callable[[], Gathered],
+        *,
+        max_body_bytes: int,
     ) -> None:
         if any(entry.name == STATISTICS_NAME for entry in repository.index()):
             raise ModelFileError(f"a model to be served cannot be called {STATISTICS_NAME!r}; rename its file")
         self._repository = repository
         self._readiness = readiness
         self._statistics = statistics
+        self._gather = gather
         self._max_body_bytes = max_body_bytes
 
     def mount(self, app: Bottle) -> None:
@@ -91,12 +101,10 @@ class InferenceRoutes:
         return json_answer({"name": self._model(name, version).name, "ready": True})
 
     def model_statistics(self, name: str, version: str = VERSION) -> HTTPResponse:
-        found = self._model(name, version).name
-        return json_answer(statistics_document({found: self._statistics.of(found)}))
+        return self._statistics_of([self._model(name, version).name])
 
     def all_statistics(self) -> HTTPResponse:
-        names = [entry.name for entry in self._repository.index()]
-        return json_answer(statistics_document({name: self._statistics.of(name) for name in names}))
+        return self._statistics_of([entry.name for entry in self._repository.index()])
 
     def infer(self, name: str, version: str = VERSION) -> HTTPResponse:
         began_ns, work = time.perf_counter_ns(), work_of(request.environ)
@@ -112,6 +120,10 @@ class InferenceRoutes:
         self._statistics.succeeded(model.name, len(done.probabilities), done.times)
         _note(work, model, done)
         return compress_answer(_answer(done.body), request.get_header("Accept-Encoding", ""))
+
+    def _statistics_of(self, names: list[str]) -> HTTPResponse:
+        snapshots = self._gather().snapshots
+        return json_answer(statistics_document({name: combined(snapshots, name) for name in names}))
 
     def _model(self, name: str, version: str) -> ServedModel:
         model = self._repository.model(name)

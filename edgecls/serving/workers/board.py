@@ -43,6 +43,11 @@ class Gathered:
     statuses: list[WorkerStatus]
     gone: list[Snapshot]
 
+    @property
+    def snapshots(self) -> list[Snapshot]:
+        """All that has been counted, by processes that run and by others."""
+        return [*(status.snapshot for status in self.statuses), *self.gone]
+
 
 class Board:
     """The folder of statuses, as one process uses it.

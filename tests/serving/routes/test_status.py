@@ -11,7 +11,9 @@ from edgecls import Classifier, image
 from edgecls.errors import ModelFileError
 from edgecls.server import ServerSettings, create_app
 from edgecls.serving.feedback import FeedbackStore
+from edgecls.serving.metrics.families import PREDICTIONS
 from edgecls.serving.repository.repository import Repository
+from edgecls.serving.workers.board import Gathered
 
 RED = image.encode_png(np.full((6, 9, 3), (250, 0, 0), np.uint8))
 
@@ -34,16 +36,14 @@ def test_the_status_says_what_is_served_on_what(tiny_classifier: Classifier, tin
     assert ready["uptime_s"] >= loading["uptime_s"] >= 0
 
 
-def test_pictures_that_got_an_answer_are_counted(tiny_classifier: Classifier, tiny_model_path: Path) -> None:
+def test_pictures_that_got_an_answer_are_those_of_all_processes(
+    tiny_classifier: Classifier, tiny_model_path: Path
+) -> None:
     repository = Repository([tiny_model_path], lambda file: tiny_classifier)
-    client = wsgi_client(create_app(repository, ServerSettings()))
-    repository.load_all()
-    for body in (RED, b"no picture", RED):
-        client("POST", "/predict", body)
-    repository.load("colors")  # anew: the count goes on
-    client("POST", "/predict", RED)
+    snapshots = [{PREDICTIONS.name: {("a", "red"): [count], ("a", "blue"): [2.0]}} for count in (3.0, 5.0)]
+    client = wsgi_client(create_app(repository, ServerSettings(), gather=lambda: Gathered([], snapshots)))
 
-    assert client("GET", "/status").json["pictures_answered"] == 3
+    assert client("GET", "/status").json["pictures_answered"] == 12
 
 
 def test_a_model_that_cannot_be_loaded_is_listed_with_the_reason(tiny_model_path: Path) -> None:
