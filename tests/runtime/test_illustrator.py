@@ -3,6 +3,7 @@
 import os
 import resource
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -114,18 +115,22 @@ def test_a_place_that_cannot_be_written_is_told_at_once(tmp_path: Path) -> None:
         Illustrator(heat_folder=tmp_path / "file" / "out", label_folder=None, roots=())
 
 
-@pytest.fixture
-def small_disk() -> Iterator[None]:
-    """No file may be larger than a kilobyte."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+@contextmanager
+def _files_of_at_most(size: int) -> Iterator[None]:
+    """Let no file grow beyond `size` bytes; only for a moment, as pytest may be writing to a file."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-@pytest.mark.usefixtures("small_disk")
 def test_what_cannot_be_written_whole_is_not_there(tiny_classifier: edgecls.Classifier, tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match=r"cannot write .*1\.jpg': File too large; when that is mended, run it again"):
+    with (
+        pytest.raises(OutputError, match=r"cannot write .*1\.jpg': File too large; when that is mended, run it again"),
+        _files_of_at_most(1000),
+    ):
         _draw(tiny_classifier, tmp_path / "out", {"1.jpg": RED})
 
     assert _files(tmp_path) == []
