@@ -3,7 +3,8 @@
 The limit is what the same machine classifies without a server (benchmarks/in_process_limit.py), taken before
 and after each load. wrk posts one picture again and again; it shares the cores with the server.
 
-    python benchmarks/server_load.py [--rounds 5] [--seconds 3] [--connections 1,8,32,128] [--model my.onnx]...
+    python benchmarks/server_load.py [--rounds 5] [--seconds 3] [--connections 1,8,32,128]
+        [--workers 1] [--model my.onnx]...
 """
 
 import argparse
@@ -101,12 +102,15 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3)
     parser.add_argument("--connections", default="1,8,32,128")
+    parser.add_argument("--workers", type=int, default=1, help="processes of the server")
     parser.add_argument("--model", type=Path, action="append", help="instead of the bundled and the small one")
     arguments = parser.parse_args()
     byte_compile()
     machine = machine_facts()
     print(f"{machine['processor']}, {usable_cores()} cores, {arguments.rounds} rounds of {arguments.seconds:g} s")
     rows, starts = [], {}
+    workers = ["--workers", str(arguments.workers)] if arguments.workers > 1 else []
+    name = f"server_load_{arguments.workers}_workers" if workers else "server_load"
     with tempfile.TemporaryDirectory() as scratch:
         pictures = write_pictures(Path(scratch))
         models = arguments.model or [BUNDLED_MODEL, write_small_model(Path(scratch) / "small.onnx")]
@@ -114,7 +118,7 @@ def main() -> None:
             port = free_port()
             url = f"http://127.0.0.1:{port}/predict"
             photo = pictures["photo"].read_bytes()
-            with serving(edgecls_command(model, port), url, *picture_body(photo, "raw")) as server:
+            with serving(edgecls_command(model, port, *workers), url, *picture_body(photo, "raw")) as server:
                 starts[model.stem] = round(server.start_s, 3)
                 print(f"{model.stem}: first answer after {server.start_s:.2f} s")
                 plans = [("photo", "raw", int(count)) for count in arguments.connections.split(",")]
@@ -133,7 +137,7 @@ def main() -> None:
                     for picture, form, connections in plans
                 ]
     results = {"rounds": arguments.rounds, "seconds": arguments.seconds, "first_answer_s": starts, "rows": rows}
-    print(f"wrote {write_results('server_load', results)}")
+    print(f"wrote {write_results(name, results)}")
 
 
 if __name__ == "__main__":

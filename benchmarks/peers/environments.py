@@ -11,7 +11,7 @@ KEPT_IN = Path(__file__).parents[1] / ".peers"
 PACKAGES = {
     "edgecls": (),
     "fastapi": ("fastapi", "uvicorn[standard]", "python-multipart"),
-    "litserve": ("litserve",),
+    "litserve": ("litserve", "python-multipart"),
     "bentoml": ("bentoml",),
     "ray": ("ray[serve]",),
 }

@@ -2,9 +2,9 @@
 
 import os
 import sys
-from typing import Any
 
 import litserve
+from fastapi import Request
 
 import edgecls
 
@@ -16,9 +16,9 @@ class Api(litserve.LitAPI):  # type: ignore[misc,name-defined]  # published with
         """Open the model in a worker."""
         self.classifier = edgecls.load(os.environ["EDGECLS_BENCH_MODEL"], "cpu")
 
-    def decode_request(self, request: Any) -> bytes:
+    def decode_request(self, request: Request) -> bytes:
         """Take the picture out of the form."""
-        data: bytes = request["file"].file.read()
+        data: bytes = request["file"].file.read()  # LitServe has read the form already
         return data
 
     def predict(self, x: bytes) -> dict[str, object]:
