@@ -143,7 +143,13 @@ def test_sigint_ends_the_command_and_leaves_whole_files(web: LocalWeb, tmp_path:
     urls = tmp_path / "urls.txt"
     urls.write_text(web.serve("/hang.png", hang))
     command = [sys.executable, "-m", "edgecls", "data", "collect", tmp_path / "out", "--urls", urls, "--class", "a"]
-    with subprocess.Popen([*map(str, command), *QUICK], stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [*map(str, command), *QUICK],
+        stderr=subprocess.PIPE,
+        text=True,
+        # The tests may run in the background of a shell, where SIGINT is ignored, and that is inherited.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as process:
         assert asked.wait(60)
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=20)
