@@ -14,10 +14,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from measure import byte_compile, compare, machine_facts, time_rounds, write_results
+from measure import byte_compile, machine_facts, write_results
 
 from edgecls.commands.shared_options import BUNDLED_MODEL
 from edgecls.modelfile import read_model
+from edgecls.rounds import ratio_of, time_rounds
 
 PICTURE = Path(__file__).parent.parent / "examples" / "dandelion.jpg"
 
@@ -46,7 +47,7 @@ def main() -> None:
         return lambda: subprocess.run(command, env=environment, check=True, capture_output=True)
 
     times = time_rounds({name: runner(command) for name, command in commands.items()}, rounds=rounds)
-    comparison = compare(times["edgecls run"], times["floor"])
+    comparison = ratio_of(times["edgecls run"], times["floor"])
     machine = machine_facts()
     print(f"{machine['processor']}, {machine['usable_cores']} cores, {rounds} rounds, byte-compiled")
     for name, values in times.items():
@@ -57,7 +58,7 @@ def main() -> None:
         {
             "rounds": rounds,
             "seconds": {name: [round(value, 4) for value in values] for name, values in times.items()},
-            "edgecls_over_floor": {"ratio": comparison.ratio, "low": comparison.low, "high": comparison.high},
+            "edgecls_over_floor": {"ratio": comparison.value, "low": comparison.low, "high": comparison.high},
         },
     )
     print(f"wrote {path}")

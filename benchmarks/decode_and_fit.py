@@ -14,10 +14,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from measure import byte_compile, compare, machine_facts, time_rounds, write_results
+from measure import byte_compile, machine_facts, write_results
 
 from edgecls import image
 from edgecls.image_spec import Color, Fit, ImageSpec
+from edgecls.rounds import ratio_of, time_rounds
 
 PICTURE = Path(__file__).parent.parent / "examples" / "dandelion.jpg"
 SIZES = {"500x375": (500, 375), "1920x1440": (1920, 1440), "4000x3000": (4000, 3000)}
@@ -73,8 +74,8 @@ def main() -> None:
             count = max(1, round(SECONDS_A_ROUND / min(once)))
             times = time_rounds({name: _repeated(run, count) for name, run in subjects.items()}, rounds=rounds)
             milliseconds = {name: 1000 * statistics.median(values) / count for name, values in times.items()}
-            against_area = compare(times["edgecls"], times["full + area"])
-            against_bilinear = compare(times["edgecls"], times["full + bilinear"])
+            against_area = ratio_of(times["edgecls"], times["full + area"])
+            against_bilinear = ratio_of(times["edgecls"], times["full + bilinear"])
             print(
                 f"{size:9} ({len(data) / 1e6:.2f} MB) to {side}: "
                 + "  ".join(f"{name} {value:.2f}" for name, value in milliseconds.items())
@@ -86,8 +87,8 @@ def main() -> None:
                     "bytes": len(data),
                     "side": side,
                     "milliseconds": {name: round(value, 3) for name, value in milliseconds.items()},
-                    "edgecls_over_area": round(against_area.ratio, 3),
-                    "edgecls_over_bilinear": round(against_bilinear.ratio, 3),
+                    "edgecls_over_area": round(against_area.value, 3),
+                    "edgecls_over_bilinear": round(against_bilinear.value, 3),
                 }
             )
     print(f"wrote {write_results('decode_and_fit', {'rounds': rounds, 'rows': rows})}")

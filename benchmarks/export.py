@@ -18,9 +18,10 @@ import time
 from pathlib import Path
 
 import numpy as np
-from measure import byte_compile, compare, machine_facts, write_results
+from measure import byte_compile, machine_facts, write_results
 
 from edgecls import image
+from edgecls.rounds import ratio_of
 
 SAMPLES = 8
 IMAGENET_LABELS = 1000
@@ -117,7 +118,7 @@ def _report(network: str, taken: dict[str, list[dict[str, float] | None]]) -> No
     if not all(len(runs) == len(taken[name]) for name, runs in done.items()):
         return
     for key in ("seconds", "cpu_seconds"):
-        ratio = compare(*([run[key] for run in done[name]] for name in ("edgecls export", "tf2onnx alone")))
+        ratio = ratio_of(*([run[key] for run in done[name]] for name in ("edgecls export", "tf2onnx alone")))
         print(f"{network:14} edgecls export / tf2onnx alone, {key}: {ratio}")
 
 

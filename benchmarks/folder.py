@@ -24,11 +24,12 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from measure import byte_compile, compare, machine_facts, write_results
+from measure import byte_compile, machine_facts, write_results
 from small_model import write_small_model
 
 from edgecls import image
 from edgecls.commands.shared_options import BUNDLED_MODEL
+from edgecls.rounds import ratio_of
 from edgecls.runtime.classifier import Classifier, load
 from edgecls.runtime.cores import usable_cores
 
@@ -97,7 +98,7 @@ def _measure(model: Path, folder: Path, rounds: int) -> dict[str, object]:
         reached.append(pictures / (taken["all"].wall_s - taken["few"].wall_s))
         cpu.append((taken["all"].cpu_s - taken["few"].cpu_s) / pictures)
         whole.append(len(names) * repeats / taken["all"].wall_s)
-    of_limit, of_cpu = compare(reached, limit), compare(cpu, cpu_limit)
+    of_limit, of_cpu = ratio_of(reached, limit), ratio_of(cpu, cpu_limit)
     print(
         f"{model.name}, {repeats} times over: limit {statistics.median(limit):.1f}/s, "
         f"edgecls run {statistics.median(reached):.1f}/s "
@@ -111,8 +112,8 @@ def _measure(model: Path, folder: Path, rounds: int) -> dict[str, object]:
         "limit_per_s": [round(value, 2) for value in limit],
         "run_per_s": [round(value, 2) for value in reached],
         "run_with_start_per_s": [round(value, 2) for value in whole],
-        "of_limit": {"ratio": of_limit.ratio, "low": of_limit.low, "high": of_limit.high},
-        "cpu_of_limit": {"ratio": of_cpu.ratio, "low": of_cpu.low, "high": of_cpu.high},
+        "of_limit": {"ratio": of_limit.value, "low": of_limit.low, "high": of_limit.high},
+        "cpu_of_limit": {"ratio": of_cpu.value, "low": of_cpu.low, "high": of_cpu.high},
     }
 
 

@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from measure import byte_compile, compare, machine_facts, time_rounds, write_results
+from measure import byte_compile, machine_facts, write_results
 
 from edgecls.modelfile import INPUT_NAME, OUTPUT_NAME, read_model
+from edgecls.rounds import ratio_of, time_rounds
 from edgecls.runtime.class_activation import without_class_activation
 from edgecls.runtime.classifier import Classifier, load
 from edgecls.runtime.golden import check_golden
@@ -56,13 +57,13 @@ def _rates(classifier: Classifier, plain: Any, batch: int, rounds: int) -> dict[
             plain.run([OUTPUT_NAME], {INPUT_NAME: pixels})
 
     times = time_rounds({"edgecls": ours, "plain": bare}, rounds=rounds)
-    beside = compare(times["plain"], times["edgecls"])
+    beside = ratio_of(times["plain"], times["edgecls"])
     pictures = batch * repeats
     return {
         "batch": batch,
         "edgecls_per_s": [round(pictures / seconds, 1) for seconds in times["edgecls"]],
         "plain_per_s": [round(pictures / seconds, 1) for seconds in times["plain"]],
-        "of_plain": {"ratio": beside.ratio, "low": beside.low, "high": beside.high},
+        "of_plain": {"ratio": beside.value, "low": beside.low, "high": beside.high},
     }
 
 

@@ -15,13 +15,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from measure import byte_compile, compare, machine_facts, time_rounds, write_results
+from measure import byte_compile, machine_facts, write_results
 
 import edgecls
 from edgecls import image
 from edgecls.dataset.forms.read import read_dataset
 from edgecls.evaluation.evaluate import evaluate
 from edgecls.evaluation.parts import AUTO, choose_part
+from edgecls.rounds import ratio_of, time_rounds
 from edgecls.runtime.classifier import Classifier
 from edgecls.runtime.cores import usable_cores
 
@@ -60,11 +61,11 @@ def main() -> None:
     }.items():
         times = time_rounds(subjects, rounds=arguments.rounds, warm_up=2)
         rates = {name: PICTURES_A_ROUND / statistics.median(seconds) for name, seconds in times.items()}
-        gain = compare(times["float32"], times["reduced"])
+        gain = ratio_of(times["float32"], times["reduced"])
         print(f"{what:14} float32 {rates['float32']:.0f}, reduced {rates['reduced']:.0f} pictures/s: {gain} times")
         results[what] = {
             "pictures_per_second": {name: round(rate, 1) for name, rate in rates.items()},
-            "times_as_fast": {"median": gain.ratio, "low": gain.low, "high": gain.high},
+            "times_as_fast": {"median": gain.value, "low": gain.low, "high": gain.high},
             "seconds": times,
         }
     results["accuracy"] = _accuracy(classifiers, part, pictures)

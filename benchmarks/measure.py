@@ -1,77 +1,21 @@
-"""One way to time and to report, for all benchmarks.
-
-Machines drift: some slow down by half for minutes. So everything is taken in rounds, the
-baseline beside the subject in each, and what is reported first is the ratio within the rounds.
-"""
+"""One way to report, for all benchmarks: what was measured in rounds (edgecls/rounds.py), where, and with what."""
 
 import compileall
 import json
 import os
 import platform
-import random
-import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Comparison", "byte_compile", "compare", "machine_facts", "time_rounds", "write_results"]
+__all__ = ["byte_compile", "machine_facts", "write_results"]
 
 REPOSITORY = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results"
-RESAMPLES = 2000  # of the bootstrap
-
-
-def time_rounds(
-    subjects: Mapping[str, Callable[[], object]], *, rounds: int, warm_up: int = 1
-) -> dict[str, list[float]]:
-    """Time every subject once in each round, in an order that changes from round to round.
-
-    Returns:
-        For each subject its time in seconds in each round, warm-up rounds left out.
-    """
-    order = random.Random(0)
-    times: dict[str, list[float]] = {name: [] for name in subjects}
-    for index in range(warm_up + rounds):
-        names = list(subjects)
-        order.shuffle(names)
-        for name in names:
-            start = time.perf_counter()
-            subjects[name]()
-            elapsed = time.perf_counter() - start
-            if index >= warm_up:
-                times[name].append(elapsed)
-    return times
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """A subject beside its baseline.
-
-    Attributes:
-        ratio: Median over the rounds of subject / baseline.
-        low: Lower end of its 95 % confidence interval, by bootstrap over the rounds.
-        high: Upper end.
-    """
-
-    ratio: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        return f"{self.ratio:.2f} ({self.low:.2f} to {self.high:.2f})"
-
-
-def compare(subject: Sequence[float], baseline: Sequence[float]) -> Comparison:
-    """Compare two subjects that were timed in the same rounds."""
-    ratios = [one / other for one, other in zip(subject, baseline, strict=True)]
-    draw = random.Random(0)
-    medians = sorted(statistics.median(draw.choices(ratios, k=len(ratios))) for _ in range(RESAMPLES))
-    return Comparison(statistics.median(ratios), medians[RESAMPLES // 40], medians[-RESAMPLES // 40])
 
 
 def byte_compile() -> None:

@@ -16,11 +16,12 @@ import tempfile
 from pathlib import Path
 
 from folder import write_photos
-from measure import byte_compile, compare, machine_facts, write_results
+from measure import byte_compile, machine_facts, write_results
 from small_model import write_small_model
 
 from edgecls.commands.shared_options import BUNDLED_MODEL
 from edgecls.modelfile import read_model
+from edgecls.rounds import ratio_of
 
 BARE = """
 import sys
@@ -57,7 +58,7 @@ def _measure(model: Path, names: list[str], rounds: int) -> dict[str, object]:
     for _ in range(rounds):
         for name, command in commands.items():
             peaks[name].append(_peak_mib(command))
-    comparison = compare(peaks["edgecls run"], peaks["bare"])
+    comparison = ratio_of(peaks["edgecls run"], peaks["bare"])
     medians = {name: statistics.median(values) for name, values in peaks.items()}
     print(
         f"{model.name} ({model.stat().st_size / 2**20:.1f} MiB): "
@@ -68,7 +69,7 @@ def _measure(model: Path, names: list[str], rounds: int) -> dict[str, object]:
         "model": model.name,
         "model_bytes": model.stat().st_size,
         "peak_mib": {name: [round(value, 1) for value in values] for name, values in peaks.items()},
-        "edgecls_over_bare": {"ratio": comparison.ratio, "low": comparison.low, "high": comparison.high},
+        "edgecls_over_bare": {"ratio": comparison.value, "low": comparison.low, "high": comparison.high},
     }
 
 

@@ -18,12 +18,13 @@ import cv2
 import numpy as np
 from folder import write_photos
 from in_process_limit import measure_limit
-from measure import byte_compile, compare, machine_facts, write_results
+from measure import byte_compile, machine_facts, write_results
 from server_process import ServerProcess, free_port, serving
 from small_model import write_small_model
 from wrk_load import picture_body, run_wrk
 
 from edgecls.commands.shared_options import BUNDLED_MODEL
+from edgecls.rounds import ratio_of
 from edgecls.runtime.cores import usable_cores
 
 __all__ = ["edgecls_command", "write_pictures"]
@@ -67,7 +68,7 @@ def _measure(
         p50.append(load.p50_ms)
         p99.append(load.p99_ms)
         failed += load.failed
-    of_limit = compare(rates, limits)
+    of_limit = ratio_of(rates, limits)
     row = {
         "model": model.stem,
         "picture": picture.stem,
@@ -75,7 +76,7 @@ def _measure(
         "connections": connections,
         "limit_per_s": [round(value, 1) for value in limits],
         "served_per_s": [round(value, 1) for value in rates],
-        "of_limit": {"ratio": of_limit.ratio, "low": of_limit.low, "high": of_limit.high},
+        "of_limit": {"ratio": of_limit.value, "low": of_limit.low, "high": of_limit.high},
         "cpu_ms_a_request": round(statistics.median(cpu_ms), 3),
         "p50_ms": round(statistics.median(p50), 3),
         "p99_ms": round(statistics.median(p99), 3),

@@ -20,13 +20,14 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 import numpy as np
-from measure import compare, machine_facts, time_rounds, write_results
+from measure import machine_facts, write_results
 
 from edgecls.dataset.forms.labelled_pictures import LabelledPictures
 from edgecls.dataset.forms.read import read_dataset
 from edgecls.dataset.pixels.cache_kind import Cache
 from edgecls.dataset.pixels.pixel_cache import cache_pictures
 from edgecls.image_spec import ImageSpec
+from edgecls.rounds import ratio_of, time_rounds
 from edgecls.runtime.cores import usable_cores
 from edgecls.training.augmentation import augmenting
 from edgecls.training.batches import PictureBatches, shuffled
@@ -144,8 +145,8 @@ def main() -> None:
     print(f"{config.arch} {config.image}, batches of {config.batch_size}, {shown}, {options.rounds} rounds")
     rows = {}
     for name, values in times.items():
-        ratio = compare(times["constant"], values)  # of speeds: the constant batch's time over this one's
-        rows[name] = {"ratio": ratio.ratio, "low": ratio.low, "high": ratio.high, "seconds": values}
+        ratio = ratio_of(times["constant"], values)  # of speeds: the constant batch's time over this one's
+        rows[name] = {"ratio": ratio.value, "low": ratio.low, "high": ratio.high, "seconds": values}
         print(f"{name:9} {count / statistics.median(values):7.1f} pictures/s   of the constant batch's speed: {ratio}")
     path = write_results(
         f"training_{config.arch}_{options.side}",

@@ -19,6 +19,7 @@ FLOORS = [
         "image_spec",
         "picture_files",
         "resize",
+        "rounds",
         "onnx_container",
         "image_headers",
         "drawing",

@@ -23,13 +23,14 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from environments import PACKAGES, environment, size_mb
 from in_process_limit import measure_limit
-from measure import byte_compile, compare, machine_facts, write_results
+from measure import byte_compile, machine_facts, write_results
 from server_load import write_pictures
 from server_process import free_port, serving
 from small_model import write_small_model
 from wrk_load import Form, picture_body, run_wrk
 
 from edgecls.commands.shared_options import BUNDLED_MODEL
+from edgecls.rounds import ratio_of
 from edgecls.runtime.cores import usable_cores
 
 APPS = Path(__file__).parent
@@ -133,8 +134,8 @@ def _row(peer: Peer, model: Path, connections: int, samples: Samples, ours: Samp
         "environment_mb": round(size_mb(peer.environment), 0),
     }
     if ours is not None and ours is not samples:
-        beside = compare(ours.of_limit, samples.of_limit)
-        row["edgecls_beside_it"] = {"ratio": beside.ratio, "low": beside.low, "high": beside.high}
+        beside = ratio_of(ours.of_limit, samples.of_limit)
+        row["edgecls_beside_it"] = {"ratio": beside.value, "low": beside.low, "high": beside.high}
     return row
 
 

@@ -1,0 +1,107 @@
+"""Measuring things in turns, and what the rounds tell.
+
+Machines drift: some slow down by half for minutes. So what is compared is measured once in every round, in an order
+that changes, and compared within the rounds; an interval tells how sure that is.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+__all__ = ["Estimate", "median_of", "ratio_of", "take_turns", "time_rounds"]
+
+RESAMPLES = 2000  # of the bootstrap
+CONFIDENCE = 0.95
+NOISY_FROM = 0.15  # width of the interval beside the value, from which a figure is too noisy to be told alone
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A median over rounds, and how far it can be trusted.
+
+    Attributes:
+        value: The median.
+        low: Lower end of its 95 % confidence interval, by bootstrap over the rounds.
+        high: Upper end.
+    """
+
+    value: float
+    low: float
+    high: float
+
+    @property
+    def is_noisy(self) -> bool:
+        """True if the interval is so wide beside the value that the value alone would mislead."""
+        return self.high - self.low > NOISY_FROM * abs(self.value)
+
+    def differs_from(self, level: float) -> bool:
+        """True if the interval leaves a level out: the difference is not noise."""
+        return not self.low <= level <= self.high
+
+    def __str__(self) -> str:
+        return f"{self.value:.2f} ({self.low:.2f} to {self.high:.2f})"
+
+
+def median_of(values: Sequence[float]) -> Estimate:
+    """Return the median of a figure that was taken once in every round.
+
+    Source:
+        B. Efron, "Bootstrap methods: another look at the jackknife", Annals of Statistics 7, 1979; percentile interval.
+    """
+    taken = np.asarray(values, np.float64)
+    drawn = np.random.default_rng(0).integers(0, len(taken), (RESAMPLES, len(taken)))
+    tail = 100 * (1 - CONFIDENCE) / 2
+    low, high = np.percentile(np.median(taken[drawn], axis=1), [tail, 100 - tail])
+    return Estimate(float(np.median(taken)), float(low), float(high))
+
+
+def ratio_of(subject: Sequence[float], baseline: Sequence[float]) -> Estimate:
+    """Return subject / baseline within the rounds, of figures that were taken in the same rounds.
+
+    Raises:
+        ValueError: One has more rounds than the other.
+    """
+    return median_of([one / other for one, other in zip(subject, baseline, strict=True)])
+
+
+def take_turns(subjects: Mapping[str, Callable[[], float]], *, rounds: int, warm_up: int = 1) -> dict[str, list[float]]:
+    """Measure every subject once in each round, in an order that changes from round to round.
+
+    Args:
+        subjects: What to measure; each returns its figure.
+        rounds: Rounds that count, at least 1.
+        warm_up: Rounds before them that do not.
+
+    Returns:
+        For each subject its figure in each round that counts.
+    """
+    order = np.random.default_rng(0)
+    figures: dict[str, list[float]] = {name: [] for name in subjects}
+    for index in range(warm_up + rounds):
+        for name in order.permutation(list(subjects)).tolist():
+            figure = subjects[name]()
+            if index >= warm_up:
+                figures[name].append(figure)
+    return figures
+
+
+def time_rounds(
+    subjects: Mapping[str, Callable[[], object]], *, rounds: int, warm_up: int = 1
+) -> dict[str, list[float]]:
+    """Time every subject once in each round, in an order that changes from round to round.
+
+    Returns:
+        For each subject its time in seconds in each round that counts.
+    """
+
+    def timed(subject: Callable[[], object]) -> Callable[[], float]:
+        def run() -> float:
+            start_s = time.perf_counter()
+            subject()
+            return time.perf_counter() - start_s
+
+        return run
+
+    return take_turns({name: timed(subject) for name, subject in subjects.items()}, rounds=rounds, warm_up=warm_up)

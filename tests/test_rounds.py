@@ -1,0 +1,76 @@
+"""Rounds: turns are fair, and what they tell is no more than they can."""
+
+import time
+
+import pytest
+
+from edgecls.rounds import median_of, ratio_of, take_turns, time_rounds
+
+
+def test_every_subject_is_measured_once_a_round_and_warm_up_is_left_out() -> None:
+    calls: list[str] = []
+
+    def subject(name: str) -> float:
+        calls.append(name)
+        return float(len(calls))
+
+    found = take_turns({"a": lambda: subject("a"), "b": lambda: subject("b")}, rounds=3, warm_up=2)
+
+    assert [sorted(calls[turn : turn + 2]) for turn in range(0, 10, 2)] == [["a", "b"]] * 5
+    assert sorted(found["a"] + found["b"]) == [5, 6, 7, 8, 9, 10]
+
+
+def test_nobody_always_goes_first() -> None:
+    firsts: list[str] = []
+    taken = 0
+
+    def subject(name: str) -> float:
+        nonlocal taken
+        if taken % 2 == 0:
+            firsts.append(name)
+        taken += 1
+        return 0.0
+
+    take_turns({"a": lambda: subject("a"), "b": lambda: subject("b")}, rounds=20, warm_up=0)
+
+    assert set(firsts) == {"a", "b"}
+
+
+def test_times_are_those_of_the_subject() -> None:
+    def spin() -> None:
+        end_s = time.perf_counter() + 0.002
+        while time.perf_counter() < end_s:
+            pass
+
+    assert all(taken >= 0.002 for taken in time_rounds({"spin": spin}, rounds=3)["spin"])
+
+
+def test_a_steady_figure_has_a_narrow_interval() -> None:
+    found = median_of([10.0, 10.1, 9.9, 10.0, 10.05])
+
+    assert found.low <= found.value <= found.high
+    assert found.value == 10.0
+    assert not found.is_noisy
+
+
+def test_a_figure_that_jumps_is_noisy() -> None:
+    assert median_of([10.0, 17.0, 9.0, 20.0, 10.5]).is_noisy
+
+
+def test_a_drift_that_hits_both_leaves_the_ratio_alone() -> None:
+    baseline = [1.0, 2.0, 4.0, 1.5, 3.0]
+
+    found = ratio_of([1.2 * value for value in baseline], baseline)
+
+    assert found.value == pytest.approx(1.2)
+    assert found.differs_from(1)
+    assert not found.is_noisy
+
+
+def test_a_difference_within_the_noise_is_none() -> None:
+    assert not ratio_of([1.0, 0.9, 1.2, 1.1, 0.95], [1.0] * 5).differs_from(1)
+
+
+def test_rounds_that_do_not_pair_are_refused() -> None:
+    with pytest.raises(ValueError, match="shorter"):
+        ratio_of([1.0, 2.0], [1.0])
