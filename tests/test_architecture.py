@@ -14,6 +14,7 @@ FLOORS = [
     {"errors"},
     {
         "extras",
+        "in_order",
         "atomic_write",
         "file_moves",
         "image_spec",

@@ -3,9 +3,7 @@
 import json
 import os
 import ssl
-from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -15,12 +13,14 @@ from edgecls import errors
 from edgecls.client.remote_answers import RemoteModel, RemoteOutcome, RemotePrediction
 from edgecls.client.transport import Reply, Transport
 from edgecls.errors import ImageError, ImageReadError, RefusedError
+from edgecls.in_order import map_in_order
 
 __all__ = ["Client"]
 
 Picture = str | os.PathLike[str] | bytes
 """A path to a file, or an encoded picture itself."""
 
+AHEAD_PER_CONNECTION = 2  # pictures taken before their outcome is asked for
 BYTES_NAME = "image"  # what a picture that has no path is called
 
 
@@ -142,17 +142,7 @@ class Client:
             except ImageError as error:
                 return RemoteOutcome(_name(picture), error)
 
-        waiting: deque[Future[RemoteOutcome]] = deque()
-        pool = ThreadPoolExecutor(connections, thread_name_prefix="edgecls-client")
-        try:
-            for picture in pictures:
-                waiting.append(pool.submit(outcome, picture))
-                if len(waiting) >= 2 * connections:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            pool.shutdown(cancel_futures=True)
+        return map_in_order(outcome, pictures, workers=connections, ahead_per_worker=AHEAD_PER_CONNECTION)
 
     def _document(self, method: str, path: str, body: bytes = b"") -> Any:
         return _read(self._transport.request(method, path, body, max_wait_s=self._max_wait_s))

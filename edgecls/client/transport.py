@@ -1,5 +1,6 @@
 """Requests over connections that stay open."""
 
+import contextlib
 import http.client
 import re
 import ssl
@@ -57,6 +58,7 @@ class Transport:
         self._timeout_s = timeout_s
         self._tls = (tls or ssl.create_default_context()) if parts.scheme == "https" else None
         self._idle: deque[http.client.HTTPConnection] = deque()
+        self._is_closed = False
 
     def request(self, method: str, path: str, body: bytes = b"", *, max_wait_s: float) -> Reply:
         """Send a request; again where the server is too busy (503) and says when to come back.
@@ -81,9 +83,14 @@ class Transport:
             time.sleep(wait_s)
 
     def close(self) -> None:
-        """Close the connections that are open and not in use."""
-        while self._idle:
-            self._idle.pop().close()
+        """Close the connections that are open: those in use when their answers are there."""
+        self._is_closed = True
+        self._close_idle()
+
+    def _close_idle(self) -> None:
+        with contextlib.suppress(IndexError):  # another thread may close them, too
+            while True:
+                self._idle.pop().close()
 
     def _exchange(self, method: str, path: str, body: bytes) -> Reply:
         """Send a request over a connection that is open, or over a new one if the server has closed it meanwhile."""
@@ -112,6 +119,8 @@ class Transport:
             connection.close()
             raise
         self._idle.append(connection)
+        if self._is_closed:
+            self._close_idle()
         after = response.getheader("Retry-After", "")
         return Reply(response.status, data, float(after) if re.fullmatch("[0-9]{1,6}", after) else None)
 

@@ -9,9 +9,9 @@ import numpy as np
 from edgecls import image
 from edgecls.dataset.augmented.warp import WarpLimits, apply_warp, draw_warp
 from edgecls.dataset.forms.labelled_pictures import LabelledPictures
-from edgecls.dataset.parallel import map_in_order
 from edgecls.errors import ImageError
 from edgecls.image_spec import Color, Fit, ImageSpec
+from edgecls.in_order import map_in_order
 
 __all__ = ["LabelSamples", "augmented_samples", "plain_samples"]
 
@@ -102,8 +102,7 @@ def _samples(
         rows, failures = _first_usable([paths[index] for index in order], show, per_label)
         return LabelSamples(pictures.labels[label_id], len(paths), rows, failures)
 
-    for _, samples in map_in_order(draw, range(len(by_label)), workers=workers):
-        yield samples
+    yield from map_in_order(draw, range(len(by_label)), workers=workers)
 
 
 def _first_usable(

@@ -12,9 +12,9 @@ import cv2
 
 from edgecls import image
 from edgecls.dataset.forms.labelled_pictures import Dataset
-from edgecls.dataset.parallel import map_in_order
 from edgecls.errors import DatasetError, ImageError
 from edgecls.image_headers import read_header
+from edgecls.in_order import map_in_order
 
 __all__ = ["ColorMoments", "DatasetStatistics", "PictureSize", "Spread", "measure_dataset"]
 
@@ -167,7 +167,7 @@ def measure_dataset(
     moments = ColorMoments()
     sizes: list[PictureSize] = []
     failures: list[ImageError] = []
-    for count, (_, outcome) in enumerate(map_in_order(_measure, paths, workers=workers), 1):
+    for count, outcome in enumerate(map_in_order(_measure, paths, workers=workers), 1):
         if isinstance(outcome, ImageError):
             failures.append(outcome)
         else:

@@ -83,6 +83,20 @@ def test_pictures_are_taken_only_a_few_ahead(client: Client) -> None:
     assert len(taken) == 4
 
 
+def test_a_client_that_is_closed_in_the_middle_keeps_no_connection(server: RunningServer) -> None:
+    before = set(threading.enumerate())
+    client = Client(server.url)
+    outcomes = client.predict_many([RED] * 100, connections=3)
+    next(outcomes)
+
+    client.close()
+    outcomes.close()  # type: ignore[attr-defined]
+    for thread in set(threading.enumerate()) - before:
+        thread.join(20)
+
+    assert not client._transport._idle
+
+
 def test_one_picture_for_many_is_refused_at_once(client: Client) -> None:
     for one in ("one.png", RED, Path("one.png")):
         with pytest.raises(TypeError, match="use predict for one picture"):

@@ -1,19 +1,19 @@
 """Many pictures: in order, all of them, in bounded memory."""
 
 import threading
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
 
 from edgecls import Classifier, Prediction, image
 from edgecls.errors import ImageDecodeError
+from edgecls.in_order import AHEAD_PER_WORKER
 from edgecls.modelfile import ModelFile
 from edgecls.runtime.providers import Provider
 from edgecls.runtime.session import Batch, Probabilities, open_session
 from edgecls.runtime.setting import Setting
 from edgecls.runtime.sources import Source
-from edgecls.runtime.stream import WAITING_PER_WORKER, classify_stream
+from edgecls.runtime.stream import classify_stream
 
 RED = image.encode_png(np.full((4, 4, 3), (255, 0, 0), np.uint8))
 BLUE = image.encode_png(np.full((4, 4, 3), (0, 0, 255), np.uint8))
@@ -77,7 +77,7 @@ def test_no_more_is_read_than_a_slow_consumer_can_wait_for(tiny_classifier: Clas
         next(stream)
     stream.close()
 
-    assert len(read) <= 10 + 2 * WAITING_PER_WORKER
+    assert len(read) <= 10 + 2 * AHEAD_PER_WORKER
 
 
 def test_a_fault_of_ours_is_not_swallowed(tiny_classifier: Classifier) -> None:
@@ -86,47 +86,3 @@ def test_a_fault_of_ours_is_not_swallowed(tiny_classifier: Classifier) -> None:
 
     with pytest.raises(ZeroDivisionError):
         list(classify_stream(tiny_classifier, [Source("a", broken), Source("b", broken)], workers=2))
-
-
-def test_a_fault_among_the_sources_ends_the_work_and_its_threads(tiny_classifier: Classifier) -> None:
-    def sources() -> Iterator[Source]:
-        for index in range(20):
-            yield Source(str(index), lambda limits: RED)
-        raise ZeroDivisionError
-
-    before = threading.active_count()
-    with pytest.raises(ZeroDivisionError):
-        list(classify_stream(tiny_classifier, sources(), workers=3))
-
-    assert threading.active_count() == before
-
-
-def test_a_stream_that_is_left_ends_its_threads(tiny_classifier: Classifier) -> None:
-    before = threading.active_count()
-    stream = classify_stream(
-        tiny_classifier, [Source(str(index), lambda limits: RED) for index in range(100)], workers=3
-    )
-    next(stream)
-    stream.close()
-
-    assert threading.active_count() == before
-
-
-def test_an_interrupt_while_threads_are_started_ends_them(
-    tiny_classifier: Classifier, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    before, start = threading.active_count(), threading.Thread.start
-    started: list[threading.Thread] = []
-
-    def interrupted(thread: threading.Thread) -> None:
-        start(thread)
-        started.append(thread)
-        if len(started) == 2:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(threading.Thread, "start", interrupted)
-    sources = [Source(str(index), lambda limits: RED) for index in range(100)]
-    with pytest.raises(KeyboardInterrupt):
-        list(classify_stream(tiny_classifier, sources, workers=4))
-
-    assert threading.active_count() == before

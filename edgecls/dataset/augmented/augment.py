@@ -17,8 +17,8 @@ from edgecls.atomic_write import whole_files
 from edgecls.dataset.augmented.lineage import FORMAT, MANIFEST, Augmented, Manifest, lineage_of, read_manifest
 from edgecls.dataset.augmented.warp import WarpLimits, apply_warp, draw_warp
 from edgecls.dataset.forms.labelled_pictures import Dataset, LabelledPictures
-from edgecls.dataset.parallel import map_in_order
 from edgecls.errors import DatasetError, ImageError, OutputError
+from edgecls.in_order import map_in_order
 
 __all__ = ["AugmentResult", "AugmentSettings", "augment"]
 
@@ -122,7 +122,7 @@ def augment(
             return error
 
     with _appending(out / MANIFEST, manifest.size_bytes) as stream:
-        for count, (_, outcome) in enumerate(map_in_order(work, tasks, workers=workers), 1):
+        for count, outcome in enumerate(map_in_order(work, tasks, workers=workers), 1):
             if isinstance(outcome, ImageError):
                 failures.append(outcome)
             else:

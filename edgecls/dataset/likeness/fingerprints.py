@@ -8,9 +8,9 @@ from pathlib import Path
 
 from edgecls import image
 from edgecls.dataset.likeness.near_duplicates import HASH_SPEC, Hashes, perceptual_hash
-from edgecls.dataset.parallel import map_in_order
 from edgecls.errors import ImageError, ImageReadError
 from edgecls.image_headers import read_header
+from edgecls.in_order import map_in_order
 
 __all__ = ["Fingerprint", "UnusablePicture", "fingerprint_pictures", "is_cut_short"]
 
@@ -72,8 +72,7 @@ def fingerprint_pictures(paths: Sequence[Path], *, workers: int) -> Iterator[Fin
     Raises:
         MissingExtraError: ImageHash is not installed (extra "data").
     """
-    for _, picture in map_in_order(_fingerprint, paths, workers=workers):
-        yield picture
+    yield from map_in_order(_fingerprint, paths, workers=workers)
 
 
 def _fingerprint(path: Path) -> Fingerprint | UnusablePicture:

@@ -10,12 +10,12 @@ import numpy.typing as npt
 
 from edgecls import image
 from edgecls.dataset.forms.labelled_pictures import LabelledPictures
-from edgecls.dataset.parallel import map_in_order
 from edgecls.dataset.pixels.cache_kind import Cache
 from edgecls.dataset.pixels.pixel_store import allocate_pixels
 from edgecls.dataset.pixels.streamed_pixels import StreamedPixels
 from edgecls.errors import DatasetError, ImageError
 from edgecls.image_spec import ImageSpec
+from edgecls.in_order import map_in_order
 
 __all__ = ["CachedPictures", "cache_pictures"]
 
@@ -117,5 +117,4 @@ def _decode_in_order(paths: Sequence[Path], spec: ImageSpec, workers: int) -> It
         except ImageError as error:
             return error
 
-    for _, outcome in map_in_order(decode_one, paths, workers=workers):
-        yield outcome
+    yield from map_in_order(decode_one, paths, workers=workers)

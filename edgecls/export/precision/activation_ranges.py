@@ -6,8 +6,8 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
-from edgecls.dataset.parallel import map_in_order
 from edgecls.export.precision.float_network import FloatNetwork, load_onnx_package
+from edgecls.in_order import map_in_order
 from edgecls.modelfile import INPUT_NAME
 from edgecls.runtime.raw_network import open_raw_network
 
@@ -53,7 +53,7 @@ def observe_extremes(network: FloatNetwork, pixels: npt.NDArray[np.uint8], *, wo
         values = session.run(picture[np.newaxis], input_name=INPUT_NAME)
         return [(values[name].min(), values[name].max()) for name in names]
 
-    seen = np.asarray([found for _, found in map_in_order(extremes, pixels, workers=workers)], np.float32)
+    seen = np.asarray(list(map_in_order(extremes, pixels, workers=workers)), np.float32)
     return {name: seen[:, index] for index, name in enumerate(names)}
 
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edgecls.dataset.parallel import map_in_order
 from edgecls.errors import DatasetError
 from edgecls.export.parity import Network
+from edgecls.in_order import map_in_order
 from edgecls.model_card import ModelCard
 from edgecls.modelfile import ModelFile
 from edgecls.runtime.providers import Provider
@@ -84,7 +84,7 @@ def answers(network: Network, pixels: npt.NDArray[np.uint8], *, workers: int) ->
         float32, ``[N, labels]``.
     """
     rows = map_in_order(lambda picture: network(picture[np.newaxis])[0], pixels, workers=workers)
-    return np.stack([row for _, row in rows])
+    return np.stack(list(rows))
 
 
 def measure(
