@@ -146,6 +146,23 @@ def test_a_gif_whose_frame_is_larger_than_its_canvas_is_refused() -> None:
         image.decode(bytes(gif))
 
 
+def test_a_jpeg_with_hundreds_of_scans_for_single_components_is_refused() -> None:
+    jpeg = ENCODINGS["jpeg"].data
+    scan = jpeg.index(b"\xff\xda")
+    first_only = jpeg[scan : scan + 4] + b"\x01" + jpeg[scan + 5 :]
+    with pytest.raises(ImageDecodeError, match="more than 100 scans"):
+        image.decode(jpeg[:scan] + first_only * 101)
+
+
+def test_what_follows_the_one_scan_of_a_jpeg_is_passed_over() -> None:
+    jpeg = ENCODINGS["jpeg"].data
+    end = jpeg.rindex(b"\xff\xd9")
+
+    followed = image.decode(jpeg[:end] + jpeg[jpeg.index(b"\xff\xda") : end] * 101 + jpeg[end:])
+
+    np.testing.assert_array_equal(followed, image.decode(jpeg))
+
+
 def test_a_jpeg_with_hundreds_of_scans_is_refused() -> None:
     jpeg = ENCODINGS["jpeg-progressive"].data
     scan = jpeg.index(b"\xff\xda")

@@ -9,10 +9,13 @@ __all__ = ["read_jpeg"]
 
 MAX_JPEG_SCANS = 100  # a progressive JPEG has about ten; each one more costs a pass over all pixels
 
+_PROGRESSIVE = (0xC2, 0xC6, 0xCA, 0xCE)  # start of frame
+
 
 def read_jpeg(data: bytes) -> ImageHeader:
     """Walk the segments up to the compressed picture."""
     size: tuple[int, int] | None = None
+    components = 0  # 0 for a progressive JPEG, whose scans are as many as it likes
     orientation = UPRIGHT
     position = 2
     for _ in range(MAX_PARTS):
@@ -32,13 +35,15 @@ def read_jpeg(data: bytes) -> ImageHeader:
         elif 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):  # start of frame
             height, width = struct.unpack_from(">HH", data, body + 1)
             size = (width, height)
+            components = 0 if marker in _PROGRESSIVE else data[body + 5]
         elif marker == 0xDA:  # start of scan: the compressed picture
             if size is None:
                 raise DamagedHeaderError("the JPEG has no frame header")
-            # In compressed data every FF is followed by 00 or a restart marker, so these are real markers.
-            if data.find(b"\xff\xd9", position) < 0:
+            # In compressed data every FF is followed by 00 or a restart marker, so these are real markers. The last
+            # one is looked for from the end, where it is; one scan with all components is all that is decoded.
+            if data.rfind(b"\xff\xd9", position) < 0:
                 raise DamagedHeaderError("the JPEG is cut short: its end marker is missing")
-            if data.count(b"\xff\xda", position) > MAX_JPEG_SCANS:
+            if data[body] != components and data.count(b"\xff\xda", position) > MAX_JPEG_SCANS:
                 raise DamagedHeaderError(f"the JPEG has more than {MAX_JPEG_SCANS} scans")
             return ImageHeader("JPEG", *size, orientation=orientation)
         position += length
