@@ -151,7 +151,7 @@ def test_a_jpeg_with_hundreds_of_scans_for_single_components_is_refused() -> Non
     scan = jpeg.index(b"\xff\xda")
     first_only = jpeg[scan : scan + 4] + b"\x01" + jpeg[scan + 5 :]
     with pytest.raises(ImageDecodeError, match="more than 100 scans"):
-        image.decode(jpeg[:scan] + first_only * 101)
+        image.decode(jpeg[:scan] + first_only * 102)
 
 
 def test_what_follows_the_one_scan_of_a_jpeg_is_passed_over() -> None:
