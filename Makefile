@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+TEST_EXTRAS ?= cpu,train,classical,data,dev
 
 .PHONY: run test check clean
 
@@ -32,5 +33,5 @@ $(VENV)/run-installed: $(VENV)/python-found setup.cfg pyproject.toml
 	touch $@
 
 $(VENV)/test-installed: $(VENV)/python-found setup.cfg pyproject.toml
-	$(BIN)/python -m pip install --quiet --editable ".[cpu,train,classical,data,dev]"
+	$(BIN)/python -m pip install --quiet --editable ".[$(TEST_EXTRAS)]"
 	touch $@
