@@ -81,6 +81,7 @@ def prove(
     )
     onnx = with_class_activation(onnx)
     described = modelfile.describe(onnx, card)
+    del onnx  # as much memory as the network takes
     session = open_session(
         ModelFile(card.name, card, described), Provider.CPU, intra_op_threads=usable_cores(), class_activation=True
     )
