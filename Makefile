@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 TEST_EXTRAS ?= cpu,train,classical,data,dev
 
-.PHONY: run test check clean
+.PHONY: run test check bench bench-peers clean
 
 # Classify the example picture with the bundled model.
 run: $(VENV)/run-installed
@@ -19,6 +19,16 @@ check: $(VENV)/test-installed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+# What fits in 20 minutes, then docs/benchmarks.md from the results.
+bench: $(VENV)/test-installed
+	$(BIN)/python benchmarks/run_all.py
+
+# Other servers and programs, each installed into a virtual environment of its own (several GB in all).
+bench-peers: $(VENV)/test-installed
+	$(BIN)/python benchmarks/peers/run.py
+	$(BIN)/python benchmarks/peers/command_line.py
+	$(BIN)/python benchmarks/render_report.py
 
 clean:
 	rm -rf $(VENV)

@@ -4,7 +4,7 @@ VGG16 has 138 million weights, NASNetMobile a thousand layers. The baseline is t
 the .keras file, convert, serialise, with nothing proven. Every run is a process of its own; beside
 the time on the clock stands the processor time, which other work on the machine disturbs less.
 
-    python benchmarks/export.py [--rounds 3] [--networks VGG16 NASNetMobile]
+    python benchmarks/export.py [--rounds 5] [--networks VGG16 NASNetMobile]
 """
 
 import argparse
@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +45,7 @@ open(sys.argv[2], "wb").write(proto.SerializeToString())
 def main() -> None:
     """Measure, print and write the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--networks", nargs="+", default=["VGG16", "NASNetMobile"])
     arguments = parser.parse_args()
     byte_compile()
@@ -63,8 +64,8 @@ def main() -> None:
                 "edgecls export": [*edgecls, "--labels", labels, "--samples", samples, "--pixel-range", "0", "1"],
             }
             rounds = [{name: _run(command) for name, command in commands.items()} for _ in range(arguments.rounds)]
-            results[network] = {name: [taken[name] for taken in rounds] for name in commands}
-            _report(network, results[network])
+            runs = {name: [taken[name] for taken in rounds] for name in commands}
+            results[network] = {"runs": runs, "edgecls_over_tf2onnx": _report(network, runs)}
     print(f"wrote {write_results('export', {'rounds': arguments.rounds, 'networks': results})}")
 
 
@@ -101,7 +102,8 @@ def _run(command: list[str]) -> dict[str, float] | None:
     }
 
 
-def _report(network: str, taken: dict[str, list[dict[str, float] | None]]) -> None:
+def _report(network: str, taken: dict[str, list[dict[str, float] | None]]) -> dict[str, dict[str, float]] | None:
+    """Print what was found, and return the ratios; None if one was killed."""
     done = {name: [run for run in runs if run] for name, runs in taken.items()}
     for name, runs in done.items():
         if len(runs) < len(taken[name]):
@@ -116,10 +118,13 @@ def _report(network: str, taken: dict[str, list[dict[str, float] | None]]) -> No
             f"peak {max(figures['peak_gb']):.2f} GB"
         )
     if not all(len(runs) == len(taken[name]) for name, runs in done.items()):
-        return
+        return None
+    ratios = {}
     for key in ("seconds", "cpu_seconds"):
         ratio = ratio_of(*([run[key] for run in done[name]] for name in ("edgecls export", "tf2onnx alone")))
         print(f"{network:14} edgecls export / tf2onnx alone, {key}: {ratio}")
+        ratios[key] = asdict(ratio)
+    return ratios
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import os
 import statistics
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,7 @@ def _rates(classifier: Classifier, plain: Any, batch: int, rounds: int) -> dict[
         "batch": batch,
         "edgecls_per_s": [round(pictures / seconds, 1) for seconds in times["edgecls"]],
         "plain_per_s": [round(pictures / seconds, 1) for seconds in times["plain"]],
-        "of_plain": {"ratio": beside.value, "low": beside.low, "high": beside.high},
+        "of_plain": asdict(beside),
     }
 
 

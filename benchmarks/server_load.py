@@ -4,13 +4,14 @@ The limit is what the same machine classifies without a server (benchmarks/in_pr
 and after each load. wrk posts one picture again and again; it shares the cores with the server.
 
     python benchmarks/server_load.py [--rounds 5] [--seconds 3] [--connections 1,8,32,128]
-        [--workers 1] [--model my.onnx]...
+        [--workers 1] [--model my.onnx]... [--name server_load]
 """
 
 import argparse
 import statistics
 import sys
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,7 @@ def _measure(
         p99.append(load.p99_ms)
         failed += load.failed
     of_limit = ratio_of(rates, limits)
+    of_cpu = ratio_of(cpu_ms, [1000 * (threads or usable_cores()) / limit for limit in limits])
     row = {
         "model": model.stem,
         "picture": picture.stem,
@@ -76,7 +78,8 @@ def _measure(
         "connections": connections,
         "limit_per_s": [round(value, 1) for value in limits],
         "served_per_s": [round(value, 1) for value in rates],
-        "of_limit": {"ratio": of_limit.value, "low": of_limit.low, "high": of_limit.high},
+        "of_limit": asdict(of_limit),
+        "cpu_of_limit": asdict(of_cpu),
         "cpu_ms_a_request": round(statistics.median(cpu_ms), 3),
         "p50_ms": round(statistics.median(p50), 3),
         "p99_ms": round(statistics.median(p99), 3),
@@ -90,7 +93,8 @@ def _measure(
     print(
         f"{model.stem:10} {picture.stem:10} {form:10} c{connections:<4} {statistics.median(rates):8.1f}/s  "
         f"{of_limit} of the limit  p50 {row['p50_ms']} ms  p99 {row['p99_ms']} ms "
-        f"({row['p99_of_queueing_bound']} of {QUEUEING_BOUND})  {row['cpu_ms_a_request']} ms CPU  "
+        f"({row['p99_of_queueing_bound']} of {QUEUEING_BOUND})  {row['cpu_ms_a_request']} ms CPU, "
+        f"{of_cpu} of the limit's  "
         f"{row['pss_mb']} MB  failed {failed}",
         flush=True,
     )
@@ -105,6 +109,7 @@ def main() -> None:
     parser.add_argument("--connections", default="1,8,32,128")
     parser.add_argument("--workers", type=int, default=1, help="processes of the server")
     parser.add_argument("--model", type=Path, action="append", help="instead of the bundled and the small one")
+    parser.add_argument("--name", help="of the file of results")
     arguments = parser.parse_args()
     byte_compile()
     machine = machine_facts()
@@ -138,7 +143,7 @@ def main() -> None:
                     for picture, form, connections in plans
                 ]
     results = {"rounds": arguments.rounds, "seconds": arguments.seconds, "first_answer_s": starts, "rows": rows}
-    print(f"wrote {write_results(name, results)}")
+    print(f"wrote {write_results(arguments.name or name, results)}")
 
 
 if __name__ == "__main__":

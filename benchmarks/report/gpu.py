@@ -1,0 +1,7 @@
+"""Of GPUs."""
+
+from report.answer import Answer
+
+__all__ = ["ANSWERS"]
+
+ANSWERS: dict[str, Answer] = {}
