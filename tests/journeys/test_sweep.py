@@ -96,3 +96,18 @@ def test_another_sweep_in_the_same_folder_is_refused(swept: tuple[Path, list[dic
 
     assert done.returncode == 1
     assert "already; go on with it by --resume, or delete the folder" in done.stderr
+
+
+def test_what_a_kill_left_of_another_trial_goes_when_the_sweep_goes_on(
+    swept: tuple[Path, list[dict[str, Any]], str],
+) -> None:
+    data, _, _ = swept
+    folder = data.parent / "最好.sweep"
+    best = next(folder.glob("trial-*.onnx"))
+    other = next(folder / name for name in ("trial-002.onnx", "trial-004.onnx") if name != best.name)
+    other.write_bytes(best.read_bytes())
+
+    subprocess.run(_command(data, "--resume"), capture_output=True, check=False)
+
+    assert best.exists()
+    assert not other.exists()

@@ -96,6 +96,7 @@ def run_sweep(
         "trials": [settings.as_facts() for settings in trials],
     }
     record = SweepRecord(folder, facts, resume=resume)
+    _keep_only_best(folder, record)  # a kill may have come between the record of a trial and this
     for number, settings in enumerate(trials, start=1):
         if not record.has(number):
             listener.on_start(number, len(trials), settings)
