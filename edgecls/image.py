@@ -11,14 +11,14 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from edgecls.errors import ImageDecodeError, ImageReadError, ImageTooLargeError
-from edgecls.image_headers import ImageHeader, read_header
+from edgecls.errors import ImageReadError, ImageTooLargeError
+from edgecls.image_formats import ImageHeader, read_header
+from edgecls.image_formats.decoding import Pixels, decode_pixels
 from edgecls.image_spec import Color, ImageSpec
 from edgecls.resize import resize
 
@@ -36,13 +36,8 @@ __all__ = [
     "read_stdin",
 ]
 
-Pixels = npt.NDArray[np.uint8]
-"""A picture: uint8, ``[height, width, channels]``, 3 channels in the order RGB or 1 of luminance."""
-
 cv2.setNumThreads(1)
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-
-_WHITE = 255
 
 
 @dataclass(frozen=True)
@@ -140,7 +135,7 @@ def decode(
         ImageDecodeError: The picture is damaged or cut short.
     """
     header = _checked_header(data, name, limits)
-    return _decode(data, header, name=name, color=color, shrink=1)
+    return decode_pixels(data, header, name=name, channels=color.channels, shrink=1)
 
 
 def decode_to_fit(
@@ -163,7 +158,7 @@ def decode_to_fit(
     """
     header = _checked_header(data, name, limits)
     shrink = _dct_shrink(header, spec)
-    pixels = _decode(data, header, name=name, color=spec.color, shrink=shrink)
+    pixels = decode_pixels(data, header, name=name, channels=spec.channels, shrink=shrink)
     height, width = header.upright_hw
     return fit(pixels, spec, extent_hw=(height / shrink, width / shrink))
 
@@ -237,104 +232,3 @@ def _dct_shrink(header: ImageHeader, spec: ImageSpec) -> int:
         if -(-height // shrink) >= placed.inner_height and -(-width // shrink) >= placed.inner_width:
             return shrink
     return 1
-
-
-_JPEG_FLAGS = {
-    1: {Color.RGB: cv2.IMREAD_COLOR_RGB, Color.GRAY: cv2.IMREAD_GRAYSCALE},
-    # The reduced flags contain the one for BGR, which excludes the one for RGB.
-    2: {
-        Color.RGB: cv2.IMREAD_REDUCED_COLOR_2 & ~cv2.IMREAD_COLOR_BGR | cv2.IMREAD_COLOR_RGB,
-        Color.GRAY: cv2.IMREAD_REDUCED_GRAYSCALE_2,
-    },
-    4: {
-        Color.RGB: cv2.IMREAD_REDUCED_COLOR_4 & ~cv2.IMREAD_COLOR_BGR | cv2.IMREAD_COLOR_RGB,
-        Color.GRAY: cv2.IMREAD_REDUCED_GRAYSCALE_4,
-    },
-    8: {
-        Color.RGB: cv2.IMREAD_REDUCED_COLOR_8 & ~cv2.IMREAD_COLOR_BGR | cv2.IMREAD_COLOR_RGB,
-        Color.GRAY: cv2.IMREAD_REDUCED_GRAYSCALE_8,
-    },
-}
-
-
-def _decode(data: bytes, header: ImageHeader, *, name: str, color: Color, shrink: int) -> Pixels:
-    as_stored = header.has_alpha or header.transparent_gray is not None or header.format == "PPM"
-    if as_stored:
-        flags = cv2.IMREAD_UNCHANGED
-    elif header.format == "JPEG":
-        flags = _JPEG_FLAGS[shrink][color] | cv2.IMREAD_IGNORE_ORIENTATION
-    else:
-        flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
-    if data[:2] in (b"P1", b"P2", b"P3"):
-        data += b"\n"  # OpenCV wants white space after the last number of a text file
-    try:
-        decoded: npt.NDArray[Any] | None = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-    except (cv2.error, MemoryError) as error:
-        raise _undecodable(header, name) from error
-    if decoded is None:
-        raise _undecodable(header, name)
-    if decoded.shape[:2] != (-(-header.height // shrink), -(-header.width // shrink)):
-        raise ImageDecodeError(
-            f"cannot read {name!r}: the {header.format} header and the picture in it disagree about its size; "
-            "save or download it again"
-        )
-    pixels = _over_white(decoded, header) if as_stored else decoded
-    return _turn(_with_channels(pixels, color), header.orientation)
-
-
-def _undecodable(header: ImageHeader, name: str) -> ImageDecodeError:
-    return ImageDecodeError(
-        f"cannot read {name!r}: the {header.format} picture is damaged, cut short, or of a rare kind; "
-        "save or download it again"
-    )
-
-
-def _over_white(stored: npt.NDArray[Any], header: ImageHeader) -> Pixels:
-    """Bring samples as the decoder stores them (BGR, BGRA or grey, 8 or 16 bits) to opaque 8-bit RGB or grey."""
-    pixels = stored.astype(np.uint8) if header.sample_max == 255 else _scale_to_8_bits(stored, header.sample_max)
-    if header.transparent_gray is not None:
-        pixels = np.where(stored == header.transparent_gray, np.uint8(_WHITE), pixels)
-    if pixels.ndim == 2:
-        return pixels
-    colors = pixels[:, :, 2::-1]
-    if pixels.shape[2] == 4:
-        alpha = pixels[:, :, 3:].astype(np.uint16)
-        weighted = colors * (np.uint16(255) if header.premultiplied else alpha)
-        blended = (weighted + _WHITE * (255 - alpha) + 127) // 255
-        colors = np.minimum(blended, 255).astype(np.uint8)
-    return np.ascontiguousarray(colors)
-
-
-def _scale_to_8_bits(samples: npt.NDArray[Any], sample_max: int) -> Pixels:
-    scaled = (samples.astype(np.uint32) * 255 + sample_max // 2) // sample_max
-    return np.minimum(scaled, 255).astype(np.uint8)
-
-
-def _with_channels(pixels: npt.NDArray[Any], color: Color) -> Pixels:
-    """Give 8-bit RGB, or grey without a channel axis, the channels wanted: [H, W, 3] or [H, W, 1]."""
-    if pixels.ndim == 3 and color is Color.GRAY:
-        pixels = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
-    elif pixels.ndim == 2 and color is Color.RGB:
-        pixels = cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB)
-    return pixels if pixels.ndim == 3 else pixels[:, :, np.newaxis]
-
-
-_TURNS = {
-    3: (cv2.ROTATE_180, None),
-    6: (cv2.ROTATE_90_CLOCKWISE, None),
-    8: (cv2.ROTATE_90_COUNTERCLOCKWISE, None),
-    2: (None, 1),
-    4: (None, 0),
-    5: (cv2.ROTATE_90_CLOCKWISE, 1),
-    7: (cv2.ROTATE_90_COUNTERCLOCKWISE, 1),
-}
-"""For each Exif orientation the rotation, then the mirroring (0: top and bottom, 1: left and right swap)."""
-
-
-def _turn(pixels: npt.NDArray[Any], orientation: int) -> Pixels:
-    rotation, mirror = _TURNS.get(orientation, (None, None))
-    if rotation is not None:
-        pixels = cv2.rotate(pixels, rotation)
-    if mirror is not None:
-        pixels = cv2.flip(pixels, mirror)
-    return pixels if pixels.ndim == 3 else pixels[:, :, np.newaxis]

@@ -18,6 +18,11 @@ class Color(StrEnum):
     RGB = "rgb"
     GRAY = "gray"
 
+    @property
+    def channels(self) -> int:
+        """3 for colour, 1 for grey."""
+        return 3 if self is Color.RGB else 1
+
 
 class Fit(StrEnum):
     """How a picture of any shape becomes the model's height and width.
@@ -99,7 +104,7 @@ class ImageSpec:
     @property
     def channels(self) -> int:
         """3 for colour, 1 for grey."""
-        return 3 if self.color is Color.RGB else 1
+        return self.color.channels
 
     @property
     def shape_hwc(self) -> tuple[int, int, int]:

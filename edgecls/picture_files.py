@@ -18,7 +18,7 @@ SUFFIXES_OF_FORMAT = {
     "PBM": (".pbm", ".pnm"),
     "AVIF": (".avif",),
 }
-"""The file name endings of each format (`edgecls.image_headers`), the usual one first."""
+"""The file name endings of each format (`edgecls.image_formats`), the usual one first."""
 
 PICTURE_SUFFIXES = frozenset([*itertools.chain.from_iterable(SUFFIXES_OF_FORMAT.values()), ".heic", ".heif"])
 """File name endings, in lower case, that mark a file in a folder as a picture.

@@ -22,7 +22,7 @@ FLOORS = [
         "resize",
         "rounds",
         "onnx_container",
-        "image_headers",
+        "image_formats",
         "drawing",
     },
     {"image", "model_card", "folder_names", "plots"},

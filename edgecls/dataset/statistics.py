@@ -13,7 +13,7 @@ import cv2
 from edgecls import image
 from edgecls.dataset.forms.labelled_pictures import Dataset
 from edgecls.errors import DatasetError, ImageError
-from edgecls.image_headers import read_header
+from edgecls.image_formats import read_header
 from edgecls.in_order import map_in_order
 
 __all__ = ["ColorMoments", "DatasetStatistics", "PictureSize", "Spread", "measure_dataset"]

@@ -16,7 +16,7 @@ from pathlib import Path
 from edgecls.atomic_write import check_writable, whole_files
 from edgecls.errors import DatasetError, OutputError, ServerError
 from edgecls.folder_names import class_folder, escaped_label, folder_label
-from edgecls.image_headers import read_header
+from edgecls.image_formats import read_header
 from edgecls.picture_files import SUFFIXES_OF_FORMAT
 from edgecls.serving.http.answer import Refusal
 from edgecls.serving.repository.served_model import ServedModel

@@ -12,7 +12,7 @@ from edgecls.dataset.collect.manifest import Record, is_large_enough
 from edgecls.errors import ImageError, ImageTooLargeError, OutputError, UnsupportedImageError
 from edgecls.folder_names import class_folder
 from edgecls.image import ImageLimits
-from edgecls.image_headers import read_header
+from edgecls.image_formats import read_header
 from edgecls.picture_files import SUFFIXES_OF_FORMAT, find_pictures
 
 __all__ = ["PictureStore", "Stored"]

@@ -14,7 +14,7 @@ from edgecls.dataset.likeness.families import families
 from edgecls.dataset.likeness.fingerprints import Fingerprint, UnusablePicture, fingerprint_pictures
 from edgecls.dataset.likeness.near_duplicates import MAX_NEAR_DISTANCE, NEAR_DISTANCE
 from edgecls.errors import DatasetError, ImageError
-from edgecls.image_headers import read_header
+from edgecls.image_formats import read_header
 from edgecls.picture_files import SUFFIXES_OF_FORMAT
 
 __all__ = ["CheckReport", "CheckSettings", "check_dataset"]

@@ -9,7 +9,7 @@ from pathlib import Path
 from edgecls import image
 from edgecls.dataset.likeness.near_duplicates import HASH_SPEC, Hashes, perceptual_hash
 from edgecls.errors import ImageError, ImageReadError
-from edgecls.image_headers import read_header
+from edgecls.image_formats import read_header
 from edgecls.in_order import map_in_order
 
 __all__ = ["Fingerprint", "UnusablePicture", "fingerprint_pictures", "is_cut_short"]

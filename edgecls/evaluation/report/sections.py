@@ -12,7 +12,7 @@ from edgecls.evaluation.report.html import HTML, Html, joined
 from edgecls.evaluation.report.subject import Content, Subject
 from edgecls.evaluation.report.thumbnails import data_uri
 from edgecls.evaluation.report.words import findings, number, percent
-from edgecls.image_headers.read import read_header
+from edgecls.image_formats.read import read_header
 from edgecls.plots.confusion import confusion_png
 from edgecls.plots.curves import training_curve_png
 from edgecls.plots.reliability import ReliabilityCurve, reliability_png

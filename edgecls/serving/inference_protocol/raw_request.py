@@ -4,7 +4,7 @@ import math
 import uuid
 
 from edgecls.errors import ImageDecodeError
-from edgecls.image_headers import read_header
+from edgecls.image_formats import read_header
 from edgecls.image_spec import ImageSpec
 from edgecls.modelfile import INPUT_NAME
 from edgecls.serving.inference_protocol.inference_request import InferenceRequest, InputTensor

@@ -2,7 +2,7 @@
 
 import struct
 
-from edgecls.image_headers.header import DamagedHeaderError, ImageHeader
+from edgecls.image_formats.header import DamagedHeaderError, ImageHeader
 
 __all__ = ["read_gif"]
 

@@ -1,7 +1,7 @@
 """TIFF (6.0)."""
 
-from edgecls.image_headers.header import UPRIGHT, DamagedHeaderError, ImageHeader
-from edgecls.image_headers.tiff_tags import TIFF_ORIENTATION, byte_order, first_directory, valid_orientation
+from edgecls.image_formats.header import UPRIGHT, DamagedHeaderError, ImageHeader
+from edgecls.image_formats.tiff_tags import TIFF_ORIENTATION, byte_order, first_directory, valid_orientation
 
 __all__ = ["read_tiff"]
 

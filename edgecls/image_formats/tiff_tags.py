@@ -2,7 +2,7 @@
 
 import struct
 
-from edgecls.image_headers.header import UPRIGHT, DamagedHeaderError
+from edgecls.image_formats.header import UPRIGHT, DamagedHeaderError
 
 __all__ = ["TIFF_ORIENTATION", "byte_order", "first_directory", "valid_orientation"]
 

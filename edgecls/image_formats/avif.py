@@ -3,7 +3,7 @@
 import struct
 from collections.abc import Iterator
 
-from edgecls.image_headers.header import MAX_PARTS, DamagedHeaderError, ImageHeader
+from edgecls.image_formats.header import MAX_PARTS, DamagedHeaderError, ImageHeader
 
 __all__ = ["ftyp_brands", "read_avif"]
 

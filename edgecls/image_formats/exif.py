@@ -2,8 +2,8 @@
 
 import struct
 
-from edgecls.image_headers.header import UPRIGHT
-from edgecls.image_headers.tiff_tags import TIFF_ORIENTATION, byte_order, first_directory, valid_orientation
+from edgecls.image_formats.header import UPRIGHT
+from edgecls.image_formats.tiff_tags import TIFF_ORIENTATION, byte_order, first_directory, valid_orientation
 
 __all__ = ["exif_orientation"]
 

@@ -2,8 +2,8 @@
 
 import struct
 
-from edgecls.image_headers.exif import exif_orientation
-from edgecls.image_headers.header import MAX_PARTS, UPRIGHT, DamagedHeaderError, ImageHeader
+from edgecls.image_formats.exif import exif_orientation
+from edgecls.image_formats.header import MAX_PARTS, UPRIGHT, DamagedHeaderError, ImageHeader
 
 __all__ = ["read_jpeg"]
 

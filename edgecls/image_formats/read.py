@@ -4,15 +4,15 @@ import struct
 from collections.abc import Callable
 
 from edgecls.errors import ImageDecodeError, UnsupportedImageError
-from edgecls.image_headers.avif import ftyp_brands, read_avif
-from edgecls.image_headers.bmp import read_bmp
-from edgecls.image_headers.gif import read_gif
-from edgecls.image_headers.header import DamagedHeaderError, ImageHeader
-from edgecls.image_headers.jpeg import read_jpeg
-from edgecls.image_headers.png import read_png
-from edgecls.image_headers.pnm import read_pnm
-from edgecls.image_headers.tiff import read_tiff
-from edgecls.image_headers.webp import read_webp
+from edgecls.image_formats.avif import ftyp_brands, read_avif
+from edgecls.image_formats.bmp import read_bmp
+from edgecls.image_formats.gif import read_gif
+from edgecls.image_formats.header import DamagedHeaderError, ImageHeader
+from edgecls.image_formats.jpeg import read_jpeg
+from edgecls.image_formats.png import read_png
+from edgecls.image_formats.pnm import read_pnm
+from edgecls.image_formats.tiff import read_tiff
+from edgecls.image_formats.webp import read_webp
 
 __all__ = ["read_header"]
 

@@ -1,0 +1,132 @@
+"""Encoded pictures to pixels with OpenCV, whatever their format stores: orientation, transparency, 16 bits, grey."""
+
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from edgecls.errors import ImageDecodeError
+from edgecls.image_formats.header import ImageHeader
+
+__all__ = ["Pixels", "decode_pixels"]
+
+Pixels = npt.NDArray[np.uint8]
+"""A picture: uint8, ``[height, width, channels]``, 3 channels in the order RGB or 1 of luminance."""
+
+_WHITE = 255
+
+_JPEG_FLAGS = {
+    1: {3: cv2.IMREAD_COLOR_RGB, 1: cv2.IMREAD_GRAYSCALE},
+    # The reduced flags contain the one for BGR, which excludes the one for RGB.
+    2: {
+        3: cv2.IMREAD_REDUCED_COLOR_2 & ~cv2.IMREAD_COLOR_BGR | cv2.IMREAD_COLOR_RGB,
+        1: cv2.IMREAD_REDUCED_GRAYSCALE_2,
+    },
+    4: {
+        3: cv2.IMREAD_REDUCED_COLOR_4 & ~cv2.IMREAD_COLOR_BGR | cv2.IMREAD_COLOR_RGB,
+        1: cv2.IMREAD_REDUCED_GRAYSCALE_4,
+    },
+    8: {
+        3: cv2.IMREAD_REDUCED_COLOR_8 & ~cv2.IMREAD_COLOR_BGR | cv2.IMREAD_COLOR_RGB,
+        1: cv2.IMREAD_REDUCED_GRAYSCALE_8,
+    },
+}
+
+
+def decode_pixels(data: bytes, header: ImageHeader, *, name: str, channels: int, shrink: int) -> Pixels:
+    """Decode a picture whose header is known: upright, opaque, 8 bits, with the channels wanted.
+
+    Args:
+        data: The whole encoded picture.
+        header: What it says about itself.
+        name: What to call the picture in error messages.
+        channels: 3 for colour, 1 for grey.
+        shrink: How many times smaller a JPEG is decoded: 1, 2, 4 or 8; 1 for every other format.
+
+    Returns:
+        uint8, ``[height, width, channels]``, colour in the order RGB.
+
+    Raises:
+        ImageDecodeError: The picture is damaged or cut short.
+    """
+    as_stored = header.has_alpha or header.transparent_gray is not None or header.format == "PPM"
+    if as_stored:
+        flags = cv2.IMREAD_UNCHANGED
+    elif header.format == "JPEG":
+        flags = _JPEG_FLAGS[shrink][channels] | cv2.IMREAD_IGNORE_ORIENTATION
+    else:
+        flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
+    if data[:2] in (b"P1", b"P2", b"P3"):
+        data += b"\n"  # OpenCV wants white space after the last number of a text file
+    try:
+        decoded: npt.NDArray[Any] | None = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    except (cv2.error, MemoryError) as error:
+        raise _undecodable(header, name) from error
+    if decoded is None:
+        raise _undecodable(header, name)
+    if decoded.shape[:2] != (-(-header.height // shrink), -(-header.width // shrink)):
+        raise ImageDecodeError(
+            f"cannot read {name!r}: the {header.format} header and the picture in it disagree about its size; "
+            "save or download it again"
+        )
+    pixels = _over_white(decoded, header) if as_stored else decoded
+    return _turn(_with_channels(pixels, channels), header.orientation)
+
+
+def _undecodable(header: ImageHeader, name: str) -> ImageDecodeError:
+    return ImageDecodeError(
+        f"cannot read {name!r}: the {header.format} picture is damaged, cut short, or of a rare kind; "
+        "save or download it again"
+    )
+
+
+def _over_white(stored: npt.NDArray[Any], header: ImageHeader) -> Pixels:
+    """Bring samples as the decoder stores them (BGR, BGRA or grey, 8 or 16 bits) to opaque 8-bit RGB or grey."""
+    pixels = stored.astype(np.uint8) if header.sample_max == 255 else _scale_to_8_bits(stored, header.sample_max)
+    if header.transparent_gray is not None:
+        pixels = np.where(stored == header.transparent_gray, np.uint8(_WHITE), pixels)
+    if pixels.ndim == 2:
+        return pixels
+    colors = pixels[:, :, 2::-1]
+    if pixels.shape[2] == 4:
+        alpha = pixels[:, :, 3:].astype(np.uint16)
+        weighted = colors * (np.uint16(255) if header.premultiplied else alpha)
+        blended = (weighted + _WHITE * (255 - alpha) + 127) // 255
+        colors = np.minimum(blended, 255).astype(np.uint8)
+    return np.ascontiguousarray(colors)
+
+
+def _scale_to_8_bits(samples: npt.NDArray[Any], sample_max: int) -> Pixels:
+    scaled = (samples.astype(np.uint32) * 255 + sample_max // 2) // sample_max
+    return np.minimum(scaled, 255).astype(np.uint8)
+
+
+def _with_channels(pixels: npt.NDArray[Any], channels: int) -> Pixels:
+    """Give 8-bit RGB, or grey without a channel axis, the channels wanted: [H, W, 3] or [H, W, 1]."""
+    if pixels.ndim == 3 and channels == 1:
+        pixels = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+    elif pixels.ndim == 2 and channels == 3:
+        pixels = cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB)
+    return pixels if pixels.ndim == 3 else pixels[:, :, np.newaxis]
+
+
+_TURNS = {
+    3: (cv2.ROTATE_180, None),
+    6: (cv2.ROTATE_90_CLOCKWISE, None),
+    8: (cv2.ROTATE_90_COUNTERCLOCKWISE, None),
+    2: (None, 1),
+    4: (None, 0),
+    5: (cv2.ROTATE_90_CLOCKWISE, 1),
+    7: (cv2.ROTATE_90_COUNTERCLOCKWISE, 1),
+}
+"""For each Exif orientation the rotation, then the mirroring (0: top and bottom, 1: left and right swap)."""
+
+
+def _turn(pixels: npt.NDArray[Any], orientation: int) -> Pixels:
+    rotation, mirror = _TURNS.get(orientation, (None, None))
+    if rotation is not None:
+        pixels = cv2.rotate(pixels, rotation)
+    if mirror is not None:
+        pixels = cv2.flip(pixels, mirror)
+    return pixels if pixels.ndim == 3 else pixels[:, :, np.newaxis]
