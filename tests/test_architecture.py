@@ -29,7 +29,7 @@ FLOORS = [
     {"runtime"},
     {"models", "dataset", "serving", "client"},
     {"export", "server", "evaluation"},
-    {"training"},
+    {"training", "bench"},
     {"commands"},
     {"cli"},
     {"__main__"},

@@ -3,7 +3,7 @@
 import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from edgecls.bench.figures import Figures, figures_of
 from edgecls.bench.stages import Place, Stages
@@ -21,7 +21,6 @@ from edgecls.runtime.tuning.in_memory import InMemoryRun, warm_up
 __all__ = ["Benchmark", "Placement", "Row", "Yardsticks", "benchmark"]
 
 OPENING, BACK_TO_BACK, PACED = 0.2, 0.65, 0.85  # parts of the time at whose end each stage of the work shall be done
-MOST_LABELLED = 500  # pictures that accuracy is measured on
 
 
 @dataclass(frozen=True)
@@ -120,7 +119,7 @@ def benchmark(
         models: At least one, of different networks.
         pictures: Encoded pictures to measure with, at least one; they can be decoded.
         provider: One by name, or AUTO for all that work.
-        labelled: Pictures whose labels are known, for the accuracy; of many, some are taken.
+        labelled: Pictures whose labels are known, for the accuracy.
         seconds: About how long it may take, accuracy aside. Exceeded where a provider takes long to open, or one
             round of everything takes longer.
         pace_s: Seconds from one picture to the next in the paced rounds.
@@ -173,29 +172,15 @@ def benchmark(
 def _evaluate(
     usual: Mapping[Place, Contender], labelled: LabelledPictures, *, on_progress: Callable[[str], None]
 ) -> dict[Place, Evaluation]:
-    pictures = _some_of(labelled)
     return {
         place: evaluate(
             one.classifier,
-            pictures,
+            labelled,
             workers=one.classifier.workers,
             on_progress=lambda done, total: on_progress(f"accuracy, {done} of {total} pictures"),
         )
         for place, one in usual.items()
     }
-
-
-def _some_of(pictures: LabelledPictures) -> LabelledPictures:
-    """Return so many pictures that it takes seconds, spread evenly over the labels; the same at every call."""
-    total = len(pictures.paths)
-    if total <= MOST_LABELLED:
-        return pictures
-    chosen = [index * total // MOST_LABELLED for index in range(MOST_LABELLED)]
-    return replace(
-        pictures,
-        paths=tuple(pictures.paths[index] for index in chosen),
-        label_ids=tuple(pictures.label_ids[index] for index in chosen),
-    )
 
 
 def _digest(pictures: Sequence[bytes]) -> str:

@@ -1,19 +1,14 @@
 """How long a program takes from its start to the answer, and how much memory: in processes of their own."""
 
-import os
+import json
 import subprocess
 import sys
-import tempfile
-import threading
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from edgecls.runtime.providers import Provider, SkippedProvider
 
 __all__ = ["Start", "start_once"]
-
-TIMEOUT_S = 600.0
 
 
 @dataclass(frozen=True)
@@ -40,37 +35,15 @@ def start_once(model_path: str, provider: Provider, picture: Path) -> Start | Sk
     Returns:
         What it took, or how it failed.
     """
-    command = [sys.executable, "-m", "edgecls", "run", str(picture), "--no-tuned"]
-    command += ["--model", model_path, "--provider", provider.value]
-    with tempfile.TemporaryFile() as errors:
-        start_s = time.perf_counter()
-        with subprocess.Popen(  # noqa: S603  this interpreter with this package
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors
-        ) as process:
-            alarm = threading.Timer(TIMEOUT_S, process.kill)
-            alarm.start()
-            try:
-                peak_bytes = _wait(process)
-            except BaseException:
-                process.kill()
-                raise
-            finally:
-                alarm.cancel()
-        elapsed_s = time.perf_counter() - start_s
-        if process.returncode:
-            errors.seek(0)
-            last = errors.read().decode(errors="replace").strip().splitlines()[-1:]
-            how = ": ".join([f"exit code {process.returncode}", *last])
-            reason = f"the start of 'edgecls run' with {model_path!r} not measured: it failed ({how})"
-            return SkippedProvider(provider, reason, "try it by hand")
-    return Start(elapsed_s, peak_bytes)
-
-
-def _wait(process: "subprocess.Popen[bytes]") -> int | None:
-    """Wait for a process, and return its peak resident memory in bytes if the system tells."""
-    if not hasattr(os, "wait4"):
-        process.wait()
-        return None
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    python = [sys.executable, "-m"]
+    command = [*python, "edgecls", "run", str(picture), "--no-tuned", "--model", model_path, "--provider", provider]
+    done = subprocess.run(  # noqa: S603  this interpreter with this package
+        [*python, "edgecls.bench.launcher", *command], stdin=subprocess.DEVNULL, capture_output=True, check=False
+    )
+    told = json.loads(done.stdout) if done.returncode == 0 else {"exit_code": done.returncode}
+    if told["exit_code"]:
+        last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
+        how = ": ".join([f"exit code {told['exit_code']}", *last])
+        reason = f"the start of 'edgecls run' with {model_path!r} not measured: it failed ({how})"
+        return SkippedProvider(provider, reason, "try it by hand")
+    return Start(told["elapsed_s"], told["peak_bytes"])
