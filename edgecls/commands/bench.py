@@ -1,6 +1,7 @@
 """edgecls bench: how fast are these models on this machine, and did they become slower?"""
 
 import json
+import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -126,25 +127,25 @@ def bench(
         click.echo(f"skipped {skipped}", err=True)
     for fault in _faults(found):
         click.echo(f"left out: {fault}", err=True)
-    document = as_document(found, names, folder=Path.cwd())
+    document = as_document(found, names, folder=Path(os.curdir))
     comparison = None if old is None else compare(old, recorded_from(document, name="this measurement"))
     if comparison is not None:
         document["comparison"] = comparison_as_dict(comparison)
-    text = json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+    as_json = json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False)
+    lines = [as_json]
+    if output_format == "table":
+        lines = table_of(found, names)
+        if comparison is not None and old is not None:
+            lines += ["", *comparison_lines(comparison, old)]
+    utf8_stdout().write("".join(f"{line}\n" for line in lines))
     if output is not None:
         with whole_files(output) as (temporary,):
-            temporary.write_text(text, encoding="utf-8")
+            temporary.write_text(as_json + "\n", encoding="utf-8")
         click.echo(f"wrote {output}", err=True)
     if plot is not None:
         with whole_files(plot) as (temporary,):
             temporary.write_bytes(plot_png(found, names))
         click.echo(f"wrote {plot}", err=True)
-    if output_format == "table":
-        lines = table_of(found, names)
-        if comparison is not None and old is not None:
-            lines += ["", *comparison_lines(comparison, old)]
-        text = "".join(f"{line}\n" for line in lines)
-    utf8_stdout().write(text)
     if comparison is not None and comparison.slower:
         sys.exit(1)
 

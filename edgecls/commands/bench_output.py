@@ -17,6 +17,7 @@ from edgecls.runtime.setting import Setting
 __all__ = ["comparison_as_dict", "comparison_lines", "plot_png", "table_of"]
 
 _SETTING = ("model", "precision", "provider", "at once", "threads", "batch")
+_PLACEMENT = ("model", "precision", "provider", "start ms", "95 %", "memory MiB", "nodes", "accuracy", "95 %", "")
 _TIMES = ("ms", "95 %", "p95", "p99", "decode", "queue", "inference")
 _NOISY = "too noisy to tell"
 
@@ -28,8 +29,8 @@ def table_of(found: Benchmark, names: Sequence[str]) -> list[str]:
         found: What was measured.
         names: What to call each model.
     """
-    back_to_back = [(*_SETTING, "pictures/s", "95 %", *_TIMES, "first", "")]
-    paced = [(*_SETTING, *_TIMES, "of back-to-back", "")]
+    back_to_back: list[tuple[str, ...]] = [(*_SETTING, "pictures/s", "95 %", *_TIMES, "first", "")]
+    paced: list[tuple[str, ...]] = [(*_SETTING, *_TIMES, "of back-to-back", "")]
     for row in found.rows:
         setting = _setting(found, names, row)
         rates = row.back_to_back.throughput
@@ -41,8 +42,7 @@ def table_of(found: Benchmark, names: Sequence[str]) -> list[str]:
             remark = _NOISY if is_too_noisy(row.paced.latency_ms) else ""
             times_longer = row.paced.latency.value / row.back_to_back.latency.value
             paced.append((*setting, *_times(row.paced), f"{times_longer:.2f} times", remark))
-    placements = [("model", "precision", "provider", "start ms", "95 %", "memory MiB", "accuracy", "95 %", "nodes", "")]
-    placements += [_placement(found, names, placement) for placement in found.placements]
+    placements = [_PLACEMENT, *(_placement(found, names, placement) for placement in found.placements)]
     lines = [
         "one picture right after the other",
         *table_lines(back_to_back),
@@ -81,13 +81,13 @@ def _placement(found: Benchmark, names: Sequence[str], placement: Placement) -> 
         remark = _NOISY if is_too_noisy(times_ms) else ""
     peaks = [one.peak_bytes for one in placement.starts if one.peak_bytes is not None]
     memory = f"{statistics.median(peaks) / 2**20:.0f}" if peaks else ""
-    accuracy = ("", "")
+    accuracy = "unknown", ""
     if placement.evaluation is not None:
         low, high = placement.evaluation.accuracy_interval
         accuracy = f"{placement.evaluation.accuracy:.4f}", f"{low:.3f}-{high:.3f}"
     nodes = ", ".join(f"{count} on {provider}" for provider, count in placement.nodes.items())
     name, precision = names[placement.model], found.models[placement.model].card.precision
-    return name, precision, placement.provider, *start, memory, *accuracy, nodes or "all on cpu", remark
+    return name, precision, placement.provider, *start, memory, nodes or "all on cpu", *accuracy, remark
 
 
 def comparison_lines(comparison: Comparison, then: Recorded) -> list[str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edgecls.plots.figure import COLORS, INK, MUTED, figure, png_bytes
 from edgecls.rounds import Estimate
@@ -16,12 +16,13 @@ __all__ = ["SettingBars", "StageBar", "bench_png"]
 
 STAGES = ("decoding", "queue", "inference")
 STAGE_COLORS = (COLORS[6], "#c3ccd6", COLORS[0])
-BAR_HEIGHT = 0.62
-ROW_IN = 0.34  # height of a row
-HEADING_IN = 1.5  # titles, axes, legend
+BACK_TO_BACK, PACED, RATE = INK, COLORS[1], COLORS[2]
+ROW_HEIGHT = 0.64  # of a bar; two beside each other share it
+ROW_IN = 0.42  # height of a row
+HEADING_IN = 1.6  # titles, axes, legend
 WIDTH_IN = 13.0
-ROOM_FOR_TEXT = 1.3  # how much wider than the longest bar the axes are
-NOISY_ALPHA = 0.45  # of bars that say little
+NOISY_ALPHA = 0.4  # of what says little
+NAMED_FROM = 0.14  # part of the time from which a stage has room for its milliseconds
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class SettingBars:
 
 
 def bench_png(rows: Sequence[SettingBars], *, pace_s: float) -> bytes:
-    """Draw settings below each other: pictures a second; stages of a picture, back-to-back and paced.
+    """Draw settings below each other: pictures a second; time of a picture, on a logarithmic axis; its parts.
 
     Args:
         rows: At least one, those of a model together.
@@ -75,20 +76,22 @@ def bench_png(rows: Sequence[SettingBars], *, pace_s: float) -> bytes:
     Raises:
         MissingExtraError: matplotlib is not installed.
     """
-    models = list(dict.fromkeys(row.model for row in rows))
     places = _places(rows)
     height_in = HEADING_IN + ROW_IN * (max(places) + 1)
-    with figure(WIDTH_IN, height_in, texts=models) as made:
-        rates, back_to_back, paced = made.subplots(1, 3, sharey=True, width_ratios=(1.1, 1, 1))
+    with figure(WIDTH_IN, height_in, texts=[row.model for row in rows]) as made:
+        rates, times, stages = made.subplots(1, 3, sharey=True)
         for place, row in zip(places, rows, strict=True):
-            _draw_rate(rates, place, row, COLORS[models.index(row.model) % len(COLORS)])
-            _draw_stages(back_to_back, place, row.back_to_back)
-            if row.paced is not None:
-                _draw_stages(paced, place, row.paced)
-        for axes in (rates, back_to_back, paced):
+            _draw_rate(rates, place, row)
+            bars = [(BACK_TO_BACK, row.back_to_back)] + ([] if row.paced is None else [(PACED, row.paced)])
+            height = ROW_HEIGHT / len(bars)
+            for index, (color, bar) in enumerate(bars):
+                middle = place + (index - (len(bars) - 1) / 2) * height
+                _draw_times(times, middle, bar, color)
+                _draw_stages(stages, middle, height, bar, color)
+        for axes in (rates, times, stages):
             axes.grid(visible=False, axis="y")
             axes.tick_params(axis="y", length=0)
-            axes.set_xlim(0, axes.dataLim.x1 * ROOM_FOR_TEXT or 1)
+        _set_limits(rates, times, stages)
         rates.set_ylim(max(places) + 0.6, min(places) - 1.1)
         rates.set_yticks(places, [row.setting for row in rows])
         for place, row in zip(places, rows, strict=True):
@@ -97,10 +100,10 @@ def bench_png(rows: Sequence[SettingBars], *, pace_s: float) -> bytes:
                     row.model, (0, place - 0.68), xycoords=("axes fraction", "data"), fontweight="bold", va="center"
                 )
         rates.set_title("pictures a second, with 95 % interval")
-        back_to_back.set_title("milliseconds a picture, back-to-back")
-        paced.set_title(f"milliseconds a picture, one every {pace_s:g} s")
-        bars = [bar for row in rows for bar in (row.back_to_back, row.paced) if bar is not None]
-        _draw_legend(made, with_noisy=any(bar.is_noisy for bar in bars))
+        times.set_title("milliseconds from bytes to answer")
+        stages.set_title("where they go, in the mean")
+        drawn = [bar for row in rows for bar in (row.back_to_back, row.paced) if bar is not None]
+        _draw_legend(made, pace_s, with_noisy=any(bar.is_noisy for bar in drawn))
         return png_bytes(made)
 
 
@@ -114,40 +117,72 @@ def _places(rows: Sequence[SettingBars]) -> list[int]:
     return places
 
 
-def _draw_rate(axes: "Axes", place: int, row: SettingBars, color: str) -> None:
+def _draw_rate(axes: "Axes", place: int, row: SettingBars) -> None:
     rate = row.throughput
-    alpha = NOISY_ALPHA if row.back_to_back.is_noisy else 1
-    axes.barh(place, rate.value, BAR_HEIGHT, color=color, alpha=alpha)
+    axes.barh(place, rate.value, ROW_HEIGHT, color=RATE, alpha=_alpha(row.back_to_back))
     axes.plot([rate.low, rate.high], [place, place], color=INK, linewidth=1.2, marker="|", markersize=6)
-    _write(axes, max(rate.value, rate.high), place, f"{rate.value:.0f}")
+    _write(axes, max(rate.value, rate.high), place, f"{rate.value:.0f}", INK)
 
 
-def _draw_stages(axes: "Axes", place: int, bar: StageBar) -> None:
-    left = 0.0
-    for time_ms, color in zip(bar.stages_ms, STAGE_COLORS, strict=True):
-        axes.barh(place, time_ms, BAR_HEIGHT, left=left, color=color, alpha=NOISY_ALPHA if bar.is_noisy else 1)
-        left += time_ms
-    axes.plot([bar.latency.low, bar.latency.high], [place, place], color=INK, linewidth=1.2, marker="|", markersize=6)
-    axes.plot([bar.latency.value], [place], color=INK, marker="o", markersize=3.5)
-    axes.plot([bar.p95_ms], [place], color=COLORS[1], marker="D", markersize=3.5, linestyle="none")
-    axes.plot([bar.p99_ms], [place], color=COLORS[3], marker="x", markersize=5, linestyle="none")
-    _write(axes, max(left, bar.latency.high, bar.p99_ms), place, f"{bar.latency.value:.1f}")
+def _draw_times(axes: "Axes", height: float, bar: StageBar, color: str) -> None:
+    median, alpha = bar.latency, _alpha(bar)
+    axes.plot([median.value, bar.p99_ms], [height, height], color=color, linewidth=0.7, alpha=0.4 * alpha)
+    axes.plot([median.low, median.high], [height, height], color=color, linewidth=3, alpha=alpha)
+    for time_ms, marker, size in ((median.value, "o", 4.5), (bar.p95_ms, "D", 3.5), (bar.p99_ms, "x", 4.5)):
+        axes.plot([time_ms], [height], color=color, alpha=alpha, marker=marker, markersize=size)
+    _write(axes, max(median.high, bar.p99_ms), height, f"{median.value:.2f}", color)
 
 
-def _write(axes: "Axes", right: float, place: int, text: str) -> None:
-    axes.annotate(text, (right, place), xytext=(6, 0), textcoords="offset points", va="center", fontsize=8, color=INK)
+def _draw_stages(axes: "Axes", middle: float, height: float, bar: StageBar, color: str) -> None:
+    whole, left = sum(bar.stages_ms), 0.0
+    for time_ms, stage_color in zip(bar.stages_ms, STAGE_COLORS, strict=True):
+        part = time_ms / whole
+        axes.barh(middle, part, 0.92 * height, left=left, color=stage_color, alpha=_alpha(bar))
+        if part >= NAMED_FROM:
+            axes.annotate(f"{time_ms:.2f}", (left + part / 2, middle), ha="center", va="center", fontsize=7, color=INK)
+        left += part
+    _write(axes, 1, middle, f"{whole:.2f} ms", color)
 
 
-def _draw_legend(made: "Figure", *, with_noisy: bool) -> None:
+def _alpha(bar: StageBar) -> float:
+    return NOISY_ALPHA if bar.is_noisy else 1
+
+
+def _write(axes: "Axes", right: float, height: float, text: str, color: str) -> None:
+    place = (right, height)
+    axes.annotate(text, place, xytext=(6, 0), textcoords="offset points", va="center", fontsize=7.5, color=color)
+
+
+def _set_limits(rates: "Axes", times: "Axes", stages: "Axes") -> None:
+    """Set what the axes show, with room for the figures at the right."""
+    rates.set_xlim(0, 1.15 * rates.dataLim.x1)
+    times.set_xscale("log")
+    low, high = times.dataLim.x0, times.dataLim.x1
+    times.set_xlim(low / 1.3, high * (high / low) ** 0.2 * 1.2)
+    ticks = [tick for power in range(-3, 7) for tick in (10.0**power, 2 * 10.0**power, 5 * 10.0**power)]
+    times.set_xticks([tick for tick in ticks if low / 1.3 <= tick <= 1.3 * high])
+    times.xaxis.set_major_formatter(lambda tick, _: f"{tick:g}")
+    times.minorticks_off()
+    stages.set_xlim(0, 1.22)
+    stages.set_xticks([0, 0.25, 0.5, 0.75, 1])
+    stages.xaxis.set_major_formatter(lambda part, _: f"{part:.0%}")
+
+
+def _draw_legend(made: "Figure", pace_s: float, *, with_noisy: bool) -> None:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
-    handles: list[Artist] = [Patch(color=color, label=stage) for stage, color in zip(STAGES, STAGE_COLORS, strict=True)]
-    handles += [
-        Line2D([], [], color=INK, linewidth=1.2, marker="o", markersize=3.5, label="median, 95 % interval"),
-        Line2D([], [], color=COLORS[1], linestyle="none", marker="D", markersize=3.5, label="95th percentile"),
-        Line2D([], [], color=COLORS[3], linestyle="none", marker="x", markersize=5, label="99th percentile"),
+    def line(label: str, **look: Any) -> Line2D:
+        return Line2D([], [], label=label, **{"color": MUTED, "linestyle": "none", **look})
+
+    handles: list[Artist] = [
+        line("back-to-back", color=BACK_TO_BACK, linestyle="-", linewidth=3),
+        line(f"one every {pace_s:g} s", color=PACED, linestyle="-", linewidth=3),
+        line("median, its 95 % interval", marker="o", markersize=4.5, linestyle="-", linewidth=3),
+        line("95th percentile", marker="D", markersize=3.5),
+        line("99th percentile", marker="x", markersize=4.5),
+        *(Patch(color=color, label=stage) for stage, color in zip(STAGES, STAGE_COLORS, strict=True)),
     ]
     if with_noisy:
         handles.append(Patch(color=MUTED, alpha=NOISY_ALPHA, label="pale: too noisy to tell"))
-    made.legend(handles=handles, loc="outside lower center", ncols=len(handles))
+    made.legend(handles=handles, loc="outside lower center", ncols=len(handles), fontsize=8)
