@@ -117,6 +117,8 @@ def test_heavy_packages_stay_in_their_rooms(path: Path) -> None:
         ("import edgecls.modelfile", HEAVY | WEB | {"cv2", "numpy", "onnxruntime"}),
         ("import edgecls.runtime.classifier", HEAVY | WEB | {"onnxruntime", "click"}),
         ("import edgecls.evaluation.evaluate", HEAVY | WEB | {"onnxruntime", "click"}),
+        ("import edgecls.bench.launcher", HEAVY | WEB | {"cv2", "numpy", "onnxruntime", "click"}),
+        ("import edgecls.bench.benchmark", HEAVY | WEB | {"onnxruntime", "click"}),
         ("import edgecls.evaluation.report", HEAVY | WEB | {"onnxruntime", "click"}),
         ("import edgecls.client.client", HEAVY | WEB | {"cv2", "numpy", "onnxruntime", "click"}),
         ("import edgecls.server", HEAVY | {"onnxruntime", "click"}),
