@@ -27,7 +27,7 @@ def made_up_document(
         machine: Facts of the machine that are not the usual ones.
     """
     times_ms = [10 * slowness * machine_slowness * factor for factor in shape]
-    yardstick_s = [0.05 * machine_slowness] * len(times_ms)
+    yardstick_s = {"one_core": [0.05 * machine_slowness] * len(times_ms)}
     return {
         "kind": "edgecls bench",
         "format": 1,
@@ -39,13 +39,19 @@ def made_up_document(
             {
                 "model": "花",
                 "setting": setting,
+                "yardstick": "one_core",
                 "back_to_back": {"pictures_per_s": {"rounds": [1000 / time_ms for time_ms in times_ms]}},
                 "paced": {"latency_ms": {"rounds": times_ms}},
             }
             for setting in settings
         ],
         "placements": [
-            {"model": "花", "provider": "cpu", "start_s": {"rounds": [time_ms / 10 for time_ms in times_ms]}}
+            {
+                "model": "花",
+                "provider": "cpu",
+                "yardstick": "one_core",
+                "start_s": {"rounds": [time_ms / 10 for time_ms in times_ms]},
+            }
         ],
         "yardstick_s": {"back_to_back": yardstick_s, "paced": yardstick_s, "start": yardstick_s},
     }

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from edgecls.bench.figures import Figures, figures_of
 from edgecls.bench.stages import Place, Stages
 from edgecls.bench.starts import Start
-from edgecls.bench.yardstick import Yardstick
+from edgecls.bench.yardstick import Load, Yardstick
 from edgecls.dataset.forms.labelled_pictures import LabelledPictures
 from edgecls.evaluation.evaluate import evaluate
 from edgecls.evaluation.record import Evaluation
@@ -41,6 +41,11 @@ class Row:
     back_to_back: Figures
     paced: Figures | None
 
+    @property
+    def load(self) -> Load:
+        """How much of the machine it keeps busy."""
+        return Load.ONE_CORE if self.setting.workers * self.setting.intra_op_threads == 1 else Load.ALL_CORES
+
 
 @dataclass(frozen=True)
 class Placement:
@@ -63,7 +68,7 @@ class Placement:
 
 @dataclass(frozen=True)
 class Yardsticks:
-    """How long work that is always the same took in each round of a stage, in seconds.
+    """How long work that is always the same took in each round of a stage, in seconds, by how much it keeps busy.
 
     Attributes:
         back_to_back: In the rounds back-to-back.
@@ -71,9 +76,9 @@ class Yardsticks:
         start: In the rounds of starts.
     """
 
-    back_to_back: tuple[float, ...]
-    paced: tuple[float, ...]
-    start: tuple[float, ...]
+    back_to_back: Mapping[Load, Sequence[float]]
+    paced: Mapping[Load, Sequence[float]]
+    start: Mapping[Load, Sequence[float]]
 
 
 @dataclass(frozen=True)
@@ -136,7 +141,7 @@ def benchmark(
     )
     first, not_measured = warm_up(contenders, pictures, seconds=seconds, on_progress=on_progress)
     measured = {number: contenders[number] for number in first}
-    stages = Stages(measured, pictures, Yardstick(), on_progress)
+    stages = Stages(measured, pictures, {load: Yardstick(load) for load in Load}, on_progress)
     back_to_back = stages.back_to_back(first, deadline_s=start_s + BACK_TO_BACK * seconds)
     paced = stages.paced(pace_s, deadline_s=start_s + PACED * seconds)
     usual: dict[Place, Contender] = {}  # each place in its usual setting, which is the first
@@ -160,7 +165,7 @@ def benchmark(
             Placement(*place, one.classifier.nodes, tuple(starts.found.get(place, ())), evaluations.get(place))
             for place, one in usual.items()
         ),
-        yardsticks=Yardsticks(back_to_back.yardstick_s, paced.yardstick_s, starts.yardstick_s),
+        yardsticks=Yardsticks(back_to_back.yardsticks_s, paced.yardsticks_s, starts.yardsticks_s),
         pictures=len(pictures),
         pictures_sha256=_digest(pictures),
         pace_s=pace_s,

@@ -107,26 +107,36 @@ def recorded_from(document: Any, *, name: str) -> Recorded:
 
 
 def _all_series(document: Mapping[str, Any]) -> dict[str, Series]:
-    yardsticks = {stage: _numbers(taken) for stage, taken in _object(document["yardstick_s"]).items()}
+    yardsticks = {
+        (stage, load): _numbers(taken)
+        for stage, loads in _object(document["yardstick_s"]).items()
+        for load, taken in _object(loads).items()
+    }
     found: dict[str, Series] = {}
 
-    def add(what: str, times_ms: tuple[float, ...], stage: str) -> None:
+    def add(what: str, times_ms: tuple[float, ...], stage: str, load: Any) -> None:
+        yardstick_s = yardsticks[stage, _text(load)]
         if what in found:
             raise ValueError(f"{what!r} stands there twice")
-        if len(times_ms) != len(yardsticks[stage]):
-            raise ValueError(f"{what!r} has not as many rounds as the yardstick")
-        found[what] = Series(times_ms, yardsticks[stage])
+        if not times_ms or len(times_ms) != len(yardstick_s):
+            raise ValueError(f"{what!r} has not as many rounds as its yardstick")
+        found[what] = Series(times_ms, yardstick_s)
 
     for row in document["settings"]:
         what = f"{_text(row['model'])}, {_text(row['setting'])}"
         rates = _numbers(row["back_to_back"]["pictures_per_s"]["rounds"])
-        add(f"{what}, back-to-back", tuple(1000 / rate for rate in rates), "back_to_back")
+        add(f"{what}, back-to-back", tuple(1000 / rate for rate in rates), "back_to_back", row["yardstick"])
         if row["paced"] is not None:
-            add(f"{what}, paced", _numbers(row["paced"]["latency_ms"]["rounds"]), "paced")
+            add(f"{what}, paced", _numbers(row["paced"]["latency_ms"]["rounds"]), "paced", row["yardstick"])
     for placement in document["placements"]:
         if placement["start_s"] is not None:
             times_ms = tuple(1000 * time_s for time_s in _numbers(placement["start_s"]["rounds"]))
-            add(f"{_text(placement['model'])}, {_text(placement['provider'])}, start", times_ms, "start")
+            add(
+                f"{_text(placement['model'])}, {_text(placement['provider'])}, start",
+                times_ms,
+                "start",
+                placement["yardstick"],
+            )
     return found
 
 

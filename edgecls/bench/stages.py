@@ -1,4 +1,4 @@
-"""The stages of measuring. In each, everything takes turns, and the yardstick with it."""
+"""The stages of measuring. In each, everything takes turns, and the yardsticks with it."""
 
 import functools
 import math
@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 
 from edgecls.bench.starts import Start, start_once
 from edgecls.bench.trials import Trial, take_back_to_back, take_paced
-from edgecls.bench.yardstick import Yardstick
+from edgecls.bench.yardstick import Load, Yardstick
 from edgecls.errors import ProviderError
 from edgecls.modelfile import ModelFile
 from edgecls.rounds import take_turns
@@ -40,11 +40,11 @@ class Turns(Generic[K, V]):
 
     Attributes:
         found: In each round, for each subject.
-        yardstick_s: In each round, how long the yardstick took, in seconds.
+        yardsticks_s: In each round, how long each yardstick took, in seconds.
     """
 
     found: Mapping[K, Sequence[V]]
-    yardstick_s: tuple[float, ...]
+    yardsticks_s: Mapping[Load, Sequence[float]]
 
 
 @dataclass(frozen=True)
@@ -54,13 +54,13 @@ class Stages:
     Attributes:
         contenders: What to measure, by number.
         pictures: Encoded pictures to measure with.
-        yardstick: Takes part in every round.
+        yardsticks: Take part in every round.
         on_progress: Is told what is going on.
     """
 
     contenders: Mapping[int, Contender]
     pictures: Sequence[bytes]
-    yardstick: Yardstick
+    yardsticks: Mapping[Load, Yardstick]
     on_progress: Callable[[str], None]
 
     def back_to_back(self, first: Mapping[int, InMemoryRun], *, deadline_s: float) -> Turns[int, Trial]:
@@ -70,7 +70,9 @@ class Stages:
             first: A run of each, which tells how many pictures fit into a round.
             deadline_s: When to end, as `time.perf_counter` has it; one round is taken in any case.
         """
-        trial_s = max(LEAST_TRIAL_S, (deadline_s - time.perf_counter()) / (PLANNED_ROUNDS * (len(first) + 1)))
+        trial_s = max(
+            LEAST_TRIAL_S, (deadline_s - time.perf_counter()) / (PLANNED_ROUNDS * (len(first) + len(self.yardsticks)))
+        )
 
         def run(number: int) -> Trial:
             one = self.contenders[number]
@@ -138,22 +140,21 @@ class Stages:
         self, subjects: Sequence[K], run: Callable[[K], V], *, deadline_s: float, most_rounds: int
     ) -> Turns[K, V]:
         found: dict[K, list[V]] = {subject: [] for subject in subjects}
-        yardstick_s: list[float] = []
+        yardsticks_s: dict[Load, list[float]] = {load: [] for load in self.yardsticks}
         if not subjects:
-            return Turns(found, ())
+            return Turns(found, yardsticks_s)
 
         def take(subject: K) -> None:
             found[subject].append(run(subject))
 
+        def take_yardstick(load: Load) -> None:
+            yardsticks_s[load].append(self.yardsticks[load].measure())
+
         turns = {str(index): functools.partial(take, subject) for index, subject in enumerate(subjects)}
-        turns["yardstick"] = functools.partial(_append, yardstick_s, self.yardstick.measure)
+        turns |= {load.value: functools.partial(take_yardstick, load) for load in self.yardsticks}
         take_turns(turns, rounds=most_rounds, warm_up=0, deadline_s=deadline_s)
-        return Turns(found, tuple(yardstick_s))
+        return Turns(found, yardsticks_s)
 
     def _tell(self, what: str, deadline_s: float, contender: Contender) -> None:
         left_s = max(0.0, deadline_s - time.perf_counter())
         self.on_progress(f"{what}, {left_s:.0f} s left: {contender.setting}")
-
-
-def _append(values: list[float], measure: Callable[[], float]) -> None:
-    values.append(measure())

@@ -9,6 +9,7 @@ from color_folders import write_color_folders
 from edgecls.bench.benchmark import Benchmark, benchmark
 from edgecls.bench.document import FORMAT, as_document
 from edgecls.bench.recorded import recorded_from
+from edgecls.bench.yardstick import Load
 from edgecls.dataset.forms.read import read_dataset
 from edgecls.errors import ProviderError
 from edgecls.modelfile import ModelFile, read_model
@@ -47,11 +48,18 @@ def test_what_works_on_one_picture_at_a_time_is_measured_at_a_pace_too(found: Be
         assert (row.paced is not None) == (row.setting.workers == 1)
 
 
-def test_the_yardstick_takes_part_in_every_round(found: Benchmark) -> None:
+@pytest.mark.parametrize("load", Load)
+def test_the_yardsticks_take_part_in_every_round(found: Benchmark, load: Load) -> None:
     taken = found.yardsticks
-    assert {len(row.back_to_back.latency_ms) for row in found.rows} == {len(taken.back_to_back)}
-    assert {len(row.paced.latency_ms) for row in found.rows if row.paced} == {len(taken.paced)}
-    assert {len(place.starts) for place in found.placements} == {len(taken.start)}
+    assert {len(row.back_to_back.latency_ms) for row in found.rows} == {len(taken.back_to_back[load])}
+    assert {len(row.paced.latency_ms) for row in found.rows if row.paced} == {len(taken.paced[load])}
+    assert {len(place.starts) for place in found.placements} == {len(taken.start[load])}
+
+
+def test_one_picture_in_one_thread_is_held_against_one_core_and_all_else_against_all(found: Benchmark) -> None:
+    for row in found.rows:
+        alone = (row.setting.workers, row.setting.intra_op_threads) == (1, 1)
+        assert row.load is (Load.ONE_CORE if alone else Load.ALL_CORES)
 
 
 def test_a_model_on_a_provider_has_starts_and_accuracy(found: Benchmark) -> None:
