@@ -139,7 +139,8 @@ def _draw_stages(axes: "Axes", middle: float, height: float, bar: StageBar, colo
         part = time_ms / whole
         axes.barh(middle, part, 0.92 * height, left=left, color=stage_color, alpha=_alpha(bar))
         if part >= NAMED_FROM:
-            axes.annotate(f"{time_ms:.2f}", (left + part / 2, middle), ha="center", va="center", fontsize=7, color=INK)
+            ink = "white" if stage_color == STAGE_COLORS[-1] and not bar.is_noisy else INK
+            axes.annotate(f"{time_ms:.2f}", (left + part / 2, middle), ha="center", va="center", fontsize=7, color=ink)
         left += part
     _write(axes, 1, middle, f"{whole:.2f} ms", color)
 
@@ -163,7 +164,7 @@ def _set_limits(rates: "Axes", times: "Axes", stages: "Axes") -> None:
     times.set_xticks([tick for tick in ticks if low / 1.3 <= tick <= 1.3 * high])
     times.xaxis.set_major_formatter(lambda tick, _: f"{tick:g}")
     times.minorticks_off()
-    stages.set_xlim(0, 1.22)
+    stages.set_xlim(0, 1.3)
     stages.set_xticks([0, 0.25, 0.5, 0.75, 1])
     stages.xaxis.set_major_formatter(lambda part, _: f"{part:.0%}")
 
