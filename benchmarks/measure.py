@@ -2,15 +2,12 @@
 
 import compileall
 import json
-import os
-import platform
-import subprocess
 import sys
-import time
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+
+from edgecls.runtime.machine import machine_facts as facts_of_this_machine
 
 __all__ = ["byte_compile", "machine_facts", "write_results"]
 
@@ -26,21 +23,7 @@ def byte_compile() -> None:
 
 def machine_facts() -> dict[str, Any]:
     """Return what a reader has to know about where figures were taken."""
-    packages = {}
-    for package in ("edgecls", "numpy", "opencv-python-headless", "onnxruntime", "click"):
-        try:
-            packages[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return {
-        "processor": _processor(),
-        "usable_cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        "packages": packages,
-        "revision": _revision(),
-        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-    }
+    return facts_of_this_machine(REPOSITORY)
 
 
 def write_results(name: str, results: Mapping[str, Any]) -> Path:
@@ -49,20 +32,3 @@ def write_results(name: str, results: Mapping[str, Any]) -> Path:
     path = RESULTS / f"{name}.json"
     path.write_text(json.dumps({"machine": machine_facts(), **results}, indent=2) + "\n", encoding="utf-8")
     return path
-
-
-def _processor() -> str:
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor()
-
-
-def _revision() -> str:
-    done = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], cwd=REPOSITORY, capture_output=True, text=True, check=False
-    )
-    return done.stdout.strip()

@@ -29,6 +29,7 @@ class _EdgeclsGroup(LazyGroup):
     names=(
         "adopt",
         "architectures",
+        "bench",
         "compare",
         "data",
         "doctor",

@@ -19,6 +19,7 @@
     │   ├── ParityError                the exported network does not answer as the original
     │   └── AccuracyBudgetError        a network of fewer bits loses more accuracy than allowed
     ├── OutputError                a result cannot be written
+    ├── MeasurementsError          a file of measurements is missing, damaged or of another format
     ├── ServerError                the server cannot start
     └── RemoteError                the client has no answer from a server
         ├── UnreachableError           there is no server, or it does not answer in time
@@ -38,6 +39,7 @@ __all__ = [
     "ImageReadError",
     "ImageTooLargeError",
     "InputShapeError",
+    "MeasurementsError",
     "MissingExtraError",
     "ModelConfigError",
     "ModelFileError",
@@ -132,6 +134,10 @@ class AccuracyBudgetError(ExportError):
 
 class OutputError(EdgeclsError):
     """A result cannot be written where it was asked for."""
+
+
+class MeasurementsError(EdgeclsError):
+    """A file of measurements is missing, damaged or of another format."""
 
 
 class ServerError(EdgeclsError):

@@ -4,13 +4,17 @@ Machines drift: some slow down by half for minutes. So what is compared is measu
 that changes, and compared within the rounds; an interval tells how sure that is.
 """
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
-__all__ = ["Estimate", "median_of", "ratio_of", "take_turns", "time_rounds"]
+__all__ = ["Estimate", "median_of", "ratio_between", "ratio_of", "take_turns", "time_rounds"]
+
+T = TypeVar("T")
 
 RESAMPLES = 2000  # of the bootstrap
 CONFIDENCE = 0.95
@@ -66,24 +70,58 @@ def ratio_of(subject: Sequence[float], baseline: Sequence[float]) -> Estimate:
     return median_of([one / other for one, other in zip(subject, baseline, strict=True)])
 
 
-def take_turns(subjects: Mapping[str, Callable[[], float]], *, rounds: int, warm_up: int = 1) -> dict[str, list[float]]:
+def ratio_between(subject: Sequence[float], baseline: Sequence[float], *, confidence: float = CONFIDENCE) -> Estimate:
+    """Return the ratio of the medians of figures that were taken in different rounds, as on different days.
+
+    What hit one of them as a whole is in the ratio; where that cannot be, take them in the same rounds (`ratio_of`).
+
+    Args:
+        subject: Figures above 0, at least one.
+        baseline: The same of what it is compared with; there may be more or fewer.
+        confidence: Of the interval, below 1; for many ratios at once it has to be higher than for one.
+    """
+    taken, other = np.asarray(subject, np.float64), np.asarray(baseline, np.float64)
+    rng = np.random.default_rng(0)
+    # Tails are thinner with more confidence, and need more samples.
+    resamples = max(RESAMPLES, math.ceil(RESAMPLES * (1 - CONFIDENCE) / (1 - confidence)))
+    ratios = np.median(rng.choice(taken, (resamples, len(taken))), axis=1)
+    ratios /= np.median(rng.choice(other, (resamples, len(other))), axis=1)
+    tail = 100 * (1 - confidence) / 2
+    low, high = np.percentile(ratios, [tail, 100 - tail])
+    return Estimate(float(np.median(taken) / np.median(other)), float(low), float(high))
+
+
+def take_turns(
+    subjects: Mapping[str, Callable[[], T]],
+    *,
+    rounds: int,
+    warm_up: int = 1,
+    deadline_s: float = math.inf,
+    clock: Callable[[], float] = time.perf_counter,
+) -> dict[str, list[T]]:
     """Measure every subject once in each round, in an order that changes from round to round.
 
     Args:
         subjects: What to measure; each returns its figure.
         rounds: Rounds that count, at least 1.
         warm_up: Rounds before them that do not.
+        deadline_s: No round begins that would end after this time by `clock`, but for the first that counts.
+        clock: Tells the time in seconds.
 
     Returns:
         For each subject its figure in each round that counts.
     """
     order = np.random.default_rng(0)
-    figures: dict[str, list[float]] = {name: [] for name in subjects}
+    figures: dict[str, list[T]] = {name: [] for name in subjects}
     for index in range(warm_up + rounds):
+        start_s = clock()
         for name in order.permutation(list(subjects)).tolist():
             figure = subjects[name]()
             if index >= warm_up:
                 figures[name].append(figure)
+        now_s = clock()
+        if index >= warm_up and now_s + (now_s - start_s) > deadline_s:
+            break
     return figures
 
 

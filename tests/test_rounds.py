@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from edgecls.rounds import median_of, ratio_of, take_turns, time_rounds
+from edgecls.rounds import median_of, ratio_between, ratio_of, take_turns, time_rounds
 
 
 def test_every_subject_is_measured_once_a_round_and_warm_up_is_left_out() -> None:
@@ -74,3 +74,37 @@ def test_a_difference_within_the_noise_is_none() -> None:
 def test_rounds_that_do_not_pair_are_refused() -> None:
     with pytest.raises(ValueError, match="shorter"):
         ratio_of([1.0, 2.0], [1.0])
+
+
+def test_no_round_begins_that_would_end_too_late() -> None:
+    times_s = iter(range(100))
+
+    def take(*, deadline_s: float) -> int:
+        now_s = 0
+
+        def work() -> int:
+            nonlocal now_s
+            now_s += 10
+            return next(times_s)
+
+        found = take_turns({"a": work}, rounds=20, warm_up=1, deadline_s=deadline_s, clock=lambda: now_s)
+        return len(found["a"])
+
+    assert take(deadline_s=45) == 3  # after a warm-up of 10 s: they end at 20, 30 and 40
+    assert take(deadline_s=0) == 1
+    assert take(deadline_s=1000) == 20
+
+
+def test_figures_of_different_rounds_are_compared_by_their_medians() -> None:
+    found = ratio_between([1.2, 1.21, 1.19, 1.2, 1.22, 1.18], [1.0, 1.01, 0.99, 1.0])
+
+    assert found.value == pytest.approx(1.2)
+    assert found.differs_from(1)
+    assert not ratio_between([1.0, 0.6, 1.9, 1.3], [1.0, 1.7, 0.8, 0.7]).differs_from(1)
+
+
+def test_more_confidence_takes_a_wider_interval() -> None:
+    values = [1.0, 1.1, 0.9, 1.2, 0.8, 1.05]
+    usual, sure = (ratio_between(values, values, confidence=confidence) for confidence in (0.95, 0.999))
+
+    assert sure.low < usual.low < 1 < usual.high < sure.high

@@ -13,12 +13,13 @@ import numpy.typing as npt
 from edgecls.dataset.forms.labelled_pictures import LabelledPictures
 from edgecls.errors import DatasetError, ImageError
 from edgecls.evaluation.record import Evaluation
+from edgecls.model_card import ModelCard
 from edgecls.runtime.classifier import Classifier
 from edgecls.runtime.prediction import Prediction
 from edgecls.runtime.sources import file_source
 from edgecls.runtime.stream import classify_stream
 
-__all__ = ["evaluate", "without_foreign_labels"]
+__all__ = ["check_labels", "evaluate", "without_foreign_labels"]
 
 TOP = 3  # answers that are kept of each picture
 NAMED_LABELS = 10  # labels that an error message lists
@@ -88,6 +89,15 @@ def evaluate(
         workers=workers,
         duration_s=time.perf_counter() - started,
     )
+
+
+def check_labels(pictures: LabelledPictures, card: ModelCard) -> None:
+    """Find out whether a model knows all labels of the data, as `evaluate` demands.
+
+    Raises:
+        DatasetError: It does not.
+    """
+    _match_labels(pictures.labels, card.labels, card.name)
 
 
 def without_foreign_labels(pictures: LabelledPictures, model_labels: tuple[str, ...]) -> LabelledPictures:

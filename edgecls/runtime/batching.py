@@ -1,6 +1,7 @@
 """Batches made of what is there: what has queued while the last batch ran goes next."""
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -20,10 +21,12 @@ class Ran(NamedTuple):
     Attributes:
         row: Its probabilities, ``[labels]``.
         batch_size: Pictures that were run together, this one among them.
+        queued_s: How long it waited for its batch to begin, in seconds.
     """
 
     row: Row
     batch_size: int
+    queued_s: float
 
 
 class Batcher:
@@ -59,6 +62,7 @@ class Batcher:
         Raises:
             BaseException: What `run` raised for the batch that the picture was in.
         """
+        arrived_s = time.perf_counter()
         request = _Request(pixels)
         with self._lock:
             self._queue.append(request)
@@ -69,13 +73,14 @@ class Batcher:
             self._run_batch()
         if request.error is not None:
             raise request.error
-        return Ran(request.row, request.batch_size)
+        return Ran(request.row, request.batch_size, max(0.0, request.begun_s - arrived_s))
 
     def _run_batch(self) -> None:
         """Run the head of the queue, then wake whoever is next to run, and those who were in the batch."""
         with self._lock:
             size = next(size for size in self._sizes if size <= len(self._queue))
             batch = [self._queue.popleft() for _ in range(size)]
+        begun_s = time.perf_counter()
         try:
             for request, row in zip(batch, self._run(np.stack([one.pixels for one in batch])), strict=True):
                 request.row = row
@@ -84,6 +89,7 @@ class Batcher:
                 request.error = error
         for request in batch:
             request.batch_size = size
+            request.begun_s = begun_s
             request.is_done = True
         with self._lock:
             self._is_running = bool(self._queue)
@@ -95,10 +101,11 @@ class Batcher:
 class _Request:
     """A picture in the queue, and what becomes of it."""
 
-    __slots__ = ("batch_size", "error", "is_done", "pixels", "row", "turn")
+    __slots__ = ("batch_size", "begun_s", "error", "is_done", "pixels", "row", "turn")
 
     row: Row
     batch_size: int
+    begun_s: float
 
     def __init__(self, pixels: Pixels) -> None:
         self.pixels = pixels

@@ -251,16 +251,27 @@ class Classifier:
         start = time.perf_counter()
         pixels = image.decode_to_fit(data, self.card.image, name=name, limits=self.limits)
         decoded = time.perf_counter()
-        row, batch_size = (session.run(pixels[np.newaxis])[0], 1) if batcher is None else batcher.submit(pixels)
-        return self._prediction(name, row, start, decoded, batch_size)
+        if batcher is None:
+            return self._prediction(name, session.run(pixels[np.newaxis])[0], start, decoded)
+        ran = batcher.submit(pixels)
+        return self._prediction(name, ran.row, start, decoded, batch_size=ran.batch_size, queued_s=ran.queued_s)
 
     def _prediction(
-        self, name: str, probabilities: Probabilities, start: float, decoded: float, batch_size: int = 1
+        self,
+        name: str,
+        probabilities: Probabilities,
+        start: float,
+        decoded: float,
+        *,
+        batch_size: int = 1,
+        queued_s: float = 0.0,
     ) -> Prediction:
         elapsed_ms = (time.perf_counter() - start) * 1000
         decode_ms = (decoded - start) * 1000
         row = tuple(probabilities.tolist())
-        return Prediction(name, self.card.labels, row, elapsed_ms, self.unknown_threshold, decode_ms, batch_size)
+        return Prediction(
+            name, self.card.labels, row, elapsed_ms, self.unknown_threshold, decode_ms, batch_size, queued_s * 1000
+        )
 
     def explain(
         self, picture: str | os.PathLike[str] | bytes, *, label: str | None = None, name: str | None = None

@@ -30,6 +30,7 @@ class Prediction:
         unknown_threshold: Below this probability of the best label the answer is UNKNOWN; None for never.
         decode_ms: The part of `time_ms` for decoding and resizing.
         batch_size: Pictures that the network ran together, this one among them.
+        queue_ms: The part of `time_ms` for waiting until the batch that ran before was done; 0 without batches.
     """
 
     image: str
@@ -39,6 +40,12 @@ class Prediction:
     unknown_threshold: float | None = None
     decode_ms: float = 0.0
     batch_size: int = 1
+    queue_ms: float = 0.0
+
+    @property
+    def inference_ms(self) -> float:
+        """The part of `time_ms` in which the network ran."""
+        return self.time_ms - self.decode_ms - self.queue_ms
 
     @property
     def is_known(self) -> bool:

@@ -1,6 +1,7 @@
 """Batches of what is there."""
 
 import threading
+import time
 from collections.abc import Callable
 
 import numpy as np
@@ -99,6 +100,25 @@ def test_what_has_queued_while_a_batch_ran_goes_next() -> None:
     assert runner.sizes == [1, 4, 2, 1]  # the largest size that is there
     assert {**found_first, **found} == {value: [value, value] for value in range(8)}
     assert batcher.queued == 0
+
+
+def test_a_picture_knows_how_long_it_waited_for_its_batch() -> None:
+    runner = GatedRunner()
+    batcher = Batcher(runner, sizes=(2,))
+    waited: list[float] = []
+    threads = [threading.Thread(target=lambda: waited.append(batcher.submit(_picture(1)).queued_s)) for _ in range(2)]
+    threads[0].start()
+    assert runner.started.acquire(timeout=TIMEOUT_S)
+    threads[1].start()
+    _wait_until(lambda: batcher.queued == 1)
+    queued_s = time.perf_counter()
+    _wait_until(lambda: time.perf_counter() > queued_s + 0.01)
+    runner.let_go(2)
+    _join(threads)
+
+    alone_s, behind_s = sorted(waited)
+    assert 0 <= alone_s < behind_s
+    assert behind_s >= 0.01
 
 
 def test_a_batch_that_fails_fails_for_its_pictures_alone() -> None:

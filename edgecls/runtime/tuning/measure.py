@@ -1,26 +1,19 @@
 """Measuring contenders on pictures, in turns."""
 
-import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
-from itertools import cycle, islice
 
-from edgecls.runtime.classifier import Classifier
-from edgecls.runtime.prediction import Prediction
 from edgecls.runtime.providers import Provider, SkippedProvider
 from edgecls.runtime.setting import Setting
-from edgecls.runtime.sources import Source
-from edgecls.runtime.stream import classify_stream
 from edgecls.runtime.tuning.contenders import Contender
 from edgecls.runtime.tuning.goal import Goal
+from edgecls.runtime.tuning.in_memory import classify_in_memory, least_pictures, warm_up
 from edgecls.runtime.tuning.races import Race, Trial, take_rounds
 
 __all__ = ["measure", "races_between"]
 
 PLANNED_ROUNDS = 8
 LEAST_TRIAL_S = 0.02
-LEAST_PICTURES = 4  # in a trial
-LONGEST_TRIAL = 0.1  # of the whole time
 
 
 def measure(
@@ -45,28 +38,15 @@ def measure(
     Returns:
         The trials of each contender by its number, the races they were taken for, and what was not measured.
     """
-    warm: dict[int, float] = {}  # pictures a second
-    usual: dict[
-        tuple[int, Provider], tuple[int, float]
-    ] = {}  # by model and provider: pictures of a trial, and a second
-    skipped = []
-    for number, contender in enumerate(contenders):
-        setting, key = contender.setting, (contender.model, contender.setting.provider)
-        count = _least_pictures(setting)
-        on_progress(f"warming up: {setting}")
-        if key in usual and count > usual[key][0] and count / usual[key][1] > LONGEST_TRIAL * seconds:
-            reason = f"with {setting} not measured: {count} pictures take too long here"
-            skipped.append(SkippedProvider(setting.provider, reason, "give more --seconds"))
-            continue
-        warm[number] = _try(contender.classifier, pictures, count).pictures_per_s
-        usual.setdefault(key, (count, warm[number]))
+    warm, skipped = warm_up(contenders, pictures, seconds=seconds, on_progress=on_progress)
     trial_s = max(LEAST_TRIAL_S, (deadline_s - clock()) / (PLANNED_ROUNDS * len(warm)))
 
     def run(number: int) -> Trial:
         contender = contenders[number]
         on_progress(f"measuring, {max(0.0, deadline_s - clock()):.0f} s left: {contender.setting}")
-        count = max(_least_pictures(contender.setting), round(warm[number] * trial_s))
-        return _try(contender.classifier, pictures, count)
+        count = max(least_pictures(contender.setting), round(warm[number].pictures_per_s * trial_s))
+        found = classify_in_memory(contender.classifier, pictures, count)
+        return Trial(found.pictures_per_s, found.latency_ms)
 
     races = races_between({number: contenders[number] for number in warm})
     return take_rounds(run, races, deadline_s=deadline_s, clock=clock), races, skipped
@@ -93,20 +73,3 @@ def _complexity(setting: Setting, usual: Mapping[Provider, Setting]) -> tuple[bo
     threads = setting.workers * setting.intra_op_threads
     is_unusual = setting != usual[setting.provider]
     return setting.provider != Provider.CPU, is_unusual, setting.batch_size, threads, setting.intra_op_threads
-
-
-def _least_pictures(setting: Setting) -> int:
-    return max(LEAST_PICTURES, 2 * setting.workers)
-
-
-def _source(data: bytes) -> Source:
-    return Source("picture", lambda limits: data)
-
-
-def _try(classifier: Classifier, pictures: Sequence[bytes], count: int) -> Trial:
-    sources = [_source(data) for data in pictures]
-    start_s = time.perf_counter()
-    outcomes = list(classify_stream(classifier, islice(cycle(sources), count), workers=classifier.workers))
-    elapsed_s = time.perf_counter() - start_s
-    times_ms = [outcome.result.time_ms for outcome in outcomes if isinstance(outcome.result, Prediction)]
-    return Trial(count / elapsed_s, statistics.median(times_ms))

@@ -1,0 +1,195 @@
+"""Measuring how models run on this machine, in every way there is."""
+
+import hashlib
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from edgecls.bench.figures import Figures, figures_of
+from edgecls.bench.stages import Place, Stages
+from edgecls.bench.starts import Start
+from edgecls.bench.yardstick import Load, Yardstick
+from edgecls.dataset.forms.labelled_pictures import LabelledPictures
+from edgecls.evaluation.evaluate import evaluate
+from edgecls.evaluation.record import Evaluation
+from edgecls.modelfile import ModelFile
+from edgecls.runtime.providers import Provider, SkippedProvider
+from edgecls.runtime.setting import Setting
+from edgecls.runtime.tuning.contenders import Contender, open_contenders
+from edgecls.runtime.tuning.in_memory import InMemoryRun, warm_up
+
+__all__ = ["Benchmark", "Placement", "Row", "Yardsticks", "benchmark"]
+
+OPENING, BACK_TO_BACK, PACED = 0.2, 0.65, 0.85  # parts of the time at whose end each stage of the work shall be done
+
+
+@dataclass(frozen=True)
+class Row:
+    """What was measured of a setting.
+
+    Attributes:
+        model: Which of the models, from 0.
+        setting: How it was run.
+        first: Its first pictures, which count for nothing else; the network may have been warm from another setting.
+        back_to_back: One picture right after the other.
+        paced: One picture every so often; None if the setting is for several at once.
+    """
+
+    model: int
+    setting: Setting
+    first: InMemoryRun
+    back_to_back: Figures
+    paced: Figures | None
+
+    @property
+    def load(self) -> Load:
+        """How much of the machine it keeps busy."""
+        return Load.ONE_CORE if self.setting.workers * self.setting.intra_op_threads == 1 else Load.ALL_CORES
+
+
+@dataclass(frozen=True)
+class Placement:
+    """A model on a provider.
+
+    Attributes:
+        model: Which of the models, from 0.
+        provider: What it runs on.
+        nodes: Number of nodes on each provider, by onnxruntime's names; empty on the CPU, which runs all of them.
+        starts: `edgecls run` for one picture, from nothing, in each round.
+        evaluation: Answers to labelled pictures; None if there are none.
+    """
+
+    model: int
+    provider: Provider
+    nodes: Mapping[str, int]
+    starts: tuple[Start, ...]
+    evaluation: Evaluation | None
+
+
+@dataclass(frozen=True)
+class Yardsticks:
+    """How long work that is always the same took in each round of a stage, in seconds, by how much it keeps busy.
+
+    Attributes:
+        back_to_back: In the rounds back-to-back.
+        paced: In the paced rounds.
+        start: In the rounds of starts.
+    """
+
+    back_to_back: Mapping[Load, Sequence[float]]
+    paced: Mapping[Load, Sequence[float]]
+    start: Mapping[Load, Sequence[float]]
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """What was measured.
+
+    Attributes:
+        models: The model files.
+        rows: Every setting of every model.
+        placements: Every model on every provider.
+        yardsticks: How fast the machine itself was meanwhile.
+        pictures: How many different ones were classified.
+        pictures_sha256: Digest of their bytes.
+        pace_s: Seconds from one picture to the next in the paced rounds.
+        seconds: How long all of it should take.
+        skipped: What was not measured, with reason and remedy.
+    """
+
+    models: tuple[ModelFile, ...]
+    rows: tuple[Row, ...]
+    placements: tuple[Placement, ...]
+    yardsticks: Yardsticks
+    pictures: int
+    pictures_sha256: str
+    pace_s: float
+    seconds: float
+    skipped: tuple[SkippedProvider, ...]
+
+
+def benchmark(
+    models: Sequence[ModelFile],
+    pictures: Sequence[bytes],
+    *,
+    provider: Provider = Provider.AUTO,
+    labelled: LabelledPictures | None = None,
+    seconds: float,
+    pace_s: float,
+    on_progress: Callable[[str], None] = lambda text: None,
+) -> Benchmark:
+    """Measure models with every setting that is worth trying here.
+
+    Args:
+        models: At least one, of different networks.
+        pictures: Encoded pictures to measure with, at least one; they can be decoded.
+        provider: One by name, or AUTO for all that work.
+        labelled: Pictures whose labels are known, for the accuracy.
+        seconds: About how long it may take, accuracy aside. Exceeded where a provider takes long to open, or one
+            round of everything takes longer.
+        pace_s: Seconds from one picture to the next in the paced rounds.
+        on_progress: Is told what is going on.
+
+    Raises:
+        ModelFileError: A network does not match its document, or onnxruntime cannot load it.
+        ProviderError: A model runs nowhere, or not on the provider asked for.
+        DatasetError: The labelled pictures have labels that a model does not know, or none can be classified.
+    """
+    start_s = time.perf_counter()
+    contenders, not_opened = open_contenders(
+        models, provider, deadline_s=start_s + OPENING * seconds, on_progress=on_progress
+    )
+    first, not_measured = warm_up(contenders, pictures, seconds=seconds, on_progress=on_progress)
+    measured = {number: contenders[number] for number in first}
+    stages = Stages(measured, pictures, {load: Yardstick(load) for load in Load}, on_progress)
+    back_to_back = stages.back_to_back(first, deadline_s=start_s + BACK_TO_BACK * seconds)
+    paced = stages.paced(pace_s, deadline_s=start_s + PACED * seconds)
+    usual: dict[Place, Contender] = {}  # each place in its usual setting, which is the first
+    for one in measured.values():
+        usual.setdefault((one.model, one.setting.provider), one)
+    starts, not_started = stages.starts(models, list(usual), deadline_s=start_s + seconds)
+    evaluations = {} if labelled is None else _evaluate(usual, labelled, on_progress=on_progress)
+    return Benchmark(
+        models=tuple(models),
+        rows=tuple(
+            Row(
+                one.model,
+                one.setting,
+                first[number],
+                figures_of(back_to_back.found[number]),
+                figures_of(paced.found[number]) if number in paced.found else None,
+            )
+            for number, one in measured.items()
+        ),
+        placements=tuple(
+            Placement(*place, one.classifier.nodes, tuple(starts.found.get(place, ())), evaluations.get(place))
+            for place, one in usual.items()
+        ),
+        yardsticks=Yardsticks(back_to_back.yardsticks_s, paced.yardsticks_s, starts.yardsticks_s),
+        pictures=len(pictures),
+        pictures_sha256=_digest(pictures),
+        pace_s=pace_s,
+        seconds=seconds,
+        skipped=tuple(dict.fromkeys((*not_opened, *not_measured, *not_started))),
+    )
+
+
+def _evaluate(
+    usual: Mapping[Place, Contender], labelled: LabelledPictures, *, on_progress: Callable[[str], None]
+) -> dict[Place, Evaluation]:
+    return {
+        place: evaluate(
+            one.classifier,
+            labelled,
+            workers=one.classifier.workers,
+            on_progress=lambda done, total: on_progress(f"accuracy, {done} of {total} pictures"),
+        )
+        for place, one in usual.items()
+    }
+
+
+def _digest(pictures: Sequence[bytes]) -> str:
+    total = hashlib.sha256()
+    for data in pictures:
+        total.update(hashlib.sha256(data).digest())
+    return total.hexdigest()

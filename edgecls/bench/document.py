@@ -1,0 +1,119 @@
+"""What was measured, as JSON can hold it; docs/bench.md explains it."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from edgecls.bench.benchmark import Benchmark, Placement, Row
+from edgecls.bench.figures import Figures, is_too_noisy
+from edgecls.bench.yardstick import Load
+from edgecls.modelfile import ModelFile
+from edgecls.rounds import median_of
+from edgecls.runtime.machine import machine_facts
+from edgecls.runtime.tuning.hardware import this_hardware
+
+__all__ = ["FORMAT", "KIND", "as_document"]
+
+KIND = "edgecls bench"
+FORMAT = 1
+"""The version of the document; one of another version is not compared with."""
+
+
+def as_document(found: Benchmark, names: Sequence[str], *, folder: Path) -> dict[str, Any]:
+    """Return all that was measured, and where and with what.
+
+    Args:
+        found: What was measured.
+        names: What to call each model.
+        folder: Of whose Git repository the revision is told.
+    """
+    hardware = this_hardware()
+    return {
+        "kind": KIND,
+        "format": FORMAT,
+        "machine": {
+            **machine_facts(folder),
+            "gpus": list(hardware.gpus),
+            "driver": hardware.driver,
+            "providers": list(hardware.providers),
+        },
+        "seconds": found.seconds,
+        "pace_s": found.pace_s,
+        "pictures": {"count": found.pictures, "sha256": found.pictures_sha256},
+        "models": [_model(name, model) for name, model in zip(names, found.models, strict=True)],
+        "settings": [_row(names[row.model], row) for row in found.rows],
+        "placements": [_placement(names[placement.model], placement) for placement in found.placements],
+        "yardstick_s": asdict(found.yardsticks),
+        "skipped": [asdict(skipped) for skipped in found.skipped],
+    }
+
+
+def _model(name: str, model: ModelFile) -> dict[str, Any]:
+    return {
+        "name": name,
+        "model": model.path,
+        "network_sha256": model.network_sha256,
+        "file_sha256": hashlib.sha256(model.onnx).hexdigest(),
+        "size_bytes": len(model.onnx),
+        "architecture": model.card.architecture,
+        "precision": model.card.precision,
+    }
+
+
+def _row(name: str, row: Row) -> dict[str, Any]:
+    first = row.first.predictions
+    return {
+        "model": name,
+        **asdict(row.setting),
+        "setting": str(row.setting),
+        "yardstick": row.load,
+        "warm_up": {
+            "first_picture_ms": first[0].time_ms,
+            "pictures": len(first),
+            "pictures_per_s": row.first.pictures_per_s,
+        },
+        "back_to_back": _figures(row.back_to_back, judged_by=row.back_to_back.pictures_per_s),
+        "paced": None if row.paced is None else _figures(row.paced, judged_by=row.paced.latency_ms),
+    }
+
+
+def _figures(figures: Figures, *, judged_by: Sequence[float]) -> dict[str, Any]:
+    return {
+        "pictures": figures.pictures,
+        "pictures_per_s": _estimate(figures.pictures_per_s),
+        "latency_ms": _estimate(figures.latency_ms),
+        "p95_ms": figures.p95_ms,
+        "p99_ms": figures.p99_ms,
+        "decode_ms": figures.stages.decode_ms,
+        "queue_ms": figures.stages.queue_ms,
+        "inference_ms": figures.stages.inference_ms,
+        "too_noisy": is_too_noisy(judged_by),
+    }
+
+
+def _placement(name: str, placement: Placement) -> dict[str, Any]:
+    times_s = [start.elapsed_s for start in placement.starts]
+    peaks = [start.peak_bytes for start in placement.starts if start.peak_bytes is not None]
+    evaluation = placement.evaluation
+    return {
+        "model": name,
+        "provider": placement.provider.value,
+        "nodes": dict(placement.nodes),
+        "yardstick": Load.ONE_CORE,
+        "start_s": {**_estimate(times_s), "too_noisy": is_too_noisy(times_s)} if times_s else None,
+        "peak_memory_bytes": _estimate(peaks) if peaks else None,
+        "accuracy": None
+        if evaluation is None
+        else {
+            "value": evaluation.accuracy,
+            "low": evaluation.accuracy_interval[0],
+            "high": evaluation.accuracy_interval[1],
+            "pictures": evaluation.pictures,
+        },
+    }
+
+
+def _estimate(rounds: Sequence[float]) -> dict[str, Any]:
+    return {**asdict(median_of(rounds)), "rounds": list(rounds)}

@@ -1,0 +1,164 @@
+"""Reading what was measured at another time, as far as it can be compared."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgecls.bench.document import FORMAT, KIND
+from edgecls.errors import MeasurementsError
+
+__all__ = ["Recorded", "Series", "read_recorded", "recorded_from"]
+
+MOST_BYTES = 64 * 2**20  # of a file of measurements
+
+
+@dataclass(frozen=True)
+class Series:
+    """A figure in the rounds of a stage.
+
+    Attributes:
+        times_ms: What it took in each round, in milliseconds.
+        yardstick_s: How long the yardstick took in each of the same rounds, in seconds.
+    """
+
+    times_ms: tuple[float, ...]
+    yardstick_s: tuple[float, ...]
+
+    @property
+    def beside_yardstick(self) -> tuple[float, ...]:
+        """In each round the time as a multiple of the yardstick's, which a slower machine leaves as it is."""
+        return tuple(
+            time_ms / 1000 / yardstick_s for time_ms, yardstick_s in zip(self.times_ms, self.yardstick_s, strict=True)
+        )
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What was measured at a time.
+
+    Attributes:
+        machine: Where, and with what.
+        networks: Digest of the network of each model, by name.
+        conditions: What else the figures depend on.
+        series: The figures that can be compared, by what they are of.
+    """
+
+    machine: Mapping[str, Any]
+    networks: Mapping[str, str]
+    conditions: Mapping[str, Any]
+    series: Mapping[str, Series]
+
+
+def read_recorded(path: Path) -> Recorded:
+    """Read a file that `edgecls bench` wrote.
+
+    Raises:
+        MeasurementsError: It is missing, damaged, something else, or of another format.
+    """
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise MeasurementsError(f"cannot read {str(path)!r}: {error.strerror}; check the path") from error
+    try:
+        if len(data) > MOST_BYTES:
+            raise ValueError(f"it has more than {MOST_BYTES // 2**20} MiB")
+        document = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise MeasurementsError(
+            f"cannot compare with {str(path)!r}: it is damaged, or no file that 'edgecls bench' wrote ({error}); "
+            "measure again with --output"
+        ) from error
+    return recorded_from(document, name=str(path))
+
+
+def recorded_from(document: Any, *, name: str) -> Recorded:
+    """Return what a document holds that can be compared.
+
+    Args:
+        document: As `as_document` makes it.
+        name: What to call it in errors.
+
+    Raises:
+        MeasurementsError: It is something else, of another format, or damaged.
+    """
+    if not isinstance(document, dict) or document.get("kind") != KIND:
+        raise MeasurementsError(
+            f"cannot compare with {name!r}: it is no file that 'edgecls bench' wrote; give one made with --output"
+        )
+    if document.get("format") != FORMAT:
+        raise MeasurementsError(
+            f"cannot compare with {name!r}: it has format {document.get('format')!r}, this edgecls reads {FORMAT}; "
+            "measure both with the same edgecls"
+        )
+    try:
+        return Recorded(
+            machine=_object(document["machine"]),
+            networks={_text(model["name"]): _text(model["network_sha256"]) for model in document["models"]},
+            conditions={"pictures": _text(document["pictures"]["sha256"]), "pace": _number(document["pace_s"])},
+            series=_all_series(document),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+        raise MeasurementsError(f"cannot compare with {name!r}: it is damaged ({reason}); measure again") from error
+
+
+def _all_series(document: Mapping[str, Any]) -> dict[str, Series]:
+    yardsticks = {
+        (stage, load): _numbers(taken)
+        for stage, loads in _object(document["yardstick_s"]).items()
+        for load, taken in _object(loads).items()
+    }
+    found: dict[str, Series] = {}
+
+    def add(what: str, times_ms: tuple[float, ...], stage: str, load: Any) -> None:
+        yardstick_s = yardsticks[stage, _text(load)]
+        if what in found:
+            raise ValueError(f"{what!r} stands there twice")
+        if not times_ms or len(times_ms) != len(yardstick_s):
+            raise ValueError(f"{what!r} has not as many rounds as its yardstick")
+        found[what] = Series(times_ms, yardstick_s)
+
+    for row in document["settings"]:
+        what = f"{_text(row['model'])}, {_text(row['setting'])}"
+        rates = _numbers(row["back_to_back"]["pictures_per_s"]["rounds"])
+        add(f"{what}, back-to-back", tuple(1000 / rate for rate in rates), "back_to_back", row["yardstick"])
+        if row["paced"] is not None:
+            add(f"{what}, paced", _numbers(row["paced"]["latency_ms"]["rounds"]), "paced", row["yardstick"])
+    for placement in document["placements"]:
+        if placement["start_s"] is not None:
+            times_ms = tuple(1000 * time_s for time_s in _numbers(placement["start_s"]["rounds"]))
+            add(
+                f"{_text(placement['model'])}, {_text(placement['provider'])}, start",
+                times_ms,
+                "start",
+                placement["yardstick"],
+            )
+    return found
+
+
+def _object(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError(f"an object is expected, not {str(value)[:40]!r}")
+    return value
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"a text is expected, not {str(value)[:40]!r}")
+    return value
+
+
+def _number(value: Any) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < math.inf:
+        raise ValueError(f"a number above 0 is expected, not {str(value)[:40]!r}")
+    return float(value)
+
+
+def _numbers(values: Any) -> tuple[float, ...]:
+    if not isinstance(values, list):
+        raise ValueError(f"a list of numbers is expected, not {str(values)[:40]!r}")
+    return tuple(map(_number, values))

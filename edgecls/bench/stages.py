@@ -1,0 +1,160 @@
+"""The stages of measuring. In each, everything takes turns, and the yardsticks with it."""
+
+import functools
+import math
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from edgecls.bench.starts import Start, start_once
+from edgecls.bench.trials import Trial, take_back_to_back, take_paced
+from edgecls.bench.yardstick import Load, Yardstick
+from edgecls.errors import ProviderError
+from edgecls.modelfile import ModelFile
+from edgecls.rounds import take_turns
+from edgecls.runtime.providers import Provider, SkippedProvider
+from edgecls.runtime.tuning.contenders import Contender
+from edgecls.runtime.tuning.in_memory import InMemoryRun, least_pictures
+
+__all__ = ["Place", "Stages", "Turns"]
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+Place = tuple[int, Provider]
+"""Which of the models, from 0, and what it runs on."""
+
+PLANNED_ROUNDS = 12
+MOST_ROUNDS = 40
+MOST_STARTS = 12
+LEAST_TRIAL_S = 0.02
+LEAST_PACED = 3  # pictures in a trial
+
+
+@dataclass(frozen=True)
+class Turns(Generic[K, V]):
+    """What was measured in the rounds of a stage.
+
+    Attributes:
+        found: In each round, for each subject.
+        yardsticks_s: In each round, how long each yardstick took, in seconds.
+    """
+
+    found: Mapping[K, Sequence[V]]
+    yardsticks_s: Mapping[Load, Sequence[float]]
+
+
+@dataclass(frozen=True)
+class Stages:
+    """The stages, and what they share.
+
+    Attributes:
+        contenders: What to measure, by number.
+        pictures: Encoded pictures to measure with.
+        yardsticks: Take part in every round.
+        on_progress: Is told what is going on.
+    """
+
+    contenders: Mapping[int, Contender]
+    pictures: Sequence[bytes]
+    yardsticks: Mapping[Load, Yardstick]
+    on_progress: Callable[[str], None]
+
+    def back_to_back(self, first: Mapping[int, InMemoryRun], *, deadline_s: float) -> Turns[int, Trial]:
+        """Measure all contenders, one picture right after the other.
+
+        Args:
+            first: A run of each, which tells how many pictures fit into a round.
+            deadline_s: When to end, as `time.perf_counter` has it; one round is taken in any case.
+        """
+        trial_s = max(
+            LEAST_TRIAL_S, (deadline_s - time.perf_counter()) / (PLANNED_ROUNDS * (len(first) + len(self.yardsticks)))
+        )
+
+        def run(number: int) -> Trial:
+            one = self.contenders[number]
+            self._tell("back-to-back", deadline_s, one)
+            count = max(least_pictures(one.setting), round(first[number].pictures_per_s * trial_s))
+            return take_back_to_back(one.classifier, self.pictures, count)
+
+        return self._in_turns(list(self.contenders), run, deadline_s=deadline_s, most_rounds=MOST_ROUNDS)
+
+    def paced(self, pace_s: float, *, deadline_s: float) -> Turns[int, Trial]:
+        """Measure the contenders that work on one picture at a time with one every so often.
+
+        Args:
+            pace_s: Seconds from one picture to the next.
+            deadline_s: As for `back_to_back`.
+        """
+        alone = [number for number, one in self.contenders.items() if one.setting.workers == 1]
+        trial_s = (deadline_s - time.perf_counter()) / (PLANNED_ROUNDS * max(1, len(alone)))
+        count = max(LEAST_PACED, math.floor(trial_s / pace_s))
+
+        def run(number: int) -> Trial:
+            one = self.contenders[number]
+            self._tell(f"a picture every {pace_s:g} s", deadline_s, one)
+            return take_paced(one.classifier, self.pictures, count, pace_s=pace_s)
+
+        return self._in_turns(alone, run, deadline_s=deadline_s, most_rounds=MOST_ROUNDS)
+
+    def starts(
+        self, models: Sequence[ModelFile], places: Sequence[Place], *, deadline_s: float
+    ) -> tuple[Turns[Place, Start], list[SkippedProvider]]:
+        """Time `edgecls run` from nothing, after a start of each that does not count, in which caches fill.
+
+        Args:
+            models: The model files.
+            places: What to start.
+            deadline_s: As for `back_to_back`.
+
+        Returns:
+            The starts, and what failed in that first one.
+
+        Raises:
+            ProviderError: What had worked failed later.
+        """
+        with tempfile.TemporaryDirectory() as folder:
+            picture = Path(folder) / "picture"
+            picture.write_bytes(self.pictures[0])
+
+            def run(place: Place) -> Start | SkippedProvider:
+                path, provider = models[place[0]].path, place[1]
+                self.on_progress(f"starting anew with {path} on {provider}")
+                return start_once(path, provider, picture)
+
+            def run_again(place: Place) -> Start:
+                found = run(place)
+                if isinstance(found, SkippedProvider):
+                    raise ProviderError(str(found))
+                return found
+
+            first = {place: run(place) for place in places}
+            works = [place for place, found in first.items() if isinstance(found, Start)]
+            turns = self._in_turns(works, run_again, deadline_s=deadline_s, most_rounds=MOST_STARTS)
+        return turns, [found for found in first.values() if isinstance(found, SkippedProvider)]
+
+    def _in_turns(
+        self, subjects: Sequence[K], run: Callable[[K], V], *, deadline_s: float, most_rounds: int
+    ) -> Turns[K, V]:
+        found: dict[K, list[V]] = {subject: [] for subject in subjects}
+        yardsticks_s: dict[Load, list[float]] = {load: [] for load in self.yardsticks}
+        if not subjects:
+            return Turns(found, yardsticks_s)
+
+        def take(subject: K) -> None:
+            found[subject].append(run(subject))
+
+        def take_yardstick(load: Load) -> None:
+            yardsticks_s[load].append(self.yardsticks[load].measure())
+
+        turns = {str(index): functools.partial(take, subject) for index, subject in enumerate(subjects)}
+        turns |= {load.value: functools.partial(take_yardstick, load) for load in self.yardsticks}
+        take_turns(turns, rounds=most_rounds, warm_up=0, deadline_s=deadline_s)
+        return Turns(found, yardsticks_s)
+
+    def _tell(self, what: str, deadline_s: float, contender: Contender) -> None:
+        left_s = max(0.0, deadline_s - time.perf_counter())
+        self.on_progress(f"{what}, {left_s:.0f} s left: {contender.setting}")

@@ -1,0 +1,61 @@
+"""Work that is always the same and none of edgecls's, to tell how fast the machine itself is at a time."""
+
+import itertools
+import statistics
+import threading
+import time
+from enum import StrEnum
+
+import cv2
+import numpy as np
+
+from edgecls.runtime.cores import usable_cores
+from edgecls.runtime.tuning.pictures import camera_like_jpegs
+
+__all__ = ["Load", "Yardstick"]
+
+MEASUREMENTS = 3  # of which the median counts, as a burst of others hits one
+PIECES = 12  # of work for each core, of about two milliseconds
+SIDE = 256  # of the square matrices
+
+
+class Load(StrEnum):
+    """How much of the machine something keeps busy; one core stays fast while another program has the next one."""
+
+    ONE_CORE = "one_core"
+    ALL_CORES = "all_cores"
+
+
+class Yardstick:
+    """Decodes a JPEG and multiplies matrices with OpenCV, over and over, on one core or on all usable ones.
+
+    Args:
+        load: How much of the machine to keep busy.
+    """
+
+    def __init__(self, load: Load) -> None:
+        (picture,) = camera_like_jpegs(1)  # its module has OpenCV use one thread a call
+        self._encoded = np.frombuffer(picture, np.uint8)
+        self._matrix = np.random.default_rng(0).random((SIDE, SIDE), np.float32)
+        self._threads = usable_cores() if load is Load.ALL_CORES else 1
+
+    def measure(self) -> float:
+        """Return how long the work takes now, in seconds."""
+        return statistics.median(self._measure_once() for _ in range(MEASUREMENTS))
+
+    def _measure_once(self) -> float:
+        # Threads take the next piece when they are done with one, as those of edgecls take pictures.
+        pieces = itertools.count()
+
+        def work() -> None:
+            while next(pieces) < PIECES * self._threads:
+                cv2.imdecode(self._encoded, cv2.IMREAD_COLOR)
+                cv2.gemm(self._matrix, self._matrix, 1, self._matrix, 0)
+
+        threads = [threading.Thread(target=work) for _ in range(self._threads)]
+        start_s = time.perf_counter()
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return time.perf_counter() - start_s

@@ -1,0 +1,64 @@
+"""Model files and pictures that a command measures, as they stand on the command line."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from edgecls.commands.shared_options import BUNDLED_MODEL
+from edgecls.modelfile import ModelFile
+
+__all__ = ["MeasuredFiles", "read_measured_files"]
+
+PICTURES_MADE = 16  # where none are given
+
+
+@dataclass(frozen=True)
+class MeasuredFiles:
+    """What to measure, and with which pictures.
+
+    Attributes:
+        paths: The model files.
+        models: What is in them.
+        pictures: Encoded pictures.
+    """
+
+    paths: tuple[Path, ...]
+    models: tuple[ModelFile, ...]
+    pictures: tuple[bytes, ...]
+
+
+def read_measured_files(paths: Sequence[str], *, instead: Sequence[str] = ()) -> MeasuredFiles:
+    """Read model files, which end in .onnx, and pictures: files, folders, patterns.
+
+    Without a model file it is the one that `edgecls run` would take; without pictures, some are made. Pictures that
+    cannot be decoded are named on standard error and left out.
+
+    Args:
+        paths: Both, in any order.
+        instead: Pictures to take where `paths` has none.
+
+    Raises:
+        UsageError: Two of the model files hold the same network.
+        ModelFileError: A model file is missing, damaged or not self-describing.
+        ImageError: A picture cannot be read, or none can be decoded.
+    """
+    from edgecls.modelfile import read_model
+    from edgecls.runtime.tuning.pictures import camera_like_jpegs, read_pictures
+
+    files = tuple(Path(path) for path in paths if path.endswith(".onnx")) or (_usual_model(),)
+    models = tuple(read_model(path) for path in files)
+    digests = [model.network_sha256 for model in models]
+    if len(set(digests)) < len(digests):
+        raise click.UsageError("two of the model files hold the same network; give each once")
+    named = [path for path in paths if not path.endswith(".onnx")] or list(instead)
+    pictures, faults = read_pictures(named) if named else (camera_like_jpegs(PICTURES_MADE), [])
+    for fault in faults:
+        click.echo(f"left out: {fault}", err=True)
+    return MeasuredFiles(files, models, tuple(pictures))
+
+
+def _usual_model() -> Path:
+    return Path(os.environ.get("EDGECLS_MODEL") or BUNDLED_MODEL)

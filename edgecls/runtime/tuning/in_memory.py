@@ -1,0 +1,104 @@
+"""Classifying pictures that are in memory with one setting, as a folder would be, and how long that took."""
+
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import cycle, islice
+
+from edgecls.runtime.classifier import Classifier
+from edgecls.runtime.prediction import Prediction
+from edgecls.runtime.providers import Provider, SkippedProvider
+from edgecls.runtime.setting import Setting
+from edgecls.runtime.sources import Source
+from edgecls.runtime.stream import classify_stream
+from edgecls.runtime.tuning.contenders import Contender
+
+__all__ = ["InMemoryRun", "classify_in_memory", "least_pictures", "warm_up"]
+
+LEAST_PICTURES = 4
+LONGEST_TRIAL = 0.1  # of the whole time
+
+
+@dataclass(frozen=True)
+class InMemoryRun:
+    """Pictures that were classified, and how long all of it took.
+
+    Attributes:
+        predictions: The answers, in the order of the pictures.
+        elapsed_s: From the first picture to the last answer, in seconds.
+    """
+
+    predictions: tuple[Prediction, ...]
+    elapsed_s: float
+
+    @property
+    def pictures_per_s(self) -> float:
+        """Pictures a second, decoding included."""
+        return len(self.predictions) / self.elapsed_s
+
+    @property
+    def latency_ms(self) -> float:
+        """Median time of a picture from its bytes to its answer, in milliseconds."""
+        return statistics.median(prediction.time_ms for prediction in self.predictions)
+
+
+def least_pictures(setting: Setting) -> int:
+    """Return how many pictures it takes to see a setting at work."""
+    return max(LEAST_PICTURES, 2 * setting.workers)
+
+
+def classify_in_memory(classifier: Classifier, pictures: Sequence[bytes], count: int) -> InMemoryRun:
+    """Classify pictures as `edgecls run` does, reading aside.
+
+    Args:
+        classifier: How to run; with as many pictures at once as it wants.
+        pictures: Encoded pictures that can be decoded, at least one; taken over and over.
+        count: How many to classify, at least 1.
+    """
+    sources = [_source(data) for data in pictures]
+    start_s = time.perf_counter()
+    outcomes = list(classify_stream(classifier, islice(cycle(sources), count), workers=classifier.workers))
+    elapsed_s = time.perf_counter() - start_s
+    return InMemoryRun(
+        tuple(outcome.result for outcome in outcomes if isinstance(outcome.result, Prediction)), elapsed_s
+    )
+
+
+def warm_up(
+    contenders: Sequence[Contender],
+    pictures: Sequence[bytes],
+    *,
+    seconds: float,
+    on_progress: Callable[[str], None],
+) -> tuple[dict[int, InMemoryRun], list[SkippedProvider]]:
+    """Run contenders once, each alone; leave out those that take too long beside the usual setting.
+
+    Args:
+        contenders: Those of a model together, its usual setting before others of that provider.
+        pictures: Encoded pictures.
+        seconds: How long all of measuring shall take.
+        on_progress: Is told what is going on.
+
+    Returns:
+        The first run of each contender by its number, and what was left out, with the reason.
+    """
+    first: dict[int, InMemoryRun] = {}
+    usual: dict[tuple[int, Provider], InMemoryRun] = {}
+    skipped = []
+    for number, contender in enumerate(contenders):
+        setting, key = contender.setting, (contender.model, contender.setting.provider)
+        count = least_pictures(setting)
+        on_progress(f"warming up: {setting}")
+        base = usual.get(key)
+        if base and count > len(base.predictions) and count / base.pictures_per_s > LONGEST_TRIAL * seconds:
+            reason = f"with {setting} not measured: {count} pictures take too long here"
+            skipped.append(SkippedProvider(setting.provider, reason, "give more --seconds"))
+            continue
+        first[number] = classify_in_memory(contender.classifier, pictures, count)
+        usual.setdefault(key, first[number])
+    return first, skipped
+
+
+def _source(data: bytes) -> Source:
+    return Source("picture", lambda limits: data)

@@ -1,0 +1,98 @@
+"""Comparing made-up measurements: what is beyond the noise, and what is not."""
+
+from typing import Any
+
+import pytest
+from made_up_benchmark import NOISY, STEADY, made_up_document
+
+from edgecls.bench.compare import Comparison, Verdict, compare
+from edgecls.bench.recorded import recorded_from
+
+
+def _compare(then: dict[str, Any], now: dict[str, Any]) -> Comparison:
+    return compare(recorded_from(then, name="then"), recorded_from(now, name="now"))
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "verdict"),
+    [
+        ({}, {}, Verdict.LEVEL),
+        ({}, {"slowness": 1.2}, Verdict.SLOWER),
+        ({}, {"slowness": 0.8}, Verdict.FASTER),
+        ({}, {"slowness": 1.02}, Verdict.LEVEL),
+        ({}, {"slowness": 0.98}, Verdict.LEVEL),
+        ({"shape": NOISY}, {"shape": NOISY, "slowness": 1.2}, Verdict.NOISY),
+        ({"shape": NOISY}, {"shape": STEADY}, Verdict.NOISY),
+        ({"shape": NOISY}, {"shape": NOISY, "slowness": 5}, Verdict.SLOWER),
+        ({}, {"shape": STEADY[:4], "slowness": 2}, Verdict.NOISY),
+        ({}, {"machine_slowness": 1.5}, Verdict.LEVEL),
+        ({}, {"machine_slowness": 1.5, "slowness": 1.2}, Verdict.SLOWER),
+        ({"machine_slowness": 1.5}, {}, Verdict.LEVEL),
+        ({"machine_slowness": 1.5, "slowness": 1.2}, {}, Verdict.FASTER),
+    ],
+    ids=[
+        "the same",
+        "slower beyond the noise",
+        "faster beyond the noise",
+        "slower by too little to matter",
+        "faster by too little to matter",
+        "slower within the noise",
+        "the same, one of them noisy",
+        "slower beyond much noise",
+        "slower, from too few rounds",
+        "the machine was slower as a whole",
+        "the machine was slower, and edgecls too",
+        "the machine was slower then",
+        "the machine was slower then, and edgecls too",
+    ],
+)
+def test_every_figure_gets_the_verdict_that_it_deserves(
+    then: dict[str, Any], now: dict[str, Any], verdict: Verdict
+) -> None:
+    found = _compare(made_up_document(**then), made_up_document(**now))
+
+    assert [row.verdict for row in found.rows] == [verdict] * 3
+    assert [row.what for row in found.slower] == [row.what for row in found.rows if verdict is Verdict.SLOWER]
+
+
+def test_a_row_tells_both_times_and_the_ratio() -> None:
+    row = _compare(made_up_document(), made_up_document(slowness=1.5)).rows[0]
+
+    assert row.what == "花, cpu, 1 picture at a time, back-to-back"
+    assert (row.then_ms, row.now_ms) == (pytest.approx(10), pytest.approx(15))
+    assert row.ratio.low <= row.ratio.value <= row.ratio.high
+    assert row.ratio.value == pytest.approx(1.5)
+
+
+def test_what_was_measured_one_time_only_is_named() -> None:
+    found = _compare(made_up_document(settings=["a", "b"]), made_up_document(settings=["b", "c"]))
+
+    assert found.only_then == ("花, a, back-to-back", "花, a, paced")
+    assert found.only_now == ("花, c, back-to-back", "花, c, paced")
+    assert [row.what for row in found.rows] == ["花, b, back-to-back", "花, b, paced", "花, cpu, start"]
+
+
+def test_nothing_in_common_is_no_verdict() -> None:
+    then = {**made_up_document(settings=["a"]), "placements": []}
+
+    assert _compare(then, made_up_document(settings=["b"])).rows == ()
+
+
+def test_another_machine_other_versions_networks_and_pictures_are_named() -> None:
+    now = made_up_document(processor="Abacus", packages={"numpy": "2.1", "click": "8"})
+    now["models"][0]["network_sha256"] = "f00d"
+    now["pictures"]["sha256"] = "dead"
+    now["pace_s"] = 1
+
+    assert _compare(made_up_document(), now).differences == (
+        "processor: Slide Rule 3 then, Abacus now",
+        "click: None then, 8 now",
+        "numpy: 2.0 then, 2.1 now",
+        "花: another network then",
+        "other pictures then",
+        "pace: 0.1 s then, 1 s now",
+    )
+
+
+def test_another_time_and_revision_are_no_differences() -> None:
+    assert _compare(made_up_document(), made_up_document(time="1971", revision="v2")).differences == ()
