@@ -7,7 +7,9 @@ from pathlib import Path
 
 from edgecls.errors import OutputError
 
-__all__ = ["check_writable", "whole_files"]
+__all__ = ["check_writable", "remove_leftovers", "whole_files"]
+
+TOKEN_BYTES = 4
 
 
 @contextlib.contextmanager
@@ -42,9 +44,20 @@ def whole_files(*targets: str | os.PathLike[str]) -> Iterator[tuple[Path, ...]]:
             temporary.unlink(missing_ok=True)
 
 
+def remove_leftovers(folder: str | os.PathLike[str], pattern: str) -> None:
+    """Remove the temporary files of targets that a kill left behind; nobody may be writing them now.
+
+    Args:
+        folder: Where the targets are.
+        pattern: Their names, as in "trial-*.onnx".
+    """
+    for path in Path(folder).glob(f".{'[0-9a-f]' * 2 * TOKEN_BYTES}-{pattern}"):
+        path.unlink(missing_ok=True)
+
+
 def _token() -> str:
     """Return a name that no other process is using for a temporary file."""
-    return os.urandom(4).hex()
+    return os.urandom(TOKEN_BYTES).hex()
 
 
 def check_writable(target: str | os.PathLike[str]) -> None:

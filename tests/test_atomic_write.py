@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edgecls.atomic_write import check_writable, whole_files
+from edgecls.atomic_write import check_writable, remove_leftovers, whole_files
 from edgecls.errors import OutputError
 
 
@@ -70,3 +70,12 @@ def test_a_place_that_can_be_written_is_left_empty(tmp_path: Path) -> None:
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, name: str) -> None:
     with pytest.raises(OutputError, match="cannot write"):
         check_writable(tmp_path / name)
+
+
+def test_what_a_kill_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    for name in (".0123abcd-a.onnx", "a.onnx", ".0123abcd-b.txt", ".hidden-a.onnx", "0123abcd-a.onnx"):
+        (tmp_path / name).touch()
+
+    remove_leftovers(tmp_path, "*.onnx")
+
+    assert sorted(os.listdir(tmp_path)) == [".0123abcd-b.txt", ".hidden-a.onnx", "0123abcd-a.onnx", "a.onnx"]

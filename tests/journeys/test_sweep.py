@@ -106,8 +106,11 @@ def test_what_a_kill_left_of_another_trial_goes_when_the_sweep_goes_on(
     best = next(folder.glob("trial-*.onnx"))
     other = next(folder / name for name in ("trial-002.onnx", "trial-004.onnx") if name != best.name)
     other.write_bytes(best.read_bytes())
+    half = folder / f".0123abcd-{other.name}"
+    half.write_bytes(b"half of it")
 
     subprocess.run(_command(data, "--resume"), capture_output=True, check=False)
 
     assert best.exists()
     assert not other.exists()
+    assert not half.exists()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import keras
 
-from edgecls.atomic_write import check_writable, whole_files
+from edgecls.atomic_write import check_writable, remove_leftovers, whole_files
 from edgecls.dataset.forms.read import read_dataset
 from edgecls.errors import EdgeclsError, MissingExtraError, OutputError, TrainingError
 from edgecls.plots.sweep import Run, epochs_chart, setting_chart, swept_settings
@@ -96,6 +96,7 @@ def run_sweep(
         "trials": [settings.as_facts() for settings in trials],
     }
     record = SweepRecord(folder, facts, resume=resume)
+    remove_leftovers(folder, "trial-*")
     _keep_only_best(folder, record)  # a kill may have come between the record of a trial and this
     for number, settings in enumerate(trials, start=1):
         if not record.has(number):
