@@ -30,8 +30,9 @@ from small_model import write_small_model
 from edgecls import image
 from edgecls.commands.shared_options import BUNDLED_MODEL
 from edgecls.rounds import ratio_of
-from edgecls.runtime.classifier import Classifier, load
-from edgecls.runtime.cores import usable_cores
+from edgecls.runtime.classifier import Classifier
+from edgecls.runtime.machine.cores import usable_cores
+from edgecls.runtime.opening import load
 
 __all__ = ["write_photos"]
 

@@ -23,11 +23,12 @@ from measure import byte_compile, machine_facts, write_results
 
 from edgecls.modelfile import INPUT_NAME, OUTPUT_NAME, read_model
 from edgecls.rounds import ratio_of, time_rounds
-from edgecls.runtime.class_activation import without_class_activation
-from edgecls.runtime.classifier import Classifier, load
+from edgecls.runtime.classifier import Classifier
+from edgecls.runtime.execution.gpu import this_machine
+from edgecls.runtime.execution.providers import Provider, load_onnxruntime
+from edgecls.runtime.explaining.class_activation import without_class_activation
 from edgecls.runtime.golden import check_golden
-from edgecls.runtime.gpu import this_machine
-from edgecls.runtime.providers import Provider, load_onnxruntime
+from edgecls.runtime.opening import load
 
 __all__ = ["measure_here"]
 

@@ -24,8 +24,8 @@ def measure_limit(model: Path, picture: Path, *, seconds: float, threads: int | 
 
 def main() -> None:
     """Measure and print."""
-    from edgecls.runtime.classifier import load
-    from edgecls.runtime.cores import usable_cores
+    from edgecls.runtime.machine.cores import usable_cores
+    from edgecls.runtime.opening import load
 
     picture, seconds = Path(sys.argv[2]).read_bytes(), float(sys.argv[3])
     threads = int(sys.argv[4]) if len(sys.argv) > 4 else usable_cores()

@@ -25,7 +25,7 @@ from edgecls.evaluation.evaluate import evaluate
 from edgecls.evaluation.parts import AUTO, choose_part
 from edgecls.rounds import ratio_of, time_rounds
 from edgecls.runtime.classifier import Classifier
-from edgecls.runtime.cores import usable_cores
+from edgecls.runtime.machine.cores import usable_cores
 
 PICTURES = 50  # that are timed
 PICTURES_A_ROUND = 25

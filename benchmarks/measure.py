@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from edgecls.runtime.machine import machine_facts as facts_of_this_machine
+from edgecls.runtime.machine.facts import machine_facts as facts_of_this_machine
 
 __all__ = ["byte_compile", "machine_facts", "write_results"]
 

@@ -26,7 +26,7 @@ from wrk_load import picture_body, run_wrk
 
 from edgecls.commands.shared_options import BUNDLED_MODEL
 from edgecls.rounds import ratio_of
-from edgecls.runtime.cores import usable_cores
+from edgecls.runtime.machine.cores import usable_cores
 
 __all__ = ["edgecls_command", "write_pictures"]
 

@@ -29,7 +29,8 @@ from server_process import free_port, serving
 from wrk_load import picture_body
 
 from edgecls.commands.shared_options import BUNDLED_MODEL
-from edgecls.runtime.classifier import Classifier, load
+from edgecls.runtime.classifier import Classifier
+from edgecls.runtime.opening import load
 
 PHOTOS = 20
 GOOD_CLIENTS = 6

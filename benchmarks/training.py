@@ -29,7 +29,7 @@ from edgecls.dataset.pixels.cache_kind import Cache
 from edgecls.dataset.pixels.pixel_cache import cache_pictures
 from edgecls.image_spec import ImageSpec
 from edgecls.rounds import ratio_of, time_rounds
-from edgecls.runtime.cores import usable_cores
+from edgecls.runtime.machine.cores import usable_cores
 from edgecls.training.augmentation import augmenting
 from edgecls.training.batches import PictureBatches, shuffled
 from edgecls.training.config import Device, MixedPrecision, TrainConfig

@@ -25,26 +25,27 @@ if TYPE_CHECKING:
     from edgecls.client.client import Client
     from edgecls.client.remote_answers import RemoteModel, RemoteOutcome, RemotePrediction
     from edgecls.errors import EdgeclsError, ImageError, RemoteError
-    from edgecls.runtime.classifier import Classifier, load
-    from edgecls.runtime.explanation import Explanation
+    from edgecls.runtime.classifier import Classifier
+    from edgecls.runtime.execution.providers import Provider
+    from edgecls.runtime.explaining.explanation import Explanation
+    from edgecls.runtime.opening import load
     from edgecls.runtime.prediction import LabelScore, Outcome, Prediction
-    from edgecls.runtime.providers import Provider
 
 _HOMES = {
     "Classifier": "edgecls.runtime.classifier",
     "Client": "edgecls.client.client",
     "EdgeclsError": "edgecls.errors",
-    "Explanation": "edgecls.runtime.explanation",
+    "Explanation": "edgecls.runtime.explaining.explanation",
     "ImageError": "edgecls.errors",
     "LabelScore": "edgecls.runtime.prediction",
     "Outcome": "edgecls.runtime.prediction",
     "Prediction": "edgecls.runtime.prediction",
-    "Provider": "edgecls.runtime.providers",
+    "Provider": "edgecls.runtime.execution.providers",
     "RemoteError": "edgecls.errors",
     "RemoteModel": "edgecls.client.remote_answers",
     "RemoteOutcome": "edgecls.client.remote_answers",
     "RemotePrediction": "edgecls.client.remote_answers",
-    "load": "edgecls.runtime.classifier",
+    "load": "edgecls.runtime.opening",
 }
 
 

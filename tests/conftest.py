@@ -8,8 +8,9 @@ from tiny_model import tiny_model_bytes
 
 from edgecls import image
 from edgecls.modelfile import ModelFile, read_model
-from edgecls.runtime.cache_folder import cache_folder
-from edgecls.runtime.classifier import Classifier, load
+from edgecls.runtime.classifier import Classifier
+from edgecls.runtime.machine.cache_folder import cache_folder
+from edgecls.runtime.opening import load
 
 
 @pytest.fixture(scope="session")

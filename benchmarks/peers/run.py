@@ -31,7 +31,7 @@ from wrk_load import Form, picture_body, run_wrk
 
 from edgecls.commands.shared_options import BUNDLED_MODEL
 from edgecls.rounds import ratio_of
-from edgecls.runtime.cores import usable_cores
+from edgecls.runtime.machine.cores import usable_cores
 
 APPS = Path(__file__).parent
 

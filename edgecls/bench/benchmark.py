@@ -13,7 +13,7 @@ from edgecls.dataset.forms.labelled_pictures import LabelledPictures
 from edgecls.evaluation.evaluate import evaluate
 from edgecls.evaluation.record import Evaluation
 from edgecls.modelfile import ModelFile
-from edgecls.runtime.providers import Provider, SkippedProvider
+from edgecls.runtime.execution.providers import Provider, SkippedProvider
 from edgecls.runtime.setting import Setting
 from edgecls.runtime.tuning.contenders import Contender, open_contenders
 from edgecls.runtime.tuning.in_memory import InMemoryRun, warm_up

@@ -11,7 +11,7 @@ from edgecls.bench.figures import Figures, is_too_noisy
 from edgecls.bench.yardstick import Load
 from edgecls.modelfile import ModelFile
 from edgecls.rounds import median_of
-from edgecls.runtime.machine import machine_facts
+from edgecls.runtime.machine.facts import machine_facts
 from edgecls.runtime.tuning.hardware import this_hardware
 
 __all__ = ["FORMAT", "KIND", "as_document"]

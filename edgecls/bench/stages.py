@@ -15,7 +15,7 @@ from edgecls.bench.yardstick import Load, Yardstick
 from edgecls.errors import ProviderError
 from edgecls.modelfile import ModelFile
 from edgecls.rounds import take_turns
-from edgecls.runtime.providers import Provider, SkippedProvider
+from edgecls.runtime.execution.providers import Provider, SkippedProvider
 from edgecls.runtime.tuning.contenders import Contender
 from edgecls.runtime.tuning.in_memory import InMemoryRun, least_pictures
 

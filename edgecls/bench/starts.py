@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgecls.runtime.providers import Provider, SkippedProvider
+from edgecls.runtime.execution.providers import Provider, SkippedProvider
 
 __all__ = ["Start", "start_once"]
 

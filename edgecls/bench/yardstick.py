@@ -9,7 +9,7 @@ from enum import StrEnum
 import cv2
 import numpy as np
 
-from edgecls.runtime.cores import usable_cores
+from edgecls.runtime.machine.cores import usable_cores
 from edgecls.runtime.tuning.pictures import camera_like_jpegs
 
 __all__ = ["Load", "Yardstick"]

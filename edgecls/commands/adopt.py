@@ -123,11 +123,11 @@ def adopt(
     on the samples and on random pictures, one by one and in batches.
     """
     from edgecls.atomic_write import check_writable, whole_files
-    from edgecls.export.adopt import adopt_file
-    from edgecls.export.foreign_facts import StatedPipeline
-    from edgecls.export.foreign_pipeline import BackgroundClass, Layout, Scores
+    from edgecls.export.foreign.adopt import adopt_file
+    from edgecls.export.foreign.facts import StatedPipeline
+    from edgecls.export.foreign.pipeline import BackgroundClass, Layout, Scores
+    from edgecls.export.foreign.pixel_scaling import PRESETS, ChannelOrder, PixelScaling
     from edgecls.export.labels_file import read_labels
-    from edgecls.export.pixel_scaling import PRESETS, ChannelOrder, PixelScaling
     from edgecls.image_spec import Fit
 
     order = None if color is None else ChannelOrder(color)

@@ -92,7 +92,7 @@ def bench(
     from edgecls.commands.measured_files import read_measured_files
     from edgecls.commands.model_names import model_names
     from edgecls.commands.status_line import StatusLine
-    from edgecls.runtime.providers import Provider
+    from edgecls.runtime.execution.providers import Provider
 
     if labelled is None and (ignore_unknown_labels or part != "auto"):
         raise click.UsageError("--part and --ignore-unknown-labels are about the pictures of --labelled; give them too")

@@ -11,7 +11,7 @@ BUSY = 0.3  # load of each core of the host from which on others get in the way
 
 def say_if_busy() -> None:
     """Say on standard error that the machine is busy, if it is."""
-    from edgecls.runtime.cores import count_cores
+    from edgecls.runtime.machine.cores import count_cores
 
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
     if load > BUSY * count_cores().host:

@@ -59,8 +59,8 @@ def compare(
     from edgecls.evaluation.parts import choose_part
     from edgecls.image import DEFAULT_LIMITS, ImageLimits
     from edgecls.plots.ready import check_can_draw
-    from edgecls.runtime.classifier import load
-    from edgecls.runtime.cores import usable_cores
+    from edgecls.runtime.machine.cores import usable_cores
+    from edgecls.runtime.opening import load
 
     if len(models) < 2:
         raise click.UsageError("comparing takes at least two models, then the data")

@@ -23,7 +23,7 @@ def doctor(model: Path, output_format: str) -> None:
     from edgecls.commands.any_text import utf8_stdout
     from edgecls.commands.doctor_table import table_of
     from edgecls.commands.status_line import StatusLine
-    from edgecls.runtime.diagnosis import diagnose
+    from edgecls.runtime.doctor.diagnosis import diagnose
 
     status = StatusLine()
     diagnosis = diagnose(str(model), on_progress=status.show)

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edgecls.commands.any_text import on_one_line
-from edgecls.runtime.cores import CoreCount
-from edgecls.runtime.diagnosis import Diagnosis, Finding
-from edgecls.runtime.gpu import GpuReport
-from edgecls.runtime.provider_check import ProviderCheck
+from edgecls.runtime.doctor.diagnosis import Diagnosis, Finding
+from edgecls.runtime.doctor.provider_check import ProviderCheck
+from edgecls.runtime.execution.gpu import GpuReport
+from edgecls.runtime.machine.cores import CoreCount
 
 __all__ = ["table_of"]
 

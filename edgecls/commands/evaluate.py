@@ -70,8 +70,8 @@ def evaluate(
     from edgecls.evaluation.parts import choose_part
     from edgecls.image import DEFAULT_LIMITS, ImageLimits
     from edgecls.plots.ready import check_can_draw
-    from edgecls.runtime.classifier import load
-    from edgecls.runtime.cores import usable_cores
+    from edgecls.runtime.machine.cores import usable_cores
+    from edgecls.runtime.opening import load
 
     if report is not None:  # before the long work
         check_can_draw(report)

@@ -70,7 +70,7 @@ def export(
         import_from_extra("keras", extra="train", purpose="exporting")
     from edgecls.atomic_write import check_writable, whole_files
     from edgecls.export.export import export_float32
-    from edgecls.export.keras_source import StatedFacts, read_keras_source
+    from edgecls.export.from_keras.source import StatedFacts, read_keras_source
     from edgecls.export.labels_file import read_labels
     from edgecls.image_spec import Fit
 

@@ -9,8 +9,8 @@ from edgecls.commands.prediction_output import Writer
 from edgecls.runtime.prediction import Outcome, Prediction
 
 if TYPE_CHECKING:
-    from edgecls.runtime.illustrator import Illustrator
-    from edgecls.runtime.sort_into import Sorter
+    from edgecls.runtime.explaining.illustrator import Illustrator
+    from edgecls.runtime.many.sort_into import Sorter
 
 __all__ = ["Tally"]
 

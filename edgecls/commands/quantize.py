@@ -56,8 +56,8 @@ def quantize(
     from edgecls.export.precision.recipe import RECIPES, recipe_for
     from edgecls.export.precision.reduce import reduce_precision
     from edgecls.modelfile import read_model
-    from edgecls.runtime.cores import usable_cores
-    from edgecls.runtime.processor import read_processor
+    from edgecls.runtime.machine.cores import usable_cores
+    from edgecls.runtime.machine.processor import read_processor
 
     if fp16 and cpu != "this":
         raise click.UsageError("--cpu is for int8; leave out --fp16 or --cpu")

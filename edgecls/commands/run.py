@@ -17,8 +17,8 @@ from edgecls.commands.shared_options import (
 
 if TYPE_CHECKING:
     from edgecls.runtime.classifier import Classifier
-    from edgecls.runtime.illustrator import Illustrator
-    from edgecls.runtime.sort_into import Sorter
+    from edgecls.runtime.explaining.illustrator import Illustrator
+    from edgecls.runtime.many.sort_into import Sorter
 
 __all__ = ["run"]
 
@@ -102,11 +102,11 @@ def run(
     from edgecls.commands.provider_notice import announce_provider
     from edgecls.image import DEFAULT_LIMITS, ImageLimits
     from edgecls.modelfile import read_model
-    from edgecls.runtime.classifier import open_classifier
+    from edgecls.runtime.execution.providers import Provider
+    from edgecls.runtime.many.sources import find_names, open_source
+    from edgecls.runtime.many.stream import classify_stream
+    from edgecls.runtime.opening import open_classifier
     from edgecls.runtime.proven import prove_once
-    from edgecls.runtime.providers import Provider
-    from edgecls.runtime.sources import find_names, open_source
-    from edgecls.runtime.stream import classify_stream
     from edgecls.runtime.tuning.goal import Goal
     from edgecls.runtime.tuning.lookup import tuned_setting
 
@@ -153,7 +153,7 @@ def run(
 
 def _make_sorter(root: Path, classifier: "Classifier", *, move: bool) -> "Sorter":
     from edgecls.model_card import UNKNOWN
-    from edgecls.runtime.sort_into import Sorter, Transfer
+    from edgecls.runtime.many.sort_into import Sorter, Transfer
 
     labels = classifier.card.labels
     answers = labels if classifier.unknown_threshold is None else (*labels, UNKNOWN)
@@ -166,7 +166,7 @@ def _make_illustrator(
     if heat_folder is None and label_folder is None:
         return None
     from edgecls.drawing.builtin_font import undrawable_remark
-    from edgecls.runtime.illustrator import Illustrator
+    from edgecls.runtime.explaining.illustrator import Illustrator
 
     remark = undrawable_remark(classifier.card.labels) if label_folder is not None else None
     if remark is not None:

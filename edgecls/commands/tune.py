@@ -33,7 +33,7 @@ def tune(paths: tuple[str, ...], seconds: float, provider: str, output_format: s
     from edgecls.commands.model_names import model_names
     from edgecls.commands.status_line import StatusLine
     from edgecls.commands.tuning_output import as_dict, table_of
-    from edgecls.runtime.providers import Provider
+    from edgecls.runtime.execution.providers import Provider
     from edgecls.runtime.tuning.lookup import choices_folder
     from edgecls.runtime.tuning.tune import tune as find_best
 

@@ -23,7 +23,7 @@ def verify(model: Path, provider: str, output_format: str) -> None:
     trained network gave; else fails with exit code 1.
     """
     from edgecls.commands.provider_notice import announce_provider
-    from edgecls.runtime.classifier import load
+    from edgecls.runtime.opening import load
 
     classifier = load(model, provider)
     announce_provider(classifier)

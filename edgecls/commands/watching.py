@@ -8,11 +8,11 @@ import click
 
 from edgecls.commands.any_text import on_one_line
 from edgecls.commands.outcome_tally import Tally
-from edgecls.runtime.watch import watch
+from edgecls.runtime.many.watch import watch
 
 if TYPE_CHECKING:
     from edgecls.runtime.classifier import Classifier
-    from edgecls.runtime.illustrator import Illustrator
+    from edgecls.runtime.explaining.illustrator import Illustrator
 
 __all__ = ["write_until_stopped"]
 

@@ -15,9 +15,9 @@ from edgecls.errors import DatasetError, ImageError
 from edgecls.evaluation.record import Evaluation
 from edgecls.model_card import ModelCard
 from edgecls.runtime.classifier import Classifier
+from edgecls.runtime.many.sources import file_source
+from edgecls.runtime.many.stream import classify_stream
 from edgecls.runtime.prediction import Prediction
-from edgecls.runtime.sources import file_source
-from edgecls.runtime.stream import classify_stream
 
 __all__ = ["check_labels", "evaluate", "without_foreign_labels"]
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgecls.export.foreign_file import load_onnx_package
+from edgecls.export.foreign.file import load_onnx_package
 from edgecls.export.inferred_shapes import InferredShapes
 from edgecls.modelfile import OUTPUT_NAME
 

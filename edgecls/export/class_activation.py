@@ -9,7 +9,7 @@ not copies.
 from typing import Any
 
 from edgecls.export.averaging_head import AveragingHead, find_averaging_head
-from edgecls.export.foreign_file import load_onnx_package
+from edgecls.export.foreign.file import load_onnx_package
 from edgecls.export.graph_surgery import tensor_names
 from edgecls.export.inferred_shapes import infer_shapes
 from edgecls.modelfile import ACTIVATION_NAME, INPUT_NAME, OUTPUT_NAME

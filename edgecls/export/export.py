@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgecls.errors import ExportError
-from edgecls.export.convert import keras_to_onnx
+from edgecls.export.from_keras.convert import keras_to_onnx
 from edgecls.export.parity import MAX_DIFFERENCE, Network
 from edgecls.export.proof import MAX_GOLDEN_SAMPLES, Export, golden_answers, prove
 from edgecls.model_card import Golden, ModelCard

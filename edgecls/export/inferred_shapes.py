@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-from edgecls.export.foreign_file import load_onnx_package
-from edgecls.export.shape_constants import SMALL
+from edgecls.export.foreign.file import load_onnx_package
+from edgecls.export.from_keras.shape_constants import SMALL
 
 __all__ = ["InferredShapes", "Shape", "infer_shapes"]
 

@@ -16,8 +16,8 @@ from edgecls.export.class_activation import with_class_activation
 from edgecls.export.parity import MAX_DIFFERENCE, Network, ParityReport, check_parity, remembering
 from edgecls.model_card import SUM_TOLERANCE, Golden, GoldenSample, ModelCard
 from edgecls.modelfile import ModelFile
-from edgecls.runtime.cores import usable_cores
-from edgecls.runtime.providers import Provider
+from edgecls.runtime.execution.providers import Provider
+from edgecls.runtime.machine.cores import usable_cores
 from edgecls.runtime.session import open_session
 
 __all__ = ["MAX_GOLDEN_SAMPLES", "Export", "golden_answers", "prove", "versions"]

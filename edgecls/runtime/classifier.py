@@ -1,6 +1,5 @@
 """The classifier: pictures in, predictions out."""
 
-import functools
 import os
 import threading
 import time
@@ -10,142 +9,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edgecls import image, modelfile
-from edgecls.errors import ClosedError, ModelFileError, ProviderError
+from edgecls import image
+from edgecls.errors import ClosedError
 from edgecls.image import DEFAULT_LIMITS, ImageLimits
 from edgecls.model_card import ModelCard, check_unknown_threshold
-from edgecls.modelfile import ModelFile
-from edgecls.runtime.cores import usable_cores
+from edgecls.runtime.execution.providers import Provider, SkippedProvider
 from edgecls.runtime.golden import GoldenResult, check_golden
+from edgecls.runtime.machine.cores import usable_cores
 from edgecls.runtime.prediction import Outcome, Prediction, unsure_of
-from edgecls.runtime.providers import Provider, SkippedProvider
-from edgecls.runtime.session import Batch, Probabilities, Session, open_session, try_provider
+from edgecls.runtime.session import Batch, Probabilities, Session
 
 if TYPE_CHECKING:  # what only a tuned model needs is loaded where one is opened, as what only heat maps need
     from edgecls.runtime.batching import Batcher
-    from edgecls.runtime.explanation import Explanation
+    from edgecls.runtime.explaining.explanation import Explanation
     from edgecls.runtime.setting import Setting
-    from edgecls.runtime.tuning.goal import Goal
 
-__all__ = ["Classifier", "load", "open_classifier"]
-
-
-def load(
-    model_path: str | os.PathLike[str],
-    provider: Provider | str = Provider.AUTO,
-    *,
-    intra_op_threads: int = 1,
-    batch_sizes: Sequence[int] = (1,),
-    limits: ImageLimits = DEFAULT_LIMITS,
-    unknown_threshold: float | None = None,
-    tuned: "Goal | str | None" = None,
-) -> "Classifier":
-    """Open a model file.
-
-    Args:
-        model_path: A self-describing .onnx file.
-        provider: "auto", or "tensorrt", "cuda", "openvino", "directml", "coreml", "cpu" to run there or fail.
-        intra_op_threads: Threads that one prediction may use on the CPU. More than one helps a single
-            caller who waits for each answer; with several callers one each is faster.
-        batch_sizes: The sizes of batches that `Classifier.probabilities` will be given, the likeliest first; on
-            anything but the CPU each is run once beforehand.
-        limits: Bounds on every picture.
-        unknown_threshold: Takes the place of the one in the file: the answer is "unknown" where no label is at
-            least so probable. From 0, where every picture gets a label, to below 1; None for the file's own.
-        tuned: "throughput" for many pictures or "latency" for one at a time: run as `edgecls tune` found best for
-            that on this machine, whatever `intra_op_threads` and `batch_sizes` say. Makes no difference
-            where nothing was measured, or where another provider was found best than the one asked for by name.
-
-    Raises:
-        MissingExtraError: onnxruntime is not installed.
-        ModelFileError: The file is missing, damaged or not self-describing, or cannot have that threshold.
-        ProviderError: It cannot run on that provider here, or the provider is unknown.
-        ValueError: `tuned` is no goal.
-    """
-    try:
-        wanted = Provider(provider)
-    except ValueError as error:
-        raise ProviderError(f"unknown provider {provider!r}; choose one of {', '.join(Provider)}") from error
-    model = modelfile.read_model(model_path)
-    setting = None
-    if tuned is not None:
-        from edgecls.runtime.tuning.goal import Goal
-        from edgecls.runtime.tuning.lookup import tuned_setting
-
-        setting = tuned_setting(model, Goal(tuned), provider=wanted)
-    return open_classifier(
-        model,
-        wanted,
-        setting=setting,
-        intra_op_threads=intra_op_threads,
-        batch_sizes=batch_sizes,
-        limits=limits,
-        unknown_threshold=unknown_threshold,
-    )
-
-
-def open_classifier(
-    model: ModelFile,
-    provider: Provider,
-    *,
-    setting: "Setting | None",
-    intra_op_threads: int = 1,
-    batch_sizes: Sequence[int] = (1,),
-    limits: ImageLimits = DEFAULT_LIMITS,
-    unknown_threshold: float | None = None,
-) -> "Classifier":
-    """Open a model file that is in memory.
-
-    Args:
-        model: The model file.
-        provider: As for `load`.
-        setting: How to run it; if its provider fails, or it is None, the other arguments count.
-        intra_op_threads: As for `load`.
-        batch_sizes: As for `load`.
-        limits: As for `load`.
-        unknown_threshold: As for `load`.
-
-    Raises:
-        As `load`.
-    """
-    session = None if setting is None else _as_set(model, setting)
-    if session is None:
-        setting = None
-        session = open_session(model, provider, intra_op_threads=intra_op_threads, batch_sizes=batch_sizes)
-    # The network is not kept for this: it may be large, and onnxruntime has made its own of it.
-    open_explainable = functools.partial(
-        _open_explainable,
-        os.path.abspath(model.path),
-        session.card,
-        session.provider,
-        intra_op_threads=intra_op_threads,
-    )
-    return Classifier(
-        session,
-        setting=setting,
-        limits=limits,
-        unknown_threshold=unknown_threshold,
-        open_explainable=open_explainable,
-    )
-
-
-def _as_set(model: ModelFile, setting: "Setting") -> Session | None:
-    """Open a model as it was found best, or return None if that does not work any more."""
-    found = try_provider(
-        model, setting.provider, intra_op_threads=setting.intra_op_threads, batch_sizes=setting.batch_sizes
-    )
-    return found if isinstance(found, Session) else None
-
-
-def _open_explainable(model_path: str, card: ModelCard, provider: Provider, *, intra_op_threads: int) -> Session:
-    """Open a model file once more, this time with its class activation."""
-    model = modelfile.read_model(model_path)
-    if model.card != card:
-        raise ModelFileError(
-            f"cannot explain answers of model {model_path!r}: another model has taken its place since it was opened; "
-            "load it again"
-        )
-    return open_session(model, provider, intra_op_threads=intra_op_threads, class_activation=True)
+__all__ = ["Classifier"]
 
 
 class Classifier:
@@ -292,7 +171,7 @@ class Classifier:
             ModelFileError: The model file is no longer there, or another one is.
             As `predict`.
         """
-        from edgecls.runtime.explanation import Explanation, evidence_of_activation, evidence_of_drops
+        from edgecls.runtime.explaining.explanation import Explanation, evidence_of_activation, evidence_of_drops
 
         if label is not None and label not in self.card.labels:
             raise ValueError(f"model {self.card.name!r} has no label {label!r}; it has {', '.join(self.card.labels)}")
@@ -313,7 +192,7 @@ class Classifier:
         if activation is not None:
             evidence = evidence_of_activation(activation[0], label=index)
         else:
-            from edgecls.runtime.occlusion import log_odds_drops
+            from edgecls.runtime.explaining.occlusion import log_odds_drops
 
             placed = self.card.image.place(*pixels.shape[:2])
             drops = log_odds_drops(session.run, fitted, placed, label=index)
@@ -348,8 +227,8 @@ class Classifier:
             ValueError: `workers` is below 1.
             TypeError: `paths` is one path, whose letters would be taken for paths.
         """
-        from edgecls.runtime.sources import file_source
-        from edgecls.runtime.stream import classify_stream
+        from edgecls.runtime.many.sources import file_source
+        from edgecls.runtime.many.stream import classify_stream
 
         if isinstance(paths, str | bytes | os.PathLike):
             raise TypeError(f"paths must be an iterable of paths, got {paths!r}; use predict for one picture")

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from edgecls.errors import ModelFileError
 from edgecls.modelfile import ModelFile
-from edgecls.runtime.cache_folder import cache_folder
 from edgecls.runtime.classifier import Classifier
-from edgecls.runtime.processor import read_processor
-from edgecls.runtime.providers import Provider, load_onnxruntime
+from edgecls.runtime.execution.providers import Provider, load_onnxruntime
+from edgecls.runtime.machine.cache_folder import cache_folder
+from edgecls.runtime.machine.processor import read_processor
 
 __all__ = ["prove_once"]
 

@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from edgecls.errors import ModelFileError, ProviderError
-from edgecls.runtime.onnxruntime_errors import one_line, onnxruntime_errors
-from edgecls.runtime.providers import Provider, load_onnxruntime
+from edgecls.runtime.execution.onnxruntime_errors import one_line, onnxruntime_errors
+from edgecls.runtime.execution.providers import Provider, load_onnxruntime
 
 __all__ = ["RawNetwork", "open_raw_network"]
 

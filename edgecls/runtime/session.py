@@ -12,12 +12,12 @@ import numpy.typing as npt
 from edgecls.errors import InputShapeError, ModelFileError, ProviderError
 from edgecls.model_card import ModelCard
 from edgecls.modelfile import ACTIVATION_NAME, INPUT_NAME, OUTPUT_NAME, ModelFile
-from edgecls.runtime import providers
-from edgecls.runtime.byte_arithmetic import may_overflow_here
-from edgecls.runtime.class_activation import without_class_activation
+from edgecls.runtime.execution import providers
+from edgecls.runtime.execution.onnxruntime_errors import one_line, onnxruntime_errors
+from edgecls.runtime.execution.providers import Provider, SkippedProvider
+from edgecls.runtime.explaining.class_activation import without_class_activation
 from edgecls.runtime.golden import check_golden
-from edgecls.runtime.onnxruntime_errors import one_line, onnxruntime_errors
-from edgecls.runtime.providers import Provider, SkippedProvider
+from edgecls.runtime.machine.byte_arithmetic import may_overflow_here
 
 __all__ = ["Activation", "Batch", "Probabilities", "Session", "open_session", "try_provider"]
 
@@ -185,8 +185,8 @@ def _open_on(
 ) -> Session | SkippedProvider:
     if provider is Provider.CPU:
         return _open_on_cpu(model, skipped, intra_op_threads)
-    from edgecls.runtime.clean_stdout import stdout_to_stderr  # what a CPU needs is loaded, and no more
-    from edgecls.runtime.probe import explained, probe
+    from edgecls.runtime.execution.clean_stdout import stdout_to_stderr  # what a CPU needs is loaded, and no more
+    from edgecls.runtime.execution.probe import explained, probe
 
     with stdout_to_stderr():
         hindrance = probe(provider)
@@ -232,8 +232,8 @@ def _open_elsewhere(
     Raises:
         ProviderError: It does not; the message is the reason and no more.
     """
-    from edgecls.runtime.assignment import count_nodes, put_elsewhere
-    from edgecls.runtime.provider_options import provider_options
+    from edgecls.runtime.execution.assignment import count_nodes, put_elsewhere
+    from edgecls.runtime.execution.provider_options import provider_options
 
     # The golden samples run together, too.
     sizes = (*batch_sizes, len(model.card.golden.samples))

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from edgecls.runtime.providers import Provider
+from edgecls.runtime.execution.providers import Provider
 
 __all__ = ["Setting"]
 

@@ -20,7 +20,7 @@ from edgecls.image_spec import ImageSpec
 from edgecls.model_card import DatasetFacts, ModelCard
 from edgecls.models.classical.features import Features, feature_count, open_features
 from edgecls.models.classical.registry import FeatureRows, FittedClassifier, TrainingRows, get_classical
-from edgecls.runtime.cores import usable_cores
+from edgecls.runtime.machine.cores import usable_cores
 from edgecls.training.golden_choice import golden_pictures
 from edgecls.training.pictures import PreparedPictures, prepare_pictures
 

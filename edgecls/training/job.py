@@ -12,7 +12,7 @@ from edgecls.dataset.forms.read import read_dataset
 from edgecls.errors import OutputError
 from edgecls.evaluation.record import Evaluation
 from edgecls.export.export import Export, export_float32
-from edgecls.export.keras_file import save_keras
+from edgecls.export.from_keras.file import save_keras
 from edgecls.models import NO_WEIGHTS, get_architecture
 from edgecls.plots.ready import check_can_draw
 from edgecls.training.calibrated import CalibratedNetwork, calibrated

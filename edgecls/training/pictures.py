@@ -15,8 +15,8 @@ from edgecls.dataset.pixels.pixel_cache import CachedPictures, cache_pictures
 from edgecls.dataset.pixels.pixel_store import choose_cache, free_disk_bytes
 from edgecls.errors import DatasetError
 from edgecls.image_spec import ImageSpec
-from edgecls.runtime.cores import usable_cores
-from edgecls.runtime.memory import available_memory_bytes
+from edgecls.runtime.machine.cores import usable_cores
+from edgecls.runtime.machine.memory import available_memory_bytes
 
 __all__ = ["PreparedPictures", "prepare_pictures"]
 

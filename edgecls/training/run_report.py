@@ -12,8 +12,8 @@ from edgecls.evaluation.record import Evaluation
 from edgecls.evaluation.report import write_report
 from edgecls.plots.confusion import confusion_png
 from edgecls.plots.curves import training_curve_png
-from edgecls.runtime.classifier import load
-from edgecls.runtime.cores import usable_cores
+from edgecls.runtime.machine.cores import usable_cores
+from edgecls.runtime.opening import load
 from edgecls.training.history import EpochReport, best_of
 from edgecls.training.pictures import PreparedPictures
 from edgecls.training.run_directory import RunDirectory

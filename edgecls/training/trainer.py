@@ -12,7 +12,7 @@ from edgecls.dataset.pixels.pixel_cache import CachedPictures
 from edgecls.dataset.pixels.streamed_pixels import StreamedPixels
 from edgecls.errors import TrainingError
 from edgecls.models import build_model
-from edgecls.runtime.cores import usable_cores
+from edgecls.runtime.machine.cores import usable_cores
 from edgecls.training.augmentation import augmenting
 from edgecls.training.batches import PictureBatches
 from edgecls.training.checkpoint import Checkpoint, Checkpoints

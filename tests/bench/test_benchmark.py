@@ -13,9 +13,9 @@ from edgecls.bench.yardstick import Load
 from edgecls.dataset.forms.read import read_dataset
 from edgecls.errors import ProviderError
 from edgecls.modelfile import ModelFile, read_model
-from edgecls.runtime.cores import usable_cores
-from edgecls.runtime.gpu import this_machine
-from edgecls.runtime.providers import Provider
+from edgecls.runtime.execution.gpu import this_machine
+from edgecls.runtime.execution.providers import Provider
+from edgecls.runtime.machine.cores import usable_cores
 from edgecls.runtime.tuning.candidates import candidate_settings
 from edgecls.runtime.tuning.pictures import camera_like_jpegs
 

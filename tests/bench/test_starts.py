@@ -7,7 +7,7 @@ import pytest
 
 from edgecls.bench.launcher import launch
 from edgecls.bench.starts import Start, start_once
-from edgecls.runtime.providers import Provider, SkippedProvider
+from edgecls.runtime.execution.providers import Provider, SkippedProvider
 
 
 def test_a_start_takes_time_and_memory(tiny_model_path: Path, pictures: Path, own_cache: Path) -> None:

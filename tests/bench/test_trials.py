@@ -6,9 +6,10 @@ import pytest
 
 from edgecls.bench.trials import PictureTime, take_back_to_back, take_paced
 from edgecls.modelfile import ModelFile
-from edgecls.runtime.classifier import Classifier, open_classifier
+from edgecls.runtime.classifier import Classifier
+from edgecls.runtime.execution.providers import Provider
+from edgecls.runtime.opening import open_classifier
 from edgecls.runtime.prediction import Prediction
-from edgecls.runtime.providers import Provider
 from edgecls.runtime.setting import Setting
 from edgecls.runtime.tuning.pictures import camera_like_jpegs
 

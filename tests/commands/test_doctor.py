@@ -11,9 +11,9 @@ from click.testing import CliRunner
 from runtime_wheels import install
 
 from edgecls.cli import main
-from edgecls.runtime.cores import usable_cores
-from edgecls.runtime.providers import Provider
-from edgecls.runtime.wheels import find_conflicts
+from edgecls.runtime.execution.providers import Provider
+from edgecls.runtime.execution.wheels import find_conflicts
+from edgecls.runtime.machine.cores import usable_cores
 
 SOUND = not any(conflict.package == "onnxruntime" for conflict in find_conflicts())
 

@@ -9,7 +9,7 @@ from color_network import color_model_bytes, unsure_golden
 from picture_folders import write_class_folders
 
 from edgecls.cli import main
-from edgecls.runtime import processor
+from edgecls.runtime.machine import processor
 
 
 @pytest.fixture(scope="module")

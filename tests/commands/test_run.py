@@ -12,8 +12,8 @@ from tiny_model import tiny_model_bytes
 
 from edgecls import image
 from edgecls.cli import main
-from edgecls.runtime.gpu import this_machine
-from edgecls.runtime.providers import Provider, ready_made_providers
+from edgecls.runtime.execution.gpu import this_machine
+from edgecls.runtime.execution.providers import Provider, ready_made_providers
 
 
 @pytest.fixture(autouse=True)

@@ -12,8 +12,8 @@ from tiny_model import tiny_card, tiny_onnx
 
 from edgecls import modelfile
 from edgecls.cli import main
-from edgecls.runtime.cores import usable_cores
-from edgecls.runtime.providers import Provider
+from edgecls.runtime.execution.providers import Provider
+from edgecls.runtime.machine.cores import usable_cores
 from edgecls.runtime.setting import Setting
 from edgecls.runtime.tuning.candidates import candidate_settings
 from edgecls.runtime.tuning.choice import Choice, keep_choice

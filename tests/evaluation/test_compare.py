@@ -13,7 +13,8 @@ from edgecls.dataset.forms.read import read_dataset
 from edgecls.errors import ModelConfigError
 from edgecls.evaluation.compare import Contender, compare, mcnemar_p_value, measure_latencies
 from edgecls.evaluation.evaluate import evaluate
-from edgecls.runtime.classifier import Classifier, load
+from edgecls.runtime.classifier import Classifier
+from edgecls.runtime.opening import load
 
 
 @pytest.fixture

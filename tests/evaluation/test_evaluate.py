@@ -13,7 +13,8 @@ from edgecls.dataset.forms.labelled_pictures import LabelledPictures
 from edgecls.dataset.forms.read import read_dataset
 from edgecls.errors import DatasetError
 from edgecls.evaluation.evaluate import evaluate, without_foreign_labels
-from edgecls.runtime.classifier import Classifier, load
+from edgecls.runtime.classifier import Classifier
+from edgecls.runtime.opening import load
 
 
 @pytest.fixture

@@ -16,11 +16,11 @@ from edgecls import modelfile
 from edgecls.cli import main
 from edgecls.errors import ExportError, ParityError
 from edgecls.export.export import export_float32, golden_from
-from edgecls.export.keras_file import load_keras, read_embedded_card, save_keras
+from edgecls.export.from_keras.file import load_keras, read_embedded_card, save_keras
 from edgecls.image_spec import Color, Fit, ImageSpec
 from edgecls.model_card import ModelCard
 from edgecls.models import build_model
-from edgecls.runtime.providers import Provider
+from edgecls.runtime.execution.providers import Provider
 from edgecls.runtime.session import open_session
 
 LABELS = ("红 roses", "绿 grass", "蓝 sky")

@@ -15,7 +15,7 @@ from edgecls.image_spec import Color, Fit, ImageSpec
 from edgecls.models import HEAD_PREFIX, architecture_names, build_model, get_architecture
 from edgecls.models.keras_application import Application, published_network
 from edgecls.models.registry import features_model
-from edgecls.runtime.class_activation import has_class_activation
+from edgecls.runtime.explaining.class_activation import has_class_activation
 
 from .conftest import LABELS, SPEC, Fitted, noise
 

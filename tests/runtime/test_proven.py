@@ -10,7 +10,8 @@ from edgecls import modelfile
 from edgecls.errors import ModelFileError
 from edgecls.model_card import Golden
 from edgecls.runtime import proven
-from edgecls.runtime.classifier import Classifier, load
+from edgecls.runtime.classifier import Classifier
+from edgecls.runtime.opening import load
 from edgecls.runtime.proven import prove_once
 
 

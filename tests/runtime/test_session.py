@@ -11,8 +11,8 @@ from edgecls.errors import InputShapeError, ModelFileError, ProviderError
 from edgecls.image_spec import Color, Fit, ImageSpec
 from edgecls.model_card import ModelCard
 from edgecls.modelfile import ModelFile
-from edgecls.runtime import providers
-from edgecls.runtime.providers import Provider
+from edgecls.runtime.execution import providers
+from edgecls.runtime.execution.providers import Provider
 from edgecls.runtime.session import Session, open_session
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from edgecls.runtime.providers import Provider
+from edgecls.runtime.execution.providers import Provider
 from edgecls.runtime.setting import Setting
 
 

@@ -16,7 +16,7 @@ from edgecls import Classifier, image
 from edgecls.cli import main
 from edgecls.dataset.forms.class_folders import read_class_folders
 from edgecls.errors import ImageDecodeError, OutputError, ServerError
-from edgecls.runtime.classifier import load
+from edgecls.runtime.opening import load
 from edgecls.serving.feedback import FeedbackStore
 from edgecls.serving.http.answer import Refusal
 from edgecls.serving.repository.served_model import ServedModel

@@ -49,7 +49,7 @@ def augment(
     from edgecls.dataset.augmented.augment import augment as augment_dataset
     from edgecls.dataset.augmented.warp import WarpLimits
     from edgecls.dataset.forms.read import read_dataset
-    from edgecls.runtime.cores import usable_cores
+    from edgecls.runtime.machine.cores import usable_cores
 
     limits = WarpLimits(rotation_deg=rotation, shift=shift, shear_deg=shear, zoom=zoom, flip=flip)
     settings = AugmentSettings(copies, limits, seed=seed, with_originals=not copies_only)

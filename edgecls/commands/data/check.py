@@ -85,7 +85,7 @@ def check(
     assert data is not None  # noqa: S101  for the type checker
     from edgecls.dataset.faults.check import CheckSettings, check_dataset
     from edgecls.dataset.faults.quarantine import quarantine
-    from edgecls.runtime.cores import usable_cores
+    from edgecls.runtime.machine.cores import usable_cores
 
     line = StatusLine()
     report = check_dataset(

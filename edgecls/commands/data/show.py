@@ -66,7 +66,7 @@ def show(
     from edgecls.dataset.samples import augmented_samples, plain_samples
     from edgecls.plots.contact_sheet import blocks_that_fit, contact_sheet
     from edgecls.plots.fonts import undrawable_remark
-    from edgecls.runtime.cores import usable_cores
+    from edgecls.runtime.machine.cores import usable_cores
 
     check_writable(output)
     pictures = read_dataset(data).whole

@@ -80,7 +80,7 @@ def split(data: Path, output: Path, ratio: tuple[float, ...], seed: int, form: s
     """
     from edgecls.dataset.parts.split import split_dataset
     from edgecls.dataset.parts.write_parts import PartsForm
-    from edgecls.runtime.cores import usable_cores
+    from edgecls.runtime.machine.cores import usable_cores
 
     line = StatusLine()
     result = split_dataset(

@@ -35,7 +35,7 @@ def stats(data: Path, output_format: str, plot: Path | None) -> None:
     from edgecls.atomic_write import check_writable
     from edgecls.dataset.forms.read import read_dataset
     from edgecls.dataset.statistics import measure_dataset
-    from edgecls.runtime.cores import usable_cores
+    from edgecls.runtime.machine.cores import usable_cores
 
     dataset = read_dataset(data)
     if plot is not None:

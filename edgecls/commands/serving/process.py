@@ -18,8 +18,9 @@ from edgecls.commands.serving.signals import Wish, Wishes
 from edgecls.errors import EdgeclsError
 from edgecls.image import DEFAULT_LIMITS, ImageLimits
 from edgecls.modelfile import read_model
-from edgecls.runtime.classifier import Classifier, open_classifier
-from edgecls.runtime.providers import Provider
+from edgecls.runtime.classifier import Classifier
+from edgecls.runtime.execution.providers import Provider
+from edgecls.runtime.opening import open_classifier
 from edgecls.runtime.tuning.goal import Goal
 from edgecls.runtime.tuning.lookup import tuned_setting
 from edgecls.server import ServerSettings, computes, create_app

@@ -9,7 +9,7 @@ from edgecls.export.precision.activation_ranges import Ranges
 from edgecls.export.precision.float_network import FloatNetwork, load_onnx_package
 from edgecls.export.precision.recipe import Int8Recipe
 from edgecls.extras import import_from_extra
-from edgecls.runtime.providers import load_onnxruntime
+from edgecls.runtime.execution.providers import load_onnxruntime
 
 __all__ = ["int8_onnx"]
 

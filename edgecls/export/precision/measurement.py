@@ -10,7 +10,7 @@ from edgecls.export.parity import Network
 from edgecls.in_order import map_in_order
 from edgecls.model_card import ModelCard
 from edgecls.modelfile import ModelFile
-from edgecls.runtime.providers import Provider
+from edgecls.runtime.execution.providers import Provider
 from edgecls.runtime.session import open_session
 
 __all__ = ["Measurement", "answers", "check_informative", "divergence", "measure", "open_network"]

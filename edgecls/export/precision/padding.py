@@ -7,7 +7,7 @@ Pad would turn bytes into floats and back.
 from collections import Counter
 from typing import Any
 
-from edgecls.export.initializers import Arrays
+from edgecls.export.from_keras.initializers import Arrays
 
 __all__ = ["pad_in_convolutions"]
 

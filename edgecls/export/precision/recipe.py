@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from edgecls.runtime.processor import Processor
+from edgecls.runtime.machine.processor import Processor
 
 __all__ = ["RECIPES", "Int8Recipe", "recipe_for"]
 

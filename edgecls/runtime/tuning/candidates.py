@@ -1,6 +1,6 @@
 """The settings that are worth trying on a provider."""
 
-from edgecls.runtime.providers import Provider
+from edgecls.runtime.execution.providers import Provider
 from edgecls.runtime.setting import Setting
 
 __all__ = ["candidate_settings"]

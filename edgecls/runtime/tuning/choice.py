@@ -8,7 +8,7 @@ from typing import Any
 
 from edgecls.atomic_write import whole_files
 from edgecls.errors import OutputError
-from edgecls.runtime.providers import Provider
+from edgecls.runtime.execution.providers import Provider
 from edgecls.runtime.setting import Setting
 from edgecls.runtime.tuning.goal import Goal
 from edgecls.runtime.tuning.hardware import Hardware

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from edgecls.errors import ProviderError
 from edgecls.modelfile import ModelFile
-from edgecls.runtime import providers
 from edgecls.runtime.classifier import Classifier
-from edgecls.runtime.cores import usable_cores
-from edgecls.runtime.memory import available_memory_bytes
-from edgecls.runtime.providers import Provider, SkippedProvider
+from edgecls.runtime.execution import providers
+from edgecls.runtime.execution.providers import Provider, SkippedProvider
+from edgecls.runtime.machine.cores import usable_cores
+from edgecls.runtime.machine.memory import available_memory_bytes
 from edgecls.runtime.session import Session, try_provider
 from edgecls.runtime.setting import Setting
 from edgecls.runtime.tuning.candidates import candidate_settings

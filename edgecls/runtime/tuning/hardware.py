@@ -3,10 +3,10 @@
 import hashlib
 from dataclasses import dataclass
 
-from edgecls.runtime.cores import usable_cores
-from edgecls.runtime.gpu import GpuReport, this_machine
-from edgecls.runtime.processor import read_processor
-from edgecls.runtime.providers import load_onnxruntime, ready_made_providers
+from edgecls.runtime.execution.gpu import GpuReport, this_machine
+from edgecls.runtime.execution.providers import load_onnxruntime, ready_made_providers
+from edgecls.runtime.machine.cores import usable_cores
+from edgecls.runtime.machine.processor import read_processor
 
 __all__ = ["Hardware", "this_hardware"]
 

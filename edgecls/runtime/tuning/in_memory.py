@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from itertools import cycle, islice
 
 from edgecls.runtime.classifier import Classifier
+from edgecls.runtime.execution.providers import Provider, SkippedProvider
+from edgecls.runtime.many.sources import Source
+from edgecls.runtime.many.stream import classify_stream
 from edgecls.runtime.prediction import Prediction
-from edgecls.runtime.providers import Provider, SkippedProvider
 from edgecls.runtime.setting import Setting
-from edgecls.runtime.sources import Source
-from edgecls.runtime.stream import classify_stream
 from edgecls.runtime.tuning.contenders import Contender
 
 __all__ = ["InMemoryRun", "classify_in_memory", "least_pictures", "warm_up"]

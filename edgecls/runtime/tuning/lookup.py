@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgecls.modelfile import ModelFile
-from edgecls.runtime.cache_folder import cache_folder
-from edgecls.runtime.providers import Provider
+from edgecls.runtime.execution.providers import Provider
+from edgecls.runtime.machine.cache_folder import cache_folder
 from edgecls.runtime.tuning.goal import Goal
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from edgecls.runtime.providers import Provider, SkippedProvider
+from edgecls.runtime.execution.providers import Provider, SkippedProvider
 from edgecls.runtime.setting import Setting
 from edgecls.runtime.tuning.contenders import Contender
 from edgecls.runtime.tuning.goal import Goal

@@ -7,7 +7,7 @@ import numpy as np
 from edgecls.errors import ImageDecodeError, ImageError
 from edgecls.image import DEFAULT_LIMITS, decode, encode_jpeg
 from edgecls.resize import resize
-from edgecls.runtime.sources import find_names, open_source
+from edgecls.runtime.many.sources import find_names, open_source
 
 __all__ = ["camera_like_jpegs", "read_pictures"]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from edgecls.modelfile import ModelFile
-from edgecls.runtime.providers import Provider, SkippedProvider
+from edgecls.runtime.execution.providers import Provider, SkippedProvider
 from edgecls.runtime.setting import Setting
 from edgecls.runtime.tuning.choice import Choice, keep_choice
 from edgecls.runtime.tuning.contenders import open_contenders

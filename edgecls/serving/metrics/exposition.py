@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from edgecls import __version__
-from edgecls.runtime.providers import load_onnxruntime
+from edgecls.runtime.execution.providers import load_onnxruntime
 from edgecls.serving.metrics.families import FAMILIES, Family
 from edgecls.serving.metrics.numbers import Snapshot, summed
 from edgecls.serving.repository.repository import Repository

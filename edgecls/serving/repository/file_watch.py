@@ -4,7 +4,7 @@ import os
 import threading
 from collections.abc import Callable
 
-from edgecls.runtime.watch import Arrivals, Stamp
+from edgecls.runtime.many.watch import Arrivals, Stamp
 from edgecls.serving.repository.repository import Repository
 
 __all__ = ["FileWatch"]

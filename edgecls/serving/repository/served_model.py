@@ -11,7 +11,7 @@ from edgecls.runtime.prediction import Prediction
 from edgecls.runtime.session import Batch, Probabilities
 
 if TYPE_CHECKING:
-    from edgecls.runtime.explanation import Explanation
+    from edgecls.runtime.explaining.explanation import Explanation
 
 __all__ = ["ServedModel", "open_model"]
 

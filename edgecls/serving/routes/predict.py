@@ -17,7 +17,7 @@ from edgecls.serving.repository.served_model import ServedModel
 from edgecls.serving.work import work_of
 
 if TYPE_CHECKING:
-    from edgecls.runtime.explanation import Explanation
+    from edgecls.runtime.explaining.explanation import Explanation
 
 __all__ = ["PredictRoutes", "computes"]
 

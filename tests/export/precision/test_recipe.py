@@ -3,7 +3,7 @@
 import pytest
 
 from edgecls.export.precision.recipe import recipe_for
-from edgecls.runtime.processor import Processor
+from edgecls.runtime.machine.processor import Processor
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from edgecls.errors import OutputError
-from edgecls.runtime.providers import Provider
+from edgecls.runtime.execution.providers import Provider
 from edgecls.runtime.setting import Setting
 from edgecls.runtime.tuning import choice as choice_module
 from edgecls.runtime.tuning.choice import Choice, find_choice, keep_choice

@@ -5,10 +5,10 @@ import sys
 
 import pytest
 
-from edgecls.runtime.cores import usable_cores
-from edgecls.runtime.gpu import this_machine
-from edgecls.runtime.processor import read_processor
-from edgecls.runtime.providers import Provider, load_onnxruntime, ready_made_providers
+from edgecls.runtime.execution.gpu import this_machine
+from edgecls.runtime.execution.providers import Provider, load_onnxruntime, ready_made_providers
+from edgecls.runtime.machine.cores import usable_cores
+from edgecls.runtime.machine.processor import read_processor
 from edgecls.runtime.tuning.hardware import this_hardware
 
 

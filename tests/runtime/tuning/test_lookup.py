@@ -7,7 +7,7 @@ import pytest
 
 import edgecls
 from edgecls.modelfile import ModelFile
-from edgecls.runtime.providers import Provider, ready_made_providers
+from edgecls.runtime.execution.providers import Provider, ready_made_providers
 from edgecls.runtime.setting import Setting
 from edgecls.runtime.tuning.choice import Choice, keep_choice
 from edgecls.runtime.tuning.goal import Goal

@@ -1,8 +1,9 @@
 """What contenders race for, and in what order they are preferred."""
 
 from edgecls.modelfile import ModelFile
-from edgecls.runtime.classifier import Classifier, open_classifier
-from edgecls.runtime.providers import Provider
+from edgecls.runtime.classifier import Classifier
+from edgecls.runtime.execution.providers import Provider
+from edgecls.runtime.opening import open_classifier
 from edgecls.runtime.setting import Setting
 from edgecls.runtime.tuning.candidates import candidate_settings
 from edgecls.runtime.tuning.contenders import Contender

@@ -11,10 +11,10 @@ from tiny_model import TINY_SPEC, tiny_answer, tiny_card, tiny_onnx
 from edgecls import image, modelfile
 from edgecls.errors import ProviderError
 from edgecls.modelfile import ModelFile
-from edgecls.runtime.classifier import open_classifier
-from edgecls.runtime.cores import usable_cores
-from edgecls.runtime.gpu import this_machine
-from edgecls.runtime.providers import Provider
+from edgecls.runtime.execution.gpu import this_machine
+from edgecls.runtime.execution.providers import Provider
+from edgecls.runtime.machine.cores import usable_cores
+from edgecls.runtime.opening import open_classifier
 from edgecls.runtime.setting import Setting
 from edgecls.runtime.tuning import contenders as contenders_module
 from edgecls.runtime.tuning.candidates import candidate_settings

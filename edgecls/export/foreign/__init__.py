@@ -1,0 +1,1 @@
+"""ONNX files of other frameworks, made model files."""

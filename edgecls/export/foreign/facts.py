@@ -1,0 +1,221 @@
+"""What a foreign network takes and gives: found out from the file and by running it, else asked for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edgecls.errors import ExportError
+from edgecls.export.foreign.file import ForeignFile
+from edgecls.export.foreign.pipeline import BackgroundClass, ForeignInput, ForeignOutput, Layout, Scores
+from edgecls.export.foreign.pixel_scaling import RAW_PIXELS, ChannelOrder, PixelScaling
+from edgecls.image_spec import Fit, ImageSpec
+
+__all__ = ["StatedPipeline", "find_input", "find_output"]
+
+SUM_TOLERANCE = 1e-3  # how far rows of probabilities may be from a sum of 1
+
+
+@dataclass(frozen=True)
+class StatedPipeline:
+    """What the user says about a foreign network; None where it is to be found out.
+
+    Attributes:
+        labels: One for each output, in their order, without the background class if that is left out.
+        samples: A folder of real pictures.
+        fit: How pictures are brought to the network's size.
+        image_size: Height and width in pixels, for a network that takes any.
+        layout: Order of the input's dimensions.
+        order: The input's channels.
+        scaling: What numbers pixels become, for a network that takes floats.
+        output_name: Of the output with the scores, for a network with several that could be it.
+        scores: What it gives.
+        background: Which output is no label and is left out.
+        architecture: Name of the network's design, for the card.
+    """
+
+    labels: tuple[str, ...]
+    samples: Path
+    fit: Fit = Fit.CROP
+    image_size: tuple[int, int] | None = None
+    layout: Layout | None = None
+    order: ChannelOrder | None = None
+    scaling: PixelScaling | None = None
+    output_name: str | None = None
+    scores: Scores | None = None
+    background: BackgroundClass = BackgroundClass.NONE
+    architecture: str | None = None
+
+
+def find_input(foreign: ForeignFile, stated: StatedPipeline) -> ForeignInput:
+    """Find out what a network takes.
+
+    Raises:
+        ExportError: The file does not say it and neither does the user, or they disagree.
+    """
+    layout = stated.layout or _layout_of(foreign)
+    if layout is Layout.NCHW:
+        _, channels, height, width = foreign.shape
+    else:
+        _, height, width, channels = foreign.shape
+    order = stated.order or _order_of(foreign, channels)
+    if channels not in (None, len(order.channel_names)):
+        raise ExportError(
+            f"cannot adopt {foreign.name!r}: its input {foreign.input_name!r} of shape {_shown(foreign.shape)} has "
+            f"{channels} channel(s) as {layout}, {order} has {len(order.channel_names)}; change --color or --layout "
+            "(1 channel is gray, 3 are rgb or bgr; others cannot be adopted)"
+        )
+    spec = ImageSpec(*_size_of(foreign, height, width, stated.image_size), order.color, stated.fit)
+    return ForeignInput(
+        foreign.input_name, foreign.element_type, layout, order, _scaling_of(foreign, stated, order), spec
+    )
+
+
+def _layout_of(foreign: ForeignFile) -> Layout:
+    _, first, _, last = foreign.shape
+    is_nchw, is_nhwc = first in (1, 3), last in (1, 3)
+    if is_nchw == is_nhwc:
+        raise ExportError(
+            f"cannot tell the order of dimensions of {foreign.name!r} from its input's shape "
+            f"{_shown(foreign.shape)}; give it with --layout nchw or --layout nhwc"
+        )
+    return Layout.NCHW if is_nchw else Layout.NHWC
+
+
+def _order_of(foreign: ForeignFile, channels: int | None) -> ChannelOrder:
+    if channels is None:
+        raise ExportError(
+            f"{foreign.name!r} takes any number of channels (shape {_shown(foreign.shape)}); "
+            "give those that it wants with --color rgb, bgr or gray"
+        )
+    return ChannelOrder.GRAY if channels == 1 else ChannelOrder.RGB
+
+
+def _size_of(
+    foreign: ForeignFile, height: int | None, width: int | None, stated: tuple[int, int] | None
+) -> tuple[int, int]:
+    if stated is None:
+        if height is None or width is None:
+            raise ExportError(f"{foreign.name!r} takes pictures of any size; give the one to use with --image-size")
+        return height, width
+    if height not in (None, stated[0]) or width not in (None, stated[1]):
+        raise ExportError(
+            f"{foreign.name!r} takes pictures of {height or 'any'} x {width or 'any'} pixels (height x width), not "
+            f"{stated[0]} x {stated[1]}; leave out --image-size or change it"
+        )
+    return stated
+
+
+def _scaling_of(foreign: ForeignFile, stated: StatedPipeline, order: ChannelOrder) -> PixelScaling:
+    if foreign.element_type == "uint8":
+        if stated.scaling not in (None, RAW_PIXELS):
+            raise ExportError(
+                f"{foreign.name!r} takes pixels as they are (uint8) and scales them itself; leave out --preset, "
+                "--pixel-range, --mean and --std"
+            )
+        return RAW_PIXELS
+    if stated.scaling is None:
+        raise ExportError(
+            f"{foreign.name!r} takes {foreign.element_type} and does not say how pixels are scaled for it; give its "
+            "framework's convention with --preset torchvision, tensorflow, caffe or none, or the numbers with "
+            "--pixel-range, --mean and --std"
+        )
+    stated.scaling.check_channels(order)
+    return stated.scaling
+
+
+def find_output(foreign: ForeignFile, outputs: Mapping[str, npt.NDArray[Any]], stated: StatedPipeline) -> ForeignOutput:
+    """Find out what a network gives.
+
+    Args:
+        foreign: Its file.
+        outputs: Every output that is a plain tensor, for several pictures.
+        stated: What the user says.
+
+    Raises:
+        ExportError: No output, or more than one, could be the labels' scores; or it is not what the user says.
+    """
+    wanted = len(stated.labels) + (stated.background is not BackgroundClass.NONE)
+    if stated.output_name is not None:
+        if stated.output_name not in outputs:
+            raise ExportError(
+                f"{foreign.name!r} has no output {stated.output_name!r}; it has {', '.join(map(repr, outputs))}"
+            )
+        outputs = {stated.output_name: outputs[stated.output_name]}
+    fitting = [name for name, values in outputs.items() if _columns(values) == wanted]
+    if not fitting:
+        raise ExportError(_nothing_fits(foreign, outputs, stated, wanted))
+    if len(fitting) > 1:
+        raise ExportError(
+            f"{foreign.name!r} has several outputs with {wanted} columns: {', '.join(map(repr, fitting))}; "
+            "say which one to use with --output-name"
+        )
+    (name,) = fitting
+    values = outputs[name]
+    scores = _scores_of(foreign, name, values.reshape(len(values), wanted).astype(np.float64), stated.scores)
+    return ForeignOutput(name, str(values.dtype), values.ndim, wanted, scores, stated.background)
+
+
+def _columns(values: npt.NDArray[Any]) -> int | None:
+    """Return the number of scores for a picture, or None if these are no scores."""
+    if values.dtype.kind != "f" or values.ndim < 2 or prod(values.shape[2:]) != 1:
+        return None
+    return int(values.shape[1])
+
+
+def _nothing_fits(
+    foreign: ForeignFile, outputs: Mapping[str, npt.NDArray[Any]], stated: StatedPipeline, wanted: int
+) -> str:
+    given = ", ".join(
+        f"{name!r} of {values.dtype} {_shown((None, *values.shape[1:]))}" for name, values in outputs.items()
+    )
+    without = [value.name for value in foreign.proto.graph.output if not value.type.HasField("tensor_type")]
+    if without:
+        given += f"{', ' if given else ''}{', '.join(map(repr, without))} which is no plain tensor"
+    background = "" if stated.background is BackgroundClass.NONE else " and a background class"
+    text = (
+        f"cannot adopt {foreign.name!r}: {len(stated.labels)} labels{background} need an output of floats of shape "
+        f"(N, {wanted}); it gives {given or 'none with a row for each picture'}"
+    )
+    counts = {_columns(values) for values in outputs.values()}
+    if wanted + 1 in counts and not background:
+        return (
+            f"{text}; if one of its outputs is a background class, say where with --background-class first or last, "
+            "or add a label for it to the file of labels"
+        )
+    if without:
+        return f"{text}; export it without a ZipMap (skl2onnx: options={{'zipmap': False}})"
+    return f"{text}; give one label for each output, in their order"
+
+
+def _scores_of(foreign: ForeignFile, name: str, rows: npt.NDArray[np.float64], stated: Scores | None) -> Scores:
+    if not np.all(np.isfinite(rows)):
+        raise ExportError(f"{foreign.name!r} gives NaN or infinity in its output {name!r}; check the pixel scaling")
+    bounded = bool(rows.min() >= -SUM_TOLERANCE and rows.max() <= 1 + SUM_TOLERANCE)
+    sums = rows.sum(axis=1)
+    worst = float(sums[np.argmax(np.abs(sums - 1))])
+    are_probabilities = bounded and abs(worst - 1) <= SUM_TOLERANCE
+    if stated is Scores.LOGITS and are_probabilities:
+        raise ExportError(
+            f"the output {name!r} of {foreign.name!r} is probabilities already (every row sums to 1); a softmax would "
+            "flatten them; leave out --scores"
+        )
+    if stated is Scores.PROBABILITIES and not are_probabilities:
+        raise ExportError(
+            f"the output {name!r} of {foreign.name!r} is no probabilities: values from {rows.min():.4g} to "
+            f"{rows.max():.4g}, a row sums to {worst:.4g}; use --scores logits to have a softmax added"
+        )
+    if stated is None and bounded and not are_probabilities:
+        raise ExportError(
+            f"the output {name!r} of {foreign.name!r} is between 0 and 1 but a row sums to {worst:.4g}: perhaps a "
+            "sigmoid for each label, which is not one label a picture; if they are logits, say --scores logits"
+        )
+    return Scores.PROBABILITIES if are_probabilities else Scores.LOGITS
+
+
+def _shown(shape: tuple[int | None, ...]) -> str:
+    return f"({', '.join('any' if size is None else str(size) for size in shape)})"

@@ -1,0 +1,114 @@
+"""What stands around a foreign network between a picture and its probabilities.
+
+Here it is computed with numpy, step by step as the network's own authors would: this is what the
+finished model file has to agree with. `foreign_graph` puts the same steps into the graph.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edgecls.export.foreign.pixel_scaling import ChannelOrder, PixelScaling
+from edgecls.image_spec import ImageSpec
+
+__all__ = ["TINY", "BackgroundClass", "ForeignInput", "ForeignOutput", "Layout", "Scores"]
+
+TINY = 1e-30
+"""Added to every probability before they are brought to a sum of 1 again, lest the background took all of it."""
+
+
+class Layout(StrEnum):
+    """Order of the dimensions of a batch of pictures."""
+
+    NCHW = "nchw"
+    NHWC = "nhwc"
+
+
+class Scores(StrEnum):
+    """What a network gives: any numbers, of which a softmax makes probabilities; or probabilities."""
+
+    LOGITS = "logits"
+    PROBABILITIES = "probabilities"
+
+
+class BackgroundClass(StrEnum):
+    """Where a network has an output for "nothing of all that", which is to be left out."""
+
+    FIRST = "first"
+    LAST = "last"
+    NONE = "none"
+
+
+@dataclass(frozen=True)
+class ForeignInput:
+    """What a network takes.
+
+    Attributes:
+        name: Of its only input.
+        element_type: "float32", "float16" or "uint8".
+        layout: Order of its dimensions.
+        order: Its channels.
+        scaling: What pixels become; of no use where it takes uint8.
+        spec: The pictures.
+    """
+
+    name: str
+    element_type: str
+    layout: Layout
+    order: ChannelOrder
+    scaling: PixelScaling
+    spec: ImageSpec
+
+    @property
+    def sizes(self) -> tuple[int, int, int]:
+        """The dimensions after the batch."""
+        height, width, channels = self.spec.shape_hwc
+        return (channels, height, width) if self.layout is Layout.NCHW else (height, width, channels)
+
+    def prepare(self, batch_nhwc: npt.NDArray[np.uint8]) -> npt.NDArray[Any]:
+        """Return what the network takes for a batch of pictures, uint8 ``[N, H, W, C]``, RGB or grey."""
+        values: npt.NDArray[Any] = batch_nhwc[..., ::-1] if self.order is ChannelOrder.BGR else batch_nhwc
+        if self.element_type != "uint8":
+            values = self.scaling.apply(values).astype(self.element_type)
+        return np.ascontiguousarray(values.transpose(0, 3, 1, 2) if self.layout is Layout.NCHW else values)
+
+
+@dataclass(frozen=True)
+class ForeignOutput:
+    """What a network gives.
+
+    Attributes:
+        name: Of the output with the scores.
+        element_type: Of the numbers, such as "float32".
+        rank: Number of its dimensions, 2 or more; those after the second are 1.
+        count: Number of scores.
+        scores: What they are.
+        background: Which of them is no label.
+    """
+
+    name: str
+    element_type: str
+    rank: int
+    count: int
+    scores: Scores
+    background: BackgroundClass
+
+    @property
+    def kept(self) -> range:
+        """The positions of the scores that belong to labels."""
+        return range(self.background is BackgroundClass.FIRST, self.count - (self.background is BackgroundClass.LAST))
+
+    def finish(self, scores: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+        """Return the probabilities of the labels, float32 ``[N, labels]``, for what the network gave."""
+        kept: npt.NDArray[np.float64] = scores.reshape(len(scores), self.count)[:, list(self.kept)].astype(np.float64)
+        if self.scores is Scores.LOGITS:
+            kept = np.exp(kept - kept.max(axis=1, keepdims=True))
+        elif self.background is not BackgroundClass.NONE:
+            kept = kept + TINY
+        else:
+            return kept.astype(np.float32)
+        probabilities: npt.NDArray[np.float32] = (kept / kept.sum(axis=1, keepdims=True)).astype(np.float32)
+        return probabilities

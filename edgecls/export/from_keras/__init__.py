@@ -1,0 +1,1 @@
+"""From Keras files to ONNX."""

@@ -1,0 +1,115 @@
+"""A .keras file that carries its model card, so that it can be exported without asking anything.
+
+A .keras file is a zip archive that Keras reads by the names of its members; the card is one more
+member, which Keras passes over.
+"""
+
+import json
+import re
+import tempfile
+import warnings
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from edgecls import modelfile
+from edgecls.errors import ExportError
+from edgecls.export.from_keras.legacy_h5 import HDF5_MAGIC, code_refusal, load_h5
+from edgecls.export.from_keras.saved_model import is_saved_model, load_saved_model
+from edgecls.model_card import ModelCard
+
+__all__ = ["load_keras", "read_embedded_card", "save_keras"]
+
+CARD_MEMBER = "edgecls.json"
+CONFIG_MEMBER, WEIGHTS_MEMBER = "config.json", "model.weights.h5"  # as Keras names them
+MAX_BYTES_PER_WEIGHT = 16  # float32, and as much again thrice for the state of an optimiser
+MAX_BYTES_BESIDE = 64 << 20
+
+
+def save_keras(path: Path, model: keras.Model, card: ModelCard) -> None:
+    """Write a .keras file with its card inside; `path` must end in .keras."""
+    model.save(path)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(CARD_MEMBER, json.dumps(modelfile.card_to_dict(card), ensure_ascii=False))
+
+
+def load_keras(path: Path) -> keras.Model:
+    """Load a Keras network for inference: a .keras file, an .h5 file, or the folder of a SavedModel.
+
+    What it is is seen from its content. Code that it may hold is not run.
+
+    Raises:
+        ExportError: There is nothing there, or it is no whole network that this Keras can load.
+    """
+    if is_saved_model(path):
+        return load_saved_model(path)
+    if not path.is_file():
+        what = "the folder holds no SavedModel" if path.is_dir() else "there is no such file"
+        raise ExportError(f"cannot load {str(path)!r}: {what}; give a .keras or .h5 file or the folder of a SavedModel")
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Do not pass an `input_", UserWarning)  # old files do
+            return load_h5(path) if _is_hdf5(path) else _load_archive(path)
+    except (ValueError, TypeError, OSError, KeyError, AttributeError, zipfile.BadZipFile) as error:
+        if "Lambda" in str(error) and "arbitrary code" in str(error):
+            raise ExportError(code_refusal(path)) from error
+        raise ExportError(
+            f"cannot load {str(path)!r}: {_reason(error)}; "
+            "give a whole .keras or .h5 file whose layers are all Keras's own"
+        ) from error
+
+
+def _reason(error: BaseException) -> str:
+    """Return what Keras says in the middle of its messages: they begin with where it happened."""
+    lines = [re.sub(r"\x1b\[\d*m", "", line).strip() for line in str(error).splitlines()]
+    told = [line for line in lines if line] or [type(error).__name__]
+    return told[1] if told[0].startswith("Exception encountered when calling") and len(told) > 1 else told[0]
+
+
+def _is_hdf5(path: Path) -> bool:
+    with path.open("rb") as stream:
+        return stream.read(len(HDF5_MAGIC)) == HDF5_MAGIC
+
+
+def _load_archive(path: Path) -> keras.Model:
+    """Load a .keras file as Keras does, but for the random numbers that the weights of the file are written over.
+
+    Keras 3.15 keeps the memory that it makes them in: 0.9 GB for VGG16, and it takes a second.
+    """
+    with zipfile.ZipFile(path) as archive:
+        if WEIGHTS_MEMBER not in archive.namelist():
+            return keras.models.load_model(path, compile=False)
+        model = keras.saving.deserialize_keras_object(_without_random(json.loads(archive.read(CONFIG_MEMBER))))
+        most = MAX_BYTES_PER_WEIGHT * model.count_params() + MAX_BYTES_BESIDE
+        if archive.getinfo(WEIGHTS_MEMBER).file_size > most:
+            raise ExportError(f"{str(path)!r} holds far more data than its network has weights for; it was not loaded")
+        with tempfile.TemporaryDirectory() as folder:
+            model.load_weights(archive.extract(WEIGHTS_MEMBER, folder))
+    return model
+
+
+def _without_random(config: Any) -> Any:
+    """Return a configuration of Keras in which initialisers that draw random numbers give zeros."""
+    if isinstance(config, list):
+        return [_without_random(value) for value in config]
+    if not isinstance(config, dict):
+        return config
+    if config.get("module") == "keras.initializers" and "seed" in (config.get("config") or {}):
+        return {**config, "class_name": "Zeros", "config": {}}
+    return {key: _without_random(value) for key, value in config.items()}
+
+
+def read_embedded_card(path: Path) -> ModelCard | None:
+    """Return the card inside a .keras file, or None for a file that another program made and for other formats.
+
+    Raises:
+        ModelFileError: The card is damaged.
+    """
+    if not zipfile.is_zipfile(path):
+        return None
+    with zipfile.ZipFile(path) as archive:
+        if CARD_MEMBER not in archive.namelist():
+            return None
+        return modelfile.card_from_json(archive.read(CARD_MEMBER).decode())

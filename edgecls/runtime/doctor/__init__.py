@@ -1,0 +1,1 @@
+"""What is right and what is wrong on this machine, for `edgecls doctor`."""

@@ -1,0 +1,223 @@
+"""What edgecls has to work with on this machine, and what is wrong: the facts behind `edgecls doctor`."""
+
+import os
+import platform
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from edgecls.errors import MissingExtraError, ProviderError
+from edgecls.modelfile import read_model
+from edgecls.runtime.doctor.picture_support import readable_formats
+from edgecls.runtime.doctor.provider_check import ProviderCheck, check_provider, not_working
+from edgecls.runtime.doctor.versions import installed_versions
+from edgecls.runtime.execution import wheels
+from edgecls.runtime.execution.clean_stdout import stdout_to_stderr
+from edgecls.runtime.execution.gpu import GpuReport, this_machine
+from edgecls.runtime.execution.probe import probe
+from edgecls.runtime.execution.providers import Provider, load_onnxruntime
+from edgecls.runtime.execution.wheels import Conflict, Wheel
+from edgecls.runtime.machine.cache_folder import CacheState, cache_folder, look_at_cache
+from edgecls.runtime.machine.cores import CoreCount, count_cores
+from edgecls.runtime.machine.memory import available_memory_bytes, total_memory_bytes
+from edgecls.runtime.machine.processor import read_processor
+
+__all__ = ["Diagnosis", "Finding", "diagnose"]
+
+TIMEOUT_S = 1800.0  # TensorRT builds large networks for many minutes
+_ESSENTIAL_FORMATS = ("JPEG", "PNG")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something to know, and what to do about it.
+
+    Attributes:
+        what: What was found.
+        remedy: Commands or other steps, in their order.
+    """
+
+    what: str
+    remedy: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """This machine as edgecls sees it.
+
+    Attributes:
+        versions: As `installed_versions`.
+        wheels: Installed wheels that bring onnxruntime or OpenCV.
+        conflicts: Those that overwrote each other.
+        system: The operating system.
+        processor: The processor's name, as far as it can be told.
+        cores: How many cores there are and may be used.
+        memory_bytes: All memory; None if nobody can tell.
+        free_memory_bytes: What this process may still take; None if nobody can tell.
+        gpus: What the NVIDIA driver says.
+        picture_formats: Which formats can be read; empty if OpenCV cannot be loaded.
+        cache: The folder for what can be made again.
+        free_disk_bytes: What is free where the cache is.
+        model: The model file that the providers were tried with.
+        providers: The outcome for each provider, best first; empty without onnxruntime.
+        other_providers: Built into the installed onnxruntime, and not used by edgecls.
+        faults: What is wrong.
+        remarks: What could be better.
+    """
+
+    versions: dict[str, str | None]
+    wheels: tuple[Wheel, ...]
+    conflicts: tuple[Conflict, ...]
+    system: str
+    processor: str
+    cores: CoreCount
+    memory_bytes: int | None
+    free_memory_bytes: int | None
+    gpus: GpuReport
+    picture_formats: dict[str, bool]
+    cache: CacheState
+    free_disk_bytes: int
+    model: str
+    providers: tuple[ProviderCheck, ...]
+    other_providers: tuple[str, ...]
+    faults: tuple[Finding, ...]
+    remarks: tuple[Finding, ...]
+
+    @property
+    def best_provider(self) -> Provider | None:
+        """What `auto` takes here; None if nothing works."""
+        return next((check.provider for check in self.providers if check.works), None)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return everything as JSON can hold it, with the verdict first."""
+        verdict = "wrong" if self.faults else "fine"
+        facts = {"verdict": verdict, "best_provider": self.best_provider, **asdict(self)}
+        facts["cores"]["usable"] = self.cores.usable
+        return facts
+
+
+def diagnose(model_path: str, *, on_progress: Callable[[str], None] = lambda text: None) -> Diagnosis:
+    """Look at this machine, and try every provider on a model's golden samples.
+
+    Needs no onnxruntime, and finds out that it is not there.
+
+    Args:
+        model_path: A self-describing .onnx file.
+        on_progress: Is told what is being tried.
+
+    Raises:
+        ModelFileError: The model file is missing, damaged or not self-describing.
+    """
+    read_model(model_path)
+    faults: list[Finding] = []
+    remarks: list[Finding] = []
+    gpus = this_machine()
+    conflicts = wheels.find_conflicts()
+    for conflict in conflicts:
+        kept = _worth_keeping(conflict.wheels, gpus)
+        finding = Finding(str(conflict), wheels.commands_for(kept, installed=conflict.wheels))
+        (faults if conflict.package == "onnxruntime" else remarks).append(finding)
+    formats = _check_pictures(faults, remarks)
+    built_in = _check_onnxruntime(faults, gpus)
+    checks = _try_providers(model_path, on_progress) if built_in is not None else ()
+    _judge_providers(checks, gpus, faults, remarks)
+    folder = cache_folder()
+    cache = look_at_cache(folder)
+    if not cache.writable:
+        remarks.append(Finding(f"nothing can be kept in {cache.folder}", ("make the folder writable",)))
+    known = {provider.onnxruntime_name for provider in Provider if provider is not Provider.AUTO}
+    return Diagnosis(
+        versions=installed_versions(),
+        wheels=wheels.wheels_of("onnxruntime") + wheels.wheels_of("cv2"),
+        conflicts=conflicts,
+        system=platform.platform(),
+        processor=read_processor().name,
+        cores=count_cores(),
+        memory_bytes=total_memory_bytes(),
+        free_memory_bytes=available_memory_bytes(),
+        gpus=gpus,
+        picture_formats=formats,
+        cache=cache,
+        free_disk_bytes=_free_disk_bytes(folder),
+        model=model_path,
+        providers=checks,
+        other_providers=tuple(name for name in built_in or () if name not in known),
+        faults=tuple(faults),
+        remarks=tuple(remarks),
+    )
+
+
+def _check_pictures(faults: list[Finding], remarks: list[Finding]) -> dict[str, bool]:
+    remedy = wheels.commands_for("opencv-python-headless", installed=wheels.wheels_of("cv2"))
+    try:
+        formats = readable_formats()
+    except ImportError as error:
+        faults.append(Finding(f"pictures cannot be read: OpenCV cannot be loaded ({error})", remedy))
+        return {}
+    unreadable = [name for name, readable in formats.items() if not readable]
+    if unreadable:
+        essential = any(name in _ESSENTIAL_FORMATS for name in unreadable)
+        finding = Finding(f"the installed OpenCV cannot read {', '.join(unreadable)}", remedy)
+        (faults if essential else remarks).append(finding)
+    return formats
+
+
+def _check_onnxruntime(faults: list[Finding], gpus: GpuReport) -> tuple[str, ...] | None:
+    """Return the providers built into onnxruntime, by its own names, or None where it cannot be loaded."""
+    try:
+        with stdout_to_stderr():
+            return tuple(load_onnxruntime().get_available_providers())
+    except MissingExtraError:
+        kept = "onnxruntime-gpu" if gpus.gpus else "onnxruntime"
+        faults.append(Finding("onnxruntime is not installed, so no model can run", wheels.commands_for(kept)))
+    except ProviderError as error:
+        installed = wheels.wheels_of("onnxruntime")
+        kept = _worth_keeping(installed, gpus) if installed else "onnxruntime"
+        what = str(error).partition(";")[0]
+        faults.append(Finding(what, wheels.commands_for(kept, installed=installed)))
+    return None
+
+
+def _try_providers(model_path: str, on_progress: Callable[[str], None]) -> tuple[ProviderCheck, ...]:
+    checks = []
+    for provider in Provider:
+        if provider is Provider.AUTO:
+            continue
+        with stdout_to_stderr():
+            hindrance = probe(provider)
+        if hindrance:
+            checks.append(not_working(hindrance))
+        else:
+            on_progress(f"trying {provider}")
+            checks.append(check_provider(model_path, provider, timeout_s=TIMEOUT_S))
+    return tuple(checks)
+
+
+def _judge_providers(
+    checks: tuple[ProviderCheck, ...], gpus: GpuReport, faults: list[Finding], remarks: list[Finding]
+) -> None:
+    broken = {check.provider: check for check in checks if not check.works}
+    if Provider.CPU in broken:
+        faults.append(_finding(broken[Provider.CPU]))
+    if gpus.gpus and Provider.CUDA in broken:
+        has_cuda = any(wheel.name == "onnxruntime-gpu" for wheel in wheels.wheels_of("onnxruntime"))
+        (faults if has_cuda else remarks).append(_finding(broken[Provider.CUDA], of="the GPU is not used: "))
+
+
+def _finding(check: ProviderCheck, *, of: str = "") -> Finding:
+    return Finding(f"{of}{check.provider}: {check.reason}", (check.remedy or "",))
+
+
+def _worth_keeping(installed: tuple[Wheel, ...], gpus: GpuReport) -> str:
+    """Return the installed wheel that suits this machine best."""
+    names = [wheel.name for wheel in installed]
+    best = ["onnxruntime-gpu"] if gpus.gpus else []
+    best += ["onnxruntime", "opencv-python-headless"]
+    return next((name for name in best if name in names), names[-1])
+
+
+def _free_disk_bytes(folder: Path) -> int:
+    existing = next((place for place in (folder, *folder.parents) if place.is_dir()), Path(os.curdir))
+    return shutil.disk_usage(existing).free

@@ -1,0 +1,106 @@
+"""Execution providers: what a network can run on, in the order in which they are tried.
+
+onnxruntime falls back to the CPU without an exception in several ways. So nothing is taken on
+trust here: `edgecls.runtime.execution.probe` looks for what a provider needs, `edgecls.runtime.session` opens
+it with fallback switched off, asks the session what it really uses, and checks its answers.
+"""
+
+import functools
+import os
+from dataclasses import dataclass
+from enum import StrEnum
+from types import ModuleType
+
+from edgecls.errors import ProviderError
+from edgecls.extras import import_from_extra
+from edgecls.runtime.execution.clean_stdout import stdout_to_stderr
+
+__all__ = ["Provider", "SkippedProvider", "candidates", "load_onnxruntime", "ready_made_providers"]
+
+
+class Provider(StrEnum):
+    """What runs the network. AUTO takes the first of the others, in this order, that works here."""
+
+    AUTO = "auto"
+    TENSORRT = "tensorrt"
+    CUDA = "cuda"
+    OPENVINO = "openvino"
+    DIRECTML = "directml"
+    COREML = "coreml"
+    CPU = "cpu"
+
+    @property
+    def onnxruntime_name(self) -> str:
+        """The name onnxruntime knows it by."""
+        return _ONNXRUNTIME_NAMES[self]
+
+    @property
+    def with_helpers(self) -> "tuple[Provider, ...]":
+        """The provider and those that take the nodes it cannot run, in that order."""
+        if self is Provider.TENSORRT:
+            return self, Provider.CUDA, Provider.CPU
+        return (self,) if self is Provider.CPU else (self, Provider.CPU)
+
+    @property
+    def runs_on_nvidia(self) -> bool:
+        """True if it needs an NVIDIA GPU."""
+        return self in (Provider.TENSORRT, Provider.CUDA)
+
+
+_ONNXRUNTIME_NAMES = {
+    Provider.TENSORRT: "TensorrtExecutionProvider",
+    Provider.CUDA: "CUDAExecutionProvider",
+    Provider.OPENVINO: "OpenVINOExecutionProvider",
+    Provider.DIRECTML: "DmlExecutionProvider",
+    Provider.COREML: "CoreMLExecutionProvider",
+    Provider.CPU: "CPUExecutionProvider",
+}
+
+
+@dataclass(frozen=True)
+class SkippedProvider:
+    """A provider that was tried and cannot be used.
+
+    Attributes:
+        provider: Which one.
+        reason: What stands in the way, in onnxruntime's words where it has some.
+        remedy: What would make it work.
+    """
+
+    provider: Provider
+    reason: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.provider}: {self.reason}; {self.remedy}"
+
+
+def candidates(provider: Provider) -> list[Provider]:
+    """Return what to try for a request, best first: the one named, or all that this onnxruntime was built with."""
+    return ready_made_providers() if provider is Provider.AUTO else [provider]
+
+
+def ready_made_providers() -> list[Provider]:
+    """Return the providers that the installed onnxruntime was built with, best first; they need not work here."""
+    built_in = load_onnxruntime().get_available_providers()
+    return [provider for provider, name in _ONNXRUNTIME_NAMES.items() if name in built_in]
+
+
+@functools.cache
+def load_onnxruntime() -> ModuleType:
+    """Import onnxruntime with its telemetry off (unless the user set its switch) and its log at fatal errors only.
+
+    Raises:
+        MissingExtraError: It is not installed.
+        ProviderError: It is installed, but cannot be loaded.
+    """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # has to be there before the import
+    try:
+        with stdout_to_stderr():  # standard output is for results
+            onnxruntime = import_from_extra("onnxruntime", extra="cpu", purpose="running a model")
+        onnxruntime.set_default_logger_severity(4)  # fatal only: every failure reaches the user as our own error
+    except (ImportError, AttributeError, OSError) as error:  # as two wheels leave it that overwrote each other
+        raise ProviderError(
+            f"cannot load onnxruntime: it is damaged or incomplete ({error}); 'edgecls doctor' says how to mend it"
+        ) from error
+    return onnxruntime

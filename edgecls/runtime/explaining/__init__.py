@@ -1,0 +1,1 @@
+"""What answers rest on, found and drawn."""

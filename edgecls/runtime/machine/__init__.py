@@ -1,0 +1,1 @@
+"""What the machine has: cores, memory, processor, a folder to keep things in."""

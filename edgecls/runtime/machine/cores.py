@@ -1,0 +1,73 @@
+"""How many processor cores this process may really use.
+
+onnxruntime sizes its thread pool to the host; inside a container, a cpuset or a batch job that is
+too many. Counted here: the affinity mask, then the CPU quota of the control groups (v2 and v1).
+"""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgecls.runtime.machine.control_groups import own_groups_v1, own_groups_v2
+
+__all__ = ["CoreCount", "count_cores", "usable_cores"]
+
+
+@dataclass(frozen=True)
+class CoreCount:
+    """How many cores there are, by each of the ways to count them.
+
+    Attributes:
+        host: All that the machine has.
+        affinity: Those this process may run on.
+        quota: What the tightest control group leaves, in cores; None without a limit.
+    """
+
+    host: int
+    affinity: int
+    quota: float | None
+
+    @property
+    def usable(self) -> int:
+        """What this process may keep busy, at least 1."""
+        return max(1, self.affinity if self.quota is None else min(self.affinity, int(self.quota)))
+
+
+def usable_cores(*, root: Path = Path("/")) -> int:
+    """Return the number of cores this process may keep busy, at least 1.
+
+    Args:
+        root: Where /proc and /sys are found; another folder only in tests.
+    """
+    return count_cores(root=root).usable
+
+
+def count_cores(*, root: Path = Path("/")) -> CoreCount:
+    """Return how many cores there are, and how many of them this process may use.
+
+    Args:
+        root: As for `usable_cores`.
+    """
+    host = os.cpu_count() or 1
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else host
+    return CoreCount(host, allowed, min(_quotas(root), default=None))
+
+
+def _quotas(root: Path) -> Iterator[float]:
+    """Yield every CPU quota that applies to this process, in cores."""
+    for folder in own_groups_v2(root):
+        try:
+            quota, period = (folder / "cpu.max").read_text().split()
+            if quota != "max":
+                yield int(quota) / int(period)
+        except (OSError, ValueError):
+            continue
+    for folder in own_groups_v1(root, "cpu"):
+        try:
+            microseconds = int((folder / "cpu.cfs_quota_us").read_text())
+            of_microseconds = int((folder / "cpu.cfs_period_us").read_text())
+            if microseconds > 0 and of_microseconds > 0:
+                yield microseconds / of_microseconds
+        except (OSError, ValueError):
+            continue

@@ -1,0 +1,73 @@
+"""How much memory this process may still take."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from edgecls.runtime.machine.control_groups import own_groups_v1, own_groups_v2
+
+__all__ = ["available_memory_bytes", "total_memory_bytes"]
+
+
+def available_memory_bytes(*, root: Path = Path("/")) -> int | None:
+    """Return the number of bytes that can be allocated without swapping, or None if nobody can tell.
+
+    Counted are what the system has left and, on Linux, what the limits of the control groups (v2
+    and v1) leave; files that the system keeps in memory count as free.
+
+    Args:
+        root: Where /proc and /sys are found; another folder only in tests.
+    """
+    left = [*_left_in_system(root), *_left_in_groups(root)]
+    return max(0, min(left)) if left else None
+
+
+def total_memory_bytes() -> int | None:
+    """Return the memory of the machine, whatever this process may take of it, or None if nobody can tell."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
+def _left_in_system(root: Path) -> Iterator[int]:
+    try:
+        for line in (root / "proc/meminfo").read_text().splitlines():
+            name, _, value = line.partition(":")
+            if name == "MemAvailable":
+                yield int(value.split()[0]) * 1024
+                return
+    except (OSError, ValueError, IndexError):
+        pass
+    try:
+        yield os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return
+
+
+def _left_in_groups(root: Path) -> Iterator[int]:
+    for folder in own_groups_v2(root):
+        yield from _left_below(folder / "memory.max", folder / "memory.current", folder / "memory.stat")
+    for folder in own_groups_v1(root, "memory"):
+        usage = folder / "memory.usage_in_bytes"
+        yield from _left_below(folder / "memory.limit_in_bytes", usage, folder / "memory.stat")
+
+
+def _left_below(limit: Path, usage: Path, statistics: Path) -> Iterator[int]:
+    try:
+        allowed = int(limit.read_text())  # "max" where there is none
+        taken = int(usage.read_text())
+    except (OSError, ValueError):
+        return
+    yield allowed - taken + _reclaimable(statistics)
+
+
+def _reclaimable(statistics: Path) -> int:
+    try:
+        for line in statistics.read_text().splitlines():
+            name, _, value = line.partition(" ")
+            if name == "inactive_file":
+                return int(value)
+    except (OSError, ValueError):
+        pass
+    return 0

@@ -1,0 +1,1 @@
+"""Many pictures: where they come from, several at once, sorted, watched for."""

@@ -1,0 +1,139 @@
+"""Opening model files: with which provider, threads and batches."""
+
+import functools
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from edgecls import modelfile
+from edgecls.errors import ModelFileError, ProviderError
+from edgecls.image import DEFAULT_LIMITS, ImageLimits
+from edgecls.model_card import ModelCard
+from edgecls.modelfile import ModelFile
+from edgecls.runtime.classifier import Classifier
+from edgecls.runtime.execution.providers import Provider
+from edgecls.runtime.session import Session, open_session, try_provider
+
+if TYPE_CHECKING:  # what only a tuned model needs is loaded where one is opened
+    from edgecls.runtime.setting import Setting
+    from edgecls.runtime.tuning.goal import Goal
+
+__all__ = ["load", "open_classifier"]
+
+
+def load(
+    model_path: str | os.PathLike[str],
+    provider: Provider | str = Provider.AUTO,
+    *,
+    intra_op_threads: int = 1,
+    batch_sizes: Sequence[int] = (1,),
+    limits: ImageLimits = DEFAULT_LIMITS,
+    unknown_threshold: float | None = None,
+    tuned: "Goal | str | None" = None,
+) -> Classifier:
+    """Open a model file.
+
+    Args:
+        model_path: A self-describing .onnx file.
+        provider: "auto", or "tensorrt", "cuda", "openvino", "directml", "coreml", "cpu" to run there or fail.
+        intra_op_threads: Threads that one prediction may use on the CPU. More than one helps a single
+            caller who waits for each answer; with several callers one each is faster.
+        batch_sizes: The sizes of batches that `Classifier.probabilities` will be given, the likeliest first; on
+            anything but the CPU each is run once beforehand.
+        limits: Bounds on every picture.
+        unknown_threshold: Takes the place of the one in the file: the answer is "unknown" where no label is at
+            least so probable. From 0, where every picture gets a label, to below 1; None for the file's own.
+        tuned: "throughput" for many pictures or "latency" for one at a time: run as `edgecls tune` found best for
+            that on this machine, whatever `intra_op_threads` and `batch_sizes` say. Makes no difference
+            where nothing was measured, or where another provider was found best than the one asked for by name.
+
+    Raises:
+        MissingExtraError: onnxruntime is not installed.
+        ModelFileError: The file is missing, damaged or not self-describing, or cannot have that threshold.
+        ProviderError: It cannot run on that provider here, or the provider is unknown.
+        ValueError: `tuned` is no goal.
+    """
+    try:
+        wanted = Provider(provider)
+    except ValueError as error:
+        raise ProviderError(f"unknown provider {provider!r}; choose one of {', '.join(Provider)}") from error
+    model = modelfile.read_model(model_path)
+    setting = None
+    if tuned is not None:
+        from edgecls.runtime.tuning.goal import Goal
+        from edgecls.runtime.tuning.lookup import tuned_setting
+
+        setting = tuned_setting(model, Goal(tuned), provider=wanted)
+    return open_classifier(
+        model,
+        wanted,
+        setting=setting,
+        intra_op_threads=intra_op_threads,
+        batch_sizes=batch_sizes,
+        limits=limits,
+        unknown_threshold=unknown_threshold,
+    )
+
+
+def open_classifier(
+    model: ModelFile,
+    provider: Provider,
+    *,
+    setting: "Setting | None",
+    intra_op_threads: int = 1,
+    batch_sizes: Sequence[int] = (1,),
+    limits: ImageLimits = DEFAULT_LIMITS,
+    unknown_threshold: float | None = None,
+) -> Classifier:
+    """Open a model file that is in memory.
+
+    Args:
+        model: The model file.
+        provider: As for `load`.
+        setting: How to run it; if its provider fails, or it is None, the other arguments count.
+        intra_op_threads: As for `load`.
+        batch_sizes: As for `load`.
+        limits: As for `load`.
+        unknown_threshold: As for `load`.
+
+    Raises:
+        As `load`.
+    """
+    session = None if setting is None else _as_set(model, setting)
+    if session is None:
+        setting = None
+        session = open_session(model, provider, intra_op_threads=intra_op_threads, batch_sizes=batch_sizes)
+    # The network is not kept for this: it may be large, and onnxruntime has made its own of it.
+    open_explainable = functools.partial(
+        _open_explainable,
+        os.path.abspath(model.path),
+        session.card,
+        session.provider,
+        intra_op_threads=intra_op_threads,
+    )
+    return Classifier(
+        session,
+        setting=setting,
+        limits=limits,
+        unknown_threshold=unknown_threshold,
+        open_explainable=open_explainable,
+    )
+
+
+def _as_set(model: ModelFile, setting: "Setting") -> Session | None:
+    """Open a model as it was found best, or return None if that does not work any more."""
+    found = try_provider(
+        model, setting.provider, intra_op_threads=setting.intra_op_threads, batch_sizes=setting.batch_sizes
+    )
+    return found if isinstance(found, Session) else None
+
+
+def _open_explainable(model_path: str, card: ModelCard, provider: Provider, *, intra_op_threads: int) -> Session:
+    """Open a model file once more, this time with its class activation."""
+    model = modelfile.read_model(model_path)
+    if model.card != card:
+        raise ModelFileError(
+            f"cannot explain answers of model {model_path!r}: another model has taken its place since it was opened; "
+            "load it again"
+        )
+    return open_session(model, provider, intra_op_threads=intra_op_threads, class_activation=True)
