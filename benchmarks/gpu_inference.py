@@ -1,11 +1,14 @@
 """What does a GPU make of a model: in float32, TF32 and float16, in batches, through edgecls and without it?
 
 Each precision runs in a process of its own, as TF32 is switched for a whole process. In every round the same batch of
-pixels goes through `Classifier.probabilities` and through a plain onnxruntime loop on the same provider. The golden
-samples are checked at every batch size.
+pixels goes through `Classifier.probabilities` and through a plain onnxruntime loop on the same provider, with input and
+output bound to the device. The golden samples are checked at every batch size. Beside that the least time that the
+arithmetic and the bytes of the network can take on this GPU (benchmarks/network_cost.py), and with --keras the same
+network in PyTorch, as it is and compiled (benchmarks/gpu_torch.py).
 
     edgecls quantize flowers.onnx -o flowers-fp16.onnx --calibrate pictures --fp16
-    python benchmarks/gpu_inference.py flowers.onnx flowers-fp16.onnx [--provider cuda] [--batches 1,8,32,128]
+    python benchmarks/gpu_inference.py flowers.onnx flowers-fp16.onnx [--provider cuda] [--batches 1,8,32,128,256]
+        [--keras flowers.keras]
 """
 
 import argparse
@@ -20,6 +23,7 @@ from typing import Any
 
 import numpy as np
 from measure import byte_compile, machine_facts, write_results
+from network_cost import GPUS, network_cost
 
 from edgecls.modelfile import INPUT_NAME, OUTPUT_NAME, read_model
 from edgecls.rounds import ratio_of, time_rounds
@@ -54,9 +58,16 @@ def _rates(classifier: Classifier, plain: Any, batch: int, rounds: int) -> dict[
         for _ in range(repeats):
             classifier.probabilities(pixels)
 
+    device = "cuda" if classifier.provider.runs_on_nvidia else "cpu"
+    bound, value = plain.io_binding(), load_onnxruntime().OrtValue.ortvalue_from_numpy(pixels, device, 0)
+    bound.bind_ortvalue_input(INPUT_NAME, value)
+    bound.bind_output(OUTPUT_NAME, device)
+
     def bare() -> None:
         for _ in range(repeats):
-            plain.run([OUTPUT_NAME], {INPUT_NAME: pixels})
+            value.update_inplace(pixels)
+            plain.run_with_iobinding(bound)
+            bound.copy_outputs_to_cpu()
 
     times = time_rounds({"edgecls": ours, "plain": bare}, rounds=rounds)
     beside = ratio_of(times["plain"], times["edgecls"])
@@ -83,9 +94,19 @@ def measure_here(model: Path, provider: Provider, batches: list[int], rounds: in
     }
 
 
+def _in_torch(model: Path, precision: str, batches: str, rounds: int) -> dict[str, Any]:
+    script = Path(__file__).with_name("gpu_torch.py")
+    command = [sys.executable, str(script), str(model), "--precision", precision, "--batches", batches]
+    return _json_of([*command, "--rounds", str(rounds)], {})
+
+
 def _in_a_process(model: Path, provider: str, batches: str, rounds: int, environment: dict[str, str]) -> dict[str, Any]:
     command = [sys.executable, __file__, str(model), "--here", "--provider", provider]
     command += ["--batches", batches, "--rounds", str(rounds)]
+    return _json_of(command, environment)
+
+
+def _json_of(command: list[str], environment: dict[str, str]) -> dict[str, Any]:
     done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **environment})
     if done.returncode:
         return {"failed": done.stderr.strip()[-400:]}
@@ -105,7 +126,7 @@ def _print(name: str, figures: dict[str, Any]) -> None:
         print(
             f"{name:8} batch {rate['batch']:<4} edgecls {statistics.median(rate['edgecls_per_s']):9.1f}/s  "
             f"plain {statistics.median(rate['plain_per_s']):9.1f}/s  "
-            f"{of_plain['ratio']:.2f} ({of_plain['low']:.2f} to {of_plain['high']:.2f}) of plain"
+            f"{of_plain['value']:.2f} ({of_plain['low']:.2f} to {of_plain['high']:.2f}) of plain"
         )
 
 
@@ -115,8 +136,9 @@ def main() -> None:
     parser.add_argument("model", type=Path, help="in float32")
     parser.add_argument("float16", type=Path, nargs="?", help="the same in float16")
     parser.add_argument("--provider", default="cuda")
-    parser.add_argument("--batches", default="1,8,32,128")
+    parser.add_argument("--batches", default="1,8,32,128,256")
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--keras", type=Path, help="the same as a .keras file, to run in PyTorch")
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.here:
@@ -129,11 +151,25 @@ def main() -> None:
     plans = {"float32": (arguments.model, NO_TF32), "TF32": (arguments.model, {})}
     if arguments.float16:
         plans["float16"] = (arguments.float16, NO_TF32)
-    rows = {}
+    cost = network_cost(without_class_activation(read_model(arguments.model).onnx))
+    gpu = next((one for name, one in GPUS.items() if any(name in found for found in gpus)), None)
+    rows: dict[str, dict[str, Any]] = {}
     for name, (model, environment) in plans.items():
         rows[name] = _in_a_process(model, arguments.provider, arguments.batches, arguments.rounds, environment)
+        for rate in rows[name].get("rates", []) if gpu is not None else []:
+            rate["floor_per_s"] = round(rate["batch"] / cost.floor_s(rate["batch"], gpu, name), 1)
         _print(name, rows[name])
-    print(f"wrote {write_results('gpu_inference', {'gpus': gpus, 'provider': arguments.provider, 'rows': rows})}")
+        if arguments.keras:
+            rows[name]["torch"] = _in_torch(arguments.keras, name, arguments.batches, arguments.rounds)
+            print(f"{name:8} PyTorch: {rows[name]['torch'].get('median_per_s') or rows[name]['torch']}")
+    results = {
+        "rounds": arguments.rounds,
+        "gpus": gpus,
+        "provider": arguments.provider,
+        "cost": asdict(cost),
+        "rows": rows,
+    }
+    print(f"wrote {write_results('gpu_inference', results)}")
 
 
 if __name__ == "__main__":

@@ -65,7 +65,8 @@ def _measure(model: Path, batch: int, rounds: int) -> dict[str, Any]:
     milliseconds = {name: 1000 * statistics.median(taken) / count for name, taken in times.items()}
     print(
         f"{model.stem:10} batch {batch:<3} onnxruntime {milliseconds['bare']:.3f} ms, "
-        f"edgecls {milliseconds['edgecls']:.3f} ms: {ratio} times, {added.value:+.1f} ({added.low:+.1f} to {added.high:+.1f}) microseconds a call"
+        f"edgecls {milliseconds['edgecls']:.3f} ms: {ratio} times, "
+        f"{added.value:+.1f} ({added.low:+.1f} to {added.high:+.1f}) microseconds a call"
     )
     return {
         "model": model.stem,

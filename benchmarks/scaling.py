@@ -1,7 +1,8 @@
 """What do more threads gain, on this machine?
 
 Pictures a second through one `Classifier`, decoding and fitting included, for 1 to twice as many callers as there are
-usable cores, with one thread a run; and for a lone caller with 1 to as many threads a run as there are cores. Ratios are to one caller with one thread, in the same round.
+usable cores, with one thread a run; and for a lone caller with 1 to as many threads a run as there are cores. Ratios
+are to one caller with one thread, in the same round.
 
     python benchmarks/scaling.py [--rounds 9] [--seconds 0.5] [--model my.onnx]...
 """

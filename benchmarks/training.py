@@ -2,10 +2,12 @@
 
 Pictures a second of `fit` as `edgecls train` feeds it, against the same model and the same steps fed
 one constant batch that is in memory already: 1 means that pictures cost nothing. Pictures are kept
-in memory, in a mapped file, or decoded anew in every epoch (stream), and augmented or not.
+in memory, in a mapped file, or decoded anew in every epoch (stream), and augmented or not. Without data of your own,
+photos of two labels are made: what they show does not matter here.
 
-    python benchmarks/training.py --data FOLDER [--arch simple_cnn] [--side 128] [--batch-size 32]
+    python benchmarks/training.py [--data FOLDER] [--arch simple_cnn] [--side 128] [--batch-size 32]
         [--pictures 640] [--rounds 7] [--cache memory --cache disk --cache stream] [--mixed-precision auto]
+        [--name training]
 """
 
 import argparse
@@ -21,6 +23,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 import numpy as np
+from folder import write_photos
 from measure import machine_facts, write_results
 
 from edgecls.dataset.forms.labelled_pictures import LabelledPictures
@@ -33,11 +36,19 @@ from edgecls.runtime.machine.cores import usable_cores
 from edgecls.training.augmentation import augmenting
 from edgecls.training.batches import PictureBatches, shuffled
 from edgecls.training.config import Device, MixedPrecision, TrainConfig
-from edgecls.training.devices import choose_devices, dtype_policy
+from edgecls.training.devices import Devices, choose_devices, dtype_policy
 from edgecls.training.losses import cross_entropy
 from edgecls.training.schedule import make_optimizer
 from edgecls.training.stages import choose_trainable, plan_stages, rate_factors
 from edgecls.training.trainer import build_network
+
+
+def _made_up(folder: Path, count: int) -> Path:
+    """Write photos in two class folders."""
+    for label in ("one", "other"):
+        (folder / label).mkdir()
+        write_photos(folder / label, -(-count // 2))
+    return folder
 
 
 def _some(pictures: LabelledPictures, count: int) -> LabelledPictures:
@@ -106,7 +117,7 @@ def _subject(fitted: keras.Model, batches: PictureBatches) -> Callable[[], objec
 def main() -> None:
     """Measure, print and write the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="a dataset in any form")
+    parser.add_argument("--data", type=Path, help="a dataset in any form")
     parser.add_argument("--arch", default="simple_cnn")
     parser.add_argument("--side", type=int, default=128)
     parser.add_argument("--batch-size", type=int, default=32)
@@ -115,6 +126,7 @@ def main() -> None:
     parser.add_argument("--cache", action="append", choices=["memory", "disk", "stream"])
     parser.add_argument("--mixed-precision", choices=list(MixedPrecision), default="auto")
     parser.add_argument("--no-augment", action="store_true")
+    parser.add_argument("--name", default="training", help="of the file of results")
     options = parser.parse_args()
     config = TrainConfig(
         ImageSpec(options.side, options.side),
@@ -125,7 +137,14 @@ def main() -> None:
     )
     devices = choose_devices(Device.AUTO)
     policy = dtype_policy(config.mixed_precision, devices)
-    found = _some(read_dataset(options.data).whole, options.pictures)
+    with tempfile.TemporaryDirectory() as made:
+        data = options.data or _made_up(Path(made), options.pictures)
+        _measure(config, _some(read_dataset(data).whole, options.pictures), devices, policy, options)
+
+
+def _measure(
+    config: TrainConfig, found: LabelledPictures, devices: Devices, policy: str, options: argparse.Namespace
+) -> None:
     steps = len(found.paths) // config.batch_size
     count = steps * config.batch_size  # whole batches, so that both sides take the same steps
     fitted = _compiled(config, len(found.labels), steps, policy)
@@ -149,10 +168,19 @@ def main() -> None:
         ratio = ratio_of(times["constant"], values)  # of speeds: the constant batch's time over this one's
         rows[name] = {"of_constant": asdict(ratio), "seconds": values}
         print(f"{name:9} {count / statistics.median(values):7.1f} pictures/s   of the constant batch's speed: {ratio}")
-    path = write_results(
-        f"training_{config.arch}_{options.side}",
-        {"device": devices.names, "policy": policy, "batch_size": config.batch_size, "pictures": count, "fit": rows},
-    )
+    results = {
+        "arch": config.arch,
+        "image": str(config.image),
+        "backend": keras.backend.backend(),
+        "device": devices.names,
+        "policy": policy,
+        "batch_size": config.batch_size,
+        "augmented": config.augment,
+        "pictures": count,
+        "rounds": options.rounds,
+        "fit": rows,
+    }
+    path = write_results(options.name, results)
     print(f"wrote {path}")
 
 
