@@ -12,6 +12,7 @@ import os
 import statistics
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 from measure import byte_compile, machine_facts, write_results
@@ -58,7 +59,7 @@ def main() -> None:
         {
             "rounds": rounds,
             "seconds": {name: [round(value, 4) for value in values] for name, values in times.items()},
-            "edgecls_over_floor": {"ratio": comparison.value, "low": comparison.low, "high": comparison.high},
+            "edgecls_over_floor": asdict(comparison),
         },
     )
     print(f"wrote {path}")

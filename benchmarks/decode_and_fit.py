@@ -10,6 +10,7 @@ one of 12 megapixels with noise, as cameras make it.
 import argparse
 import statistics
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import cv2
@@ -87,8 +88,8 @@ def main() -> None:
                     "bytes": len(data),
                     "side": side,
                     "milliseconds": {name: round(value, 3) for name, value in milliseconds.items()},
-                    "edgecls_over_area": round(against_area.value, 3),
-                    "edgecls_over_bilinear": round(against_bilinear.value, 3),
+                    "edgecls_over_area": asdict(against_area),
+                    "edgecls_over_bilinear": asdict(against_bilinear),
                 }
             )
     print(f"wrote {write_results('decode_and_fit', {'rounds': rounds, 'rows': rows})}")

@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import cv2
@@ -112,8 +112,8 @@ def _measure(model: Path, folder: Path, rounds: int) -> dict[str, object]:
         "limit_per_s": [round(value, 2) for value in limit],
         "run_per_s": [round(value, 2) for value in reached],
         "run_with_start_per_s": [round(value, 2) for value in whole],
-        "of_limit": {"ratio": of_limit.value, "low": of_limit.low, "high": of_limit.high},
-        "cpu_of_limit": {"ratio": of_cpu.value, "low": of_cpu.low, "high": of_cpu.high},
+        "of_limit": asdict(of_limit),
+        "cpu_of_limit": asdict(of_cpu),
     }
 
 

@@ -14,6 +14,7 @@ import os
 import statistics
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,7 @@ def _rates(classifier: Classifier, plain: Any, batch: int, rounds: int) -> dict[
         "batch": batch,
         "edgecls_per_s": [round(pictures / seconds, 1) for seconds in times["edgecls"]],
         "plain_per_s": [round(pictures / seconds, 1) for seconds in times["plain"]],
-        "of_plain": {"ratio": beside.value, "low": beside.low, "high": beside.high},
+        "of_plain": asdict(beside),
     }
 
 
@@ -103,7 +104,7 @@ def _print(name: str, figures: dict[str, Any]) -> None:
         print(
             f"{name:8} batch {rate['batch']:<4} edgecls {statistics.median(rate['edgecls_per_s']):9.1f}/s  "
             f"plain {statistics.median(rate['plain_per_s']):9.1f}/s  "
-            f"{of_plain['ratio']:.2f} ({of_plain['low']:.2f} to {of_plain['high']:.2f}) of plain"
+            f"{of_plain['value']:.2f} ({of_plain['low']:.2f} to {of_plain['high']:.2f}) of plain"
         )
 
 

@@ -12,10 +12,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-__all__ = ["byte_compile", "machine_facts", "write_results"]
+__all__ = ["RESULTS", "byte_compile", "machine_facts", "write_results"]
 
 REPOSITORY = Path(__file__).parent.parent
-RESULTS = Path(__file__).parent / "results"
+RESULTS = Path(os.environ.get("EDGECLS_BENCH_RESULTS") or Path(__file__).parent / "results")
+"""Where results are written; a run only to try a script writes elsewhere."""
 
 
 def byte_compile() -> None:
@@ -27,7 +28,7 @@ def byte_compile() -> None:
 def machine_facts() -> dict[str, Any]:
     """Return what a reader has to know about where figures were taken."""
     packages = {}
-    for package in ("edgecls", "numpy", "opencv-python-headless", "onnxruntime", "click"):
+    for package in ("edgecls", "numpy", "opencv-python-headless", "onnxruntime", "click", "keras", "tensorflow", "tf2onnx"):
         try:
             packages[package] = version(package)
         except PackageNotFoundError:
@@ -44,8 +45,8 @@ def machine_facts() -> dict[str, Any]:
 
 
 def write_results(name: str, results: Mapping[str, Any]) -> Path:
-    """Write the results of a benchmark, with the facts of the machine, to benchmarks/results/NAME.json."""
-    RESULTS.mkdir(exist_ok=True)
+    """Write the results of a benchmark, with the facts of the machine, to NAME.json in the folder of results."""
+    RESULTS.mkdir(parents=True, exist_ok=True)
     path = RESULTS / f"{name}.json"
     path.write_text(json.dumps({"machine": machine_facts(), **results}, indent=2) + "\n", encoding="utf-8")
     return path

@@ -13,6 +13,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 
 from folder import write_photos
@@ -69,7 +70,7 @@ def _measure(model: Path, names: list[str], rounds: int) -> dict[str, object]:
         "model": model.name,
         "model_bytes": model.stat().st_size,
         "peak_mib": {name: [round(value, 1) for value in values] for name, values in peaks.items()},
-        "edgecls_over_bare": {"ratio": comparison.value, "low": comparison.low, "high": comparison.high},
+        "edgecls_over_bare": asdict(comparison),
     }
 
 

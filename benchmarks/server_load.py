@@ -11,6 +11,7 @@ import argparse
 import statistics
 import sys
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,7 @@ def _measure(
         "connections": connections,
         "limit_per_s": [round(value, 1) for value in limits],
         "served_per_s": [round(value, 1) for value in rates],
-        "of_limit": {"ratio": of_limit.value, "low": of_limit.low, "high": of_limit.high},
+        "of_limit": asdict(of_limit),
         "cpu_ms_a_request": round(statistics.median(cpu_ms), 3),
         "p50_ms": round(statistics.median(p50), 3),
         "p99_ms": round(statistics.median(p99), 3),

@@ -14,6 +14,7 @@ import statistics
 import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -146,7 +147,7 @@ def main() -> None:
     rows = {}
     for name, values in times.items():
         ratio = ratio_of(times["constant"], values)  # of speeds: the constant batch's time over this one's
-        rows[name] = {"ratio": ratio.value, "low": ratio.low, "high": ratio.high, "seconds": values}
+        rows[name] = {**asdict(ratio), "seconds": values}
         print(f"{name:9} {count / statistics.median(values):7.1f} pictures/s   of the constant batch's speed: {ratio}")
     path = write_results(
         f"training_{config.arch}_{options.side}",
