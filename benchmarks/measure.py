@@ -28,7 +28,16 @@ def byte_compile() -> None:
 def machine_facts() -> dict[str, Any]:
     """Return what a reader has to know about where figures were taken."""
     packages = {}
-    for package in ("edgecls", "numpy", "opencv-python-headless", "onnxruntime", "click", "keras", "tensorflow", "tf2onnx"):
+    for package in (
+        "edgecls",
+        "numpy",
+        "opencv-python-headless",
+        "onnxruntime",
+        "click",
+        "keras",
+        "tensorflow",
+        "tf2onnx",
+    ):
         try:
             packages[package] = version(package)
         except PackageNotFoundError:
