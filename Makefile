@@ -1,10 +1,10 @@
-# The two commands of the README. Everything happens in a virtual environment in .venv.
+# The commands of the README, and those for measuring. Everything happens in a virtual environment in .venv.
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check clean
+.PHONY: run test check bench bench-peers report clean
 
 # Classify the example picture with the bundled model.
 run: $(VENV)/run-installed
@@ -18,6 +18,19 @@ check: $(VENV)/test-installed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+# Measure (20 minutes on two cores, and the machine should do nothing else), and write docs/benchmarks.md anew.
+bench: $(VENV)/test-installed
+	$(BIN)/python benchmarks/run_all.py
+
+# The same beside other servers, each in a virtual environment of its own.
+bench-peers: $(VENV)/test-installed
+	$(BIN)/python benchmarks/peers/run.py
+	$(BIN)/python benchmarks/report/run.py
+
+# docs/benchmarks.md and the figures in the other documents, from the results that are there.
+report: $(VENV)/test-installed
+	$(BIN)/python benchmarks/report/run.py
 
 clean:
 	rm -rf $(VENV)

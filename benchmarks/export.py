@@ -4,7 +4,7 @@ VGG16 has 138 million weights, NASNetMobile a thousand layers. The baseline is t
 the .keras file, convert, serialise, with nothing proven. Every run is a process of its own; beside
 the time on the clock stands the processor time, which other work on the machine disturbs less.
 
-    python benchmarks/export.py [--rounds 3] [--networks VGG16 NASNetMobile]
+    python benchmarks/export.py [--rounds 5] [--networks VGG16 NASNetMobile]
 """
 
 import argparse
@@ -15,7 +15,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from measure import byte_compile, machine_facts, write_results
@@ -44,13 +46,13 @@ open(sys.argv[2], "wb").write(proto.SerializeToString())
 def main() -> None:
     """Measure, print and write the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--networks", nargs="+", default=["VGG16", "NASNetMobile"])
     arguments = parser.parse_args()
     byte_compile()
     machine = machine_facts()
     print(f"{machine['processor']}, {machine['usable_cores']} cores, {arguments.rounds} rounds, byte-compiled")
-    results = {}
+    results: dict[str, dict[str, Any]] = {}
     with tempfile.TemporaryDirectory() as folder:
         samples, labels = _write_samples(Path(folder))
         for network in arguments.networks:
@@ -62,9 +64,15 @@ def main() -> None:
                 "tf2onnx alone": [sys.executable, "-c", BASELINE, str(source), target],
                 "edgecls export": [*edgecls, "--labels", labels, "--samples", samples, "--pixel-range", "0", "1"],
             }
-            rounds = [{name: _run(command) for name, command in commands.items()} for _ in range(arguments.rounds)]
+            rounds = [
+                {name: _run(commands[name]) for name in (list(commands) if turn % 2 else list(commands)[::-1])}
+                for turn in range(arguments.rounds)
+            ]
             results[network] = {name: [taken[name] for taken in rounds] for name in commands}
             _report(network, results[network])
+            if all(run for runs in results[network].values() for run in runs):
+                seconds = ([run["cpu_seconds"] for run in results[network][name]] for name in reversed(list(commands)))
+                results[network] |= {"cpu_ratio": asdict(ratio_of(*seconds))}
     print(f"wrote {write_results('export', {'rounds': arguments.rounds, 'networks': results})}")
 
 

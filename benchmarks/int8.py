@@ -4,18 +4,24 @@ A model file in float32 and the one that `edgecls quantize` made of it: pictures
 alone and with decoding, and accuracy on labelled pictures. Give pictures that neither training nor calibration
 has seen.
 
+Without files, an untrained MobileNetV2 is exported and reduced, which tells the speed, and the accuracy is left out.
+
     edgecls quantize flowers.onnx -o int8.onnx --calibrate seen
-    python benchmarks/int8.py flowers.onnx int8.onnx unseen [--rounds 30]
+    python benchmarks/int8.py [flowers.onnx int8.onnx unseen] [--rounds 30]
 """
 
 import argparse
 import itertools
 import statistics
+import subprocess
+import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+from folder import write_photos
 from measure import byte_compile, machine_facts, write_results
 
 import edgecls
@@ -29,22 +35,58 @@ from edgecls.runtime.cores import usable_cores
 
 PICTURES = 50  # that are timed
 PICTURES_A_ROUND = 25
+MAKE = """
+import sys, keras
+keras.utils.set_random_seed(0)
+keras.applications.MobileNetV2(weights=None, classes=5).save(sys.argv[1])
+"""
 
 
 def main() -> None:
     """Measure, print and write the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("float32", type=Path)
-    parser.add_argument("reduced", type=Path)
-    parser.add_argument("pictures", type=Path)
+    parser.add_argument("float32", type=Path, nargs="?")
+    parser.add_argument("reduced", type=Path, nargs="?")
+    parser.add_argument("pictures", type=Path, nargs="?")
     parser.add_argument("--rounds", type=int, default=30)
     arguments = parser.parse_args()
+    if arguments.float32 and not arguments.pictures:
+        parser.error("give both model files and the pictures, or none of them")
     byte_compile()
+    if arguments.float32:
+        results, precision = _measure(arguments.float32, arguments.reduced, arguments.pictures, arguments.rounds)
+        print(f"wrote {write_results(precision, results)}")
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        results, _ = _measure(*_made(Path(scratch)), arguments.rounds, with_accuracy=False)
+        print(f"wrote {write_results('int8_untrained', results)}")
+
+
+def _made(folder: Path) -> tuple[Path, Path, Path]:
+    """Return an untrained MobileNetV2 in float32 and in int8, and pictures."""
+    (folder / "photos" / "label").mkdir(parents=True)
+    write_photos(folder / "photos" / "label", PICTURES)
+    keras, float32, reduced, labels = (folder / name for name in ("net.keras", "net.onnx", "int8.onnx", "labels.txt"))
+    labels.write_text("\n".join(f"label {index}" for index in range(5)))
+    subprocess.run([sys.executable, "-c", MAKE, str(keras)], check=True, capture_output=True)
+    edgecls = [sys.executable, "-m", "edgecls"]
+    photos = str(folder / "photos" / "label")
+    export = ["export", str(keras), "-o", str(float32), "--labels", str(labels), "--samples", photos]
+    subprocess.run([*edgecls, *export, "--pixel-range", "-1", "1"], check=True, capture_output=True)
+    quantize = ["quantize", str(float32), "-o", str(reduced), "--calibrate", str(folder / "photos")]
+    subprocess.run([*edgecls, *quantize, "--max-drop", "100"], check=True, capture_output=True)
+    return float32, reduced, folder / "photos"
+
+
+def _measure(
+    float32: Path, reduced: Path, pictures_path: Path, rounds: int, *, with_accuracy: bool = True
+) -> tuple[dict[str, object], str]:
+    """Return the figures of a pair of files, and the reduced precision's name."""
     machine = machine_facts()
-    classifiers = {"float32": edgecls.load(arguments.float32, "cpu"), "reduced": edgecls.load(arguments.reduced, "cpu")}
+    classifiers = {"float32": edgecls.load(float32, "cpu"), "reduced": edgecls.load(reduced, "cpu")}
     card = classifiers["reduced"].card
-    part, pictures = choose_part(read_dataset(arguments.pictures), AUTO)
-    print(f"{machine['processor']}, 1 thread, {arguments.rounds} rounds of {PICTURES_A_ROUND} pictures")
+    part, pictures = choose_part(read_dataset(pictures_path), AUTO)
+    print(f"{machine['processor']}, 1 thread, {rounds} rounds of {PICTURES_A_ROUND} pictures")
     print(f"{card.architecture}, {card.image}, {card.precision}")
     order = np.random.default_rng(0).permutation(len(pictures.paths))[:PICTURES]
     encoded = [image.read_file(pictures.paths[index]) for index in order]
@@ -53,14 +95,14 @@ def main() -> None:
         "architecture": card.architecture,
         "image": str(card.image),
         "precision": card.precision,
-        "rounds": arguments.rounds,
-        "bytes": {"float32": arguments.float32.stat().st_size, "reduced": arguments.reduced.stat().st_size},
+        "rounds": rounds,
+        "bytes": {"float32": float32.stat().st_size, "reduced": reduced.stat().st_size},
     }
     for what, subjects in {
         "network": {name: _taking_turns(each.probabilities, fitted) for name, each in classifiers.items()},
         "with decoding": {name: _taking_turns(each.predict_bytes, encoded) for name, each in classifiers.items()},
     }.items():
-        times = time_rounds(subjects, rounds=arguments.rounds, warm_up=2)
+        times = time_rounds(subjects, rounds=rounds, warm_up=2)
         rates = {name: PICTURES_A_ROUND / statistics.median(seconds) for name, seconds in times.items()}
         gain = ratio_of(times["float32"], times["reduced"])
         print(f"{what:14} float32 {rates['float32']:.0f}, reduced {rates['reduced']:.0f} pictures/s: {gain} times")
@@ -69,8 +111,9 @@ def main() -> None:
             "times_as_fast": asdict(gain),
             "seconds": times,
         }
-    results["accuracy"] = _accuracy(classifiers, part, pictures)
-    print(f"wrote {write_results(card.precision, results)}")
+    if with_accuracy:
+        results["accuracy"] = _accuracy(classifiers, part, pictures)
+    return results, card.precision
 
 
 def _taking_turns(run: Callable[..., object], pictures: list[object]) -> Callable[[], object]:

@@ -4,7 +4,9 @@ Pictures a second of `fit` as `edgecls train` feeds it, against the same model a
 one constant batch that is in memory already: 1 means that pictures cost nothing. Pictures are kept
 in memory, in a mapped file, or decoded anew in every epoch (stream), and augmented or not.
 
-    python benchmarks/training.py --data FOLDER [--arch simple_cnn] [--side 128] [--batch-size 32]
+Without --data the pictures are made: the example photo with noise, under two labels.
+
+    python benchmarks/training.py [--data FOLDER] [--arch simple_cnn] [--side 128] [--batch-size 32]
         [--pictures 640] [--rounds 7] [--cache memory --cache disk --cache stream] [--mixed-precision auto]
 """
 
@@ -21,7 +23,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 import numpy as np
-from measure import machine_facts, write_results
+from folder import write_photos
+from measure import byte_compile, machine_facts, write_results
 
 from edgecls.dataset.forms.labelled_pictures import LabelledPictures
 from edgecls.dataset.forms.read import read_dataset
@@ -39,6 +42,8 @@ from edgecls.training.schedule import make_optimizer
 from edgecls.training.stages import choose_trainable, plan_stages, rate_factors
 from edgecls.training.trainer import build_network
 
+__all__ = ["made_dataset"]
+
 
 def _some(pictures: LabelledPictures, count: int) -> LabelledPictures:
     chosen = np.random.default_rng(0).permutation(len(pictures.paths))[:count]
@@ -47,6 +52,14 @@ def _some(pictures: LabelledPictures, count: int) -> LabelledPictures:
         tuple(pictures.paths[index] for index in chosen),
         tuple(pictures.label_ids[index] for index in chosen),
     )
+
+
+def made_dataset(folder: Path, count: int) -> Path:
+    """Make a dataset of so many pictures under two labels."""
+    for label in ("one", "two"):
+        (folder / label).mkdir(parents=True)
+        write_photos(folder / label, -(-count // 2))
+    return folder
 
 
 class _Constant(keras.utils.PyDataset):
@@ -106,7 +119,7 @@ def _subject(fitted: keras.Model, batches: PictureBatches) -> Callable[[], objec
 def main() -> None:
     """Measure, print and write the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="a dataset in any form")
+    parser.add_argument("--data", type=Path, help="a dataset in any form; made if left out")
     parser.add_argument("--arch", default="simple_cnn")
     parser.add_argument("--side", type=int, default=128)
     parser.add_argument("--batch-size", type=int, default=32)
@@ -123,14 +136,16 @@ def main() -> None:
         augment=not options.no_augment,
         mixed_precision=options.mixed_precision,
     )
+    byte_compile()
     devices = choose_devices(Device.AUTO)
     policy = dtype_policy(config.mixed_precision, devices)
-    found = _some(read_dataset(options.data).whole, options.pictures)
-    steps = len(found.paths) // config.batch_size
-    count = steps * config.batch_size  # whole batches, so that both sides take the same steps
-    fitted = _compiled(config, len(found.labels), steps, policy)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        data = options.data or made_dataset(folder / "data", options.pictures)
+        found = _some(read_dataset(data).whole, options.pictures)
+        steps = len(found.paths) // config.batch_size
+        count = steps * config.batch_size  # whole batches, so that both sides take the same steps
+        fitted = _compiled(config, len(found.labels), steps, policy)
         subjects: dict[str, Callable[[], object]] = {}
         for cache in map(Cache, options.cache or ["memory", "disk", "stream"]):
             pictures = cache_pictures(found, config.image, workers=usable_cores(), cache=cache, folder=folder)
@@ -151,7 +166,17 @@ def main() -> None:
         print(f"{name:9} {count / statistics.median(values):7.1f} pictures/s   of the constant batch's speed: {ratio}")
     path = write_results(
         f"training_{config.arch}_{options.side}",
-        {"device": devices.names, "policy": policy, "batch_size": config.batch_size, "pictures": count, "fit": rows},
+        {
+            "arch": config.arch,
+            "side": options.side,
+            "augmented": config.augment,
+            "rounds": options.rounds,
+            "device": devices.names,
+            "policy": policy,
+            "batch_size": config.batch_size,
+            "pictures": count,
+            "fit": rows,
+        },
     )
     print(f"wrote {path}")
 

@@ -30,9 +30,18 @@ def _section(text: str, results: Results) -> str:
         return _filled(text, results)
     name, command = directive["name"], directive["command"]
     heading, body = text[: directive.start()], text[directive.end() :]
+    failed = _failure(command, results)
     if name not in results:
-        return f"{heading}Not yet measured: `{command}`.\n\n"
-    return f"{heading}`{command}`\n\n{_conditions(name, results)}\n\n{_filled(body, results)}"
+        return f"{heading}Not yet measured: `{command}`.{failed and ' ' + failed}\n\n"
+    said = f"{failed} The figures are older ones.\n\n" if failed else ""
+    return f"{heading}`{command}`\n\n{_conditions(name, results)}\n\n{said}{_filled(body, results)}"
+
+
+def _failure(command: str, results: Results) -> str:
+    """Say why the last `make bench` has no figures of a command; nothing if it has."""
+    failed = results["run_all"]["failed"] if "run_all" in results else {}
+    script = re.search(r"benchmarks/(\w+)\.py", command)
+    return f"The last run had none: {failed[script[1]]}." if script and script[1] in failed else ""
 
 
 def _conditions(name: str, results: Results) -> str:

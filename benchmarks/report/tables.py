@@ -56,7 +56,14 @@ def _decode_and_fit(results: Results) -> str:
 
 
 def _int8(results: Results) -> str:
-    found = results["int8"]
+    return _int8_table(results["int8"])
+
+
+def _int8_untrained(results: Results) -> str:
+    return _int8_table(results["int8_untrained"])
+
+
+def _int8_table(found: dict[str, Any]) -> str:
     return _table(
         ["photos a second", "float32", "int8", "int8 / float32"],
         [
@@ -250,6 +257,7 @@ TABLES: dict[str, Callable[[Results], str]] = {
     "cold_start": _cold_start,
     "decode_and_fit": _decode_and_fit,
     "int8": _int8,
+    "int8_untrained": _int8_untrained,
     "folder": _folder,
     "memory": _memory,
     "server_load": _server_rows("server_load_float32", "server_load"),
