@@ -68,14 +68,20 @@ def _made(folder: Path) -> tuple[Path, Path, Path]:
     write_photos(folder / "photos" / "label", PICTURES)
     keras, float32, reduced, labels = (folder / name for name in ("net.keras", "net.onnx", "int8.onnx", "labels.txt"))
     labels.write_text("\n".join(f"label {index}" for index in range(5)))
-    subprocess.run([sys.executable, "-c", MAKE, str(keras)], check=True, capture_output=True)
+    _run([sys.executable, "-c", MAKE, str(keras)])
     edgecls = [sys.executable, "-m", "edgecls"]
     photos = str(folder / "photos" / "label")
     export = ["export", str(keras), "-o", str(float32), "--labels", str(labels), "--samples", photos]
-    subprocess.run([*edgecls, *export, "--pixel-range", "-1", "1"], check=True, capture_output=True)
+    _run([*edgecls, *export, "--pixel-range", "-1", "1"])
     quantize = ["quantize", str(float32), "-o", str(reduced), "--calibrate", str(folder / "photos")]
-    subprocess.run([*edgecls, *quantize, "--max-drop", "100"], check=True, capture_output=True)
+    _run([*edgecls, *quantize, "--max-drop", "100"])
     return float32, reduced, folder / "photos"
+
+
+def _run(command: list[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(done.stderr.strip())
 
 
 def _measure(
