@@ -64,13 +64,14 @@ def main() -> None:
 
 def _made(folder: Path) -> tuple[Path, Path, Path]:
     """Return an untrained MobileNetV2 in float32 and in int8, and pictures."""
-    (folder / "photos" / "label").mkdir(parents=True)
-    write_photos(folder / "photos" / "label", PICTURES)
+    for label in range(5):
+        (folder / "photos" / f"label {label}").mkdir(parents=True)
+        write_photos(folder / "photos" / f"label {label}", PICTURES // 5)
     keras, float32, reduced, labels = (folder / name for name in ("net.keras", "net.onnx", "int8.onnx", "labels.txt"))
     labels.write_text("\n".join(f"label {index}" for index in range(5)))
     _run([sys.executable, "-c", MAKE, str(keras)])
     edgecls = [sys.executable, "-m", "edgecls"]
-    photos = str(folder / "photos" / "label")
+    photos = str(folder / "photos" / "label 0")
     export = ["export", str(keras), "-o", str(float32), "--labels", str(labels), "--samples", photos]
     _run([*edgecls, *export, "--pixel-range", "-1", "1"])
     quantize = ["quantize", str(float32), "-o", str(reduced), "--calibrate", str(folder / "photos")]

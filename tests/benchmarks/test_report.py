@@ -1,5 +1,6 @@
 """The documents say what was measured: every figure in them comes from a result file."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -88,3 +89,58 @@ def test_documents_say_what_the_results_say() -> None:
     )
 
     assert done.returncode == 0, f"run python benchmarks/report/run.py; it changes {done.stdout}{done.stderr}"
+
+
+_TIME = r"ms|µs|microseconds?|milliseconds?|s|seconds?|minutes?|秒|毫秒"
+_UNIT = rf"(?:{_TIME}|MB|kB|GB|MiB|KiB|%|per cent|times as|times faster|倍)"
+_FIGURE = re.compile(rf"\d[\d.,]*\s?{_UNIT}(?!\w)|(?<![\d.])[01]\.\d{{2,}}(?![\d.])|\btwice as (?:fast|small|much)\b")
+
+_RULES = {
+    "docs/adopt.md": ["more than 2000 MB"],
+    "docs/architecture.md": ["(8 MiB)"],
+    "docs/architectures.md": ["Keras has 0.999"],
+    "docs/evaluation.md": ["at 95 % (Wilson)", "at most 5 %", "most 0.95"],
+    "docs/providers-and-doctor.md": ["tested with 1.24"],
+    "docs/quantizing.md": ["at least 0.02 (float16: 0.01)", "more than 0.25"],
+    "docs/serving-operations.md": ["up to 0.1 seconds", "up to 30 seconds"],
+    "docs/serving-protocol.md": ["more than 64 MiB", "At most 8 MiB", "at least 1 KiB"],
+    "docs/serving.md": ["| ", "for at most 25 s"],
+    "docs/training.md": ["| "],
+    "docs/tuning.md": ["within 3 %"],
+}
+"""Limits, defaults and rules, which are no measurements: lines with one of these texts."""
+
+
+def _unmarked_figures(document: str, text: str) -> list[str]:
+    """Return the lines with a figure that looks measured and comes from no result."""
+    text = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+    text = re.sub(r"<!--once: .*?<!--/once-->", "", text, flags=re.DOTALL)
+    text = re.sub(r"<!--measured .*?<!--/-->|`[^`\n]*`", "", text)
+    return [
+        line
+        for line in text.splitlines()
+        if _FIGURE.search(line) and not any(rule in line for rule in _RULES.get(document, []))
+    ]
+
+
+@pytest.mark.parametrize(
+    "line", ["It takes 3 ms.", "accuracy 0.943", "2.1 times as fast", "300 MB", "快 2 倍", "twice as fast"]
+)
+def test_a_figure_without_a_mark_is_found(line: str) -> None:
+    assert _unmarked_figures("README.md", line) == [line]
+
+
+@pytest.mark.parametrize(
+    "line", ["`--max 3 s`", "<!--measured a.b-->3.14<!--/--> of it", "version 1.26.4", "3.11 or newer"]
+)
+def test_what_is_marked_or_no_figure_is_left_alone(line: str) -> None:
+    assert _unmarked_figures("README.md", line) == []
+
+
+@pytest.mark.parametrize(
+    "document",
+    ["README.md", "README.zh-CN.md", *sorted(f"docs/{path.name}" for path in (REPOSITORY / "docs").glob("*.md"))],
+)
+def test_documents_have_no_figure_that_comes_from_no_result(document: str) -> None:
+    if document != "docs/benchmarks.md":
+        assert _unmarked_figures(document, (REPOSITORY / document).read_text(encoding="utf-8")) == []
