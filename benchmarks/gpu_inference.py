@@ -5,7 +5,7 @@ pixels goes through `Classifier.probabilities` and through a plain onnxruntime l
 samples are checked at every batch size.
 
     edgecls quantize flowers.onnx -o flowers-fp16.onnx --calibrate pictures --fp16
-    python benchmarks/gpu_inference.py flowers.onnx flowers-fp16.onnx [--provider cuda] [--batches 1,8,32,128]
+    python benchmarks/gpu_inference.py flowers.onnx flowers-fp16.onnx [--provider cuda] [--batches 1,8,64,256]
 """
 
 import argparse
@@ -114,7 +114,7 @@ def main() -> None:
     parser.add_argument("model", type=Path, help="in float32")
     parser.add_argument("float16", type=Path, nargs="?", help="the same in float16")
     parser.add_argument("--provider", default="cuda")
-    parser.add_argument("--batches", default="1,8,32,128")
+    parser.add_argument("--batches", default="1,2,4,8,16,32,64,128,256")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
