@@ -32,11 +32,12 @@ from edgecls.evaluation.parts import AUTO, choose_part
 from edgecls.export.precision.activation_ranges import CalibrationMethod, observe_extremes, ranges_from
 from edgecls.export.precision.float_network import read_float_network
 from edgecls.export.precision.int8_graph import int8_onnx
-from edgecls.export.precision.recipe import Processor, recipe_for
+from edgecls.export.precision.recipe import recipe_for
 from edgecls.modelfile import read_model, write_model
 from edgecls.rounds import ratio_of, time_rounds
 from edgecls.runtime.classifier import Classifier
 from edgecls.runtime.cores import usable_cores
+from edgecls.runtime.processor import read_processor
 
 PICTURES = 50  # that are timed
 PICTURES_A_ROUND = 25
@@ -89,7 +90,7 @@ def _reduce(float32: Path, reduced: Path) -> None:
     network = read_float_network(model)
     pixels = np.random.default_rng(0).integers(0, 256, (8, *model.card.image.shape_hwc), dtype=np.uint8)
     ranges = ranges_from(observe_extremes(network, pixels, workers=usable_cores()), CalibrationMethod.MIN_MAX)
-    onnx = int8_onnx(network, network.layers, ranges, recipe_for(Processor.X86))
+    onnx = int8_onnx(network, network.layers, ranges, recipe_for(read_processor()))
     write_model(reduced, onnx, replace(model.card, precision="int8"))
 
 

@@ -38,7 +38,7 @@ def _bars(path: Path, rows: list[Bar], level: float | None, label: str) -> None:
         spread = None if low is None else [[max(0.0, value - low)], [max(0.0, high - value)]]
         axes.barh(index, value, xerr=spread, color=OURS if ours else OTHERS, error_kw={"linewidth": 1})
     axes.set_yticks(range(len(rows)), [name for name, _, _ in rows], fontsize=8)
-    axes.invert_yaxis()
+    axes.set_ylim(len(rows) - 0.4, -0.6)
     if level is not None:
         axes.axvline(level, color="black", linewidth=1, linestyle="--")
     axes.set_xlabel(label)

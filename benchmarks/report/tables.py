@@ -254,6 +254,21 @@ def _gpu_inference(results: Results) -> str:
     return _table(["precision", "batch", "edgecls pictures/s", "plain onnxruntime pictures/s", "edgecls / plain"], rows)
 
 
+def _gpu_training(results: Results) -> str:
+    found = results["gpu_training"]
+    return _table(
+        ["network", "pictures/s", f"seconds to a validation accuracy of {found['level']}"],
+        [
+            [
+                row["arch"],
+                interval(row["pictures_per_s"], ".0f"),
+                interval(row["seconds_to_level"], ".0f") if row["seconds_to_level"] else "not reached in every run",
+            ]
+            for row in found["rows"]
+        ],
+    )
+
+
 TABLES: dict[str, Callable[[Results], str]] = {
     "cold_start": _cold_start,
     "decode_and_fit": _decode_and_fit,
@@ -273,5 +288,6 @@ TABLES: dict[str, Callable[[Results], str]] = {
     "export": _export,
     "streaming_memory": _streaming_memory,
     "gpu_inference": _gpu_inference,
+    "gpu_training": _gpu_training,
 }
 """By the name that the template uses."""
