@@ -32,7 +32,7 @@ def _run(data: Path, config: TrainConfig, level: float) -> dict[str, Any]:
     """Train once; return pictures a second, and the seconds to the level or None if it was not reached."""
     epochs: list[EpochReport] = []
     counts: list[int] = []
-    listener = Listener(on_epoch=epochs.append, on_prepared=lambda prepared: counts.append(len(prepared.train)))
+    listener = Listener(on_epoch=epochs.append, on_prepared=lambda prepared: counts.append(len(prepared.train_indices)))
     with tempfile.TemporaryDirectory() as scratch:
         run_training(data, Path(scratch) / "net.onnx", config, listener=listener)
     elapsed, reached = 0.0, None

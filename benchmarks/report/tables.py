@@ -269,6 +269,11 @@ def _gpu_training(results: Results) -> str:
     )
 
 
+def _two_workers(results: Results) -> str:
+    said = "With two processes, `python benchmarks/server_load.py --workers 2`:"
+    return f"{said}\n\n{_server_rows('server_load_2_workers')(results)}"
+
+
 TABLES: dict[str, Callable[[Results], str]] = {
     "cold_start": _cold_start,
     "decode_and_fit": _decode_and_fit,
@@ -277,14 +282,14 @@ TABLES: dict[str, Callable[[Results], str]] = {
     "folder": _folder,
     "memory": _memory,
     "server_load": _server_rows("server_load_float32", "server_load"),
-    "server_load_2_workers": _server_rows("server_load_2_workers"),
+    "server_load_2_workers": _two_workers,
     "server_load_cuda": _server_rows("server_load_cuda"),
     "peers": _peers,
     "soak": _soak,
     "inference": _inference,
     "scaling": _scaling,
     "install_size": _install_size,
-    "training": _training,
+    "training_simple_cnn_128": _training,
     "export": _export,
     "streaming_memory": _streaming_memory,
     "gpu_inference": _gpu_inference,
