@@ -79,7 +79,11 @@ def _decode_and_fit(found: dict[str, Any]) -> tuple[list[Bar], float | None, str
 
 
 def _inference(found: dict[str, Any]) -> tuple[list[Bar], float | None, str]:
-    rows = [(f"{model_name(row['model'])}, batch {row['batch']}", row["added_us"], True) for row in found["rows"]]
+    rows = [
+        (f"{model_name(row['model'])}, batch {row['batch']}", row["added_us"], True)
+        for row in found["rows"]
+        if row["batch"] == 1
+    ]
     return rows, 30, "µs that edgecls adds to a run of onnxruntime; dashed: 30"
 
 
