@@ -1,11 +1,11 @@
-# The two commands of the README. Everything happens in a virtual environment in .venv.
+# The commands of the README, and those for measuring. Everything happens in a virtual environment in .venv.
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 TEST_EXTRAS ?= cpu,train,classical,data,dev
 
-.PHONY: run test check bench bench-peers clean
+.PHONY: run test check bench bench-peers report clean
 
 # Classify the example picture with the bundled model.
 run: $(VENV)/run-installed
@@ -20,15 +20,18 @@ check: $(VENV)/test-installed
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-# What fits in 20 minutes, then docs/benchmarks.md from the results.
+# Measure (20 minutes on two cores, and the machine should do nothing else), and write docs/benchmarks.md anew.
 bench: $(VENV)/test-installed
 	$(BIN)/python benchmarks/run_all.py
 
-# Other servers and programs, each installed into a virtual environment of its own (several GB in all).
+# The same beside other servers, each in a virtual environment of its own.
 bench-peers: $(VENV)/test-installed
 	$(BIN)/python benchmarks/peers/run.py
-	$(BIN)/python benchmarks/peers/command_line.py
-	$(BIN)/python benchmarks/render_report.py
+	$(BIN)/python benchmarks/report/run.py
+
+# docs/benchmarks.md and the figures in the other documents, from the results that are there.
+report: $(VENV)/test-installed
+	$(BIN)/python benchmarks/report/run.py
 
 clean:
 	rm -rf $(VENV)

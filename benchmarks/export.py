@@ -17,6 +17,7 @@ import tempfile
 import time
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from measure import byte_compile, machine_facts, write_results
@@ -51,7 +52,7 @@ def main() -> None:
     byte_compile()
     machine = machine_facts()
     print(f"{machine['processor']}, {machine['usable_cores']} cores, {arguments.rounds} rounds, byte-compiled")
-    results = {}
+    results: dict[str, dict[str, Any]] = {}
     with tempfile.TemporaryDirectory() as folder:
         samples, labels = _write_samples(Path(folder))
         for network in arguments.networks:
@@ -63,9 +64,15 @@ def main() -> None:
                 "tf2onnx alone": [sys.executable, "-c", BASELINE, str(source), target],
                 "edgecls export": [*edgecls, "--labels", labels, "--samples", samples, "--pixel-range", "0", "1"],
             }
-            rounds = [{name: _run(command) for name, command in commands.items()} for _ in range(arguments.rounds)]
-            runs = {name: [taken[name] for taken in rounds] for name in commands}
-            results[network] = {"runs": runs, "edgecls_over_tf2onnx": _report(network, runs)}
+            rounds = [
+                {name: _run(commands[name]) for name in (list(commands) if turn % 2 else list(commands)[::-1])}
+                for turn in range(arguments.rounds)
+            ]
+            results[network] = {name: [taken[name] for taken in rounds] for name in commands}
+            _report(network, results[network])
+            if all(run for runs in results[network].values() for run in runs):
+                seconds = ([run["cpu_seconds"] for run in results[network][name]] for name in reversed(list(commands)))
+                results[network] |= {"cpu_ratio": asdict(ratio_of(*seconds))}
     print(f"wrote {write_results('export', {'rounds': arguments.rounds, 'networks': results})}")
 
 
@@ -102,8 +109,7 @@ def _run(command: list[str]) -> dict[str, float] | None:
     }
 
 
-def _report(network: str, taken: dict[str, list[dict[str, float] | None]]) -> dict[str, dict[str, float]] | None:
-    """Print what was found, and return the ratios; None if one was killed."""
+def _report(network: str, taken: dict[str, list[dict[str, float] | None]]) -> None:
     done = {name: [run for run in runs if run] for name, runs in taken.items()}
     for name, runs in done.items():
         if len(runs) < len(taken[name]):
@@ -118,13 +124,10 @@ def _report(network: str, taken: dict[str, list[dict[str, float] | None]]) -> di
             f"peak {max(figures['peak_gb']):.2f} GB"
         )
     if not all(len(runs) == len(taken[name]) for name, runs in done.items()):
-        return None
-    ratios = {}
+        return
     for key in ("seconds", "cpu_seconds"):
         ratio = ratio_of(*([run[key] for run in done[name]] for name in ("edgecls export", "tf2onnx alone")))
         print(f"{network:14} edgecls export / tf2onnx alone, {key}: {ratio}")
-        ratios[key] = asdict(ratio)
-    return ratios
 
 
 if __name__ == "__main__":

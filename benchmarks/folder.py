@@ -34,10 +34,11 @@ from edgecls.runtime.classifier import Classifier
 from edgecls.runtime.machine.cores import usable_cores
 from edgecls.runtime.opening import load
 
-__all__ = ["write_photos"]
+__all__ = ["write_class_folders", "write_photos"]
 
 PICTURE = Path(__file__).parent.parent / "examples" / "dandelion.jpg"
 SIZES = ((500, 375), (375, 500), (500, 333), (500, 500), (640, 480))
+LABELS = 5  # of photos that are to be trained on
 FEW = 16  # pictures in the short run that is taken off the long one
 LEAST_S = 4  # a run over less work names the folder several times, so that its start does not blur it
 
@@ -51,6 +52,15 @@ def write_photos(folder: Path, count: int) -> None:
         noisy = np.clip(resized + rng.normal(0, 10, resized.shape), 0, 255).astype(np.uint8)
         _, encoded = cv2.imencode(".jpg", noisy, [cv2.IMWRITE_JPEG_QUALITY, 90])
         (folder / f"{index:05d}.jpg").write_bytes(encoded.tobytes())
+
+
+def write_class_folders(folder: Path, count: int) -> Path:
+    """Write so many photos, a few more if need be, into class folders, and return the folder of these."""
+    for label in range(LABELS):
+        of_label = folder / f"label {label}"
+        of_label.mkdir(parents=True)
+        write_photos(of_label, -(-count // LABELS))
+    return folder
 
 
 @dataclass(frozen=True)

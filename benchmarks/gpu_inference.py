@@ -1,35 +1,40 @@
 """What does a GPU make of a model: in float32, TF32 and float16, in batches, through edgecls and without it?
 
-Each precision runs in a process of its own, as TF32 is switched for a whole process. In every round the same batch of
-pixels goes through `Classifier.probabilities` and through a plain onnxruntime loop on the same provider, with input and
-output bound to the device. The golden samples are checked at every batch size. Beside that the least time that the
-arithmetic and the bytes of the network can take on this GPU (benchmarks/network_cost.py), and with --keras the same
-network in PyTorch, as it is and compiled (benchmarks/gpu_torch.py).
+In every round the same batch of pixels goes through `Classifier.probabilities` and through three loops on onnxruntime
+alone (benchmarks/bound_loop.py): plain, bound to the device with pixels copied there, and bound with pixels that are
+there already. Beside them stand PyTorch running the same network from its .keras file (benchmarks/torch_inference.py),
+and the floor counted from arithmetic and bytes (benchmarks/network_cost.py). Each precision runs in a process of its
+own, as TF32 is switched for a whole process. The golden samples are checked at every batch size.
 
     edgecls quantize flowers.onnx -o flowers-fp16.onnx --calibrate pictures --fp16
-    python benchmarks/gpu_inference.py flowers.onnx flowers-fp16.onnx [--provider cuda] [--batches 1,8,32,128,256]
-        [--keras flowers.keras]
+    python benchmarks/gpu_inference.py flowers.onnx flowers-fp16.onnx [--keras flowers.keras] [--provider cuda]
+    python benchmarks/gpu_inference.py --arch resnet50v2        # untrained, so for speed alone
+        [--batches 1,2,4,8,16,32,64,128,256] [--rounds 7] [--peak-tflops 67,494.5,989.5] [--bandwidth-gbs 3350]
 """
 
 import argparse
+import dataclasses
 import json
 import os
-import statistics
 import subprocess
 import sys
-from dataclasses import asdict
+import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from bound_loop import plain_runs, plain_session
+from folder import write_photos
 from measure import byte_compile, machine_facts, write_results
-from network_cost import GPUS, network_cost
+from network_cost import DevicePeak, floor_s, known_device, network_cost
+from untrained_network import write_untrained
 
-from edgecls.modelfile import INPUT_NAME, OUTPUT_NAME, read_model
-from edgecls.rounds import ratio_of, time_rounds
+from edgecls.modelfile import read_model
+from edgecls.rounds import median_of, ratio_of, time_rounds
 from edgecls.runtime.classifier import Classifier
 from edgecls.runtime.execution.gpu import this_machine
-from edgecls.runtime.execution.providers import Provider, load_onnxruntime
+from edgecls.runtime.execution.providers import Provider
 from edgecls.runtime.explaining.class_activation import without_class_activation
 from edgecls.runtime.golden import check_golden
 from edgecls.runtime.opening import load
@@ -37,46 +42,47 @@ from edgecls.runtime.opening import load
 __all__ = ["measure_here"]
 
 LEAST_S = 0.2  # of a round, so that it holds many runs
-NO_TF32 = {"NVIDIA_TF32_OVERRIDE": "0"}  # what NVIDIA's libraries look for
+LEAST_ROUNDS = 5
+PHOTOS = 16  # for an untrained network
+PRECISIONS = ("float32", "TF32", "float16")
+TF32_SWITCH = "NVIDIA_TF32_OVERRIDE"  # what NVIDIA's libraries look for; 0 forbids it
 
 
-def _plain_session(model: Path, provider: Provider) -> Any:
-    onnxruntime = load_onnxruntime()
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    network = without_class_activation(read_model(model).onnx)
-    return onnxruntime.InferenceSession(network, options, providers=[provider.onnxruntime_name])
+@dataclasses.dataclass(frozen=True)
+class _Plan:
+    """What is measured, for all precisions."""
+
+    models: dict[str, Path]
+    keras: Path | None
+    provider: Provider
+    batches: list[int]
+    rounds: int
 
 
 def _rates(classifier: Classifier, plain: Any, batch: int, rounds: int) -> dict[str, Any]:
-    rng = np.random.default_rng(0)
-    pixels = rng.integers(0, 256, (batch, *classifier.card.image.shape_hwc), dtype=np.uint8)
-    once = time_rounds({"run": lambda: classifier.probabilities(pixels)}, rounds=3, warm_up=3)["run"]
-    repeats = max(1, round(LEAST_S / statistics.median(once)))
+    pixels = np.random.default_rng(0).integers(0, 256, (batch, *classifier.card.image.shape_hwc), dtype=np.uint8)
+    runs = {"edgecls": lambda: classifier.probabilities(pixels), **plain_runs(plain, classifier.provider, pixels)}
+    once = time_rounds(runs, rounds=3, warm_up=3)
+    repeats = max(1, round(LEAST_S / min(once["edgecls"])))
 
-    def ours() -> None:
-        for _ in range(repeats):
-            classifier.probabilities(pixels)
+    def repeated(name: str) -> Any:
+        def repeat() -> None:
+            for _ in range(repeats):
+                runs[name]()
 
-    device = "cuda" if classifier.provider.runs_on_nvidia else "cpu"
-    bound, value = plain.io_binding(), load_onnxruntime().OrtValue.ortvalue_from_numpy(pixels, device, 0)
-    bound.bind_ortvalue_input(INPUT_NAME, value)
-    bound.bind_output(OUTPUT_NAME, device)
+        return repeat
 
-    def bare() -> None:
-        for _ in range(repeats):
-            value.update_inplace(pixels)
-            plain.run_with_iobinding(bound)
-            bound.copy_outputs_to_cpu()
-
-    times = time_rounds({"edgecls": ours, "plain": bare}, rounds=rounds)
-    beside = ratio_of(times["plain"], times["edgecls"])
-    pictures = batch * repeats
+    times = time_rounds({name: repeated(name) for name in runs}, rounds=rounds)
     return {
         "batch": batch,
-        "edgecls_per_s": [round(pictures / seconds, 1) for seconds in times["edgecls"]],
-        "plain_per_s": [round(pictures / seconds, 1) for seconds in times["plain"]],
-        "of_plain": asdict(beside),
+        "per_s": {
+            name: dataclasses.asdict(median_of([batch * repeats / taken for taken in values]))
+            for name, values in times.items()
+        },
+        **{
+            f"of_{name}": dataclasses.asdict(ratio_of(times[name], times["edgecls"]))
+            for name in ("plain", "copied", "bound")
+        },
     }
 
 
@@ -84,7 +90,7 @@ def measure_here(model: Path, provider: Provider, batches: list[int], rounds: in
     """Measure a model in this process and return its figures."""
     classifier = load(model, provider, batch_sizes=batches)
     golden = check_golden(classifier.card, classifier.probabilities, batch_sizes=batches)
-    plain = _plain_session(model, provider)
+    plain = plain_session(model, provider)
     return {
         "provider": classifier.provider.value,
         "nodes": classifier.nodes,
@@ -94,82 +100,150 @@ def measure_here(model: Path, provider: Provider, batches: list[int], rounds: in
     }
 
 
-def _in_torch(model: Path, precision: str, batches: str, rounds: int) -> dict[str, Any]:
-    script = Path(__file__).with_name("gpu_torch.py")
-    command = [sys.executable, str(script), str(model), "--precision", precision, "--batches", batches]
-    return _json_of([*command, "--rounds", str(rounds)], {})
-
-
-def _in_a_process(model: Path, provider: str, batches: str, rounds: int, environment: dict[str, str]) -> dict[str, Any]:
-    command = [sys.executable, __file__, str(model), "--here", "--provider", provider]
-    command += ["--batches", batches, "--rounds", str(rounds)]
-    return _json_of(command, environment)
-
-
-def _json_of(command: list[str], environment: dict[str, str]) -> dict[str, Any]:
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **environment})
+def _in_a_process(command: list[str], precision: str, device: str) -> dict[str, Any]:
+    """Return what a script prints as JSON, or the end of what it says if it fails."""
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_TORCH_DEVICE": device}
+    environment.pop(TF32_SWITCH, None)
+    if precision != "TF32":
+        environment[TF32_SWITCH] = "0"
+    done = subprocess.run([sys.executable, *command], capture_output=True, text=True, check=False, env=environment)
     if done.returncode:
         return {"failed": done.stderr.strip()[-400:]}
-    figures: dict[str, Any] = json.loads(done.stdout)
+    figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return figures
 
 
-def _print(name: str, figures: dict[str, Any]) -> None:
-    if "failed" in figures:
-        print(f"{name:8} {figures['failed']}")
+def _measure(precision: str, plan: _Plan, peak: DevicePeak | None) -> dict[str, Any]:
+    model = plan.models[precision]
+    batches, rounds = ",".join(map(str, plan.batches)), str(plan.rounds)
+    beside = ["--batches", batches, "--rounds", rounds]
+    device = "cuda" if plan.provider.runs_on_nvidia else "cpu"
+    row = _in_a_process([__file__, str(model), "--here", "--provider", plan.provider, *beside], precision, device)
+    if plan.keras is None:
+        row["torch"] = {"failed": "there is no .keras file of this network; give it with --keras"}
+    elif find_spec("torch") is None:
+        row["torch"] = {"failed": "PyTorch is not installed; pip install torch"}
+    else:
+        script = str(Path(__file__).with_name("torch_inference.py"))
+        row["torch"] = _in_a_process([script, str(plan.keras), precision, *beside], precision, device)
+    if peak is not None:
+        cost = network_cost(without_class_activation(read_model(plan.models["float32"]).onnx))
+        row["floor"] = [_floor(cost, peak, precision, batch) for batch in plan.batches]
+    return row
+
+
+def _floor(cost: Any, peak: DevicePeak, precision: str, batch: int) -> dict[str, float]:
+    whole, layered = floor_s(cost, peak, precision=precision, batch=batch)
+    return {"batch": batch, "most_per_s": round(batch / whole, 1), "layered_per_s": round(batch / layered, 1)}
+
+
+def _print(precision: str, row: dict[str, Any]) -> None:
+    if "failed" in row:
+        print(f"{precision:8} {row['failed']}")
         return
-    wrong = f", WRONG: {figures['golden_failed'][0]}" if figures["golden_failed"] else ""
-    nodes = ", ".join(f"{count} on {provider}" for provider, count in figures["nodes"].items()) or "all on the CPU"
-    print(f"{name:8} nodes: {nodes}; golden samples within {figures['golden_largest_difference']:.2g}{wrong}")
-    for rate in figures["rates"]:
-        of_plain = rate["of_plain"]
+    wrong = f", WRONG: {row['golden_failed'][0]}" if row["golden_failed"] else ""
+    nodes = ", ".join(f"{count} on {provider}" for provider, count in row["nodes"].items()) or "all on the CPU"
+    print(f"{precision:8} nodes: {nodes}; golden samples within {row['golden_largest_difference']:.2g}{wrong}")
+    torch = {rate["batch"]: rate["per_s"] for rate in row["torch"].get("rates", [])}
+    floors = {floor["batch"]: floor for floor in row.get("floor", [])}
+    for rate in row["rates"]:
+        batch, copied = rate["batch"], rate["of_copied"]
         print(
-            f"{name:8} batch {rate['batch']:<4} edgecls {statistics.median(rate['edgecls_per_s']):9.1f}/s  "
-            f"plain {statistics.median(rate['plain_per_s']):9.1f}/s  "
-            f"{of_plain['value']:.2f} ({of_plain['low']:.2f} to {of_plain['high']:.2f}) of plain"
+            f"{precision:8} batch {batch:<4}"
+            + "".join(f" {name} {value['value']:9.1f}" for name, value in rate["per_s"].items())
+            + "".join(f" {name} {median_of(values).value:9.1f}" for name, values in torch.get(batch, {}).items())
+            + (f" floor {floors[batch]['most_per_s']:9.0f}" if batch in floors else "")
+            + f" /s; edgecls is {copied['value']:.2f} ({copied['low']:.2f} to {copied['high']:.2f}) of copied, "
+            f"{rate['of_bound']['value']:.2f} of bound"
         )
+    if "failed" in row["torch"]:
+        print(f"{precision:8} PyTorch: {row['torch']['failed']}")
+
+
+def _peak(arguments: argparse.Namespace, gpus: list[str]) -> DevicePeak | None:
+    """Return what the device can do: as the options say, or else as its data sheet says, if it is known."""
+    known = known_device(gpus[0]) if gpus else None
+    if arguments.peak_tflops is None and arguments.bandwidth_gbs is None:
+        return known
+    tflops = dict(zip(PRECISIONS, arguments.peak_tflops or [], strict=bool(arguments.peak_tflops)))
+    bandwidth = arguments.bandwidth_gbs or (known and known.bandwidth_gbs)
+    tflops = tflops or (known.tflops if known else {})
+    if not (tflops and bandwidth):
+        raise SystemExit("the floor takes both --peak-tflops and --bandwidth-gbs where the GPU is not known")
+    return DevicePeak(tflops, bandwidth)
+
+
+def _three_numbers(text: str) -> list[float]:
+    numbers = [float(number) for number in text.split(",")]
+    if len(numbers) != len(PRECISIONS) or min(numbers) <= 0:
+        raise argparse.ArgumentTypeError(f"{text!r} must be three numbers above 0, for {', '.join(PRECISIONS)}")
+    return numbers
+
+
+def _sizes(text: str) -> list[int]:
+    return [int(size) for size in text.split(",")]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", type=Path, nargs="?", help="in float32")
+    parser.add_argument("float16", type=Path, nargs="?", help="the same in float16")
+    parser.add_argument("--arch", help="an untrained network of this architecture instead of files")
+    parser.add_argument("--keras", type=Path, help="the same network as Keras saves it, for PyTorch")
+    parser.add_argument("--provider", type=Provider, default=Provider.CUDA)
+    parser.add_argument("--batches", type=_sizes, default=_sizes("1,2,4,8,16,32,64,128,256"))
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--peak-tflops", type=_three_numbers, help="10^12 operations/s in float32, TF32, float16")
+    parser.add_argument("--bandwidth-gbs", type=float, help="of the device's memory, 10^9 bytes/s")
+    parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
+    return parser
 
 
 def main() -> None:
     """Measure, print and write the results."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", type=Path, help="in float32")
-    parser.add_argument("float16", type=Path, nargs="?", help="the same in float16")
-    parser.add_argument("--provider", default="cuda")
-    parser.add_argument("--batches", default="1,8,32,128,256")
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--keras", type=Path, help="the same as a .keras file, to run in PyTorch")
-    parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
+    parser = _parser()
     arguments = parser.parse_args()
     if arguments.here:
-        sizes = [int(size) for size in arguments.batches.split(",")]
-        print(json.dumps(measure_here(arguments.model, Provider(arguments.provider), sizes, arguments.rounds)))
+        print(json.dumps(measure_here(arguments.model, arguments.provider, arguments.batches, arguments.rounds)))
         return
+    if (arguments.model is None) == (arguments.arch is None):
+        parser.error("give model files, or an architecture with --arch, and not both")
+    if arguments.rounds < LEAST_ROUNDS:
+        parser.error(f"--rounds must be at least {LEAST_ROUNDS}, not {arguments.rounds}")
     byte_compile()
     gpus = [gpu.name for gpu in this_machine().gpus]
+    peak = _peak(arguments, gpus)
     print(f"{machine_facts()['processor']}, {', '.join(gpus) or 'no GPU'}")
-    plans = {"float32": (arguments.model, NO_TF32), "TF32": (arguments.model, {})}
-    if arguments.float16:
-        plans["float16"] = (arguments.float16, NO_TF32)
-    cost = network_cost(without_class_activation(read_model(arguments.model).onnx))
-    gpu = next((one for name, one in GPUS.items() if any(name in found for found in gpus)), None)
-    rows: dict[str, dict[str, Any]] = {}
-    for name, (model, environment) in plans.items():
-        rows[name] = _in_a_process(model, arguments.provider, arguments.batches, arguments.rounds, environment)
-        for rate in rows[name].get("rates", []) if gpu is not None else []:
-            rate["floor_per_s"] = round(rate["batch"] / cost.floor_s(rate["batch"], gpu, name), 1)
-        _print(name, rows[name])
-        if arguments.keras:
-            rows[name]["torch"] = _in_torch(arguments.keras, name, arguments.batches, arguments.rounds)
-            print(f"{name:8} PyTorch: {rows[name]['torch'].get('median_per_s') or rows[name]['torch']}")
+    with tempfile.TemporaryDirectory() as scratch:
+        float32, float16, keras = arguments.model, arguments.float16, arguments.keras
+        if arguments.arch:
+            photos = Path(scratch) / "photos"
+            photos.mkdir()
+            write_photos(photos, PHOTOS)
+            try:
+                made = write_untrained(photos, Path(scratch), arch=arguments.arch, precision="float16")
+            except RuntimeError as error:
+                parser.error(str(error))
+            float32, float16, keras = made.float32, made.reduced, made.keras
+        models = {"float32": float32, "TF32": float32, **({"float16": float16} if float16 else {})}
+        plan = _Plan(models, keras, arguments.provider, arguments.batches, arguments.rounds)
+        card = read_model(float32).card
+        print(f"{card.architecture}, {card.image}, {arguments.rounds} rounds")
+        rows = {}
+        for precision in plan.models:
+            rows[precision] = _measure(precision, plan, peak)
+            _print(precision, rows[precision])
     results = {
-        "rounds": arguments.rounds,
         "gpus": gpus,
-        "provider": arguments.provider,
-        "cost": asdict(cost),
+        "provider": arguments.provider.value,
+        "architecture": card.architecture,
+        "image": str(card.image),
+        "trained": not arguments.arch,
+        "rounds": arguments.rounds,
+        "peak": dataclasses.asdict(peak) if peak else None,
         "rows": rows,
     }
-    print(f"wrote {write_results('gpu_inference', results)}")
+    print(f"wrote {write_results(f'gpu_inference_{card.architecture}', results)}")
 
 
 if __name__ == "__main__":

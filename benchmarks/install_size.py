@@ -1,74 +1,59 @@
 """How much does `edgecls[cpu]` take on disk?
 
-A fresh virtual environment with what running and serving need, from this checkout; the packages come from pip's index.
-Counted are the bytes of files, with and without what Python compiles, and without pip itself.
+Installed from this checkout into a fresh virtual environment, which needs the package index. Counted are the files of
+each package, without pip and setuptools, and with or without the compiled files that Python makes beside them.
 
     python benchmarks/install_size.py
 """
 
-import argparse
+import json
 import subprocess
 import sys
 import tempfile
-from collections import Counter
 from pathlib import Path
 
-from measure import REPOSITORY, machine_facts, write_results
+from measure import REPOSITORY, write_results
 
-INSTALLERS = ("pip", "setuptools", "pkg_resources", "_distutils_hack")
-
-
-def _sizes(environment: Path) -> tuple[Counter[str], int]:
-    """Return the bytes of each package, compiled files left out, and the bytes of those."""
-    packages = next(environment.rglob("site-packages"))
-    sizes: Counter[str] = Counter()
-    compiled = 0
-    for path in environment.rglob("*"):
-        if path.is_symlink() or not path.is_file():
-            continue
-        if path.suffix == ".pyc":
-            compiled += path.stat().st_size
-            continue
-        name = path.relative_to(packages).parts[0] if path.is_relative_to(packages) else "programs"
-        sizes[_package(name)] += path.stat().st_size
-    return sizes, compiled
+LIST = """
+import importlib.metadata, json
+sizes = {}
+for package in importlib.metadata.distributions():
+    paths = [path.locate() for path in package.files or ()]
+    sizes[package.name] = {str(path): path.stat().st_size for path in paths if path.is_file()}
+print(json.dumps(sizes))
+"""
+NOT_COUNTED = ("pip", "setuptools")
 
 
-def _package(folder: str) -> str:
-    """Return the package that a folder or file of site-packages belongs to."""
-    name = folder.partition("-")[0].removesuffix(".py").removesuffix(".libs")
-    return "opencv" if name in ("cv2", "opencv_python_headless") else name
-
-
-def _both(size: int) -> dict[str, float]:
-    return {"mb": round(size / 1e6, 1), "mib": round(size / 2**20, 1)}
+def _install(folder: Path) -> Path:
+    """Make the environment and return its Python; end the program with pip's last words if it does not install."""
+    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+    python = folder / "bin" / "python"
+    command = [str(python), "-m", "pip", "install", "--quiet", "--no-cache-dir", f"{REPOSITORY}[cpu]"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"edgecls[cpu] does not install: {done.stderr.strip()[-400:]}")
+    return python
 
 
 def main() -> None:
-    """Install, measure, print and write the results."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.parse_args()
+    """Measure, print and write the results."""
     with tempfile.TemporaryDirectory() as scratch:
-        environment = Path(scratch) / "environment"
-        subprocess.run([sys.executable, "-m", "venv", environment], check=True)
-        python = next(path for folder in ("bin", "Scripts") for path in environment.glob(f"{folder}/python*"))
-        command = [python, "-m", "pip", "install", "-q", f"{REPOSITORY}[cpu]"]
-        installed = subprocess.run([*map(str, command)], capture_output=True, text=True, check=False)
-        if installed.returncode:
-            sys.exit(f"pip could not install edgecls[cpu], is its index reached? {installed.stderr.strip()[-300:]}")
-        sizes, compiled = _sizes(environment)
-    whole = sizes.total()
-    without_pip = whole - sum(sizes[name] for name in INSTALLERS)
-    results = {
-        "whole": _both(whole + compiled),
-        "without_pyc": _both(whole),
-        "without_pip": _both(without_pip),
-        "packages_mb": {name: round(size / 1e6, 1) for name, size in sizes.most_common(12) if name not in INSTALLERS},
-    }
-    print(machine_facts()["system"])
-    for name in ("whole", "without_pyc", "without_pip"):
-        print(f"{name:12} {results[name]}")
-    print(results["packages_mb"])
+        python = _install(Path(scratch) / "venv")
+        done = subprocess.run([str(python), "-c", LIST], check=True, capture_output=True, text=True)
+    packages: dict[str, int] = {}
+    with_compiled = 0
+    for name, files in json.loads(done.stdout).items():
+        if name in NOT_COUNTED:
+            continue
+        with_compiled += sum(files.values())
+        packages[name] = sum(size for path, size in files.items() if not path.endswith(".pyc"))
+    packages = dict(sorted(packages.items(), key=lambda entry: -entry[1]))
+    total = sum(packages.values())
+    for name, size in packages.items():
+        print(f"{name:28} {size / 1e6:7.1f} MB")
+    print(f"all {total / 1e6:.1f} MB, with compiled files {with_compiled / 1e6:.1f} MB")
+    results = {"bytes": total, "bytes_with_compiled": with_compiled, "packages": packages}
     print(f"wrote {write_results('install_size', results)}")
 
 

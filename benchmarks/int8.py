@@ -2,8 +2,10 @@
 
 A model file in float32 and the one that `edgecls quantize` made of it: pictures a second on one thread, of the network
 alone and with decoding, and accuracy on labelled pictures. Give pictures that neither training nor calibration
-has seen.
+has seen. Without files, a MobileNetV2 of 224 pixels with random weights and made-up photos take their place; then
+only speed and size are reported, as there is no accuracy to lose.
 
+    python benchmarks/int8.py [--rounds 30]
     edgecls quantize flowers.onnx -o int8.onnx --calibrate seen
     python benchmarks/int8.py flowers.onnx int8.onnx unseen [--rounds 30]
 """
@@ -11,56 +13,89 @@ has seen.
 import argparse
 import itertools
 import statistics
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from folder import write_photos
 from measure import byte_compile, machine_facts, write_results
+from untrained_network import write_untrained
 
 import edgecls
 from edgecls import image
 from edgecls.dataset.forms.read import read_dataset
 from edgecls.evaluation.evaluate import evaluate
 from edgecls.evaluation.parts import AUTO, choose_part
+from edgecls.picture_files import find_pictures
 from edgecls.rounds import ratio_of, time_rounds
 from edgecls.runtime.classifier import Classifier
 from edgecls.runtime.machine.cores import usable_cores
 
 PICTURES = 50  # that are timed
 PICTURES_A_ROUND = 25
+SIDE = 224  # of the untrained network's pictures, in pixels
 
 
 def main() -> None:
     """Measure, print and write the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("float32", type=Path)
-    parser.add_argument("reduced", type=Path)
-    parser.add_argument("pictures", type=Path)
+    parser.add_argument("float32", type=Path, nargs="?")
+    parser.add_argument("reduced", type=Path, nargs="?")
+    parser.add_argument("pictures", type=Path, nargs="?")
     parser.add_argument("--rounds", type=int, default=30)
     arguments = parser.parse_args()
+    if arguments.float32 and not arguments.pictures:
+        parser.error("give a file in float32, a reduced one and pictures; or none of them, for an untrained network")
     byte_compile()
-    machine = machine_facts()
-    classifiers = {"float32": edgecls.load(arguments.float32, "cpu"), "reduced": edgecls.load(arguments.reduced, "cpu")}
-    card = classifiers["reduced"].card
-    part, pictures = choose_part(read_dataset(arguments.pictures), AUTO)
-    print(f"{machine['processor']}, 1 thread, {arguments.rounds} rounds of {PICTURES_A_ROUND} pictures")
-    print(f"{card.architecture}, {card.image}, {card.precision}")
+    print(f"{machine_facts()['processor']}, 1 thread, {arguments.rounds} rounds of {PICTURES_A_ROUND} pictures")
+    if arguments.float32:
+        _compare_trained(arguments.float32, arguments.reduced, arguments.pictures, arguments.rounds)
+    else:
+        _compare_untrained(arguments.rounds)
+
+
+def _compare_trained(float32: Path, reduced: Path, folder: Path, rounds: int) -> None:
+    part, pictures = choose_part(read_dataset(folder), AUTO)
     order = np.random.default_rng(0).permutation(len(pictures.paths))[:PICTURES]
-    encoded = [image.read_file(pictures.paths[index]) for index in order]
+    classifiers, results = _compare_speed(float32, reduced, [pictures.paths[index] for index in order], rounds)
+    results["accuracy"] = _accuracy(classifiers, part, pictures)
+    print(f"wrote {write_results(classifiers['reduced'].card.precision, results)}")
+
+
+def _compare_untrained(rounds: int) -> None:
+    with tempfile.TemporaryDirectory() as scratch:
+        photos = Path(scratch) / "photos"
+        photos.mkdir()
+        write_photos(photos, PICTURES)
+        network = write_untrained(photos, Path(scratch), side=SIDE)
+        _, results = _compare_speed(network.float32, network.reduced, find_pictures(photos), rounds)
+    print(f"wrote {write_results('int8_untrained', results)}")
+
+
+def _compare_speed(
+    float32: Path, reduced: Path, paths: Sequence[Path], rounds: int
+) -> tuple[dict[str, Classifier], dict[str, Any]]:
+    classifiers = {"float32": edgecls.load(float32, "cpu"), "reduced": edgecls.load(reduced, "cpu")}
+    card = classifiers["reduced"].card
+    print(f"{card.architecture}, {card.image}, {card.precision}")
+    encoded = [image.read_file(path) for path in paths]
     fitted = [image.decode_to_fit(data, card.image)[np.newaxis] for data in encoded]
-    results: dict[str, object] = {
+    results: dict[str, Any] = {
         "architecture": card.architecture,
         "image": str(card.image),
         "precision": card.precision,
-        "rounds": arguments.rounds,
-        "bytes": {"float32": arguments.float32.stat().st_size, "reduced": arguments.reduced.stat().st_size},
+        "rounds": rounds,
+        "bytes": {"float32": float32.stat().st_size, "reduced": reduced.stat().st_size},
     }
+    print(f"size           float32 {results['bytes']['float32']}, reduced {results['bytes']['reduced']} bytes")
     for what, subjects in {
         "network": {name: _taking_turns(each.probabilities, fitted) for name, each in classifiers.items()},
         "with decoding": {name: _taking_turns(each.predict_bytes, encoded) for name, each in classifiers.items()},
     }.items():
-        times = time_rounds(subjects, rounds=arguments.rounds, warm_up=2)
+        times = time_rounds(subjects, rounds=rounds, warm_up=2)
         rates = {name: PICTURES_A_ROUND / statistics.median(seconds) for name, seconds in times.items()}
         gain = ratio_of(times["float32"], times["reduced"])
         print(f"{what:14} float32 {rates['float32']:.0f}, reduced {rates['reduced']:.0f} pictures/s: {gain} times")
@@ -69,8 +104,7 @@ def main() -> None:
             "times_as_fast": asdict(gain),
             "seconds": times,
         }
-    results["accuracy"] = _accuracy(classifiers, part, pictures)
-    print(f"wrote {write_results(card.precision, results)}")
+    return classifiers, results
 
 
 def _taking_turns(run: Callable[..., object], pictures: list[object]) -> Callable[[], object]:

@@ -8,6 +8,7 @@ largest resident set of each process, in a process of its own each time.
 """
 
 import argparse
+import functools
 import os
 import statistics
 import subprocess
@@ -22,7 +23,7 @@ from small_model import write_small_model
 
 from edgecls.commands.shared_options import BUNDLED_MODEL
 from edgecls.modelfile import read_model
-from edgecls.rounds import ratio_of
+from edgecls.rounds import ratio_of, take_turns
 
 BARE = """
 import sys
@@ -55,10 +56,8 @@ def _measure(model: Path, names: list[str], rounds: int) -> dict[str, object]:
         "bare": [sys.executable, "-c", BARE, str(model), str(spec.height), str(spec.width), *names],
         "edgecls run": [sys.executable, "-m", "edgecls", "run", *names, "--model", str(model), "--provider", "cpu"],
     }
-    peaks: dict[str, list[float]] = {name: [] for name in commands}
-    for _ in range(rounds):
-        for name, command in commands.items():
-            peaks[name].append(_peak_mib(command))
+    subjects = {name: functools.partial(_peak_mib, command) for name, command in commands.items()}
+    peaks = take_turns(subjects, rounds=rounds, warm_up=0)
     comparison = ratio_of(peaks["edgecls run"], peaks["bare"])
     medians = {name: statistics.median(values) for name, values in peaks.items()}
     print(

@@ -1,86 +1,153 @@
-"""What a network cannot be run for less: its arithmetic and the bytes that it has to move, counted from its graph."""
+"""What a network must at least cost: arithmetic and memory traffic, counted from the shapes in its graph, not measured.
+
+Counted are the layers that do nearly all of the work: Conv, Gemm and MatMul. A multiplication with its addition counts
+as two operations. Sums, activations and pooling between them are taken for free, as a good compiler merges them into
+these layers.
+"""
 
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import onnx
-from onnx import numpy_helper, shape_inference
 
-__all__ = ["GPUS", "Gpu", "NetworkCost", "network_cost"]
+from edgecls.modelfile import INPUT_NAME, OUTPUT_NAME
+
+__all__ = ["DEVICES", "DevicePeak", "Layer", "NetworkCost", "floor_s", "known_device", "network_cost"]
+
+COUNTED = ("Conv", "Gemm", "MatMul")
 
 
 @dataclass(frozen=True)
-class Gpu:
-    """What a GPU can do at most, by its data sheet, without sparsity.
+class Layer:
+    """What one layer costs for one picture.
 
     Attributes:
-        tflops: By precision: 10^12 floating-point operations a second.
-        gigabytes_per_s: 10^9 bytes a second from its memory.
+        operations: Multiplications and additions, counted separately.
+        moved: Numbers that go in and come out, without weights.
+        weights: Numbers of its weights, which a batch needs once.
     """
 
-    tflops: dict[str, float]
-    gigabytes_per_s: float
-
-
-_HOPPER = {"float32": 67.0, "TF32": 494.7, "float16": 989.4}
-GPUS = {"H100": Gpu(_HOPPER, 3350), "H200": Gpu(_HOPPER, 4800)}
-"""By a part of the name that the driver gives."""
+    operations: int
+    moved: int
+    weights: int
 
 
 @dataclass(frozen=True)
 class NetworkCost:
-    """Of one picture.
+    """What a network costs.
 
     Attributes:
-        flops: Multiplications and additions of convolutions and matrix products.
-        weight_bytes: Of all weights, which a batch reads once.
-        picture_bytes: Of the picture and of what each convolution or product writes and the next reads again.
+        layers: Those that are counted.
+        picture_bytes: Of one picture, as it goes in.
+        answers: Numbers that come out for one picture.
     """
 
-    flops: int
-    weight_bytes: int
+    layers: tuple[Layer, ...]
     picture_bytes: int
+    answers: int
 
-    def floor_s(self, batch: int, gpu: Gpu, precision: str) -> float:
-        """Return the least time for a batch: its arithmetic or its bytes at the peak, whichever takes longer."""
-        width = 2 if precision == "float16" else 4
-        moved = (self.weight_bytes + batch * self.picture_bytes) * width / 4
-        return max(batch * self.flops / (1e12 * gpu.tflops[precision]), moved / (1e9 * gpu.gigabytes_per_s))
+    @property
+    def operations(self) -> int:
+        """For one picture."""
+        return sum(layer.operations for layer in self.layers)
+
+    @property
+    def weights(self) -> int:
+        """Numbers of all weights."""
+        return sum(layer.weights for layer in self.layers)
+
+
+@dataclass(frozen=True)
+class DevicePeak:
+    """What a device can do at most, as its data sheet says; dense arithmetic, without structured sparsity.
+
+    Attributes:
+        tflops: 10^12 operations a second by precision: "float32", "TF32", "float16".
+        bandwidth_gbs: Of its memory, in 10^9 bytes a second.
+    """
+
+    tflops: dict[str, float]
+    bandwidth_gbs: float
+
+
+DEVICES = {
+    "H100 PCIe": DevicePeak({"float32": 51, "TF32": 378, "float16": 756}, 2000),
+    "H100 NVL": DevicePeak({"float32": 60, "TF32": 417.5, "float16": 835.5}, 3900),
+    "H100": DevicePeak({"float32": 67, "TF32": 494.5, "float16": 989.5}, 3350),  # SXM5, which "80GB HBM3" stands for
+    "H200 NVL": DevicePeak({"float32": 60, "TF32": 417.5, "float16": 835.5}, 4800),
+    "H200": DevicePeak({"float32": 67, "TF32": 494.5, "float16": 989.5}, 4800),
+}
+"""By a part of the name that the driver has for them; the first that fits counts. From NVIDIA's data sheets."""
+
+
+def known_device(name: str) -> DevicePeak | None:
+    """Return what a device can do by the driver's name for it; None if it is not listed."""
+    return next((peak for part, peak in DEVICES.items() if part in name), None)
 
 
 def network_cost(network: bytes) -> NetworkCost:
-    """Count the cost of a float32 network for one picture.
+    """Count what a network costs.
 
     Args:
-        network: A serialised ONNX model with input "image" ``[N, H, W, C]``.
+        network: A serialised ONNX model whose input has a free batch axis.
+
+    Raises:
+        ValueError: The shape of a counted layer cannot be found out.
     """
-    model = onnx.load_model_from_string(network)
-    model.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 1
-    inferred = shape_inference.infer_shapes(model)
-    shapes = {value.name: _sizes(value) for value in [*inferred.graph.value_info, *inferred.graph.output]}
-    weights = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
-    flops = moved = 0
-    for node in inferred.graph.node:
-        if node.op_type not in ("Conv", "Gemm", "MatMul") or node.output[0] not in shapes:
-            continue
-        written = _product(shapes[node.output[0]])
-        kernel = next((weights[name] for name in node.input[1:2] if name in weights), None)
-        if kernel is None:
-            continue
-        # A kernel is [out, in, h, w] for a convolution, [in, out] or [out, in] for a product.
-        outputs = kernel.shape[0] if node.op_type == "Conv" else shapes[node.output[0]][-1]
-        flops += 2 * written * kernel.size // outputs
-        moved += 2 * 4 * written
-    pixels = _product([dim.dim_value for dim in model.graph.input[0].type.tensor_type.shape.dim])
-    return NetworkCost(flops, sum(array.nbytes for array in weights.values()), moved + pixels)
+    proto = onnx.load_from_string(network)
+    proto.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 1
+    del proto.graph.value_info[:]
+    graph = onnx.shape_inference.infer_shapes(proto).graph
+    shapes = {value.name: _shape(value) for value in (*graph.input, *graph.value_info, *graph.output)}
+    weights = {tensor.name: tuple(tensor.dims) for tensor in graph.initializer}
+    layers = [_layer(node, {**shapes, **weights}, set(weights)) for node in graph.node if node.op_type in COUNTED]
+    return NetworkCost(tuple(layers), prod(shapes[INPUT_NAME]), prod(shapes[OUTPUT_NAME]))
 
 
-def _sizes(value: Any) -> list[int]:
-    return [dim.dim_value or 1 for dim in value.type.tensor_type.shape.dim]
+def floor_s(cost: NetworkCost, peak: DevicePeak, *, precision: str, batch: int) -> tuple[float, float]:
+    """Return the seconds below which no run of a batch can be, and those for layers that run one after the other.
+
+    Args:
+        cost: Of the network.
+        peak: Of the device.
+        precision: "float32", "TF32" or "float16".
+        batch: Pictures in a run.
+
+    Returns:
+        First the roofline of the whole network: all arithmetic, or weights, pictures and answers moved once, whichever
+        takes longer. Then the sum over the layers of the roofline of each, what goes in and comes out of it being moved
+        through memory; caches may beat that in small batches.
+    """
+    per_s, bytes_per_s = 1e12 * peak.tflops[precision], 1e9 * peak.bandwidth_gbs
+    size = 2 if precision == "float16" else 4
+    moved = cost.weights * size + batch * (cost.picture_bytes + cost.answers * 4)
+    whole = max(batch * cost.operations / per_s, moved / bytes_per_s)
+    layered = sum(
+        max(batch * layer.operations / per_s, (batch * layer.moved + layer.weights) * size / bytes_per_s)
+        for layer in cost.layers
+    )
+    return whole, max(whole, layered)
 
 
-def _product(sizes: list[int]) -> int:
-    result = 1
-    for size in sizes:
-        result *= size
-    return result
+def _layer(node: Any, shapes: dict[str, tuple[int, ...]], weights: set[str]) -> Layer:
+    operands = node.input[:2]  # a bias costs next to nothing
+    unknown = [name for name in (*operands, node.output[0]) if not all(shapes.get(name, (0,)))]
+    if unknown:
+        raise ValueError(f"cannot count the arithmetic of a network: nothing tells the shape of {unknown[0]!r}")
+    result = prod(shapes[node.output[0]])
+    multiplied = prod(shapes[node.input[1]][1:]) if node.op_type == "Conv" else _inner(node, shapes)
+    own = sum(prod(shapes[name]) for name in operands if name in weights)
+    moved = result + sum(prod(shapes[name]) for name in operands if name not in weights)
+    return Layer(2 * result * multiplied, moved, own)
+
+
+def _inner(node: Any, shapes: dict[str, tuple[int, ...]]) -> int:
+    """Return the length of the sums of a matrix product."""
+    turned = any(attribute.name == "transA" and attribute.i for attribute in node.attribute)
+    return shapes[node.input[0]][-2 if turned else -1]
+
+
+def _shape(value: Any) -> tuple[int, ...]:
+    """Return the shape of a tensor; 0 for a side that is not known."""
+    return tuple(dimension.dim_value for dimension in value.type.tensor_type.shape.dim)

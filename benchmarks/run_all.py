@@ -1,87 +1,105 @@
-"""Take again what fits in 20 minutes on two cores, one script after the other, and write docs/benchmarks.md.
+"""Run the benchmarks that fit in 20 minutes on two cores, one after the other, and write docs/benchmarks.md anew.
 
-A script that fails or takes too long is left behind: the page says so, and keeps its earlier figures.
+Each has a bound on its time. One that fails or takes too long does not end the work: the page says of it why, and keeps
+its earlier figures. The peers, which install much, have a command of their own: `make bench-peers`.
 
-    python benchmarks/run_all.py [--only cold_start folder ...]
+    python benchmarks/run_all.py [--only cold_start,folder]
 """
 
 import argparse
+import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from measure import write_results
-from report.document import LAST_RUN
+from measure import REPOSITORY, write_results
 
 HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
-class Plan:
-    """A script and how much of it fits.
+class Benchmark:
+    """A script and its bound.
 
     Attributes:
-        script: Its name without the suffix.
-        options: For it.
-        limit_s: After which it is stopped: twice what it was seen to take on two cores.
-        needs: A program that has to be there, and how to get it.
+        script: Its name, without .py.
+        seconds: How long it may take.
+        options: Its command line.
+        needs: A program it needs, and how to get it.
     """
 
     script: str
-    options: str
-    limit_s: int
+    seconds: float
+    options: tuple[str, ...] = ()
     needs: tuple[str, str] | None = None
 
 
-WRK = ("wrk", "apt-get install wrk")
-PLANS = (
-    Plan("cold_start", "--rounds 20", 60),
-    Plan("memory", "--rounds 5", 90),
-    Plan("decode_and_fit", "--rounds 9", 150),
-    Plan("folder", "--rounds 5", 400),
-    Plan("server_load", "--rounds 5 --seconds 1.5", 700, WRK),
-    Plan("export", "--rounds 5 --networks NASNetMobile", 600),
+WRK = ("wrk", "apt-get install wrk, or https://github.com/wg/wrk")
+BENCHMARKS = (
+    Benchmark("install_size", 120),
+    Benchmark("cold_start", 60),
+    Benchmark("decode_and_fit", 120, ("--rounds", "9")),
+    Benchmark("inference", 90),
+    Benchmark("scaling", 120),
+    Benchmark("int8", 180, ("--rounds", "15")),
+    Benchmark("folder", 180, ("--photos", "300", "--rounds", "5")),
+    Benchmark("memory", 60),
+    Benchmark("training", 180, ("--pictures", "320", "--rounds", "5")),
+    Benchmark("export", 180, ("--networks", "NASNetMobile")),
+    Benchmark("streaming_memory", 120, ("--pictures", "200", "--factor", "4")),
+    Benchmark("server_load", 300, ("--seconds", "1", "--connections", "1,8,32"), needs=WRK),
+    Benchmark("soak", 90, ("--minutes", "1")),
 )
 
 
-def main() -> None:
-    """Run them, then write the page."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", nargs="+", choices=[plan.script for plan in PLANS], metavar="SCRIPT")
-    only = parser.parse_args().only
-    start_s = time.monotonic()
-    failed: dict[str, str] = {}
-    seconds: dict[str, float] = {}
-    for plan in PLANS:
-        if only and plan.script not in only:
-            continue
-        print(f"\n== {plan.script} {plan.options}", flush=True)
-        began_s = time.monotonic()
-        reason = _run(plan)
-        seconds[plan.script] = round(time.monotonic() - began_s, 1)
-        if reason:
-            failed[plan.script] = reason
-            print(f"left behind: {reason}", flush=True)
-    write_results(LAST_RUN, {"seconds": seconds, "failed": failed})
-    print(f"\n{time.monotonic() - start_s:.0f} s in all", flush=True)
-    subprocess.run([sys.executable, HERE / "render_report.py"], check=True)
-
-
-def _run(plan: Plan) -> str | None:
-    """Return why there are no figures; None if there are."""
-    if plan.needs and shutil.which(plan.needs[0]) is None:
-        return f"it needs {plan.needs[0]}: {plan.needs[1]}"
-    command = [sys.executable, str(HERE / f"{plan.script}.py"), *plan.options.split()]
+def run(benchmark: Benchmark) -> str | None:
+    """Run a benchmark; return why it has no new figures, or None if it has."""
+    if benchmark.needs and shutil.which(benchmark.needs[0]) is None:
+        return f"needs {benchmark.needs[0]}: {benchmark.needs[1]}"
+    command = [sys.executable, str(HERE / f"{benchmark.script}.py"), *benchmark.options]
+    process = subprocess.Popen(command, cwd=REPOSITORY, stderr=subprocess.PIPE, text=True, start_new_session=True)
     try:
-        done = subprocess.run(command, stderr=subprocess.PIPE, text=True, timeout=plan.limit_s, check=False)
+        _, errors = process.communicate(timeout=benchmark.seconds)
     except subprocess.TimeoutExpired:
-        return f"it took more than {plan.limit_s} s"
-    if done.returncode == 0:
+        os.killpg(process.pid, signal.SIGKILL)  # with the servers and the programs that it started
+        process.communicate()
+        return f"not done after {benchmark.seconds:g} s"
+    except BaseException:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        raise
+    if process.returncode == 0:
         return None
-    return (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1][:200]
+    return (errors.strip().splitlines() or [f"exit code {process.returncode}"])[-1]
+
+
+def main() -> None:
+    """Run them, say what failed, and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", help="names of scripts, by commas")
+    only = parser.parse_args().only
+    names = only.split(",") if only else [benchmark.script for benchmark in BENCHMARKS]
+    unknown = set(names) - {benchmark.script for benchmark in BENCHMARKS}
+    if unknown:
+        parser.error(f"--only: no benchmark is called {', '.join(sorted(unknown))}")
+    failed: dict[str, str] = {}
+    start_s = time.monotonic()
+    for benchmark in BENCHMARKS:
+        if benchmark.script not in names:
+            continue
+        print(f"== {benchmark.script} {' '.join(benchmark.options)}", flush=True)
+        reason = run(benchmark)
+        if reason:
+            failed[benchmark.script] = reason
+            print(f"{benchmark.script}: {reason}", flush=True)
+    minutes = (time.monotonic() - start_s) / 60
+    print(f"{minutes:.1f} minutes; {len(failed)} failed")
+    write_results("run_all", {"minutes": round(minutes, 1), "failed": failed})
+    subprocess.run([sys.executable, str(HERE / "report" / "run.py")], cwd=REPOSITORY, check=True)
 
 
 if __name__ == "__main__":

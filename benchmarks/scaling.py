@@ -1,13 +1,13 @@
-"""What do more threads gain, on this machine?
+"""How do pictures a second grow with threads: more callers, or more threads within a run?
 
-Pictures a second through one `Classifier`, decoding and fitting included, for 1 to twice as many callers as there are
-usable cores, with one thread a run; and for a lone caller with 1 to as many threads a run as there are cores. Ratios
-are to one caller with one thread, in the same round.
+Decoding, fitting and inference of the same photos, from 1 thread to twice the usable cores, as a ratio to one thread
+in the same round.
 
-    python benchmarks/scaling.py [--rounds 9] [--seconds 0.5] [--model my.onnx]...
+    python benchmarks/scaling.py [--rounds 7] [--seconds 0.6] [--model my.onnx]...
 """
 
 import argparse
+import itertools
 import statistics
 import tempfile
 import threading
@@ -27,71 +27,80 @@ from edgecls.runtime.classifier import Classifier
 from edgecls.runtime.machine.cores import usable_cores
 from edgecls.runtime.opening import load
 
-
-def _rate(classifier: Classifier, photo: bytes, callers: int, seconds: float) -> float:
-    """Return pictures a second of so many callers together."""
-    done = [0] * callers
-    until_s = time.perf_counter() + seconds
-
-    def call(index: int) -> None:
-        while time.perf_counter() < until_s:
-            classifier.predict_bytes(photo)
-            done[index] += 1
-
-    threads = [threading.Thread(target=call, args=(index,)) for index in range(callers)]
-    start_s = time.perf_counter()
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return sum(done) / (time.perf_counter() - start_s)
+PHOTOS = 20
 
 
-def _measure(model: Path, photo: bytes, rounds: int, seconds: float) -> list[dict[str, Any]]:
+def _thread_counts() -> list[int]:
+    """Return 1, 2, 4 and so on, the usable cores, and twice as many."""
     cores = usable_cores()
-    usual = load(model, "cpu")
-    wide = {threads: load(model, "cpu", intra_op_threads=threads) for threads in range(2, cores + 1)}
-    ways = [(callers, 1) for callers in range(1, 2 * cores + 1)] + [(1, threads) for threads in wide]
+    doubling = itertools.takewhile(lambda count: count < cores, (2**power for power in itertools.count()))
+    return sorted({1, *doubling, cores, 2 * cores})
 
-    def subject(callers: int, threads: int) -> Callable[[], float]:
-        return lambda: _rate(wide.get(threads, usual), photo, callers, seconds)
 
-    rates = take_turns({f"{way}": subject(*way) for way in ways}, rounds=rounds)
+def _rate(classifier: Classifier, photos: list[bytes], callers: int, seconds: float) -> Callable[[], float]:
+    """Return a function that gives the pictures a second of so many callers."""
+
+    def run() -> float:
+        done = [0] * callers
+        end = time.perf_counter() + seconds
+
+        def work(index: int) -> None:
+            for photo in itertools.cycle(photos):
+                if time.perf_counter() >= end:
+                    return
+                classifier.predict_bytes(photo)
+                done[index] += 1
+
+        threads = [threading.Thread(target=work, args=(index,)) for index in range(callers)]
+        start = time.perf_counter()
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return sum(done) / (time.perf_counter() - start)
+
+    return run
+
+
+def _measure(model: Path, photos: list[bytes], rounds: int, seconds: float) -> list[dict[str, Any]]:
+    plans = [("callers", count) for count in _thread_counts()]
+    plans += [("threads in a run", count) for count in _thread_counts() if 1 < count <= usable_cores()]
+    shared = load(model, "cpu")
+    subjects = {
+        f"{count} {kind}": _rate(shared, photos, count, seconds)
+        if kind == "callers"
+        else _rate(load(model, "cpu", intra_op_threads=count), photos, 1, seconds)
+        for kind, count in plans
+    }
+    rates = take_turns(subjects, rounds=rounds)
     rows = []
-    for callers, threads in ways:
-        taken = rates[f"{(callers, threads)}"]
-        gain = ratio_of(taken, rates["(1, 1)"])
-        print(
-            f"{model.stem:10} {callers} callers, {threads} threads a run: {statistics.median(taken):8.1f}/s, "
-            f"{gain} of one caller with one thread"
-        )
-        rows.append(
-            {
-                "model": model.stem,
-                "callers": callers,
-                "threads": threads,
-                "pictures_per_s": round(statistics.median(taken), 1),
-                "of_one": asdict(gain),
-            }
-        )
+    for kind, count in plans:
+        taken = rates[f"{count} {kind}"]
+        ratio = ratio_of(taken, rates["1 callers"])
+        per_s = statistics.median(taken)
+        print(f"{model.stem:8} {count} {kind:17} {per_s:8.1f}/s  {ratio} of one thread", flush=True)
+        row = {"model": model.stem, "kind": kind, "threads": count, "per_s": per_s, "of_one_thread": asdict(ratio)}
+        rows.append({**row, "rates": taken})
     return rows
 
 
 def main() -> None:
     """Measure, print and write the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--seconds", type=float, default=0.5)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--seconds", type=float, default=0.6)
     parser.add_argument("--model", type=Path, action="append", help="instead of the bundled and the small one")
     arguments = parser.parse_args()
     byte_compile()
-    machine = machine_facts()
-    print(f"{machine['processor']}, {usable_cores()} cores, {arguments.rounds} rounds of {arguments.seconds:g} s")
+    print(f"{machine_facts()['processor']}, {usable_cores()} cores, {arguments.rounds} rounds")
     with tempfile.TemporaryDirectory() as scratch:
-        write_photos(Path(scratch), 1)
-        photo = (Path(scratch) / "00000.jpg").read_bytes()
-        models = arguments.model or [BUNDLED_MODEL, write_small_model(Path(scratch) / "small.onnx")]
-        rows = [row for model in models for row in _measure(model, photo, arguments.rounds, arguments.seconds)]
+        folder = Path(scratch) / "photos"
+        folder.mkdir()
+        write_photos(folder, PHOTOS)
+        photos = [path.read_bytes() for path in sorted(folder.iterdir())]
+        rows = []
+        for model in arguments.model or [BUNDLED_MODEL, write_small_model(Path(scratch) / "small.onnx")]:
+            rows += _measure(model, photos, arguments.rounds, arguments.seconds)
     print(f"wrote {write_results('scaling', {'rounds': arguments.rounds, 'rows': rows})}")
 
 

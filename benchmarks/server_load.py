@@ -1,10 +1,11 @@
 """How much of the machine does `edgecls serve` turn into answers?
 
-The limit is what the same machine classifies without a server (benchmarks/in_process_limit.py), taken before
-and after each load. wrk posts one picture again and again; it shares the cores with the server.
+The limit is what the same machine classifies without a server (benchmarks/in_process_limit.py), taken before and after
+each load. On a GPU it is the smaller one of what all cores decode and what the GPU classifies in batches. wrk posts one
+picture again and again; it shares the cores with the server.
 
     python benchmarks/server_load.py [--rounds 5] [--seconds 3] [--connections 1,8,32,128]
-        [--workers 1] [--model my.onnx]... [--name server_load]
+        [--workers 1] [--provider cpu] [--model my.onnx]... [--name server_load]
 """
 
 import argparse
@@ -44,23 +45,32 @@ def write_pictures(folder: Path) -> dict[str, Path]:
     return {"photo": photo, "thumbnail": thumbnail}
 
 
-def edgecls_command(model: Path, port: int, *more: str) -> list[str]:
+def edgecls_command(model: Path, port: int, *more: str, provider: str = "cpu") -> list[str]:
     """Return the command of the server under test."""
-    return [sys.executable, "-m", "edgecls", "serve", "-m", str(model), "--provider", "cpu", "--port", str(port), *more]
+    serve = [sys.executable, "-m", "edgecls", "serve", "-m", str(model), "--provider", provider]
+    return [*serve, "--port", str(port), *more]
 
 
 def _measure(
-    server: ServerProcess, model: Path, picture: Path, form: str, *, connections: int, rounds: int, seconds: float
+    server: ServerProcess,
+    model: Path,
+    picture: Path,
+    form: str,
+    *,
+    connections: int,
+    rounds: int,
+    seconds: float,
+    provider: str,
 ) -> dict[str, Any]:
     body, content_type = picture_body(picture.read_bytes(), form)
     threads = 1 if connections == 1 else None
     limits, rates, cpu_ms, p50, p99, failed = [], [], [], [], [], 0
     for index in range(rounds + 1):
-        before = measure_limit(model, picture, seconds=seconds / 2, threads=threads)
+        before = measure_limit(model, picture, seconds=seconds / 2, threads=threads, provider=provider)
         cpu_s = server.cpu_s()
         load = run_wrk(server.url, body, content_type, connections=connections, seconds=seconds)
         cpu_s = server.cpu_s() - cpu_s
-        after = measure_limit(model, picture, seconds=seconds / 2, threads=threads)
+        after = measure_limit(model, picture, seconds=seconds / 2, threads=threads, provider=provider)
         if index == 0:
             continue  # warms up
         limits.append((before + after) / 2)
@@ -108,6 +118,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=3)
     parser.add_argument("--connections", default="1,8,32,128")
     parser.add_argument("--workers", type=int, default=1, help="processes of the server")
+    parser.add_argument(
+        "--provider", default="cpu", help="cuda: the limit is the smaller one of decoding and inference"
+    )
     parser.add_argument("--model", type=Path, action="append", help="instead of the bundled and the small one")
     parser.add_argument("--name", help="of the file of results")
     arguments = parser.parse_args()
@@ -117,6 +130,7 @@ def main() -> None:
     rows, starts = [], {}
     workers = ["--workers", str(arguments.workers)] if arguments.workers > 1 else []
     name = f"server_load_{arguments.workers}_workers" if workers else "server_load"
+    name += f"_{arguments.provider}" if arguments.provider != "cpu" else ""
     with tempfile.TemporaryDirectory() as scratch:
         pictures = write_pictures(Path(scratch))
         models = arguments.model or [BUNDLED_MODEL, write_small_model(Path(scratch) / "small.onnx")]
@@ -124,7 +138,9 @@ def main() -> None:
             port = free_port()
             url = f"http://127.0.0.1:{port}/predict"
             photo = pictures["photo"].read_bytes()
-            with serving(edgecls_command(model, port, *workers), url, *picture_body(photo, "raw")) as server:
+            with serving(
+                edgecls_command(model, port, *workers, provider=arguments.provider), url, *picture_body(photo, "raw")
+            ) as server:
                 starts[model.stem] = round(server.start_s, 3)
                 print(f"{model.stem}: first answer after {server.start_s:.2f} s")
                 plans = [("photo", "raw", int(count)) for count in arguments.connections.split(",")]
@@ -139,6 +155,7 @@ def main() -> None:
                         connections=connections,
                         rounds=arguments.rounds,
                         seconds=arguments.seconds,
+                        provider=arguments.provider,
                     )
                     for picture, form, connections in plans
                 ]

@@ -4,7 +4,7 @@ Trains one epoch with `--cache stream` on some pictures and on eight times as ma
 same files), each in a process of its own, and reports the largest resident memory until the export
 begins. Beside it the same with the cache in memory, which does grow.
 
-    python benchmarks/streaming_memory.py --data FOLDER [--pictures 500] [--factor 8] [--side 96]
+    python benchmarks/streaming_memory.py [--data FOLDER] [--pictures 500] [--factor 8] [--side 96]
 """
 
 import argparse
@@ -15,7 +15,8 @@ import tempfile
 from itertools import islice, product
 from pathlib import Path
 
-from measure import machine_facts, write_results
+from folder import write_class_folders
+from measure import byte_compile, machine_facts, write_results
 
 from edgecls.dataset.forms.read import read_dataset
 
@@ -52,18 +53,20 @@ def _copy(data: Path, folder: Path, *, pictures: int, factor: int) -> int:
 def main() -> None:
     """Measure, print and write the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="a dataset in any form")
+    parser.add_argument("--data", type=Path, help="a dataset in any form; made if left out")
     parser.add_argument("--pictures", type=int, default=500)
     parser.add_argument("--factor", type=int, default=8)
     parser.add_argument("--side", type=int, default=96)
     options = parser.parse_args()
+    byte_compile()
     machine = machine_facts()
     print(f"{machine['processor']}, {machine['usable_cores']} cores, simple_cnn, {options.side} pixels")
     rows = []
     for factor in (1, options.factor):
         with tempfile.TemporaryDirectory() as name:
             data = Path(name) / "data"
-            count = _copy(options.data, data, pictures=options.pictures, factor=factor)
+            source = options.data or write_class_folders(Path(name) / "made", options.pictures)
+            count = _copy(source, data, pictures=options.pictures, factor=factor)
             for cache in ("stream", "memory"):
                 command = [sys.executable, "-c", TRAIN, str(data), str(options.side), cache]
                 done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)

@@ -135,7 +135,7 @@ def _row(peer: Peer, model: Path, connections: int, samples: Samples, ours: Samp
     }
     if ours is not None and ours is not samples:
         beside = ratio_of(ours.of_limit, samples.of_limit)
-        row["edgecls_beside_it"] = {"ratio": beside.value, "low": beside.low, "high": beside.high}
+        row["edgecls_beside_it"] = {"value": beside.value, "low": beside.low, "high": beside.high}
     return row
 
 
@@ -198,7 +198,7 @@ def _print(row: dict[str, Any]) -> None:
         f"{row['server']:30} {row['model']:8} c{row['connections']:<4} {row['of_limit']:.2f} of the limit  "
         f"p99 {row['p99_ms']:8.1f} ms  {row['pss_mb']:7.1f} MB  first answer {row['first_answer_s']:5.2f} s  "
         f"disk {row['environment_mb']:.0f} MB  failed {row['failed']}"
-        + (f"  edgecls {beside['ratio']:.2f} ({beside['low']:.2f} to {beside['high']:.2f}) of it" if beside else ""),
+        + (f"  edgecls {beside['value']:.2f} ({beside['low']:.2f} to {beside['high']:.2f}) of it" if beside else ""),
         flush=True,
     )
 

@@ -1,103 +1,76 @@
-"""The whole of docs/benchmarks.md."""
+"""docs/benchmarks.md: a template's words, the results' figures."""
 
-import json
-import tomllib
-from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import Any
+import re
 
-from measure import REPOSITORY, RESULTS
+from figures import Results
+from tables import TABLES
 
-from report import command_line, gpu, network, pictures, serving, training
-from report.answer import Answer
+__all__ = ["PLOTTED", "render"]
 
-__all__ = ["ANSWERS", "DOCUMENT", "PLOTS", "document", "plots"]
-
-DOCUMENT = REPOSITORY / "docs" / "benchmarks.md"
-PLOTS = REPOSITORY / "docs" / "benchmarks"
-LAST_RUN = "last_run"
-
-QUESTIONS = Path(__file__).with_name("questions.toml")
-ANSWERS: Mapping[str, Answer] = {
-    **command_line.ANSWERS,
-    **pictures.ANSWERS,
-    **network.ANSWERS,
-    **serving.ANSWERS,
-    **training.ANSWERS,
-    **gpu.ANSWERS,
-}
-"""By the name of the file with the results."""
+PLOTTED = ("cold_start", "decode_and_fit", "inference", "scaling", "server_load", "peers", "soak")
+_SECTION = re.compile(r"<!--result (?P<name>\w+): (?P<command>.+?)-->\n")
+_SLOT = re.compile(r"\{\{(.+?)\}\}")
 
 
-def document() -> str:
-    """Return the page."""
-    words = tomllib.loads(QUESTIONS.read_text(encoding="utf-8"))
-    lines = [words["head"], *_last_run()]
-    for part in words["part"]:
-        lines.append(f"## {part['title']}\n")
-        for question in part["question"]:
-            lines += _answered(**question)
-    return "\n".join(lines).rstrip() + "\n"
+def render(template: str, results: Results) -> str:
+    """Return the document.
+
+    A section begins with `<!--result NAME: COMMAND-->` below its heading. Where that result is missing the section
+    says so; a paragraph that needs another result which is missing is left out.
+
+    Raises:
+        FigureError: A result lacks a figure that the template asks for.
+    """
+    return "## ".join(_section(text, results) for text in template.split("## ")).rstrip() + "\n"
 
 
-def plots() -> Iterator[tuple[Path, bytes]]:
-    """Draw all results that have a picture; yield each with its file."""
-    for name, answer in ANSWERS.items():
-        results = _read(name)
-        if answer.plot is not None and results is not None:
-            yield PLOTS / f"{name}.png", answer.plot(results)
+def _section(text: str, results: Results) -> str:
+    directive = _SECTION.search(text)
+    if directive is None:
+        return _filled(text, results)
+    name, command = directive["name"], directive["command"]
+    heading, body = text[: directive.start()], text[directive.end() :]
+    failed = _failure(command, results)
+    if name not in results:
+        return f"{heading}Not yet measured: `{command}`.{failed and ' ' + failed}\n\n"
+    said = f"{failed} The figures are older ones.\n\n" if failed else ""
+    return f"{heading}`{command}`\n\n{_conditions(name, results)}\n\n{said}{_filled(body, results)}"
 
 
-def _answered(*, result: str, asks: str, command: str, about: str) -> Iterator[str]:
-    yield f"### {asks}\n"
-    yield f"{about}\n"
-    results = _read(result)
-    if results is None:
-        yield f"**Not yet measured**: `{command}`\n"
-        return
-    answer = ANSWERS[result]
-    yield f"`{command}`: {_conditions(results)}\n"
-    yield from answer.lines(results)
-    yield ""
-    if answer.plot is not None:
-        yield f"![{asks}](benchmarks/{result}.png)\n"
+def _failure(command: str, results: Results) -> str:
+    """Say why the last `make bench` has no figures of a command; nothing if it has."""
+    failed = results["run_all"]["failed"] if "run_all" in results else {}
+    script = re.search(r"benchmarks/(\w+)\.py", command)
+    return f"The last run had none: {failed[script[1]]}." if script and script[1] in failed else ""
 
 
-def _conditions(results: Mapping[str, Any]) -> str:
-    machine = results["machine"]
-    rounds = [f"{results['rounds']} rounds"] if "rounds" in results else []
-    gpus = results.get("gpus") or []
-    packages = (f"{name} {version}" for name, version in machine["packages"].items() if name in _NAMED)
-    revision = f"revision {machine['revision']}"
-    return ", ".join(
-        [
-            *rounds,
-            machine["processor"],
-            f"{machine['usable_cores']} cores",
-            *gpus,
-            f"Python {machine['python']}",
-            *packages,
-            machine["time"][:10],
-            revision,
-        ]
+def _conditions(name: str, results: Results) -> str:
+    found = results[name]
+    machine = found["machine"]
+    versions = ", ".join(
+        f"{package} {version}" for package, version in machine["packages"].items() if package != "edgecls"
+    )
+    rounds = f", {found['rounds']} rounds" if "rounds" in found else ""
+    return (
+        f"*{machine['processor']}, {machine['usable_cores']} cores{rounds}; Python {machine['python']}, {versions}; "
+        f"{machine['time'][:10]}, revision {machine['revision']}*"
     )
 
 
-_NAMED = ("numpy", "opencv-python-headless", "onnxruntime", "onnxruntime-gpu")
+def _filled(text: str, results: Results) -> str:
+    paragraphs = [part for part in text.split("\n\n") if all(_is_there(slot, results) for slot in _SLOT.findall(part))]
+    return "\n\n".join(_SLOT.sub(lambda slot: _shown(slot[1], results), part) for part in paragraphs)
 
 
-def _last_run() -> list[str]:
-    last = _read(LAST_RUN)
-    failed = {} if last is None else last["failed"]
-    if not failed:
-        return []
-    return [
-        "In the last run these gave no figures; what stands below is older, if there is any:\n",
-        *(f"- `{name}`: {reason}" for name, reason in failed.items()),
-        "",
-    ]
+def _is_there(slot: str, results: Results) -> bool:
+    name = slot.removeprefix("table ").removeprefix("plot ")
+    return re.split(r"[.|]", name, maxsplit=1)[0] in results
 
 
-def _read(name: str) -> Any:
-    path = RESULTS / f"{name}.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+def _shown(slot: str, results: Results) -> str:
+    kind, _, name = slot.partition(" ")
+    if kind == "table":
+        return TABLES[name](results)
+    if kind == "plot":
+        return f"![{name.replace('_', ' ')}](benchmarks/{name}.png)"
+    return results.figure(slot)

@@ -92,6 +92,10 @@ def _gpus(backend: str) -> list[str]:
         import tensorflow as tf
 
         return [f"gpu:{index}" for index, _ in enumerate(tf.config.get_visible_devices("GPU"))]
+    if backend == "torch":  # Keras trains on one GPU there, and has no list of them
+        import torch
+
+        return ["cuda:0"] if torch.cuda.is_available() else []
     try:
         return list(keras.distribution.list_devices("gpu"))
     except RuntimeError:  # JAX, when it has no such platform

@@ -1,1 +1,0 @@
-"""docs/benchmarks.md, written from the results: what is said of each, and how it is drawn."""

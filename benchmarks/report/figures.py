@@ -1,0 +1,111 @@
+"""Figures out of result files, by expressions such as `int8.network.times_as_fast.value:.1f`.
+
+    FILE.KEY.KEY[KEY=VALUE,...][|median|min|max|sum|count][*NUMBER][/NUMBER][:FORMAT]
+
+`rows[model=small,connections=8]` is the one entry of a list that has these values. An estimate without a format is
+written with its interval.
+"""
+
+import json
+import re
+import statistics
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+__all__ = ["FigureError", "Results", "fill_marks", "interval"]
+
+_EXPRESSION = re.compile(
+    r"(?P<path>(?:[^|*/:\[]|\[[^\]]*\])+)(?:\|(?P<over>\w+))?(?P<scale>(?:[*/][\d.e]+)*)(?::(?P<format>.+))?"
+)
+_STEP = re.compile(r"([^.\[\]]+)(?:\[([^\]]*)\])?")
+_MARK = re.compile(r"(<!--measured (?P<expression>.+?)-->)(?P<shown>.*?)(<!--/-->)")
+_OVER: dict[str, Callable[[Sequence[float]], float]] = {
+    "median": statistics.median,
+    "min": min,
+    "max": max,
+    "sum": sum,
+    "count": len,
+}
+
+
+class FigureError(Exception):
+    """An expression that no result answers; the message says which and why."""
+
+
+def interval(estimate: dict[str, Any], form: str = ".2f") -> str:
+    """Write an estimate with its interval, as far as one was kept."""
+    if estimate["low"] is None:
+        return format(estimate["value"], form)
+    return f"{estimate['value']:{form}} ({estimate['low']:{form}} to {estimate['high']:{form}})"
+
+
+class Results:
+    """The result files of a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._files = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("*.json")}
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._files
+
+    def __getitem__(self, name: str) -> dict[str, Any]:
+        found: dict[str, Any] = self._files[name]
+        return found
+
+    def add(self, name: str, figures: dict[str, Any]) -> None:
+        """Take figures that stand elsewhere than in a result file."""
+        self._files[name] = figures
+
+    def names(self) -> list[str]:
+        """Return the names of the results there are."""
+        return sorted(self._files)
+
+    def figure(self, expression: str) -> str:
+        """Return what an expression comes to.
+
+        Raises:
+            FigureError: It is none, or the results have no such figure.
+        """
+        parts = _EXPRESSION.fullmatch(expression.strip())
+        if parts is None:
+            raise FigureError(f"{expression!r} is not written like FILE.KEY|median*1000:.1f")
+        value: Any = self._files
+        for name, chosen in _STEP.findall(parts["path"]):
+            value = (
+                _chosen(_entry(value, name, expression), chosen, expression)
+                if chosen
+                else _entry(value, name, expression)
+            )
+        if parts["over"]:
+            if parts["over"] not in _OVER:
+                raise FigureError(f"{expression!r}: {parts['over']!r} is none of {', '.join(_OVER)}")
+            value = _OVER[parts["over"]](value)
+        for sign, number in re.findall(r"([*/])([\d.e]+)", parts["scale"]):
+            value = value * float(number) if sign == "*" else value / float(number)
+        if isinstance(value, dict) and "low" in value:
+            return interval(value, parts["format"] or ".2f")
+        return format(value, parts["format"] or "")
+
+
+def _entry(value: Any, name: str, expression: str) -> Any:
+    if not isinstance(value, dict) or name not in value:
+        raise FigureError(f"{expression!r}: there is no {name!r}")
+    return value[name]
+
+
+def _chosen(rows: Any, wanted: str, expression: str) -> Any:
+    pairs = [pair.partition("=")[::2] for pair in wanted.split(",")]
+    found = [row for row in rows if all(str(row.get(key)) == value for key, value in pairs)]
+    if len(found) != 1:
+        raise FigureError(f"{expression!r}: {len(found)} entries have {wanted}, where one should")
+    return found[0]
+
+
+def fill_marks(text: str, results: Results) -> str:
+    """Return a document with its marked figures as the results have them.
+
+    Raises:
+        FigureError: A mark asks for what no result has.
+    """
+    return _MARK.sub(lambda mark: f"{mark[1]}{results.figure(mark['expression'])}{mark[4]}", text)

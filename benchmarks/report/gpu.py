@@ -1,7 +1,0 @@
-"""Of GPUs."""
-
-from report.answer import Answer
-
-__all__ = ["ANSWERS"]
-
-ANSWERS: dict[str, Answer] = {}

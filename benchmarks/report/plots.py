@@ -1,0 +1,127 @@
+"""The plots of docs/benchmarks.md."""
+
+import statistics
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+from figures import Results
+from tables import model_name
+
+__all__ = ["draw"]
+
+OURS, OTHERS = "#1f77b4", "#bbbbbb"
+
+
+def draw(name: str, results: Results, folder: Path) -> Path:
+    """Draw the plot of a result into NAME.png and return its path."""
+    rows, limits, label = globals()[f"_{name}"](results[name])
+    path = folder / f"{name}.png"
+    if name == "soak":
+        _line(path, rows, label)
+    else:
+        _bars(path, rows, limits, label)
+    return path
+
+
+Bar = tuple[str, dict[str, Any], bool]
+"""What it is, its estimate, and whether it is edgecls."""
+
+
+def _bars(path: Path, rows: list[Bar], level: float | None, label: str) -> None:
+    figure, axes = plt.subplots(figsize=(8, 0.6 + 0.28 * len(rows)), layout="constrained")
+    for index, (_, estimate, ours) in enumerate(rows):
+        value, low, high = (estimate[key] for key in ("value", "low", "high"))
+        spread = None if low is None else [[max(0.0, value - low)], [max(0.0, high - value)]]
+        axes.barh(index, value, xerr=spread, color=OURS if ours else OTHERS, error_kw={"linewidth": 1})
+    axes.set_yticks(range(len(rows)), [name for name, _, _ in rows], fontsize=8)
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    if level is not None:
+        axes.axvline(level, color="black", linewidth=1, linestyle="--")
+    axes.set_xlabel(label)
+    axes.spines[["top", "right"]].set_visible(False)
+    _save(figure, path)
+
+
+def _line(path: Path, values: list[float], label: str) -> None:
+    figure, axes = plt.subplots(figsize=(8, 2.4), layout="constrained")
+    axes.plot(range(1, len(values) + 1), values, color=OURS, linewidth=1)
+    axes.set_ylim(0, 1.2 * max(values))
+    axes.set_xlabel("second")
+    axes.set_ylabel(label)
+    axes.spines[["top", "right"]].set_visible(False)
+    _save(figure, path)
+
+
+def _save(figure: Any, path: Path) -> None:
+    figure.savefig(path, dpi=90, metadata={"Software": None})
+    plt.close(figure)
+
+
+def _cold_start(found: dict[str, Any]) -> tuple[list[Bar], float | None, str]:
+    def middle(values: list[float]) -> dict[str, Any]:
+        low, _, high = (1000 * value for value in statistics.quantiles(values, n=4))
+        return {"value": 1000 * statistics.median(values), "low": low, "high": high}
+
+    return (
+        [(name, middle(values), name == "edgecls run") for name, values in found["seconds"].items()],
+        None,
+        "median ms; line: quartiles",
+    )
+
+
+def _decode_and_fit(found: dict[str, Any]) -> tuple[list[Bar], float | None, str]:
+    rows = [(f"{row['picture']} to {row['side']}", row["edgecls_over_area"], True) for row in found["rows"]]
+    return rows, 1, "time beside decoding all and INTER_AREA (1 = level, less is faster)"
+
+
+def _inference(found: dict[str, Any]) -> tuple[list[Bar], float | None, str]:
+    rows = [
+        (f"{model_name(row['model'])}, batch {row['batch']}", row["added_us"], True)
+        for row in found["rows"]
+        if row["batch"] == 1
+    ]
+    return rows, 30, "µs that edgecls adds to a run of onnxruntime; dashed: 30"
+
+
+def _scaling(found: dict[str, Any]) -> tuple[list[Bar], float | None, str]:
+    rows = [
+        (f"{model_name(row['model'])}, {row['threads']} {row['kind']}", row["of_one_thread"], row["kind"] == "callers")
+        for row in found["rows"]
+    ]
+    return rows, 1, "pictures a second, of one thread's"
+
+
+def _server_load(found: dict[str, Any]) -> tuple[list[Bar], float | None, str]:
+    rows = [
+        (
+            f"{model_name(row['model'])}, {'thumbnail' if row['picture'] == 'thumbnail' else 'photo'}, {row['form']}, "
+            f"{row['connections']} connections",
+            row["of_limit"],
+            True,
+        )
+        for row in found["rows"]
+    ]
+    return rows, 1, "answers a second, of the in-process limit"
+
+
+def _peers(found: dict[str, Any]) -> tuple[list[Bar], float | None, str]:
+    def estimate(value: Any) -> dict[str, Any]:
+        return value if isinstance(value, dict) else {"value": value, "low": None, "high": None}
+
+    rows = [
+        (
+            f"{row['server']}, {model_name(row['model'])}, {row['connections']} connections",
+            estimate(row["of_limit"]),
+            row["server"].startswith("edgecls"),
+        )
+        for row in found["rows"]
+    ]
+    return rows, 1, "answers a second, of the in-process limit"
+
+
+def _soak(found: dict[str, Any]) -> tuple[list[float], None, str]:
+    return found["pss_mb"], None, "memory (PSS), MB"

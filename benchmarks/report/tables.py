@@ -1,0 +1,316 @@
+"""The tables of docs/benchmarks.md, each from one result file."""
+
+import statistics
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from figures import Results, interval
+
+__all__ = ["TABLES", "model_name"]
+
+_NAMES = {
+    "flowers": "the bundled one, int8",
+    "small": "about one millisecond",
+    "flowers-float32": "MobileNetV2 float32",
+}
+_PICTURES = {"00000": "photo"}
+
+
+def model_name(name: str) -> str:
+    """Say which network a row is about."""
+    return _NAMES.get(name.removesuffix(".onnx"), name)
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    lines = [list(head), ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
+
+
+def _cold_start(results: Results) -> str:
+    names = {
+        "interpreter": "an interpreter that does nothing",
+        "floor": "floor",
+        "edgecls run": "`edgecls run examples/dandelion.jpg`",
+    }
+    seconds = results["cold_start"]["seconds"]
+    return _table(
+        ["", "median ms", "best ms"],
+        [[names[name], f"{1000 * statistics.median(s):.0f}", f"{1000 * min(s):.0f}"] for name, s in seconds.items()],
+    )
+
+
+def _decode_and_fit(results: Results) -> str:
+    rows = results["decode_and_fit"]["rows"]
+    return _table(
+        ["picture", "to", "edgecls ms", "full + area ms", "full + bilinear ms", "edgecls / area", "edgecls / bilinear"],
+        [
+            [
+                f"{row['picture'].replace('x', ' x ')}, {row['bytes'] / 1e6:.2f} MB",
+                row["side"],
+                *(f"{row['milliseconds'][name]:.2f}" for name in ("edgecls", "full + area", "full + bilinear")),
+                interval(row["edgecls_over_area"]),
+                interval(row["edgecls_over_bilinear"]),
+            ]
+            for row in rows
+        ],
+    )
+
+
+def _int8(results: Results) -> str:
+    return _int8_table(results["int8"])
+
+
+def _int8_untrained(results: Results) -> str:
+    return _int8_table(results["int8_untrained"])
+
+
+def _int8_table(found: dict[str, Any]) -> str:
+    return _table(
+        ["photos a second", "float32", "int8", "int8 / float32"],
+        [
+            [
+                label,
+                *(f"{found[key]['pictures_per_second'][name]:.0f}" for name in ("float32", "reduced")),
+                interval(found[key]["times_as_fast"]),
+            ]
+            for key, label in (("network", "network alone"), ("with decoding", "decoding included"))
+        ],
+    )
+
+
+def _folder(results: Results) -> str:
+    return _table(
+        ["network", "limit, photos/s", "edgecls run, photos/s", "of the limit", "CPU a photo, of the limit's"],
+        [
+            [
+                model_name(row["model"]),
+                f"{statistics.median(row['limit_per_s']):.0f}",
+                f"{statistics.median(row['run_per_s']):.0f}",
+                interval(row["of_limit"]),
+                interval(row["cpu_of_limit"]),
+            ]
+            for row in results["folder"]["rows"]
+        ],
+    )
+
+
+def _memory(results: Results) -> str:
+    return _table(
+        ["network", "bare script, MiB", "edgecls run, MiB", "edgecls run / bare"],
+        [
+            [
+                model_name(row["model"]),
+                *(f"{statistics.median(row['peak_mib'][name]):.0f}" for name in ("bare", "edgecls run")),
+                interval(row["edgecls_over_bare"]),
+            ]
+            for row in results["memory"]["rows"]
+        ],
+    )
+
+
+def _server_rows(*names: str) -> Callable[[Results], str]:
+    def table(results: Results) -> str:
+        head = ["network", "picture", "form", "connections", "served/s", "of the limit", "CPU of the limit's"]
+        return _table(
+            [*head, "p50 ms", "p99 ms", "p99 / (connections / throughput)", "PSS MB", "failed"],
+            [
+                [
+                    model_name(row["model"]),
+                    _PICTURES.get(row["picture"], row["picture"]),
+                    row["form"],
+                    row["connections"],
+                    f"{statistics.median(row['served_per_s']):.0f}",
+                    interval(row["of_limit"]),
+                    interval(row["cpu_of_limit"]) if "cpu_of_limit" in row else "",
+                    f"{row['p50_ms']:.1f}",
+                    f"{row['p99_ms']:.1f}",
+                    f"{row['p99_of_queueing_bound']:.2f}",
+                    f"{row['pss_mb']:.0f}",
+                    row["failed"],
+                ]
+                for name in names
+                if name in results
+                for row in results[name]["rows"]
+            ],
+        )
+
+    return table
+
+
+def _peers(results: Results) -> str:
+    found = results["peers"]
+    rows = [
+        [
+            row["server"],
+            model_name(row["model"]),
+            row["connections"],
+            interval(row["of_limit"]) if isinstance(row["of_limit"], dict) else f"{row['of_limit']:.2f}",
+            f"{row['p99_ms']:.0f}",
+            f"{row['pss_mb']:.0f}",
+            f"{row['first_answer_s']:.2f}",
+            interval(row["edgecls_beside_it"]) if "edgecls_beside_it" in row else "",
+            f"{row['environment_mb']:.0f}",
+            row["failed"],
+        ]
+        for row in found["rows"]
+    ]
+    missing = "".join(f"\n- {name}: {reason}" for name, reason in found["missing"].items())
+    head = ["server", "network", "connections", "of the limit", "p99 ms", "PSS MB", "first answer s"]
+    table = _table([*head, "edgecls / it, asked in the same way", "installed MB", "failed"], rows)
+    return table + (f"\n\nNot measured:\n{missing}" if missing else "")
+
+
+def _soak(results: Results) -> str:
+    statuses = results["soak"]["statuses"]
+    return _table(["request and answer", "how many"], [[name, f"{n:,}"] for name, n in sorted(statuses.items())])
+
+
+def _inference(results: Results) -> str:
+    return _table(
+        ["network", "batch", "onnxruntime µs a run", "edgecls / onnxruntime", "edgecls adds, µs a call", "pictures/s"],
+        [
+            [
+                model_name(row["model"]),
+                row["batch"],
+                f"{row['plain_us']:.0f}",
+                interval(row["edgecls_over_plain"], ".3f"),
+                interval(row["added_us"], ".1f"),
+                f"{row['pictures_per_s']:.0f}",
+            ]
+            for row in results["inference"]["rows"]
+        ],
+    )
+
+
+def _scaling(results: Results) -> str:
+    return _table(
+        ["network", "what has several threads", "threads", "pictures/s", "of one thread"],
+        [
+            [
+                model_name(row["model"]),
+                row["kind"],
+                row["threads"],
+                f"{row['per_s']:.0f}",
+                interval(row["of_one_thread"]),
+            ]
+            for row in results["scaling"]["rows"]
+        ],
+    )
+
+
+def _install_size(results: Results) -> str:
+    found = results["install_size"]
+    rows = [[name, f"{size / 1e6:.1f}"] for name, size in found["packages"].items()]
+    return _table(["package", "MB, without .pyc"], rows)
+
+
+def _training(results: Results) -> str:
+    return _table(
+        ["network", "pictures from", "pictures/s", "of the constant batch's speed"],
+        [
+            [
+                f"{results[name]['arch']}, {results[name]['side']} pixels",
+                source,
+                f"{results[name]['pictures'] / statistics.median(row['seconds']):.0f}",
+                interval(row),
+            ]
+            for name in results.names()
+            if name.startswith("training")
+            for source, row in results[name]["fit"].items()
+        ],
+    )
+
+
+def _export(results: Results) -> str:
+    rows = []
+    for network, taken in results["export"]["networks"].items():
+        for name in ("tf2onnx alone", "edgecls export"):
+            runs = [run for run in taken[name] if run]
+            if not runs:
+                rows.append([network, name, "not enough memory", "", "", ""])
+                continue
+            middle = {key: statistics.median(run[key] for run in runs) for key in runs[0]}
+            ratio = interval(taken["cpu_ratio"]) if name == "edgecls export" and "cpu_ratio" in taken else ""
+            shown = [f"{middle['seconds']:.1f}", f"{middle['cpu_seconds']:.1f}", f"{middle['peak_gb']:.2f}"]
+            rows.append([network, name, *shown, ratio])
+    return _table(["network", "", "seconds", "CPU seconds", "peak GB", "CPU, of tf2onnx alone"], rows)
+
+
+def _streaming_memory(results: Results) -> str:
+    return _table(
+        ["cache", "pictures", "peak MB"],
+        [
+            [row["cache"], row["pictures"], f"{row['peak_bytes'] / 1e6:.0f}"]
+            for row in results["streaming_memory"]["rows"]
+        ],
+    )
+
+
+def _gpu_inference(results: Results) -> str:
+    rows = []
+    for name in results.names():
+        if not name.startswith("gpu_inference"):
+            continue
+        found = results[name]
+        for precision, figures in found["rows"].items():
+            floors = {floor["batch"]: floor["most_per_s"] for floor in figures.get("floor", [])}
+            torch = {rate["batch"]: rate["per_s"] for rate in figures.get("torch", {}).get("rates", [])}
+            for rate in figures.get("rates", []):
+                batch = rate["batch"]
+                beside = [statistics.median(torch[batch][way]) for way in ("eager", "compiled") if batch in torch]
+                rows.append(
+                    [
+                        found["architecture"],
+                        precision,
+                        batch,
+                        f"{rate['per_s']['edgecls']['value']:.0f}",
+                        interval(rate["of_copied"]),
+                        *([f"{value:.0f}" for value in beside] or ["", ""]),
+                        f"{floors[batch]:.0f}" if batch in floors else "",
+                    ]
+                )
+    head = ["network", "precision", "batch", "edgecls, pictures/s", "edgecls / bound onnxruntime loop"]
+    return _table([*head, "PyTorch", "PyTorch compiled", "at most by the data sheet"], rows)
+
+
+def _gpu_training(results: Results) -> str:
+    rows = []
+    for name in results.names():
+        if not name.startswith("gpu_training"):
+            continue
+        found = results[name]
+        for arch, row in found["rows"].items():
+            fed = row["fit"]["memory"]
+            time = "not reached" if row["median_s"] is None else f"{row['median_s']:.0f}"
+            rows.append([arch, found["backend"], interval(fed["pictures_per_s"], ".0f"), interval(fed), time])
+    head = ["network", "Keras on", "pictures/s", "of the constant batch's speed", "seconds to the accuracy"]
+    return _table(head, rows)
+
+
+def _two_workers(results: Results) -> str:
+    said = "With two processes, `python benchmarks/server_load.py --workers 2`:"
+    return f"{said}\n\n{_server_rows('server_load_2_workers')(results)}"
+
+
+TABLES: dict[str, Callable[[Results], str]] = {
+    "cold_start": _cold_start,
+    "decode_and_fit": _decode_and_fit,
+    "int8": _int8,
+    "int8_untrained": _int8_untrained,
+    "folder": _folder,
+    "memory": _memory,
+    "server_load": _server_rows("server_load_float32", "server_load"),
+    "server_load_2_workers": _two_workers,
+    "server_load_cuda": _server_rows("server_load_cuda"),
+    "peers": _peers,
+    "soak": _soak,
+    "inference": _inference,
+    "scaling": _scaling,
+    "install_size": _install_size,
+    "training_simple_cnn_128": _training,
+    "export": _export,
+    "streaming_memory": _streaming_memory,
+    "gpu_inference_mobilenet_v2": _gpu_inference,
+    "gpu_training_jax": _gpu_training,
+}
+"""By the name that the template uses."""

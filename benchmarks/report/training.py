@@ -1,7 +1,0 @@
-"""Of training."""
-
-from report.answer import Answer
-
-__all__ = ["ANSWERS"]
-
-ANSWERS: dict[str, Answer] = {}

@@ -1,0 +1,147 @@
+"""The documents say what was measured: every figure in them comes from a result file."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+sys.path.append(str(REPOSITORY / "benchmarks" / "report"))
+
+from document import render  # noqa: E402
+from figures import FigureError, Results, fill_marks  # noqa: E402
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Results:
+    (tmp_path / "speed.json").write_text(
+        '{"machine": {"processor": "P", "usable_cores": 2, "python": "3.11", "packages": {"numpy": "2"},'
+        ' "revision": "abc", "time": "2026-01-02T03:04:05Z"}, "rounds": 5, "seconds": {"ours": [0.3, 0.1, 0.2]},'
+        ' "gain": {"value": 2.16, "low": 2.1, "high": 2.25}, "rows": [{"model": "a.onnx", "n": 1, "mb": 3.5}]}'
+    )
+    return Results(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("expression", "shown"),
+    [
+        ("speed.rounds", "5"),
+        ("speed.seconds.ours|median*1000:.0f", "200"),
+        ("speed.seconds.ours|min:.1f", "0.1"),
+        ("speed.seconds.ours|count", "3"),
+        ("speed.gain", "2.16 (2.10 to 2.25)"),
+        ("speed.gain:.1f", "2.2 (2.1 to 2.2)"),
+        ("speed.gain.value:.1f", "2.2"),
+        ("speed.rows[model=a.onnx,n=1].mb:.1f", "3.5"),
+    ],
+)
+def test_an_expression_gives_the_figure(results: Results, expression: str, shown: str) -> None:
+    assert results.figure(expression) == shown
+
+
+@pytest.mark.parametrize(
+    ("expression", "reason"),
+    [
+        ("slow.rounds", "there is no 'slow'"),
+        ("speed.seconds.theirs|median", "there is no 'theirs'"),
+        ("speed.rows[n=2].mb", "0 entries have n=2"),
+        ("speed.seconds.ours|mean", "'mean' is none of median"),
+        ("speed|", "is not written like"),
+    ],
+)
+def test_an_expression_without_a_figure_is_refused(results: Results, expression: str, reason: str) -> None:
+    with pytest.raises(FigureError, match=reason):
+        results.figure(expression)
+
+
+def test_a_marked_figure_is_replaced_and_the_rest_is_left(results: Results) -> None:
+    text = "So <!--measured speed.gain.value:.1f-->9.9<!--/--> times as fast, 9.9 otherwise."
+
+    assert fill_marks(text, results) == (
+        "So <!--measured speed.gain.value:.1f-->2.2<!--/--> times as fast, 9.9 otherwise."
+    )
+
+
+def test_a_section_without_its_result_says_how_to_measure_it(results: Results) -> None:
+    page = render("# T\n\n## A?\n\n<!--result slow: python slow.py-->\n{{slow.x}}\n\n## B?\n\nText.\n", results)
+
+    assert page == "# T\n\n## A?\n\nNot yet measured: `python slow.py`.\n\n## B?\n\nText.\n"
+
+
+def test_a_section_tells_command_and_conditions(results: Results) -> None:
+    page = render("## A?\n\n<!--result speed: python speed.py-->\n{{speed.gain}}\n\n{{slow.x}} is left out.\n", results)
+
+    assert page == (
+        "## A?\n\n`python speed.py`\n\n*P, 2 cores, 5 rounds; Python 3.11, numpy 2; 2026-01-02, revision abc*\n\n"
+        "2.16 (2.10 to 2.25)\n"
+    )
+
+
+def test_documents_say_what_the_results_say() -> None:
+    done = subprocess.run(
+        [sys.executable, "benchmarks/report/run.py", "--check"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, f"run python benchmarks/report/run.py; it changes {done.stdout}{done.stderr}"
+
+
+_TIME = r"ms|µs|microseconds?|milliseconds?|s|seconds?|minutes?|秒|毫秒"
+_UNIT = rf"(?:{_TIME}|MB|kB|GB|MiB|KiB|%|per cent|times as|times faster|倍)"
+_FIGURE = re.compile(rf"\d[\d.,]*\s?{_UNIT}(?!\w)|(?<![\d.])[01]\.\d{{2,}}(?![\d.])|\btwice as (?:fast|small|much)\b")
+
+_RULES = {
+    "docs/adopt.md": ["more than 2000 MB"],
+    "docs/architecture.md": ["(8 MiB)"],
+    "docs/architectures.md": ["Keras has 0.999"],
+    "docs/bench.md": ["%"],
+    "docs/evaluation.md": ["at 95 % (Wilson)", "at most 5 %", "most 0.95"],
+    "docs/providers-and-doctor.md": ["tested with 1.24"],
+    "docs/quantizing.md": ["at least 0.02 (float16: 0.01)", "more than 0.25"],
+    "docs/serving-operations.md": ["up to 0.1 seconds", "up to 30 seconds"],
+    "docs/serving-protocol.md": ["more than 64 MiB", "At most 8 MiB", "at least 1 KiB"],
+    "docs/serving.md": ["| ", "for at most 25 s"],
+    "docs/training.md": ["| "],
+    "docs/tuning.md": ["within 3 %"],
+}
+"""Limits, defaults and rules, which are no measurements: lines with one of these texts."""
+
+
+def _unmarked_figures(document: str, text: str) -> list[str]:
+    """Return the lines with a figure that looks measured and comes from no result."""
+    text = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+    text = re.sub(r"<!--once: .*?<!--/once-->", "", text, flags=re.DOTALL)
+    text = re.sub(r"<!--measured .*?<!--/-->|`[^`\n]*`", "", text)
+    return [
+        line
+        for line in text.splitlines()
+        if _FIGURE.search(line) and not any(rule in line for rule in _RULES.get(document, []))
+    ]
+
+
+@pytest.mark.parametrize(
+    "line", ["It takes 3 ms.", "accuracy 0.943", "2.1 times as fast", "300 MB", "快 2 倍", "twice as fast"]
+)
+def test_a_figure_without_a_mark_is_found(line: str) -> None:
+    assert _unmarked_figures("README.md", line) == [line]
+
+
+@pytest.mark.parametrize(
+    "line", ["`--max 3 s`", "<!--measured a.b-->3.14<!--/--> of it", "version 1.26.4", "3.11 or newer"]
+)
+def test_what_is_marked_or_no_figure_is_left_alone(line: str) -> None:
+    assert _unmarked_figures("README.md", line) == []
+
+
+@pytest.mark.parametrize(
+    "document",
+    ["README.md", "README.zh-CN.md", *sorted(f"docs/{path.name}" for path in (REPOSITORY / "docs").glob("*.md"))],
+)
+def test_documents_have_no_figure_that_comes_from_no_result(document: str) -> None:
+    if document != "docs/benchmarks.md":
+        assert _unmarked_figures(document, (REPOSITORY / document).read_text(encoding="utf-8")) == []
