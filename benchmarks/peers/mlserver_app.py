@@ -1,0 +1,30 @@
+"""MLServer: `mlserver start FOLDER`, two workers, the picture as Base64 in the JSON of the Open Inference Protocol.
+
+As its guide to custom runtimes says; it takes no other form of a picture over REST.
+"""
+
+import os
+
+from mlserver import MLModel
+from mlserver.codecs import Base64Codec, NumpyCodec
+from mlserver.types import InferenceRequest, InferenceResponse
+
+import edgecls
+
+
+class Classify(MLModel):  # type: ignore[misc,name-defined]  # published without types
+    """Classifies the one picture of a request."""
+
+    async def load(self) -> bool:
+        """Open the model in a worker."""
+        self.classifier = edgecls.load(os.environ["EDGECLS_BENCH_MODEL"], "cpu")
+        return True
+
+    async def predict(self, payload: InferenceRequest) -> InferenceResponse:
+        """Classify it."""
+        (picture,) = Base64Codec.decode_input(payload.inputs[0])
+        probabilities = self.classifier.predict_bytes(picture).probabilities
+        import numpy as np
+
+        output = NumpyCodec.encode_output("probabilities", np.asarray([probabilities], np.float32))
+        return InferenceResponse(model_name=self.name, outputs=[output])
