@@ -1,5 +1,7 @@
 """Load by wrk: so many connections post the same picture as fast as they are answered."""
 
+import base64
+import json
 import os
 import re
 import shutil
@@ -21,7 +23,7 @@ _BOUNDARY = "edgeclsBenchBoundary"
 _SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0}
 
 Form = str
-"""How a picture is sent: "raw" as the body, "multipart" as the file of a form."""
+"""How a picture is sent: "raw" as the body, "multipart" as the file of a form, "v2" as the Base64 of a V2 request."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,10 @@ def picture_body(picture: bytes, form: Form, *, field: str = "file") -> tuple[by
     """Return the body of a request with a picture, and its content type."""
     if form == "raw":
         return picture, "image/jpeg"
+    if form == "v2":
+        sent = {"name": "image", "shape": [1, 1], "datatype": "BYTES", "data": [base64.b64encode(picture).decode()]}
+        wanted = [{"name": "probabilities"}]
+        return json.dumps({"inputs": [sent], "outputs": wanted}).encode(), "application/json"
     head = f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="{field}"; filename="photo.jpg"\r\n'
     head += "Content-Type: image/jpeg\r\n\r\n"
     return head.encode() + picture + f"\r\n--{_BOUNDARY}--\r\n".encode(), f"multipart/form-data; boundary={_BOUNDARY}"

@@ -14,6 +14,8 @@ PACKAGES = {
     "litserve": ("litserve", "python-multipart"),
     "bentoml": ("bentoml",),
     "ray": ("ray[serve]",),
+    "mlserver": ("mlserver", "uvloop<0.22"),  # with 0.22 and later its parallel workers crash (MLServer 1.7.1)
+    "triton": ("nvidia-pytriton",),
 }
 """What each needs beside edgecls[cpu], which brings onnxruntime, OpenCV and the model's reader to all of them."""
 
@@ -28,7 +30,16 @@ def environment(peer: str) -> Path:
     done = folder / "installed"
     if not done.exists():
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-        command = [folder / "bin" / "python", "-m", "pip", "install", "-q", f"{ROOT}[cpu]", *PACKAGES[peer]]
+        command = [
+            folder / "bin" / "python",
+            "-m",
+            "pip",
+            "install",
+            "-q",
+            "--no-cache-dir",
+            f"{ROOT}[cpu]",
+            *PACKAGES[peer],
+        ]
         installed = subprocess.run([*map(str, command)], capture_output=True, text=True, check=False)
         if installed.returncode:
             raise RuntimeError(f"does not install: {installed.stderr.strip()[-400:]}")

@@ -5,6 +5,7 @@ As its guide to custom runtimes says; it takes no other form of a picture over R
 
 import os
 
+import numpy as np
 from mlserver import MLModel
 from mlserver.codecs import Base64Codec, NumpyCodec
 from mlserver.types import InferenceRequest, InferenceResponse
@@ -24,7 +25,5 @@ class Classify(MLModel):  # type: ignore[misc,name-defined]  # published without
         """Classify it."""
         (picture,) = Base64Codec.decode_input(payload.inputs[0])
         probabilities = self.classifier.predict_bytes(picture).probabilities
-        import numpy as np
-
         output = NumpyCodec.encode_output("probabilities", np.asarray([probabilities], np.float32))
         return InferenceResponse(model_name=self.name, outputs=[output])

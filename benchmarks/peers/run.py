@@ -9,13 +9,16 @@ In every round all of them are loaded in turn, in changing order, each between t
 
 import argparse
 import contextlib
+import json
 import os
 import random
 import statistics
+import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import urllib.request
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,65 +29,16 @@ from in_process_limit import measure_limit
 from measure import byte_compile, machine_facts, write_results
 from server_load import write_pictures
 from server_process import free_port, serving
+from servers import PEERS, Peer
 from small_model import write_small_model
-from wrk_load import Form, picture_body, run_wrk
+from wrk_load import picture_body, run_wrk
 
+import edgecls
 from edgecls.commands.shared_options import BUNDLED_MODEL
 from edgecls.rounds import ratio_of
 from edgecls.runtime.machine.cores import usable_cores
 
-APPS = Path(__file__).parent
-
-
-@dataclass(frozen=True)
-class Peer:
-    """A server and how it is asked.
-
-    Attributes:
-        name: As in the table.
-        environment: Which virtual environment it runs in.
-        form: How a picture is sent.
-        path: Where to.
-        command: Its command, from the folder of programs, the model and the port.
-    """
-
-    name: str
-    environment: str
-    form: Form
-    path: str
-    command: Callable[[Path, Path, int], list[object]]
-
-
-def _edgecls(programs: Path, model: Path, port: int) -> list[object]:
-    return [programs / "edgecls", "serve", "-m", model, "--provider", "cpu", "--port", port]
-
-
-def _fastapi(workers: int) -> Callable[[Path, Path, int], list[object]]:
-    def command(programs: Path, model: Path, port: int) -> list[object]:
-        options = ["--app-dir", APPS, "--workers", workers, "--port", port, "--no-access-log"]
-        return [programs / "uvicorn", "fastapi_app:app", *options]
-
-    return command
-
-
-def _script(name: str) -> Callable[[Path, Path, int], list[object]]:
-    return lambda programs, model, port: [programs / "python", APPS / name, port]
-
-
-def _bentoml(programs: Path, model: Path, port: int) -> list[object]:
-    return [programs / "bentoml", "serve", "bentoml_app:Classify", "--working-dir", APPS, "--port", port, "-q"]
-
-
-PEERS = [
-    Peer("edgecls raw", "edgecls", "raw", "/predict", _edgecls),
-    Peer("edgecls multipart", "edgecls", "multipart", "/predict", _edgecls),
-    Peer("FastAPI 1 worker raw", "fastapi", "raw", "/raw", _fastapi(1)),
-    Peer("FastAPI 2 workers raw", "fastapi", "raw", "/raw", _fastapi(2)),
-    Peer("FastAPI 2 workers multipart", "fastapi", "multipart", "/multipart", _fastapi(2)),
-    Peer("LitServe 2 workers multipart", "litserve", "multipart", "/predict", _script("litserve_app.py")),
-    Peer("BentoML 2 workers multipart", "bentoml", "multipart", "/predict", _bentoml),
-    Peer("Ray Serve 2 replicas raw", "ray", "raw", "/predict", _script("ray_app.py")),
-]
+SAME_WITHIN = 1e-4  # of a probability; builds of onnxruntime differ by less
 
 
 @dataclass
@@ -104,12 +58,23 @@ def _sample(
 ) -> dict[int, tuple[float, float, float, float, float, int]]:
     """Start a peer, load it with each number of connections, and stop it."""
     port = free_port()
-    url = f"http://127.0.0.1:{port}{peer.path}"
+    url = f"http://127.0.0.1:{port}{peer.path.format(model=model.stem)}"
     body, content_type = picture_body(picture.read_bytes(), peer.form)
     command = [str(part) for part in peer.command(environment(peer.environment), model, port)]
-    quiet = {"EDGECLS_BENCH_MODEL": str(model), "RAY_DEDUP_LOGS": "0", "BENTOML_DO_NOT_TRACK": "1", "PYTHONPATH": ""}
+    quiet = {
+        "EDGECLS_BENCH_MODEL": str(model),
+        "RAY_DEDUP_LOGS": "0",
+        "BENTOML_DO_NOT_TRACK": "1",
+        "PYTHONPATH": str(Path(__file__).parent),
+    }
     taken = {}
     with serving(command, url, body, content_type, environment={**os.environ, **quiet}) as server:
+        _check_answer(
+            url,
+            body,
+            content_type,
+            expected=edgecls.load(model, "cpu").predict_bytes(picture.read_bytes()).probabilities,
+        )
         run_wrk(url, body, content_type, connections=connections[0], seconds=1)  # warms up
         for count in connections:
             before = measure_limit(model, picture, seconds=seconds / 2)
@@ -118,6 +83,21 @@ def _sample(
             limit = (before + measure_limit(model, picture, seconds=seconds / 2)) / 2
             taken[count] = (load.per_s, limit, load.p99_ms, memory, server.start_s, load.failed)
     return taken
+
+
+def _check_answer(url: str, body: bytes, content_type: str, *, expected: Sequence[float]) -> None:
+    """Compare the answer to a picture with that of the model without a server.
+
+    Raises:
+        RuntimeError: It is another.
+    """
+    request = urllib.request.Request(url, data=body, headers={"Content-Type": content_type})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        told = json.load(answer)
+    outputs = {output["name"]: output["data"] for output in told.get("outputs", ())}
+    found = max(outputs["probabilities"]) if outputs else told["probability"]
+    if abs(found - max(expected)) > SAME_WITHIN:
+        raise RuntimeError(f"answers {found:.6f} where the model says {max(expected):.6f}")
 
 
 def _row(peer: Peer, model: Path, connections: int, samples: Samples, ours: Samples | None) -> dict[str, Any]:
@@ -134,8 +114,13 @@ def _row(peer: Peer, model: Path, connections: int, samples: Samples, ours: Samp
         "environment_mb": round(size_mb(peer.environment), 0),
     }
     if ours is not None and ours is not samples:
-        beside = ratio_of(ours.of_limit, samples.of_limit)
-        row["edgecls_beside_it"] = {"value": beside.value, "low": beside.low, "high": beside.high}
+        pairs = {
+            "edgecls_beside_it": (ours.of_limit, samples.of_limit),
+            "p99_of_peer": (ours.p99_ms, samples.p99_ms),
+            "pss_of_peer": (ours.pss_mb, samples.pss_mb),
+            "first_answer_of_peer": (ours.start_s, samples.start_s),
+        }
+        row |= {name: asdict(ratio_of(mine, its)) for name, (mine, its) in pairs.items()}
     return row
 
 
@@ -166,7 +151,7 @@ def main() -> None:
                         continue
                     try:
                         taken = _sample(peer, model, picture, connections=connections, seconds=arguments.seconds)
-                    except RuntimeError as error:
+                    except (RuntimeError, OSError, KeyError, ValueError, subprocess.SubprocessError) as error:
                         missing[peer.name] = str(error)
                         print(f"{peer.name}: {error}")
                         continue

@@ -4,6 +4,7 @@ import base64
 import os
 import socket
 import sys
+from pathlib import Path
 
 import numpy as np
 from pytriton.decorators import batch
@@ -43,7 +44,7 @@ if __name__ == "__main__":
     )
     with Triton(config=configuration) as triton:
         triton.bind(
-            model_name="flowers",
+            model_name=Path(os.environ["EDGECLS_BENCH_MODEL"]).stem,
             infer_func=[Classify(), Classify()],
             inputs=[Tensor(name="image", dtype=bytes, shape=(1,))],
             outputs=[Tensor(name="probabilities", dtype=np.float32, shape=(-1,))],

@@ -1,0 +1,84 @@
+"""The servers that are compared, and how each is started and asked, as its own guide says."""
+
+import json
+import socket
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from wrk_load import Form
+
+__all__ = ["PEERS", "Peer"]
+
+APPS = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A server and how it is asked.
+
+    Attributes:
+        name: As in the table.
+        environment: Which virtual environment it runs in.
+        form: How a picture is sent.
+        path: Where to; {model} stands for the model's name.
+        command: Its command, from the folder of programs, the model and the port.
+    """
+
+    name: str
+    environment: str
+    form: Form
+    path: str
+    command: Callable[[Path, Path, int], list[object]]
+
+
+def _edgecls(programs: Path, model: Path, port: int) -> list[object]:
+    return [programs / "edgecls", "serve", "-m", model, "--provider", "cpu", "--port", port]
+
+
+def _fastapi(workers: int) -> Callable[[Path, Path, int], list[object]]:
+    def command(programs: Path, model: Path, port: int) -> list[object]:
+        options = ["--app-dir", APPS, "--workers", workers, "--port", port, "--no-access-log"]
+        return [programs / "uvicorn", "fastapi_app:app", *options]
+
+    return command
+
+
+def _script(name: str) -> Callable[[Path, Path, int], list[object]]:
+    return lambda programs, model, port: [programs / "python", APPS / name, port]
+
+
+def _bentoml(programs: Path, model: Path, port: int) -> list[object]:
+    return [programs / "bentoml", "serve", "bentoml_app:Classify", "--working-dir", APPS, "--port", port, "-q"]
+
+
+def _mlserver(programs: Path, model: Path, port: int) -> list[object]:
+    folder = Path(tempfile.mkdtemp(prefix="edgecls-mlserver-"))
+    others = {"grpc_port": _free_port(), "metrics_port": _free_port()}
+    settings = {"host": "127.0.0.1", "http_port": port, "parallel_workers": 2, "debug": False, **others}
+    (folder / "settings.json").write_text(json.dumps(settings))
+    served = {"name": model.stem, "implementation": "mlserver_app.Classify"}
+    (folder / "model-settings.json").write_text(json.dumps(served))
+    return [programs / "mlserver", "start", folder]
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port
+
+
+PEERS = [
+    Peer("edgecls raw", "edgecls", "raw", "/predict", _edgecls),
+    Peer("edgecls multipart", "edgecls", "multipart", "/predict", _edgecls),
+    Peer("edgecls V2 JSON", "edgecls", "v2", "/v2/models/{model}/infer", _edgecls),
+    Peer("FastAPI 1 worker raw", "fastapi", "raw", "/raw", _fastapi(1)),
+    Peer("FastAPI 2 workers raw", "fastapi", "raw", "/raw", _fastapi(2)),
+    Peer("FastAPI 2 workers multipart", "fastapi", "multipart", "/multipart", _fastapi(2)),
+    Peer("LitServe 2 workers multipart", "litserve", "multipart", "/predict", _script("litserve_app.py")),
+    Peer("BentoML 2 workers multipart", "bentoml", "multipart", "/predict", _bentoml),
+    Peer("Ray Serve 2 replicas raw", "ray", "raw", "/predict", _script("ray_app.py")),
+    Peer("MLServer 2 workers V2 JSON", "mlserver", "v2", "/v2/models/{model}/infer", _mlserver),
+    Peer("Triton (pytriton) 2 instances V2 JSON", "triton", "v2", "/v2/models/{model}/infer", _script("triton_app.py")),
+]
