@@ -2,6 +2,7 @@
 
 import json
 import socket
+import sysconfig
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -69,6 +70,12 @@ def _free_port() -> int:
         return port
 
 
+def _triton(programs: Path, model: Path, port: int) -> list[object]:
+    # Its stub has to find the library of this very Python, as its guide says, not that of the system.
+    libraries = f"LD_LIBRARY_PATH={sysconfig.get_config_var('LIBDIR')}"
+    return ["env", libraries, programs / "python", APPS / "triton_app.py", port]
+
+
 PEERS = [
     Peer("edgecls raw", "edgecls", "raw", "/predict", _edgecls),
     Peer("edgecls multipart", "edgecls", "multipart", "/predict", _edgecls),
@@ -80,5 +87,5 @@ PEERS = [
     Peer("BentoML 2 workers multipart", "bentoml", "multipart", "/predict", _bentoml),
     Peer("Ray Serve 2 replicas raw", "ray", "raw", "/predict", _script("ray_app.py")),
     Peer("MLServer 2 workers V2 JSON", "mlserver", "v2", "/v2/models/{model}/infer", _mlserver),
-    Peer("Triton (pytriton) 2 instances V2 JSON", "triton", "v2", "/v2/models/{model}/infer", _script("triton_app.py")),
+    Peer("Triton (pytriton) 2 instances V2 JSON", "triton", "v2", "/v2/models/{model}/infer", _triton),
 ]

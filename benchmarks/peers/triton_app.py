@@ -38,6 +38,7 @@ if __name__ == "__main__":
     configuration = TritonConfig(
         http_address="127.0.0.1",
         http_port=int(sys.argv[1]),
+        grpc_address="127.0.0.1",
         grpc_port=_free_port(),
         metrics_port=_free_port(),
         allow_metrics=False,
