@@ -2,22 +2,27 @@
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 __all__ = ["PACKAGES", "environment", "size_mb"]
 
 ROOT = Path(__file__).parents[2]
 KEPT_IN = Path(__file__).parents[1] / ".peers"
-PACKAGES = {
+PACKAGES: dict[str, tuple[str, ...]] = {
     "edgecls": (),
     "fastapi": ("fastapi", "uvicorn[standard]", "python-multipart"),
     "litserve": ("litserve", "python-multipart"),
     "bentoml": ("bentoml",),
     "ray": ("ray[serve]",),
     "mlserver": ("mlserver", "uvloop<0.22"),  # with 0.22 and later its parallel workers crash (MLServer 1.7.1)
-    "triton": ("nvidia-pytriton",),
+    "triton": (),
 }
 """What each needs beside edgecls[cpu], which brings onnxruntime, OpenCV and the model's reader to all of them."""
+
+AFTERWARDS = {"triton": ("nvidia-pytriton>=0.7", "numpy<2")}
+"""What goes in last, against what edgecls says it needs: with numpy 2 Triton's Python backend hands over torn bytes.
+What edgecls calls of numpy is in 1.26, too; the answers are compared."""
 
 
 def environment(peer: str) -> Path:
@@ -30,22 +35,19 @@ def environment(peer: str) -> Path:
     done = folder / "installed"
     if not done.exists():
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-        command = [
-            folder / "bin" / "python",
-            "-m",
-            "pip",
-            "install",
-            "-q",
-            "--no-cache-dir",
-            f"{ROOT}[cpu]",
-            *PACKAGES[peer],
-        ]
-        installed = subprocess.run([*map(str, command)], capture_output=True, text=True, check=False)
-        if installed.returncode:
-            raise RuntimeError(f"does not install: {installed.stderr.strip()[-400:]}")
+        for packages in ((f"{ROOT}[cpu]", *PACKAGES[peer]), AFTERWARDS.get(peer, ())):
+            if packages:
+                _install(folder, packages)
         subprocess.run([folder / "bin" / "python", "-m", "compileall", "-q", folder / "lib"], check=False)
         done.touch()
     return folder / "bin"
+
+
+def _install(folder: Path, packages: Sequence[str]) -> None:
+    command = [folder / "bin" / "python", "-m", "pip", "install", "-q", "--no-cache-dir", *packages]
+    installed = subprocess.run([*map(str, command)], capture_output=True, text=True, check=False)
+    if installed.returncode:
+        raise RuntimeError(f"does not install: {installed.stderr.strip()[-400:]}")
 
 
 def size_mb(peer: str) -> float:
