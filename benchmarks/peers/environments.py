@@ -20,6 +20,12 @@ PACKAGES: dict[str, tuple[str, ...]] = {
 }
 """What each needs beside edgecls[cpu], which brings onnxruntime, OpenCV and the model's reader to all of them."""
 
+ALONE = {
+    "keras": ("tensorflow", "keras", "pillow"),
+    "ultralytics": ("ultralytics",),
+}
+"""What programs of the command line need; edgecls is not in there."""
+
 AFTERWARDS = {"triton": ("nvidia-pytriton>=0.7", "numpy<2")}
 """What goes in last, against what edgecls says it needs: with numpy 2 Triton's Python backend hands over torn bytes.
 What edgecls calls of numpy is in 1.26, too; the answers are compared."""
@@ -35,9 +41,9 @@ def environment(peer: str) -> Path:
     done = folder / "installed"
     if not done.exists():
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-        for packages in ((f"{ROOT}[cpu]", *PACKAGES[peer]), AFTERWARDS.get(peer, ())):
-            if packages:
-                _install(folder, packages)
+        _install(folder, ALONE[peer] if peer in ALONE else (f"{ROOT}[cpu]", *PACKAGES[peer]))
+        if peer in AFTERWARDS:
+            _install(folder, AFTERWARDS[peer])
         subprocess.run([folder / "bin" / "python", "-m", "compileall", "-q", folder / "lib"], check=False)
         done.touch()
     return folder / "bin"
