@@ -1,9 +1,9 @@
 """How long from the command to the last label, for one picture and for a folder of 100?
 
 MobileNetV2 at 224 x 224 with random weights, in float32: as a model file for `edgecls run`, as a .keras file for the
-script that one writes with Keras alone (keras_predict.py). `yolo classify predict` runs YOLOv8n-cls at the same size, also
-with random weights: no file of one fits the other. Everything is in a virtual environment of its own
-(benchmarks/.peers, made when missing), byte-compiled, and every command runs once before it is timed.
+script that one writes with Keras alone (keras_predict.py). `yolo classify predict` runs YOLOv8n-cls at the same size,
+also with random weights: no file of one fits the other. Each is in a virtual environment of its own (benchmarks/.peers,
+made when missing; the one of YOLO takes several GB), byte-compiled, and runs once before it is timed.
 
     python benchmarks/peers/command_line.py [--rounds 5] [--pictures 100]
 """
@@ -36,7 +36,7 @@ SAMPLES = 4
 TIMEOUT_S = 600
 NOTES = (
     "The weights are random, so labels mean nothing: checked is that every picture gets one.",
-    "YOLOv8n-cls is another network, of 0.7 times MobileNetV2's weights: the row tells what the command costs.",
+    "YOLOv8n-cls is another network, of 0.8 times MobileNetV2's weights: the row tells what the command costs.",
 )
 MAKE_KERAS = """
 import sys, keras

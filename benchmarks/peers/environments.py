@@ -44,7 +44,7 @@ def environment(peer: str) -> Path:
         _install(folder, ALONE[peer] if peer in ALONE else (f"{ROOT}[cpu]", *PACKAGES[peer]))
         if peer in AFTERWARDS:
             _install(folder, AFTERWARDS[peer])
-        subprocess.run([folder / "bin" / "python", "-m", "compileall", "-q", folder / "lib"], check=False)
+        subprocess.run([folder / "bin" / "python", "-m", "compileall", "-qq", folder / "lib"], check=False)
         done.touch()
     return folder / "bin"
 

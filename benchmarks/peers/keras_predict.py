@@ -1,4 +1,4 @@
-"""What one writes with Keras alone: `python keras_predict.py MODEL.keras PICTURE_OR_FOLDER`, a line for each picture."""
+"""What one writes with Keras alone: `python keras_predict.py MODEL.keras PICTURE_OR_FOLDER`, a line a picture."""
 
 import os
 import sys
