@@ -2,7 +2,9 @@
 
 Every server answers with the same Python call, `Classifier.predict_bytes`, so that only the servers differ. Each is
 installed into a virtual environment of its own (benchmarks/.peers, made when missing, from the package index).
-In every round all of them are loaded in turn, in changing order, each between two samples of the in-process limit.
+In every round all of them are loaded in turn, in changing order, each between two samples of the in-process limit, after
+the answer to the picture was compared with that of the model itself. A round of all of them takes 3 to 4 minutes for each
+model with the defaults (5 rounds of two models: 35 minutes), installing them 5 minutes and 4 GB.
 
     python benchmarks/peers/run.py [--rounds 5] [--seconds 3] [--connections 8,32] [--peers edgecls,fastapi,...]
 """
@@ -83,6 +85,11 @@ def _sample(
             limit = (before + measure_limit(model, picture, seconds=seconds / 2)) / 2
             taken[count] = (load.per_s, limit, load.p99_ms, memory, server.start_s, load.failed)
     return taken
+
+
+def _ours(peer: Peer) -> Peer:
+    """Return edgecls, asked in the same form as a peer."""
+    return next(one for one in PEERS if one.environment == "edgecls" and one.form == peer.form)
 
 
 def _check_answer(url: str, body: bytes, content_type: str, *, expected: Sequence[float]) -> None:
@@ -170,7 +177,7 @@ def main() -> None:
                     mine = samples.get((peer.name, count))
                     if mine is None or not mine.per_s:
                         continue
-                    ours = samples.get((f"edgecls {peer.form}", count))
+                    ours = samples.get((_ours(peer).name, count))
                     with contextlib.suppress(ValueError):  # rounds that a peer missed
                         rows.append(_row(peer, model, count, mine, ours))
                         _print(rows[-1])
