@@ -2,9 +2,9 @@
 
 Every server answers with the same Python call, `Classifier.predict_bytes`, so that only the servers differ. Each is
 installed into a virtual environment of its own (benchmarks/.peers, made when missing, from the package index).
-In every round all of them are loaded in turn, in changing order, each between two samples of the in-process limit, after
-the answer to the picture was compared with that of the model itself. A round of all of them takes 3 to 4 minutes for each
-model with the defaults (5 rounds of two models: 35 minutes), installing them 5 minutes and 4 GB.
+In every round all of them are loaded in turn, in changing order, each between two samples of the in-process limit,
+after the answer to the picture was compared with that of the model itself. A round of all of them takes 3 to 4 minutes
+for each model with the defaults (5 rounds of two models: 35 minutes), installing them 5 minutes and 4 GB.
 
     python benchmarks/peers/run.py [--rounds 5] [--seconds 3] [--connections 8,32] [--peers edgecls,fastapi,...]
 """
