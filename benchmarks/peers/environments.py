@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-__all__ = ["PACKAGES", "environment", "size_mb"]
+__all__ = ["PACKAGES", "environment", "environment_with", "size_mb"]
 
 ROOT = Path(__file__).parents[2]
 KEPT_IN = Path(__file__).parents[1] / ".peers"
@@ -24,11 +24,20 @@ def environment(peer: str) -> Path:
     Raises:
         RuntimeError: It does not install; with pip's last words.
     """
-    folder = KEPT_IN / peer
+    return environment_with(peer, f"{ROOT}[cpu]", *PACKAGES[peer])
+
+
+def environment_with(name: str, *packages: str) -> Path:
+    """Return the folder of programs of the environment of that name, after making it of these packages if need be.
+
+    Raises:
+        RuntimeError: They do not install; with pip's last words.
+    """
+    folder = KEPT_IN / name
     done = folder / "installed"
     if not done.exists():
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-        command = [folder / "bin" / "python", "-m", "pip", "install", "-q", f"{ROOT}[cpu]", *PACKAGES[peer]]
+        command = [folder / "bin" / "python", "-m", "pip", "install", "-q", *packages]
         installed = subprocess.run([*map(str, command)], capture_output=True, text=True, check=False)
         if installed.returncode:
             raise RuntimeError(f"does not install: {installed.stderr.strip()[-400:]}")
