@@ -38,8 +38,8 @@ class Session:
     Attributes:
         card: What the model file says about itself.
         provider: What the network really runs on.
-        nodes: Number of nodes of the network on each provider, by onnxruntime's names; empty on the CPU,
-            where there is nothing to tell.
+        nodes: Number of nodes of the network on each provider, by onnxruntime's names; empty on the CPU and on
+            OpenVINO, which run all of it.
         skipped: Providers that were tried before this one, with reason and remedy.
         is_explainable: The model file has a class activation; this session gives it only if it was opened so.
     """
@@ -232,16 +232,41 @@ def _open_elsewhere(
     Raises:
         ProviderError: It does not; the message is the reason and no more.
     """
+    # The golden samples run together, too.
+    sizes = (*batch_sizes, len(model.card.golden.samples))
+    if provider is Provider.OPENVINO:
+        session = _open_in_openvino(model, skipped, intra_op_threads)
+    else:
+        session = _open_in_onnxruntime(model, provider, skipped, intra_op_threads, sizes)
+    failed = [result for result in check_golden(model.card, session.run, batch_sizes=sizes) if not result.passed]
+    if failed:
+        raise ProviderError(f"it gives wrong answers ({failed[0]})")
+    return session
+
+
+def _open_in_openvino(model: ModelFile, skipped: tuple[SkippedProvider, ...], intra_op_threads: int) -> Session:
+    from edgecls.runtime.openvino_network import open_openvino_network
+
+    network = open_openvino_network(model.onnx, intra_op_threads=intra_op_threads)
+    _check_signature(network, model)
+    return Session(model.card, Provider.OPENVINO, {}, skipped, network)
+
+
+def _open_in_onnxruntime(
+    model: ModelFile,
+    provider: Provider,
+    skipped: tuple[SkippedProvider, ...],
+    intra_op_threads: int,
+    sizes: tuple[int, ...],
+) -> Session:
     from edgecls.runtime.assignment import count_nodes, put_elsewhere
     from edgecls.runtime.provider_options import provider_options
 
-    # The golden samples run together, too.
-    sizes = (*batch_sizes, len(model.card.golden.samples))
     options = _session_options(intra_op_threads)
     options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
     if provider is Provider.DIRECTML:
         options.enable_mem_pattern = False  # it cannot have memory planned ahead
-    settings = provider_options(provider, model, intra_op_threads=intra_op_threads, batch_sizes=sizes)
+    settings = provider_options(provider, model, batch_sizes=sizes)
     try:
         inner = _inference_session(model, options, settings)
     except onnxruntime_errors() as error:
@@ -252,7 +277,7 @@ def _open_elsewhere(
     lost = put_elsewhere(inner, provider)
     if lost:
         raise ProviderError(lost)
-    session = Session(
+    return Session(
         model.card,
         provider,
         count_nodes(inner),
@@ -263,10 +288,6 @@ def _open_elsewhere(
         # DirectML forbids runs of one session at the same time.
         _turn=threading.Lock() if provider is Provider.DIRECTML else contextlib.nullcontext(),
     )
-    failed = [result for result in check_golden(model.card, session.run, batch_sizes=sizes) if not result.passed]
-    if failed:
-        raise ProviderError(f"it gives wrong answers ({failed[0]})")
-    return session
 
 
 def _session_options(intra_op_threads: int) -> Any:
