@@ -18,6 +18,7 @@ from edgecls.runtime.class_activation import without_class_activation
 from edgecls.runtime.golden import check_golden
 from edgecls.runtime.onnxruntime_errors import one_line, onnxruntime_errors
 from edgecls.runtime.providers import Provider, SkippedProvider
+from edgecls.runtime.signature import check_signature
 
 __all__ = ["Activation", "Batch", "Probabilities", "Session", "open_session", "try_provider"]
 
@@ -208,7 +209,7 @@ def _open_on_cpu(model: ModelFile, skipped: tuple[SkippedProvider, ...], intra_o
             "get a fresh copy or update onnxruntime"
         ) from error
     inner._model_bytes = None  # onnxruntime keeps the whole file to change providers with, which never happens here
-    _check_signature(inner, model)
+    check_signature(inner, model)
     session = Session(model.card, Provider.CPU, {}, skipped, inner)
     if may_overflow_here(model.card):
         failed = [result for result in check_golden(model.card, session.run) if not result.passed]
@@ -248,7 +249,7 @@ def _open_in_openvino(model: ModelFile, skipped: tuple[SkippedProvider, ...], in
     from edgecls.runtime.openvino_network import open_openvino_network
 
     network = open_openvino_network(model.onnx, intra_op_threads=intra_op_threads)
-    _check_signature(network, model)
+    check_signature(network, model)
     return Session(model.card, Provider.OPENVINO, {}, skipped, network)
 
 
@@ -271,7 +272,7 @@ def _open_in_onnxruntime(
         inner = _inference_session(model, options, settings)
     except onnxruntime_errors() as error:
         raise ProviderError(one_line(error)) from error
-    _check_signature(inner, model)
+    check_signature(inner, model)
     if provider.onnxruntime_name not in inner.get_providers():
         raise ProviderError("onnxruntime cannot load its library, or finds no such device")
     lost = put_elsewhere(inner, provider)
@@ -302,32 +303,3 @@ def _inference_session(model: ModelFile, options: Any, settings: list[tuple[str,
     """Open a session that raises an exception where onnxruntime would fall back to the CPU, and say so on stdout."""
     onnxruntime = providers.load_onnxruntime()
     return onnxruntime.InferenceSession(model.onnx, options, providers=settings, enable_fallback=0)
-
-
-def _check_signature(inner: Any, model: ModelFile) -> None:
-    """Refuse a network whose input or output is not what its document says."""
-    spec = model.card.image
-    inputs = [(node.name, node.type, tuple(node.shape[1:])) for node in inner.get_inputs()]
-    outputs = [(node.name, node.type, tuple(node.shape[1:])) for node in inner.get_outputs()]
-    if inputs != [(INPUT_NAME, "tensor(uint8)", spec.shape_hwc)]:
-        raise ModelFileError(
-            f"cannot use model {model.path!r}: its document promises one input {INPUT_NAME!r}, uint8 of shape "
-            f"(N, {', '.join(map(str, spec.shape_hwc))}), its network takes {inputs}; export it again"
-        )
-    if (OUTPUT_NAME, "tensor(float)", (len(model.card.labels),)) not in outputs:
-        raise ModelFileError(
-            f"cannot use model {model.path!r}: its document names {len(model.card.labels)} labels, which takes an "
-            f"output {OUTPUT_NAME!r}, float32 of shape (N, {len(model.card.labels)}); its network gives {outputs}; "
-            "export it again"
-        )
-    for name, kind, shape in outputs:
-        if name == ACTIVATION_NAME and (kind, len(shape), shape[-1:]) != (
-            "tensor(float)",
-            3,
-            (len(model.card.labels),),
-        ):
-            raise ModelFileError(
-                f"cannot use model {model.path!r}: its output {name!r} must be float32 of shape "
-                f"(N, h, w, {len(model.card.labels)}), it is {kind} of shape (N, {', '.join(map(str, shape))}); "
-                "export it again"
-            )
