@@ -40,7 +40,7 @@ class Tensor:
 class OpenVinoNetwork:
     """A network that is ready to run; may be shared between threads.
 
-    It is made for one picture, which is a quarter faster than one made for any number; several run one after the other.
+    It is made for one picture, as one for any number of them is slower; several run one after the other.
     """
 
     _compiled: Any
