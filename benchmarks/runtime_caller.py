@@ -25,9 +25,7 @@ PICTURES = 8  # different ones, in turns, so that no runtime can live on one
 
 
 def _onnxruntime(path: str, streams: int) -> list[Run]:
-    import onnxruntime
-
-    return _shared_session(path, streams, providers=onnxruntime.get_available_providers()[-1:])
+    return _shared_session(path, streams, providers=["CPUExecutionProvider"])
 
 
 def _onnxruntime_openvino(path: str, streams: int) -> list[Run]:

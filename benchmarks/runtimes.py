@@ -126,6 +126,8 @@ def main() -> None:
                 caller = stack.enter_context(_calling(name, programs(), networks))
                 taken = {model: caller.ask(model, streams=1, count=0) for model in networks}
             except RuntimeError as error:
+                if name == BASELINE:
+                    raise SystemExit(f"{name}, which all are compared with, {error}") from error
                 left_out[name] = str(error)
                 print(f"{name:21} left out: {error}")
                 continue
