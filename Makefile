@@ -24,9 +24,11 @@ check: $(VENV)/test-installed
 bench: $(VENV)/test-installed
 	$(BIN)/python benchmarks/run_all.py
 
-# The same beside other servers, each in a virtual environment of its own.
+# The same beside other servers, programs and runtimes, each in a virtual environment of its own (up to 12 GB in all).
 bench-peers: $(VENV)/test-installed
 	$(BIN)/python benchmarks/peers/run.py
+	$(BIN)/python benchmarks/peers/command_line.py
+	$(BIN)/python benchmarks/runtimes.py
 	$(BIN)/python benchmarks/report/run.py
 
 # docs/benchmarks.md and the figures in the other documents, from the results that are there.

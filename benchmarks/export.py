@@ -54,7 +54,7 @@ def main() -> None:
     print(f"{machine['processor']}, {machine['usable_cores']} cores, {arguments.rounds} rounds, byte-compiled")
     results: dict[str, dict[str, Any]] = {}
     with tempfile.TemporaryDirectory() as folder:
-        samples, labels = _write_samples(Path(folder))
+        samples, labels = write_samples(Path(folder))
         for network in arguments.networks:
             source = Path(folder) / f"{network}.keras"
             _run([sys.executable, "-c", MAKE, network, str(source)])
@@ -76,7 +76,8 @@ def main() -> None:
     print(f"wrote {write_results('export', {'rounds': arguments.rounds, 'networks': results})}")
 
 
-def _write_samples(folder: Path) -> tuple[str, str]:
+def write_samples(folder: Path) -> tuple[str, str]:
+    """Write a few pictures and 1,000 labels, and return the folder of the first and the file of the second."""
     rng = np.random.default_rng(0)
     (folder / "samples").mkdir()
     for index in range(SAMPLES):

@@ -47,6 +47,7 @@ ROOMS_OF = {
     **{package: {"dataset"} for package in PICTURES},
     "matplotlib": {"plots"},
     "onnxruntime": {"runtime"},
+    "openvino": {"runtime"},
     "onnxruntime.quantization": {"export"},
 }
 """The only rooms that may use a package."""

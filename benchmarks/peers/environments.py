@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-__all__ = ["PACKAGES", "environment", "size_mb"]
+__all__ = ["PACKAGES", "environment", "environment_with", "size_mb"]
 
 ROOT = Path(__file__).parents[2]
 KEPT_IN = Path(__file__).parents[1] / ".peers"
@@ -37,13 +37,28 @@ def environment(peer: str) -> Path:
     Raises:
         RuntimeError: It does not install; with pip's last words.
     """
-    folder = KEPT_IN / peer
+    packages = ALONE[peer] if peer in ALONE else (f"{ROOT}[cpu]", *PACKAGES[peer])
+    return environment_with(peer, *packages, afterwards=AFTERWARDS.get(peer, ()))
+
+
+def environment_with(name: str, *packages: str, afterwards: Sequence[str] = ()) -> Path:
+    """Return the folder of programs of the environment of that name, after making it of these packages if need be.
+
+    Args:
+        name: Of the environment.
+        packages: As pip takes them.
+        afterwards: More of them, installed last, whatever the others say that they need.
+
+    Raises:
+        RuntimeError: They do not install; with pip's last words.
+    """
+    folder = KEPT_IN / name
     done = folder / "installed"
     if not done.exists():
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-        _install(folder, ALONE[peer] if peer in ALONE else (f"{ROOT}[cpu]", *PACKAGES[peer]))
-        if peer in AFTERWARDS:
-            _install(folder, AFTERWARDS[peer])
+        _install(folder, packages)
+        if afterwards:
+            _install(folder, afterwards)
         subprocess.run([folder / "bin" / "python", "-m", "compileall", "-qq", folder / "lib"], check=False)
         done.touch()
     return folder / "bin"

@@ -148,7 +148,7 @@ def _peers(results: Results) -> str:
             f"{row['p99_ms']:.0f}",
             f"{row['pss_mb']:.0f}",
             f"{row['first_answer_s']:.2f}",
-            interval(row["edgecls_beside_it"]) if "edgecls_beside_it" in row else "",
+            *(interval(row[key]) if key in row else "" for key in _BESIDE_PEERS),
             f"{row['environment_mb']:.0f}",
             row["failed"],
         ]
@@ -156,8 +156,58 @@ def _peers(results: Results) -> str:
     ]
     missing = "".join(f"\n- {name}: {reason}" for name, reason in found["missing"].items())
     head = ["server", "network", "connections", "of the limit", "p99 ms", "PSS MB", "first answer s"]
-    table = _table([*head, "edgecls / it, asked in the same way", "installed MB", "failed"], rows)
+    beside = [f"edgecls / it: {what}" for what in _BESIDE_PEERS.values()]
+    table = _table([*head, *beside, "installed MB", "failed"], rows)
     return table + (f"\n\nNot measured:\n{missing}" if missing else "")
+
+
+_BESIDE_PEERS = {
+    "edgecls_beside_it": "throughput",
+    "p99_of_peer": "p99",
+    "pss_of_peer": "memory",
+    "first_answer_of_peer": "first answer",
+}
+"""What edgecls is beside a peer that is asked in the same form of request."""
+
+
+def _command_line(results: Results) -> str:
+    found = results["command_line"]
+    rows = [
+        [
+            row["command"],
+            row["pictures"],
+            f"{statistics.median(row['seconds']):.2f}",
+            interval(row["edgecls_over_it"], ".3f") if "edgecls_over_it" in row else "",
+        ]
+        for row in found["rows"]
+    ]
+    said = [
+        *(f"- {name}: not measured: {reason}" for name, reason in found["missing"].items()),
+        *_listed(found["notes"]),
+    ]
+    return "\n\n".join([_table(["command", "pictures", "seconds", "edgecls / it"], rows), "\n".join(said)]).strip()
+
+
+def _listed(notes: Sequence[str]) -> list[str]:
+    return [f"- {note}" for note in notes]
+
+
+def _runtimes(results: Results) -> str:
+    found = results["runtimes"]
+    rows = [
+        [
+            measured,
+            f"{runtime} {found['versions'].get(runtime, '')}".strip(),
+            f"{statistics.median(figures['ms_a_picture']):.2f}",
+            interval(figures["times_as_fast"]),
+            interval(figures["times_as_frugal"]),
+        ]
+        for measured, runtimes in found["measured"].items()
+        for runtime, figures in runtimes.items()
+    ]
+    left_out = [f"- {name}: {reason}" for name, reason in found["left_out"].items()]
+    head = ["network", "runtime", "ms a picture", "times as fast as onnxruntime", "the same by processor time"]
+    return "\n\n".join([_table(head, rows), "\n".join(left_out)]).strip()
 
 
 def _soak(results: Results) -> str:
@@ -304,6 +354,8 @@ TABLES: dict[str, Callable[[Results], str]] = {
     "server_load_cuda": _server_rows("server_load_cuda"),
     "peers": _peers,
     "soak": _soak,
+    "command_line": _command_line,
+    "runtimes": _runtimes,
     "inference": _inference,
     "scaling": _scaling,
     "install_size": _install_size,

@@ -25,8 +25,10 @@ def _lines(diagnosis: Diagnosis) -> Iterator[str]:
     training = [f"{name} {versions.pop(name)}" for name in ("keras", "tensorflow", "tf2onnx", "onnx") if versions[name]]
     for name in ("keras", "tensorflow", "tf2onnx", "onnx"):
         versions.pop(name, None)
+    openvino = versions.pop("openvino", None)
+    runtime = [*map(str, diagnosis.wheels), *([f"openvino {openvino}"] if openvino else [])]
     yield _row("versions", ", ".join(f"{name} {version or 'missing'}" for name, version in versions.items()))
-    yield _row("runtime", ", ".join(map(str, diagnosis.wheels)) or "neither onnxruntime nor OpenCV is installed")
+    yield _row("runtime", ", ".join(runtime) or "neither onnxruntime nor OpenCV is installed")
     yield _row("training", ", ".join(training) or 'not installed: pip install "edgecls[train]"')
     yield _row("system", diagnosis.system)
     yield _row("processor", diagnosis.processor)

@@ -18,6 +18,7 @@ from edgecls.runtime.execution.providers import Provider, SkippedProvider
 from edgecls.runtime.explaining.class_activation import without_class_activation
 from edgecls.runtime.golden import check_golden
 from edgecls.runtime.machine.byte_arithmetic import may_overflow_here
+from edgecls.runtime.signature import check_signature
 
 __all__ = ["Activation", "Batch", "Probabilities", "Session", "open_session", "try_provider"]
 
@@ -38,8 +39,8 @@ class Session:
     Attributes:
         card: What the model file says about itself.
         provider: What the network really runs on.
-        nodes: Number of nodes of the network on each provider, by onnxruntime's names; empty on the CPU,
-            where there is nothing to tell.
+        nodes: Number of nodes of the network on each provider, by onnxruntime's names; empty on the CPU and on
+            OpenVINO, which run all of it.
         skipped: Providers that were tried before this one, with reason and remedy.
         is_explainable: The model file has a class activation; this session gives it only if it was opened so.
     """
@@ -208,7 +209,7 @@ def _open_on_cpu(model: ModelFile, skipped: tuple[SkippedProvider, ...], intra_o
             "get a fresh copy or update onnxruntime"
         ) from error
     inner._model_bytes = None  # onnxruntime keeps the whole file to change providers with, which never happens here
-    _check_signature(inner, model)
+    check_signature(inner, model)
     session = Session(model.card, Provider.CPU, {}, skipped, inner)
     if may_overflow_here(model.card):
         failed = [result for result in check_golden(model.card, session.run) if not result.passed]
@@ -232,27 +233,52 @@ def _open_elsewhere(
     Raises:
         ProviderError: It does not; the message is the reason and no more.
     """
+    # The golden samples run together, too.
+    sizes = (*batch_sizes, len(model.card.golden.samples))
+    if provider is Provider.OPENVINO:
+        session = _open_in_openvino(model, skipped, intra_op_threads)
+    else:
+        session = _open_in_onnxruntime(model, provider, skipped, intra_op_threads, sizes)
+    failed = [result for result in check_golden(model.card, session.run, batch_sizes=sizes) if not result.passed]
+    if failed:
+        raise ProviderError(f"it gives wrong answers ({failed[0]})")
+    return session
+
+
+def _open_in_openvino(model: ModelFile, skipped: tuple[SkippedProvider, ...], intra_op_threads: int) -> Session:
+    from edgecls.runtime.execution.openvino_network import open_openvino_network
+
+    network = open_openvino_network(model.onnx, intra_op_threads=intra_op_threads)
+    check_signature(network, model)
+    return Session(model.card, Provider.OPENVINO, {}, skipped, network)
+
+
+def _open_in_onnxruntime(
+    model: ModelFile,
+    provider: Provider,
+    skipped: tuple[SkippedProvider, ...],
+    intra_op_threads: int,
+    sizes: tuple[int, ...],
+) -> Session:
     from edgecls.runtime.execution.assignment import count_nodes, put_elsewhere
     from edgecls.runtime.execution.provider_options import provider_options
 
-    # The golden samples run together, too.
-    sizes = (*batch_sizes, len(model.card.golden.samples))
     options = _session_options(intra_op_threads)
     options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
     if provider is Provider.DIRECTML:
         options.enable_mem_pattern = False  # it cannot have memory planned ahead
-    settings = provider_options(provider, model, intra_op_threads=intra_op_threads, batch_sizes=sizes)
+    settings = provider_options(provider, model, batch_sizes=sizes)
     try:
         inner = _inference_session(model, options, settings)
     except onnxruntime_errors() as error:
         raise ProviderError(one_line(error)) from error
-    _check_signature(inner, model)
+    check_signature(inner, model)
     if provider.onnxruntime_name not in inner.get_providers():
         raise ProviderError("onnxruntime cannot load its library, or finds no such device")
     lost = put_elsewhere(inner, provider)
     if lost:
         raise ProviderError(lost)
-    session = Session(
+    return Session(
         model.card,
         provider,
         count_nodes(inner),
@@ -263,10 +289,6 @@ def _open_elsewhere(
         # DirectML forbids runs of one session at the same time.
         _turn=threading.Lock() if provider is Provider.DIRECTML else contextlib.nullcontext(),
     )
-    failed = [result for result in check_golden(model.card, session.run, batch_sizes=sizes) if not result.passed]
-    if failed:
-        raise ProviderError(f"it gives wrong answers ({failed[0]})")
-    return session
 
 
 def _session_options(intra_op_threads: int) -> Any:
@@ -281,32 +303,3 @@ def _inference_session(model: ModelFile, options: Any, settings: list[tuple[str,
     """Open a session that raises an exception where onnxruntime would fall back to the CPU, and say so on stdout."""
     onnxruntime = providers.load_onnxruntime()
     return onnxruntime.InferenceSession(model.onnx, options, providers=settings, enable_fallback=0)
-
-
-def _check_signature(inner: Any, model: ModelFile) -> None:
-    """Refuse a network whose input or output is not what its document says."""
-    spec = model.card.image
-    inputs = [(node.name, node.type, tuple(node.shape[1:])) for node in inner.get_inputs()]
-    outputs = [(node.name, node.type, tuple(node.shape[1:])) for node in inner.get_outputs()]
-    if inputs != [(INPUT_NAME, "tensor(uint8)", spec.shape_hwc)]:
-        raise ModelFileError(
-            f"cannot use model {model.path!r}: its document promises one input {INPUT_NAME!r}, uint8 of shape "
-            f"(N, {', '.join(map(str, spec.shape_hwc))}), its network takes {inputs}; export it again"
-        )
-    if (OUTPUT_NAME, "tensor(float)", (len(model.card.labels),)) not in outputs:
-        raise ModelFileError(
-            f"cannot use model {model.path!r}: its document names {len(model.card.labels)} labels, which takes an "
-            f"output {OUTPUT_NAME!r}, float32 of shape (N, {len(model.card.labels)}); its network gives {outputs}; "
-            "export it again"
-        )
-    for name, kind, shape in outputs:
-        if name == ACTIVATION_NAME and (kind, len(shape), shape[-1:]) != (
-            "tensor(float)",
-            3,
-            (len(model.card.labels),),
-        ):
-            raise ModelFileError(
-                f"cannot use model {model.path!r}: its output {name!r} must be float32 of shape "
-                f"(N, h, w, {len(model.card.labels)}), it is {kind} of shape (N, {', '.join(map(str, shape))}); "
-                "export it again"
-            )

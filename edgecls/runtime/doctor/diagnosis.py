@@ -88,7 +88,8 @@ class Diagnosis:
     @property
     def best_provider(self) -> Provider | None:
         """What `auto` takes here; None if nothing works."""
-        return next((check.provider for check in self.providers if check.works), None)
+        works = (check.provider for check in self.providers if check.works)
+        return next((provider for provider in works if provider is not Provider.OPENVINO), None)
 
     def as_dict(self) -> dict[str, Any]:
         """Return everything as JSON can hold it, with the verdict first."""
@@ -127,7 +128,8 @@ def diagnose(model_path: str, *, on_progress: Callable[[str], None] = lambda tex
     cache = look_at_cache(folder)
     if not cache.writable:
         remarks.append(Finding(f"nothing can be kept in {cache.folder}", ("make the folder writable",)))
-    known = {provider.onnxruntime_name for provider in Provider if provider is not Provider.AUTO}
+    unknown_to_it = (Provider.AUTO, Provider.OPENVINO)
+    known = {provider.onnxruntime_name for provider in Provider if provider not in unknown_to_it}
     return Diagnosis(
         versions=installed_versions(),
         wheels=wheels.wheels_of("onnxruntime") + wheels.wheels_of("cv2"),

@@ -14,6 +14,7 @@ _PACKAGES = (
     "httptools",
     "multipart",
     "prometheus-client",
+    "openvino",
     "onnx",
     "keras",
     "tensorflow",

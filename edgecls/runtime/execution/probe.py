@@ -3,7 +3,7 @@
 import sys
 
 from edgecls.runtime.execution.gpu import this_machine
-from edgecls.runtime.execution.providers import Provider, SkippedProvider, load_onnxruntime
+from edgecls.runtime.execution.providers import Provider, SkippedProvider, load_onnxruntime, openvino_version
 from edgecls.runtime.execution.shared_libraries import built_for_cuda, lazily_loaded, missing_libraries, what_brings
 from edgecls.runtime.execution.wheels import Conflict, commands_for, wheels_of
 
@@ -12,7 +12,6 @@ __all__ = ["explained", "probe"]
 _WHEELS = {
     Provider.TENSORRT: "onnxruntime-gpu",
     Provider.CUDA: "onnxruntime-gpu",
-    Provider.OPENVINO: "onnxruntime-openvino",
     Provider.DIRECTML: "onnxruntime-directml",
 }
 """The wheels that have a provider built in which the plain one has not."""
@@ -23,10 +22,12 @@ _SYSTEMS = {Provider.DIRECTML: ("win32", "Windows"), Provider.COREML: ("darwin",
 _PLACES = {
     Provider.TENSORRT: "needs an NVIDIA GPU with its driver, and TensorRT 10",
     Provider.CUDA: "needs an NVIDIA GPU with its driver",
-    Provider.OPENVINO: "needs an Intel processor",
+    Provider.OPENVINO: "needs a whole copy of OpenVINO and a processor that this one knows",
     Provider.DIRECTML: "needs Windows",
     Provider.COREML: "needs macOS",
 }
+
+_OPENVINO_COMMAND = 'pip install "edgecls[openvino]"'
 
 
 def probe(provider: Provider) -> SkippedProvider | None:
@@ -36,6 +37,8 @@ def probe(provider: Provider) -> SkippedProvider | None:
         MissingExtraError: onnxruntime is not installed.
         ProviderError: onnxruntime cannot be loaded.
     """
+    if provider is Provider.OPENVINO:
+        return None if openvino_version() else SkippedProvider(provider, "OpenVINO is not installed", _OPENVINO_COMMAND)
     if provider.onnxruntime_name not in load_onnxruntime().get_available_providers():
         return _not_built_in(provider)
     if not provider.runs_on_nvidia:

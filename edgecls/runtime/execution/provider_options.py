@@ -2,33 +2,27 @@
 
 from edgecls.modelfile import ModelFile
 from edgecls.runtime.execution.providers import Provider
-from edgecls.runtime.machine.cores import usable_cores
 
 __all__ = ["provider_options"]
 
 
 def provider_options(
-    provider: Provider, model: ModelFile, *, intra_op_threads: int, batch_sizes: tuple[int, ...]
+    provider: Provider, model: ModelFile, *, batch_sizes: tuple[int, ...]
 ) -> list[tuple[str, dict[str, str]]]:
     """Return a provider and its helpers with their options, as onnxruntime takes them.
 
     Args:
-        provider: What shall run the network; not AUTO.
+        provider: What shall run the network; not AUTO and not OPENVINO.
         model: The model file.
-        intra_op_threads: Threads that one run may use on the CPU.
         batch_sizes: All that will be used, the likeliest first.
 
     Raises:
         ProviderError: TensorRT's engines cannot be kept anywhere.
     """
-    return [
-        (one.onnxruntime_name, _options(one, model, intra_op_threads, batch_sizes)) for one in provider.with_helpers
-    ]
+    return [(one.onnxruntime_name, _options(one, model, batch_sizes)) for one in provider.with_helpers]
 
 
-def _options(
-    provider: Provider, model: ModelFile, intra_op_threads: int, batch_sizes: tuple[int, ...]
-) -> dict[str, str]:
+def _options(provider: Provider, model: ModelFile, batch_sizes: tuple[int, ...]) -> dict[str, str]:
     if provider is Provider.TENSORRT:
         from edgecls.runtime.execution.engine_cache import engine_folder, engine_key, tensorrt_options
 
@@ -36,9 +30,4 @@ def _options(
         return tensorrt_options(model, folder, batch_sizes=batch_sizes)
     if provider is Provider.CUDA:
         return {"arena_extend_strategy": "kSameAsRequested"}  # or memory doubles whenever a new batch size comes
-    if provider is Provider.OPENVINO:
-        # Its threads are shared by all callers, where onnxruntime's own work for the caller.
-        cores = usable_cores()
-        streams = max(1, cores // intra_op_threads)
-        return {"device_type": "CPU", "num_of_threads": str(cores), "num_streams": str(streams)}
     return {}

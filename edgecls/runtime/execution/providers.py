@@ -6,6 +6,7 @@ it with fallback switched off, asks the session what it really uses, and checks 
 """
 
 import functools
+import importlib.metadata
 import os
 from dataclasses import dataclass
 from enum import StrEnum
@@ -15,11 +16,22 @@ from edgecls.errors import ProviderError
 from edgecls.extras import import_from_extra
 from edgecls.runtime.execution.clean_stdout import stdout_to_stderr
 
-__all__ = ["Provider", "SkippedProvider", "candidates", "load_onnxruntime", "ready_made_providers"]
+__all__ = [
+    "Provider",
+    "SkippedProvider",
+    "candidates",
+    "load_onnxruntime",
+    "openvino_version",
+    "ready_made_providers",
+]
 
 
 class Provider(StrEnum):
-    """What runs the network. AUTO takes the first of the others, in this order, that works here."""
+    """What runs the network. AUTO takes the first of the others, in this order, that works here, but for OPENVINO.
+
+    Whether OpenVINO is faster than the CPU provider depends on network and processor, so only a measurement
+    (`edgecls.runtime.tuning`) or its name takes it.
+    """
 
     AUTO = "auto"
     TENSORRT = "tensorrt"
@@ -31,7 +43,7 @@ class Provider(StrEnum):
 
     @property
     def onnxruntime_name(self) -> str:
-        """The name onnxruntime knows it by."""
+        """The name onnxruntime knows it by; OPENVINO has none, as it runs beside onnxruntime."""
         return _ONNXRUNTIME_NAMES[self]
 
     @property
@@ -39,7 +51,7 @@ class Provider(StrEnum):
         """The provider and those that take the nodes it cannot run, in that order."""
         if self is Provider.TENSORRT:
             return self, Provider.CUDA, Provider.CPU
-        return (self,) if self is Provider.CPU else (self, Provider.CPU)
+        return (self,) if self in (Provider.CPU, Provider.OPENVINO) else (self, Provider.CPU)
 
     @property
     def runs_on_nvidia(self) -> bool:
@@ -50,7 +62,6 @@ class Provider(StrEnum):
 _ONNXRUNTIME_NAMES = {
     Provider.TENSORRT: "TensorrtExecutionProvider",
     Provider.CUDA: "CUDAExecutionProvider",
-    Provider.OPENVINO: "OpenVINOExecutionProvider",
     Provider.DIRECTML: "DmlExecutionProvider",
     Provider.COREML: "CoreMLExecutionProvider",
     Provider.CPU: "CPUExecutionProvider",
@@ -77,11 +88,24 @@ class SkippedProvider:
 
 def candidates(provider: Provider) -> list[Provider]:
     """Return what to try for a request, best first: the one named, or all that this onnxruntime was built with."""
-    return ready_made_providers() if provider is Provider.AUTO else [provider]
+    return _built_in() if provider is Provider.AUTO else [provider]
 
 
 def ready_made_providers() -> list[Provider]:
-    """Return the providers that the installed onnxruntime was built with, best first; they need not work here."""
+    """Return all providers that are installed, best first; they need not work here."""
+    installed = _built_in() + ([Provider.OPENVINO] if openvino_version() else [])
+    return [provider for provider in Provider if provider in installed]
+
+
+def openvino_version() -> str | None:
+    """Return the version of the package openvino, found without importing it, or None where it is not installed."""
+    try:
+        return importlib.metadata.version("openvino")
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _built_in() -> list[Provider]:
     built_in = load_onnxruntime().get_available_providers()
     return [provider for provider, name in _ONNXRUNTIME_NAMES.items() if name in built_in]
 

@@ -24,7 +24,9 @@ def candidate_settings(provider: Provider, *, cores: int) -> tuple[Setting, ...]
     counts = _thread_counts(cores)
     alone = [Setting(provider, 1, count, 1) for count in counts]
     shared = [Setting(provider, cores // count, count, 1) for count in counts]
-    batches = [Setting(provider, max(cores, 2 * size), cores, size) for size in CPU_BATCHES]
+    # OpenVINO's networks are made for one picture.
+    sizes = CPU_BATCHES if provider is Provider.CPU else ()
+    batches = [Setting(provider, max(cores, 2 * size), cores, size) for size in sizes]
     return _once([*plain, *alone, *shared, Setting(provider, 2 * cores, 1, 1), *batches])
 
 

@@ -64,10 +64,11 @@ def open_contenders(
     """
     contenders: list[Contender] = []
     skipped: list[SkippedProvider] = []
+    wanted = providers.ready_made_providers() if provider is Provider.AUTO else [provider]
     for index, model in enumerate(models):
         opened: list[Contender] = []
         faults: list[SkippedProvider] = []
-        for candidate in reversed(providers.candidates(provider)):
+        for candidate in reversed(wanted):
             on_progress(f"opening {model.path} on {candidate}")
             for found in _open_on(model, candidate, is_late=lambda: clock() > deadline_s):
                 if isinstance(found, SkippedProvider):

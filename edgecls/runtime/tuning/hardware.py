@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass
 
 from edgecls.runtime.execution.gpu import GpuReport, this_machine
-from edgecls.runtime.execution.providers import load_onnxruntime, ready_made_providers
+from edgecls.runtime.execution.providers import load_onnxruntime, openvino_version, ready_made_providers
 from edgecls.runtime.machine.cores import usable_cores
 from edgecls.runtime.machine.processor import read_processor
 
@@ -22,7 +22,8 @@ class Hardware:
         gpus: Names of the NVIDIA GPUs; empty if the installed onnxruntime cannot use any.
         driver: Version of their driver, or the CUDA it runs; empty without GPUs.
         onnxruntime: Its version.
-        providers: Those it was built with.
+        openvino: Version of OpenVINO; empty where it is not installed.
+        providers: Those that are installed.
     """
 
     processor: str
@@ -31,6 +32,7 @@ class Hardware:
     gpus: tuple[str, ...]
     driver: str
     onnxruntime: str
+    openvino: str
     providers: tuple[str, ...]
 
 
@@ -52,5 +54,6 @@ def this_hardware() -> Hardware:
         gpus=tuple(gpu.name for gpu in gpus.gpus),
         driver=gpus.driver or gpus.cuda or "",
         onnxruntime=load_onnxruntime().__version__,
+        openvino=openvino_version() or "",
         providers=tuple(providers),
     )

@@ -14,7 +14,7 @@ from edgecls.runtime.execution.providers import Provider, candidates, ready_made
 def test_auto_tries_what_is_built_in_and_the_cpu_last() -> None:
     tried = candidates(Provider.AUTO)
 
-    assert tried == ready_made_providers()
+    assert tried == [provider for provider in ready_made_providers() if provider is not Provider.OPENVINO]
     assert tried == [provider for provider in Provider if provider in tried]
     assert tried[-1] is Provider.CPU
 
@@ -28,7 +28,7 @@ def test_a_name_is_tried_alone() -> None:
     [
         (Provider.TENSORRT, (Provider.TENSORRT, Provider.CUDA, Provider.CPU)),
         (Provider.CUDA, (Provider.CUDA, Provider.CPU)),
-        (Provider.OPENVINO, (Provider.OPENVINO, Provider.CPU)),
+        (Provider.OPENVINO, (Provider.OPENVINO,)),
         (Provider.CPU, (Provider.CPU,)),
     ],
 )

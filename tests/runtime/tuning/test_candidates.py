@@ -18,6 +18,10 @@ def test_on_the_cpu_cores_are_divided_between_pictures_and_threads() -> None:
     assert {(6, 1, 1), (3, 2, 1), (1, 4, 1), (1, 6, 1)} <= set(_counts(Provider.CPU, 6))
 
 
+def test_openvino_gets_no_batches_as_it_runs_pictures_one_by_one() -> None:
+    assert _counts(Provider.OPENVINO, 2) == [(2, 1, 1), (1, 1, 1), (1, 2, 1), (4, 1, 1)]
+
+
 def test_one_core_has_nothing_to_divide() -> None:
     assert _counts(Provider.CPU, 1) == [(1, 1, 1), (2, 1, 1), (8, 1, 4), (32, 1, 16)]
 

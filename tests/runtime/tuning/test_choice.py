@@ -17,7 +17,7 @@ from edgecls.runtime.tuning.hardware import Hardware
 MANY = Setting(Provider.CPU, 3, 2, 4)
 ONE = Setting(Provider.CPU, 1, 2, 1)
 CHOICE = Choice(MANY, ONE, "2026-11-21T09:00:00+00:00")
-MACHINE = Hardware("A CPU", "f" * 64, 4, ("H200",), "580.65", "1.31.1", (Provider.CUDA, Provider.CPU))
+MACHINE = Hardware("A CPU", "f" * 64, 4, ("H200",), "580.65", "1.31.1", "", (Provider.CUDA, Provider.CPU))
 
 
 def test_what_is_kept_is_found_again(tmp_path: Path) -> None:

@@ -2,11 +2,14 @@
 
 import subprocess
 import sys
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from runtime_wheels import install
 
 from edgecls.runtime.execution.gpu import this_machine
-from edgecls.runtime.execution.providers import Provider, load_onnxruntime, ready_made_providers
+from edgecls.runtime.execution.providers import Provider, load_onnxruntime, openvino_version, ready_made_providers
 from edgecls.runtime.machine.cores import usable_cores
 from edgecls.runtime.machine.processor import read_processor
 from edgecls.runtime.tuning.hardware import this_hardware
@@ -20,7 +23,17 @@ def test_this_machine_is_told_apart_by_processor_cores_and_runtime() -> None:
     assert len(hardware.features) == 64
     assert hardware.cores == usable_cores()
     assert hardware.onnxruntime == load_onnxruntime().__version__
+    assert hardware.openvino == (openvino_version() or "")
     assert Provider.CPU in hardware.providers
+
+
+def test_another_openvino_is_other_hardware(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = this_hardware()
+    install(tmp_path, "openvino", "2026.99")
+    monkeypatch.syspath_prepend(tmp_path)
+
+    assert this_hardware() == replace(before, openvino="2026.99", providers=this_hardware().providers)
+    assert Provider.OPENVINO in this_hardware().providers
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs taskset")
