@@ -5,6 +5,7 @@ place offers Intel's processors only. The package openvino stands beside any whe
 """
 
 import collections
+import sys
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -88,6 +89,8 @@ def open_openvino_network(onnx: bytes, *, intra_op_threads: int) -> OpenVinoNetw
         MissingExtraError: OpenVINO is not installed.
         ProviderError: It is damaged, or cannot open the network; the message is the reason and no more.
     """
+    # Importing openvino reports that to its makers, unless this module is missing.
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
     try:
         openvino = import_from_extra("openvino", extra="openvino", purpose="the provider openvino")
     except (ImportError, AttributeError, OSError) as error:

@@ -64,6 +64,16 @@ class TestInstalled:
         # In bfloat16, which it would choose by itself on some processors, they differ by 1e-2.
         np.testing.assert_allclose(probabilities, tiny_answer(batch), rtol=0, atol=1e-5)
 
+    def test_its_makers_are_not_told(self, tiny_model_path: Path) -> None:
+        script = (
+            "import sys, edgecls; edgecls.load(sys.argv[1], 'openvino'); import openvino; "
+            "print(sys.modules['openvino_telemetry'], type(openvino.tools.ovc.telemetry).__module__)"
+        )
+
+        said = subprocess.check_output([sys.executable, "-c", script, tiny_model_path], text=True)
+
+        assert said == "None openvino.tools.ovc.telemetry_stub\n"
+
     def test_answers_stay_as_they_are_when_others_follow(self, tiny_model: ModelFile) -> None:
         session, batch = _open(tiny_model), _noise(2)
 
