@@ -4,6 +4,7 @@ import compileall
 import contextlib
 import json
 import os
+import shlex
 import sys
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
@@ -39,5 +40,15 @@ def write_results(name: str, results: Mapping[str, Any]) -> Path:
     """Write the results of a benchmark, with the facts of the machine, to NAME.json in the folder of results."""
     RESULTS.mkdir(parents=True, exist_ok=True)
     path = RESULTS / f"{name}.json"
-    path.write_text(json.dumps({"machine": machine_facts(), **results}, indent=2) + "\n", encoding="utf-8")
+    document = {"machine": machine_facts(), "command": _command(), **results}
+    path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
     return path
+
+
+def _command() -> str:
+    """Return how the script was called; of files and folders the names alone, as their places tell nothing here."""
+    script, *arguments = sys.argv
+    place = Path(script).resolve()
+    shown = place.relative_to(REPOSITORY) if place.is_relative_to(REPOSITORY) else Path(place.name)
+    names = [Path(argument).name if Path(argument).exists() else argument for argument in arguments]
+    return shlex.join(["python", shown.as_posix(), *names])

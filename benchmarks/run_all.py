@@ -45,14 +45,13 @@ BENCHMARKS = (
     Benchmark("decode_and_fit", 120, ("--rounds", "9")),
     Benchmark("inference", 90),
     Benchmark("scaling", 120),
-    Benchmark("int8", 180, ("--rounds", "15")),
-    Benchmark("folder", 180, ("--photos", "300", "--rounds", "5")),
+    Benchmark("int8", 120, ("--rounds", "15")),
+    Benchmark("folder", 240, ("--rounds", "5")),
     Benchmark("memory", 60),
     Benchmark("training", 180, ("--pictures", "320", "--rounds", "5")),
-    Benchmark("export", 180, ("--networks", "NASNetMobile")),
+    Benchmark("export", 400, ("--networks", "NASNetMobile")),
     Benchmark("streaming_memory", 120, ("--pictures", "200", "--factor", "4")),
-    Benchmark("server_load", 300, ("--seconds", "1", "--connections", "1,8,32"), needs=WRK),
-    Benchmark("soak", 90, ("--minutes", "1")),
+    Benchmark("server_load", 400, ("--seconds", "1.5"), needs=WRK),
 )
 
 

@@ -34,7 +34,8 @@ def _section(text: str, results: Results) -> str:
     if name not in results:
         return f"{heading}Not yet measured: `{command}`.{failed and ' ' + failed}\n\n"
     said = f"{failed} The figures are older ones.\n\n" if failed else ""
-    return f"{heading}`{command}`\n\n{_conditions(name, results)}\n\n{said}{_filled(body, results)}"
+    ran = results[name].get("command", command)
+    return f"{heading}`{ran}`\n\n{_conditions(name, results)}\n\n{said}{_filled(body, results)}"
 
 
 def _failure(command: str, results: Results) -> str:
