@@ -48,10 +48,10 @@ BENCHMARKS = (
     Benchmark("int8", 120, ("--rounds", "15")),
     Benchmark("folder", 240, ("--rounds", "5")),
     Benchmark("memory", 60),
-    Benchmark("training", 180, ("--pictures", "320", "--rounds", "5")),
+    Benchmark("training", 240),
     Benchmark("export", 400, ("--networks", "NASNetMobile")),
     Benchmark("streaming_memory", 120, ("--pictures", "200", "--factor", "4")),
-    Benchmark("server_load", 400, ("--seconds", "1.5"), needs=WRK),
+    Benchmark("server_load", 480, ("--seconds", "2"), needs=WRK),
 )
 
 

@@ -115,7 +115,7 @@ def main() -> None:
     """Measure, print and write the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=3)
+    parser.add_argument("--seconds", type=int, default=3, help="of each load, whole ones")
     parser.add_argument("--connections", default="1,8,32,128")
     parser.add_argument("--workers", type=int, default=1, help="processes of the server")
     parser.add_argument(

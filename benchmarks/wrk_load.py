@@ -66,7 +66,7 @@ def run_wrk(url: str, body: bytes, content_type: str, *, connections: int, secon
         script.write_text(_SCRIPT)
         body_file.write_bytes(body)
         done = subprocess.run(
-            [wrk, "-t1", f"-c{connections}", f"-d{seconds:g}s", "--timeout", "30s", "--latency", "-s", script, url],
+            [wrk, "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s", "--latency", "-s", script, url],
             capture_output=True,
             text=True,
             check=True,

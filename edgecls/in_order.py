@@ -4,8 +4,10 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
-from queue import Empty, SimpleQueue
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:  # a lone picture does not pay for the import
+    from queue import SimpleQueue
 
 __all__ = ["map_in_order"]
 
@@ -50,6 +52,8 @@ def _in_threads(
 
     concurrent.futures costs 3 % of a picture on a network of a millisecond, and its import a hundredth of a second.
     """
+    from queue import Empty, SimpleQueue
+
     todo: SimpleQueue[tuple[int, _Item] | None] = SimpleQueue()
     done: SimpleQueue[tuple[int, _Result | _Raised]] = SimpleQueue()
     tasks = enumerate(items)
@@ -107,6 +111,8 @@ def _work(
     todo: "SimpleQueue[tuple[int, _Item] | None]",
     done: "SimpleQueue[tuple[int, _Result | _Raised]]",
 ) -> None:
+    from queue import Empty
+
     while True:
         try:
             task = todo.get(timeout=IDLE_S)

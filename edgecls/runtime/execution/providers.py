@@ -6,7 +6,6 @@ it with fallback switched off, asks the session what it really uses, and checks 
 """
 
 import functools
-import importlib.metadata
 import os
 from dataclasses import dataclass
 from enum import StrEnum
@@ -99,9 +98,11 @@ def ready_made_providers() -> list[Provider]:
 
 def openvino_version() -> str | None:
     """Return the version of the package openvino, found without importing it, or None where it is not installed."""
+    from importlib.metadata import PackageNotFoundError, version  # takes a hundredth of a second
+
     try:
-        return importlib.metadata.version("openvino")
-    except importlib.metadata.PackageNotFoundError:
+        return version("openvino")
+    except PackageNotFoundError:
         return None
 
 
