@@ -12,6 +12,7 @@ _NAMES = {
     "flowers": "the bundled one, int8",
     "small": "about one millisecond",
     "flowers-float32": "MobileNetV2 float32",
+    "mobilenet_v2": "MobileNetV2 float32",
 }
 _PICTURES = {"00000": "photo"}
 
@@ -296,6 +297,30 @@ def _streaming_memory(results: Results) -> str:
     )
 
 
+def _classical_models(results: Results) -> str:
+    rows = results["classical_models"]["rows"]
+    return _table(
+        ["model", "features", "accuracy", "cross-entropy", "file, MB", "processor seconds"],
+        [
+            [
+                f"`{row['arch']}`",
+                row["features"],
+                f"{row['accuracy']:.3f}",
+                f"{row['cross_entropy']:.3f}",
+                f"{row['file_bytes'] / 1e6:.2f}",
+                f"{row['processor_s']:.0f}",
+            ]
+            for row in rows
+        ],
+    )
+
+
+def _near_duplicates(results: Results) -> str:
+    edits = results["near_duplicates"]["edits"]
+    rows = [[row["edit"], f"{row['median_bits']:.0f}", row["largest_bits"]] for row in edits]
+    return _table(["edit", "bits, median", "bits, largest"], rows)
+
+
 def _gpu_inference(results: Results) -> str:
     rows = []
     for name in results.names():
@@ -361,6 +386,8 @@ TABLES: dict[str, Callable[[Results], str]] = {
     "install_size": _install_size,
     "training_simple_cnn_128": _training,
     "export": _export,
+    "classical_models": _classical_models,
+    "near_duplicates": _near_duplicates,
     "streaming_memory": _streaming_memory,
     "gpu_inference_mobilenet_v2": _gpu_inference,
     "gpu_training_jax": _gpu_training,

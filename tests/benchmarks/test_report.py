@@ -115,7 +115,6 @@ _RULES = {
 def _unmarked_figures(document: str, text: str) -> list[str]:
     """Return the lines with a figure that looks measured and comes from no result."""
     text = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
-    text = re.sub(r"<!--once: .*?<!--/once-->", "", text, flags=re.DOTALL)
     text = re.sub(r"<!--measured .*?<!--/-->|`[^`\n]*`", "", text)
     return [
         line
