@@ -15,8 +15,8 @@ from typing import Any
 from measure import machine_facts, write_results
 
 from edgecls.image_spec import Color, ImageSpec
-from edgecls.models.classical.features import Features
 from edgecls.models.classical import classical_names
+from edgecls.models.classical.features import Features
 from edgecls.training.classical import ClassicalConfig, ClassicalListener, run_classical_training
 from edgecls.training.pictures import PreparedPictures
 
