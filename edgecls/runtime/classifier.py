@@ -266,7 +266,7 @@ class Classifier:
         return self._session.run(batch_nhwc)
 
     def verify(self) -> list[GoldenResult]:
-        """Run the golden samples of the model file, alone and as one batch.
+        """Run the golden samples of the model file, alone and in batches of two.
 
         Also warms the session up: after it, predictions take their usual time.
 

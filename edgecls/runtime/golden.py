@@ -10,7 +10,10 @@ from edgecls import image
 from edgecls.errors import ImageError, ModelFileError
 from edgecls.model_card import ModelCard
 
-__all__ = ["GoldenResult", "check_golden"]
+__all__ = ["TOGETHER", "GoldenResult", "check_golden"]
+
+TOGETHER = 2
+"""Samples in a batch: enough to see if they mix. onnxruntime keeps the memory of the largest batch that it ever ran."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ def check_golden(
     *,
     batch_sizes: Iterable[int] = (),
 ) -> list[GoldenResult]:
-    """Run every golden sample alone, all of them as one batch, and in batches of other sizes.
+    """Run every golden sample alone, then with another in a batch, and in batches of other sizes.
 
     Args:
         card: The model's card.
@@ -62,7 +65,8 @@ def check_golden(
         batch_sizes: Further sizes of batches, which hold the samples one after the other, again and again.
 
     Returns:
-        A result for each sample alone, then one for each picture of each batch, smaller batches first.
+        A result for each sample alone, then one for each picture of each batch, smaller batches first. Of an odd number
+        of samples, the last but one is in two batches of two.
 
     Raises:
         ModelFileError: A golden sample is not a picture of the model's size.
@@ -70,7 +74,10 @@ def check_golden(
     pictures = _golden_batch(card)
     count = len(pictures)
     batches = [np.array([index]) for index in range(count)]
-    batches += [np.arange(size) % count for size in sorted({count, *batch_sizes} - {1})]
+    if count > 1:
+        starts = (min(start, count - TOGETHER) for start in range(0, count, TOGETHER))
+        batches += [np.arange(start, start + TOGETHER) for start in starts]
+    batches += [np.arange(size) % count for size in sorted({*batch_sizes} - {1, TOGETHER})]
     found = np.concatenate([run(pictures[batch]) for batch in batches])
     sizes = [len(batch) for batch in batches for _ in batch]
     samples = [card.golden.samples[index] for batch in batches for index in batch]

@@ -16,7 +16,7 @@ from edgecls.runtime.execution import providers
 from edgecls.runtime.execution.onnxruntime_errors import one_line, onnxruntime_errors
 from edgecls.runtime.execution.providers import Provider, SkippedProvider
 from edgecls.runtime.explaining.class_activation import without_class_activation
-from edgecls.runtime.golden import check_golden
+from edgecls.runtime.golden import TOGETHER, check_golden
 from edgecls.runtime.machine.byte_arithmetic import may_overflow_here
 from edgecls.runtime.signature import check_signature
 
@@ -233,8 +233,7 @@ def _open_elsewhere(
     Raises:
         ProviderError: It does not; the message is the reason and no more.
     """
-    # The golden samples run together, too.
-    sizes = (*batch_sizes, len(model.card.golden.samples))
+    sizes = (*batch_sizes, TOGETHER)  # which the golden samples run in
     if provider is Provider.OPENVINO:
         session = _open_in_openvino(model, skipped, intra_op_threads)
     else:

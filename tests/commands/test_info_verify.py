@@ -56,7 +56,7 @@ def test_verify_fails_with_what_differs(untrue_model: Path) -> None:
 
     assert done.exit_code == 1
     assert "golden sample 'sample 0' in a batch of 1" in done.output
-    assert "failed: 2 of 6 checks" in done.output
+    assert "failed: 2 of 7 checks" in done.output
 
 
 def test_verify_as_json(untrue_model: Path, tiny_model_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_verify_as_json(untrue_model: Path, tiny_model_path: Path) -> None:
 
     assert (good["passed"], bad["passed"], good["provider"]) == (True, False, "cpu")
     assert good["largest_difference"] < 1e-6 < bad["largest_difference"]
-    assert len(good["results"]) == 6
+    assert len(good["results"]) == 7  # three alone, and two batches of two
 
 
 def test_serve_refuses_a_model_that_gives_wrong_answers(untrue_model: Path) -> None:

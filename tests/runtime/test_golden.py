@@ -16,31 +16,32 @@ def _run(batch: np.ndarray) -> np.ndarray:
     return tiny_answer(batch).astype(np.float32)
 
 
-def test_every_sample_runs_alone_and_in_one_batch() -> None:
-    results = check_golden(tiny_card(), _run)
+@pytest.mark.parametrize(
+    ("count", "pairs"), [(1, []), (2, [0, 1]), (3, [0, 1, 1, 2]), (4, [0, 1, 2, 3])], ids=lambda value: str(value)
+)
+def test_every_sample_runs_alone_and_beside_another(count: int, pairs: list[int]) -> None:
+    results = check_golden(tiny_card(golden=tiny_golden(count=count)), _run)
 
     assert [(result.sample, result.batch_size) for result in results] == [
-        *((f"sample {index}", 1) for index in range(3)),
-        *((f"sample {index}", 3) for index in range(3)),
+        *((f"sample {index}", 1) for index in range(count)),
+        *((f"sample {index}", 2) for index in pairs),
     ]
     assert all(result.passed and result.difference < 1e-6 for result in results)
-
-
-def test_a_lone_sample_runs_once() -> None:
-    assert len(check_golden(tiny_card(golden=tiny_golden(count=1)), _run)) == 1
 
 
 def test_a_difference_is_named_where_it_is_largest() -> None:
     def wrong_in_batches(batch: np.ndarray) -> np.ndarray:
         answer = _run(batch)
         if len(batch) > 1:
-            answer[1] += [0.001, -0.25, 0.002]
+            answer[0] += [0.001, -0.25, 0.002]
         return answer
 
-    failed = [result for result in check_golden(tiny_card(), wrong_in_batches) if not result.passed]
+    card = tiny_card(golden=tiny_golden(count=2))
+
+    failed = [result for result in check_golden(card, wrong_in_batches) if not result.passed]
 
     assert len(failed) == 1
-    assert (failed[0].sample, failed[0].label, failed[0].batch_size) == ("sample 1", "green", 3)
+    assert (failed[0].sample, failed[0].label, failed[0].batch_size) == ("sample 0", "green", 2)
     assert failed[0].difference == pytest.approx(0.25)
     assert "probability of 'green'" in str(failed[0])
 
@@ -84,7 +85,7 @@ def test_batches_of_other_sizes_hold_the_samples_again_and_again() -> None:
 
     results = check_golden(tiny_card(), note, batch_sizes=(1, 5, 3, 5))
 
-    assert [len(batch) for batch in batches] == [1, 1, 1, 3, 5]
+    assert [len(batch) for batch in batches] == [1, 1, 1, 2, 2, 3, 5]
     assert [result.sample for result in results if result.batch_size == 5] == [
         "sample 0", "sample 1", "sample 2", "sample 0", "sample 1",
     ]  # fmt: skip
