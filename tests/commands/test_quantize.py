@@ -49,7 +49,7 @@ def test_the_file_can_be_verified_shown_and_run(model: Path, pictures: Path, tmp
     run = _edgecls("run", "-m", reduced, next(pictures.rglob("*.png")))
 
     assert verified.exit_code == 0, verified.output
-    assert "passed: 6 of 6 checks" in verified.stdout
+    assert "passed: 7 of 7 checks" in verified.stdout
     assert "precision         int8" in shown.stdout
     assert run.exit_code == 0, run.output
 
