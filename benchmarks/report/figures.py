@@ -53,10 +53,6 @@ class Results:
         found: dict[str, Any] = self._files[name]
         return found
 
-    def add(self, name: str, figures: dict[str, Any]) -> None:
-        """Take figures that stand elsewhere than in a result file."""
-        self._files[name] = figures
-
     def names(self) -> list[str]:
         """Return the names of the results there are."""
         return sorted(self._files)

@@ -13,9 +13,6 @@ from pathlib import Path
 from document import PLOTTED, render
 from figures import Results, fill_marks
 
-from edgecls.commands.shared_options import BUNDLED_MODEL
-from edgecls.modelfile import read_model
-
 REPOSITORY = Path(__file__).parents[2]
 RESULTS = REPOSITORY / "benchmarks" / "results"
 DOCUMENT = REPOSITORY / "docs" / "benchmarks.md"
@@ -24,18 +21,9 @@ TEMPLATE = Path(__file__).with_name("template.md")
 __all__ = ["documents"]
 
 
-def _results() -> Results:
-    """Return the results, and as `bundled_model` what the bundled model's file tells of itself."""
-    results = Results(RESULTS)
-    card = read_model(BUNDLED_MODEL).card
-    told = {"metrics": dict(card.metrics), "temperature": card.temperature, "bytes": BUNDLED_MODEL.stat().st_size}
-    results.add("bundled_model", told)
-    return results
-
-
 def documents() -> dict[Path, str]:
     """Return the text that every document should have."""
-    results = _results()
+    results = Results(RESULTS)
     marked = [path for path in (*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/*.md")) if path != DOCUMENT]
     texts = {path: fill_marks(path.read_text(encoding="utf-8"), results) for path in sorted(marked)}
     return {**texts, DOCUMENT: render(TEMPLATE.read_text(encoding="utf-8"), results)}
