@@ -10,7 +10,6 @@ for each model with the defaults (5 rounds of two models: 35 minutes), installin
 """
 
 import argparse
-import contextlib
 import json
 import os
 import random
@@ -19,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -55,10 +54,8 @@ class Samples:
     failed: int = 0
 
 
-def _sample(
-    peer: Peer, model: Path, picture: Path, *, connections: list[int], seconds: float
-) -> dict[int, tuple[float, float, float, float, float, int]]:
-    """Start a peer, load it with each number of connections, and stop it."""
+def _load(peer: Peer, model: Path, picture: Path, samples: Mapping[int, Samples], *, seconds: float) -> None:
+    """Start a peer, load it with each number of connections, and stop it; what was measured goes to `samples`."""
     port = free_port()
     url = f"http://127.0.0.1:{port}{peer.path.format(model=model.stem)}"
     body, content_type = picture_body(picture.read_bytes(), peer.form)
@@ -69,7 +66,6 @@ def _sample(
         "BENTOML_DO_NOT_TRACK": "1",
         "PYTHONPATH": str(Path(__file__).parent),
     }
-    taken = {}
     with serving(command, url, body, content_type, environment={**os.environ, **quiet}) as server:
         _check_answer(
             url,
@@ -77,14 +73,17 @@ def _sample(
             content_type,
             expected=edgecls.load(model, "cpu").predict_bytes(picture.read_bytes()).probabilities,
         )
-        run_wrk(url, body, content_type, connections=connections[0], seconds=1)  # warms up
-        for count in connections:
+        run_wrk(url, body, content_type, connections=min(samples), seconds=1)  # warms up
+        for connections, kept in samples.items():
             before = measure_limit(model, picture, seconds=seconds / 2)
-            load = run_wrk(url, body, content_type, connections=count, seconds=seconds)
-            memory = server.pss_mb()
+            load = run_wrk(url, body, content_type, connections=connections, seconds=seconds)
+            kept.pss_mb.append(server.pss_mb())
             limit = (before + measure_limit(model, picture, seconds=seconds / 2)) / 2
-            taken[count] = (load.per_s, limit, load.p99_ms, memory, server.start_s, load.failed)
-    return taken
+            kept.per_s.append(load.per_s)
+            kept.of_limit.append(load.per_s / limit)
+            kept.p99_ms.append(load.p99_ms)
+            kept.start_s.append(server.start_s)
+            kept.failed += load.failed
 
 
 def _ours(peer: Peer) -> Peer:
@@ -132,6 +131,40 @@ def _row(peer: Peer, model: Path, connections: int, samples: Samples, ours: Samp
     return row
 
 
+def _measure(
+    peers: Sequence[Peer],
+    model: Path,
+    picture: Path,
+    *,
+    connections: Sequence[int],
+    rounds: int,
+    seconds: float,
+    missing: dict[str, str],
+) -> list[dict[str, Any]]:
+    """Load all peers in turn, in a changing order; one that fails is noted in `missing` and left out from then on."""
+    samples = {peer.name: {count: Samples() for count in connections} for peer in peers}
+    order = random.Random(0)
+    for index in range(rounds):
+        for peer in order.sample(peers, len(peers)):
+            if peer.name in missing:
+                continue
+            try:
+                _load(peer, model, picture, samples[peer.name], seconds=seconds)
+            except (RuntimeError, OSError, KeyError, ValueError, subprocess.SubprocessError) as error:
+                missing[peer.name] = str(error)
+                print(f"{peer.name}: {error}")
+        print(f"{model.stem}: round {index + 1} of {rounds}", flush=True)
+    rows = []
+    for peer in peers:
+        if peer.name in missing:
+            continue
+        ours = _ours(peer).name
+        for count, taken in samples[peer.name].items():
+            rows.append(_row(peer, model, count, taken, None if ours in missing else samples.get(ours, {}).get(count)))
+            _print(rows[-1])
+    return rows
+
+
 def main() -> None:
     """Measure, print and write the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -140,47 +173,23 @@ def main() -> None:
     parser.add_argument("--connections", default="8,32")
     parser.add_argument("--peers", default=",".join(PACKAGES))
     arguments = parser.parse_args()
-    connections = [int(count) for count in arguments.connections.split(",")]
     byte_compile()
     machine = machine_facts()
     print(f"{machine['processor']}, {usable_cores()} cores, {arguments.rounds} rounds of {arguments.seconds:g} s")
-    wanted = [peer for peer in PEERS if peer.environment in arguments.peers.split(",")]
     missing: dict[str, str] = {}
     rows = []
     with tempfile.TemporaryDirectory() as scratch:
         picture = write_pictures(Path(scratch))["photo"]
         for model in (BUNDLED_MODEL, write_small_model(Path(scratch) / "small.onnx")):
-            samples = {(peer.name, count): Samples() for peer in wanted for count in connections}
-            order = random.Random(0)
-            for index in range(arguments.rounds):
-                order.shuffle(wanted)
-                for peer in wanted:
-                    if peer.name in missing:
-                        continue
-                    try:
-                        taken = _sample(peer, model, picture, connections=connections, seconds=arguments.seconds)
-                    except (RuntimeError, OSError, KeyError, ValueError, subprocess.SubprocessError) as error:
-                        missing[peer.name] = str(error)
-                        print(f"{peer.name}: {error}")
-                        continue
-                    for count, (per_s, limit, p99_ms, pss_mb, start_s, failed) in taken.items():
-                        kept = samples[peer.name, count]
-                        kept.per_s.append(per_s)
-                        kept.of_limit.append(per_s / limit)
-                        kept.p99_ms.append(p99_ms)
-                        kept.pss_mb.append(pss_mb)
-                        kept.start_s.append(start_s)
-                        kept.failed += failed
-                print(f"{model.stem}: round {index + 1} of {arguments.rounds}", flush=True)
-            for peer in PEERS:
-                for count in connections:
-                    mine = samples.get((peer.name, count))
-                    if mine is None or not mine.per_s:
-                        continue
-                    ours = samples.get((_ours(peer).name, count))
-                    with contextlib.suppress(ValueError):  # rounds that a peer missed
-                        rows.append(_row(peer, model, count, mine, ours))
-                        _print(rows[-1])
+            rows += _measure(
+                [peer for peer in PEERS if peer.environment in arguments.peers.split(",")],
+                model,
+                picture,
+                connections=[int(count) for count in arguments.connections.split(",")],
+                rounds=arguments.rounds,
+                seconds=arguments.seconds,
+                missing=missing,
+            )
     results = {"rounds": arguments.rounds, "seconds": arguments.seconds, "rows": rows, "missing": missing}
     print(f"wrote {write_results('peers', results)}")
 

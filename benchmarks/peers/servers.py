@@ -1,13 +1,13 @@
 """The servers that are compared, and how each is started and asked, as its own guide says."""
 
 import json
-import socket
 import sysconfig
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from server_process import free_port
 from wrk_load import Form
 
 __all__ = ["PEERS", "Peer"]
@@ -56,18 +56,12 @@ def _bentoml(programs: Path, model: Path, port: int) -> list[object]:
 
 def _mlserver(programs: Path, model: Path, port: int) -> list[object]:
     folder = Path(tempfile.mkdtemp(prefix="edgecls-mlserver-"))
-    others = {"grpc_port": _free_port(), "metrics_port": _free_port()}
+    others = {"grpc_port": free_port(), "metrics_port": free_port()}
     settings = {"host": "127.0.0.1", "http_port": port, "parallel_workers": 2, "debug": False, **others}
     (folder / "settings.json").write_text(json.dumps(settings))
     served = {"name": model.stem, "implementation": "mlserver_app.Classify"}
     (folder / "model-settings.json").write_text(json.dumps(served))
     return [programs / "mlserver", "start", folder]
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _triton(programs: Path, model: Path, port: int) -> list[object]:

@@ -1,6 +1,7 @@
 """The plots of docs/benchmarks.md."""
 
 import statistics
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,11 @@ OURS, OTHERS = "#1f77b4", "#bbbbbb"
 
 def draw(name: str, results: Results, folder: Path) -> Path:
     """Draw the plot of a result into NAME.png and return its path."""
-    rows, limits, label = globals()[f"_{name}"](results[name])
     path = folder / f"{name}.png"
-    if name == "soak":
-        _line(path, rows, label)
+    if name in _BARS:
+        _bars(path, *_BARS[name](results[name]))
     else:
-        _bars(path, rows, limits, label)
+        _line(path, *_LINES[name](results[name]))
     return path
 
 
@@ -88,8 +88,11 @@ def _inference(found: dict[str, Any]) -> tuple[list[Bar], float | None, str]:
 
 
 def _scaling(found: dict[str, Any]) -> tuple[list[Bar], float | None, str]:
+    def how(row: dict[str, Any]) -> str:
+        return _many(row["threads"], "caller") if row["kind"] == "callers" else f"{row['threads']} {row['kind']}"
+
     rows = [
-        (f"{model_name(row['model'])}, {row['threads']} {row['kind']}", row["of_one_thread"], row["kind"] == "callers")
+        (f"{model_name(row['model'])}, {how(row)}", row["of_one_thread"], row["kind"] == "callers")
         for row in found["rows"]
     ]
     return rows, 1, "pictures a second, of one thread's"
@@ -99,7 +102,7 @@ def _server_load(found: dict[str, Any]) -> tuple[list[Bar], float | None, str]:
     rows = [
         (
             f"{model_name(row['model'])}, {'thumbnail' if row['picture'] == 'thumbnail' else 'photo'}, {row['form']}, "
-            f"{row['connections']} connections",
+            f"{_many(row['connections'], 'connection')}",
             row["of_limit"],
             True,
         )
@@ -114,7 +117,7 @@ def _peers(found: dict[str, Any]) -> tuple[list[Bar], float | None, str]:
 
     rows = [
         (
-            f"{row['server']}, {model_name(row['model'])}, {row['connections']} connections",
+            f"{row['server']}, {model_name(row['model'])}, {_many(row['connections'], 'connection')}",
             estimate(row["of_limit"]),
             row["server"].startswith("edgecls"),
         )
@@ -123,5 +126,20 @@ def _peers(found: dict[str, Any]) -> tuple[list[Bar], float | None, str]:
     return rows, 1, "answers a second, of the in-process limit"
 
 
-def _soak(found: dict[str, Any]) -> tuple[list[float], None, str]:
-    return found["pss_mb"], None, "memory (PSS), MB"
+def _soak(found: dict[str, Any]) -> tuple[list[float], str]:
+    return found["pss_mb"], "memory (PSS), MB"
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what if count == 1 else what + 's'}"
+
+
+_BARS: dict[str, Callable[[dict[str, Any]], tuple[list[Bar], float | None, str]]] = {
+    "cold_start": _cold_start,
+    "decode_and_fit": _decode_and_fit,
+    "inference": _inference,
+    "scaling": _scaling,
+    "server_load": _server_load,
+    "peers": _peers,
+}
+_LINES: dict[str, Callable[[dict[str, Any]], tuple[list[float], str]]] = {"soak": _soak}
