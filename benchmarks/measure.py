@@ -16,6 +16,7 @@ from edgecls.runtime.machine.facts import machine_facts as facts_of_this_machine
 __all__ = ["RESULTS", "byte_compile", "machine_facts", "write_results"]
 
 TRAINING_PACKAGES = ("keras", "tensorflow", "jax", "torch", "tf2onnx")
+WRITTEN = ("benchmarks/results", "docs", "*.md")  # by the benchmarks themselves
 REPOSITORY = Path(__file__).parent.parent
 RESULTS = Path(os.environ.get("EDGECLS_BENCH_RESULTS") or Path(__file__).parent / "results")
 """Where results are written; a run only to try a script writes elsewhere."""
@@ -29,7 +30,7 @@ def byte_compile() -> None:
 
 def machine_facts() -> dict[str, Any]:
     """Return what a reader has to know about where figures were taken."""
-    facts = facts_of_this_machine(REPOSITORY)
+    facts = facts_of_this_machine(REPOSITORY, besides=WRITTEN)
     for package in TRAINING_PACKAGES:
         with contextlib.suppress(PackageNotFoundError):
             facts["packages"][package] = version(package)

@@ -4,6 +4,7 @@ import importlib.metadata
 import platform
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,12 @@ PACKAGES = ("numpy", "click")  # beside edgecls and the wheels that bring OpenCV
 GIT_TIMEOUT_S = 20.0
 
 
-def machine_facts(folder: Path) -> dict[str, Any]:
+def machine_facts(folder: Path, *, besides: Sequence[str] = ()) -> dict[str, Any]:
     """Return processor, usable cores, system, versions, revision and time, as JSON can hold them.
 
     Args:
         folder: Where `revision` is taken from, as `git_revision` does.
+        besides: As for `git_revision`.
     """
     packages = {"edgecls": __version__}
     for package in PACKAGES:
@@ -38,21 +40,32 @@ def machine_facts(folder: Path) -> dict[str, Any]:
         "system": platform.platform(),
         "python": platform.python_version(),
         "packages": packages,
-        "revision": git_revision(folder),
+        "revision": git_revision(folder, besides=besides),
         "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
 
 
-def git_revision(folder: Path) -> str | None:
+def git_revision(folder: Path, *, besides: Sequence[str] = ()) -> str | None:
     """Return the revision of the Git repository that a folder lies in, with "-dirty" where files have been changed.
 
     None if the folder is in no repository, the repository has no commit, or there is no Git here.
+
+    Args:
+        folder: Any folder of it.
+        besides: Files and folders of the repository, from its root, whose changes do not count; patterns of Git.
     """
-    command = ["git", "describe", "--always", "--dirty"]
     try:
-        done = subprocess.run(  # noqa: S603  a program with arguments of our own
-            command, cwd=folder, capture_output=True, text=True, errors="replace", timeout=GIT_TIMEOUT_S, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
+        revision = _git(folder, "describe", "--always")
+        tracked = ["--porcelain", "--untracked-files=no", "--", ":(top)"]
+        changes = _git(folder, "status", *tracked, *(f":(top,exclude){path}" for path in besides))
+    except (OSError, subprocess.SubprocessError):
         return None
-    return done.stdout.strip() or None if done.returncode == 0 else None
+    return f"{revision}-dirty" if changes else revision
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    command = ["git", *arguments]
+    done = subprocess.run(  # noqa: S603  a program with arguments of our own
+        command, cwd=folder, capture_output=True, text=True, errors="replace", timeout=GIT_TIMEOUT_S, check=True
+    )
+    return done.stdout.strip()

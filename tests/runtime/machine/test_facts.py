@@ -37,6 +37,25 @@ def test_the_revision_is_that_of_the_folder(tmp_path: Path) -> None:
     assert git_revision(inner) == "v1"
     (tmp_path / "file").write_text("two")
     assert git_revision(inner) == "v1-dirty"
+    assert git_revision(inner, besides=["other"]) == "v1-dirty"
+    assert git_revision(inner, besides=["file"]) == "v1"
+
+
+def test_files_that_git_does_not_know_change_no_revision(tmp_path: Path) -> None:
+    _git(tmp_path, "init")
+    (tmp_path / "file").write_text("one")
+    _git(tmp_path, "add", "file")
+    _git(tmp_path, "commit", "-m", "first")
+    _git(tmp_path, "tag", "-a", "v1", "-m", "v1")
+    (tmp_path / "new").write_text("two")
+
+    assert git_revision(tmp_path) == "v1"
+
+
+def test_a_repository_without_a_commit_has_no_revision(tmp_path: Path) -> None:
+    _git(tmp_path, "init")
+
+    assert git_revision(tmp_path) is None
 
 
 def test_a_folder_in_no_repository_has_no_revision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
