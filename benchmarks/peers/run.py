@@ -36,7 +36,7 @@ from wrk_load import picture_body, run_wrk
 
 import edgecls
 from edgecls.commands.shared_options import BUNDLED_MODEL
-from edgecls.rounds import ratio_of
+from edgecls.rounds import median_of, ratio_of
 from edgecls.runtime.machine.cores import usable_cores
 
 SAME_WITHIN = 1e-4  # of a probability; builds of onnxruntime differ by less
@@ -113,7 +113,7 @@ def _row(peer: Peer, model: Path, connections: int, samples: Samples, ours: Samp
         "model": model.stem,
         "connections": connections,
         "per_s": [round(value, 1) for value in samples.per_s],
-        "of_limit": round(statistics.median(samples.of_limit), 3),
+        "of_limit": asdict(median_of(samples.of_limit)),
         "p99_ms": round(statistics.median(samples.p99_ms), 2),
         "pss_mb": round(statistics.median(samples.pss_mb), 1),
         "first_answer_s": round(statistics.median(samples.start_s), 2),
@@ -197,7 +197,7 @@ def main() -> None:
 def _print(row: dict[str, Any]) -> None:
     beside = row.get("edgecls_beside_it")
     print(
-        f"{row['server']:30} {row['model']:8} c{row['connections']:<4} {row['of_limit']:.2f} of the limit  "
+        f"{row['server']:30} {row['model']:8} c{row['connections']:<4} {row['of_limit']['value']:.2f} of the limit  "
         f"p99 {row['p99_ms']:8.1f} ms  {row['pss_mb']:7.1f} MB  first answer {row['first_answer_s']:5.2f} s  "
         f"disk {row['environment_mb']:.0f} MB  failed {row['failed']}"
         + (f"  edgecls {beside['value']:.2f} ({beside['low']:.2f} to {beside['high']:.2f}) of it" if beside else ""),

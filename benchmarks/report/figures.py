@@ -34,9 +34,7 @@ class FigureError(Exception):
 
 
 def interval(estimate: dict[str, Any], form: str = ".2f") -> str:
-    """Write an estimate with its interval, as far as one was kept."""
-    if estimate["low"] is None:
-        return format(estimate["value"], form)
+    """Write an estimate with its interval."""
     return f"{estimate['value']:{form}} ({estimate['low']:{form}} to {estimate['high']:{form}})"
 
 

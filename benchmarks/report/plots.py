@@ -30,19 +30,32 @@ def draw(name: str, results: Results, folder: Path) -> Path:
 Bar = tuple[str, dict[str, Any], bool]
 """What it is, its estimate, and whether it is edgecls."""
 
+Panels = dict[str, list[Bar]]
+"""Bars that belong together, by what they have in common."""
 
-def _bars(path: Path, rows: list[Bar], level: float | None, label: str) -> None:
-    figure, axes = plt.subplots(figsize=(8, 0.6 + 0.28 * len(rows)), layout="constrained")
-    for index, (_, estimate, ours) in enumerate(rows):
-        value, low, high = (estimate[key] for key in ("value", "low", "high"))
-        spread = None if low is None else [[max(0.0, value - low)], [max(0.0, high - value)]]
-        axes.barh(index, value, xerr=spread, color=OURS if ours else OTHERS, error_kw={"linewidth": 1})
-    axes.set_yticks(range(len(rows)), [name for name, _, _ in rows], fontsize=8)
-    axes.set_ylim(len(rows) - 0.4, -0.6)
-    if level is not None:
-        axes.axvline(level, color="black", linewidth=1, linestyle="--")
-    axes.set_xlabel(label)
-    axes.spines[["top", "right"]].set_visible(False)
+
+def _bars(path: Path, panels: Panels, level: float | None, label: str) -> None:
+    names = [[name for name, _, _ in bars] for bars in panels.values()]
+    heights = [len(bars) for bars in panels.values()]
+    layout: dict[str, Any]
+    if all(one == names[0] for one in names):  # side by side, with their names once
+        height, layout = 0.6 + 0.28 * heights[0], {"ncols": len(panels), "sharex": True, "sharey": True}
+    else:
+        height = 0.6 + 0.28 * sum(heights) + 0.4 * len(panels)
+        layout = {"nrows": len(panels), "sharex": True, "height_ratios": heights}
+    figure, grid = plt.subplots(figsize=(8, height), layout="constrained", squeeze=False, **layout)
+    for axes, (title, bars) in zip(grid.flat, panels.items(), strict=True):
+        axes.set_title(title, fontsize=9, loc="left")
+        for index, (_, estimate, ours) in enumerate(bars):
+            value, low, high = (estimate[key] for key in ("value", "low", "high"))
+            spread = [[max(0.0, value - low)], [max(0.0, high - value)]]
+            axes.barh(index, value, xerr=spread, color=OURS if ours else OTHERS, error_kw={"linewidth": 1})
+        axes.set_yticks(range(len(bars)), [name for name, _, _ in bars], fontsize=8)
+        axes.set_ylim(len(bars) - 0.4, -0.6)
+        if level is not None:
+            axes.axvline(level, color="black", linewidth=1, linestyle="--")
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.supxlabel(label, fontsize=10)
     _save(figure, path)
 
 
@@ -61,69 +74,59 @@ def _save(figure: Any, path: Path) -> None:
     plt.close(figure)
 
 
-def _cold_start(found: dict[str, Any]) -> tuple[list[Bar], float | None, str]:
+def _cold_start(found: dict[str, Any]) -> tuple[Panels, float | None, str]:
     def middle(values: list[float]) -> dict[str, Any]:
         low, _, high = (1000 * value for value in statistics.quantiles(values, n=4))
         return {"value": 1000 * statistics.median(values), "low": low, "high": high}
 
-    return (
-        [(name, middle(values), name == "edgecls run") for name, values in found["seconds"].items()],
-        None,
-        "median ms; line: quartiles",
-    )
+    bars = [(name, middle(values), name == "edgecls run") for name, values in found["seconds"].items()]
+    return {"": bars}, None, "median ms; line: quartiles"
 
 
-def _decode_and_fit(found: dict[str, Any]) -> tuple[list[Bar], float | None, str]:
-    rows = [(f"{row['picture']} to {row['side']}", row["edgecls_over_area"], True) for row in found["rows"]]
-    return rows, 1, "time beside decoding all and INTER_AREA (1 = level, less is faster)"
+def _decode_and_fit(found: dict[str, Any]) -> tuple[Panels, float | None, str]:
+    bars = [(f"{row['picture']} to {row['side']}", row["edgecls_over_area"], True) for row in found["rows"]]
+    return {"": bars}, 1, "time beside decoding all and INTER_AREA (1 = level, less is faster)"
 
 
-def _inference(found: dict[str, Any]) -> tuple[list[Bar], float | None, str]:
-    rows = [
+def _inference(found: dict[str, Any]) -> tuple[Panels, float | None, str]:
+    bars = [
         (f"{model_name(row['model'])}, batch {row['batch']}", row["added_us"], True)
         for row in found["rows"]
         if row["batch"] == 1
     ]
-    return rows, 30, "µs that edgecls adds to a run of onnxruntime; dashed: 30"
+    return {"": bars}, 30, "µs that edgecls adds to a run of onnxruntime; dashed: 30"
 
 
-def _scaling(found: dict[str, Any]) -> tuple[list[Bar], float | None, str]:
-    def how(row: dict[str, Any]) -> str:
-        return _many(row["threads"], "caller") if row["kind"] == "callers" else f"{row['threads']} {row['kind']}"
+def _scaling(found: dict[str, Any]) -> tuple[Panels, float | None, str]:
+    def bar(row: dict[str, Any]) -> Bar:
+        callers = row["kind"] == "callers"
+        how = _many(row["threads"], "caller") if callers else f"{row['threads']} {row['kind']}"
+        return how, row["of_one_thread"], callers
 
-    rows = [
-        (f"{model_name(row['model'])}, {how(row)}", row["of_one_thread"], row["kind"] == "callers")
-        for row in found["rows"]
-    ]
-    return rows, 1, "pictures a second, of one thread's"
+    return _by_model(found, bar), 1, "pictures a second, of one thread's"
 
 
-def _server_load(found: dict[str, Any]) -> tuple[list[Bar], float | None, str]:
-    rows = [
-        (
-            f"{model_name(row['model'])}, {'thumbnail' if row['picture'] == 'thumbnail' else 'photo'}, {row['form']}, "
-            f"{_many(row['connections'], 'connection')}",
-            row["of_limit"],
-            True,
-        )
-        for row in found["rows"]
-    ]
-    return rows, 1, "answers a second, of the in-process limit"
+def _server_load(found: dict[str, Any]) -> tuple[Panels, float | None, str]:
+    def bar(row: dict[str, Any]) -> Bar:
+        picture = "thumbnail" if row["picture"] == "thumbnail" else "photo"
+        return f"{picture}, {row['form']}, {_many(row['connections'], 'connection')}", row["of_limit"], True
+
+    return _by_model(found, bar), 1, "answers a second, of the in-process limit"
 
 
-def _peers(found: dict[str, Any]) -> tuple[list[Bar], float | None, str]:
-    def estimate(value: Any) -> dict[str, Any]:
-        return value if isinstance(value, dict) else {"value": value, "low": None, "high": None}
+def _peers(found: dict[str, Any]) -> tuple[Panels, float | None, str]:
+    def bar(row: dict[str, Any]) -> Bar:
+        name = f"{row['server']}, {_many(row['connections'], 'connection')}"
+        return name, row["of_limit"], row["server"].startswith("edgecls")
 
-    rows = [
-        (
-            f"{row['server']}, {model_name(row['model'])}, {_many(row['connections'], 'connection')}",
-            estimate(row["of_limit"]),
-            row["server"].startswith("edgecls"),
-        )
-        for row in found["rows"]
-    ]
-    return rows, 1, "answers a second, of the in-process limit"
+    return _by_model(found, bar), 1, "answers a second, of the in-process limit"
+
+
+def _by_model(found: dict[str, Any], bar: Callable[[dict[str, Any]], Bar]) -> Panels:
+    panels: Panels = {}
+    for row in found["rows"]:
+        panels.setdefault(model_name(row["model"]), []).append(bar(row))
+    return panels
 
 
 def _soak(found: dict[str, Any]) -> tuple[list[float], str]:
@@ -134,7 +137,7 @@ def _many(count: int, what: str) -> str:
     return f"{count} {what if count == 1 else what + 's'}"
 
 
-_BARS: dict[str, Callable[[dict[str, Any]], tuple[list[Bar], float | None, str]]] = {
+_BARS: dict[str, Callable[[dict[str, Any]], tuple[Panels, float | None, str]]] = {
     "cold_start": _cold_start,
     "decode_and_fit": _decode_and_fit,
     "inference": _inference,

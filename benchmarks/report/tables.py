@@ -145,7 +145,7 @@ def _peers(results: Results) -> str:
             row["server"],
             model_name(row["model"]),
             row["connections"],
-            interval(row["of_limit"]) if isinstance(row["of_limit"], dict) else f"{row['of_limit']:.2f}",
+            interval(row["of_limit"]),
             f"{row['p99_ms']:.0f}",
             f"{row['pss_mb']:.0f}",
             f"{row['first_answer_s']:.2f}",
