@@ -89,7 +89,7 @@ def _entry(value: Any, name: str, expression: str) -> Any:
 
 
 def _chosen(rows: Any, wanted: str, expression: str) -> Any:
-    pairs = [pair.partition("=")[::2] for pair in wanted.split(",")]
+    pairs = [pair.partition("=")[::2] for pair in re.split(r",(?=\w+=)", wanted)]  # values may have commas
     found = [row for row in rows if all(str(row.get(key)) == value for key, value in pairs)]
     if len(found) != 1:
         raise FigureError(f"{expression!r}: {len(found)} entries have {wanted}, where one should")

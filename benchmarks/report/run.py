@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from document import PLOTTED, render
-from figures import Results, fill_marks
+from figures import FigureError, Results, fill_marks
 
 REPOSITORY = Path(__file__).parents[2]
 RESULTS = REPOSITORY / "benchmarks" / "results"
@@ -34,10 +34,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="write nothing; exit code 1 if something would change")
     check = parser.parse_args().check
+    try:
+        wanted = documents()
+    except FigureError as error:
+        sys.exit(f"a document asks for a figure that the results do not have: {error}")
     stale = {
-        path: text
-        for path, text in documents().items()
-        if not path.exists() or path.read_text(encoding="utf-8") != text
+        path: text for path, text in wanted.items() if not path.exists() or path.read_text(encoding="utf-8") != text
     }
     for path, text in stale.items():
         print(path.relative_to(REPOSITORY))

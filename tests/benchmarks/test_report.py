@@ -22,7 +22,8 @@ def results(tmp_path: Path) -> Results:
     (tmp_path / "speed.json").write_text(
         '{"machine": {"processor": "P", "usable_cores": 2, "python": "3.11", "packages": {"numpy": "2"},'
         ' "revision": "abc", "time": "2026-01-02T03:04:05Z"}, "rounds": 5, "seconds": {"ours": [0.3, 0.1, 0.2]},'
-        ' "gain": {"value": 2.16, "low": 2.1, "high": 2.25}, "rows": [{"model": "a.onnx", "n": 1, "mb": 3.5}]}'
+        ' "gain": {"value": 2.16, "low": 2.1, "high": 2.25}, "rows": [{"model": "a.onnx", "n": 1, "mb": 3.5},'
+        ' {"model": "a, b", "n": 1, "mb": 4}]}'
     )
     return Results(tmp_path)
 
@@ -38,6 +39,7 @@ def results(tmp_path: Path) -> Results:
         ("speed.gain:.1f", "2.2 (2.1 to 2.2)"),
         ("speed.gain.value:.1f", "2.2"),
         ("speed.rows[model=a.onnx,n=1].mb:.1f", "3.5"),
+        ("speed.rows[model=a, b,n=1].mb:.1f", "4.0"),
     ],
 )
 def test_an_expression_gives_the_figure(results: Results, expression: str, shown: str) -> None:
