@@ -1,5 +1,6 @@
 """A virtual environment for every peer, kept in benchmarks/.peers."""
 
+import functools
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -71,6 +72,7 @@ def _install(folder: Path, packages: Sequence[str]) -> None:
         raise RuntimeError(f"does not install: {installed.stderr.strip()[-400:]}")
 
 
+@functools.cache
 def size_mb(peer: str) -> float:
     """Return what a peer's environment takes on disk in MB (10^6 bytes), compiled files left out."""
     files = (path for path in (KEPT_IN / peer).rglob("*") if path.is_file() and not path.is_symlink())

@@ -36,7 +36,7 @@ from wrk_load import picture_body, run_wrk
 
 import edgecls
 from edgecls.commands.shared_options import BUNDLED_MODEL
-from edgecls.rounds import median_of, ratio_of
+from edgecls.rounds import Estimate, median_of, ratio_of
 from edgecls.runtime.machine.cores import usable_cores
 
 SAME_WITHIN = 1e-4  # of a probability; builds of onnxruntime differ by less
@@ -154,13 +154,12 @@ def _measure(
                 missing[peer.name] = str(error)
                 print(f"{peer.name}: {error}")
         print(f"{model.stem}: round {index + 1} of {rounds}", flush=True)
+    measured = {name: taken for name, taken in samples.items() if name not in missing}
     rows = []
     for peer in peers:
-        if peer.name in missing:
-            continue
-        ours = _ours(peer).name
-        for count, taken in samples[peer.name].items():
-            rows.append(_row(peer, model, count, taken, None if ours in missing else samples.get(ours, {}).get(count)))
+        ours = measured.get(_ours(peer).name, {})
+        for count, taken in measured.get(peer.name, {}).items():
+            rows.append(_row(peer, model, count, taken, ours.get(count)))
             _print(rows[-1])
     return rows
 
@@ -173,6 +172,8 @@ def main() -> None:
     parser.add_argument("--connections", default="8,32")
     parser.add_argument("--peers", default=",".join(PACKAGES))
     arguments = parser.parse_args()
+    peers = [peer for peer in PEERS if peer.environment in arguments.peers.split(",")]
+    connections = [int(count) for count in arguments.connections.split(",")]
     byte_compile()
     machine = machine_facts()
     print(f"{machine['processor']}, {usable_cores()} cores, {arguments.rounds} rounds of {arguments.seconds:g} s")
@@ -182,10 +183,10 @@ def main() -> None:
         picture = write_pictures(Path(scratch))["photo"]
         for model in (BUNDLED_MODEL, write_small_model(Path(scratch) / "small.onnx")):
             rows += _measure(
-                [peer for peer in PEERS if peer.environment in arguments.peers.split(",")],
+                peers,
                 model,
                 picture,
-                connections=[int(count) for count in arguments.connections.split(",")],
+                connections=connections,
                 rounds=arguments.rounds,
                 seconds=arguments.seconds,
                 missing=missing,
@@ -200,7 +201,7 @@ def _print(row: dict[str, Any]) -> None:
         f"{row['server']:30} {row['model']:8} c{row['connections']:<4} {row['of_limit']['value']:.2f} of the limit  "
         f"p99 {row['p99_ms']:8.1f} ms  {row['pss_mb']:7.1f} MB  first answer {row['first_answer_s']:5.2f} s  "
         f"disk {row['environment_mb']:.0f} MB  failed {row['failed']}"
-        + (f"  edgecls {beside['value']:.2f} ({beside['low']:.2f} to {beside['high']:.2f}) of it" if beside else ""),
+        + (f"  edgecls {Estimate(**beside)} of it" if beside else ""),
         flush=True,
     )
 

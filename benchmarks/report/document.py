@@ -5,9 +5,8 @@ import re
 from figures import Results
 from tables import TABLES
 
-__all__ = ["PLOTTED", "render"]
+__all__ = ["render"]
 
-PLOTTED = ("cold_start", "decode_and_fit", "inference", "scaling", "server_load", "peers", "soak")
 _SECTION = re.compile(r"<!--result (?P<name>\w+): (?P<command>.+?)-->\n")
 _SLOT = re.compile(r"\{\{(.+?)\}\}")
 

@@ -12,7 +12,7 @@ import matplotlib.pyplot as plt
 from figures import Results
 from tables import model_name
 
-__all__ = ["draw"]
+__all__ = ["PLOTTED", "draw"]
 
 OURS, OTHERS = "#1f77b4", "#bbbbbb"
 
@@ -146,3 +146,6 @@ _BARS: dict[str, Callable[[dict[str, Any]], tuple[Panels, float | None, str]]] =
     "peers": _peers,
 }
 _LINES: dict[str, Callable[[dict[str, Any]], tuple[list[float], str]]] = {"soak": _soak}
+
+PLOTTED = (*_BARS, *_LINES)
+"""The results that have a plot."""

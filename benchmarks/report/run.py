@@ -10,7 +10,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from document import PLOTTED, render
+from document import render
 from figures import FigureError, Results, fill_marks
 
 REPOSITORY = Path(__file__).parents[2]
@@ -22,7 +22,11 @@ __all__ = ["documents"]
 
 
 def documents() -> dict[Path, str]:
-    """Return the text that every document should have."""
+    """Return the text that every document should have.
+
+    Raises:
+        FigureError: One asks for a figure that the results do not have.
+    """
     results = Results(RESULTS)
     marked = [path for path in (*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/*.md")) if path != DOCUMENT]
     texts = {path: fill_marks(path.read_text(encoding="utf-8"), results) for path in sorted(marked)}
@@ -47,7 +51,7 @@ def main() -> None:
             path.write_text(text, encoding="utf-8")
     if check:
         sys.exit(1 if stale else 0)
-    from plots import draw
+    from plots import PLOTTED, draw
 
     results = Results(RESULTS)
     folder = DOCUMENT.with_suffix("")

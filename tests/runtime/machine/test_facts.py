@@ -16,6 +16,17 @@ def _git(folder: Path, *arguments: str) -> None:
     subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True)
 
 
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A repository with `file` in it, at the tag v1."""
+    _git(tmp_path, "init")
+    (tmp_path / "file").write_text("one")
+    _git(tmp_path, "add", "file")
+    _git(tmp_path, "commit", "-m", "first")
+    _git(tmp_path, "tag", "-a", "v1", "-m", "v1")
+    return tmp_path
+
+
 def test_the_facts_are_there_and_fit_into_json(tmp_path: Path) -> None:
     facts = json.loads(json.dumps(machine_facts(tmp_path)))
 
@@ -25,31 +36,21 @@ def test_the_facts_are_there_and_fit_into_json(tmp_path: Path) -> None:
     assert any(name.startswith("onnxruntime") for name in facts["packages"])
 
 
-def test_the_revision_is_that_of_the_folder(tmp_path: Path) -> None:
-    _git(tmp_path, "init")
-    (tmp_path / "file").write_text("one")
-    _git(tmp_path, "add", "file")
-    _git(tmp_path, "commit", "-m", "first")
-    _git(tmp_path, "tag", "-a", "v1", "-m", "v1")
-    inner = tmp_path / "inner"
+def test_the_revision_is_that_of_the_folder(repository: Path) -> None:
+    inner = repository / "inner"
     inner.mkdir()
 
     assert git_revision(inner) == "v1"
-    (tmp_path / "file").write_text("two")
+    (repository / "file").write_text("two")
     assert git_revision(inner) == "v1-dirty"
     assert git_revision(inner, besides=["other"]) == "v1-dirty"
     assert git_revision(inner, besides=["file"]) == "v1"
 
 
-def test_files_that_git_does_not_know_change_no_revision(tmp_path: Path) -> None:
-    _git(tmp_path, "init")
-    (tmp_path / "file").write_text("one")
-    _git(tmp_path, "add", "file")
-    _git(tmp_path, "commit", "-m", "first")
-    _git(tmp_path, "tag", "-a", "v1", "-m", "v1")
-    (tmp_path / "new").write_text("two")
+def test_files_that_git_does_not_know_change_no_revision(repository: Path) -> None:
+    (repository / "new").write_text("two")
 
-    assert git_revision(tmp_path) == "v1"
+    assert git_revision(repository) == "v1"
 
 
 def test_a_repository_without_a_commit_has_no_revision(tmp_path: Path) -> None:
