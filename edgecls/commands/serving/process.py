@@ -23,7 +23,7 @@ from edgecls.runtime.execution.providers import Provider
 from edgecls.runtime.opening import open_classifier
 from edgecls.runtime.tuning.goal import Goal
 from edgecls.runtime.tuning.lookup import tuned_setting
-from edgecls.server import ServerSettings, computes, create_app
+from edgecls.server import ServerSettings, create_app
 from edgecls.serving.access_log import AccessLog
 from edgecls.serving.api_keys import ApiKeys
 from edgecls.serving.cors import Cors
@@ -193,7 +193,7 @@ class _Process:
             gather=self._gather,
         )
         waiting = share(settings.max_waiting, parts=settings.workers, number=self._number)
-        return Dispatcher(app, computes, max_waiting=waiting)
+        return Dispatcher(app, app.computes, max_waiting=waiting, check=app.check)
 
     def _status(self) -> WorkerStatus:
         return WorkerStatus(

@@ -87,6 +87,12 @@ class Incoming:
             raise Refusal(505, "VersionNotSupported", f"HTTP/{version} is not spoken here; use HTTP/1.1")
         if hosts > 1 or (hosts == 0 and version == "1.1"):
             raise Refusal(400, "BadRequest", "an HTTP/1.1 request has exactly one Host field")
+        try:
+            self.request.decoded_path  # noqa: B018  # whoever works on the request may rely on it
+        except UnicodeDecodeError as error:
+            raise Refusal(
+                400, "BadRequest", "the path of the request is not valid UTF-8 after percent-decoding; encode it so"
+            ) from error
         return self.request
 
     def body(self) -> bytes:

@@ -22,15 +22,10 @@ from edgecls.serving.statistics import Statistics, combined
 from edgecls.serving.work import Work, work_of
 from edgecls.serving.workers.board import Gathered
 
-__all__ = ["InferenceRoutes", "computes"]
+__all__ = ["InferenceRoutes"]
 
 STATISTICS_NAME = "stats"  # takes the place of a model's name in the address of all statistics
 HEADER_LENGTH = "Inference-Header-Content-Length"
-
-
-def computes(method: str, path: str) -> bool:
-    """True for the requests that run a network, or load one, which takes a core for a while."""
-    return method == "POST" and path.startswith("/v2/") and path.endswith(("/infer", "/load"))
 
 
 class InferenceRoutes:
@@ -75,7 +70,7 @@ class InferenceRoutes:
             app.route(f"{model}/config", "GET", self.config)
             app.route(f"{model}/ready", "GET", self.model_ready)
             app.route(f"{model}/stats", "GET", self.model_statistics)
-            app.route(f"{model}/infer", "POST", self.infer)
+            app.route(f"{model}/infer", "POST", self.infer, computes=True, takes_body=True)
 
     def server(self) -> HTTPResponse:
         return json_answer(server_metadata())

@@ -42,17 +42,15 @@ def mount_model_control(app: Bottle, repository: Repository, *, allowed: bool) -
         repository.unload(name)
         return json_answer({})
 
+    off = Refusal(403, "Forbidden", "loading and unloading models is off; start the server with --allow-model-control")
+
     def _check_allowed() -> None:
         if not allowed:
-            raise Refusal(
-                403,
-                "Forbidden",
-                "loading and unloading models is off; start the server with --allow-model-control",
-            )
+            raise off
 
-    app.route("/v2/repository/index", "POST", index)
-    app.route("/v2/repository/models/<name>/load", "POST", load)
-    app.route("/v2/repository/models/<name>/unload", "POST", unload)
+    app.route("/v2/repository/index", "POST", index, takes_body=True)
+    app.route("/v2/repository/models/<name>/load", "POST", load, computes=True, takes_body=allowed, off=off)
+    app.route("/v2/repository/models/<name>/unload", "POST", unload, takes_body=allowed, off=off)
 
 
 def _entry(entry: IndexEntry) -> dict[str, str]:

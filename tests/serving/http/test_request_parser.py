@@ -123,7 +123,7 @@ def test_chunks_that_are_none_are_refused(server: EchoServer, chunks: bytes) -> 
         (b"http://[::1]:80", "/", ""),
         (b"*", "*", ""),
         ("/猫".encode(), "/%E7%8C%AB", ""),
-        (b"/\xe9?\xe9", "/%E9", "%E9"),
+        ("/é?".encode() + b"\xe9", "/%C3%A9", "%E9"),
     ],
 )
 def test_every_form_of_an_address_is_understood(server: EchoServer, target: bytes, path: str, query: str) -> None:
@@ -133,6 +133,16 @@ def test_every_form_of_an_address_is_understood(server: EchoServer, target: byte
     answer = answers(server.exchange(head + picture))[0].json
 
     assert (answer["path"], answer["query"], answer["size"]) == (path, query, 256)
+
+
+@pytest.mark.parametrize(
+    "target", [b"/%FFpredict", b"/%ffpredict", b"/predict/%E7%8C", b"/%C0%AE", b"/%ED%A0%80", b"/\xe9", b"http://a/%FF"]
+)
+def test_a_path_that_is_no_utf_8_is_refused(server: EchoServer, target: bytes) -> None:
+    answer = answers(server.exchange(b"GET %s HTTP/1.1\r\nHost: test\r\n\r\n" % target))[0]
+
+    assert answer.status == 400
+    assert "UTF-8" in answer.json["error"]["message"]
 
 
 @pytest.mark.parametrize("framing", ["length", "chunks", "none"])
