@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -132,9 +133,9 @@ def eventually(condition: Callable[[], bool]) -> bool:
 
 
 @contextlib.contextmanager
-def echo_server(host: str = "127.0.0.1", **limits: Any) -> Iterator[EchoServer]:
+def echo_server(host: str = "127.0.0.1", *, tls: ssl.SSLContext | None = None, **limits: Any) -> Iterator[EchoServer]:
     handler = EchoHandler()
-    server = HttpServer(handler, listening_socket(host, 0), limits=HttpLimits(**limits))
+    server = HttpServer(handler, listening_socket(host, 0), limits=HttpLimits(**limits), tls=tls)
     server.start()
     try:
         yield EchoServer(server, handler)

@@ -304,3 +304,34 @@ def test_a_model_file_that_turns_to_garbage_is_served_on(tiny_model_path: Path, 
             assert server.stop() == 0
 
         assert load.faults == []
+
+
+FAULTY = """
+from edgecls.cli import main
+from edgecls.serving.http.connection import Connection
+
+def fail(connection):
+    raise ZeroDivisionError("a fault of the loop")
+
+Connection.{attribute} = property(fail, lambda connection, value: None)
+if __name__ == "__main__":
+    main(prog_name="edgecls")
+"""
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_fault_in_the_loop_while_the_server_stops_is_an_exit_code(
+    tiny_model_path: Path, tmp_path: Path, workers: str
+) -> None:
+    (tmp_path / "faulty.py").write_text(FAULTY.format(attribute="busy"))
+    arguments = ("--model", tiny_model_path, "--workers", workers)
+    with running_server(*arguments, program=(tmp_path / "faulty.py",)) as server, _connect(server):
+        assert server.stop() == 1
+        assert "ZeroDivisionError: a fault of the loop" in "".join(server.log)
+
+
+def test_a_fault_in_the_loop_ends_a_server_that_nobody_has_told_to_stop(tiny_model_path: Path, tmp_path: Path) -> None:
+    (tmp_path / "faulty.py").write_text(FAULTY.format(attribute="deadline_s"))
+    with running_server("--model", tiny_model_path, program=(tmp_path / "faulty.py",)) as server, _connect(server):
+        assert server.process.wait(PATIENCE_S) == 1
+        assert server.await_log("Error: the server's own thread failed")

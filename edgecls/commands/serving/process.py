@@ -130,21 +130,22 @@ class _Process:
                 at_end.callback(self._log.close)
             self._dispatcher.start()
             at_end.callback(self._dispatcher.stop)
+            server = None
             if is_first:
                 server = self._accept(at_end)
                 click.echo(f"listening on {server.url}", err=True)
             self._repository.load_all()
             if is_first:
                 self._announce()
-            else:
-                self._accept(at_end)
+            if server is None:
+                server = self._accept(at_end)
             if self._posting is not None:
                 self._posting.now()
             if self._watch is not None:
                 self._watch.start()
                 at_end.callback(self._watch.stop)
-            self._wait_for_stop()
-            self._drain()
+            self._wait_for_stop(server)
+            self._drain(server)
 
     def _accept(self, at_end: contextlib.ExitStack) -> HttpServer:
         """Begin to take connections, until the end."""
@@ -219,18 +220,18 @@ class _Process:
         several = self._settings.workers > 1
         click.echo(f"process {self._number}: {line}" if several else line, err=True)
 
-    def _wait_for_stop(self) -> None:
+    def _wait_for_stop(self, server: HttpServer) -> None:
         supervisor = parent_process()
-        while supervisor is None or supervisor.is_alive():
+        while (supervisor is None or supervisor.is_alive()) and not server.failed:
             wish = self._wishes.next(LOOK_INTERVAL_S)
             if wish is Wish.STOP:
                 return
             if wish is Wish.RELOAD:
                 threading.Thread(target=self._reload.everything, name="edgecls-reload", daemon=True).start()
 
-    def _drain(self) -> None:
+    def _drain(self, server: HttpServer) -> None:
         self._readiness.drain()
         if self._posting is not None:
             self._posting.now()
-        if self._settings.drain_delay:
+        if self._settings.drain_delay and not server.failed:
             time.sleep(self._settings.drain_delay)

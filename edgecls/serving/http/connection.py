@@ -27,6 +27,7 @@ class Phase(enum.Enum):
     """What a connection is doing."""
 
     IDLE = "waiting for a request"
+    HANDSHAKE = "agreeing on TLS"
     HEAD = "receiving the head of a request"
     BODY = "receiving its body"
     WORKING = "waiting for its answer"
@@ -45,6 +46,7 @@ class Surroundings:
         connections: Those that are open.
         closing: Whether every answer ends its connection, as the server stops.
         received: Where bytes from the network go; read before any other connection gets to use it.
+        encrypted: The same for those that TLS has still to decrypt.
     """
 
     def __init__(self, handler: Handler, limits: HttpLimits) -> None:
@@ -54,6 +56,7 @@ class Surroundings:
         self.connections: set[Connection] = set()
         self.closing = False
         self.received = memoryview(bytearray(RECEIVE_BYTES))
+        self.encrypted = memoryview(bytearray(RECEIVE_BYTES))
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -84,8 +87,9 @@ class Connection(asyncio.BufferedProtocol):
 
     def close(self) -> None:
         """End the connection once what was written has been sent."""
-        self._enter(Phase.CLOSING, self._limits.send_s)
-        self._transport.close()
+        if not self._over:
+            self._enter(Phase.CLOSING, self._limits.send_s)
+            self._transport.close()
 
     def abort(self) -> None:
         """End the connection now."""
@@ -124,6 +128,17 @@ class Connection(asyncio.BufferedProtocol):
             self._refuse(
                 Refusal(503, "Busy", "too many connections are open; try again shortly", **{"Retry-After": "1"})
             )
+
+    def handshake_began(self) -> None:
+        if self.phase is Phase.IDLE:  # and not refused; the time for it has begun with the connection
+            self.phase = Phase.HANDSHAKE
+
+    def handshake_ended(self) -> None:
+        if self.phase is Phase.HANDSHAKE:
+            self._enter(Phase.IDLE, self._limits.head_s)
+
+    def plain_text_came(self) -> None:
+        self._refuse(Refusal(400, "BadRequest", "this port speaks HTTPS only; ask again with https:// in the address"))
 
     def get_buffer(self, sizehint: int) -> memoryview:
         return self._around.received
@@ -272,7 +287,7 @@ class Connection(asyncio.BufferedProtocol):
                 self._transport.write_eof()
 
 
-_AT_WORK = (Phase.HEAD, Phase.BODY, Phase.WORKING)
+_AT_WORK = (Phase.HANDSHAKE, Phase.HEAD, Phase.BODY, Phase.WORKING)
 _AT_REST = (Phase.IDLE, Phase.SENDING)
 _ENDING = (Phase.LINGERING, Phase.CLOSING)
 _FAULT = Refusal(500, "InternalError", "the server failed; its log says why")
