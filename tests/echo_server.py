@@ -96,8 +96,9 @@ class EchoServer:
         assert url.port is not None
         return url.hostname, url.port
 
-    def connect(self) -> socket.socket:
-        return socket.create_connection(self.address, timeout=PATIENCE_S)
+    def connect(self, source: str = "127.0.0.1") -> socket.socket:
+        """Return a connection of a client with this address."""
+        return socket.create_connection(self.address, timeout=PATIENCE_S, source_address=(source, 0))
 
     def exchange(self, *pieces: bytes) -> bytes:
         """Send, and return all that comes until the server closes."""

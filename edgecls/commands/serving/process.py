@@ -46,6 +46,7 @@ from edgecls.serving.workers.shares import share
 
 __all__ = ["serve_alone", "serve_as_worker"]
 
+BODIES_AT_LEAST = 4  # of the largest size that there is memory for; one client may hold half
 LOOK_INTERVAL_S = 1.0  # for signals, which Windows delivers only between two waits; and whether the supervisor lives
 
 
@@ -152,7 +153,10 @@ class _Process:
         server = HttpServer(
             self._handler,
             self._listen(),
-            limits=HttpLimits(max_body_bytes=self._max_body_bytes),
+            limits=HttpLimits(
+                max_body_bytes=self._max_body_bytes,
+                max_bodies_bytes=max(HttpLimits.max_bodies_bytes, BODIES_AT_LEAST * self._max_body_bytes),
+            ),
             tls=None if self._certificate is None else self._certificate.context,
         )
         server.start()

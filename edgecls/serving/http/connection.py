@@ -9,7 +9,7 @@ import time
 from typing import cast
 
 from edgecls.serving.http.answer import Answer, Refusal, refusal_answer
-from edgecls.serving.http.bodies_budget import BodiesBudget
+from edgecls.serving.http.bodies_budget import BodiesBudget, plain_address
 from edgecls.serving.http.handler import Handler, Ticket
 from edgecls.serving.http.limits import HttpLimits
 from edgecls.serving.http.request import Request
@@ -79,6 +79,7 @@ class Connection(asyncio.BufferedProtocol):
         self._ticket: Ticket | None = None
         self._refusal: Refusal | None = None
         self._choked = False
+        self._window_size, self._window_end_s = 0, 0.0
 
     @property
     def busy(self) -> bool:
@@ -117,9 +118,10 @@ class Connection(asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         peer = transport.get_extra_info("peername")
-        self._client = str(peer[0]) if isinstance(peer, tuple) else ""
+        self._client = plain_address(str(peer[0])) if isinstance(peer, tuple) else ""
         around = self._around
-        self._parser = RequestParser(self._limits, around.budget, around.handler.check, self._client)
+        self._share = around.budget.share_of(self._client)
+        self._parser = RequestParser(self._limits, self._share, around.handler.check, self._client)
         around.connections.add(self)
         excess = len(around.connections) - self._limits.max_connections
         if excess > REFUSED_CONNECTIONS:
@@ -173,7 +175,7 @@ class Connection(asyncio.BufferedProtocol):
         if self._ticket is not None:
             self._ticket.drop()
         if self._current is not None:
-            self._around.budget.give_back(len(self._current.body))
+            self._share.give_back(len(self._current.body))
         self._current = self._ticket = None
         self._parser.discard()
         self._around.connections.discard(self)
@@ -223,7 +225,9 @@ class Connection(asyncio.BufferedProtocol):
         elif incoming.request is None:
             self._enter(Phase.HEAD, self._limits.head_s)
         else:
-            self._enter(Phase.BODY, self._limits.body_s)
+            if self.phase is not Phase.BODY:
+                self._begin_window(incoming.size)
+            self._enter(Phase.BODY, min(self._limits.body_s, self._limits.body_window_s))
             if incoming.expects:
                 incoming.expects = False
                 self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -248,7 +252,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def _send(self, request: Request, answer: Answer) -> None:
         self._current = self._ticket = None
-        self._around.budget.give_back(len(request.body))
+        self._share.give_back(len(request.body))
         close = self._around.closing or not request.keep_alive
         self._write(request, answer, close=close)
         if close:
@@ -262,12 +266,27 @@ class Connection(asyncio.BufferedProtocol):
         self._transport.write(answer.encode(request, close=close, now_s=time.time()))
 
     def _expire_body(self) -> None:
-        """Give a large body more time, as long as it comes fast enough."""
-        incoming = self._parser.incoming
+        """Give a body more time, as long as it comes fast enough: in each window, and on the whole."""
+        limits, incoming, now_s = self._limits, self._parser.incoming, time.monotonic()
         size = 0 if incoming is None else incoming.size
-        self.deadline_s = self._since_s + self._limits.body_s + size / self._limits.min_body_bytes_per_s
-        if self.deadline_s <= time.monotonic():
+        end_s = self._since_s + limits.body_s + size / limits.body_bytes_per_s
+        if end_s <= now_s:
             self._refuse(Refusal(408, "RequestTimeout", "the body of the request took too long to arrive"))
+            return
+        if self._window_end_s <= now_s:
+            if size - self._window_size < limits.min_body_bytes_per_s * limits.body_window_s:
+                least = f"{limits.min_body_bytes_per_s / 1024:.4g} KiB a second"
+                self._refuse(
+                    Refusal(408, "RequestTimeout", f"the body of the request came too slowly; at least {least} must")
+                )
+                return
+            self._begin_window(size)
+        self.deadline_s = min(end_s, self._window_end_s)
+
+    def _begin_window(self, size: int) -> None:
+        """From now on, by a body of this size so far, the least rate is looked at anew."""
+        self._window_size = size
+        self._window_end_s = time.monotonic() + self._limits.body_window_s
 
     def _refuse(self, refusal: Refusal) -> None:
         """Refuse what is arriving; the requests before it are answered first."""

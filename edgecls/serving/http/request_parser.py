@@ -8,7 +8,7 @@ from collections.abc import Callable
 import httptools
 
 from edgecls.serving.http.answer import Refusal
-from edgecls.serving.http.bodies_budget import BodiesBudget
+from edgecls.serving.http.bodies_budget import BodiesShare
 from edgecls.serving.http.incoming import Incoming
 from edgecls.serving.http.limits import HttpLimits
 from edgecls.serving.http.request import Request
@@ -23,7 +23,7 @@ class RequestParser:
 
     Args:
         limits: Bounds.
-        budget: Memory for bodies. What is taken belongs to the requests in `whole`, and to `incoming`.
+        budget: The client's memory for bodies. What is taken belongs to the requests in `whole`, and to `incoming`.
         check: Says why a request is refused before its body is read.
         client: Address of the client.
 
@@ -33,7 +33,7 @@ class RequestParser:
     """
 
     def __init__(
-        self, limits: HttpLimits, budget: BodiesBudget, check: Callable[[Request], Refusal | None], client: str
+        self, limits: HttpLimits, budget: BodiesShare, check: Callable[[Request], Refusal | None], client: str
     ) -> None:
         self.whole: deque[Request] = deque()
         self.incoming: Incoming | None = None
@@ -157,7 +157,12 @@ class RequestParser:
         largest = self._limits.max_body_bytes
         if size > largest:
             return Refusal(413, "BodyTooLarge", f"the body is larger than {largest / 2**20:.4g} MiB; send less at once")
-        return Refusal(503, "Busy", "too many bodies are on their way here; try again shortly", **{"Retry-After": "1"})
+        return Refusal(
+            503,
+            "Busy",
+            "too many bodies are on their way here, or too many of yours; try again shortly",
+            **{"Retry-After": "1"},
+        )
 
 
 def _with_ascii_address(data: memoryview) -> memoryview | bytes:
