@@ -96,9 +96,9 @@ class EchoServer:
         assert url.port is not None
         return url.hostname, url.port
 
-    def connect(self, source: str = "127.0.0.1") -> socket.socket:
-        """Return a connection of a client with this address."""
-        return socket.create_connection(self.address, timeout=PATIENCE_S, source_address=(source, 0))
+    def connect(self, source: str = "") -> socket.socket:
+        """Return a connection of a client, with an address of its own if one is given."""
+        return socket.create_connection(self.address, PATIENCE_S, source_address=(source, 0) if source else None)
 
     def exchange(self, *pieces: bytes) -> bytes:
         """Send, and return all that comes until the server closes."""

@@ -1,5 +1,6 @@
 """The application as a whole, and its routes for predictions."""
 
+import gzip
 import io
 import json
 from pathlib import Path
@@ -312,3 +313,24 @@ def test_a_switched_off_address_says_so_before_a_body_arrives(
         assert refusal is not None
         assert refusal.status == status
         assert "start the server with" in str(refusal)
+
+
+def test_a_packed_picture_and_a_packed_form_are_classified_like_plain_ones(client: Client) -> None:
+    form, content_type = _form(("a", RED), ("b", GREEN))
+
+    one = client("POST", "/predict/rose", gzip.compress(RED), content_encoding="gzip")
+    several = client("POST", "/predict", gzip.compress(form), content_encoding="gzip", content_type=content_type)
+
+    assert (one.json["image"], one.json["label"]) == ("rose", "red")
+    assert [answer["label"] for answer in several.json["predictions"]] == ["red", "green"]
+    assert client("POST", "/predict", gzip.compress(bytes(200_000)), content_encoding="gzip").status == 413
+
+
+def test_a_name_in_the_form_of_rfc_8187_comes_back_decoded(client: Client) -> None:
+    head = b"--AaB\r\nContent-Disposition: form-data; name=file; filename*=UTF-8''%E7%8E%AB.jpg\r\n\r\n"
+
+    answer = client(
+        "POST", "/predict", head + RED + b"\r\n--AaB--\r\n", content_type="multipart/form-data; boundary=AaB"
+    )
+
+    assert answer.json["predictions"][0]["image"] == "玫.jpg"

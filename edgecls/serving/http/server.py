@@ -17,7 +17,7 @@ from edgecls.serving.http.handler import Handler
 from edgecls.serving.http.limits import HttpLimits
 from edgecls.serving.http.tls_layer import TlsLayer
 
-__all__ = ["LISTEN_BACKLOG", "HttpServer", "listening_socket"]
+__all__ = ["LISTEN_BACKLOG", "HttpServer", "listening_socket", "listens_on_both"]
 
 LISTEN_BACKLOG = 1024  # connections waiting to be accepted; with 5, 16 clients at once met resets and waits of 1 s
 ACCEPTED_AT_ONCE = 8  # before the connections that are open get their turn again
@@ -33,7 +33,7 @@ def listening_socket(host: str, port: int) -> socket.socket:
     """Return a socket that listens.
 
     Args:
-        host: Address or name to listen on.
+        host: Address or name to listen on; "::" for all of IPv6, and of IPv4 where the system has both in one.
         port: Port to listen on; 0 for any that is free.
 
     Raises:
@@ -41,11 +41,17 @@ def listening_socket(host: str, port: int) -> socket.socket:
     """
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        return socket.create_server(address[:2], family=family, backlog=LISTEN_BACKLOG)
+        both = listens_on_both(str(address[0]))
+        return socket.create_server(address[:2], family=family, backlog=LISTEN_BACKLOG, dualstack_ipv6=both)
     except (OSError, UnicodeError) as error:
         raise ServerError(
             f"cannot listen on {host}:{port}: {error}; choose another --port, or stop what uses this one"
         ) from error
+
+
+def listens_on_both(host: str) -> bool:
+    """True for the address of IPv6 under which a socket takes connections of IPv4 too."""
+    return host == "::" and socket.has_dualstack_ipv6()
 
 
 class HttpServer:

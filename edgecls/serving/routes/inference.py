@@ -8,7 +8,7 @@ from bottle import Bottle, HTTPResponse, request
 from edgecls.errors import ModelFileError
 from edgecls.serving.answers import data_answer, json_answer
 from edgecls.serving.bodies import read_body_if_any
-from edgecls.serving.compression import compress_answer, decompress
+from edgecls.serving.compression import compress_answer
 from edgecls.serving.http.answer import Refusal
 from edgecls.serving.inference_protocol.inference import Inference, infer
 from edgecls.serving.inference_protocol.inference_response import ResponseBody
@@ -107,7 +107,6 @@ class InferenceRoutes:
         work.model, queue_ns = model.name, round(work.queue_s * 1e9)
         try:
             body = read_body_if_any(request.environ, max_bytes=self._max_body_bytes)
-            body = decompress(body, request.get_header("Content-Encoding", ""), max_bytes=self._max_body_bytes)
             done = infer(model, body, request.get_header(HEADER_LENGTH), queue_ns=queue_ns, began_ns=began_ns)
         except Exception:
             self._statistics.failed(model.name, time.perf_counter_ns() - began_ns)
