@@ -5,10 +5,7 @@ import httptools
 from edgecls.serving.http.answer import Refusal
 from edgecls.serving.http.request import Request
 
-__all__ = ["METHODS", "Incoming", "unknown_method"]
-
-METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"})
-"""Those of HTTP itself (RFC 9110 and 5789)."""
+__all__ = ["Incoming"]
 
 MAX_CHUNK_OVERHEAD = 8  # bytes of transfer encoding for a byte of body, as when a client sends it byte by byte
 
@@ -88,8 +85,6 @@ class Incoming:
                 self.request.keep_alive = keep_alive and version != "1.0"
             elif name == "expect":
                 self.expects = value.lower() == "100-continue" and version == "1.1"
-        if method not in METHODS:
-            raise unknown_method(method)
         if version not in ("1.1", "1.0"):
             raise Refusal(505, "VersionNotSupported", f"HTTP/{version} is not spoken here; use HTTP/1.1")
         if hosts > 1 or (hosts == 0 and version == "1.1"):
@@ -105,13 +100,6 @@ class Incoming:
     def body(self) -> bytes:
         """Return the body as far as it has come."""
         return self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
-
-
-def unknown_method(method: str) -> Refusal:
-    """Return how a request with another method than those of HTTP is refused."""
-    return Refusal(
-        501, "NotImplemented", f"the method {method[:40]!r} is not known here; GET, HEAD, POST and OPTIONS are served"
-    )
 
 
 def _address(url: bytes) -> tuple[str, str]:

@@ -9,13 +9,16 @@ import httptools
 
 from edgecls.serving.http.answer import Refusal
 from edgecls.serving.http.bodies_budget import BodiesShare
-from edgecls.serving.http.incoming import METHODS, Incoming, unknown_method
+from edgecls.serving.http.incoming import Incoming
 from edgecls.serving.http.limits import HttpLimits
 from edgecls.serving.http.request import Request
 
 __all__ = ["RequestParser"]
 
 LONGEST_LINE_READ = 4096  # bytes of a request line that is waited for, and in which an address may be put right
+
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"})
+"""Those of HTTP itself (RFC 9110 and 5789)."""
 
 
 class RequestParser:
@@ -192,10 +195,17 @@ _FIRST_LINE = re.compile(rb"(?:\A|\r\n)(" + _TOKEN + rb") [^ \r\n]+ HTTP/1\.[01]
 
 
 def _unknown_method(sent: bytes) -> Refusal:
-    """Return how a request is refused whose method the parser does not know, if what was sent is a request at all."""
-    methods = (line[1].decode("latin-1") for line in _FIRST_LINE.finditer(sent))
-    unknown = (unknown_method(method) for method in methods if method not in METHODS)
-    return next(unknown, _no_request("its method is not valid"))
+    """Return how a request is refused whose method the parser does not know, if what was sent is a request at all.
+
+    The parser knows all registered methods; those that no route has are refused with 405, by the application.
+    """
+    methods = [line[1].decode("latin-1") for line in _FIRST_LINE.finditer(sent)]
+    unknown = next((method for method in methods if method not in METHODS), None)
+    if unknown is None:
+        return _no_request("its method is not valid")
+    return Refusal(
+        501, "NotImplemented", f"the method {unknown[:40]!r} is not known here; GET, HEAD, POST and OPTIONS are served"
+    )
 
 
 def _no_request(error: Exception | str) -> Refusal:

@@ -53,9 +53,7 @@ def test_what_is_no_request_is_refused_and_ends_the_connection(server: EchoServe
 
 
 @pytest.mark.parametrize("version", [b"1.1", b"1.0"])
-@pytest.mark.parametrize(
-    "method", [b"BREW", b"get", b"GETX", b"GE", b"X-1!", b"PROPFIND", b"QUERY", b"SETUP", b"M-SEARCH", b"B" * 2000]
-)
+@pytest.mark.parametrize("method", [b"BREW", b"get", b"GETX", b"GE", b"X-1!", b"SETUP", b"B" * 2000])
 def test_a_method_that_is_not_known_is_told_so(server: EchoServer, method: bytes, version: bytes) -> None:
     request = method + b" /a HTTP/" + version + b"\r\nHost: test\r\n\r\n"
 
