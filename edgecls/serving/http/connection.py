@@ -11,6 +11,7 @@ from typing import cast
 from edgecls.serving.http.answer import Answer, Refusal, refusal_answer
 from edgecls.serving.http.bodies_budget import BodiesBudget, plain_address
 from edgecls.serving.http.handler import Handler, Ticket
+from edgecls.serving.http.incoming import BodyPace
 from edgecls.serving.http.limits import HttpLimits
 from edgecls.serving.http.request import Request
 from edgecls.serving.http.request_parser import RequestParser
@@ -79,7 +80,6 @@ class Connection(asyncio.BufferedProtocol):
         self._ticket: Ticket | None = None
         self._refusal: Refusal | None = None
         self._choked = False
-        self._window_size, self._window_end_s = 0, 0.0
 
     @property
     def busy(self) -> bool:
@@ -226,7 +226,7 @@ class Connection(asyncio.BufferedProtocol):
             self._enter(Phase.HEAD, self._limits.head_s)
         else:
             if self.phase is not Phase.BODY:
-                self._begin_window(incoming.size)
+                self._pace = BodyPace(self._limits, incoming.size)
             self._enter(Phase.BODY, min(self._limits.body_s, self._limits.body_window_s))
             if incoming.expects:
                 incoming.expects = False
@@ -266,27 +266,12 @@ class Connection(asyncio.BufferedProtocol):
         self._transport.write(answer.encode(request, close=close, now_s=time.time()))
 
     def _expire_body(self) -> None:
-        """Give a body more time, as long as it comes fast enough: in each window, and on the whole."""
-        limits, incoming, now_s = self._limits, self._parser.incoming, time.monotonic()
-        size = 0 if incoming is None else incoming.size
-        end_s = self._since_s + limits.body_s + size / limits.body_bytes_per_s
-        if end_s <= now_s:
-            self._refuse(Refusal(408, "RequestTimeout", "the body of the request took too long to arrive"))
-            return
-        if self._window_end_s <= now_s:
-            if size - self._window_size < limits.min_body_bytes_per_s * limits.body_window_s:
-                least = f"{limits.min_body_bytes_per_s / 1024:.4g} KiB a second"
-                self._refuse(
-                    Refusal(408, "RequestTimeout", f"the body of the request came too slowly; at least {least} must")
-                )
-                return
-            self._begin_window(size)
-        self.deadline_s = min(end_s, self._window_end_s)
-
-    def _begin_window(self, size: int) -> None:
-        """From now on, by a body of this size so far, the least rate is looked at anew."""
-        self._window_size = size
-        self._window_end_s = time.monotonic() + self._limits.body_window_s
+        """Give a body more time, as long as it comes fast enough."""
+        incoming = self._parser.incoming
+        try:
+            self.deadline_s = self._pace.until_s(0 if incoming is None else incoming.size)
+        except Refusal as refusal:
+            self._refuse(refusal)
 
     def _refuse(self, refusal: Refusal) -> None:
         """Refuse what is arriving; the requests before it are answered first."""
