@@ -16,6 +16,7 @@ from edgecls.dataset.faults.check import CheckReport
 from edgecls.dataset.faults.findings import Finding, FindingKind
 from edgecls.errors import DatasetError, OutputError
 from edgecls.file_moves import move_file, same_content
+from edgecls.regular_file import read_regular
 
 __all__ = ["MANIFEST_NAME", "Restored", "quarantine", "restore"]
 
@@ -190,7 +191,7 @@ def _append(stream: IO[bytes], record: dict[str, Any]) -> None:
 def _read_manifest(folder: Path) -> _Manifest:
     path = folder / MANIFEST_NAME
     try:
-        whole_lines = path.read_bytes().rpartition(b"\n")[0]
+        whole_lines = read_regular(path).rpartition(b"\n")[0]
     except OSError as error:
         raise DatasetError(
             f"{str(folder)!r} is no quarantine: cannot read its {MANIFEST_NAME}, {_reason(error)}; "

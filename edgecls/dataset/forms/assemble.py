@@ -93,7 +93,8 @@ def check_files_exist(paths: Sequence[Path], source: Path) -> None:
     if missing:
         named = ", ".join(repr(str(path)) for path in missing[:NAMED_AT_MOST])
         more = ", ..." if len(missing) > NAMED_AT_MOST else ""
+        fault = "are not there or are no files" if any(path.exists() for path in missing) else "are not there"
         raise DatasetError(
-            f"{len(missing)} of the {len(paths)} files listed in {str(source)!r} are not there: {named}{more}; "
+            f"{len(missing)} of the {len(paths)} files listed in {str(source)!r} {fault}: {named}{more}; "
             "paths are taken from the folder of the list unless they are absolute"
         )
