@@ -5,7 +5,7 @@ import os
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-__all__ = ["PICTURE_SUFFIXES", "SUFFIXES_OF_FORMAT", "find_pictures", "is_hidden", "picture_names"]
+__all__ = ["PICTURE_SUFFIXES", "SUFFIXES_OF_FORMAT", "find_pictures", "has_picture_name", "is_hidden", "picture_names"]
 
 SUFFIXES_OF_FORMAT = {
     "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
@@ -47,8 +47,13 @@ def picture_names(folder: Path, *, passing_over: Collection[str] = ()) -> Iterat
             folders[:] = [name for name in folders if os.path.realpath(os.path.join(parent, name)) not in passing_over]
         beginning = "" if parent == os.curdir else os.path.join(parent, "")
         for name in sorted(files):
-            if name.lower().endswith(_SUFFIXES) and not is_hidden(name):
+            if has_picture_name(name):
                 yield beginning + name
+
+
+def has_picture_name(name: str) -> bool:
+    """True if a file of this name in a folder is taken for a picture."""
+    return name.lower().endswith(_SUFFIXES) and not is_hidden(name)
 
 
 def is_hidden(name: str) -> bool:

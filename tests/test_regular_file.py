@@ -90,7 +90,5 @@ def test_what_is_collected_does_not_go_into_a_pipe(pipe: Path) -> None:
 
 
 def test_a_pipe_for_an_image_is_said_to_be_one(pipe: Path) -> None:
-    with pytest.raises(
-        ImageReadError, match=r"cannot read '.*pipe\.jpg': it is a named pipe, not a file; give an"
-    ):
+    with pytest.raises(ImageReadError, match=r"cannot read '.*pipe\.jpg': it is a named pipe, not a file; give an"):
         image.read_file(pipe)

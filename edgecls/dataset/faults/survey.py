@@ -4,10 +4,10 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgecls.dataset.forms.assemble import PART_NAMES, label_text
-from edgecls.dataset.forms.class_folders import subfolders
+from edgecls.dataset.forms.assemble import label_text
+from edgecls.dataset.forms.class_folders import check_not_splits, subfolders
 from edgecls.dataset.forms.list_files import has_part_lists
-from edgecls.dataset.forms.part_folders import has_part_folders
+from edgecls.dataset.forms.part_folders import has_part_folders, part_roots
 from edgecls.dataset.forms.read import read_dataset
 from edgecls.errors import DatasetError
 from edgecls.picture_files import PICTURE_SUFFIXES, is_hidden
@@ -49,7 +49,9 @@ def survey(data: Path) -> Survey:
         raise DatasetError(f"there is no dataset {str(data)!r}; give a folder of class folders, a list or a CSV file")
     roots = [data]
     if has_part_folders(data):
-        roots = [folder for folder in subfolders(data) if folder.name in PART_NAMES]
+        roots = list(part_roots(data).values())
+    elif len(folders := subfolders(data)) > 1:
+        check_not_splits(data, folders)
     class_folders = [folder for root in roots for folder in subfolders(root)]
     if not class_folders:
         raise DatasetError(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from edgecls import image
 from edgecls.dataset.likeness.near_duplicates import HASH_SPEC, Hashes, perceptual_hash
+from edgecls.dataset.likeness.neighbours import Layouts, color_layout
 from edgecls.errors import ImageError
 from edgecls.image_formats import read_header
 from edgecls.in_order import map_in_order
@@ -29,6 +30,7 @@ class Fingerprint:
         spread: Standard deviation of the channel that varies most, of the picture at 64x64 pixels, in units of 1/255.
         tint: Mean of red, of green and of blue, less the mean of all three.
         perceptual_hash: uint64, ``[4]``.
+        layout: float16, ``[432]``.
     """
 
     path: Path
@@ -39,6 +41,7 @@ class Fingerprint:
     spread: float
     tint: tuple[float, float, float]
     perceptual_hash: Hashes
+    layout: Layouts
 
     @property
     def is_blank(self) -> bool:
@@ -94,6 +97,7 @@ def _fingerprint(path: Path) -> Fingerprint | UnusablePicture:
         spread=float(pixels.std(axis=(0, 1)).max()),
         tint=(red, green, blue),
         perceptual_hash=perceptual_hash(pixels),
+        layout=color_layout(pixels),
     )
 
 
