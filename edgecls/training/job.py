@@ -23,7 +23,7 @@ from edgecls.training.devices import FULL_PRECISION, Devices, choose_devices, dt
 from edgecls.training.epoch_keeper import Watch
 from edgecls.training.history import EpochReport
 from edgecls.training.interrupt import stop_request
-from edgecls.training.pictures import PreparedPictures, prepare_pictures
+from edgecls.training.pictures import PreparedPictures, prepare_pictures, without_rare_labels
 from edgecls.training.run_directory import ExistingRun, RunDirectory, RunFacts
 from edgecls.training.run_report import report_on_run
 from edgecls.training.trainer import TrainedNetwork, build_network, train
@@ -144,7 +144,7 @@ def run_training(
     check_can_draw(keras_path)
     run = RunDirectory(options.run_directory or default_run_directory(onnx_path))
     run.check(options.existing)
-    dataset = read_dataset(data)
+    dataset = without_rare_labels(read_dataset(data), config.rare_labels)
     listener.on_found(dataset)
     devices = choose_devices(config.device)
     policy = dtype_policy(config.mixed_precision, devices)
@@ -154,6 +154,7 @@ def run_training(
             dataset,
             config.image,
             validation_fraction=config.validation_fraction,
+            rare_labels=config.rare_labels,
             seed=config.seed,
             cache=config.cache,
             cache_folder=options.cache_folder or onnx_path.absolute().parent,

@@ -102,7 +102,7 @@ def split(
     Frames of one object, photos of one patient or of one day look different and still tell the answer:
     keep them together with --group-by.
     """
-    from edgecls.dataset.parts.partition import RareLabels
+    from edgecls.dataset.parts.rare_labels import RareLabels
     from edgecls.dataset.parts.split import split_dataset
     from edgecls.dataset.parts.write_parts import PartsForm
     from edgecls.runtime.machine.cores import usable_cores

@@ -2,29 +2,15 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
-from enum import StrEnum
 
 import numpy as np
 
 from edgecls.errors import DatasetError
 
-__all__ = ["RareLabels", "partition", "without_rare"]
+__all__ = ["partition", "without_rare"]
 
 NAMED_AT_MOST = 20  # labels in a message
 WAYS_OUT = "add images of them, keep them all in train (--keep-rare-in-train), or leave them out (--leave-out-rare)"
-
-
-class RareLabels(StrEnum):
-    """What becomes of labels with too few images, or groups of them, for every split to have one.
-
-    REFUSE: nothing is divided.
-    KEEP_IN_TRAIN: all their images go into train; what is held out has none of them.
-    LEAVE_OUT: the labels are left out altogether.
-    """
-
-    REFUSE = "refuse"
-    KEEP_IN_TRAIN = "keep_in_train"
-    LEAVE_OUT = "leave_out"
 
 
 def partition(

@@ -13,7 +13,8 @@ from edgecls.dataset.likeness.families import keep_together
 from edgecls.dataset.likeness.fingerprints import Fingerprint, UnusablePicture
 from edgecls.dataset.likeness.near_duplicates import NEAR_DISTANCE
 from edgecls.dataset.likeness.neighbours import has_neighbour
-from edgecls.dataset.parts.partition import RareLabels, partition, without_rare
+from edgecls.dataset.parts.partition import partition, without_rare
+from edgecls.dataset.parts.rare_labels import RareLabels
 from edgecls.dataset.parts.series import Series, group_keys, series_in_names
 from edgecls.dataset.parts.write_parts import PartsForm, check_parts_writable, write_parts
 from edgecls.errors import DatasetError, ImageError, OutputError

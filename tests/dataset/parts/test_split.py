@@ -18,7 +18,7 @@ from edgecls.dataset.augmented.lineage import MANIFEST
 from edgecls.dataset.forms.labelled_pictures import Dataset, LabelledPictures
 from edgecls.dataset.forms.read import read_dataset
 from edgecls.dataset.parts import write_parts as module
-from edgecls.dataset.parts.partition import RareLabels
+from edgecls.dataset.parts.rare_labels import RareLabels
 from edgecls.dataset.parts.series import series_in_names
 from edgecls.dataset.parts.split import SplitResult, split_dataset
 from edgecls.dataset.parts.write_parts import PartsForm, write_parts
