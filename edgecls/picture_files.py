@@ -28,6 +28,16 @@ HEIC is among them although it cannot be read: a picture that is reported beats 
 
 _SUFFIXES = tuple(PICTURE_SUFFIXES)
 
+_OF_SYSTEMS = frozenset(
+    [
+        *("__macosx", "network trash folder", "temporary items"),  # macOS
+        *("thumbs.db", "ehthumbs.db", "desktop.ini", "$recycle.bin", "system volume information"),  # Windows
+        *("@eadir", "#recycle", "#snapshot", "@tmp"),  # Synology
+        *("@recycle", "@recently-snapshot", "@transcode"),  # QNAP
+        *("lost+found", "__pycache__"),
+    ]
+)
+
 
 def find_pictures(folder: Path) -> list[Path]:
     """Return every file below a folder that has a picture's suffix, sorted; hidden ones are passed over."""
@@ -57,5 +67,5 @@ def has_picture_name(name: str) -> bool:
 
 
 def is_hidden(name: str) -> bool:
-    """True for names that systems and archivers use for their own files."""
-    return name.startswith(".") or name == "__MACOSX"
+    """True for names that systems, archivers and NAS devices use for their own files, thumbnails among them."""
+    return name.startswith(".") or name.casefold() in _OF_SYSTEMS
