@@ -7,7 +7,7 @@ from click.core import ParameterSource
 
 from edgecls.commands.status_line import StatusLine
 from edgecls.commands.train_options import rare_labels_of
-from edgecls.commands.training_output import found_text, prepared_text
+from edgecls.commands.training_output import found_text, prepared_text, print_remarks
 from edgecls.dataset.parts.rare_labels import RareLabels
 from edgecls.image_spec import Color, Fit, ImageSpec
 from edgecls.models.classical.features import Features, default_features
@@ -47,6 +47,7 @@ def train_classical(context: click.Context) -> None:
     line = StatusLine()
     listener = ClassicalListener(
         on_found=lambda dataset: line.then(found_text(dataset)),
+        on_remarks=print_remarks,
         on_decoded=lambda done, total: line.show(f"decoding pictures {done}/{total}"),
         on_prepared=lambda pictures: line.then(prepared_text(pictures)),
         on_features=lambda done, total: line.show(f"computing features {done}/{total}"),

@@ -13,6 +13,7 @@ from edgecls.dataset.forms.read import read_dataset
 from edgecls.dataset.parts.rare_labels import RareLabels
 from edgecls.dataset.pixels.cache_kind import Cache
 from edgecls.dataset.pixels.pixel_cache import CachedPictures
+from edgecls.dataset.remarks import remarks_on
 from edgecls.errors import OutputError, TrainingError
 from edgecls.export.classical import export_classical, original_network
 from edgecls.export.proof import Export, golden_answers
@@ -82,6 +83,7 @@ class ClassicalListener:
 
     Attributes:
         on_found: The pictures that were found.
+        on_remarks: What is worth knowing about them before training.
         on_decoded: Number of pictures decoded, number of all.
         on_prepared: The pictures that can be used, and what they are used for.
         on_features: Number of pictures whose features are computed, number of all.
@@ -90,6 +92,7 @@ class ClassicalListener:
     """
 
     on_found: Callable[[Dataset], None] = field(default=lambda dataset: None)
+    on_remarks: Callable[[Sequence[str]], None] = field(default=lambda remarks: None)
     on_decoded: Callable[[int, int], None] = field(default=lambda done, total: None)
     on_prepared: Callable[[PreparedPictures], None] = field(default=lambda pictures: None)
     on_features: Callable[[int, int], None] = field(default=lambda done, total: None)
@@ -154,6 +157,7 @@ def run_classical_training(
     import_from_extra("sklearn", extra="classical", purpose=f"training {config.arch}")  # before all the decoding
     dataset = without_rare_labels(read_dataset(data), config.rare_labels)
     listener.on_found(dataset)
+    listener.on_remarks(remarks_on(data, dataset, config.image, can_balance=False))
     pictures = prepare_pictures(
         dataset,
         config.image,
