@@ -7,7 +7,7 @@ opened and, in case it was replaced between, after.
 import errno
 import os
 import stat
-from typing import BinaryIO
+from io import BufferedReader
 
 __all__ = ["NotRegularFileError", "open_regular", "read_regular"]
 
@@ -28,7 +28,7 @@ class NotRegularFileError(OSError):
         return str(self.strerror)
 
 
-def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
+def open_regular(path: str | os.PathLike[str]) -> BufferedReader:
     """Open a file for reading bytes, if it is a regular one; links to regular files are followed.
 
     Raises:

@@ -155,9 +155,9 @@ def run_classical_training(
         raise OutputError(f"the model file must end in .onnx, got {str(onnx_path)!r}")
     check_writable(onnx_path)
     import_from_extra("sklearn", extra="classical", purpose=f"training {config.arch}")  # before all the decoding
-    dataset = without_rare_labels(read_dataset(data), config.rare_labels)
+    dataset, left_out = without_rare_labels(read_dataset(data), config.rare_labels)
     listener.on_found(dataset)
-    listener.on_remarks(remarks_on(data, dataset, config.image, can_balance=False))
+    listener.on_remarks([*left_out, *remarks_on(data, dataset, config.image, can_balance=False)])
     pictures = prepare_pictures(
         dataset,
         config.image,

@@ -147,10 +147,10 @@ def run_training(
     check_can_draw(keras_path)
     run = RunDirectory(options.run_directory or default_run_directory(onnx_path))
     run.check(options.existing)
-    dataset = without_rare_labels(read_dataset(data), config.rare_labels)
+    dataset, left_out = without_rare_labels(read_dataset(data), config.rare_labels)
     listener.on_found(dataset)
     can_balance = config.class_weights is ClassWeights.NONE
-    listener.on_remarks(remarks_on(data, dataset, config.image, can_balance=can_balance))
+    listener.on_remarks([*left_out, *remarks_on(data, dataset, config.image, can_balance=can_balance)])
     devices = choose_devices(config.device)
     policy = dtype_policy(config.mixed_precision, devices)
     with devices.scope():

@@ -99,22 +99,27 @@ def prepare_pictures(
     return PreparedPictures(cached, train_indices, held_out, cache)
 
 
-def without_rare_labels(dataset: Dataset, rare_labels: RareLabels) -> Dataset:
+def without_rare_labels(dataset: Dataset, rare_labels: RareLabels) -> tuple[Dataset, tuple[str, ...]]:
     """Return a dataset without the labels that have too few pictures to be divided, if they are to be left out.
 
     One that has a validation part needs no dividing, and is returned as it is.
+
+    Returns:
+        The dataset, and a remark on the labels that were left out, if some were.
 
     Raises:
         DatasetError: Fewer than two labels are left.
     """
     if rare_labels is not RareLabels.LEAVE_OUT or dataset.validation is not None:
-        return dataset
+        return dataset, ()
     train = dataset.train
     groups = _families([str(path) for path in train.paths])
     left = {train.label_ids[index] for index in without_rare(train.label_ids, groups, part_count=PART_COUNT)}
     if len(left) < 2:
         raise DatasetError("fewer than two labels have enough pictures to be divided; add pictures")
-    return Dataset(_only(train, left), None, None if dataset.test is None else _only(dataset.test, left))
+    rest = Dataset(_only(train, left), None, None if dataset.test is None else _only(dataset.test, left))
+    lost = [repr(label) for label in train.labels if label not in rest.labels]
+    return rest, (f"left out, with too few images to hold one out: {', '.join(lost)}",) if lost else ()
 
 
 def _only(pictures: LabelledPictures, label_ids: Collection[int]) -> LabelledPictures:

@@ -51,11 +51,12 @@ def test_rare_labels_can_be_trained_on_alone(data: Path, tmp_path: Path) -> None
 
 
 def test_rare_labels_can_be_left_out(data: Path, tmp_path: Path) -> None:
-    dataset = without_rare_labels(read_dataset(data), RareLabels.LEAVE_OUT)
+    dataset, remarks = without_rare_labels(read_dataset(data), RareLabels.LEAVE_OUT)
 
+    assert remarks == ("left out, with too few images to hold one out: 'lone', '一'",)
     assert len(dataset.labels) == 3
     assert len(_prepared(dataset, tmp_path, RareLabels.LEAVE_OUT).cached.label_ids) == 30
-    assert without_rare_labels(read_dataset(data), RareLabels.KEEP_IN_TRAIN).labels == read_dataset(data).labels
+    assert without_rare_labels(read_dataset(data), RareLabels.KEEP_IN_TRAIN) == (read_dataset(data), ())
 
 
 def test_two_labels_must_be_left(tmp_path: Path) -> None:

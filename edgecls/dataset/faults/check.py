@@ -181,8 +181,10 @@ def _outside(path: Path) -> Finding:
 
 
 def _hidden(path: Path) -> Finding:
-    what = "a hidden folder with images in it" if path.is_dir() else "a hidden file"
-    return Finding(FindingKind.HIDDEN, path, f"{what}, or one of the system or a tool: every command passes it over")
+    what = "a folder with images in it" if path.is_dir() else "a file"
+    return Finding(
+        FindingKind.HIDDEN, path, f"{what}, hidden or kept by a system or a tool; every command passes it over"
+    )
 
 
 def _stray(path: Path) -> Finding:

@@ -139,7 +139,7 @@ def _too_few(few: dict[int, int], part_count: int, labels: Sequence[str] | None)
     first = f"{listed[0]} picture(s) or groups of pictures that belong together"
     return (
         f"{', '.join([first, *listed[1:NAMED_AT_MOST]])}{more}; {part_count} are needed for {part_count} parts: "
-        f"{WAYS_OUT}, or ask for fewer parts"
+        f"{WAYS_OUT}{', or ask for fewer parts' if part_count > 2 else ''}"
     )
 
 
