@@ -4,7 +4,6 @@ import json
 import os
 import ssl
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -14,6 +13,7 @@ from edgecls.client.remote_answers import RemoteModel, RemoteOutcome, RemotePred
 from edgecls.client.transport import Reply, Transport
 from edgecls.errors import ImageError, ImageReadError, RefusedError
 from edgecls.in_order import map_in_order
+from edgecls.regular_file import read_regular
 
 __all__ = ["Client"]
 
@@ -156,7 +156,7 @@ def _data(picture: Picture) -> bytes:
     if isinstance(picture, bytes):
         return picture
     try:
-        return Path(picture).read_bytes()
+        return read_regular(picture)
     except (OSError, ValueError) as error:
         raise ImageReadError(
             f"cannot read {os.fspath(picture)!r}: {getattr(error, 'strerror', error)}; check the path"
