@@ -10,7 +10,7 @@ import numpy.typing as npt
 from edgecls.errors import ExportError
 from edgecls.image_spec import Color
 
-__all__ = ["PRESETS", "RAW_PIXELS", "ChannelOrder", "PixelScaling", "Preset"]
+__all__ = ["PRESETS", "RAW_PIXELS", "ChannelOrder", "Layout", "PixelScaling", "Preset"]
 
 IMAGENET_MEAN_RGB = (0.485, 0.456, 0.406)  # of pixels in [0, 1], as torchvision states them
 IMAGENET_STD_RGB = (0.229, 0.224, 0.225)
@@ -33,6 +33,13 @@ class ChannelOrder(StrEnum):
     def channel_names(self) -> tuple[str, ...]:
         """The names of the channels, for reports."""
         return ("gray",) if self is ChannelOrder.GRAY else tuple(self.value)
+
+
+class Layout(StrEnum):
+    """Order of the dimensions of a batch of pictures."""
+
+    NCHW = "nchw"
+    NHWC = "nhwc"
 
 
 @dataclass(frozen=True)
