@@ -127,8 +127,8 @@ def _scaling_of(foreign: ForeignFile, stated: StatedPipeline, order: ChannelOrde
     if foreign.element_type in ("uint8", "int8"):
         if stated.scaling not in (None, RAW_PIXELS):
             raise ExportError(
-                f"{foreign.name!r} takes pixels as they are ({foreign.element_type}) and scales them itself; leave out --preset, "
-                "--pixel-range, --mean and --std"
+                f"{foreign.name!r} takes pixels as they are ({foreign.element_type}) and scales them itself; leave out "
+                "--preset, --pixel-range, --mean and --std"
             )
         return RAW_PIXELS
     if stated.scaling is None:

@@ -21,7 +21,7 @@ TINY = 1e-30
 
 
 INT8_MIDDLE = 128
-"""Taken off pixels for networks that take int8: so TensorFlow Lite numbers what it calls -1 to 1, 0 to 1 or 0 to 255."""
+"""Taken off pixels for networks that take int8: so TensorFlow Lite counts, whatever range the floats had."""
 
 
 class Scores(StrEnum):

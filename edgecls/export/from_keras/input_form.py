@@ -58,6 +58,7 @@ def find_input_form(
         raise ExportError(f"a classifier has one input, {str(path)!r} has {len(model.inputs)}")
     shape: tuple[int | None, ...] = tuple(model.inputs[0].shape[1:])
     channels: int | None
+    full: tuple[int, ...]
     if len(shape) == 3 and set(shape[1:]) != {1}:
         layout = layout or _layout_of(shape)
         height, width, channels = (shape[1], shape[2], shape[0]) if layout is Layout.NCHW else shape
@@ -114,8 +115,8 @@ def _size(path: Path, height: int | None, width: int | None, image_size: tuple[i
 def _unrolled(path: Path, count: int | None, image_size: tuple[int, int] | None) -> tuple[int, int, int]:
     """Return height, width and channels of an image whose pixels stand in a row."""
     if image_size is None:
-        sides = [isqrt(count // channels) for channels in CHANNELS if count] if count else []
-        likely = [side for side, channels in zip(sides, CHANNELS, strict=False) if side * side * channels == count]
+        squares = [isqrt(count // channels) for channels in CHANNELS] if count else []
+        likely = [side for side, channels in zip(squares, CHANNELS, strict=False) if side * side * channels == count]
         raise ExportError(
             f"{str(path)!r} takes {count or 'any number of'} numbers in a row; give the size of the image that they "
             f"are with --image-size{f' {likely[0]}' if likely else ' HEIGHTxWIDTH'}"
