@@ -155,7 +155,7 @@ def adopt(
         click.echo(f"sample {shown}: {label} {probability:.3f}", err=True)
     click.echo(f"model file against original: {adoption.export.parity}")
     if check_data is not None:
-        check_accuracy(ModelFile(str(output), card, adoption.export.onnx), check_data, min_accuracy)
+        check_accuracy(ModelFile(str(output), card, adoption.export.onnx), check_data, min_accuracy, adoption.otherwise)
     with whole_files(output) as (temporary,):
         temporary.write_bytes(adoption.export.onnx)
     click.echo(f"wrote {output} ({len(adoption.export.onnx) / 1e6:.2f} MB)")

@@ -128,7 +128,9 @@ def export(
     exported = export_float32(keras_source.model, keras_source.card, max_difference=max_difference)
     click.echo(f"onnxruntime against Keras: {exported.parity}")
     if check_data is not None:
-        check_accuracy(ModelFile(str(output), exported.card, exported.onnx), check_data, min_accuracy)
+        check_accuracy(
+            ModelFile(str(output), exported.card, exported.onnx), check_data, min_accuracy, keras_source.otherwise
+        )
     with whole_files(output) as (temporary,):
         temporary.write_bytes(exported.onnx)
     click.echo(f"wrote {output} ({len(exported.onnx) / 1e6:.2f} MB)")

@@ -7,8 +7,13 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from edgecls.evaluation.record import Evaluation
     from edgecls.export.labels_file import Duplicates
+    from edgecls.export.parity import Network
     from edgecls.export.pixel_scaling import ChannelOrder, PixelScaling
+    from edgecls.model_card import ModelCard
     from edgecls.modelfile import ModelFile
 
 __all__ = [
@@ -26,6 +31,10 @@ __all__ = [
     "stated_pixels",
     "std_option",
 ]
+
+COMPARED_IMAGES = 100  # of those to check on, for every other convention for pixels
+COMPARED_AT_ONCE = 16
+DEVIATIONS = 2.5  # standard deviations beyond which one convention is clearly better than another
 
 
 class _Numbers(click.ParamType[tuple[float, ...]]):
@@ -139,13 +148,20 @@ def refuse_a_bound_without_data(check_data: Path | None, min_accuracy: float | N
         raise click.UsageError("--min-accuracy needs labelled images to measure on; give them with --check DATA")
 
 
-def check_accuracy(model: "ModelFile", data: Path, min_accuracy: float | None) -> None:
-    """Measure a model file on labelled images and print its accuracy.
+def check_accuracy(
+    model: "ModelFile",
+    data: Path,
+    min_accuracy: float | None,
+    otherwise: "Mapping[str, Callable[[], Network]]",
+) -> None:
+    """Measure a model file on labelled images, print its accuracy, and refuse what cannot be meant.
 
     Args:
         model: In memory; it need not be on disk yet.
         data: A dataset in any form; of a divided one, its test images.
-        min_accuracy: The lowest that passes; None for more than always giving the commonest label.
+        min_accuracy: The lowest that passes; None for more than always giving the commonest label, and for not
+            clearly less than with pixels prepared by another convention.
+        otherwise: Makes the network for pixels prepared by another convention, by the options that state it.
 
     Raises:
         ExportError: The accuracy is too low.
@@ -173,6 +189,8 @@ def check_accuracy(model: "ModelFile", data: Path, min_accuracy: float | None) -
         workers=usable_cores(),
         on_progress=lambda done, total: line.show(f"checking images {done}/{total}"),
     )
+    line.show("checking other conventions for pixels")
+    better = _clearly_better(found, model.card, otherwise)
     line.show("")
     for error in found.failures.values():
         click.echo(f"left out: {error}", err=True)
@@ -182,12 +200,46 @@ def check_accuracy(model: "ModelFile", data: Path, min_accuracy: float | None) -
         f"accuracy {found.accuracy:.4f} (95 % interval {low:.4f} to {high:.4f}) on {found.pictures} labelled images "
         f"of {str(data)!r} ({part}); always giving {label!r} would have {baseline:.4f}"
     )
-    passes = found.accuracy > baseline if min_accuracy is None else found.accuracy >= min_accuracy
-    if not passes:
-        bound = "more than that" if min_accuracy is None else f"at least {min_accuracy:g}"
+    if min_accuracy is None:
+        bound = "" if found.accuracy > baseline else "more than that is demanded"
+        bound = bound or ("that pixels were prepared otherwise in training is far likelier" if better else "")
+    else:
+        bound = "" if found.accuracy >= min_accuracy else f"at least {min_accuracy:g} is demanded"
+    if bound:
         raise ExportError(
-            f"{measured}; {bound} is demanded, so no file was written. Perhaps pixels are scaled otherwise than in "
-            "training (--preset, --pixel-range, --mean, --std, --channel-order, --fit), or the labels are in another "
-            "order than the outputs; --min-accuracy 0 writes the file all the same"
+            f"{measured}{better}; {bound}, so no file was written. Change how pixels are prepared (--preset, "
+            "--pixel-range, --mean, --std, --channel-order, --fit), or the order of the labels; "
+            "--min-accuracy 0 writes the file all the same"
         )
     click.echo(f"check: {measured}")
+    if better:
+        click.echo(f"warning: as it is, accuracy is {found.accuracy:.4f}{better}", err=True)
+
+
+def _clearly_better(found: "Evaluation", card: "ModelCard", otherwise: "Mapping[str, Callable[[], Network]]") -> str:
+    """Return what to tell of the convention for pixels with which far more images get their label, or nothing."""
+    import numpy as np
+
+    from edgecls import image
+
+    if not otherwise:
+        return ""
+    chosen = np.unique(np.linspace(0, found.pictures - 1, min(found.pictures, COMPARED_IMAGES)).astype(int))
+    paths = [found.paths[index] for index in chosen]
+    true = found.label_ids[chosen]
+    right = found.top_ids[chosen, 0] == true
+    pixels = [image.decode_to_fit(image.read_file(path), card.image, name=str(path)) for path in paths]
+    most, best = 0, ""
+    for options, make in otherwise.items():
+        network = make()
+        rows = [
+            network(np.stack(pixels[start : start + COMPARED_AT_ONCE]))
+            for start in range(0, len(pixels), COMPARED_AT_ONCE)
+        ]
+        right_otherwise = np.concatenate(rows).argmax(axis=1) == true
+        won, lost = int((right_otherwise & ~right).sum()), int((right & ~right_otherwise).sum())
+        # As McNemar compares two on the same images.
+        if won - lost > max(most, DEVIATIONS * math.sqrt(won + lost)):
+            most = won - lost
+            best = f"; with {options} it is {right_otherwise.mean():.4f}, on {len(paths)} of them"
+    return best

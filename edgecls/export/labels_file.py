@@ -23,8 +23,8 @@ NAMES_BESIDE = (
 )
 """What files of labels beside a network are usually called; the last is one of Teachable Machine's."""
 
-_NUMBER_FIRST = re.compile(r"(\d{1,6})(\s*[:,;=|]\s*|\s*[.)\-]\s+|\s+)(\S.*)")
-_NUMBER_LAST = re.compile(r"(\S.*?)\s*[:,;=|\t]\s*(\d{1,6})")
+_NUMBER_FIRST = re.compile(r"(\d{1,6})(\s*[:,;=|：，；、]\s*|\s*[.)\-]\s+|\s+)(\S.*)")
+_NUMBER_LAST = re.compile(r"(\S.*?)\s*[:,;=|\t：，；、]\s*(\d{1,6})")
 _HEADER = re.compile(
     r"(id|index|idx|no|number|class|label|name)\w*\s*[,;\t]\s*(id|index|idx|no|number|class|label|name)\w*", re.I
 )

@@ -1,7 +1,8 @@
 """Adopting: a classifier that another program exported to ONNX becomes a model file."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from edgecls.export.foreign.file import ForeignFile, read_foreign_file
 from edgecls.export.foreign.graph import wrap
 from edgecls.export.foreign.pipeline import INT8_MIDDLE, BackgroundClass, ForeignInput, ForeignOutput, Scores
 from edgecls.export.labels_file import find_labels_beside, read_labels
+from edgecls.export.parity import Network
+from edgecls.export.pixel_scaling import Preset, other_conventions
 from edgecls.export.proof import Export, golden_answers, prove
 from edgecls.export.samples import read_samples
 from edgecls.model_card import ModelCard, check_labels
@@ -39,10 +42,13 @@ class Adoption:
     Attributes:
         export: The file, its card, and how close it came to the original.
         remarks: What was found out about the network, for the user to check.
+        otherwise: Makes the original for pixels prepared by another convention, by the options that state it; none
+            where the network takes pixels as they are.
     """
 
     export: Export
     remarks: tuple[str, ...]
+    otherwise: Mapping[str, Callable[[], Network]] = field(default_factory=dict)
 
 
 def adopt_file(path: Path, stated: StatedPipeline, *, max_difference: float | None = None) -> Adoption:
@@ -98,7 +104,20 @@ def adopt_file(path: Path, stated: StatedPipeline, *, max_difference: float | No
     if max_difference is None:
         max_difference = MAX_DIFFERENCE[foreign.element_type]
     export = prove(wrap(proto, taking, giving), probabilities, card, packages=(), max_difference=max_difference)
-    return Adoption(export, (*remarks, *_remarks(taking, giving, batch if freed else None)))
+    otherwise = {}
+    if taking.element_type not in ("uint8", "int8"):
+        otherwise = {
+            options: functools.partial(_prepared_otherwise, original, batch, taking, preset, giving)
+            for options, preset in other_conventions(taking.scaling, taking.order).items()
+        }
+    return Adoption(export, (*remarks, *_remarks(taking, giving, batch if freed else None)), otherwise)
+
+
+def _prepared_otherwise(
+    original: RawNetwork, batch: int, taking: ForeignInput, preset: Preset, giving: ForeignOutput
+) -> Network:
+    answers = _in_batches_of(batch, original, replace(taking, order=preset.order, scaling=preset.scaling))
+    return lambda pictures: giving.finish(answers(pictures)[giving.name])
 
 
 def _labels_of(path: Path, foreign: ForeignFile, stated: StatedPipeline) -> tuple[tuple[str, ...], tuple[str, ...]]:

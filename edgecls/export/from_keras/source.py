@@ -1,6 +1,8 @@
 """What is exported: a network that takes raw pixels, with the facts that go onto its card."""
 
-from dataclasses import dataclass, replace
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import keras
@@ -13,8 +15,16 @@ from edgecls.export.from_keras.file import load_keras, read_embedded_card
 from edgecls.export.from_keras.input_form import InputForm, find_input_form
 from edgecls.export.from_keras.known_networks import KnownNetwork, recognise
 from edgecls.export.labels_file import Duplicates, LabelsFile, find_labels_beside, read_labels
-from edgecls.export.parity import remembering
-from edgecls.export.pixel_scaling import PRESETS, RAW_PIXELS, ChannelOrder, Layout, PixelScaling
+from edgecls.export.parity import Network, remembering
+from edgecls.export.pixel_scaling import (
+    PRESETS,
+    RAW_PIXELS,
+    ChannelOrder,
+    Layout,
+    PixelScaling,
+    Preset,
+    other_conventions,
+)
 from edgecls.export.proof import golden_answers
 from edgecls.export.samples import made_up_samples, read_samples
 from edgecls.image_spec import Fit
@@ -58,11 +68,14 @@ class KerasSource:
         model: The network.
         card: Its card.
         remarks: What was found out or taken for granted, for the user to check.
+        otherwise: Makes the network for pixels prepared by another convention, by the options that state it; none
+            where the network takes pixels as they are.
     """
 
     model: keras.Model
     card: ModelCard
     remarks: tuple[str, ...] = ()
+    otherwise: Mapping[str, Callable[[], Network]] = field(default_factory=dict)
 
 
 def read_keras_source(path: Path, stated: StatedFacts) -> KerasSource:
@@ -126,7 +139,20 @@ def _foreign_source(model: keras.Model, path: Path, stated: StatedFacts) -> Kera
         golden=golden_answers(network, pictures, name=model.name),
         training=training,
     )
-    return KerasSource(prepared, card, remarks)
+    otherwise = {}
+    if model.inputs[0].dtype != "uint8":
+        otherwise = {
+            options: functools.partial(_prepared_otherwise, model, path, form, preset, labels, logits=stated.logits)
+            for options, preset in other_conventions(scaling, form.order).items()
+        }
+    return KerasSource(prepared, card, remarks, otherwise)
+
+
+def _prepared_otherwise(
+    model: keras.Model, path: Path, form: InputForm, preset: Preset, labels: LabelsFile, *, logits: bool
+) -> Network:
+    raw = taking_raw_pixels(model, path, replace(form, order=preset.order), preset.scaling)
+    return keras_network(giving_probabilities(raw, path, labels, logits=logits))
 
 
 def _labels(path: Path, stated: StatedFacts) -> tuple[LabelsFile, tuple[str, ...]]:

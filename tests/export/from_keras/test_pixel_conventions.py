@@ -149,6 +149,27 @@ def test_pixels_prepared_otherwise_than_in_training_do_not_pass_a_check(
     assert (tmp_path / "m.onnx").read_bytes() == b"older"
 
 
+def test_a_check_says_with_which_pixels_the_network_is_far_better(tmp_path: Path) -> None:
+    images = write_class_folders(tmp_path / "images", per_label=12)
+    for index in range(2):  # so that the wrong pixels are better than always giving one label
+        for source, target in ((LABELS[0], LABELS[2]), (LABELS[2], LABELS[0])):
+            (images / source / f"照片 {index:02d}.png").rename(images / target / f"照片 9{index}.png")
+    _color_network().save(tmp_path / "m.keras")
+    options = (tmp_path / "m.keras", "--samples", images, "--check", images, "--pixel-range", 0, 255)
+
+    refused = _export(*options)
+    written = _export(*options, "--min-accuracy", 0.1)
+    right = _export(*options, "--channel-order", "bgr")
+
+    assert refused.exit_code == 1
+    assert re.search(r"with --preset caffe it is 0\.8889, on 36 of them", refused.stderr)
+    assert "pixels were prepared otherwise in training is far likelier, so no file was written" in refused.stderr
+    assert written.exit_code == 0, written.output
+    assert re.search(r"warning: as it is, accuracy is 0\.\d+; with --preset caffe", written.stderr)
+    assert right.exit_code == 0, right.output
+    assert "warning" not in right.stderr
+
+
 def test_a_bound_of_nothing_lets_anything_pass_a_check(tmp_path: Path, images: Path) -> None:
     _color_network().save(tmp_path / "m.keras")
 
