@@ -25,6 +25,7 @@ NUMBERED = {
     "utf-16": "0 rose\r\n1 郁金香\r\n2 sun flower\r\n".encode("utf-16"),
     "colon": "0: rose\n1: 郁金香\n2: sun flower\n",
     "colon-alone": "0:rose\n1:郁金香\n2:sun flower\n",
+    "full-width": "0：rose\n1：郁金香\n2：sun flower\n",
     "comma": "0,rose\n1,郁金香\n2,sun flower\n",
     "header": "id,name\n0,rose\n1,郁金香\n2,sun flower\n",
     "tab": "0\trose\n1\t郁金香\n2\tsun flower\n",
