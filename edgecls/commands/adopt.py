@@ -1,32 +1,27 @@
 """edgecls adopt: from an ONNX classifier of another program's making to a model file."""
 
-import math
 from pathlib import Path
 
 import click
 
+from edgecls.commands.foreign_options import (
+    channel_order_option,
+    check_accuracy,
+    check_option,
+    duplicates_of,
+    layout_option,
+    mean_option,
+    min_accuracy_option,
+    number_duplicates_option,
+    pixel_range_option,
+    preset_option,
+    refuse_a_bound_without_data,
+    stated_pixels,
+    std_option,
+)
 from edgecls.commands.shared_options import image_size_option, model_output_option
 
 __all__ = ["adopt"]
-
-
-class _Numbers(click.ParamType[tuple[float, ...]]):
-    """One number for all channels, or three with commas between."""
-
-    name = "NUMBERS"
-
-    def convert(
-        self, value: str | tuple[float, ...], param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[float, ...]:
-        if isinstance(value, tuple):
-            return value
-        try:
-            numbers = tuple(float(part) for part in value.split(","))
-        except ValueError:
-            numbers = ()
-        if len(numbers) not in (1, 3) or not all(map(math.isfinite, numbers)):
-            self.fail(f"{value!r} is not 1 number or 3; give them with commas, as 0.485,0.456,0.406", param, ctx)
-        return numbers
 
 
 @click.command()
@@ -36,8 +31,8 @@ class _Numbers(click.ParamType[tuple[float, ...]]):
     "--labels",
     "labels_file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    required=True,
-    help="Text file (UTF-8) with the labels, one a line, in the order of the outputs.",
+    show_default="as the network names its outputs, else labels.txt or the like beside it",
+    help="Text file (UTF-8) with the labels, one a line, in the order of the outputs; or JSON.",
 )
 @click.option(
     "--samples",
@@ -45,26 +40,13 @@ class _Numbers(click.ParamType[tuple[float, ...]]):
     required=True,
     help="Folder with a few real pictures for the golden samples and the parity gate.",
 )
-@click.option(
-    "--preset",
-    type=click.Choice(["torchvision", "tensorflow", "caffe", "none"]),
-    help="Convention for pixels: torchvision (0 to 1, ImageNet's mean and std), tensorflow (-1 to 1), "
-    "caffe (0 to 255 minus ImageNet's mean, BGR), none (0 to 255 as they are).",
-)
-@click.option(
-    "--pixel-range",
-    type=(float, float),
-    metavar="LOW HIGH",
-    help="What black and white become before mean and std; 0 1 if only those are given.",
-)
-@click.option(
-    "--mean", type=_Numbers(), help="Taken off, in the unit of --pixel-range and in the network's order of channels."
-)
-@click.option("--std", type=_Numbers(), help="Divided by after that, likewise.")
-@click.option("--color", type=click.Choice(["rgb", "bgr", "gray"]), help="Channels that the network takes.")
-@click.option(
-    "--layout", type=click.Choice(["nchw", "nhwc"]), help="Order of dimensions, where the shape leaves it open."
-)
+@number_duplicates_option
+@preset_option
+@pixel_range_option
+@mean_option
+@std_option
+@channel_order_option
+@layout_option
 @image_size_option
 @click.option(
     "--fit",
@@ -79,6 +61,12 @@ class _Numbers(click.ParamType[tuple[float, ...]]):
     help="What the network gives; found out by running it if left out.",
 )
 @click.option("--output-name", metavar="NAME", help="Which output to use, where several have the right shape.")
+@click.option(
+    "--output-quantization",
+    type=(click.FloatRange(min=0, min_open=True), int),
+    metavar="SCALE ZERO_POINT",
+    help="What the scores stand for, if they are whole numbers and the network does not say it.",
+)
 @click.option(
     "--background-class",
     type=click.Choice(["first", "last", "none"]),
@@ -95,24 +83,30 @@ class _Numbers(click.ParamType[tuple[float, ...]]):
     show_default="1e-5, 1e-3 for float16",
     help="Largest difference of any probability between the original and the model file.",
 )
+@check_option
+@min_accuracy_option
 def adopt(
     source: Path,
     output: Path,
-    labels_file: Path,
+    labels_file: Path | None,
     samples: Path,
+    number_duplicates: bool,
     preset: str | None,
     pixel_range: tuple[float, float] | None,
     mean: tuple[float, ...] | None,
     std: tuple[float, ...] | None,
-    color: str | None,
+    order_name: str | None,
     layout: str | None,
     image_size: tuple[int, int] | None,
     fit: str,
     scores: str | None,
     output_name: str | None,
+    output_quantization: tuple[float, int] | None,
     background_class: str,
     architecture: str | None,
     max_difference: float | None,
+    check_data: Path | None,
+    min_accuracy: float | None,
 ) -> None:
     """Turn an ONNX classifier from any framework into a self-describing model file.
 
@@ -125,26 +119,19 @@ def adopt(
     from edgecls.atomic_write import check_writable, whole_files
     from edgecls.export.foreign.adopt import adopt_file
     from edgecls.export.foreign.facts import StatedPipeline
-    from edgecls.export.foreign.pipeline import BackgroundClass, Layout, Scores
-    from edgecls.export.foreign.pixel_scaling import PRESETS, ChannelOrder, PixelScaling
+    from edgecls.export.foreign.pipeline import BackgroundClass, Quantization, Scores
     from edgecls.export.labels_file import read_labels
+    from edgecls.export.pixel_scaling import Layout
     from edgecls.image_spec import Fit
+    from edgecls.modelfile import ModelFile
 
-    order = None if color is None else ChannelOrder(color)
-    scaling = None
-    if preset is not None:
-        if pixel_range or mean or std:
-            raise click.UsageError("--preset says it all; leave it out, or --pixel-range, --mean and --std")
-        scaling = PRESETS[preset].scaling
-        if PRESETS[preset].order is ChannelOrder.BGR and order not in (None, ChannelOrder.BGR):
-            raise click.UsageError(f"--preset {preset} is for bgr, not for {order}; give --mean instead")
-        if PRESETS[preset].order is ChannelOrder.BGR:
-            order = ChannelOrder.BGR
-    elif pixel_range or mean or std:
-        scaling = PixelScaling(*(pixel_range or (0.0, 1.0)), mean or (0.0,), std or (1.0,))
+    refuse_a_bound_without_data(check_data, min_accuracy)
+    scaling, order = stated_pixels(preset, pixel_range, mean, std, order_name)
     check_writable(output)
+    duplicates = duplicates_of(number_duplicates)
+    labels = None if labels_file is None else read_labels(labels_file, duplicates=duplicates)
     stated = StatedPipeline(
-        labels=read_labels(labels_file),
+        labels=None if labels is None else labels.labels,
         samples=samples,
         fit=Fit(fit),
         image_size=image_size,
@@ -154,12 +141,12 @@ def adopt(
         output_name=output_name,
         scores=None if scores is None else Scores(scores),
         background=BackgroundClass(background_class),
+        quantization=None if output_quantization is None else Quantization(*output_quantization),
         architecture=architecture,
+        duplicates=duplicates,
     )
     adoption = adopt_file(source, stated, max_difference=max_difference)
-    with whole_files(output) as (temporary,):
-        temporary.write_bytes(adoption.export.onnx)
-    for remark in adoption.remarks:
+    for remark in (*(labels.remarks if labels else ()), *adoption.remarks):
         click.echo(remark, err=True)
     card = adoption.export.card
     for sample in card.golden.samples:
@@ -167,4 +154,8 @@ def adopt(
         shown = "".join(char if char.isprintable() else "?" for char in sample.name)
         click.echo(f"sample {shown}: {label} {probability:.3f}", err=True)
     click.echo(f"model file against original: {adoption.export.parity}")
+    if check_data is not None:
+        check_accuracy(ModelFile(str(output), card, adoption.export.onnx), check_data, min_accuracy, adoption.otherwise)
+    with whole_files(output) as (temporary,):
+        temporary.write_bytes(adoption.export.onnx)
     click.echo(f"wrote {output} ({len(adoption.export.onnx) / 1e6:.2f} MB)")

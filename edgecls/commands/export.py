@@ -5,6 +5,21 @@ from pathlib import Path
 
 import click
 
+from edgecls.commands.foreign_options import (
+    channel_order_option,
+    check_accuracy,
+    check_option,
+    duplicates_of,
+    layout_option,
+    mean_option,
+    min_accuracy_option,
+    number_duplicates_option,
+    pixel_range_option,
+    preset_option,
+    refuse_a_bound_without_data,
+    stated_pixels,
+    std_option,
+)
 from edgecls.commands.native_output import held_back
 from edgecls.commands.shared_options import image_size_option, model_output_option
 from edgecls.extras import import_from_extra
@@ -24,16 +39,18 @@ __all__ = ["export"]
     "--labels",
     "labels_file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Text file (UTF-8) with the labels, one a line, in the order of the outputs.",
+    show_default="labels.txt or the like beside MODEL",
+    help="Text file (UTF-8) with the labels, one a line, in the order of the outputs; or JSON.",
 )
+@number_duplicates_option
 @click.option("--fit", type=click.Choice(["stretch", "crop", "pad"]), help="How pictures become the network's size.")
 @image_size_option
-@click.option(
-    "--pixel-range",
-    type=(float, float),
-    metavar="LOW HIGH",
-    help="What the network wants black and white to be, if it takes floats and does not scale them itself.",
-)
+@preset_option
+@pixel_range_option
+@mean_option
+@std_option
+@channel_order_option
+@layout_option
 @click.option("--logits", is_flag=True, help="The network ends before its softmax (or sigmoid): put it behind.")
 @click.option(
     "--max-difference",
@@ -42,29 +59,45 @@ __all__ = ["export"]
     show_default=True,
     help="Largest difference of any probability between Keras and onnxruntime.",
 )
+@check_option
+@min_accuracy_option
 def export(
     source: Path,
     output: Path,
     samples: Path | None,
     labels_file: Path | None,
+    number_duplicates: bool,
     fit: str | None,
     image_size: tuple[int, int] | None,
+    preset: str | None,
     pixel_range: tuple[float, float] | None,
+    mean: tuple[float, ...] | None,
+    std: tuple[float, ...] | None,
+    order_name: str | None,
+    layout: str | None,
     logits: bool,
     max_difference: float,
+    check_data: Path | None,
+    min_accuracy: float | None,
 ) -> None:
     """Turn a Keras classifier into a self-describing model file.
 
     MODEL is a .keras file, an .h5 file with a whole model (of Keras 2 too), or the folder of a
     TensorFlow SavedModel.
 
-    A file that edgecls train wrote knows its labels and samples itself. For any other give
-    --labels and --samples, and --pixel-range where the network takes floats. A network with a
-    single output, as for cats and dogs, takes two labels: it gives the probability of the second.
+    A file that edgecls train wrote knows its labels and samples itself, and an export of Teachable
+    Machine needs no option either. For any other give --samples, --labels where no file beside MODEL
+    has them, and --preset or --pixel-range where the network takes floats. A network with a single
+    output, as for cats and dogs, takes two labels: it gives the probability of the second.
+
+    Pixels prepared otherwise than in training are no error that could be seen, only bad answers:
+    --check measures the model file on labelled images before it is written.
 
     The file is written only if onnxruntime answers like Keras on the samples and on random
     pictures, one by one and in batches.
     """
+    refuse_a_bound_without_data(check_data, min_accuracy)
+    scaling, order = stated_pixels(preset, pixel_range, mean, std, order_name)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with held_back():
         import_from_extra("keras", extra="train", purpose="exporting")
@@ -72,20 +105,32 @@ def export(
     from edgecls.export.export import export_float32
     from edgecls.export.from_keras.source import StatedFacts, read_keras_source
     from edgecls.export.labels_file import read_labels
+    from edgecls.export.pixel_scaling import Layout
     from edgecls.image_spec import Fit
+    from edgecls.modelfile import ModelFile
 
     check_writable(output)
+    duplicates = duplicates_of(number_duplicates)
     stated = StatedFacts(
-        labels=None if labels_file is None else read_labels(labels_file),
+        labels=None if labels_file is None else read_labels(labels_file, duplicates=duplicates),
+        duplicates=duplicates,
         fit=None if fit is None else Fit(fit),
         image_size=image_size,
-        pixel_range=pixel_range,
+        layout=None if layout is None else Layout(layout),
+        order=order,
+        scaling=scaling,
         samples=samples,
         logits=logits,
     )
     keras_source = read_keras_source(source, stated)
+    for remark in keras_source.remarks:
+        click.echo(remark, err=True)
     exported = export_float32(keras_source.model, keras_source.card, max_difference=max_difference)
+    click.echo(f"onnxruntime against Keras: {exported.parity}")
+    if check_data is not None:
+        check_accuracy(
+            ModelFile(str(output), exported.card, exported.onnx), check_data, min_accuracy, keras_source.otherwise
+        )
     with whole_files(output) as (temporary,):
         temporary.write_bytes(exported.onnx)
-    click.echo(f"onnxruntime against Keras: {exported.parity}")
     click.echo(f"wrote {output} ({len(exported.onnx) / 1e6:.2f} MB)")

@@ -12,7 +12,9 @@ from edgecls.export.proof import MAX_GOLDEN_SAMPLES
 from edgecls.image_spec import ImageSpec
 from edgecls.picture_files import find_pictures
 
-__all__ = ["read_samples"]
+__all__ = ["made_up_samples", "read_samples"]
+
+BLOBS = 6  # discs of colour in a made-up image
 
 
 def read_samples(folder: Path, spec: ImageSpec) -> dict[str, npt.NDArray[np.uint8]]:
@@ -34,6 +36,25 @@ def read_samples(folder: Path, spec: ImageSpec) -> dict[str, npt.NDArray[np.uint
     if not usable:
         raise DatasetError(f"{str(folder)!r} has no usable picture; give a folder with a few real ones")
     return usable
+
+
+def made_up_samples(spec: ImageSpec) -> dict[str, npt.NDArray[np.uint8]]:
+    """Return MAX_GOLDEN_SAMPLES made-up images of coloured discs, always the same, for want of real ones.
+
+    They show whether a network computes what it did, not whether it is any good.
+    """
+    height, width, channels = spec.shape_hwc
+    rows, columns = np.mgrid[0:height, 0:width]
+    images = {}
+    for index in range(MAX_GOLDEN_SAMPLES):
+        rng = np.random.default_rng(seed=index)
+        pixels = np.full(spec.shape_hwc, rng.integers(0, 256, channels), np.uint8)
+        for _ in range(BLOBS):
+            row, column = rng.uniform(0, height), rng.uniform(0, width)
+            inside = np.hypot(rows - row, columns - column) < rng.uniform(0.1, 0.4) * max(height, width)
+            pixels[inside] = rng.integers(0, 256, channels)
+        images[f"made-up image {index + 1}"] = pixels
+    return images
 
 
 def _spread(paths: Sequence[Path]) -> list[Path]:

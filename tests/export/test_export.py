@@ -140,7 +140,8 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def labels(tmp_path: Path) -> Path:
-    path = tmp_path / "labels.txt"
+    path = tmp_path / "elsewhere" / "labels.txt"
+    path.parent.mkdir()
     path.write_text("\ufeff" + "\n".join(LABELS) + "\n\n", encoding="utf-8")
     return path
 

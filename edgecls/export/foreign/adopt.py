@@ -1,7 +1,8 @@
 """Adopting: a classifier that another program exported to ONNX becomes a model file."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -14,15 +15,18 @@ from edgecls.export.foreign.batch_axis import free_batch
 from edgecls.export.foreign.facts import StatedPipeline, find_input, find_output
 from edgecls.export.foreign.file import ForeignFile, read_foreign_file
 from edgecls.export.foreign.graph import wrap
-from edgecls.export.foreign.pipeline import BackgroundClass, ForeignInput, ForeignOutput, Scores
+from edgecls.export.foreign.pipeline import INT8_MIDDLE, BackgroundClass, ForeignInput, ForeignOutput, Scores
+from edgecls.export.labels_file import find_labels_beside, read_labels
+from edgecls.export.parity import Network
+from edgecls.export.pixel_scaling import Preset, other_conventions
 from edgecls.export.proof import Export, golden_answers, prove
 from edgecls.export.samples import read_samples
-from edgecls.model_card import ModelCard
+from edgecls.model_card import ModelCard, check_labels
 from edgecls.runtime.raw_network import RawNetwork, open_raw_network
 
 __all__ = ["MAX_DIFFERENCE", "Adoption", "adopt_file"]
 
-MAX_DIFFERENCE = {"float32": 1e-5, "uint8": 1e-5, "float16": 1e-3}
+MAX_DIFFERENCE = {"float32": 1e-5, "uint8": 1e-5, "int8": 1e-5, "float16": 1e-3}
 """Of any probability, by what the network takes. With halves, the order of the same sums shows."""
 
 NOISE_PICTURES = 3  # beside the samples, for finding out what the outputs are; also the batch size of trials
@@ -38,10 +42,13 @@ class Adoption:
     Attributes:
         export: The file, its card, and how close it came to the original.
         remarks: What was found out about the network, for the user to check.
+        otherwise: Makes the original for pixels prepared by another convention, by the options that state it; none
+            where the network takes pixels as they are.
     """
 
     export: Export
     remarks: tuple[str, ...]
+    otherwise: Mapping[str, Callable[[], Network]] = field(default_factory=dict)
 
 
 def adopt_file(path: Path, stated: StatedPipeline, *, max_difference: float | None = None) -> Adoption:
@@ -68,7 +75,12 @@ def adopt_file(path: Path, stated: StatedPipeline, *, max_difference: float | No
     batch = foreign.shape[0] or 1
     answers = _in_batches_of(batch, original, taking)
     noise = np.random.default_rng(seed=1).integers(0, 256, (NOISE_PICTURES, *taking.spec.shape_hwc), np.uint8)
-    giving = find_output(foreign, answers(np.stack([*samples.values(), *noise])), stated)
+    labels, remarks = _labels_of(path, foreign, stated)
+    giving = find_output(foreign, answers(np.stack([*samples.values(), *noise])), stated, labels)
+    if len(labels) == giving.count and giving.background is not BackgroundClass.NONE:
+        background = labels[0 if giving.background is BackgroundClass.FIRST else -1]
+        remarks += (f"labels: {background!r} is taken for the background class, which is left out",)
+        labels = tuple(labels[index] for index in giving.kept)
 
     proto, freed = foreign.proto, False
     if foreign.shape[0] is not None or not _takes_any_batch(original, taking, giving, noise):
@@ -82,7 +94,7 @@ def adopt_file(path: Path, stated: StatedPipeline, *, max_difference: float | No
     architecture = stated.architecture or name
     card = ModelCard(
         name=name,
-        labels=stated.labels,
+        labels=labels,
         image=taking.spec,
         architecture=architecture,
         precision=_precision(foreign),
@@ -92,7 +104,43 @@ def adopt_file(path: Path, stated: StatedPipeline, *, max_difference: float | No
     if max_difference is None:
         max_difference = MAX_DIFFERENCE[foreign.element_type]
     export = prove(wrap(proto, taking, giving), probabilities, card, packages=(), max_difference=max_difference)
-    return Adoption(export, _remarks(taking, giving, batch if freed else None))
+    otherwise = {}
+    if taking.element_type not in ("uint8", "int8"):
+        otherwise = {
+            options: functools.partial(_prepared_otherwise, original, batch, taking, preset, giving)
+            for options, preset in other_conventions(taking.scaling, taking.order).items()
+        }
+    return Adoption(export, (*remarks, *_remarks(taking, giving, batch if freed else None)), otherwise)
+
+
+def _prepared_otherwise(
+    original: RawNetwork, batch: int, taking: ForeignInput, preset: Preset, giving: ForeignOutput
+) -> Network:
+    answers = _in_batches_of(batch, original, replace(taking, order=preset.order, scaling=preset.scaling))
+    return lambda pictures: giving.finish(answers(pictures)[giving.name])
+
+
+def _labels_of(path: Path, foreign: ForeignFile, stated: StatedPipeline) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the labels that the user states, the file names its outputs with, or a file beside it has; and remarks."""
+    if stated.labels is not None:
+        named = foreign.labels
+        if named is not None and sorted(named) == sorted(stated.labels) and named != stated.labels:
+            raise ExportError(
+                f"{foreign.name!r} names its outputs itself, in another order than the labels given: "
+                f"{', '.join(map(repr, named[:10]))}; bring them into that order, or leave out --labels"
+            )
+        return stated.labels, ()
+    if foreign.labels is not None:
+        check_labels(foreign.labels)
+        return foreign.labels, (f"labels: the {len(foreign.labels)} that the file names its outputs with",)
+    beside = find_labels_beside(path)
+    if beside is None:
+        raise ExportError(
+            f"{foreign.name!r} does not say its labels; give them with --labels FILE, one a line, or put a labels.txt "
+            "beside it"
+        )
+    read = read_labels(beside, duplicates=stated.duplicates)
+    return read.labels, (f"labels: the {len(read.labels)} of {str(beside)!r}", *read.remarks)
 
 
 def _in_batches_of(size: int, original: RawNetwork, taking: ForeignInput) -> Answers:
@@ -167,13 +215,17 @@ def _precision(foreign: ForeignFile) -> str:
 
 
 def _provenance(foreign: ForeignFile, name: str, taking: ForeignInput, giving: ForeignOutput) -> dict[str, str]:
+    pixels = {"uint8": "as they are", "int8": f"minus {INT8_MIDDLE}"}
     facts = {
         "adopted_from": f"{name}.onnx",
         "producer": foreign.producer,
         "input": f"{taking.element_type} {taking.layout} {taking.order}",
-        "pixels": "as they are" if taking.element_type == "uint8" else str(taking.scaling),
+        "pixels": pixels.get(taking.element_type, str(taking.scaling)),
         "output": str(giving.scores),
     }
+    if giving.quantization is not None:
+        quantization = giving.quantization
+        facts["output_quantization"] = f"scale {quantization.scale:g}, zero point {quantization.zero_point}"
     if giving.background is not BackgroundClass.NONE:
         facts["background_class"] = f"{giving.background}, left out"
     return {key: value for key, value in facts.items() if value}
@@ -181,10 +233,17 @@ def _provenance(foreign: ForeignFile, name: str, taking: ForeignInput, giving: F
 
 def _remarks(taking: ForeignInput, giving: ForeignOutput, freed_batch: int | None) -> tuple[str, ...]:
     remarks = [f"input {taking.name!r}: {taking.element_type}, {taking.layout}, {taking.order}; pictures {taking.spec}"]
-    if taking.element_type != "uint8":
+    if taking.element_type == "int8":
+        remarks.append(f"pixels: minus {INT8_MIDDLE}")
+    elif taking.element_type != "uint8":
         channels = f" ({', '.join(taking.order.channel_names)})" if len(taking.scaling.mean) > 1 else ""
         remarks.append(f"pixels: {taking.scaling}{channels}")
     added = "a softmax was added" if giving.scores is Scores.LOGITS else "rows sum to 1"
+    if giving.must_be_summed:
+        added = "divided by their sum, so that rows sum to 1"
+    if giving.quantization is not None:
+        scale, zero_point = giving.quantization.scale, giving.quantization.zero_point
+        remarks.append(f"output {giving.name!r}: {giving.element_type}, (number - {zero_point}) * {scale:g}")
     remarks.append(f"output {giving.name!r}: {giving.scores}; {added}")
     if giving.background is not BackgroundClass.NONE:
         remarks.append(f"background class: the {giving.background} of {giving.count} outputs was left out")

@@ -11,13 +11,21 @@ import numpy.typing as npt
 
 from edgecls.errors import ExportError
 from edgecls.export.foreign.file import ForeignFile
-from edgecls.export.foreign.pipeline import BackgroundClass, ForeignInput, ForeignOutput, Layout, Scores
-from edgecls.export.foreign.pixel_scaling import RAW_PIXELS, ChannelOrder, PixelScaling
+from edgecls.export.foreign.integer_scores import find_quantization
+from edgecls.export.foreign.pipeline import BackgroundClass, ForeignInput, ForeignOutput, Quantization, Scores
+from edgecls.export.labels_file import Duplicates
+from edgecls.export.pixel_scaling import RAW_PIXELS, ChannelOrder, Layout, PixelScaling
 from edgecls.image_spec import Fit, ImageSpec
 
 __all__ = ["StatedPipeline", "find_input", "find_output"]
 
 SUM_TOLERANCE = 1e-3  # how far rows of probabilities may be from a sum of 1
+
+BACKGROUND_NAMES = {
+    *("dummy", "none", "nothing", "empty", "null", "n/a", "na", "other", "others", "unknown", "unused", "???"),
+    *("no object", "nothing of all that", "none of these", "无", "空", "其他", "其它", "未知"),
+}
+"""What lists of labels call an output that stands for none of them, beside names with "background" in them."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +33,8 @@ class StatedPipeline:
     """What the user says about a foreign network; None where it is to be found out.
 
     Attributes:
-        labels: One for each output, in their order, without the background class if that is left out.
+        labels: One for each output, in their order; the background class may be among them if that is left out.
+            None for those that the file itself or one beside it names.
         samples: A folder of real pictures.
         fit: How pictures are brought to the network's size.
         image_size: Height and width in pixels, for a network that takes any.
@@ -35,10 +44,12 @@ class StatedPipeline:
         output_name: Of the output with the scores, for a network with several that could be it.
         scores: What it gives.
         background: Which output is no label and is left out.
+        quantization: What whole numbers stand for, if that is what the network gives and it does not say so.
         architecture: Name of the network's design, for the card.
+        duplicates: What to do about labels that stand twice in a file beside the network.
     """
 
-    labels: tuple[str, ...]
+    labels: tuple[str, ...] | None
     samples: Path
     fit: Fit = Fit.CROP
     image_size: tuple[int, int] | None = None
@@ -48,7 +59,9 @@ class StatedPipeline:
     output_name: str | None = None
     scores: Scores | None = None
     background: BackgroundClass = BackgroundClass.NONE
+    quantization: Quantization | None = None
     architecture: str | None = None
+    duplicates: Duplicates = Duplicates.REFUSE
 
 
 def find_input(foreign: ForeignFile, stated: StatedPipeline) -> ForeignInput:
@@ -111,11 +124,11 @@ def _size_of(
 
 
 def _scaling_of(foreign: ForeignFile, stated: StatedPipeline, order: ChannelOrder) -> PixelScaling:
-    if foreign.element_type == "uint8":
+    if foreign.element_type in ("uint8", "int8"):
         if stated.scaling not in (None, RAW_PIXELS):
             raise ExportError(
-                f"{foreign.name!r} takes pixels as they are (uint8) and scales them itself; leave out --preset, "
-                "--pixel-range, --mean and --std"
+                f"{foreign.name!r} takes pixels as they are ({foreign.element_type}) and scales them itself; leave out "
+                "--preset, --pixel-range, --mean and --std"
             )
         return RAW_PIXELS
     if stated.scaling is None:
@@ -128,27 +141,36 @@ def _scaling_of(foreign: ForeignFile, stated: StatedPipeline, order: ChannelOrde
     return stated.scaling
 
 
-def find_output(foreign: ForeignFile, outputs: Mapping[str, npt.NDArray[Any]], stated: StatedPipeline) -> ForeignOutput:
+def find_output(
+    foreign: ForeignFile,
+    outputs: Mapping[str, npt.NDArray[Any]],
+    stated: StatedPipeline,
+    labels: tuple[str, ...],
+) -> ForeignOutput:
     """Find out what a network gives.
 
     Args:
         foreign: Its file.
         outputs: Every output that is a plain tensor, for several pictures.
         stated: What the user says.
+        labels: One for each score; with or without one for the background class, if that is left out.
 
     Raises:
         ExportError: No output, or more than one, could be the labels' scores; or it is not what the user says.
     """
-    wanted = len(stated.labels) + (stated.background is not BackgroundClass.NONE)
     if stated.output_name is not None:
         if stated.output_name not in outputs:
             raise ExportError(
                 f"{foreign.name!r} has no output {stated.output_name!r}; it has {', '.join(map(repr, outputs))}"
             )
         outputs = {stated.output_name: outputs[stated.output_name]}
-    fitting = [name for name, values in outputs.items() if _columns(values) == wanted]
+    wanted = len(labels) + (stated.background is not BackgroundClass.NONE)
+    fitting = _with_columns(outputs, wanted)
+    if not fitting and stated.background is not BackgroundClass.NONE and _names_background(labels, stated.background):
+        wanted = len(labels)
+        fitting = _with_columns(outputs, wanted)
     if not fitting:
-        raise ExportError(_nothing_fits(foreign, outputs, stated, wanted))
+        raise ExportError(_nothing_fits(foreign, outputs, stated, labels))
     if len(fitting) > 1:
         raise ExportError(
             f"{foreign.name!r} has several outputs with {wanted} columns: {', '.join(map(repr, fitting))}; "
@@ -156,19 +178,47 @@ def find_output(foreign: ForeignFile, outputs: Mapping[str, npt.NDArray[Any]], s
         )
     (name,) = fitting
     values = outputs[name]
-    scores = _scores_of(foreign, name, values.reshape(len(values), wanted).astype(np.float64), stated.scores)
-    return ForeignOutput(name, str(values.dtype), values.ndim, wanted, scores, stated.background)
+    quantization = None if values.dtype.kind == "f" else _quantization_of(foreign, name, values, stated)
+    rows = values.reshape(len(values), wanted).astype(np.float64)
+    if quantization is not None:
+        rows = (rows - quantization.zero_point) * quantization.scale
+    step = 0.0 if quantization is None else quantization.scale
+    scores = _scores_of(foreign, name, rows, stated.scores, step=step)
+    return ForeignOutput(name, str(values.dtype), values.ndim, wanted, scores, stated.background, quantization)
+
+
+def _with_columns(outputs: Mapping[str, npt.NDArray[Any]], wanted: int) -> list[str]:
+    """Return the outputs with so many scores for a picture; whole numbers only where there are no floats."""
+    fitting = [name for name, values in outputs.items() if _columns(values) == wanted]
+    return [name for name in fitting if outputs[name].dtype.kind == "f"] or fitting
+
+
+def _names_background(labels: tuple[str, ...], background: BackgroundClass) -> bool:
+    """True if the label in the place of the background class is one for nothing at all."""
+    label = labels[0 if background is BackgroundClass.FIRST else -1].casefold().strip("_-<>[]() ")
+    return label in BACKGROUND_NAMES or "background" in label or "背景" in label
+
+
+def _quantization_of(foreign: ForeignFile, name: str, values: npt.NDArray[Any], stated: StatedPipeline) -> Quantization:
+    found = stated.quantization or find_quantization(foreign.proto, name)
+    if found is None:
+        raise ExportError(
+            f"{foreign.name!r} gives whole numbers ({values.dtype}) in its output {name!r}, and its graph does not say "
+            "what they stand for; give their scale and zero point with --output-quantization SCALE ZERO_POINT, as "
+            "the original has them (TFLite: interpreter.get_output_details()[0]['quantization'])"
+        )
+    return found
 
 
 def _columns(values: npt.NDArray[Any]) -> int | None:
     """Return the number of scores for a picture, or None if these are no scores."""
-    if values.dtype.kind != "f" or values.ndim < 2 or prod(values.shape[2:]) != 1:
+    if values.dtype.kind not in "fiu" or values.ndim < 2 or prod(values.shape[2:]) != 1:
         return None
     return int(values.shape[1])
 
 
 def _nothing_fits(
-    foreign: ForeignFile, outputs: Mapping[str, npt.NDArray[Any]], stated: StatedPipeline, wanted: int
+    foreign: ForeignFile, outputs: Mapping[str, npt.NDArray[Any]], stated: StatedPipeline, labels: tuple[str, ...]
 ) -> str:
     given = ", ".join(
         f"{name!r} of {values.dtype} {_shown((None, *values.shape[1:]))}" for name, values in outputs.items()
@@ -176,9 +226,10 @@ def _nothing_fits(
     without = [value.name for value in foreign.proto.graph.output if not value.type.HasField("tensor_type")]
     if without:
         given += f"{', ' if given else ''}{', '.join(map(repr, without))} which is no plain tensor"
+    wanted = len(labels) + (stated.background is not BackgroundClass.NONE)
     background = "" if stated.background is BackgroundClass.NONE else " and a background class"
     text = (
-        f"cannot adopt {foreign.name!r}: {len(stated.labels)} labels{background} need an output of floats of shape "
+        f"cannot adopt {foreign.name!r}: {len(labels)} labels{background} need an output of floats of shape "
         f"(N, {wanted}); it gives {given or 'none with a row for each picture'}"
     )
     counts = {_columns(values) for values in outputs.values()}
@@ -187,18 +238,37 @@ def _nothing_fits(
             f"{text}; if one of its outputs is a background class, say where with --background-class first or last, "
             "or add a label for it to the file of labels"
         )
+    if wanted - 1 in counts and background:
+        label = labels[0 if stated.background is BackgroundClass.FIRST else -1]
+        return (
+            f"{text}; if the label {label!r} stands for the background class, call it 'background', or take its "
+            "line out of the file of labels"
+        )
     if without:
-        return f"{text}; export it without a ZipMap (skl2onnx: options={{'zipmap': False}})"
+        return f"{text}; export it so that it gives plain tensors (skl2onnx: options={{'zipmap': False}})"
     return f"{text}; give one label for each output, in their order"
 
 
-def _scores_of(foreign: ForeignFile, name: str, rows: npt.NDArray[np.float64], stated: Scores | None) -> Scores:
+def _scores_of(
+    foreign: ForeignFile, name: str, rows: npt.NDArray[np.float64], stated: Scores | None, *, step: float
+) -> Scores:
+    """Find out what scores are.
+
+    Args:
+        foreign: The file.
+        name: Of the output.
+        rows: Its scores for several pictures.
+        stated: What the user says.
+        step: How coarse they are rounded, which carries their sum away from 1; 0 for floats.
+    """
     if not np.all(np.isfinite(rows)):
         raise ExportError(f"{foreign.name!r} gives NaN or infinity in its output {name!r}; check the pixel scaling")
-    bounded = bool(rows.min() >= -SUM_TOLERANCE and rows.max() <= 1 + SUM_TOLERANCE)
+    bounded = bool(rows.min() >= -SUM_TOLERANCE - step and rows.max() <= 1 + SUM_TOLERANCE + step)
     sums = rows.sum(axis=1)
     worst = float(sums[np.argmax(np.abs(sums - 1))])
-    are_probabilities = bounded and abs(worst - 1) <= SUM_TOLERANCE
+    rounded_up = SUM_TOLERANCE + step * np.count_nonzero(rows > step / 2, axis=1)
+    rounded_down = SUM_TOLERANCE + step * rows.shape[1]
+    are_probabilities = bounded and bool(np.all((sums - 1 <= rounded_up) & (1 - sums <= rounded_down)))
     if stated is Scores.LOGITS and are_probabilities:
         raise ExportError(
             f"the output {name!r} of {foreign.name!r} is probabilities already (every row sums to 1); a softmax would "

@@ -26,11 +26,13 @@ class ForeignFile:
 
     Attributes:
         name: The path, for messages.
-        onnx: The file as onnxruntime takes it, unchanged but for weights that were in files beside it.
+        onnx: The file as onnxruntime takes it, unchanged but for weights that were in files beside it, and for maps
+            from labels to scores (ZipMap), in whose place there are the scores.
         proto: The same, parsed (an onnx.ModelProto); not to be changed.
         input_name: Of its only input.
-        element_type: "float32", "float16" or "uint8".
+        element_type: "float32", "float16", "uint8" or "int8".
         shape: The four dimensions of the input; None where any size is taken.
+        labels: Those that it names its outputs with, if it does.
     """
 
     name: str
@@ -39,6 +41,7 @@ class ForeignFile:
     input_name: str
     element_type: str
     shape: tuple[int | None, int | None, int | None, int | None]
+    labels: tuple[str, ...] | None = None
 
     @property
     def producer(self) -> str:
@@ -71,6 +74,9 @@ def read_foreign_file(path: Path) -> ForeignFile:
             "onnx.version_converter.convert_version(model, 13)"
         )
     graph = proto.graph
+    has_maps, labels = _open_maps(graph)
+    if has_maps:
+        onnx = proto.SerializeToString()
     weights = {tensor.name for tensor in graph.initializer} | {
         tensor.values.name for tensor in graph.sparse_initializer
     }
@@ -79,18 +85,44 @@ def read_foreign_file(path: Path) -> ForeignFile:
         names = ", ".join(repr(value.name) for value in inputs) or "none"
         raise ExportError(f"cannot adopt {name!r}: a classifier has one input, this network has {len(inputs)}: {names}")
     (taken,) = inputs
-    types = {1: "float32", 2: "uint8", 10: "float16"}  # numbers of onnx.TensorProto
+    types = {1: "float32", 2: "uint8", 3: "int8", 10: "float16"}  # numbers of onnx.TensorProto
     tensor_type = taken.type.tensor_type
     rank = len(tensor_type.shape.dim) if tensor_type.HasField("shape") else None
     if tensor_type.elem_type not in types or rank != 4:
         raise ExportError(
             f"cannot adopt {name!r}: its input {taken.name!r} must be a batch of pictures with 4 dimensions, float32, "
-            f"float16 or uint8; it is of element type {_type_name(tensor_type.elem_type)} with "
+            f"float16, uint8 or int8; it is of element type {_type_name(tensor_type.elem_type)} with "
             f"{'no stated' if rank is None else rank} dimensions"
         )
     dims = [dim.dim_value if dim.WhichOneof("value") == "dim_value" else 0 for dim in tensor_type.shape.dim]
     batch, first, second, third = (dim if dim > 0 else None for dim in dims)
-    return ForeignFile(name, onnx, proto, taken.name, types[tensor_type.elem_type], (batch, first, second, third))
+    return ForeignFile(
+        name, onnx, proto, taken.name, types[tensor_type.elem_type], (batch, first, second, third), labels
+    )
+
+
+def _open_maps(graph: Any) -> tuple[bool, tuple[str, ...] | None]:
+    """Make the scores outputs where a graph ends in maps from labels to scores, as Custom Vision and skl2onnx write.
+
+    Returns:
+        Whether there were any, and the labels in them.
+    """
+    package = load_onnx_package()
+    makers = {name: node for node in graph.node if node.op_type == "ZipMap" for name in node.output}
+    mapped = [output.name for output in graph.output if output.name in makers]
+    labels: tuple[str, ...] | None = None
+    for name in mapped:
+        node = makers[name]
+        for attribute in node.attribute:
+            if attribute.name == "classlabels_strings":
+                labels = tuple(label.decode("utf-8", "replace").strip() for label in attribute.strings)
+        others = {output.name for output in graph.output} - {name}
+        index = next(index for index, output in enumerate(graph.output) if output.name == name)
+        del graph.output[index]
+        if node.input[0] not in others:
+            graph.output.append(package.helper.make_tensor_value_info(node.input[0], package.TensorProto.FLOAT, None))
+        graph.node.remove(node)
+    return bool(mapped), labels
 
 
 def _read(path: Path) -> tuple[bytes, Any]:

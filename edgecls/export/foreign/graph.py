@@ -6,9 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 from edgecls.export.foreign.file import load_onnx_package
-from edgecls.export.foreign.pipeline import TINY, BackgroundClass, ForeignInput, ForeignOutput, Layout, Scores
-from edgecls.export.foreign.pixel_scaling import ChannelOrder
+from edgecls.export.foreign.pipeline import INT8_MIDDLE, TINY, BackgroundClass, ForeignInput, ForeignOutput, Scores
 from edgecls.export.graph_surgery import drop_unneeded, fresh_name, put_first, rename_tensors, tensor_names
+from edgecls.export.pixel_scaling import ChannelOrder, Layout
 from edgecls.modelfile import INPUT_NAME, OUTPUT_NAME
 
 __all__ = ["wrap"]
@@ -79,7 +79,11 @@ class _Around:
             tensor = self._node("Gather", [tensor, self._weight("channels", np.array([2, 1, 0], np.int64))], axis=3)
         if taking.layout is Layout.NCHW:
             tensor = self._node("Transpose", [tensor], perm=[0, 3, 1, 2])
-        if taking.element_type != "uint8":
+        if taking.element_type == "int8":
+            tensor = self._node("Cast", [tensor], to=types.INT32)
+            tensor = self._node("Sub", [tensor, self._weight("middle", np.array([INT8_MIDDLE], np.int32))])
+            tensor = self._node("Cast", [tensor], to=types.INT8)
+        elif taking.element_type != "uint8":
             tensor = self._node("Cast", [tensor], to=types.FLOAT)
             factor, offset = taking.scaling.factor_and_offset()
             if np.any(factor != 1):
@@ -94,13 +98,14 @@ class _Around:
         """Return nodes from the network's output to "probabilities"."""
         self._nodes = []
         tensor = self._as_float_rows(inner_output, giving)
-        has_background = giving.background is not BackgroundClass.NONE
-        if has_background:
+        if giving.background is not BackgroundClass.NONE:
             kept = self._weight("kept", np.array(giving.kept, np.int64))
             tensor = self._node("Gather", [tensor, kept], axis=1)
         if giving.scores is Scores.LOGITS:
             tensor = self._node("Softmax", [tensor], axis=1)
-        elif has_background:
+        elif giving.must_be_summed:
+            if giving.quantization is not None:
+                tensor = self._node("Relu", [tensor])  # below zero by a step of rounding
             tensor = self._node("Add", [tensor, self._weight("tiny", np.array([TINY], np.float32))])
             tensor = self._node("Div", [tensor, self._row_sums(tensor)])
         return self._ending_in(OUTPUT_NAME, tensor)
@@ -108,6 +113,10 @@ class _Around:
     def _as_float_rows(self, tensor: str, giving: ForeignOutput) -> str:
         if giving.element_type != "float32":
             tensor = self._node("Cast", [tensor], to=self._package.TensorProto.FLOAT)
+        if giving.quantization is not None:  # by plain arithmetic: no pair that onnxruntime would fuse otherwise
+            zero_point, scale = np.float32(giving.quantization.zero_point), np.float32(giving.quantization.scale)
+            tensor = self._node("Sub", [tensor, self._weight("zero_point", np.array([zero_point]))])
+            tensor = self._node("Mul", [tensor, self._weight("scale", np.array([scale]))])
         if giving.rank > 2:
             tensor = self._node("Flatten", [tensor], axis=1)
         return tensor

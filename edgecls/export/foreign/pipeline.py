@@ -11,20 +11,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgecls.export.foreign.pixel_scaling import ChannelOrder, PixelScaling
+from edgecls.export.pixel_scaling import ChannelOrder, Layout, PixelScaling
 from edgecls.image_spec import ImageSpec
 
-__all__ = ["TINY", "BackgroundClass", "ForeignInput", "ForeignOutput", "Layout", "Scores"]
+__all__ = ["INT8_MIDDLE", "TINY", "BackgroundClass", "ForeignInput", "ForeignOutput", "Quantization", "Scores"]
 
 TINY = 1e-30
 """Added to every probability before they are brought to a sum of 1 again, lest the background took all of it."""
 
 
-class Layout(StrEnum):
-    """Order of the dimensions of a batch of pictures."""
-
-    NCHW = "nchw"
-    NHWC = "nhwc"
+INT8_MIDDLE = 128
+"""Taken off pixels for networks that take int8: so TensorFlow Lite counts, whatever range the floats had."""
 
 
 class Scores(StrEnum):
@@ -48,10 +45,10 @@ class ForeignInput:
 
     Attributes:
         name: Of its only input.
-        element_type: "float32", "float16" or "uint8".
+        element_type: "float32", "float16", "uint8", or "int8" for pixels minus INT8_MIDDLE.
         layout: Order of its dimensions.
         order: Its channels.
-        scaling: What pixels become; of no use where it takes uint8.
+        scaling: What pixels become; of no use where it takes uint8 or int8.
         spec: The pictures.
     """
 
@@ -71,9 +68,19 @@ class ForeignInput:
     def prepare(self, batch_nhwc: npt.NDArray[np.uint8]) -> npt.NDArray[Any]:
         """Return what the network takes for a batch of pictures, uint8 ``[N, H, W, C]``, RGB or grey."""
         values: npt.NDArray[Any] = batch_nhwc[..., ::-1] if self.order is ChannelOrder.BGR else batch_nhwc
-        if self.element_type != "uint8":
+        if self.element_type == "int8":
+            values = (values.astype(np.int16) - INT8_MIDDLE).astype(np.int8)
+        elif self.element_type != "uint8":
             values = self.scaling.apply(values).astype(self.element_type)
         return np.ascontiguousarray(values.transpose(0, 3, 1, 2) if self.layout is Layout.NCHW else values)
+
+
+@dataclass(frozen=True)
+class Quantization:
+    """What the whole numbers of a quantized network stand for: ``(number - zero_point) * scale``."""
+
+    scale: float
+    zero_point: int
 
 
 @dataclass(frozen=True)
@@ -87,6 +94,7 @@ class ForeignOutput:
         count: Number of scores.
         scores: What they are.
         background: Which of them is no label.
+        quantization: What the scores stand for where they are whole numbers; None for floats.
     """
 
     name: str
@@ -95,6 +103,14 @@ class ForeignOutput:
     count: int
     scores: Scores
     background: BackgroundClass
+    quantization: Quantization | None = None
+
+    @property
+    def must_be_summed(self) -> bool:
+        """True for probabilities that have to be divided by their sum: without the background, or rounded to steps."""
+        return self.scores is Scores.PROBABILITIES and (
+            self.background is not BackgroundClass.NONE or self.quantization is not None
+        )
 
     @property
     def kept(self) -> range:
@@ -103,11 +119,14 @@ class ForeignOutput:
 
     def finish(self, scores: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         """Return the probabilities of the labels, float32 ``[N, labels]``, for what the network gave."""
-        kept: npt.NDArray[np.float64] = scores.reshape(len(scores), self.count)[:, list(self.kept)].astype(np.float64)
+        values: npt.NDArray[np.float64] = scores.reshape(len(scores), self.count).astype(np.float64)
+        if self.quantization is not None:
+            values = (values - self.quantization.zero_point) * self.quantization.scale
+        kept = values[:, list(self.kept)]
         if self.scores is Scores.LOGITS:
             kept = np.exp(kept - kept.max(axis=1, keepdims=True))
-        elif self.background is not BackgroundClass.NONE:
-            kept = kept + TINY
+        elif self.must_be_summed:
+            kept = np.maximum(kept, 0) + TINY
         else:
             return kept.astype(np.float32)
         probabilities: npt.NDArray[np.float32] = (kept / kept.sum(axis=1, keepdims=True)).astype(np.float32)

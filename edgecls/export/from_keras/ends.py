@@ -7,7 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from edgecls.errors import ExportError
-from edgecls.image_spec import ImageSpec
+from edgecls.export.from_keras.input_form import InputForm
+from edgecls.export.labels_file import LabelsFile
+from edgecls.export.pixel_scaling import ChannelOrder, Layout, PixelScaling
 from edgecls.model_card import SUM_TOLERANCE
 from edgecls.modelfile import INPUT_NAME, OUTPUT_NAME
 
@@ -16,34 +18,34 @@ __all__ = ["check_outputs", "giving_probabilities", "taking_raw_pixels"]
 RANGE_TOLERANCE = 1e-6  # how far rounding may carry a probability below 0 or above 1
 
 
-def taking_raw_pixels(
-    model: keras.Model, path: Path, spec: ImageSpec, pixel_range: tuple[float, float] | None
-) -> keras.Model:
-    """Put the scaling of pixels before a network, if it leaves that to its caller.
+def taking_raw_pixels(model: keras.Model, path: Path, form: InputForm, scaling: PixelScaling) -> keras.Model:
+    """Put before a network what its caller did with images: channels, scaling, shape.
 
     Args:
-        model: Takes ``[N, H, W, C]`` of any type.
+        model: Takes ``[N, *form.shape]`` of any type.
         path: Where it comes from, for error messages.
-        spec: The pictures it will take.
-        pixel_range: What it wants 0 and 255 to be, if it takes floats.
+        form: The images it will take, and in which form the network wants them.
+        scaling: What numbers pixels become, in the network's order of channels; RAW_PIXELS if it takes uint8.
 
     Returns:
         A network that takes uint8 pictures; its output is ``[N, K]``.
 
     Raises:
-        ExportError: The range is not known, or the output has another shape.
+        ExportError: The output has another shape.
     """
-    pictures = keras.Input(shape=spec.shape_hwc, dtype="uint8", name=INPUT_NAME)
-    if model.inputs[0].dtype == "uint8":
-        scaled = pictures
-    elif pixel_range is None:
-        raise ExportError(
-            f"{str(path)!r} takes {model.inputs[0].dtype} pictures and does not say how pixels are scaled for it; "
-            "give what 0 and 255 become with --pixel-range: '0 255' if it scales them itself, else '0 1' or '-1 1'"
-        )
-    else:
-        low, high = pixel_range
-        scaled = keras.layers.Rescaling((high - low) / 255, offset=low, name="edgecls_scale")(pictures)
+    pictures = keras.Input(shape=form.spec.shape_hwc, dtype="uint8", name=INPUT_NAME)
+    scaled = pictures
+    if form.order is ChannelOrder.BGR:
+        scaled = keras.ops.take(scaled, [2, 1, 0], axis=-1)
+    if model.inputs[0].dtype != "uint8":
+        factor, offset = (values.tolist() for values in scaling.factor_and_offset())
+        if len(factor) == len(offset) == 1:
+            (factor,), (offset,) = factor, offset
+        scaled = keras.layers.Rescaling(factor, offset=offset, name="edgecls_scale")(scaled)
+    if form.layout is Layout.NCHW:
+        scaled = keras.layers.Permute((3, 1, 2), name="edgecls_channels_first")(scaled)
+    elif form.shape != form.spec.shape_hwc:
+        scaled = keras.layers.Reshape(form.shape, name="edgecls_shape")(scaled)
     if len(model.outputs) != 1:
         raise ExportError(f"a classifier has one output, {str(path)!r} has {len(model.outputs)}")
     (outputs,) = keras.tree.flatten(model(scaled))
@@ -60,7 +62,7 @@ def taking_raw_pixels(
 def giving_probabilities(
     model: keras.Model,
     path: Path,
-    labels: tuple[str, ...],
+    labels: LabelsFile,
     *,
     logits: bool,
 ) -> keras.Model:
@@ -72,7 +74,7 @@ def giving_probabilities(
     Args:
         model: Takes uint8 pictures, gives ``[N, K]``.
         path: Where it comes from, for error messages.
-        labels: As many as there will be probabilities.
+        labels: As many as there have to be probabilities.
         logits: Whether the user says that the outputs are logits.
 
     Raises:
@@ -80,11 +82,11 @@ def giving_probabilities(
     """
     outputs = model.outputs[0]
     count = outputs.shape[-1]
-    if len(labels) != max(2, count):
+    if len(labels.labels) != max(2, count):
         explained = " (a single output tells two labels apart)" if count == 1 else ""
         raise ExportError(
-            f"{str(path)!r} has {count} outputs, but there are {len(labels)} labels{explained}; "
-            "give one label for each output, in their order"
+            f"{str(path)!r} has {count} outputs, but there are {len(labels.labels)} labels{explained} in "
+            f"{str(labels.path)!r}; give one label for each output, in their order, with --labels"
         )
     if outputs.dtype != "float32":
         outputs = keras.layers.Activation("linear", dtype="float32", name="edgecls_float32")(outputs)

@@ -16,14 +16,17 @@ import keras
 
 from edgecls import modelfile
 from edgecls.errors import ExportError
-from edgecls.export.from_keras.legacy_h5 import HDF5_MAGIC, code_refusal, load_h5
+from edgecls.export.from_keras.legacy_h5 import HDF5_MAGIC, code_refusal, load_h5, save_anew_with_keras_2
 from edgecls.export.from_keras.saved_model import is_saved_model, load_saved_model
+from edgecls.extras import import_from_extra
 from edgecls.model_card import ModelCard
 
 __all__ = ["load_keras", "read_embedded_card", "save_keras"]
 
 CARD_MEMBER = "edgecls.json"
 CONFIG_MEMBER, WEIGHTS_MEMBER = "config.json", "model.weights.h5"  # as Keras names them
+METADATA_MEMBER = "metadata.json"
+MAX_REASON = 300  # characters
 MAX_BYTES_PER_WEIGHT = 16  # float32, and as much again thrice for the state of an optimiser
 MAX_BYTES_BESIDE = 64 << 20
 
@@ -55,6 +58,12 @@ def load_keras(path: Path) -> keras.Model:
     except (ValueError, TypeError, OSError, KeyError, AttributeError, zipfile.BadZipFile) as error:
         if "Lambda" in str(error) and "arbitrary code" in str(error):
             raise ExportError(code_refusal(path)) from error
+        version = _keras_version(path)
+        if version.startswith("2."):
+            raise ExportError(
+                f"cannot load {str(path)!r}: Keras {version} wrote it, and Keras 3 cannot read it ({_reason(error)}); "
+                f"{save_anew_with_keras_2(path)}"
+            ) from error
         raise ExportError(
             f"cannot load {str(path)!r}: {_reason(error)}; "
             "give a whole .keras or .h5 file whose layers are all Keras's own"
@@ -65,7 +74,21 @@ def _reason(error: BaseException) -> str:
     """Return what Keras says in the middle of its messages: they begin with where it happened."""
     lines = [re.sub(r"\x1b\[\d*m", "", line).strip() for line in str(error).splitlines()]
     told = [line for line in lines if line] or [type(error).__name__]
-    return told[1] if told[0].startswith("Exception encountered when calling") and len(told) > 1 else told[0]
+    reason = told[1] if told[0].startswith("Exception encountered when calling") and len(told) > 1 else told[0]
+    return reason if len(reason) <= MAX_REASON else f"{reason[:MAX_REASON]}..."  # some have the whole network in them
+
+
+def _keras_version(path: Path) -> str:
+    """Return the version of Keras that wrote a file, as far as it says so; else nothing."""
+    try:
+        if _is_hdf5(path):
+            with import_from_extra("h5py", extra="train", purpose="reading .h5 files").File(path, "r") as file:
+                version = file.attrs.get("keras_version", "")
+                return version.decode() if isinstance(version, bytes) else str(version)
+        with zipfile.ZipFile(path) as archive:
+            return str(json.loads(archive.read(METADATA_MEMBER)).get("keras_version", ""))
+    except (OSError, ValueError, KeyError, AttributeError, zipfile.BadZipFile):
+        return ""
 
 
 def _is_hdf5(path: Path) -> bool:

@@ -16,7 +16,7 @@ import keras
 from edgecls.errors import ExportError
 from edgecls.extras import import_from_extra
 
-__all__ = ["HDF5_MAGIC", "code_refusal", "load_h5"]
+__all__ = ["HDF5_MAGIC", "code_refusal", "load_h5", "save_anew_with_keras_2"]
 
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 
@@ -25,6 +25,11 @@ _DROPPED = {
     "SeparableConv2D": {"groups": 1},
     "Conv2DTranspose": {"groups": 1},
 }
+_BARE_OPERATIONS = {
+    *("TFOpLambda", "SlicingOpLambda", "ClassMethod", "InstanceMethod", "InstanceProperty", "TensorFlowOpLayer"),
+}
+"""What Keras 2 wrote where a network was built with TensorFlow's operations; Keras 3 has nothing in their place."""
+
 _RANDOM_OPTION = "rng_type"  # of layers that do nothing but in training
 
 
@@ -32,7 +37,7 @@ def load_h5(path: Path) -> keras.Model:
     """Load a whole model from an HDF5 file for inference.
 
     Raises:
-        ExportError: The file holds weights only, or code of its own, which is not run.
+        ExportError: The file holds weights only, code of its own, which is not run, or what only Keras 2 reads.
         ValueError, TypeError, OSError, KeyError: It is damaged, or has layers that Keras does not know.
     """
     h5py = import_from_extra("h5py", extra="train", purpose="reading .h5 files")
@@ -46,6 +51,12 @@ def load_h5(path: Path) -> keras.Model:
     config = json.loads(text)
     if any(entry.get("class_name") == "Lambda" for entry in _objects(config)):
         raise ExportError(code_refusal(path))
+    bare = sorted({str(entry.get("config", {}).get("name")) for entry in _objects(config) if _is_bare_operation(entry)})
+    if bare:
+        raise ExportError(
+            f"{str(path)!r} has operations of TensorFlow as layers ({', '.join(bare[:5])}), which Keras 2 wrote and "
+            f"Keras 3 cannot read; {save_anew_with_keras_2(path)}"
+        )
     modern = _modernised(config, _renamed_layers(config))
     if modern == config:
         return keras.models.load_model(path, compile=False)
@@ -57,6 +68,17 @@ def load_h5(path: Path) -> keras.Model:
         return keras.models.load_model(copy, compile=False)
 
 
+def save_anew_with_keras_2(path: Path) -> str:
+    """Return how to bring a file of Keras 2 into a form that can be exported."""
+    folder = path.with_suffix("").name
+    return (
+        "a SavedModel of it can be exported. Make one where the file was made, or with 'pip install tf_keras' "
+        f"(which is Keras 2): import tf_keras; tf_keras.models.load_model({path.name!r}, compile=False)"
+        f".save({folder!r}, save_format='tf'); with TensorFlow 2.15 or older write tf.keras for tf_keras. "
+        f"Then: edgecls export {folder}"
+    )
+
+
 def code_refusal(path: Path) -> str:
     """Return what to tell whoever wants to export a file with a Lambda layer."""
     return (
@@ -64,6 +86,10 @@ def code_refusal(path: Path) -> str:
         "from files. Build the network with a layer of Keras in its place (Rescaling, for a scale), load the "
         "weights into it, and save that"
     )
+
+
+def _is_bare_operation(entry: dict[str, Any]) -> bool:
+    return entry.get("class_name") in _BARE_OPERATIONS and isinstance(entry.get("config"), dict)
 
 
 def _objects(value: Any) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ import keras
 from edgecls.errors import ExportError
 from edgecls.extras import import_from_extra
 
-__all__ = ["is_saved_model", "load_saved_model"]
+__all__ = ["is_saved_model", "load_saved_model", "names_in_program"]
 
 PROGRAM = "saved_model.pb"
 SIGNATURES = ("serving_default", "serve")  # as TensorFlow and Keras 2 name it, as Keras 3 does
@@ -63,6 +63,21 @@ def load_saved_model(path: Path) -> keras.Model:
     pictures = keras.Input(tuple(spec.shape[1:]), dtype=spec.dtype.name)
     layer = _Signature(loaded, signature, input_name, next(iter(outputs)))
     return keras.Model(pictures, layer(pictures), name="saved_model")
+
+
+def names_in_program(path: Path) -> set[str]:
+    """Return the parts of the names of all operations of a SavedModel: those of its layers are among them.
+
+    Raises:
+        ExportError: It is damaged.
+    """
+    return {
+        part
+        for meta in _read_program(path).meta_graphs
+        for nodes in (meta.graph_def.node, *(function.node_def for function in meta.graph_def.library.function))
+        for node in nodes
+        for part in node.name.split("/")
+    }
 
 
 class _Signature(keras.layers.Layer):  # type: ignore[misc]

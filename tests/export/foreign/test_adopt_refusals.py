@@ -18,7 +18,7 @@ import edgecls
 from edgecls.errors import ParityError
 from edgecls.export.foreign.adopt import adopt_file
 from edgecls.export.foreign.facts import StatedPipeline
-from edgecls.export.foreign.pixel_scaling import PRESETS
+from edgecls.export.pixel_scaling import PRESETS
 
 
 def _with_two_inputs() -> ModelProto:
@@ -50,22 +50,6 @@ def _with_nan() -> ModelProto:
     model = net()
     bias = next(one for one in model.graph.initializer if one.name == "bias")
     bias.CopyFrom(numpy_helper.from_array(np.float32([0, np.nan, 0]), "bias"))
-    return model
-
-
-def _with_a_map() -> ModelProto:
-    """The outputs of a classifier of scikit-learn: a label, and a map from labels to probabilities."""
-    model = net(ending="Softmax")
-    nodes = [
-        helper.make_node("ZipMap", ["output"], ["map"], domain="ai.onnx.ml", classlabels_int64s=[0, 1, 2]),
-        helper.make_node("ArgMax", ["output"], ["label"], axis=1, keepdims=0),
-    ]
-    model.graph.node.extend(nodes)
-    del model.graph.output[:]
-    model.graph.output.append(helper.make_tensor_value_info("label", TensorProto.INT64, ["batch"]))
-    entry = helper.make_map_type_proto(TensorProto.INT64, helper.make_tensor_type_proto(TensorProto.FLOAT, []))
-    model.graph.output.append(helper.make_value_info("map", helper.make_sequence_type_proto(entry)))
-    model.opset_import.append(helper.make_opsetid("ai.onnx.ml", 1))
     return model
 
 
@@ -112,7 +96,6 @@ REFUSED: dict[str, tuple[Callable[[], ModelProto | bytes], list[object], str]] =
         "is probabilities already",
     ),
     "nan": (_with_nan, PRESET, "gives NaN or infinity"),
-    "map": (_with_a_map, PRESET, r"'map' which is no plain tensor.*zipmap"),
     "batch-for-good": (_with_a_squeezed_end, PRESET, r"takes 1 picture\(s\) at a time.*dynamic_axes"),
 }
 

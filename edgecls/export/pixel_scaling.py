@@ -10,7 +10,7 @@ import numpy.typing as npt
 from edgecls.errors import ExportError
 from edgecls.image_spec import Color
 
-__all__ = ["PRESETS", "RAW_PIXELS", "ChannelOrder", "PixelScaling", "Preset"]
+__all__ = ["PRESETS", "RAW_PIXELS", "ChannelOrder", "Layout", "PixelScaling", "Preset", "other_conventions"]
 
 IMAGENET_MEAN_RGB = (0.485, 0.456, 0.406)  # of pixels in [0, 1], as torchvision states them
 IMAGENET_STD_RGB = (0.229, 0.224, 0.225)
@@ -33,6 +33,13 @@ class ChannelOrder(StrEnum):
     def channel_names(self) -> tuple[str, ...]:
         """The names of the channels, for reports."""
         return ("gray",) if self is ChannelOrder.GRAY else tuple(self.value)
+
+
+class Layout(StrEnum):
+    """Order of the dimensions of a batch of pictures."""
+
+    NCHW = "nchw"
+    NHWC = "nhwc"
 
 
 @dataclass(frozen=True)
@@ -123,6 +130,22 @@ PRESETS = {
     "none": Preset(RAW_PIXELS),
 }
 """By the names that users give."""
+
+
+def other_conventions(scaling: PixelScaling, order: ChannelOrder) -> dict[str, Preset]:
+    """Return the usual conventions for pixels but the one given, by the options that state them."""
+    usual = {f"--preset {name}": preset for name, preset in PRESETS.items()}
+    usual["--pixel-range 0 1"] = Preset(PixelScaling(0.0, 1.0))
+    if order is ChannelOrder.GRAY:
+        usual = {
+            options: Preset(preset.scaling, ChannelOrder.GRAY)
+            for options, preset in usual.items()
+            if len(preset.scaling.mean) == 1
+        }
+    elif len(scaling.mean) == len(scaling.std) == 1:
+        swapped = ChannelOrder.RGB if order is ChannelOrder.BGR else ChannelOrder.BGR
+        usual[f"the same pixels and --channel-order {swapped}"] = Preset(scaling, swapped)
+    return {options: preset for options, preset in usual.items() if preset != Preset(scaling, order)}
 
 
 def _shortest(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:

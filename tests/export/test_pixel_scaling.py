@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from edgecls.errors import ExportError
-from edgecls.export.foreign.pixel_scaling import PRESETS, RAW_PIXELS, ChannelOrder, PixelScaling
+from edgecls.export.pixel_scaling import PRESETS, RAW_PIXELS, ChannelOrder, PixelScaling
 
 EVERY_PIXEL = np.repeat(np.arange(256, dtype=np.uint8)[:, np.newaxis], 3, axis=1)
 

@@ -1,0 +1,245 @@
+"""Options of the commands that make a model file of a network from elsewhere."""
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from edgecls.evaluation.record import Evaluation
+    from edgecls.export.labels_file import Duplicates
+    from edgecls.export.parity import Network
+    from edgecls.export.pixel_scaling import ChannelOrder, PixelScaling
+    from edgecls.model_card import ModelCard
+    from edgecls.modelfile import ModelFile
+
+__all__ = [
+    "channel_order_option",
+    "check_accuracy",
+    "check_option",
+    "duplicates_of",
+    "layout_option",
+    "mean_option",
+    "min_accuracy_option",
+    "number_duplicates_option",
+    "pixel_range_option",
+    "preset_option",
+    "refuse_a_bound_without_data",
+    "stated_pixels",
+    "std_option",
+]
+
+COMPARED_IMAGES = 100  # of those to check on, for every other convention for pixels
+COMPARED_AT_ONCE = 16
+DEVIATIONS = 2.5  # standard deviations beyond which one convention is clearly better than another
+
+
+class _Numbers(click.ParamType[tuple[float, ...]]):
+    """One number for all channels, or three with commas between."""
+
+    name = "NUMBERS"
+
+    def convert(
+        self, value: str | tuple[float, ...], param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[float, ...]:
+        if isinstance(value, tuple):
+            return value
+        try:
+            numbers = tuple(float(part) for part in value.split(","))
+        except ValueError:
+            numbers = ()
+        if len(numbers) not in (1, 3) or not all(map(math.isfinite, numbers)):
+            self.fail(f"{value!r} is not 1 number or 3; give them with commas, as 0.485,0.456,0.406", param, ctx)
+        return numbers
+
+
+preset_option = click.option(
+    "--preset",
+    type=click.Choice(["torchvision", "tensorflow", "caffe", "none"]),
+    help="Convention for pixels: torchvision (0 to 1, ImageNet's mean and std), tensorflow (-1 to 1), "
+    "caffe (0 to 255 minus ImageNet's mean, BGR), none (0 to 255 as they are).",
+)
+pixel_range_option = click.option(
+    "--pixel-range",
+    type=(float, float),
+    metavar="LOW HIGH",
+    help="What black and white become before mean and std; 0 1 if only those are given.",
+)
+mean_option = click.option(
+    "--mean", type=_Numbers(), help="Taken off, in the unit of --pixel-range and in the network's order of channels."
+)
+std_option = click.option("--std", type=_Numbers(), help="Divided by after that, likewise.")
+channel_order_option = click.option(
+    "--channel-order",
+    "--color",
+    "order_name",
+    type=click.Choice(["rgb", "bgr", "gray"]),
+    help="Channels that the network takes.",
+)
+layout_option = click.option(
+    "--layout", type=click.Choice(["nchw", "nhwc"]), help="Order of dimensions, where the shape leaves it open."
+)
+number_duplicates_option = click.option(
+    "--number-duplicates",
+    is_flag=True,
+    help="Tell labels apart that stand in the file of labels more than once, by the number of their output.",
+)
+check_option = click.option(
+    "--check",
+    "check_data",
+    type=click.Path(exists=True, path_type=Path),
+    metavar="DATA",
+    help="Labelled images, as for 'edgecls evaluate': report the accuracy on them, and write no file if it is too low.",
+)
+min_accuracy_option = click.option(
+    "--min-accuracy",
+    type=click.FloatRange(min=0, max=1),
+    metavar="A",
+    show_default="more than always giving the same label",
+    help="Lowest accuracy on --check that passes, from 0 to 1.",
+)
+
+
+def stated_pixels(
+    preset: str | None,
+    pixel_range: tuple[float, float] | None,
+    mean: tuple[float, ...] | None,
+    std: tuple[float, ...] | None,
+    order_name: str | None,
+) -> tuple["PixelScaling | None", "ChannelOrder | None"]:
+    """Return the scaling of pixels and the order of channels that the options say; None where they do not.
+
+    Raises:
+        UsageError: They contradict each other.
+    """
+    from edgecls.export.pixel_scaling import PRESETS, ChannelOrder, PixelScaling
+
+    order = None if order_name is None else ChannelOrder(order_name)
+    if preset is None:
+        if not (pixel_range or mean or std):
+            return None, order
+        return PixelScaling(*(pixel_range or (0.0, 1.0)), mean or (0.0,), std or (1.0,)), order
+    if pixel_range or mean or std:
+        raise click.UsageError("--preset says it all; leave it out, or --pixel-range, --mean and --std")
+    if PRESETS[preset].order is ChannelOrder.BGR:
+        if order not in (None, ChannelOrder.BGR):
+            raise click.UsageError(f"--preset {preset} is for bgr, not for {order}; give --mean instead")
+        order = ChannelOrder.BGR
+    return PRESETS[preset].scaling, order
+
+
+def duplicates_of(number_duplicates: bool) -> "Duplicates":
+    """Return what the flag says."""
+    from edgecls.export.labels_file import Duplicates
+
+    return Duplicates.NUMBER if number_duplicates else Duplicates.REFUSE
+
+
+def refuse_a_bound_without_data(check_data: Path | None, min_accuracy: float | None) -> None:
+    """Refuse --min-accuracy where there is nothing to measure it on.
+
+    Raises:
+        UsageError: It is.
+    """
+    if min_accuracy is not None and check_data is None:
+        raise click.UsageError("--min-accuracy needs labelled images to measure on; give them with --check DATA")
+
+
+def check_accuracy(
+    model: "ModelFile",
+    data: Path,
+    min_accuracy: float | None,
+    otherwise: "Mapping[str, Callable[[], Network]]",
+) -> None:
+    """Measure a model file on labelled images, print its accuracy, and refuse what cannot be meant.
+
+    Args:
+        model: In memory; it need not be on disk yet.
+        data: A dataset in any form; of a divided one, its test images.
+        min_accuracy: The lowest that passes; None for more than always giving the commonest label, and for not
+            clearly less than with pixels prepared by another convention.
+        otherwise: Makes the network for pixels prepared by another convention, by the options that state it.
+
+    Raises:
+        ExportError: The accuracy is too low.
+        DatasetError: The data has none of the model's labels, or no image that can be classified.
+    """
+    from edgecls.commands.status_line import StatusLine
+    from edgecls.dataset.forms.read import read_dataset
+    from edgecls.errors import ExportError
+    from edgecls.evaluation.evaluate import evaluate, without_foreign_labels
+    from edgecls.evaluation.parts import AUTO, choose_part
+    from edgecls.runtime.execution.providers import Provider
+    from edgecls.runtime.machine.cores import usable_cores
+    from edgecls.runtime.opening import open_classifier
+
+    part, images = choose_part(read_dataset(data), AUTO)
+    known = without_foreign_labels(images, model.card.labels)
+    if left_out := len(images.paths) - len(known.paths):
+        foreign = sorted(set(images.labels) - set(known.labels))
+        named = ", ".join(map(repr, foreign[:10])) + (f" and {len(foreign) - 10} more" if len(foreign) > 10 else "")
+        click.echo(f"check: {left_out} image(s) left out, whose labels the model does not have: {named}", err=True)
+    line = StatusLine()
+    found = evaluate(
+        open_classifier(model, Provider.CPU, setting=None),
+        known,
+        workers=usable_cores(),
+        on_progress=lambda done, total: line.show(f"checking images {done}/{total}"),
+    )
+    line.show("checking other conventions for pixels")
+    better = _clearly_better(found, model.card, otherwise)
+    line.show("")
+    for error in found.failures.values():
+        click.echo(f"left out: {error}", err=True)
+    low, high = found.accuracy_interval
+    label, baseline = found.baseline
+    measured = (
+        f"accuracy {found.accuracy:.4f} (95 % interval {low:.4f} to {high:.4f}) on {found.pictures} labelled images "
+        f"of {str(data)!r} ({part}); always giving {label!r} would have {baseline:.4f}"
+    )
+    if min_accuracy is None:
+        bound = "" if found.accuracy > baseline else "more than that is demanded"
+        bound = bound or ("that pixels were prepared otherwise in training is far likelier" if better else "")
+    else:
+        bound = "" if found.accuracy >= min_accuracy else f"at least {min_accuracy:g} is demanded"
+    if bound:
+        raise ExportError(
+            f"{measured}{better}; {bound}, so no file was written. Change how pixels are prepared (--preset, "
+            "--pixel-range, --mean, --std, --channel-order, --fit), or the order of the labels; "
+            "--min-accuracy 0 writes the file all the same"
+        )
+    click.echo(f"check: {measured}")
+    if better:
+        click.echo(f"warning: as it is, accuracy is {found.accuracy:.4f}{better}", err=True)
+
+
+def _clearly_better(found: "Evaluation", card: "ModelCard", otherwise: "Mapping[str, Callable[[], Network]]") -> str:
+    """Return what to tell of the convention for pixels with which far more images get their label, or nothing."""
+    import numpy as np
+
+    from edgecls import image
+
+    if not otherwise:
+        return ""
+    chosen = np.unique(np.linspace(0, found.pictures - 1, min(found.pictures, COMPARED_IMAGES)).astype(int))
+    paths = [found.paths[index] for index in chosen]
+    true = found.label_ids[chosen]
+    right = found.top_ids[chosen, 0] == true
+    pixels = [image.decode_to_fit(image.read_file(path), card.image, name=str(path)) for path in paths]
+    most, best = 0, ""
+    for options, make in otherwise.items():
+        network = make()
+        rows = [
+            network(np.stack(pixels[start : start + COMPARED_AT_ONCE]))
+            for start in range(0, len(pixels), COMPARED_AT_ONCE)
+        ]
+        right_otherwise = np.concatenate(rows).argmax(axis=1) == true
+        won, lost = int((right_otherwise & ~right).sum()), int((right & ~right_otherwise).sum())
+        # As McNemar compares two on the same images.
+        if won - lost > max(most, DEVIATIONS * math.sqrt(won + lost)):
+            most = won - lost
+            best = f"; with {options} it is {right_otherwise.mean():.4f}, on {len(paths)} of them"
+    return best
