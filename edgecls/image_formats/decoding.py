@@ -1,5 +1,6 @@
 """Encoded pictures to pixels with OpenCV, whatever their format stores: orientation, transparency, 16 bits, grey."""
 
+import struct
 from typing import Any
 
 import cv2
@@ -7,7 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from edgecls.errors import ImageDecodeError
-from edgecls.image_formats.header import ImageHeader
+from edgecls.image_formats.avif import eight_bit_still_avif
+from edgecls.image_formats.bmp import check_bmp_runs
+from edgecls.image_formats.header import DamagedHeaderError, ImageHeader
+from edgecls.image_formats.jpeg import read_jpeg, without_end_marker
+from edgecls.image_formats.png import still_png
+from edgecls.image_formats.tiff_data import check_tiff_data
 
 __all__ = ["Pixels", "decode_pixels"]
 
@@ -57,14 +63,15 @@ def decode_pixels(data: bytes, header: ImageHeader, *, name: str, channels: int,
         flags = _JPEG_FLAGS[shrink][channels] | cv2.IMREAD_IGNORE_ORIENTATION
     else:
         flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
-    if data[:2] in (b"P1", b"P2", b"P3"):
-        data += b"\n"  # OpenCV wants white space after the last number of a text file
     try:
-        decoded: npt.NDArray[Any] | None = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-    except (cv2.error, MemoryError) as error:
+        decoded = _decode(_for_decoder(data, header), flags)
+    except (struct.error, IndexError, ValueError) as error:  # as when reading headers
+        if isinstance(error, DamagedHeaderError):
+            message = f"cannot read {name!r}: {error}; save or download it again"
+            raise ImageDecodeError(message, cut_short=error.cut_short) from error
         raise _undecodable(header, name) from error
     if decoded is None:
-        raise _undecodable(header, name)
+        raise _cut_short(name) if _is_jpeg_cut_short(data, header) else _undecodable(header, name)
     if decoded.shape[:2] != (-(-header.height // shrink), -(-header.width // shrink)):
         raise ImageDecodeError(
             f"cannot read {name!r}: the {header.format} header and the picture in it disagree about its size; "
@@ -72,6 +79,55 @@ def decode_pixels(data: bytes, header: ImageHeader, *, name: str, channels: int,
         )
     pixels = _over_white(decoded, header) if as_stored else decoded
     return _turn(_with_channels(pixels, channels), header.orientation)
+
+
+def _decode(encoded: bytes, flags: int) -> npt.NDArray[Any] | None:
+    """Decode with OpenCV; None if it cannot."""
+    try:
+        decoded: npt.NDArray[Any] | None = cv2.imdecode(np.frombuffer(encoded, np.uint8), flags)
+    except (cv2.error, MemoryError):
+        return None
+    return decoded
+
+
+def _for_decoder(data: bytes, header: ImageHeader) -> bytes:
+    """Return an encoded picture such that OpenCV either writes all of its pixels or fails.
+
+    Where a format's decoder leaves pixels as they were in memory, or makes them up, when data are missing, the data are
+    checked or rewritten first.
+
+    Raises:
+        DamagedHeaderError: Data are missing.
+    """
+    match header.format:
+        case "JPEG" if header.scan_end is not None:
+            return without_end_marker(data, header.scan_end)
+        case "PNG":
+            return still_png(data)
+        case "AVIF":
+            return eight_bit_still_avif(data)
+        case "BMP":
+            check_bmp_runs(data, header)
+        case "TIFF":
+            for jpeg in check_tiff_data(data):
+                if _decode(_for_decoder(jpeg, read_jpeg(jpeg)), _JPEG_FLAGS[8][1]) is None:
+                    raise DamagedHeaderError("the TIFF is cut short: a JPEG in it lacks its end", cut_short=True)
+        case "PPM" | "PBM" if data[:2] in (b"P1", b"P2", b"P3"):
+            return data + b"\n"  # OpenCV wants white space after the last number of a text file
+    return data
+
+
+def _is_jpeg_cut_short(data: bytes, header: ImageHeader) -> bool:
+    """True if a JPEG that cannot be decoded can be when its rest is made up."""
+    return header.scan_end is not None and _decode(data[: header.scan_end] + b"\xff\xd9", _JPEG_FLAGS[8][1]) is not None
+
+
+def _cut_short(name: str) -> ImageDecodeError:
+    return ImageDecodeError(
+        f"cannot read {name!r}: the JPEG is cut short: its compressed data end before the picture does; "
+        "save or download it again",
+        cut_short=True,
+    )
 
 
 def _undecodable(header: ImageHeader, name: str) -> ImageDecodeError:

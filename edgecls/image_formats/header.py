@@ -24,6 +24,7 @@ class ImageHeader:
         sample_max: Value of a full sample where the decoder returns samples unscaled.
         premultiplied: The decoder returns colours that are multiplied by their alpha already.
         transparent_gray: In a grey PNG, the one value, in units of `sample_max`, that is transparent.
+        scan_end: In a JPEG of one scan, where its compressed data end.
     """
 
     format: str
@@ -34,6 +35,7 @@ class ImageHeader:
     sample_max: int = 255
     premultiplied: bool = False
     transparent_gray: int | None = None
+    scan_end: int | None = None
 
     @property
     def upright_hw(self) -> tuple[int, int]:
@@ -42,4 +44,12 @@ class ImageHeader:
 
 
 class DamagedHeaderError(ValueError):
-    """A header that contradicts its format, with the reason as message."""
+    """A header, or what it describes, that contradicts its format, with the reason as message.
+
+    Attributes:
+        cut_short: The end of the picture is missing.
+    """
+
+    def __init__(self, reason: str, *, cut_short: bool = False) -> None:
+        super().__init__(reason)
+        self.cut_short = cut_short

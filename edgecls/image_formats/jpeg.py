@@ -1,50 +1,108 @@
 """JPEG (ITU-T T.81)."""
 
+import re
 import struct
 
 from edgecls.image_formats.exif import exif_orientation
 from edgecls.image_formats.header import MAX_PARTS, UPRIGHT, DamagedHeaderError, ImageHeader
 
-__all__ = ["read_jpeg"]
+__all__ = ["read_jpeg", "without_end_marker"]
 
 MAX_JPEG_SCANS = 100  # a progressive JPEG has about ten; each one more costs a pass over all pixels
 
 _PROGRESSIVE = (0xC2, 0xC6, 0xCA, 0xCE)  # start of frame
+_ARITHMETIC = range(0xC9, 0xD0)  # start of frame; such data may end before its decoder does
+_NO_BODY = (0x00, 0x01, *range(0xD0, 0xD8))  # a stuffed FF, TEM and restart markers
+_COEFFICIENTS = 64  # of a block
+
+# What ends compressed data: neither a stuffed FF nor a restart marker; any number of FF may stand before it.
+_END_OF_SCAN = re.compile(b"\xff+[\x01-\xcf\xd8-\xfe]")
+
+# Bits that no MCU needs: a decoder reads up to 8 bytes ahead. Ones make for long codes, so that a missing block does not
+# come out of them, and the decoder, which finds neither data nor a marker, gives up.
+_READ_AHEAD = b"\xfe" * 8
 
 
 def read_jpeg(data: bytes) -> ImageHeader:
-    """Walk the segments up to the compressed picture."""
+    """Walk the segments up to the compressed picture; of a JPEG with several scans, through all of them.
+
+    Stray bytes between segments are passed over, as libjpeg does: some webcams write them.
+    """
     size: tuple[int, int] | None = None
-    components = 0  # 0 for a progressive JPEG, whose scans are as many as it likes
+    frame = 0
+    precision: dict[int, list[int | None]] = {}  # for each component, the lowest bit that is known of each coefficient
     orientation = UPRIGHT
+    scans = 0
     position = 2
     for _ in range(MAX_PARTS):
-        if data[position] != 0xFF:
-            raise DamagedHeaderError("a JPEG marker is missing")
+        position = data.find(b"\xff", position)
+        if position < 0 or position + 1 >= len(data):
+            break
         marker = data[position + 1]
         if marker == 0xFF:  # fill byte
             position += 1
             continue
         position += 2
-        if marker == 0x01 or 0xD0 <= marker <= 0xD7:  # markers without a body
+        if marker in _NO_BODY:
             continue
+        if marker == 0xD9:
+            if not scans:
+                raise DamagedHeaderError("the JPEG has no picture data")
+            if any(bit != 0 for bits in precision.values() for bit in bits):
+                raise DamagedHeaderError("the JPEG is cut short: scans are missing", cut_short=True)
+            return ImageHeader("JPEG", *_known(size), orientation=orientation)
+        if marker == 0xD8:
+            raise DamagedHeaderError("the JPEG is cut short: another one begins in it", cut_short=True)
         (length,) = struct.unpack_from(">H", data, position)
         body = position + 2
         if marker == 0xE1 and data[body : body + 6] == b"Exif\0\0" and orientation == UPRIGHT:
             orientation = exif_orientation(data[body + 6 : position + length])
         elif 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):  # start of frame
+            frame = marker
             height, width = struct.unpack_from(">HH", data, body + 1)
             size = (width, height)
-            components = 0 if marker in _PROGRESSIVE else data[body + 5]
-        elif marker == 0xDA:  # start of scan: the compressed picture
-            if size is None:
-                raise DamagedHeaderError("the JPEG has no frame header")
-            # In compressed data every FF is followed by 00 or a restart marker, so these are real markers. The last
-            # one is looked for from the end, where it is; one scan with all components is all that is decoded.
-            if data.rfind(b"\xff\xd9", position) < 0:
-                raise DamagedHeaderError("the JPEG is cut short: its end marker is missing")
-            if data[body] != components and data.count(b"\xff\xda", position) > MAX_JPEG_SCANS:
+            components = data[body + 6 : body + 6 + 3 * data[body + 5] : 3]
+            precision = {component: [None] * _COEFFICIENTS for component in components}
+        elif marker == 0xDA:  # start of scan
+            scans += 1
+            end = _END_OF_SCAN.search(data, position + length)
+            if end is None:
+                break
+            if frame not in _PROGRESSIVE and data[body] == len(precision):  # one scan is the whole picture
+                scan_end = None if frame in _ARITHMETIC else end.start()
+                return ImageHeader("JPEG", *_known(size), orientation=orientation, scan_end=scan_end)
+            if scans == 1 and data.count(b"\xff\xda", position) > MAX_JPEG_SCANS:
                 raise DamagedHeaderError(f"the JPEG has more than {MAX_JPEG_SCANS} scans")
-            return ImageHeader("JPEG", *size, orientation=orientation)
+            _note_scan(precision, data, body, is_progressive=frame in _PROGRESSIVE)
+            position = end.start()
+            continue
         position += length
-    raise DamagedHeaderError("the JPEG has no picture data")
+    if not scans:
+        raise DamagedHeaderError("its header is damaged or cut short")
+    raise DamagedHeaderError("the JPEG is cut short: its end marker is missing", cut_short=True)
+
+
+def without_end_marker(data: bytes, scan_end: int) -> bytes:
+    """Return a JPEG of one scan such that libjpeg fails where data are missing.
+
+    At a marker it would make up the rest of the picture, which comes out grey, and only warn.
+    """
+    return data[:scan_end] + _READ_AHEAD
+
+
+def _known(size: tuple[int, int] | None) -> tuple[int, int]:
+    if size is None:
+        raise DamagedHeaderError("the JPEG has no frame header")
+    return size
+
+
+def _note_scan(precision: dict[int, list[int | None]], data: bytes, body: int, *, is_progressive: bool) -> None:
+    """Note what one scan of several tells of the coefficients."""
+    count = data[body]
+    first, last, bits = data[body + 1 + 2 * count : body + 4 + 2 * count]
+    if not is_progressive:
+        first, last, bits = 0, _COEFFICIENTS - 1, 0
+    for component in data[body + 1 : body + 1 + 2 * count : 2]:
+        if component in precision:
+            for coefficient in range(first, min(last + 1, _COEFFICIENTS)):
+                precision[component][coefficient] = bits & 0x0F
