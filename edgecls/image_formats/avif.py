@@ -60,8 +60,8 @@ def eight_bit_still_avif(data: bytes) -> bytes:
     """Return an AVIF whose main picture, rather than a sequence, is decoded, to samples of 8 bits.
 
     OpenCV takes the depth from the properties, but libavif fills the pixels by the depth of the compressed data: where
-    the properties promise more bits than there are, half of each row would be left as it was. With 8 bits promised, samples
-    of any depth are scaled and all of them are written.
+    the properties promise more bits than there are, half of each row would be left as it was in memory. With 8 bits
+    promised, samples of any depth are scaled, and all of them are written.
     """
     changed = bytearray(data)
     changed[8:12] = b"avif"  # "avis" would make it decode the sequence, which has properties of its own

@@ -11,16 +11,18 @@ from edgecls.errors import ImageDecodeError
 from edgecls.image_formats.avif import eight_bit_still_avif
 from edgecls.image_formats.bmp import check_bmp_runs
 from edgecls.image_formats.header import DamagedHeaderError, ImageHeader
-from edgecls.image_formats.jpeg import read_jpeg, without_end_marker
+from edgecls.image_formats.jpeg import as_tiff, stuffed_as_tiff, without_end_marker
 from edgecls.image_formats.png import still_png
 from edgecls.image_formats.tiff_data import check_tiff_data
 
-__all__ = ["Pixels", "decode_pixels"]
+__all__ = ["Pixels", "check_scans", "decode_pixels", "proves_scans"]
 
 Pixels = npt.NDArray[np.uint8]
 """A picture: uint8, ``[height, width, channels]``, 3 channels in the order RGB or 1 of luminance."""
 
 _WHITE = 255
+
+_PROVEN_PIXELS = 1 << 20  # width times height; of what is larger, a model sees less than the last scan tells
 
 _JPEG_FLAGS = {
     1: {3: cv2.IMREAD_COLOR_RGB, 1: cv2.IMREAD_GRAYSCALE},
@@ -77,8 +79,15 @@ def decode_pixels(data: bytes, header: ImageHeader, *, name: str, channels: int,
             f"cannot read {name!r}: the {header.format} header and the picture in it disagree about its size; "
             "save or download it again"
         )
+    if proves_scans(header):
+        check_scans(data, header, name=name, pixels=decoded if channels == 3 and shrink == 1 else None)
     pixels = _over_white(decoded, header) if as_stored else decoded
     return _turn(_with_channels(pixels, channels), header.orientation)
+
+
+def proves_scans(header: ImageHeader) -> bool:
+    """True if `decode_pixels` checks that the scans of a JPEG are whole, for which it is best decoded at full size."""
+    return len(header.scan_ends) > 1 and header.width * header.height <= _PROVEN_PIXELS
 
 
 def _decode(encoded: bytes, flags: int) -> npt.NDArray[Any] | None:
@@ -100,8 +109,8 @@ def _for_decoder(data: bytes, header: ImageHeader) -> bytes:
         DamagedHeaderError: Data are missing.
     """
     match header.format:
-        case "JPEG" if header.scan_end is not None:
-            return without_end_marker(data, header.scan_end)
+        case "JPEG" if len(header.scan_ends) == 1:
+            return without_end_marker(data, header.scan_ends[0])
         case "PNG":
             return still_png(data)
         case "AVIF":
@@ -109,8 +118,8 @@ def _for_decoder(data: bytes, header: ImageHeader) -> bytes:
         case "BMP":
             check_bmp_runs(data, header)
         case "TIFF":
-            for jpeg in check_tiff_data(data):
-                if _decode(_for_decoder(jpeg, read_jpeg(jpeg)), _JPEG_FLAGS[8][1]) is None:
+            for jpeg, jpeg_header in check_tiff_data(data):
+                if _decode(_for_decoder(jpeg, jpeg_header), _JPEG_FLAGS[8][1]) is None:
                     raise DamagedHeaderError("the TIFF is cut short: a JPEG in it lacks its end", cut_short=True)
         case "PPM" | "PBM" if data[:2] in (b"P1", b"P2", b"P3"):
             return data + b"\n"  # OpenCV wants white space after the last number of a text file
@@ -119,7 +128,32 @@ def _for_decoder(data: bytes, header: ImageHeader) -> bytes:
 
 def _is_jpeg_cut_short(data: bytes, header: ImageHeader) -> bool:
     """True if a JPEG that cannot be decoded can be when its rest is made up."""
-    return header.scan_end is not None and _decode(data[: header.scan_end] + b"\xff\xd9", _JPEG_FLAGS[8][1]) is not None
+    if len(header.scan_ends) != 1:
+        return False
+    return _decode(data[: header.scan_ends[0]] + b"\xff\xd9", _JPEG_FLAGS[8][1]) is not None
+
+
+def check_scans(data: bytes, header: ImageHeader, *, name: str, pixels: npt.NDArray[Any] | None = None) -> None:
+    """Check that each of the scans of a JPEG of several is whole; it costs a full decoding, or two.
+
+    Args:
+        data: The whole encoded picture.
+        header: What it says about itself.
+        name: What to call the picture in error messages.
+        pixels: What it decodes to in RGB at full size, as it is stored, if known.
+
+    Raises:
+        ImageDecodeError: One is not.
+    """
+    if len(header.scan_ends) < 2:
+        return
+    flags = _JPEG_FLAGS[1][3] | cv2.IMREAD_IGNORE_ORIENTATION
+    stuffed = _decode(stuffed_as_tiff(data, header), flags)
+    if stuffed is None or (pixels is not None and np.array_equal(stuffed, pixels)):
+        return
+    unstuffed = _decode(as_tiff(data, header), flags)
+    if unstuffed is not None and not np.array_equal(stuffed, unstuffed):
+        raise _cut_short(name)
 
 
 def _cut_short(name: str) -> ImageDecodeError:

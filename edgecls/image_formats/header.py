@@ -24,7 +24,8 @@ class ImageHeader:
         sample_max: Value of a full sample where the decoder returns samples unscaled.
         premultiplied: The decoder returns colours that are multiplied by their alpha already.
         transparent_gray: In a grey PNG, the one value, in units of `sample_max`, that is transparent.
-        scan_end: In a JPEG of one scan, where its compressed data end.
+        scan_ends: In a JPEG, where the compressed data of each scan end.
+        components: In a JPEG of several scans, the sampling of each component: horizontal times 16, and vertical.
     """
 
     format: str
@@ -35,7 +36,8 @@ class ImageHeader:
     sample_max: int = 255
     premultiplied: bool = False
     transparent_gray: int | None = None
-    scan_end: int | None = None
+    scan_ends: tuple[int, ...] = ()
+    components: tuple[int, ...] = ()
 
     @property
     def upright_hw(self) -> tuple[int, int]:

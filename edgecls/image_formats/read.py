@@ -47,10 +47,11 @@ def read_header(data: bytes, *, name: str) -> ImageHeader:
         if header.width < 1 or header.height < 1:
             raise DamagedHeaderError(f"its {header.format} header claims {header.width}x{header.height} pixels")
     except (struct.error, IndexError, ValueError) as error:
-        is_known = isinstance(error, DamagedHeaderError)
-        detail = error if is_known else "its header is damaged or cut short"
-        message = f"cannot read {name!r}: {detail}; save or download it again"
-        raise ImageDecodeError(message, cut_short=is_known and error.cut_short) from error
+        known = (
+            error if isinstance(error, DamagedHeaderError) else DamagedHeaderError("its header is damaged or cut short")
+        )
+        message = f"cannot read {name!r}: {known}; save or download it again"
+        raise ImageDecodeError(message, cut_short=known.cut_short) from error
     return header
 
 

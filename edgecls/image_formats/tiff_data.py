@@ -3,12 +3,12 @@
 libtiff fills what it has no data for with zeros, and OpenCV takes that for part of the picture.
 """
 
-import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from edgecls.image_formats.header import DamagedHeaderError
+from edgecls.image_formats.header import DamagedHeaderError, ImageHeader
+from edgecls.image_formats.jpeg import read_jpeg
 from edgecls.image_formats.tiff_tags import byte_order, first_directory, undefined_bytes
 
 __all__ = ["check_tiff_data"]
@@ -17,7 +17,7 @@ _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262  # 
 _OFFSETS, _SAMPLES, _ROWS_A_STRIP, _BYTE_COUNTS, _PLANAR = 273, 277, 278, 279, 284  # tags
 _TILE_WIDTH, _TILE_HEIGHT, _TILE_OFFSETS, _TILE_BYTE_COUNTS = 322, 323, 324, 325  # tags
 _JPEG_TABLES, _SUBSAMPLING = 347, 530  # tags
-_RAW, _LZW, _JPEG, _DEFLATE, _PACKBITS, _OLD_DEFLATE = 1, 5, 7, 8, 32773, 32946  # compressions
+_RAW, _JPEG = 1, 7  # compressions
 _YCBCR = 6  # photometric interpretation
 _MOST_PIECES = 1 << 20
 _MOST_BYTES = 1 << 30  # of one strip or tile, as in OpenCV
@@ -28,14 +28,15 @@ _LZW_CLEAR, _LZW_END, _LZW_FIRST, _LZW_MOST = 256, 257, 258, 4096
 
 @dataclass(frozen=True)
 class _Piece:
-    """A strip or tile of one plane: its compressed data, and how many bytes are to come out of them."""
+    """A strip or tile of one plane: its compressed data, and how many bytes and pixels are to come out of them."""
 
     data: bytes
     size: int
+    pixels: int
 
 
-def check_tiff_data(data: bytes) -> Iterator[bytes]:
-    """Check the strips or tiles of the first page, and yield each that is a JPEG as a JPEG of its own.
+def check_tiff_data(data: bytes) -> Iterator[tuple[bytes, ImageHeader]]:
+    """Check the strips or tiles of the first page, and yield each that is a JPEG, as a JPEG of its own.
 
     Raises:
         DamagedHeaderError: Data are missing.
@@ -44,24 +45,28 @@ def check_tiff_data(data: bytes) -> Iterator[bytes]:
     tags = first_directory(data, order, most=_MOST_PIECES)
     compression = tags.get(_COMPRESSION, (_RAW,))[0]
     if compression == _JPEG:
-        tables = undefined_bytes(data, order, _JPEG_TABLES)
+        tables = undefined_bytes(data, order, _JPEG_TABLES).removesuffix(b"\xff\xd9")
         for piece in _pieces(data, tags):
-            yield tables.removesuffix(b"\xff\xd9") + piece.data.removeprefix(b"\xff\xd8") if tables else piece.data
+            jpeg = tables + piece.data.removeprefix(b"\xff\xd8") if tables else piece.data
+            header = read_jpeg(jpeg)
+            if header.width * header.height < piece.pixels:
+                raise DamagedHeaderError("the TIFF is cut short: a JPEG in it is too small", cut_short=True)
+            yield jpeg, header
         return
     pieces = list(_pieces(data, tags))
     walks_lzw = sum(len(piece.data) for piece in pieces) <= _LZW_WALKED
     for piece in pieces:
         match compression:
-            case 1:
+            case 1:  # raw
                 is_whole = len(piece.data) >= piece.size
-            case 8 | 32946:
+            case 8 | 32946:  # Deflate
                 is_whole = _inflates_to(piece.data, piece.size)
-            case 5:
+            case 5:  # LZW
                 ends = _ends_as_lzw(piece.data)
                 is_whole = (ends and not walks_lzw) or _lzw_size(piece.data, piece.size) >= piece.size
-            case 32773:
+            case 32773:  # PackBits
                 is_whole = _packbits_size(piece.data) >= piece.size
-            case _:
+            case _:  # fax and others: libtiff's word has to do
                 is_whole = True
         if not is_whole:
             raise DamagedHeaderError("the TIFF is cut short: a part of the picture lacks data", cut_short=True)
@@ -72,9 +77,9 @@ def _pieces(data: bytes, tags: dict[int, tuple[int, ...]]) -> Iterator[_Piece]:
     is_tiled = _TILE_WIDTH in tags
     offsets = tags.get(_TILE_OFFSETS if is_tiled else _OFFSETS) or tags.get(_OFFSETS, ())
     counts = tags.get(_TILE_BYTE_COUNTS if is_tiled else _BYTE_COUNTS) or tags.get(_BYTE_COUNTS, ())
-    is_alone = len(sizes) == 1 or tags.get(_PLANAR, (1,))[0] == 2 and len(sizes) == tags.get(_SAMPLES, (1,))[0]
+    is_alone = len(sizes) == 1 or (tags.get(_PLANAR, (1,))[0] == 2 and len(sizes) == tags.get(_SAMPLES, (1,))[0])
     is_raw_and_alone = is_alone and tags.get(_COMPRESSION, (_RAW,))[0] == _RAW
-    for index, size in enumerate(sizes):
+    for index, (size, pixels) in enumerate(sizes):
         start = offsets[index] if index < len(offsets) else 0
         length = counts[index] if index < len(counts) and not is_raw_and_alone else 0
         # Of one piece, libtiff finds out by itself where the data end if that is not told, or of raw data wrongly told.
@@ -82,11 +87,11 @@ def _pieces(data: bytes, tags: dict[int, tuple[int, ...]]) -> Iterator[_Piece]:
             length = _MOST_BYTES
         if not (0 < start < len(data) and length):
             raise DamagedHeaderError("the TIFF is cut short: a part of the picture is missing", cut_short=True)
-        yield _Piece(data[start : start + length], size)
+        yield _Piece(data[start : start + length], size, pixels)
 
 
-def _sizes(tags: dict[int, tuple[int, ...]]) -> list[int]:
-    """Return how many bytes are to come out of each strip or tile, all of one plane before the next."""
+def _sizes(tags: dict[int, tuple[int, ...]]) -> list[tuple[int, int]]:
+    """Return how many bytes and pixels are to come out of each strip or tile, all of one plane before the next."""
     width, height = tags[_WIDTH][0], tags[_HEIGHT][0]
     samples, bits = tags.get(_SAMPLES, (1,))[0], tags.get(_BITS, (1,))[0]
     planes = samples if tags.get(_PLANAR, (1,))[0] == 2 else 1
@@ -102,7 +107,7 @@ def _sizes(tags: dict[int, tuple[int, ...]]) -> list[int]:
         sides = [(width, min(rows, height - top)) for top in range(0, height, rows)]
     if len(sides) * planes > _MOST_PIECES:
         raise DamagedHeaderError("the TIFF is in too many pieces")
-    across, down = (tags.get(_SUBSAMPLING, (2, 2)) + (1,))[:2]
+    across, down = (*tags.get(_SUBSAMPLING, (2, 2)), 1)[:2]
     is_subsampled = tags.get(_PHOTOMETRIC, (0,))[0] == _YCBCR and planes == 1 and samples == 3 and across and down
     sizes = []
     for piece_width, piece_height in sides:
@@ -112,7 +117,7 @@ def _sizes(tags: dict[int, tuple[int, ...]]) -> list[int]:
             size = -(-piece_width * (samples // planes) * bits // 8) * piece_height
         if size > _MOST_BYTES:
             raise DamagedHeaderError("the TIFF has a strip or tile of more than 1 GiB")
-        sizes.append(size)
+        sizes.append((size, piece_width * piece_height))
     return sizes * planes
 
 
