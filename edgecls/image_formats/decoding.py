@@ -67,7 +67,7 @@ def decode_pixels(data: bytes, header: ImageHeader, *, name: str, channels: int,
         flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
     try:
         decoded = _decode(_for_decoder(data, header), flags)
-    except (struct.error, IndexError, ValueError) as error:  # as when reading headers
+    except (struct.error, LookupError, ValueError) as error:  # as when reading headers
         if isinstance(error, DamagedHeaderError):
             message = f"cannot read {name!r}: {error}; save or download it again"
             raise ImageDecodeError(message, cut_short=error.cut_short) from error

@@ -89,7 +89,7 @@ def read_jpeg(data: bytes) -> ImageHeader:
             position = end.start()
             continue
         position += length
-    if not scan_ends:
+    if size is None:
         raise DamagedHeaderError("its header is damaged or cut short")
     raise DamagedHeaderError("the JPEG is cut short: its end marker is missing", cut_short=True)
 

@@ -46,7 +46,7 @@ def read_header(data: bytes, *, name: str) -> ImageHeader:
         header = reader(data)
         if header.width < 1 or header.height < 1:
             raise DamagedHeaderError(f"its {header.format} header claims {header.width}x{header.height} pixels")
-    except (struct.error, IndexError, ValueError) as error:
+    except (struct.error, LookupError, ValueError) as error:
         known = (
             error if isinstance(error, DamagedHeaderError) else DamagedHeaderError("its header is damaged or cut short")
         )

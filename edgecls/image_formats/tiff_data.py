@@ -96,7 +96,7 @@ def _sizes(tags: dict[int, tuple[int, ...]]) -> list[tuple[int, int]]:
     samples, bits = tags.get(_SAMPLES, (1,))[0], tags.get(_BITS, (1,))[0]
     planes = samples if tags.get(_PLANAR, (1,))[0] == 2 else 1
     if _TILE_WIDTH in tags:
-        tile_width, tile_height = tags[_TILE_WIDTH][0], tags[_TILE_HEIGHT][0]
+        tile_width, tile_height = tags[_TILE_WIDTH][0], tags.get(_TILE_HEIGHT, (0,))[0]
         if tile_width < 1 or tile_height < 1:
             raise DamagedHeaderError("the TIFF has tiles without pixels")
         sides = [(tile_width, tile_height)] * (-(-width // tile_width) * -(-height // tile_height))
