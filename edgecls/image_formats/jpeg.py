@@ -15,8 +15,9 @@ _ARITHMETIC = range(0xC9, 0xD0)  # start of frame; such data may end before its 
 _NO_BODY = (0x00, 0x01, *range(0xD0, 0xD8))  # a stuffed FF, TEM and restart markers
 _COEFFICIENTS = 64  # of a block
 
-# What ends compressed data: neither a stuffed FF nor a restart marker; any number of FF may stand before it.
-_END_OF_SCAN = re.compile(b"\xff+[\x01-\xcf\xd8-\xfe]")
+# What ends compressed data: neither a stuffed FF nor a restart marker. With fill bytes before it, finding it
+# would take ten times as long.
+_END_OF_SCAN = re.compile(b"\xff[\x01-\xcf\xd8-\xfe]")
 
 # Bits that no block needs: a decoder reads up to 8 bytes ahead. Ones make for long codes, so that a missing block does
 # not come out of them, and the decoder, which finds neither data nor a marker, gives up.
@@ -76,17 +77,20 @@ def read_jpeg(data: bytes) -> ImageHeader:
             precision = {component: [None] * _COEFFICIENTS for component in data[body + 6 : components_end : 3]}
             sampling = data[body + 7 : components_end : 3]
         elif marker == 0xDA:  # start of scan
-            end = _END_OF_SCAN.search(data, position + length)
-            if end is None:
+            found = _END_OF_SCAN.search(data, position + length)
+            if found is None:
                 break
+            end = found.start()
+            while data[end - 1] == 0xFF:  # fill bytes
+                end -= 1
             if frame not in _PROGRESSIVE and data[body] == len(precision):  # one scan is the whole picture
-                whole_scan = () if frame in _ARITHMETIC else (end.start(),)
+                whole_scan = () if frame in _ARITHMETIC else (end,)
                 return ImageHeader("JPEG", *_known(size), orientation=orientation, scan_ends=whole_scan)
             if not scan_ends and data.count(b"\xff\xda", position) > MAX_JPEG_SCANS:
                 raise DamagedHeaderError(f"the JPEG has more than {MAX_JPEG_SCANS} scans")
-            scan_ends.append(end.start())
+            scan_ends.append(end)
             _note_scan(precision, data, body, is_progressive=frame in _PROGRESSIVE)
-            position = end.start()
+            position = end
             continue
         position += length
     if size is None:

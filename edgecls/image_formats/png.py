@@ -54,17 +54,14 @@ def still_png(data: bytes) -> bytes:
     OpenCV decodes animations by itself, and takes it for a whole picture when their data end early. A still picture is
     decoded by libpng, which does not.
     """
-    if not any(kind in data for kind in _OF_ANIMATION):
-        return data
     pieces, from_here = [], 0
     for kind, body, length in _png_chunks(data):
         if kind in _OF_ANIMATION:
             pieces.append(data[from_here : body - 8])
             from_here = body + length + 4
         elif kind == b"IEND":
-            pieces.append(data[from_here : body + length + 4])
             break
-    return b"".join(pieces)
+    return b"".join((*pieces, data[from_here:])) if pieces else data
 
 
 def _png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
