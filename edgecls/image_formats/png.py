@@ -54,14 +54,15 @@ def still_png(data: bytes) -> bytes:
     OpenCV decodes animations by itself, and takes it for a whole picture when their data end early. A still picture is
     decoded by libpng, which does not.
     """
-    pieces, from_here = [], 0
+    pieces, from_here, end = [], 0, len(data)
     for kind, body, length in _png_chunks(data):
         if kind in _OF_ANIMATION:
             pieces.append(data[from_here : body - 8])
             from_here = body + length + 4
         elif kind == b"IEND":
+            end = body + length + 4  # OpenCV would read on
             break
-    return b"".join((*pieces, data[from_here:])) if pieces else data
+    return b"".join((*pieces, data[from_here:end]))
 
 
 def _png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
