@@ -158,7 +158,7 @@ def check_scans(data: bytes, header: ImageHeader, *, name: str, pixels: npt.NDAr
 
 def _cut_short(name: str) -> ImageDecodeError:
     return ImageDecodeError(
-        f"cannot read {name!r}: the JPEG is cut short: its compressed data end before the picture does; "
+        f"cannot read {name!r}: the JPEG is cut short: its compressed data end before the image does; "
         "save or download it again",
         cut_short=True,
     )

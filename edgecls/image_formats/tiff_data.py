@@ -69,7 +69,7 @@ def check_tiff_data(data: bytes) -> Iterator[tuple[bytes, ImageHeader]]:
             case _:  # fax and others: libtiff's word has to do
                 is_whole = True
         if not is_whole:
-            raise DamagedHeaderError("the TIFF is cut short: a part of the picture lacks data", cut_short=True)
+            raise DamagedHeaderError("the TIFF is cut short: a part of the image lacks data", cut_short=True)
 
 
 def _pieces(data: bytes, tags: dict[int, tuple[int, ...]]) -> Iterator[_Piece]:
@@ -86,7 +86,7 @@ def _pieces(data: bytes, tags: dict[int, tuple[int, ...]]) -> Iterator[_Piece]:
         if not length and (is_raw_and_alone or len(sizes) == 1):
             length = _MOST_BYTES
         if not (0 < start < len(data) and length):
-            raise DamagedHeaderError("the TIFF is cut short: a part of the picture is missing", cut_short=True)
+            raise DamagedHeaderError("the TIFF is cut short: a part of the image is missing", cut_short=True)
         yield _Piece(data[start : start + length], size, pixels)
 
 
