@@ -81,7 +81,15 @@ class ImageTooLargeError(ImageError):
 
 
 class ImageDecodeError(ImageError):
-    """The bytes are not a whole, undamaged picture."""
+    """The bytes are not a whole, undamaged picture.
+
+    Attributes:
+        cut_short: The end of the picture is known to be missing.
+    """
+
+    def __init__(self, message: str, *, cut_short: bool = False) -> None:
+        super().__init__(message)
+        self.cut_short = cut_short
 
 
 class UnsupportedImageError(ImageDecodeError):

@@ -18,7 +18,7 @@ import numpy as np
 
 from edgecls.errors import ImageReadError, ImageTooLargeError
 from edgecls.image_formats import ImageHeader, read_header
-from edgecls.image_formats.decoding import Pixels, decode_pixels
+from edgecls.image_formats.decoding import Pixels, check_scans, decode_pixels, proves_scans
 from edgecls.image_spec import Color, ImageSpec
 from edgecls.regular_file import NotRegularFileError, open_regular
 from edgecls.resize import resize
@@ -28,6 +28,7 @@ __all__ = [
     "ImageLimits",
     "Pixels",
     "check_size",
+    "check_whole",
     "decode",
     "decode_to_fit",
     "encode_jpeg",
@@ -166,6 +167,20 @@ def decode_to_fit(
     return fit(pixels, spec, extent_hw=(height / shrink, width / shrink))
 
 
+def check_whole(data: bytes, *, name: str = "image") -> None:
+    """Check of a picture that can be decoded that nothing of it is missing, not even the last of its details.
+
+    A JPEG of several scans (a progressive one) shows the whole image before its last scan is complete. `decode` notices
+    that up to a megapixel, and at any size if whole scans are missing; this costs two more decodings, and always does.
+
+    Raises:
+        ImageDecodeError: Its end is missing.
+    """
+    header = read_header(data, name=name)
+    if not proves_scans(header):
+        check_scans(data, header, name=name)
+
+
 def fit(pixels: Pixels, spec: ImageSpec, *, extent_hw: tuple[float, float] | None = None) -> Pixels:
     """Bring decoded pixels to the height and width of a model by its fit rule.
 
@@ -227,7 +242,7 @@ def _checked_header(data: bytes, name: str, limits: ImageLimits) -> ImageHeader:
 
 def _dct_shrink(header: ImageHeader, spec: ImageSpec) -> int:
     """Return 8, 4, 2 or 1: how many times smaller a JPEG can be decoded and still cover the target."""
-    if header.format != "JPEG":
+    if header.format != "JPEG" or proves_scans(header):
         return 1
     height, width = header.upright_hw
     placed = spec.place(height, width)

@@ -23,6 +23,8 @@ from edgecls.serving.repository.repository import Repository
 
 RED = image.encode_png(np.full((6, 9, 3), (250, 0, 0), np.uint8))
 GREEN = image.encode_png(np.full((6, 9, 3), (0, 250, 0), np.uint8))
+HALF_A_JPEG = image.encode_jpeg(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8), quality=90)
+HALF_A_JPEG = HALF_A_JPEG[: len(HALF_A_JPEG) * 2 // 3] + b"\xff\xd9"
 SETTINGS = ServerSettings(max_body_bytes=100_000, max_files=3)
 
 
@@ -162,6 +164,7 @@ def test_plain_text_gives_the_label_alone(client: Client) -> None:
         ("POST", "/predict", b"", "", 400, "BadRequest"),
         ("POST", "/predict", b"plain text", "", 415, "UnsupportedImageError"),
         ("POST", "/predict", RED[:60], "", 422, "ImageDecodeError"),
+        ("POST", "/predict", HALF_A_JPEG, "explain=1", 422, "ImageDecodeError"),
         ("POST", "/predict", image.encode_png(np.zeros((101, 100, 3), np.uint8)), "", 413, "ImageTooLargeError"),
         ("POST", "/predict", bytes(100_001), "", 413, "BodyTooLarge"),
         ("POST", "/predict", RED, "top=0", 400, "BadRequest"),

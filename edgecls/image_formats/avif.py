@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from edgecls.image_formats.header import MAX_PARTS, DamagedHeaderError, ImageHeader
 
-__all__ = ["ftyp_brands", "read_avif"]
+__all__ = ["eight_bit_still_avif", "ftyp_brands", "read_avif"]
 
 _ORIENTATIONS: dict[tuple[int, int | None], int] = {
     (0, None): 1,
@@ -40,7 +40,7 @@ def read_avif(data: bytes) -> ImageHeader:
     ipma, _ = _box(data, properties, properties_end, b"ipma")
     listed = list(_boxes(data, *_box(data, properties, properties_end, b"ipco")))
     size: tuple[int, int] | None = None
-    rotation, mirror, sample_max = 0, None, 255
+    rotation, mirror = 0, None
     for index in _associations(data, ipma, primary):
         kind, body, _ = listed[index - 1]
         if kind == b"ispe":
@@ -50,15 +50,29 @@ def read_avif(data: bytes) -> ImageHeader:
             rotation = data[body] & 3
         elif kind == b"imir":
             mirror = data[body] & 1
-        elif kind == b"av1C":
-            flags = data[body + 2]
-            sample_max = 255 if not flags & 0x40 else 4095 if flags & 0x20 else 1023
     if size is None:
         raise DamagedHeaderError("the AVIF does not say its size")
     # Whether a second item holds the transparency is left to the decoder, so ask it every time.
-    return ImageHeader(
-        "AVIF", *size, orientation=_ORIENTATIONS[rotation, mirror], has_alpha=True, sample_max=sample_max
-    )
+    return ImageHeader("AVIF", *size, orientation=_ORIENTATIONS[rotation, mirror], has_alpha=True)
+
+
+def eight_bit_still_avif(data: bytes) -> bytes:
+    """Return an AVIF whose main picture, rather than a sequence, is decoded, to samples of 8 bits.
+
+    OpenCV takes the depth from the properties, but libavif fills the pixels by the depth of the compressed data: where
+    the properties promise more bits than there are, half of each row would be left as it was in memory. With 8 bits
+    promised, samples of any depth are scaled, and all of them are written.
+    """
+    changed = bytearray(data)
+    changed[8:12] = b"avif"  # "avis" would make it decode the sequence, which has properties of its own
+    meta, meta_end = _box(data, 0, len(data), b"meta")
+    properties, properties_end = _box(data, meta + 4, meta_end, b"iprp")
+    for kind, body, end in _boxes(data, *_box(data, properties, properties_end, b"ipco")):
+        if kind == b"av1C":
+            changed[body + 2] &= 0x9F  # neither high_bitdepth nor twelve_bit
+        elif kind == b"pixi":
+            changed[body + 5 : end] = b"\x08" * (end - body - 5)
+    return bytes(changed)
 
 
 def _boxes(data: bytes, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:

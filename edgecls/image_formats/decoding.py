@@ -1,5 +1,6 @@
 """Encoded pictures to pixels with OpenCV, whatever their format stores: orientation, transparency, 16 bits, grey."""
 
+import struct
 from typing import Any
 
 import cv2
@@ -7,14 +8,21 @@ import numpy as np
 import numpy.typing as npt
 
 from edgecls.errors import ImageDecodeError
-from edgecls.image_formats.header import ImageHeader
+from edgecls.image_formats.avif import eight_bit_still_avif
+from edgecls.image_formats.bmp import check_bmp_runs
+from edgecls.image_formats.header import DamagedHeaderError, ImageHeader
+from edgecls.image_formats.jpeg import as_tiff, stuffed_as_tiff, without_end_marker
+from edgecls.image_formats.png import still_png
+from edgecls.image_formats.tiff_data import check_tiff_data
 
-__all__ = ["Pixels", "decode_pixels"]
+__all__ = ["Pixels", "check_scans", "decode_pixels", "proves_scans"]
 
 Pixels = npt.NDArray[np.uint8]
 """A picture: uint8, ``[height, width, channels]``, 3 channels in the order RGB or 1 of luminance."""
 
 _WHITE = 255
+
+_PROVEN_PIXELS = 1 << 20  # width times height; of what is larger, a model sees less than the last scan tells
 
 _JPEG_FLAGS = {
     1: {3: cv2.IMREAD_COLOR_RGB, 1: cv2.IMREAD_GRAYSCALE},
@@ -57,21 +65,103 @@ def decode_pixels(data: bytes, header: ImageHeader, *, name: str, channels: int,
         flags = _JPEG_FLAGS[shrink][channels] | cv2.IMREAD_IGNORE_ORIENTATION
     else:
         flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
-    if data[:2] in (b"P1", b"P2", b"P3"):
-        data += b"\n"  # OpenCV wants white space after the last number of a text file
     try:
-        decoded: npt.NDArray[Any] | None = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-    except (cv2.error, MemoryError) as error:
+        decoded = _decode(_for_decoder(data, header), flags)
+    except (struct.error, LookupError, ValueError) as error:  # as when reading headers
+        if isinstance(error, DamagedHeaderError):
+            message = f"cannot read {name!r}: {error}; save or download it again"
+            raise ImageDecodeError(message, cut_short=error.cut_short) from error
         raise _undecodable(header, name) from error
     if decoded is None:
-        raise _undecodable(header, name)
+        raise _cut_short(name) if _is_jpeg_cut_short(data, header) else _undecodable(header, name)
     if decoded.shape[:2] != (-(-header.height // shrink), -(-header.width // shrink)):
         raise ImageDecodeError(
             f"cannot read {name!r}: the {header.format} header and the picture in it disagree about its size; "
             "save or download it again"
         )
+    if proves_scans(header):
+        check_scans(data, header, name=name, pixels=decoded if channels == 3 and shrink == 1 else None)
     pixels = _over_white(decoded, header) if as_stored else decoded
     return _turn(_with_channels(pixels, channels), header.orientation)
+
+
+def proves_scans(header: ImageHeader) -> bool:
+    """True if `decode_pixels` checks that the scans of a JPEG are whole, for which it is best decoded at full size."""
+    return len(header.scan_ends) > 1 and header.width * header.height <= _PROVEN_PIXELS
+
+
+def _decode(encoded: bytes, flags: int) -> npt.NDArray[Any] | None:
+    """Decode with OpenCV; None if it cannot."""
+    try:
+        decoded: npt.NDArray[Any] | None = cv2.imdecode(np.frombuffer(encoded, np.uint8), flags)
+    except (cv2.error, MemoryError):
+        return None
+    return decoded
+
+
+def _for_decoder(data: bytes, header: ImageHeader) -> bytes:
+    """Return an encoded picture such that OpenCV either writes all of its pixels or fails.
+
+    Where a format's decoder leaves pixels as they were in memory, or makes them up, when data are missing, the data are
+    checked or rewritten first.
+
+    Raises:
+        DamagedHeaderError: Data are missing.
+    """
+    match header.format:
+        case "JPEG" if len(header.scan_ends) == 1:
+            return without_end_marker(data, header.scan_ends[0])
+        case "PNG":
+            return still_png(data)
+        case "AVIF":
+            return eight_bit_still_avif(data)
+        case "BMP":
+            check_bmp_runs(data, header)
+        case "TIFF":
+            for jpeg, jpeg_header in check_tiff_data(data):
+                if _decode(_for_decoder(jpeg, jpeg_header), _JPEG_FLAGS[8][1]) is None:
+                    raise DamagedHeaderError("the TIFF is cut short: a JPEG in it lacks its end", cut_short=True)
+        case "PPM" | "PBM" if data[:2] in (b"P1", b"P2", b"P3"):
+            return data + b"\n"  # OpenCV wants white space after the last number of a text file
+    return data
+
+
+def _is_jpeg_cut_short(data: bytes, header: ImageHeader) -> bool:
+    """True if a JPEG that cannot be decoded can be when its rest is made up."""
+    if len(header.scan_ends) != 1:
+        return False
+    return _decode(data[: header.scan_ends[0]] + b"\xff\xd9", _JPEG_FLAGS[8][1]) is not None
+
+
+def check_scans(data: bytes, header: ImageHeader, *, name: str, pixels: npt.NDArray[Any] | None = None) -> None:
+    """Check that each of the scans of a JPEG of several is whole; it costs a full decoding, or two.
+
+    Args:
+        data: The whole encoded picture.
+        header: What it says about itself.
+        name: What to call the picture in error messages.
+        pixels: What it decodes to in RGB at full size, as it is stored, if known.
+
+    Raises:
+        ImageDecodeError: One is not.
+    """
+    if len(header.scan_ends) < 2:
+        return
+    flags = _JPEG_FLAGS[1][3] | cv2.IMREAD_IGNORE_ORIENTATION
+    stuffed = _decode(stuffed_as_tiff(data, header), flags)
+    if stuffed is None or (pixels is not None and np.array_equal(stuffed, pixels)):
+        return
+    unstuffed = _decode(as_tiff(data, header), flags)
+    if unstuffed is not None and not np.array_equal(stuffed, unstuffed):
+        raise _cut_short(name)
+
+
+def _cut_short(name: str) -> ImageDecodeError:
+    return ImageDecodeError(
+        f"cannot read {name!r}: the JPEG is cut short: its compressed data end before the image does; "
+        "save or download it again",
+        cut_short=True,
+    )
 
 
 def _undecodable(header: ImageHeader, name: str) -> ImageDecodeError:

@@ -24,6 +24,8 @@ class ImageHeader:
         sample_max: Value of a full sample where the decoder returns samples unscaled.
         premultiplied: The decoder returns colours that are multiplied by their alpha already.
         transparent_gray: In a grey PNG, the one value, in units of `sample_max`, that is transparent.
+        scan_ends: In a JPEG, where the compressed data of each scan end.
+        components: In a JPEG of several scans, the sampling of each component: horizontal times 16, and vertical.
     """
 
     format: str
@@ -34,6 +36,8 @@ class ImageHeader:
     sample_max: int = 255
     premultiplied: bool = False
     transparent_gray: int | None = None
+    scan_ends: tuple[int, ...] = ()
+    components: tuple[int, ...] = ()
 
     @property
     def upright_hw(self) -> tuple[int, int]:
@@ -42,4 +46,12 @@ class ImageHeader:
 
 
 class DamagedHeaderError(ValueError):
-    """A header that contradicts its format, with the reason as message."""
+    """A header, or what it describes, that contradicts its format, with the reason as message.
+
+    Attributes:
+        cut_short: The end of the picture is missing.
+    """
+
+    def __init__(self, reason: str, *, cut_short: bool = False) -> None:
+        super().__init__(reason)
+        self.cut_short = cut_short

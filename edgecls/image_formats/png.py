@@ -6,7 +6,10 @@ from collections.abc import Iterator
 from edgecls.image_formats.exif import exif_orientation
 from edgecls.image_formats.header import UPRIGHT, DamagedHeaderError, ImageHeader
 
-__all__ = ["read_png"]
+__all__ = ["read_png", "still_png"]
+
+_BIT_DEPTHS = (1, 2, 4, 8, 16)
+_OF_ANIMATION = frozenset({b"acTL", b"fcTL", b"fdAT"})
 
 
 def read_png(data: bytes) -> ImageHeader:
@@ -14,6 +17,8 @@ def read_png(data: bytes) -> ImageHeader:
     if data[12:16] != b"IHDR":
         raise DamagedHeaderError("the PNG has no IHDR chunk")
     width, height, bit_depth, color_type = struct.unpack_from(">IIBB", data, 16)
+    if bit_depth not in _BIT_DEPTHS:
+        raise DamagedHeaderError(f"its PNG header claims {bit_depth} bits a sample")
     is_gray, is_palette = color_type == 0, color_type == 3
     has_alpha = color_type in (4, 6)
     orientation = UPRIGHT
@@ -41,6 +46,23 @@ def read_png(data: bytes) -> ImageHeader:
         sample_max=255 if is_palette else sample_max,
         transparent_gray=transparent_gray,
     )
+
+
+def still_png(data: bytes) -> bytes:
+    """Return a PNG without its animation: what a program shows that does not know animated PNG.
+
+    OpenCV decodes animations by itself, and takes it for a whole picture when their data end early. A still picture is
+    decoded by libpng, which does not.
+    """
+    pieces, from_here, end = [], 0, len(data)
+    for kind, body, length in _png_chunks(data):
+        if kind in _OF_ANIMATION:
+            pieces.append(data[from_here : body - 8])
+            from_here = body + length + 4
+        elif kind == b"IEND":
+            end = body + length + 4  # OpenCV would read on
+            break
+    return b"".join((*pieces, data[from_here:end]))
 
 
 def _png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:

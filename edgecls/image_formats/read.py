@@ -46,9 +46,12 @@ def read_header(data: bytes, *, name: str) -> ImageHeader:
         header = reader(data)
         if header.width < 1 or header.height < 1:
             raise DamagedHeaderError(f"its {header.format} header claims {header.width}x{header.height} pixels")
-    except (struct.error, IndexError, ValueError) as error:
-        detail = error if isinstance(error, DamagedHeaderError) else "its header is damaged or cut short"
-        raise ImageDecodeError(f"cannot read {name!r}: {detail}; save or download it again") from error
+    except (struct.error, LookupError, ValueError) as error:
+        known = (
+            error if isinstance(error, DamagedHeaderError) else DamagedHeaderError("its header is damaged or cut short")
+        )
+        message = f"cannot read {name!r}: {known}; save or download it again"
+        raise ImageDecodeError(message, cut_short=known.cut_short) from error
     return header
 
 

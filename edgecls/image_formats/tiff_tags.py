@@ -1,13 +1,15 @@
 """The tags of a TIFF directory, in TIFF files and in Exif blocks (TIFF 6.0)."""
 
 import struct
+from collections.abc import Iterator
 
 from edgecls.image_formats.header import UPRIGHT, DamagedHeaderError
 
-__all__ = ["TIFF_ORIENTATION", "byte_order", "first_directory", "valid_orientation"]
+__all__ = ["TIFF_ORIENTATION", "byte_order", "first_directory", "undefined_bytes", "valid_orientation"]
 
 TIFF_ORIENTATION = 274  # tag
 _TIFF_FIELDS = {1: "B", 3: "H", 4: "I"}  # the field types that whole numbers are stored in
+_TIFF_UNDEFINED = 7  # field type
 
 
 def byte_order(data: bytes) -> str:
@@ -18,21 +20,34 @@ def byte_order(data: bytes) -> str:
     return order
 
 
-def first_directory(data: bytes, order: str) -> dict[int, tuple[int, ...]]:
-    """Return the whole-number tags of the first directory; at most eight values of each."""
-    (directory,) = struct.unpack_from(order + "I", data, 4)
-    (count,) = struct.unpack_from(order + "H", data, directory)
+def first_directory(data: bytes, order: str, *, most: int = 8) -> dict[int, tuple[int, ...]]:
+    """Return the whole-number tags of the first directory; at most so many values of each."""
     tags = {}
-    for index in range(count):
-        entry = directory + 2 + 12 * index
-        tag, field_type, values = struct.unpack_from(order + "HHI", data, entry)
+    for entry, tag, field_type, values in _entries(data, order):
         code = _TIFF_FIELDS.get(field_type)
         if code is None or values == 0:
             continue
         size = struct.calcsize(code) * values
         offset = entry + 8 if size <= 4 else struct.unpack_from(order + "I", data, entry + 8)[0]
-        tags[tag] = struct.unpack_from(order + code * min(values, 8), data, offset)
+        tags[tag] = struct.unpack_from(f"{order}{min(values, most)}{code}", data, offset)
     return tags
+
+
+def undefined_bytes(data: bytes, order: str, wanted: int) -> bytes:
+    """Return what the first directory has under a tag of undefined type (bytes that mean something elsewhere)."""
+    for entry, tag, field_type, size in _entries(data, order):
+        if tag == wanted and field_type in (1, _TIFF_UNDEFINED):
+            offset = entry + 8 if size <= 4 else struct.unpack_from(order + "I", data, entry + 8)[0]
+            return data[offset : offset + size]
+    return b""
+
+
+def _entries(data: bytes, order: str) -> Iterator[tuple[int, int, int, int]]:
+    """Yield offset, tag, type and number of values of each entry of the first directory."""
+    (directory,) = struct.unpack_from(order + "I", data, 4)
+    (count,) = struct.unpack_from(order + "H", data, directory)
+    for entry in range(directory + 2, directory + 2 + 12 * count, 12):
+        yield entry, *struct.unpack_from(order + "HHI", data, entry)
 
 
 def valid_orientation(values: tuple[int, ...]) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 from edgecls import image
 from edgecls.dataset.likeness.near_duplicates import HASH_SPEC, Hashes, perceptual_hash
 from edgecls.dataset.likeness.neighbours import Layouts, color_layout
-from edgecls.errors import ImageError
+from edgecls.errors import ImageDecodeError, ImageError
 from edgecls.image_formats import read_header
 from edgecls.in_order import map_in_order
 
@@ -83,9 +83,11 @@ def _fingerprint(path: Path) -> Fingerprint | UnusablePicture:
     try:
         data = image.read_file(path)
         pixels = image.decode_to_fit(data, HASH_SPEC, name=name)
+        image.check_whole(data, name=name)
         header = read_header(data, name=name)
     except ImageError as error:
-        return UnusablePicture(path, error, data is not None and is_cut_short(data))
+        known = isinstance(error, ImageDecodeError) and error.cut_short
+        return UnusablePicture(path, error, known or (data is not None and is_cut_short(data)))
     height, width = header.upright_hw
     red, green, blue = (pixels.mean(axis=(0, 1)) - pixels.mean()).tolist()
     return Fingerprint(

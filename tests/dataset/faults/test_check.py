@@ -47,10 +47,15 @@ def _found(data: Path, **settings: int) -> list[tuple[str, str, str | None]]:
     ]
 
 
-def _jpeg(pixels: image.Pixels) -> bytes:
+def _jpeg(pixels: image.Pixels, *, progressive: bool = False) -> bytes:
     stream = io.BytesIO()
-    Image.fromarray(pixels).save(stream, "JPEG", quality=80)
+    Image.fromarray(pixels).save(stream, "JPEG", quality=80, progressive=progressive)
     return stream.getvalue()
+
+
+def _without_scans(jpeg: bytes) -> bytes:
+    """Return a progressive JPEG that ends before the Huffman table of its last scan."""
+    return jpeg[: jpeg.rindex(b"\xff\xc4")] + b"\xff\xd9"
 
 
 def test_nothing_is_found_in_good_data(data: Path) -> None:
@@ -64,6 +69,26 @@ FAULTS = {
     "png-cut": ("a.png", image.encode_png(scene(99))[:-300], "truncated", "cut short"),
     "empty-file": ("a.png", b"", "truncated", "empty"),
     "jpeg-cut": ("a.jpg", _jpeg(scene(99))[:-200], "truncated", "end marker"),
+    "jpeg-cut-and-ended": ("a.jpg", _jpeg(scene(99))[:-200] + b"\xff\xd9", "truncated", "data end before"),
+    "jpeg-cut-before-another": ("a.jpg", _jpeg(scene(99))[:-200] + _jpeg(scene(98)), "truncated", "data end before"),
+    "progressive-cut": (
+        "a.jpg",
+        _jpeg(scene(99), progressive=True)[:-99] + b"\xff\xd9",
+        "truncated",
+        "data end before",
+    ),
+    "progressive-short": (
+        "a.jpg",
+        _without_scans(_jpeg(scene(99), progressive=True)),
+        "truncated",
+        "scans are missing",
+    ),
+    "large-progressive-cut": (
+        "a.jpg",
+        _jpeg(scene(99, height=1100, width=1100), progressive=True)[:-2000] + b"\xff\xd9",
+        "truncated",
+        "data end before",
+    ),
     "damaged": ("a.png", image.encode_png(scene(99)).replace(b"IDAT", b"IXAT"), "unreadable", "damaged"),
     "text-as-jpeg": ("a.jpg", b"these are notes", "unreadable", "not a picture in a supported format"),
     "png-as-jpeg": ("a.jpg", image.encode_png(scene(99)), "wrong_extension", "in PNG.*'.jpg'.*to end in '.png'"),
