@@ -9,6 +9,7 @@ from bottle import Bottle, HTTPError, HTTPResponse, request
 from edgecls.errors import EdgeclsError
 from edgecls.serving.answers import failure
 from edgecls.serving.application import Application
+from edgecls.serving.cross_site import CrossSiteGuard
 from edgecls.serving.feedback import FeedbackStore
 from edgecls.serving.http.answer import Refusal
 from edgecls.serving.image_root import ImageRoot
@@ -41,11 +42,15 @@ class ServerSettings:
         max_body_bytes: Largest body of a request.
         max_files: Files in one multipart request.
         allow_model_control: Whether clients may load and unload models.
+        origins: Other sites whose pages may change something, as in "https://example.org".
+        https: Whether the server speaks HTTPS, which the WSGI server does not know here.
     """
 
     max_body_bytes: int = 32 * 1024 * 1024
     max_files: int = 32
     allow_model_control: bool = False
+    origins: tuple[str, ...] = ()
+    https: bool = False
 
 
 def computes(method: str, path: str) -> bool:
@@ -79,6 +84,7 @@ def create_app(
     gather = gather or (lambda: Gathered([], [counting.snapshot()]))
     app = Application(_refused_by_bottle)
     app.install(_answer_errors)
+    app.install(CrossSiteGuard(settings.origins, https=settings.https))
     mount_page(app)
     mount_health(app, repository, readiness)
     mount_openapi(app)

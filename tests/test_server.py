@@ -264,3 +264,23 @@ def test_unsure_answers_are_unknown_with_their_candidates(tiny_model_path: Path)
     assert answer.json["top"][0]["label"] == "red"
     assert strict("POST", "/predict", RED, accept="text/plain").body == b"unknown\n"
     assert strict("GET", "/readyz").json["unknown_threshold"] == 0.99999
+
+
+def test_every_route_that_is_not_for_reading_is_closed_to_pages_of_others(
+    tiny_classifier: Classifier, tiny_model_path: Path
+) -> None:
+    app = create_app(_repository(tiny_classifier, tiny_model_path), ServerSettings(allow_model_control=True))
+    client = wsgi_client(app)
+    asked = {(route.method, route.rule.replace("<name>", "colors")) for route in app.routes if route.method != "GET"}
+
+    refused = {
+        path
+        for method, path in asked
+        if client(method, path, origin="http://evil.example", host="a.test").status == 403
+    }
+
+    assert refused == {
+        "/feedback",
+        "/v2/repository/models/colors/load",
+        "/v2/repository/models/colors/unload",
+    }

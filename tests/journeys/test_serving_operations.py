@@ -129,7 +129,7 @@ def test_without_a_key_nothing_is_served_and_no_body_is_waited_for(model: Path, 
 
         address = urlsplit(server.url)
         with socket.create_connection((address.hostname, address.port), timeout=30) as connection:
-            connection.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n")
+            connection.sendall(b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n")
             refused = connection.recv(4096)
         assert refused.startswith(b"HTTP/1.1 401 Unauthorized")
         assert b'WWW-Authenticate: Bearer realm="edgecls"' in refused
@@ -173,7 +173,7 @@ def test_https_serves_those_who_trust_the_certificate(model: Path, tmp_path: Pat
         ):
             ssl.create_default_context().wrap_socket(connection, server_hostname="127.0.0.1")
         with socket.create_connection((address.hostname, address.port), timeout=30) as connection:
-            connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
             with contextlib.suppress(ConnectionResetError):
                 assert not connection.recv(100).startswith(b"HTTP/")
         assert server.request("GET", "/readyz")[0] == 200

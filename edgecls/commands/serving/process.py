@@ -28,6 +28,7 @@ from edgecls.serving.access_log import AccessLog
 from edgecls.serving.api_keys import ApiKeys
 from edgecls.serving.cors import Cors
 from edgecls.serving.dispatch import Dispatcher
+from edgecls.serving.hosts import AllowedHosts
 from edgecls.serving.http.limits import HttpLimits
 from edgecls.serving.http.server import HttpServer, listening_socket
 from edgecls.serving.image_root import ImageRoot
@@ -56,7 +57,7 @@ def serve_alone(settings: ServeSettings) -> None:
         EdgeclsError: The server cannot start with these settings.
     """
     listener = listening_socket(settings.host, settings.port)
-    _Process(settings, lambda: listener).run(is_first=True)
+    _Process(settings, lambda: listener, listener.getsockname()[0]).run(is_first=True)
 
 
 def serve_as_worker(settings: ServeSettings, port: SharedPort, folder: Path, number: int, is_first: bool) -> None:
@@ -70,7 +71,8 @@ def serve_as_worker(settings: ServeSettings, port: SharedPort, folder: Path, num
         is_first: Whether it is the first of all that are ever started.
     """
     try:
-        _Process(settings, port.listen, Board(folder, workers=settings.workers), number).run(is_first=is_first)
+        board = Board(folder, workers=settings.workers)
+        _Process(settings, port.listen, port.address[0], board, number).run(is_first=is_first)
     except EdgeclsError as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(1)
@@ -82,12 +84,18 @@ class _Process:
     Args:
         settings: Of the whole server.
         listen: Returns the socket that connections come from.
+        bound_to: The address of that socket.
         board: Shared with other processes; None where this is the only one.
         number: Which one this is, from 1.
     """
 
     def __init__(
-        self, settings: ServeSettings, listen: Callable[[], socket.socket], board: Board | None = None, number: int = 1
+        self,
+        settings: ServeSettings,
+        listen: Callable[[], socket.socket],
+        bound_to: str,
+        board: Board | None = None,
+        number: int = 1,
     ) -> None:
         self._settings = settings
         self._listen = listen
@@ -105,6 +113,7 @@ class _Process:
         self._handler = Middleware(
             self._dispatcher,
             self._metrics,
+            hosts=AllowedHosts(settings.allowed_hosts, listening_on=settings.host, bound_to=bound_to),
             keys=keys,
             cors=Cors(settings.cors_origins) if settings.cors_origins else None,
             log=self._log,
@@ -185,7 +194,12 @@ class _Process:
         settings = self._settings
         app = create_app(
             self._repository,
-            ServerSettings(max_body_bytes=self._max_body_bytes, allow_model_control=settings.allow_model_control),
+            ServerSettings(
+                max_body_bytes=self._max_body_bytes,
+                allow_model_control=settings.allow_model_control,
+                origins=settings.cors_origins,
+                https=settings.tls_cert is not None,
+            ),
             image_root=None if settings.image_root is None else ImageRoot(settings.image_root),
             feedback=settings.feedback.store(),
             readiness=self._readiness,

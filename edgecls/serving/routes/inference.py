@@ -75,7 +75,7 @@ class InferenceRoutes:
             app.route(f"{model}/config", "GET", self.config)
             app.route(f"{model}/ready", "GET", self.model_ready)
             app.route(f"{model}/stats", "GET", self.model_statistics)
-            app.route(f"{model}/infer", "POST", self.infer)
+            app.route(f"{model}/infer", "POST", self.infer, reads_only=True)
 
     def server(self) -> HTTPResponse:
         return json_answer(server_metadata())

@@ -50,7 +50,7 @@ def mount_model_control(app: Bottle, repository: Repository, *, allowed: bool) -
                 "loading and unloading models is off; start the server with --allow-model-control",
             )
 
-    app.route("/v2/repository/index", "POST", index)
+    app.route("/v2/repository/index", "POST", index, reads_only=True)
     app.route("/v2/repository/models/<name>/load", "POST", load)
     app.route("/v2/repository/models/<name>/unload", "POST", unload)
 

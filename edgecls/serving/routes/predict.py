@@ -54,8 +54,8 @@ class PredictRoutes:
     def mount(self, app: Bottle) -> None:
         """Add the routes to an application."""
         for prefix in ("/predict", "/models/<model>/predict"):
-            app.route(prefix, "POST", self.predict)
-            app.route(f"{prefix}/<name:path>", "POST", self.predict_named)
+            app.route(prefix, "POST", self.predict, reads_only=True)
+            app.route(f"{prefix}/<name:path>", "POST", self.predict_named, reads_only=True)
             app.route(f"{prefix}/<name:path>", "GET", self.predict_by_name)
 
     def predict(self, model: str | None = None) -> HTTPResponse:
