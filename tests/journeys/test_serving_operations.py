@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
+from echo_server import eventually
 from issued_certificate import issue
 from prometheus_client.parser import text_string_to_metric_families
 from running_server import RunningServer, running_server
@@ -100,6 +101,18 @@ def test_the_access_log_has_a_line_for_every_answer(model: Path, tmp_path: Path)
     assert [line["id"] for line in lines[:2]] == [headers["X-Request-Id"], made["X-Request-Id"]]
     assert lines[0]["id"] == "mine-1"
     assert (lines[0]["model"], lines[0]["bytes_in"], lines[0]["client"]) == ("colors", len(RED), "127.0.0.1")
+
+
+def test_what_a_full_disk_keeps_from_the_access_log_is_counted(model: Path) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no device that is always full")
+    with running_server(model, "--access-log", "/dev/full") as server:
+        for _ in range(3):
+            assert server.request("POST", "/predict", RED)[0] == 200
+        server.await_log("No space left on device; lines are lost")
+        assert eventually(lambda: _metric(server, "edgecls_access_log_dropped_total") >= 3)
+        assert server.stop() == 0
+        server.await_log("lines were lost")
 
 
 def test_the_access_log_goes_on_in_a_new_file_after_a_rotation(model: Path, tmp_path: Path) -> None:

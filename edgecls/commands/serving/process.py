@@ -108,7 +108,7 @@ class _Process:
         self._readiness = Readiness(self._repository, (lambda: True) if board is None else lambda: board.all_ready)
         keys = None if settings.api_keys is None else ApiKeys(settings.api_keys)
         self._certificate = None if settings.tls_cert is None else Certificate(settings.tls_cert, settings.tls_key)
-        self._log = None if settings.access_log is None else AccessLog(settings.access_log)
+        self._log = None if settings.access_log is None else AccessLog(settings.access_log, self._metrics.log_dropped)
         self._dispatcher = self._make_dispatcher()
         self._handler = Middleware(
             self._dispatcher,
