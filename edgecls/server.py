@@ -8,6 +8,7 @@ from bottle import Bottle, HTTPError, HTTPResponse, request
 
 from edgecls.errors import EdgeclsError
 from edgecls.serving.answers import failure
+from edgecls.serving.api_keys import ApiKeys
 from edgecls.serving.application import Application
 from edgecls.serving.cross_site import CrossSiteGuard
 from edgecls.serving.feedback import FeedbackStore
@@ -65,6 +66,7 @@ def create_app(
     image_root: ImageRoot | None = None,
     feedback: FeedbackStore | None = None,
     readiness: Readiness | None = None,
+    keys: ApiKeys | None = None,
     statistics: Statistics | None = None,
     gather: Callable[[], Gathered] | None = None,
 ) -> Bottle:
@@ -76,6 +78,7 @@ def create_app(
         image_root: Pictures that may be asked for by name; None for no such pictures.
         feedback: Where corrections are kept; None to take none.
         readiness: Whether the server can serve; None for whether the models are loaded.
+        keys: API keys that requests are checked against before they come here, which some answers tell more with.
         statistics: Where requests of the inference protocol are counted; None for a new one.
         gather: Returns what all processes of the server have counted; None for these statistics alone.
     """
@@ -86,7 +89,7 @@ def create_app(
     app.install(_answer_errors)
     app.install(CrossSiteGuard(settings.origins, https=settings.https))
     mount_page(app)
-    mount_health(app, repository, readiness)
+    mount_health(app, repository, readiness, keys)
     mount_openapi(app)
     mount_models(app, repository)
     mount_metrics(app, Exposition(repository, gather))

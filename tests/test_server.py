@@ -16,6 +16,7 @@ from edgecls import Classifier, image
 from edgecls.errors import ModelFileError
 from edgecls.image import ImageLimits
 from edgecls.server import ServerSettings, create_app
+from edgecls.serving.api_keys import ApiKeys
 from edgecls.serving.image_root import ImageRoot
 from edgecls.serving.repository.repository import Repository
 
@@ -217,6 +218,20 @@ def test_live_and_ready_are_two_questions(tiny_classifier: Classifier, tiny_mode
     assert ready.status == 200
     assert ready.json["model"] == "colors"
     assert ready.json["provider"] == "cpu"
+
+
+def test_without_a_key_nothing_is_told_but_whether_it_is_ready(
+    tiny_classifier: Classifier, tiny_model_path: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "keys").write_text("secret")
+    app = create_app(_repository(tiny_classifier, tiny_model_path), SETTINGS, keys=ApiKeys(tmp_path / "keys"))
+    client = wsgi_client(app)
+
+    assert client("GET", "/readyz").json == {"ready": True}
+    assert client("GET", "/readyz", x_api_key="wrong").json == {"ready": True}
+    for given in ({"x_api_key": "secret"}, {"authorization": "Bearer secret"}):
+        assert client("GET", "/readyz", **given).json["labels"] == ["red", "green", "blue"]
+    assert client("GET", "/v2/health/ready").json == {"name": "edgecls", "live": True, "ready": True}
 
 
 @pytest.mark.parametrize(

@@ -135,7 +135,8 @@ def test_without_a_key_nothing_is_served_and_no_body_is_waited_for(model: Path, 
     with running_server(model, "--api-keys", keys) as server:
         assert server.request("POST", "/predict", RED, Authorization="Bearer first")[0] == 200
         assert server.request("POST", "/predict", RED, X_API_Key="first")[0] == 200
-        assert server.request("GET", "/readyz")[0] == 200
+        assert server.request("GET", "/readyz") == (200, {"ready": True})
+        assert server.request("GET", "/readyz", X_API_Key="first")[1]["model"] == "colors"
         assert server.exchange("GET", "/")[0] == 200
         assert server.exchange("GET", "/metrics")[0] == 401
         assert server.exchange("GET", "/metrics", X_API_Key="first")[0] == 200

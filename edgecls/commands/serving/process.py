@@ -106,7 +106,7 @@ class _Process:
         self._repository = Repository(settings.files, self._load)
         self._posting = None if board is None else Posting(board, self._status)
         self._readiness = Readiness(self._repository, (lambda: True) if board is None else lambda: board.all_ready)
-        keys = None if settings.api_keys is None else ApiKeys(settings.api_keys)
+        self._keys = None if settings.api_keys is None else ApiKeys(settings.api_keys)
         self._certificate = None if settings.tls_cert is None else Certificate(settings.tls_cert, settings.tls_key)
         self._log = None if settings.access_log is None else AccessLog(settings.access_log, self._metrics.log_dropped)
         self._dispatcher = self._make_dispatcher()
@@ -114,11 +114,13 @@ class _Process:
             self._dispatcher,
             self._metrics,
             hosts=AllowedHosts(settings.allowed_hosts, listening_on=settings.host, bound_to=bound_to),
-            keys=keys,
+            keys=self._keys,
             cors=Cors(settings.cors_origins) if settings.cors_origins else None,
             log=self._log,
         )
-        self._reload = Reload(self._repository, self._tell, keys=keys, certificate=self._certificate, log=self._log)
+        self._reload = Reload(
+            self._repository, self._tell, keys=self._keys, certificate=self._certificate, log=self._log
+        )
         self._watch = FileWatch(self._repository, self._reload.model) if settings.reload_on_change else None
 
     def run(self, *, is_first: bool) -> None:
@@ -203,6 +205,7 @@ class _Process:
             image_root=None if settings.image_root is None else ImageRoot(settings.image_root),
             feedback=settings.feedback.store(),
             readiness=self._readiness,
+            keys=self._keys,
             statistics=self._statistics,
             gather=self._gather,
         )
