@@ -20,8 +20,8 @@ say: one with percent signs might mean another after decoding."""
 class ApiKeys:
     """The keys in a file: one a line, a name after it if there is one; lines that begin with # are comments.
 
-    Key and name are parted by spaces or tabs. A byte order mark and line ends of any system are passed over; with such a
-    mark the text may be UTF-16, as PowerShell writes it. Only digests are kept in memory.
+    Key and name are parted by spaces or tabs. A byte order mark and line ends of any system are passed over; with such
+    a mark the text may be UTF-16, as PowerShell writes it. Only digests are kept in memory.
 
     Args:
         file: The file of keys.

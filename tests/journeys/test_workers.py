@@ -178,10 +178,66 @@ def test_a_model_that_cannot_be_used_ends_the_server_and_is_told_once(tmp_path: 
     assert "bad.onnx" in done.stderr
 
 
-def test_without_its_supervisor_no_process_stays_behind(server: RunningServer) -> None:
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The temporary folder of servers that a test starts."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    return folder
+
+
+def _kill(server: RunningServer, *others: int) -> None:
+    """Kill the supervisor and maybe others, and wait until no process is there."""
     handles = [os.pidfd_open(pid) for pid in _workers(server)]
+    for pid in others:
+        os.kill(pid, signal.SIGKILL)
     server.process.kill()
     for handle in handles:
         ended, _, _ = select.select([handle], [], [], PATIENCE_S)
         os.close(handle)
         assert ended
+
+
+def test_without_its_supervisor_no_process_stays_behind(temporary: Path, server: RunningServer) -> None:
+    assert len(list(temporary.iterdir())) == 1
+
+    _kill(server)
+
+    assert list(temporary.iterdir()) == []
+
+
+def test_what_is_left_when_all_are_killed_goes_with_the_next_start(
+    temporary: Path, server: RunningServer, model: Path
+) -> None:
+    (temporary / "edgecls-workers-link").symlink_to(model.parent)
+    (temporary / "other").mkdir()
+    with running_server(model, "--workers", "2") as second:
+        in_use = set(temporary.iterdir())
+        assert len(in_use) == 4
+        os.kill(server.process.pid, signal.SIGSTOP)  # or it would replace those that are killed
+        _kill(server, *_workers(server))
+        assert set(temporary.iterdir()) == in_use
+        with running_server(model, "--workers", "2") as third:
+            assert len(set(temporary.iterdir()) & in_use) == 3
+            assert third.request("POST", "/predict", RED)[0] == 200
+            assert second.request("GET", "/readyz")[0] == 200
+            assert third.stop() == second.stop() == 0
+
+    assert {path.name for path in temporary.iterdir()} == {"edgecls-workers-link", "other"}
+    assert model.exists()
+
+
+def test_without_a_temporary_folder_the_remedy_is_said(model: Path) -> None:
+    command = "import tempfile; tempfile.tempdir = '/proc/self/nothing'; from edgecls.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", command, "serve", "--port", "0", "--workers", "2", str(model)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE_S,
+    )
+
+    assert done.returncode == 1
+    assert "set TMPDIR" in done.stderr
+    assert "Traceback" not in done.stderr

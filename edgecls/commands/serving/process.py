@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import socket
 import sys
 import threading
@@ -76,6 +77,10 @@ def serve_as_worker(settings: ServeSettings, port: SharedPort, folder: Path, num
     except EdgeclsError as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(1)
+    finally:
+        supervisor = parent_process()
+        if supervisor is not None and not supervisor.is_alive():
+            shutil.rmtree(folder, ignore_errors=True)  # which the supervisor would have done
 
 
 class _Process:

@@ -27,7 +27,7 @@ PATHS: dict[str, Any] = {
     },
     "/readyz": {
         "get": operation(
-            "Are all models loaded and proved? With a key, where one is needed, also which comes first.",
+            "Are all models loaded and proved? Says which comes first, where keys are needed to those who have one.",
             group="health",
             success=json_content(_READY),
         )
