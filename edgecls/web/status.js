@@ -5,11 +5,12 @@ import { showFacts } from "./facts.js";
 import { languages, number, percent, text } from "./i18n.js";
 import { showModels } from "./models.js";
 import { announce } from "./progress.js";
-import { status } from "./server.js";
+import { connection, status } from "./server.js";
 
 const STARTING_MS = 1000; // between two looks while a model is being loaded or the server is away
 const OPEN_MS = 2000; // while the panel is open
-const QUIET_MS = 15000;
+const QUIET_MS = 3000;
+const UNSEEN_MS = 30000; // while the page is in the background
 
 const dialog = document.querySelector("#status");
 const button = document.querySelector("#status-button");
@@ -17,6 +18,7 @@ const line = document.querySelector("#status-line");
 let last = null; // {facts, at}
 let before = null;
 let timer = 0;
+let isLooking = false;
 let lacksKey = false;
 let mayAskForKey = true; // at first, and when the user wants to see the panel
 
@@ -30,10 +32,18 @@ export function watchStatus() {
     }
   });
   languages.addEventListener("change", show);
+  connection.addEventListener("lost", look);
+  addEventListener("online", look);
+  addEventListener("offline", look);
+  document.addEventListener("visibilitychange", () => document.hidden || look());
   look();
 }
 
 async function look() {
+  if (isLooking) {
+    return;
+  }
+  isLooking = true;
   clearTimeout(timer);
   try {
     const asked = mayAskForKey;
@@ -48,9 +58,17 @@ async function look() {
     lacksKey = fault.type === "Unauthorized";
     last = before = null;
   }
+  isLooking = false;
   show();
+  timer = setTimeout(look, pauseMs());
+}
+
+function pauseMs() {
+  if (document.hidden) {
+    return UNSEEN_MS;
+  }
   const isReady = last?.facts.models.some((model) => model.labels);
-  timer = setTimeout(look, !isReady ? STARTING_MS : dialog.open ? OPEN_MS : QUIET_MS);
+  return !isReady ? STARTING_MS : dialog.open ? OPEN_MS : QUIET_MS;
 }
 
 function show() {
