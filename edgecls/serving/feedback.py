@@ -11,7 +11,7 @@ import os
 import re
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,6 +29,7 @@ __all__ = ["RECORDS_FOLDER", "Correction", "FeedbackStore"]
 
 RECORDS_FOLDER = ".corrections"
 MAX_NAME_LENGTH = 255
+PATIENCE_S = 15.0  # for others who are at work in the folder; a process that was halted there would keep all waiting
 BLOCK_BYTES = 4096  # what file systems commonly give out at once: a file of one byte takes as much
 _STAGED = re.compile(r"\.[0-9a-f]{8}-[0-9a-f]{64}\.[a-z]+")  # a file on its way to its name
 _NO_SPACE = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
@@ -104,7 +105,7 @@ class FeedbackStore:
 
         Raises:
             ImageError: It is not a picture that can be used.
-            Refusal: The label cannot be taken (422), or there is no room (507).
+            Refusal: The label cannot be taken (422), there is no room (507), or others keep the folder busy (503).
             OutputError: It cannot be written.
         """
         label, folder_name = self._folder_name(label, model)
@@ -123,10 +124,12 @@ class FeedbackStore:
             time=datetime.now(UTC).isoformat(timespec="seconds"),
         )
         try:
-            with self._lock, locked_folder(self._records):
+            with self._turn(), locked_folder(self._records, timeout_s=PATIENCE_S):
                 folder = self._class_folder(folder_name, is_own=label in model.classifier.card.labels)
                 correction = replace(correction, file=f"{folder.name}/{file_name}")
                 self._write(data, folder / file_name, correction)
+        except TimeoutError as error:
+            raise _busy() from error
         except (OSError, OutputError) as error:
             cause = error if isinstance(error, OSError) else error.__cause__
             if isinstance(cause, OSError) and cause.errno in _NO_SPACE:
@@ -134,6 +137,20 @@ class FeedbackStore:
             reason = cause.strerror if isinstance(cause, OSError) else error
             raise OutputError(f"the picture was not stored: {reason}; see to the feedback folder") from error
         return correction
+
+    @contextlib.contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Let one thread at a time into the block.
+
+        Raises:
+            Refusal: Others have been there for too long (503).
+        """
+        if not self._lock.acquire(timeout=PATIENCE_S):
+            raise _busy()
+        try:
+            yield
+        finally:
+            self._lock.release()
 
     def _folder_name(self, label: str, model: ServedModel) -> tuple[str, str]:
         """Return a label as it is kept, and the name of its folder."""
@@ -288,6 +305,15 @@ def _new_label(text: str, labels: Iterable[str]) -> tuple[str, str]:
 
 def _blocks(size: int) -> int:
     return -(-size // BLOCK_BYTES) * BLOCK_BYTES
+
+
+def _busy() -> Refusal:
+    return Refusal(
+        503,
+        "Busy",
+        "the picture was not stored: others are at work in the feedback folder; try again shortly",
+        **{"Retry-After": "1"},
+    )
 
 
 def _full(reason: str) -> Refusal:

@@ -21,7 +21,9 @@ from edgecls.cli import main
 from edgecls.dataset.forms.class_folders import read_class_folders
 from edgecls.errors import ImageDecodeError, OutputError, ServerError
 from edgecls.runtime.opening import load
+from edgecls.serving import feedback
 from edgecls.serving.feedback import FeedbackStore
+from edgecls.serving.folder_lock import locked_folder
 from edgecls.serving.http.answer import Refusal
 from edgecls.serving.repository.served_model import ServedModel
 
@@ -305,7 +307,7 @@ for number in range(int(rounds)):
     sys.stdin.readline()
     for picture in pictures:
         file = store.keep(picture, label, name="a.png", model=model).file
-with locked_folder(store._records):
+with locked_folder(store._records, timeout_s=60):
     print(store._sizes.look())
 """
 
@@ -394,3 +396,17 @@ def test_what_a_killed_process_has_left_on_its_way_is_removed(
     store.keep(RED, "green", name="a.png", model=model)
 
     assert _files(root) == [f".corrections/{_digest(RED)}.json", "blue/.mine", f"green/{_digest(RED)}.png"]
+
+
+def test_a_process_that_keeps_the_folder_locked_makes_nobody_wait_for_ever(
+    store: FeedbackStore, root: Path, model: ServedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feedback, "PATIENCE_S", 0.05)
+    with locked_folder(root / ".corrections", timeout_s=1), pytest.raises(Refusal, match="try again") as refused:
+        store.keep(RED, "blue", name="a.png", model=model)
+    with store._lock, pytest.raises(Refusal, match="try again"):
+        store.keep(RED, "blue", name="a.png", model=model)
+
+    assert (refused.value.status, refused.value.headers) == (503, {"Retry-After": "1"})
+    assert _files(root) == []
+    assert store.keep(RED, "blue", name="a.png", model=model).label == "blue"

@@ -16,7 +16,7 @@ HOLDING = """
 import sys
 from pathlib import Path
 from edgecls.serving.folder_lock import locked_folder
-with locked_folder(Path(sys.argv[1])):
+with locked_folder(Path(sys.argv[1]), timeout_s=60):
     print("locked", flush=True)
     sys.stdin.read()
 """
@@ -28,6 +28,8 @@ def test_another_process_has_to_wait_and_one_that_dies_lets_go(tmp_path: Path) -
         assert holding.stdout is not None
         assert holding.stdout.readline() == b"locked\n"
         assert try_lock_folder(tmp_path) is None
+        with pytest.raises(TimeoutError, match="another process"), locked_folder(tmp_path, timeout_s=0.02):
+            pass
         holding.kill()
     lock = try_lock_folder(tmp_path)
 
@@ -43,7 +45,7 @@ def test_threads_exclude_each_other_too(tmp_path: Path) -> None:
     def work() -> None:
         nonlocal inside, most
         for _ in range(50):
-            with locked_folder(tmp_path):
+            with locked_folder(tmp_path, timeout_s=60):
                 inside += 1
                 most = max(most, inside)
                 inside -= 1
@@ -62,14 +64,14 @@ def test_where_folders_cannot_be_locked_a_file_in_them_is(tmp_path: Path, monkey
         raise OSError(errno.EBADF, "Bad file descriptor")
 
     monkeypatch.setattr(fcntl, "flock", as_over_nfs)
-    with locked_folder(tmp_path):
+    with locked_folder(tmp_path, timeout_s=60):
         trying = "import fcntl, sys; fcntl.lockf(open(sys.argv[1], 'a'), fcntl.LOCK_EX | fcntl.LOCK_NB)"
         tried = subprocess.run([sys.executable, "-c", trying, tmp_path / ".lock"], capture_output=True, check=False)
     assert b"BlockingIOError" in tried.stderr
 
 
 def test_a_folder_that_is_not_there_cannot_be_locked(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError), locked_folder(tmp_path / "gone"):
+    with pytest.raises(FileNotFoundError), locked_folder(tmp_path / "gone", timeout_s=0):
         pass
     with pytest.raises(FileNotFoundError):
         try_lock_folder(tmp_path / "gone")
