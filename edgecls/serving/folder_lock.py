@@ -49,7 +49,7 @@ if sys.platform == "win32":
 else:
 
     def try_lock_folder(folder: Path) -> int | None:
-        """Return a handle that locks a folder until it is closed or its process has ended; None if another has the lock.
+        """Return a handle that locks a folder until it is closed or its process ends; None if another has the lock.
 
         Raises:
             OSError: The folder is not there, or cannot be locked.

@@ -1,5 +1,6 @@
 """Several processes at one address: real ones, killed and stopped under load."""
 
+import json
 import os
 import select
 import shutil
@@ -10,6 +11,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPException
 from pathlib import Path
 
@@ -101,6 +103,22 @@ def test_both_processes_count_into_one_sum(server: RunningServer) -> None:
     assert set(load.outcomes) == {200}
     _until(lambda: _answered(server) == load.outcomes[200])
     assert b"edgecls_workers_ready 2.0" in server.exchange("GET", "/metrics")[2]
+
+
+def test_one_picture_corrected_many_times_at_once_ends_in_one_class(model: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "corrections"
+    with running_server(model, "--workers", "2", "--feedback", folder) as server:
+
+        def correct(number: int) -> int:
+            label = ("red", "green", "blue")[number % 3]
+            return server.request("POST", f"/feedback?label={label}", RED)[0]
+
+        with ThreadPoolExecutor(12) as clients:
+            assert set(clients.map(correct, range(36))) == {200}
+
+    (picture,) = folder.glob("[!.]*/*")
+    (record,) = (folder / ".corrections").iterdir()
+    assert json.loads(record.read_text())["file"] == picture.relative_to(folder).as_posix()
 
 
 def test_status_and_statistics_are_those_of_both(server: RunningServer) -> None:
