@@ -124,7 +124,7 @@ class AccessLog:
             self._write_waiting()
         self._write_waiting()
         if self._unwritten:
-            self._tell(f"{self._unwritten} lines were lost")
+            self._tell(f"access log {self._target!r}: {self._unwritten} lines were lost")
         self._close_handle()
 
     def _write_waiting(self) -> None:
@@ -141,7 +141,10 @@ class AccessLog:
         self._write(lines)
         refused = self._refused
         if refused > self._refused_told:
-            self._tell(f"{refused - self._refused_told} lines were dropped, as it cannot be written fast enough")
+            self._tell(
+                f"the access log {self._target!r} cannot be written fast enough; "
+                f"{refused - self._refused_told} lines were dropped"
+            )
             self._refused_told = refused
 
     def _write(self, lines: list[bytes]) -> None:
@@ -158,20 +161,20 @@ class AccessLog:
             self._count_unwritten(len(lines) - max(0, whole), error)
         else:
             if self._unwritten:
-                self._tell(f"it can be written again; {self._unwritten} lines were lost")
+                self._tell(f"the access log {self._target!r} can be written again; {self._unwritten} lines were lost")
             self._unwritten = 0
         if written:
             self._is_torn = data[written - 1 : written] != b"\n"
 
     def _count_unwritten(self, count: int, error: OSError) -> None:
         if not self._unwritten:
-            self._tell(f"it cannot be written: {error.strerror or error}; lines are lost")
+            self._tell(f"cannot write the access log {self._target!r}: {error.strerror or error}; lines are lost")
         self._unwritten += count
         self._lost(count)
 
     def _tell(self, text: str) -> None:
         with contextlib.suppress(OSError, ValueError, AttributeError):  # standard error may be as full, or closed
-            sys.stderr.write(f"access log {self._target!r}: {text}\n")
+            sys.stderr.write(text + "\n")
             sys.stderr.flush()
 
     def _close_handle(self) -> None:

@@ -79,6 +79,8 @@ def _read(file: Path) -> dict[bytes, str]:
         raise ServerError(
             f"cannot read the API keys {str(file)!r}: {error}; give a text file, one key a line"
         ) from error
+    if "\0" in text:
+        raise ServerError(f"the API keys {str(file)!r} are no plain text; save the file as UTF-8")
     names = {}
     for line in re.split("[\r\n]", text):
         key, *name = line.split(maxsplit=1)[:2] or [""]

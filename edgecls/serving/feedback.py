@@ -195,8 +195,10 @@ class FeedbackStore:
                 staged.write_bytes(data)
                 staged_record.write_bytes(record)
             for file in earlier:
-                if file != path:
-                    file.unlink(missing_ok=True)
+                # Where upper and lower case are one, the folder may have the other name.
+                with contextlib.suppress(FileNotFoundError):
+                    if file.name != path.name or not file.parent.samefile(path.parent):
+                        file.unlink()
         finally:
             # A class folder without pictures could not be trained on.
             for folder in {path.parent, *(file.parent for file in earlier)}:

@@ -139,7 +139,7 @@ def test_lines_lost_on_a_full_disk_are_counted_and_told_when_there_is_room_again
     assert json.loads(last)["id"] == "after"
     told = capsys.readouterr().err.splitlines()
     assert len(told) == 2
-    assert "cannot be written" in told[0]
+    assert "cannot write the access log" in told[0]
     assert "4 lines were lost" in told[1]
 
 

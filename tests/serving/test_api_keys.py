@@ -86,6 +86,13 @@ def test_read_again_the_file_decides(file: Path) -> None:
     assert keys.check(sent(x_api_key="plainkey")) is not None
 
 
+def test_a_file_in_an_encoding_that_it_does_not_name_is_refused(file: Path) -> None:
+    file.write_bytes("key".encode("utf-16-le"))
+
+    with pytest.raises(ServerError, match="save the file as UTF-8"):
+        ApiKeys(file)
+
+
 @pytest.mark.parametrize("content", [b"", b"# only a comment\n\n", b"\xff\xfe"])
 def test_a_file_without_keys_is_refused_and_leaves_the_old_ones(file: Path, content: bytes) -> None:
     keys = ApiKeys(file)
