@@ -18,17 +18,21 @@ const line = document.querySelector("#status-line");
 let last = null; // {facts, at}
 let before = null;
 let timer = 0;
-let isLooking = false;
+let looking = null; // the look that is under way
 let lacksKey = false;
 let mayAskForKey = true; // at first, and when the user wants to see the panel
 
 export function watchStatus() {
   button.addEventListener("click", async () => {
-    mayAskForKey = true;
-    await look();
-    if (!lacksKey) {
+    if (!last) {
+      await looking;
+      mayAskForKey = true;
+      await look();
+    }
+    if (!lacksKey && !dialog.open) {
       dialog.showModal();
       show();
+      look();
     }
   });
   languages.addEventListener("change", show);
@@ -39,11 +43,14 @@ export function watchStatus() {
   look();
 }
 
-async function look() {
-  if (isLooking) {
-    return;
-  }
-  isLooking = true;
+function look() {
+  looking ??= lookOnce().finally(() => {
+    looking = null;
+  });
+  return looking;
+}
+
+async function lookOnce() {
   clearTimeout(timer);
   try {
     const asked = mayAskForKey;
@@ -58,7 +65,6 @@ async function look() {
     lacksKey = fault.type === "Unauthorized";
     last = before = null;
   }
-  isLooking = false;
   show();
   timer = setTimeout(look, pauseMs());
 }

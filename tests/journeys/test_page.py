@@ -610,6 +610,7 @@ def test_nothing_hangs_over_the_edge(page: webdriver.Chrome, pictures: list[str]
     _screenshot(page, f"page-{width}")
     for opener, dialog in ((".open", "detail"), ("#status-button", "status"), ("#camera-button", "camera")):
         page.find_element(By.CSS_SELECTOR, opener).click()
+        _wait(page, page.find_element(By.ID, dialog).is_displayed)
         _screenshot(page, f"{dialog}-{width}")
         assert page.execute_script(fits), dialog
         page.find_element(By.CSS_SELECTOR, f"#{dialog} .close").click()
