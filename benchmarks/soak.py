@@ -85,7 +85,9 @@ class Soak:
     def huge(self, rng: random.Random) -> None:
         """Announce a body above the limit."""
         with socket.create_connection((self._host, self._port), timeout=60) as connection:
-            connection.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 5000000000\r\n\r\n" + bytes(1000))
+            connection.sendall(
+                b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5000000000\r\n\r\n" + bytes(1000)
+            )
             self._judge("huge", _status(connection.recv(65536)), {413})
         time.sleep(PAUSE_S)
 
@@ -93,7 +95,7 @@ class Soak:
         """Go away in the middle of a body, or before the answer."""
         photo = rng.choice(self._photos)
         with socket.create_connection((self._host, self._port), timeout=60) as connection:
-            head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(photo)
+            head = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(photo)
             connection.sendall(head + photo[: rng.choice([0, len(photo) // 2, len(photo)])])
         time.sleep(PAUSE_S)
         self._judge("gone", 0, {0})
@@ -104,7 +106,8 @@ class Soak:
         photo = self._photos[index]
         with socket.create_connection((self._host, self._port), timeout=60) as connection:
             connection.sendall(
-                b"POST /predict HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(photo)
+                b"POST /predict HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+                b"Content-Length: %d\r\n\r\n" % len(photo)
             )
             for start in range(0, len(photo), len(photo) // 20 + 1):
                 connection.sendall(photo[start : start + len(photo) // 20 + 1])

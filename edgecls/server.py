@@ -8,7 +8,9 @@ from bottle import HTTPError, HTTPResponse, request
 
 from edgecls.errors import EdgeclsError
 from edgecls.serving.answers import failure
+from edgecls.serving.api_keys import ApiKeys
 from edgecls.serving.application import Application
+from edgecls.serving.cross_site import CrossSiteGuard
 from edgecls.serving.feedback import FeedbackStore
 from edgecls.serving.http.answer import Refusal
 from edgecls.serving.image_root import ImageRoot
@@ -39,11 +41,15 @@ class ServerSettings:
         max_body_bytes: Largest body of a request.
         max_files: Files in one multipart request.
         allow_model_control: Whether clients may load and unload models.
+        origins: Other sites whose pages may change something, as in "https://example.org".
+        https: Whether the server speaks HTTPS, which the WSGI server does not know here.
     """
 
     max_body_bytes: int = 32 * 1024 * 1024
     max_files: int = 32
     allow_model_control: bool = False
+    origins: tuple[str, ...] = ()
+    https: bool = False
 
 
 def create_app(
@@ -53,6 +59,7 @@ def create_app(
     image_root: ImageRoot | None = None,
     feedback: FeedbackStore | None = None,
     readiness: Readiness | None = None,
+    keys: ApiKeys | None = None,
     statistics: Statistics | None = None,
     gather: Callable[[], Gathered] | None = None,
 ) -> Application:
@@ -64,6 +71,7 @@ def create_app(
         image_root: Pictures that may be asked for by name; None for no such pictures.
         feedback: Where corrections are kept; None to take none.
         readiness: Whether the server can serve; None for whether the models are loaded.
+        keys: API keys that requests are checked against before they come here, which some answers tell more with.
         statistics: Where requests of the inference protocol are counted; None for a new one.
         gather: Returns what all processes of the server have counted; None for these statistics alone.
     """
@@ -72,8 +80,9 @@ def create_app(
     gather = gather or (lambda: Gathered([], [counting.snapshot()]))
     app = Application(_refused_by_bottle, _refusal_of)
     app.install(_answer_errors)
+    app.install(CrossSiteGuard(settings.origins, https=settings.https))
     mount_page(app)
-    mount_health(app, repository, readiness)
+    mount_health(app, repository, readiness, keys)
     mount_openapi(app)
     mount_models(app, repository)
     mount_metrics(app, Exposition(repository, gather))

@@ -184,7 +184,7 @@ def answers(received: bytes, *methods: str) -> list[Received]:
 def request_bytes(
     path: str = "/", body: bytes = b"", *, method: str = "POST", close: bool = False, **fields: str
 ) -> bytes:
-    lines = [f"{method} {path} HTTP/1.1", "Host: test", f"Content-Length: {len(body)}"]
+    lines = [f"{method} {path} HTTP/1.1", "Host: localhost", f"Content-Length: {len(body)}"]
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in fields.items()]
     lines += ["Connection: close"] if close else []
     return "\r\n".join([*lines, "", ""]).encode() + body

@@ -47,7 +47,7 @@ class RunningServer:
         if self.tls is not None:
             connection = HTTPSConnection(address, timeout=30, context=self.tls)
         with contextlib.closing(connection):
-            connection.putrequest(method, path, skip_accept_encoding=True)
+            connection.putrequest(method, path, skip_host="Host" in headers, skip_accept_encoding=True)
             for name, value in {"Content-Length": str(len(body)), **headers}.items():
                 connection.putheader(name.replace("_", "-"), value)
             connection.endheaders(body)

@@ -18,6 +18,7 @@ from edgecls import Classifier, image
 from edgecls.errors import ModelFileError
 from edgecls.image import ImageLimits
 from edgecls.server import ServerSettings, create_app
+from edgecls.serving.api_keys import ApiKeys
 from edgecls.serving.image_root import ImageRoot
 from edgecls.serving.repository.repository import Repository
 
@@ -224,6 +225,20 @@ def test_live_and_ready_are_two_questions(tiny_classifier: Classifier, tiny_mode
     assert ready.json["provider"] == "cpu"
 
 
+def test_without_a_key_nothing_is_told_but_whether_it_is_ready(
+    tiny_classifier: Classifier, tiny_model_path: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "keys").write_text("secret")
+    app = create_app(_repository(tiny_classifier, tiny_model_path), SETTINGS, keys=ApiKeys(tmp_path / "keys"))
+    client = wsgi_client(app)
+
+    assert client("GET", "/readyz").json == {"ready": True}
+    assert client("GET", "/readyz", x_api_key="wrong").json == {"ready": True}
+    for given in ({"x_api_key": "secret"}, {"authorization": "Bearer secret"}):
+        assert client("GET", "/readyz", **given).json["labels"] == ["red", "green", "blue"]
+    assert client("GET", "/v2/health/ready").json == {"name": "edgecls", "live": True, "ready": True}
+
+
 @pytest.mark.parametrize(
     ("path", "content_type"),
     [
@@ -337,3 +352,23 @@ def test_a_name_in_the_form_of_rfc_8187_comes_back_decoded(client: Client) -> No
     )
 
     assert answer.json["predictions"][0]["image"] == "玫.jpg"
+
+
+def test_every_route_that_is_not_for_reading_is_closed_to_pages_of_others(
+    tiny_classifier: Classifier, tiny_model_path: Path
+) -> None:
+    app = create_app(_repository(tiny_classifier, tiny_model_path), ServerSettings(allow_model_control=True))
+    client = wsgi_client(app)
+    asked = {(route.method, route.rule.replace("<name>", "colors")) for route in app.routes if route.method != "GET"}
+
+    refused = {
+        path
+        for method, path in asked
+        if client(method, path, origin="http://evil.example", host="a.test").status == 403
+    }
+
+    assert refused == {
+        "/feedback",
+        "/v2/repository/models/colors/load",
+        "/v2/repository/models/colors/unload",
+    }

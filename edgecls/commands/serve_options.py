@@ -91,11 +91,21 @@ _OPTIONS = (
         help="File of API keys, one a line, with a name after it or not. Without it, all who reach the server may ask.",
     ),
     _access(
+        "--allowed-host",
+        "allowed_hosts",
+        multiple=True,
+        metavar="NAME",
+        show_default="on a loopback address localhost, 127.0.0.1 and [::1]; elsewhere any",
+        help="Name or address that requests may be for (their Host); others are refused (421). May be given several "
+        "times; * for any.",
+    ),
+    _access(
         "--cors-origin",
         "cors_origins",
         multiple=True,
         metavar="ORIGIN",
-        help="Site whose pages may ask, as https://example.org, or * for all; may be given several times.",
+        help="Site whose pages may ask, as https://example.org, or * for all; may be given several times. What changes "
+        "something is taken from sites that are named only.",
     ),
     _access(
         "--allow-model-control",

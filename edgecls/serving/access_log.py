@@ -2,12 +2,13 @@
 
 import contextlib
 import json
+import os
 import sys
 import threading
 from collections import deque
+from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import NamedTuple, TextIO
+from typing import NamedTuple
 
 from edgecls.errors import OutputError
 
@@ -53,26 +54,34 @@ class Entry(NamedTuple):
 class AccessLog:
     """Takes entries without waiting, and writes them in a thread.
 
+    Lines that cannot be written, as on a full disk, are lost; how many is told on standard error, at first and when
+    writing works again.
+
     Args:
         target: File to append to; "-" for standard output.
+        lost: Called in that thread with the number of lines that could not be written.
 
     Raises:
         OutputError: The file cannot be written.
     """
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str, lost: Callable[[int], object] = lambda count: None) -> None:
         self._target = target
-        self._stream = self._open()
-        self._entries: deque[Entry | TextIO] = deque()
+        self._lost = lost
+        self._handle = self._open()
+        self._entries: deque[Entry | int] = deque()
         self._some = threading.Event()
         self._closing = threading.Event()
-        self._failed = False
+        self._refused = self._refused_told = 0  # lines that there was no room for: all, and those that were told of
+        self._unwritten = 0  # lines that could not be written, since writing began to fail
+        self._is_torn = False  # whether the file ends within a line
         self._thread = threading.Thread(target=self._write_all, name="edgecls-access-log", daemon=True)
         self._thread.start()
 
     def put(self, entry: Entry) -> bool:
         """Take an entry; False if it had to be dropped, as those before it cannot be written fast enough."""
         if len(self._entries) >= MAX_UNWRITTEN:
+            self._refused += 1
             return False
         self._entries.append(entry)
         if not self._some.is_set():
@@ -94,14 +103,17 @@ class AccessLog:
         self._some.set()
         self._thread.join(CLOSING_S)
 
-    def _open(self) -> TextIO:
-        if self._target == "-":
-            return sys.stdout
+    def _open(self) -> int:
+        """Return a handle to write to, which belongs to this log."""
         try:
-            return Path(self._target).open("a", encoding="utf-8")
-        except OSError as error:
+            if self._target == "-":
+                return os.dup(sys.stdout.fileno())
+            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
+            return os.open(self._target, flags, 0o666)
+        except (OSError, ValueError, AttributeError) as error:  # standard output may be closed, or not there at all
+            reason = (error.strerror if isinstance(error, OSError) else None) or error
             raise OutputError(
-                f"cannot write the access log {self._target!r}: {error.strerror or error}; choose another place"
+                f"cannot write the access log {self._target!r}: {reason}; choose another place"
             ) from error
 
     def _write_all(self) -> None:
@@ -111,10 +123,12 @@ class AccessLog:
             self._some.clear()
             self._write_waiting()
         self._write_waiting()
-        self._leave_stream()
+        if self._unwritten:
+            self._tell(f"access log {self._target!r}: {self._unwritten} lines were lost")
+        self._close_handle()
 
     def _write_waiting(self) -> None:
-        lines: list[str] = []
+        lines: list[bytes] = []
         while self._entries:
             item = self._entries.popleft()
             if isinstance(item, Entry):
@@ -122,28 +136,53 @@ class AccessLog:
             else:
                 self._write(lines)
                 lines = []
-                self._leave_stream()
-                self._stream = item
+                self._close_handle()
+                self._handle, self._is_torn = item, False
         self._write(lines)
+        refused = self._refused
+        if refused > self._refused_told:
+            self._tell(
+                f"the access log {self._target!r} cannot be written fast enough; "
+                f"{refused - self._refused_told} lines were dropped"
+            )
+            self._refused_told = refused
 
-    def _write(self, lines: list[str]) -> None:
+    def _write(self, lines: list[bytes]) -> None:
+        """Write lines in one piece, so that processes that share the file do not mix theirs."""
+        if not lines:
+            return
+        data = b"\n" * self._is_torn + b"".join(lines)
+        written = 0
         try:
-            # In one piece, so that processes that share the file do not mix their lines.
-            self._stream.write("".join(lines))
-            self._stream.flush()
-            self._failed = False
+            while written < len(data):
+                written += os.write(self._handle, data[written:])
         except OSError as error:
-            if not self._failed:
-                sys.stderr.write(f"cannot write the access log {self._target!r}: {error}; lines are lost\n")
-            self._failed = True
+            whole = data[:written].count(b"\n") - self._is_torn  # of a torn line, the end comes first
+            self._count_unwritten(len(lines) - max(0, whole), error)
+        else:
+            if self._unwritten:
+                self._tell(f"the access log {self._target!r} can be written again; {self._unwritten} lines were lost")
+            self._unwritten = 0
+        if written:
+            self._is_torn = data[written - 1 : written] != b"\n"
 
-    def _leave_stream(self) -> None:
-        if self._stream is not sys.stdout:
-            with contextlib.suppress(OSError):  # of what could not be written, it was told then
-                self._stream.close()
+    def _count_unwritten(self, count: int, error: OSError) -> None:
+        if not self._unwritten:
+            self._tell(f"cannot write the access log {self._target!r}: {error.strerror or error}; lines are lost")
+        self._unwritten += count
+        self._lost(count)
+
+    def _tell(self, text: str) -> None:
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # standard error may be as full, or closed
+            sys.stderr.write(text + "\n")
+            sys.stderr.flush()
+
+    def _close_handle(self) -> None:
+        with contextlib.suppress(OSError):  # of what could not be written, it was told then
+            os.close(self._handle)
 
 
-def _line(entry: Entry) -> str:
+def _line(entry: Entry) -> bytes:
     facts = entry._asdict()
     moment = datetime.fromtimestamp(facts.pop("time_s"), UTC)
-    return json.dumps({"time": moment.isoformat(timespec="milliseconds"), **facts}) + "\n"
+    return (json.dumps({"time": moment.isoformat(timespec="milliseconds"), **facts}) + "\n").encode("ascii")

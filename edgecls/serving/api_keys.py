@@ -1,5 +1,6 @@
 """API keys: who may ask."""
 
+import codecs
 import hashlib
 import hmac
 import re
@@ -19,7 +20,8 @@ say: one with percent signs might mean another after decoding."""
 class ApiKeys:
     """The keys in a file: one a line, a name after it if there is one; lines that begin with # are comments.
 
-    Only digests are kept in memory.
+    Key and name are parted by spaces or tabs. A byte order mark and line ends of any system are passed over; with such
+    a mark the text may be UTF-16, as PowerShell writes it. Only digests are kept in memory.
 
     Args:
         file: The file of keys.
@@ -53,8 +55,12 @@ class ApiKeys:
 
     def name_of(self, request: Request) -> str | None:
         """Return the name of a request's key, which may be empty; None without a valid key."""
-        scheme, _, token = request.header("authorization").partition(" ")
-        given = token.strip() if scheme.lower() == "bearer" else request.header("x-api-key")
+        return self.name_of_fields(request.header("authorization"), request.header("x-api-key"))
+
+    def name_of_fields(self, authorization: str, x_api_key: str) -> str | None:
+        """Return what `name_of` does, by the header fields that may hold a key; "" for one that is not there."""
+        scheme, _, token = authorization.partition(" ")
+        given = token.strip() if scheme.lower() == "bearer" else x_api_key
         if not given:
             return None
         digest = _digest(given.encode("latin-1"))
@@ -67,16 +73,19 @@ class ApiKeys:
 
 def _read(file: Path) -> dict[bytes, str]:
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
+        data = file.read_bytes()
+        text = data.decode("utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ServerError(
             f"cannot read the API keys {str(file)!r}: {error}; give a text file, one key a line"
         ) from error
+    if "\0" in text:
+        raise ServerError(f"the API keys {str(file)!r} are no plain text; save the file as UTF-8")
     names = {}
-    for line in lines:
-        key, _, name = line.strip().partition(" ")
+    for line in re.split("[\r\n]", text):
+        key, *name = line.split(maxsplit=1)[:2] or [""]
         if key and not key.startswith("#"):
-            names[_digest(key.encode())] = name.strip()
+            names[_digest(key.encode())] = " ".join(name).strip()
     if not names:
         raise ServerError(f"there is no API key in {str(file)!r}, so nobody could ask; write one a line")
     return names

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from edgecls.serving.access_log import AccessLog, Entry
 from edgecls.serving.api_keys import ApiKeys
 from edgecls.serving.cors import Cors
+from edgecls.serving.hosts import AllowedHosts
 from edgecls.serving.http.answer import Answer, Refusal
 from edgecls.serving.http.handler import Handler, Ticket
 from edgecls.serving.http.request import Request
@@ -18,12 +19,13 @@ __all__ = ["Middleware"]
 
 
 class Middleware:
-    """A handler around another: keys are asked for, answers completed, counted and logged. Refusals of the HTTP layer
-    pass through here too.
+    """A handler around another: what is meant for another host is refused, keys are asked for, answers completed,
+    counted and logged. Refusals of the HTTP layer pass through here too.
 
     Args:
         handler: What answers.
         metrics: Counts the answers.
+        hosts: Which names requests may be for; None for any.
         keys: Which of them a request needs one of; None for none.
         cors: Which other sites may ask; None for none.
         log: Where requests are logged; None for nowhere.
@@ -34,20 +36,24 @@ class Middleware:
         handler: Handler,
         metrics: RequestMetrics,
         *,
+        hosts: AllowedHosts | None = None,
         keys: ApiKeys | None = None,
         cors: Cors | None = None,
         log: AccessLog | None = None,
     ) -> None:
         self._handler = handler
         self._metrics = metrics
+        self._hosts = hosts
         self._keys = keys
         self._cors = cors
         self._log = log
         self._ids = RequestIds()
 
     def check(self, request: Request) -> Refusal | None:
-        """Refuse a request without a key before its body is read."""
-        refusal = None if self._keys is None else self._keys.check(request)
+        """Refuse a request for another host or without a key before its body is read."""
+        refusal = None if self._hosts is None else self._hosts.check(request)
+        if refusal is None and self._keys is not None:
+            refusal = self._keys.check(request)
         return refusal or self._handler.check(request)
 
     def handle(self, request: Request, answer: Callable[[Answer], None]) -> Ticket | Answer:

@@ -90,6 +90,7 @@ function tell(corrected, kind, words) {
   if (corrected === picture) {
     note.className = kind;
     note.textContent = words;
+    note.scrollIntoView({ block: "nearest" });
   }
 }
 

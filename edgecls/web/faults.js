@@ -1,4 +1,4 @@
-// Faults in words: what happened in the reader's language, and what the server says about it.
+// Faults in words of the reader's language: what happened, and what to do. The server itself says it in English only.
 
 import { hasText, text } from "./i18n.js";
 
@@ -9,5 +9,5 @@ export function faultTitle(fault) {
 
 export function faultDetail(fault) {
   const key = `detail.${fault.type}`;
-  return hasText(key) ? text(key) : fault.message;
+  return text(hasText(key) ? key : "detail.other", { message: fault.message });
 }

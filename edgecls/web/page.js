@@ -50,6 +50,10 @@ document.querySelector("#stop").addEventListener("click", () => {
   removeAll(album.pictures.filter((picture) => picture.state === State.WAITING));
   announce(text("stopped"));
 });
+document.querySelector("#again-all").addEventListener("click", () => {
+  album.pictures.filter(({ fault }) => fault?.isPassing).forEach(askAgain);
+  document.querySelector("#results").focus({ preventScroll: true }); // the button goes
+});
 document.querySelector("#clear").addEventListener("click", () => removeAll(album.pictures));
 for (const dialog of document.querySelectorAll("dialog")) {
   dialog.querySelector(".close").addEventListener("click", () => dialog.close());

@@ -9,6 +9,7 @@ const ANNOUNCE_EVERY_MS = 5000; // each picture by itself would drown all else
 const summary = document.querySelector("#summary");
 const line = document.querySelector("#progress-text");
 const bar = document.querySelector("#progress-bar");
+const againAll = document.querySelector("#again-all");
 const announcement = document.querySelector("#announcement");
 let isDue = false;
 let announcedAt = 0;
@@ -43,6 +44,9 @@ function show() {
   const isWorking = waiting > 0;
   summary.hidden = total === 0;
   document.body.classList.toggle("has-pictures", total > 0);
+  const passing = album.pictures.filter(({ fault }) => fault?.isPassing).length;
+  againAll.hidden = isWorking || passing === 0;
+  againAll.textContent = text("again_all", { count: number(passing) });
   document.querySelector("#stop").hidden = !isWorking;
   document.querySelector("#clear").hidden = isWorking;
   bar.hidden = !isWorking;

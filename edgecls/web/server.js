@@ -3,6 +3,7 @@
 import { keyHeaders, wantKey } from "./key.js";
 
 const LONGEST_WAIT_S = 60;
+const STATUS_PATIENCE_MS = 5000;
 
 // A request that brought no answer. `isPassing`: the same request may succeed later.
 export class Fault extends Error {
@@ -13,13 +14,19 @@ export class Fault extends Error {
   }
 }
 
+// Tells "lost" when a request finds no server, but for those about its status.
+export const connection = new EventTarget();
+
 // `mayAskForKey`: whether the user may be disturbed, should the server want a key.
 export async function status({ mayAskForKey }) {
-  return (await ask("status", { mayAskForKey })).json();
+  return (await ask("status", { mayAskForKey, signal: AbortSignal.timeout(STATUS_PATIENCE_MS) })).json();
 }
 
 // Waits as long as the server is busy; `onBusy` is told when that begins (true) and ends (false).
 export async function classify(file, { model, signal, onBusy }) {
+  if (file.size === 0) {
+    throw new Fault("EmptyFile", "", false);
+  }
   const path = `predict/${encodeURIComponent(file.name)}?${query({ top: 5, model })}`;
   return (await ask(path, { method: "POST", body: file, signal }, onBusy)).json();
 }
@@ -71,6 +78,9 @@ async function sendWith(keys, path, options) {
     }
     if (options.body && !(await isReadable(options.body))) {
       throw new Fault("FileGone", "", false);
+    }
+    if (path !== "status") {
+      connection.dispatchEvent(new Event("lost"));
     }
     throw new Fault("NetworkFault", "", true);
   }

@@ -5,11 +5,12 @@ import { showFacts } from "./facts.js";
 import { languages, number, percent, text } from "./i18n.js";
 import { showModels } from "./models.js";
 import { announce } from "./progress.js";
-import { status } from "./server.js";
+import { connection, status } from "./server.js";
 
 const STARTING_MS = 1000; // between two looks while a model is being loaded or the server is away
 const OPEN_MS = 2000; // while the panel is open
-const QUIET_MS = 15000;
+const QUIET_MS = 3000;
+const UNSEEN_MS = 30000; // while the page is in the background
 
 const dialog = document.querySelector("#status");
 const button = document.querySelector("#status-button");
@@ -17,23 +18,39 @@ const line = document.querySelector("#status-line");
 let last = null; // {facts, at}
 let before = null;
 let timer = 0;
+let looking = null; // the look that is under way
 let lacksKey = false;
 let mayAskForKey = true; // at first, and when the user wants to see the panel
 
 export function watchStatus() {
   button.addEventListener("click", async () => {
-    mayAskForKey = true;
-    await look();
-    if (!lacksKey) {
+    if (!last) {
+      await looking;
+      mayAskForKey = true;
+      await look();
+    }
+    if (!lacksKey && !dialog.open) {
       dialog.showModal();
       show();
+      look();
     }
   });
   languages.addEventListener("change", show);
+  connection.addEventListener("lost", look);
+  addEventListener("online", look);
+  addEventListener("offline", look);
+  document.addEventListener("visibilitychange", () => document.hidden || look());
   look();
 }
 
-async function look() {
+function look() {
+  looking ??= lookOnce().finally(() => {
+    looking = null;
+  });
+  return looking;
+}
+
+async function lookOnce() {
   clearTimeout(timer);
   try {
     const asked = mayAskForKey;
@@ -49,8 +66,15 @@ async function look() {
     last = before = null;
   }
   show();
+  timer = setTimeout(look, pauseMs());
+}
+
+function pauseMs() {
+  if (document.hidden) {
+    return UNSEEN_MS;
+  }
   const isReady = last?.facts.models.some((model) => model.labels);
-  timer = setTimeout(look, !isReady ? STARTING_MS : dialog.open ? OPEN_MS : QUIET_MS);
+  return !isReady ? STARTING_MS : dialog.open ? OPEN_MS : QUIET_MS;
 }
 
 function show() {

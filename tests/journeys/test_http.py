@@ -101,10 +101,13 @@ def _raw(server: RunningServer, request: bytes, *, shutdown: bool = False) -> by
     [
         (b"GARBAGE\r\n\r\n", b"400"),
         (b"GET /livez HTTP/9.9\r\n\r\n", b"400"),
-        (b"GET / HTTP/1.1\r\nHost: x\r\nA: " + b"b" * 40_000 + b"\r\n\r\n", b"431"),
-        (b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: many\r\n\r\n", b"400"),
-        (b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 9999999999\r\nConnection: close\r\n\r\n", b"413"),
-        (b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\nConnection: close\r\n\r\nshort", b"400"),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\nA: " + b"b" * 40_000 + b"\r\n\r\n", b"431"),
+        (b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: many\r\n\r\n", b"400"),
+        (
+            b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9999999999\r\nConnection: close\r\n\r\n",
+            b"413",
+        ),
+        (b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 50\r\nConnection: close\r\n\r\nshort", b"400"),
     ],
     ids=["garbage", "version", "long-header", "length-no-number", "length-too-large", "cut-short"],
 )
@@ -121,20 +124,20 @@ def test_what_is_no_request_is_refused_in_the_one_shape(
 
 def test_a_body_in_chunks_is_read(server: RunningServer) -> None:
     chunks = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (RED[:50], RED[50:])) + b"0\r\n\r\n"
-    head = b"POST /predict HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+    head = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
 
     assert b'"label": "red"' in _raw(server, head + chunks)
 
 
 def test_chunks_without_end_stop_at_the_limit(server: RunningServer) -> None:
     chunk = b"%x\r\n%s\r\n" % (1 << 20, bytes(1 << 20))
-    head = b"POST /predict HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+    head = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
 
     assert b"413" in _raw(server, head + 2 * chunk).split(b"\r\n")[0]
 
 
 def test_a_connection_serves_one_request_after_another(server: RunningServer) -> None:
-    one = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n" % len(RED)
+    one = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n" % len(RED)
 
     received = _raw(server, one + b"\r\n" + RED + one + b"Connection: close\r\n\r\n" + RED)
 

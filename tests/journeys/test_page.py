@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import Select, WebDriverWait
+from tiny_model import tiny_model_bytes
 
 from edgecls import image
 
@@ -154,6 +156,40 @@ def test_a_file_that_is_no_picture_gets_a_card_that_says_so(
     assert "not a picture in a supported format" in failed.text
     assert not failed.find_element(By.CLASS_NAME, "again").is_displayed()  # it would not help
     assert page.find_element(By.ID, "progress-text").text == "2 pictures · 1 could not be answered"
+
+
+def test_an_empty_file_is_called_so_and_not_sent(page: webdriver.Chrome, tmp_path: Path) -> None:
+    (tmp_path / "empty.jpg").touch()
+    page.execute_script("window.asked = []; const real = fetch; window.fetch = (p, o) => (asked.push(p), real(p, o))")
+
+    _answer(page, [str(tmp_path / "empty.jpg")])
+
+    assert page.find_element(By.CSS_SELECTOR, ".fault strong").text == "Empty file"
+    assert "has no content" in page.find_element(By.CSS_SELECTOR, ".fault p").text
+    assert [path for path in page.execute_script("return asked") if path.startswith("predict")] == []
+    assert not page.find_element(By.ID, "again-all").is_displayed()
+
+
+def test_all_that_a_lost_connection_has_cost_can_be_tried_again_at_once(
+    page: webdriver.Chrome, pictures: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "empty.jpg").touch()
+    page.execute_cdp_cmd("Network.enable", {})
+    network = {"latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
+    page.execute_cdp_cmd("Network.emulateNetworkConditions", {"offline": True, **network})
+    try:
+        _answer(page, [*pictures, str(tmp_path / "empty.jpg")])
+        again = page.find_element(By.ID, "again-all")
+        assert again.text == "Try 3 again"
+        _screenshot(page, "try-again")
+    finally:
+        page.execute_cdp_cmd("Network.emulateNetworkConditions", {"offline": False, **network})
+
+    again.click()
+
+    _wait(page, lambda: set(_groups(page)) == {"red", "green", "blue", "No answer"})
+    _wait(page, lambda: not again.is_displayed())
+    assert page.switch_to.active_element.get_attribute("id") == "results"
 
 
 def test_a_lost_connection_can_be_tried_again(page: webdriver.Chrome, pictures: list[str]) -> None:
@@ -409,6 +445,23 @@ def test_all_can_be_done_with_the_keyboard(page: webdriver.Chrome, pictures: lis
     assert page.switch_to.active_element.accessible_name.startswith("green leaf & more.png")
 
 
+def test_the_ring_around_what_has_the_focus_is_not_behind_its_picture(
+    page: webdriver.Chrome, pictures: list[str]
+) -> None:
+    _answer(page, pictures)
+    page.find_element(By.CSS_SELECTOR, "#chips a:last-child").send_keys(Keys.TAB)
+    opener = page.switch_to.active_element
+    assert opener.get_attribute("class") == "open"
+
+    ring = page.execute_script(
+        "const card = arguments[0].closest('.card'), style = getComputedStyle(card);"
+        "return [style.outlineStyle, parseFloat(style.outlineWidth), parseFloat(style.outlineOffset)]",
+        opener,
+    )
+    assert ring == ["solid", 3, 2]
+    _screenshot(page, "focus")
+
+
 def test_screen_readers_are_told_how_far_it_is(page: webdriver.Chrome, pictures: list[str]) -> None:
     _answer(page, pictures)
 
@@ -465,6 +518,24 @@ def test_the_page_speaks_chinese(page: webdriver.Chrome, pictures: list[str], se
     _screenshot(page, "chinese")
     _visit(page, server)  # the choice is kept
     assert page.find_element(By.ID, "invitation").text == "这些图片里是什么？"
+
+
+def test_faults_are_told_in_chinese(page: webdriver.Chrome, tmp_path: Path, pictures: list[str]) -> None:
+    (tmp_path / "notes.jpg").write_text("these are notes")
+    (tmp_path / "cut.png").write_bytes(Path(pictures[0]).read_bytes()[:-30])
+    (tmp_path / "huge.jpg").write_bytes(bytes(33 * 2**20))
+    (tmp_path / "empty.jpg").touch()
+    page.find_element(By.ID, "language").click()
+
+    _answer(page, [str(tmp_path / name) for name in ("notes.jpg", "cut.png", "huge.jpg", "empty.jpg")])
+
+    told = [element.text for element in page.find_elements(By.CSS_SELECTOR, ".card.failed .fault p")]
+    assert len(told) == 4
+    assert "格式" in told[0]
+    assert "已损坏" in told[1]
+    assert "（最多 32 MiB）" in told[2]
+    assert "文件没有内容" in told[3]
+    assert not any(word in text for text in told for word in ("the", "not a", "cannot"))
 
 
 def test_the_page_begins_in_the_browsers_language(page: webdriver.Chrome, server: RunningServer) -> None:
@@ -526,7 +597,7 @@ def test_colours_are_told_apart(page: webdriver.Chrome, scheme: str) -> None:
     _screenshot(page, scheme)
 
 
-@pytest.mark.parametrize("width", [360, 1100], ids=["phone", "desktop"])
+@pytest.mark.parametrize("width", [320, 360, 1100], ids=["smallest", "phone", "desktop"])
 def test_nothing_hangs_over_the_edge(page: webdriver.Chrome, pictures: list[str], tmp_path: Path, width: int) -> None:
     size = {"width": width, "height": 740, "deviceScaleFactor": 1, "mobile": width < 500}
     page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
@@ -539,9 +610,90 @@ def test_nothing_hangs_over_the_edge(page: webdriver.Chrome, pictures: list[str]
     _screenshot(page, f"page-{width}")
     for opener, dialog in ((".open", "detail"), ("#status-button", "status"), ("#camera-button", "camera")):
         page.find_element(By.CSS_SELECTOR, opener).click()
+        _wait(page, page.find_element(By.ID, dialog).is_displayed)
         _screenshot(page, f"{dialog}-{width}")
         assert page.execute_script(fits), dialog
         page.find_element(By.CSS_SELECTOR, f"#{dialog} .close").click()
+
+
+@pytest.mark.parametrize("width", [320, 1100])
+def test_long_labels_leave_room_and_notes_move_nothing(browser: webdriver.Chrome, tmp_path: Path, width: int) -> None:
+    labels = ("red", "a label of" + " very many words" * 8, "word" * 40)
+    (tmp_path / "colors.onnx").write_bytes(tiny_model_bytes(labels=labels))
+    (tmp_path / "red.png").write_bytes(image.encode_png(np.full((60, 80, 3), (250, 10, 20), np.uint8)))
+    size = {"width": width, "height": 740, "deviceScaleFactor": 1, "mobile": width < 500}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    places = (
+        "return ['#detail', '#heat-button', '#correct-label', '#send-correction'].map((name) => {"
+        "const {x, y, right, height} = document.querySelector(name).getBoundingClientRect();"
+        "const scrolled = name === '#detail' ? 0 : document.querySelector('#detail').scrollTop + "
+        "document.querySelector('.detail-text').scrollTop; return [x, y + scrolled, right, height]; })"
+    )
+    arguments = ("--model", tmp_path / "colors.onnx", "--feedback", tmp_path / "kept", "--feedback-new-labels")
+    try:
+        with running_server(*arguments) as server:
+            _visit(browser, server)
+            _answer(browser, [str(tmp_path / "red.png")])
+            dialog = _open(browser, "red.png")
+            before = browser.execute_script(places)
+            dialog.find_element(By.ID, "heat-button").click()
+            _wait(browser, dialog.find_element(By.ID, "detail-heat").is_displayed)
+            Select(dialog.find_element(By.ID, "correct-label")).select_by_index(1)
+            dialog.find_element(By.ID, "send-correction").click()
+            note = dialog.find_element(By.ID, "correction-note")
+            _wait(browser, lambda: "Thank you" in note.text)
+            _screenshot(browser, f"long-labels-{width}")
+
+            assert browser.execute_script(places) == before
+            (_, _, edge, _), *controls = before
+            assert all(right < edge for _, _, right, _ in controls)
+            assert browser.execute_script(
+                "const boxes = [...document.querySelectorAll('#detail, .detail-text')];"
+                "return boxes.every((box) => box.scrollWidth <= box.clientWidth)"
+            )
+            top, bottom = browser.execute_script(
+                "const {top, bottom} = arguments[0].getBoundingClientRect(); return [top, bottom]", note
+            )
+            assert top < 740
+            assert bottom <= 740
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_a_server_that_has_gone_is_noticed_with_the_first_request(
+    browser: webdriver.Chrome, tiny_model_path: Path, pictures: list[str]
+) -> None:
+    # Timers of a second and more are noted, and never fire.
+    script = (
+        "window.pauses = []; const real = setTimeout;"
+        "window.setTimeout = (f, ms, ...a) => ms >= 900 ? (pauses.push(ms), 0) : real(f, ms, ...a)"
+    )
+    added = browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": script})
+    try:
+        with running_server("--model", tiny_model_path) as server:
+            browser.get(server.url)
+            light = browser.find_element(By.ID, "status-button")
+            _wait(
+                browser,
+                lambda: light.get_attribute("data-state") == "ready" and browser.execute_script("return pauses"),
+            )
+            assert browser.execute_script("return pauses.at(-1)") <= 5000
+            server.stop()
+            assert light.get_attribute("data-state") == "ready"
+            _answer(browser, pictures[:1])
+            _wait(browser, lambda: light.get_attribute("data-state") == "away")
+    finally:
+        browser.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", added)
+
+
+def test_a_server_that_hangs_is_noticed(browser: webdriver.Chrome, tiny_model_path: Path) -> None:
+    with running_server("--model", tiny_model_path) as server:
+        _visit(browser, server)
+        server.process.send_signal(signal.SIGSTOP)
+        light = browser.find_element(By.ID, "status-button")
+        _wait(browser, lambda: light.get_attribute("data-state") == "away")
+        server.process.send_signal(signal.SIGCONT)
+        _wait(browser, lambda: light.get_attribute("data-state") == "ready")
 
 
 def test_what_is_cleared_is_let_go(browser: webdriver.Chrome, server: RunningServer, pictures: list[str]) -> None:

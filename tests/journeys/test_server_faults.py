@@ -66,8 +66,8 @@ def _is_red(answer: Received) -> bool:
 
 
 def test_hundreds_of_slow_senders_leave_others_unharmed(server: RunningServer) -> None:
-    megabyte = b"POST /predict HTTP/1.1\r\nHost: test\r\nContent-Length: 1000000\r\n\r\n"
-    begun = [b"POST /pre", b"POST /predict HTTP/1.1\r\nHost: te", megabyte, megabyte + RED[:20]]
+    megabyte = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n"
+    begun = [b"POST /pre", b"POST /predict HTTP/1.1\r\nHost: lo", megabyte, megabyte + RED[:20]]
     with contextlib.ExitStack() as clients:
         slow = [clients.enter_context(_connect(server)) for _ in range(600)]
         for index, client in enumerate(slow):
@@ -89,7 +89,7 @@ def test_hundreds_of_slow_senders_leave_others_unharmed(server: RunningServer) -
     ids=["fields", "value", "name", "one-name"],
 )
 def test_a_flood_of_header_fields_is_refused(server: RunningServer, flood: bytes) -> None:
-    answer = _exchange(server, b"GET / HTTP/1.1\r\nHost: test\r\n", flood)
+    answer = _exchange(server, b"GET / HTTP/1.1\r\nHost: localhost\r\n", flood)
 
     assert (answer.status, answer.json["error"]["type"]) == (431, "HeadTooLarge")
 
@@ -197,7 +197,7 @@ def test_what_lies_outside_the_folder_or_is_no_file_is_not_there(server: Running
 @pytest.mark.usefixtures("proc")
 def test_uploads_that_break_off_leave_nothing_behind(server: RunningServer) -> None:
     open_before = _open_files(server)
-    head = b"POST /predict HTTP/1.1\r\nHost: test\r\nContent-Length: 1000000\r\n\r\n"
+    head = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n"
     for index in range(200):
         with _connect(server) as client:
             client.sendall(head + bytes(20_000))

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
+from echo_server import eventually
 from issued_certificate import issue
 from prometheus_client.parser import text_string_to_metric_families
 from running_server import RunningServer, running_server
@@ -101,6 +102,18 @@ def test_the_access_log_has_a_line_for_every_answer(model: Path, tmp_path: Path)
     assert (lines[0]["model"], lines[0]["bytes_in"], lines[0]["client"]) == ("colors", len(RED), "127.0.0.1")
 
 
+def test_what_a_full_disk_keeps_from_the_access_log_is_counted(model: Path) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no device that is always full")
+    with running_server(model, "--access-log", "/dev/full") as server:
+        for _ in range(3):
+            assert server.request("POST", "/predict", RED)[0] == 200
+        server.await_log("No space left on device; lines are lost")
+        assert eventually(lambda: _metric(server, "edgecls_access_log_dropped_total") >= 3)
+        assert server.stop() == 0
+        server.await_log("lines were lost")
+
+
 def test_the_access_log_goes_on_in_a_new_file_after_a_rotation(model: Path, tmp_path: Path) -> None:
     log = tmp_path / "access.jsonl"
     with running_server(model, "--access-log", log) as server:
@@ -121,14 +134,15 @@ def test_without_a_key_nothing_is_served_and_no_body_is_waited_for(model: Path, 
     with running_server(model, "--api-keys", keys) as server:
         assert server.request("POST", "/predict", RED, Authorization="Bearer first")[0] == 200
         assert server.request("POST", "/predict", RED, X_API_Key="first")[0] == 200
-        assert server.request("GET", "/readyz")[0] == 200
+        assert server.request("GET", "/readyz") == (200, {"ready": True})
+        assert server.request("GET", "/readyz", X_API_Key="first")[1]["model"] == "colors"
         assert server.exchange("GET", "/")[0] == 200
         assert server.exchange("GET", "/metrics")[0] == 401
         assert server.exchange("GET", "/metrics", X_API_Key="first")[0] == 200
 
         address = urlsplit(server.url)
         with socket.create_connection((address.hostname, address.port), timeout=30) as connection:
-            connection.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n")
+            connection.sendall(b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n")
             refused = connection.recv(4096)
         assert refused.startswith(b"HTTP/1.1 401 Unauthorized")
         assert b'WWW-Authenticate: Bearer realm="edgecls"' in refused
@@ -172,7 +186,7 @@ def test_https_serves_those_who_trust_the_certificate(model: Path, tmp_path: Pat
         ):
             ssl.create_default_context().wrap_socket(connection, server_hostname="127.0.0.1")
         with socket.create_connection((address.hostname, address.port), timeout=30) as connection:
-            connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
             assert connection.recv(100).startswith(b"HTTP/1.1 400 ")
         assert server.request("GET", "/readyz")[0] == 200
         assert server.stop() == 0

@@ -1,5 +1,6 @@
 """Several processes at one address: real ones, killed and stopped under load."""
 
+import json
 import os
 import select
 import shutil
@@ -10,6 +11,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPException
 from pathlib import Path
 
@@ -103,6 +105,22 @@ def test_both_processes_count_into_one_sum(server: RunningServer) -> None:
     assert b"edgecls_workers_ready 2.0" in server.exchange("GET", "/metrics")[2]
 
 
+def test_one_picture_corrected_many_times_at_once_ends_in_one_class(model: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "corrections"
+    with running_server(model, "--workers", "2", "--feedback", folder) as server:
+
+        def correct(number: int) -> int:
+            label = ("red", "green", "blue")[number % 3]
+            return server.request("POST", f"/feedback?label={label}", RED)[0]
+
+        with ThreadPoolExecutor(12) as clients:
+            assert set(clients.map(correct, range(36))) == {200}
+
+    (picture,) = folder.glob("[!.]*/*")
+    (record,) = (folder / ".corrections").iterdir()
+    assert json.loads(record.read_text())["file"] == picture.relative_to(folder).as_posix()
+
+
 def test_status_and_statistics_are_those_of_both(server: RunningServer) -> None:
     raw = {"Inference-Header-Content-Length": "0"}
     for _ in range(20):  # each over a connection of its own, so that both get some
@@ -178,10 +196,66 @@ def test_a_model_that_cannot_be_used_ends_the_server_and_is_told_once(tmp_path: 
     assert "bad.onnx" in done.stderr
 
 
-def test_without_its_supervisor_no_process_stays_behind(server: RunningServer) -> None:
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The temporary folder of servers that a test starts."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    return folder
+
+
+def _kill(server: RunningServer, *others: int) -> None:
+    """Kill the supervisor and maybe others, and wait until no process is there."""
     handles = [os.pidfd_open(pid) for pid in _workers(server)]
+    for pid in others:
+        os.kill(pid, signal.SIGKILL)
     server.process.kill()
     for handle in handles:
         ended, _, _ = select.select([handle], [], [], PATIENCE_S)
         os.close(handle)
         assert ended
+
+
+def test_without_its_supervisor_no_process_stays_behind(temporary: Path, server: RunningServer) -> None:
+    assert len(list(temporary.iterdir())) == 1
+
+    _kill(server)
+
+    assert list(temporary.iterdir()) == []
+
+
+def test_what_is_left_when_all_are_killed_goes_with_the_next_start(
+    temporary: Path, server: RunningServer, model: Path
+) -> None:
+    (temporary / "edgecls-workers-link").symlink_to(model.parent)
+    (temporary / "other").mkdir()
+    with running_server(model, "--workers", "2") as second:
+        in_use = set(temporary.iterdir())
+        assert len(in_use) == 4
+        os.kill(server.process.pid, signal.SIGSTOP)  # or it would replace those that are killed
+        _kill(server, *_workers(server))
+        assert set(temporary.iterdir()) == in_use
+        with running_server(model, "--workers", "2") as third:
+            assert len(set(temporary.iterdir()) & in_use) == 3
+            assert third.request("POST", "/predict", RED)[0] == 200
+            assert second.request("GET", "/readyz")[0] == 200
+            assert third.stop() == second.stop() == 0
+
+    assert {path.name for path in temporary.iterdir()} == {"edgecls-workers-link", "other"}
+    assert model.exists()
+
+
+def test_without_a_temporary_folder_the_remedy_is_said(model: Path) -> None:
+    command = "import tempfile; tempfile.tempdir = '/proc/self/nothing'; from edgecls.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", command, "serve", "--port", "0", "--workers", "2", str(model)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE_S,
+    )
+
+    assert done.returncode == 1
+    assert "set TMPDIR" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -86,6 +86,13 @@ def test_read_again_the_file_decides(file: Path) -> None:
     assert keys.check(sent(x_api_key="plainkey")) is not None
 
 
+def test_a_file_in_an_encoding_that_it_does_not_name_is_refused(file: Path) -> None:
+    file.write_bytes("key".encode("utf-16-le"))
+
+    with pytest.raises(ServerError, match="save the file as UTF-8"):
+        ApiKeys(file)
+
+
 @pytest.mark.parametrize("content", [b"", b"# only a comment\n\n", b"\xff\xfe"])
 def test_a_file_without_keys_is_refused_and_leaves_the_old_ones(file: Path, content: bytes) -> None:
     keys = ApiKeys(file)
@@ -99,3 +106,34 @@ def test_a_file_without_keys_is_refused_and_leaves_the_old_ones(file: Path, cont
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(ServerError, match="gone"):
         ApiKeys(tmp_path / "gone")
+
+
+LINES = [
+    "# Keys",
+    "",
+    "7Kd93hfy2 camera at the gate",
+    "\t ",
+    "plainkey",
+    "  tabbed\t\tthe  other gate \t",
+    "\t# indented",
+]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"], ids=["unix", "windows", "old-mac"])
+def test_files_are_read_as_editors_of_all_systems_write_them(file: Path, encoding: str, line_end: str) -> None:
+    for lines in (LINES, LINES[2:], [*LINES, ""]):
+        file.write_bytes(line_end.join(lines).encode(encoding))
+        keys = ApiKeys(file)
+
+        found = {key: keys.name_of(sent(x_api_key=key)) for key in ("7Kd93hfy2", "plainkey", "tabbed")}
+        assert found == {"7Kd93hfy2": "camera at the gate", "plainkey": "", "tabbed": "the  other gate"}
+        for wrong in ("\ufeff7Kd93hfy2".encode().decode("latin-1"), "#", "plainkey\r", "# indented", "tabbed\tthe"):
+            assert keys.name_of(sent(x_api_key=wrong)) is None
+
+
+def test_a_first_line_that_is_a_comment_stays_one_behind_a_byte_order_mark(file: Path) -> None:
+    file.write_bytes(b"\xef\xbb\xbf#secret\r\nkey\r\n")
+
+    assert ApiKeys(file).name_of(sent(x_api_key="#secret")) is None
+    assert ApiKeys(file).name_of(sent(x_api_key="key")) == ""

@@ -1,8 +1,12 @@
 """The store of corrections: what it keeps, what it refuses, and that nothing is lost where there is no room."""
 
+import contextlib
 import hashlib
 import json
+import os
 import resource
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +21,9 @@ from edgecls.cli import main
 from edgecls.dataset.forms.class_folders import read_class_folders
 from edgecls.errors import ImageDecodeError, OutputError, ServerError
 from edgecls.runtime.opening import load
+from edgecls.serving import feedback
 from edgecls.serving.feedback import FeedbackStore
+from edgecls.serving.folder_lock import locked_folder
 from edgecls.serving.http.answer import Refusal
 from edgecls.serving.repository.served_model import ServedModel
 
@@ -244,3 +250,163 @@ def test_a_folder_that_cannot_be_made_is_said_at_the_start(tmp_path: Path) -> No
 
     with pytest.raises(ServerError, match="give another folder"):
         FeedbackStore(tmp_path / "file" / "feedback", max_bytes=PLENTY)
+
+
+def test_a_new_label_is_told_apart_from_the_models_own_by_more_than_case(root: Path, model: ServedModel) -> None:
+    store = FeedbackStore(root, max_bytes=PLENTY, takes_new_labels=True)
+
+    with pytest.raises(Refusal, match="give the label as 'blue'") as refused:
+        store.keep(RED, "BLUE", name="a.png", model=model)
+
+    assert refused.value.status == 422
+    assert _files(root) == []
+    assert store.keep(RED, " blue ", name="a.png", model=model).label == "blue"
+    assert store.keep(_picture(1), "blue", name="a.png", model=model).label == "blue"
+
+
+@pytest.mark.parametrize("takes_new_labels", [False, True])
+def test_nothing_that_is_there_in_another_case_blocks_a_models_own_label(
+    root: Path, model: ServedModel, takes_new_labels: bool
+) -> None:
+    (root / "BLUE").mkdir(parents=True)
+    (root / "BLUE" / "older.png").write_bytes(RED)
+    store = FeedbackStore(root, max_bytes=PLENTY, takes_new_labels=takes_new_labels)
+
+    correction = store.keep(_picture(1), "blue", name="a.png", model=model)
+
+    assert correction.label == "blue"
+    assert (root / correction.file).read_bytes() == _picture(1)
+    assert (root / "BLUE" / "older.png").exists()
+
+
+def test_a_new_label_does_not_take_the_folder_of_an_own_one_with_signs(tmp_path: Path, root: Path) -> None:
+    (tmp_path / "odd.onnx").write_bytes(tiny_model_bytes(labels=("AC/DC", "x" * 300, "c")))
+    odd = ServedModel("odd", tmp_path / "odd.onnx", MODEL_SHA256, load(tmp_path / "odd.onnx", "cpu"))
+    store = FeedbackStore(root, max_bytes=PLENTY, takes_new_labels=True)
+
+    assert store.keep(RED, "AC%2FDC", name="a.png", model=odd).label == "AC/DC"
+    assert store.keep(RED, "other", name="a.png", model=odd).label == "other"
+    with pytest.raises(Refusal, match="give the label as 'AC/DC'"):
+        store.keep(RED, "ac%2fdc", name="a.png", model=odd)
+
+
+CORRECTING = """
+import hashlib, json, sys
+from pathlib import Path
+from edgecls.runtime.opening import load
+from edgecls.serving.feedback import FeedbackStore
+from edgecls.serving.folder_lock import locked_folder
+from edgecls.serving.repository.served_model import ServedModel
+
+root, model_file, folder, label, rounds, max_bytes = sys.argv[1:]
+pictures = [file.read_bytes() for file in sorted(Path(folder).iterdir())]
+model = ServedModel("colors", Path(model_file), "5" * 64, load(model_file, "cpu"))
+store = FeedbackStore(Path(root), max_bytes=int(max_bytes))
+for number in range(int(rounds)):
+    print(number, flush=True)
+    sys.stdin.readline()
+    for picture in pictures:
+        file = store.keep(picture, label, name="a.png", model=model).file
+with locked_folder(store._records, timeout_s=60):
+    print(store._sizes.look())
+"""
+
+
+def test_several_processes_correct_one_picture_into_exactly_one_class(
+    tmp_path: Path, root: Path, tiny_model_path: Path
+) -> None:
+    rounds, labels = 12, ("red", "green", "blue")
+    (tmp_path / "pictures").mkdir()
+    for seed in range(3):
+        (tmp_path / "pictures" / f"{seed}.png").write_bytes(_picture(seed))
+    fixed = [sys.executable, "-c", CORRECTING, root, tiny_model_path, tmp_path / "pictures"]
+    with contextlib.ExitStack() as at_end:
+        correcting = [
+            at_end.enter_context(
+                subprocess.Popen(
+                    [*fixed, label, str(rounds), str(PLENTY)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+                )
+            )
+            for label in labels
+        ]
+        for process in correcting:
+            at_end.callback(process.kill)
+        streams = [(process.stdin, process.stdout) for process in correcting]
+        for number in range(rounds):
+            for stdin, stdout in streams:
+                assert stdin is not None
+                assert stdout is not None
+                assert stdout.readline() == f"{number}\n", "it failed"
+            for stdin, _ in streams:
+                assert stdin is not None
+                stdin.write("go\n")
+                stdin.flush()
+        taken = [process.communicate()[0].strip() for process in correcting]
+
+    assert [process.returncode for process in correcting] == [0, 0, 0]
+    for seed in range(3):
+        digest = _digest(_picture(seed))
+        (stored,) = root.glob(f"[!.]*/{digest}.*")
+        assert _record(root, _picture(seed))["file"] == stored.relative_to(root).as_posix()
+        assert _record(root, _picture(seed))["label"] == stored.parent.name
+    assert len(_files(root)) == 6
+    size = sum(-(-(root / file).stat().st_size // 4096) * 4096 for file in _files(root))
+    assert str(size) in taken  # whoever ended last knows what all have written
+
+
+def test_only_what_others_have_changed_is_listed_again(
+    root: Path, model: ServedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = FeedbackStore(root, max_bytes=PLENTY)
+    for number, label in enumerate(("red", "green", "blue")):
+        store.keep(_picture(number), label, name="a.png", model=model)
+    listed: list[str] = []
+    list_folder = os.listdir
+    monkeypatch.setattr(os, "listdir", lambda path: listed.append(Path(path).name) or list_folder(path))
+
+    store.keep(_picture(3), "red", name="a.png", model=model)
+    store.keep(_picture(3), "green", name="a.png", model=model)
+    assert set(listed) <= {root.name}
+
+    another = FeedbackStore(root, max_bytes=PLENTY)
+    another.keep(_picture(4), "green", name="a.png", model=model)
+    listed.clear()
+    store.keep(_picture(5), "red", name="a.png", model=model)
+    assert set(listed) - {root.name} == {".corrections", "green"}
+
+
+def test_a_picture_that_somebody_has_moved_is_found(store: FeedbackStore, root: Path, model: ServedModel) -> None:
+    store.keep(RED, "blue", name="a.png", model=model)
+    (root / "by hand").mkdir()
+    (root / "blue" / f"{_digest(RED)}.png").rename(root / "by hand" / f"{_digest(RED)}.png")
+
+    store.keep(RED, "green", name="a.png", model=model)
+
+    assert _files(root) == [f".corrections/{_digest(RED)}.json", f"green/{_digest(RED)}.png"]
+
+
+def test_what_a_killed_process_has_left_on_its_way_is_removed(
+    store: FeedbackStore, root: Path, model: ServedModel
+) -> None:
+    (root / "blue").mkdir()
+    (root / "blue" / f".0123abcd-{_digest(RED)}.png").write_bytes(RED[:50])
+    (root / ".corrections" / f".0123abcd-{_digest(RED)}.json").write_bytes(b"{")
+    (root / "blue" / ".mine").write_text("kept")
+
+    store.keep(RED, "green", name="a.png", model=model)
+
+    assert _files(root) == [f".corrections/{_digest(RED)}.json", "blue/.mine", f"green/{_digest(RED)}.png"]
+
+
+def test_a_process_that_keeps_the_folder_locked_makes_nobody_wait_for_ever(
+    store: FeedbackStore, root: Path, model: ServedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feedback, "PATIENCE_S", 0.05)
+    with locked_folder(root / ".corrections", timeout_s=1), pytest.raises(Refusal, match="try again") as refused:
+        store.keep(RED, "blue", name="a.png", model=model)
+    with store._lock, pytest.raises(Refusal, match="try again"):
+        store.keep(RED, "blue", name="a.png", model=model)
+
+    assert (refused.value.status, refused.value.headers) == (503, {"Retry-After": "1"})
+    assert _files(root) == []
+    assert store.keep(RED, "blue", name="a.png", model=model).label == "blue"

@@ -1,13 +1,35 @@
 """Pictures by name: those in the folder, and no way out of it."""
 
+import contextlib
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from edgecls.errors import ImageReadError, ImageTooLargeError, ServerError
 from edgecls.image import DEFAULT_LIMITS, ImageLimits
+from edgecls.serving import image_root
 from edgecls.serving.image_root import ImageRoot
+
+TRIES = 6000
+SWAPPING = """
+import os, sys
+place, link, aside = sys.argv[1:]
+print("swapping", flush=True)
+while True:
+    os.rename(place, aside)
+    os.rename(link, place)
+    os.rename(place, link)
+    os.rename(aside, place)
+"""
+
+
+@pytest.fixture(params=["step-by-step", "open-and-look"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Open as this system can, and as one that has no openat."""
+    monkeypatch.setattr(image_root, "_STEP_BY_STEP", request.param == "step-by-step")
 
 
 @pytest.fixture
@@ -22,6 +44,7 @@ def root(tmp_path: Path) -> Path:
     return root
 
 
+@pytest.mark.usefixtures("way")
 def test_pictures_in_the_folder_and_below_it_are_read(root: Path) -> None:
     images = ImageRoot(root)
 
@@ -29,10 +52,86 @@ def test_pictures_in_the_folder_and_below_it_are_read(root: Path) -> None:
     assert images.read("数据 集/猫🐱.jpg", limits=DEFAULT_LIMITS) == b"a cat"
 
 
-def test_a_link_inside_the_folder_is_followed(root: Path) -> None:
-    (root / "link.jpg").symlink_to("a.jpg")
+@pytest.mark.usefixtures("way")
+@pytest.mark.parametrize(
+    ("link", "target", "name"),
+    [
+        ("link.jpg", "a.jpg", "link.jpg"),
+        ("link.jpg", "./数据 集//../a.jpg", "link.jpg"),
+        ("link.jpg", "{root}/a.jpg", "link.jpg"),
+        ("link.jpg", "{root}/数据 集/../a.jpg", "link.jpg"),
+        ("数据 集/up.jpg", "../a.jpg", "数据 集/up.jpg"),
+        ("here", ".", "here/here/a.jpg"),
+        ("数据 集/up", "..", "数据 集/up/a.jpg"),
+        ("alias", "数据 集/up", "alias/a.jpg"),
+        ("alias", "{root}/数据 集/up", "alias//./a.jpg"),
+    ],
+)
+def test_a_link_inside_the_folder_is_followed(root: Path, link: str, target: str, name: str) -> None:
+    (root / link).symlink_to(target.format(root=root))
+    if not (root / "数据 集" / "up").is_symlink():
+        (root / "数据 集" / "up").symlink_to("..")
 
-    assert ImageRoot(root).read("link.jpg", limits=DEFAULT_LIMITS) == b"a picture"
+    assert ImageRoot(root).read(name, limits=DEFAULT_LIMITS) == b"a picture"
+
+
+@pytest.mark.usefixtures("way")
+@pytest.mark.parametrize("target", ["secret.txt", "{tmp}/secret.txt", "../root/../secret.txt", "x/../a"])
+@pytest.mark.parametrize("name", ["数据 集/link", "up/link", "数据 集/up/数据 集/link"])
+def test_a_link_that_leads_out_on_its_way_is_not(root: Path, tmp_path: Path, target: str, name: str) -> None:
+    (root / "数据 集" / "up").symlink_to("..")
+    (root / "up").symlink_to("数据 集")
+    (root / "数据 集" / "link").symlink_to("../../" + target if target[0] == "s" else target.format(tmp=tmp_path))
+
+    with pytest.raises(ImageReadError, match="there is no picture"):
+        ImageRoot(root).read(name, limits=DEFAULT_LIMITS)
+
+
+def test_links_are_followed_so_far_and_no_further(root: Path) -> None:
+    for number in range(41):
+        (root / f"{number}").symlink_to("a.jpg" if number == 0 else f"{number - 1}")
+
+    assert ImageRoot(root).read("39", limits=DEFAULT_LIMITS) == b"a picture"
+    with pytest.raises(ImageReadError):
+        ImageRoot(root).read("40", limits=DEFAULT_LIMITS)
+
+
+@pytest.mark.parametrize("swapped", ["folder", "picture", "root"])
+def test_no_swap_of_a_folder_for_a_link_leads_out(root: Path, tmp_path: Path, swapped: str) -> None:
+    (root / "in").mkdir()
+    (root / "in" / "b.jpg").write_bytes(b"inside")
+    images = ImageRoot(root)
+    (tmp_path / "root-beside" / "in").mkdir()
+    (tmp_path / "root-beside" / "in" / "b.jpg").write_bytes(b"outside")
+    place, led_to = {
+        "folder": (root / "in", tmp_path / "root-beside"),
+        "picture": (root / "in" / "b.jpg", tmp_path / "root-beside" / "b.jpg"),
+        "root": (root, tmp_path / "root-beside"),
+    }[swapped]
+    (tmp_path / "link").symlink_to(led_to)
+    command = [sys.executable, "-c", SWAPPING, place, tmp_path / "link", tmp_path / "aside"]
+    read: set[bytes] = set()
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as swapping:
+        try:
+            assert swapping.stdout is not None
+            swapping.stdout.readline()
+            for _ in range(TRIES):
+                with contextlib.suppress(ImageReadError):
+                    read.add(images.read("in/b.jpg", limits=DEFAULT_LIMITS))
+        finally:
+            swapping.kill()
+
+    assert read == {b"inside"}
+
+
+def test_nothing_is_left_open(root: Path) -> None:
+    (root / "up").symlink_to("数据 集/../数据 集")
+    before = len(os.listdir("/proc/self/fd"))
+    for name in ("a.jpg", "up/猫🐱.jpg", "up", "数据 集", "gone", "a.jpg/x", "数据 集/gone/x"):
+        with contextlib.suppress(ImageReadError):
+            ImageRoot(root).read(name, limits=DEFAULT_LIMITS)
+
+    assert len(os.listdir("/proc/self/fd")) == before
 
 
 def test_the_folder_may_itself_be_a_link(root: Path, tmp_path: Path) -> None:
@@ -41,6 +140,7 @@ def test_the_folder_may_itself_be_a_link(root: Path, tmp_path: Path) -> None:
     assert ImageRoot(tmp_path / "alias").read("a.jpg", limits=DEFAULT_LIMITS) == b"a picture"
 
 
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize(
     "name",
     [

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import socket
 import sys
 import threading
@@ -28,6 +29,7 @@ from edgecls.serving.access_log import AccessLog
 from edgecls.serving.api_keys import ApiKeys
 from edgecls.serving.cors import Cors
 from edgecls.serving.dispatch import Dispatcher
+from edgecls.serving.hosts import AllowedHosts
 from edgecls.serving.http.limits import HttpLimits
 from edgecls.serving.http.server import HttpServer, listening_socket
 from edgecls.serving.image_root import ImageRoot
@@ -57,7 +59,7 @@ def serve_alone(settings: ServeSettings) -> None:
         EdgeclsError: The server cannot start with these settings.
     """
     listener = listening_socket(settings.host, settings.port)
-    _Process(settings, lambda: listener).run(is_first=True)
+    _Process(settings, lambda: listener, listener.getsockname()[0]).run(is_first=True)
 
 
 def serve_as_worker(settings: ServeSettings, port: SharedPort, folder: Path, number: int, is_first: bool) -> None:
@@ -71,10 +73,15 @@ def serve_as_worker(settings: ServeSettings, port: SharedPort, folder: Path, num
         is_first: Whether it is the first of all that are ever started.
     """
     try:
-        _Process(settings, port.listen, Board(folder, workers=settings.workers), number).run(is_first=is_first)
+        board = Board(folder, workers=settings.workers)
+        _Process(settings, port.listen, port.address[0], board, number).run(is_first=is_first)
     except EdgeclsError as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(1)
+    finally:
+        supervisor = parent_process()
+        if supervisor is not None and not supervisor.is_alive():
+            shutil.rmtree(folder, ignore_errors=True)  # which the supervisor would have done
 
 
 class _Process:
@@ -83,12 +90,18 @@ class _Process:
     Args:
         settings: Of the whole server.
         listen: Returns the socket that connections come from.
+        bound_to: The address of that socket.
         board: Shared with other processes; None where this is the only one.
         number: Which one this is, from 1.
     """
 
     def __init__(
-        self, settings: ServeSettings, listen: Callable[[], socket.socket], board: Board | None = None, number: int = 1
+        self,
+        settings: ServeSettings,
+        listen: Callable[[], socket.socket],
+        bound_to: str,
+        board: Board | None = None,
+        number: int = 1,
     ) -> None:
         self._settings = settings
         self._listen = listen
@@ -99,18 +112,21 @@ class _Process:
         self._repository = Repository(settings.files, self._load)
         self._posting = None if board is None else Posting(board, self._status)
         self._readiness = Readiness(self._repository, (lambda: True) if board is None else lambda: board.all_ready)
-        keys = None if settings.api_keys is None else ApiKeys(settings.api_keys)
+        self._keys = None if settings.api_keys is None else ApiKeys(settings.api_keys)
         self._certificate = None if settings.tls_cert is None else Certificate(settings.tls_cert, settings.tls_key)
-        self._log = None if settings.access_log is None else AccessLog(settings.access_log)
+        self._log = None if settings.access_log is None else AccessLog(settings.access_log, self._metrics.log_dropped)
         self._dispatcher = self._make_dispatcher()
         self._handler = Middleware(
             self._dispatcher,
             self._metrics,
-            keys=keys,
+            hosts=AllowedHosts(settings.allowed_hosts, listening_on=settings.host, bound_to=bound_to),
+            keys=self._keys,
             cors=Cors(settings.cors_origins) if settings.cors_origins else None,
             log=self._log,
         )
-        self._reload = Reload(self._repository, self._tell, keys=keys, certificate=self._certificate, log=self._log)
+        self._reload = Reload(
+            self._repository, self._tell, keys=self._keys, certificate=self._certificate, log=self._log
+        )
         self._watch = FileWatch(self._repository, self._reload.model) if settings.reload_on_change else None
 
     def run(self, *, is_first: bool) -> None:
@@ -190,10 +206,16 @@ class _Process:
         settings = self._settings
         app = create_app(
             self._repository,
-            ServerSettings(max_body_bytes=self._max_body_bytes, allow_model_control=settings.allow_model_control),
+            ServerSettings(
+                max_body_bytes=self._max_body_bytes,
+                allow_model_control=settings.allow_model_control,
+                origins=settings.cors_origins,
+                https=settings.tls_cert is not None,
+            ),
             image_root=None if settings.image_root is None else ImageRoot(settings.image_root),
             feedback=settings.feedback.store(),
             readiness=self._readiness,
+            keys=self._keys,
             statistics=self._statistics,
             gather=self._gather,
         )

@@ -24,6 +24,7 @@ class ServeSettings:
     allow_model_control: bool
     feedback: FeedbackOptions
     host: str
+    allowed_hosts: tuple[str, ...]
     port: int
     tls_cert: Path | None
     tls_key: Path | None

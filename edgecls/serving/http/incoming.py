@@ -1,5 +1,6 @@
 """A request while it arrives."""
 
+import re
 import time
 
 import httptools
@@ -72,7 +73,7 @@ class Incoming:
         Raises:
             Refusal: Its version, address or header fields cannot be served.
         """
-        path, query = _address(self._url)
+        path, query, authority = _address(self._url)
         self.request = Request(method, path, query, version, self._headers, client, keep_alive=keep_alive)
         hosts = 0
         for name, value in self._headers:
@@ -92,6 +93,9 @@ class Incoming:
             raise Refusal(505, "VersionNotSupported", f"HTTP/{version} is not spoken here; use HTTP/1.1")
         if hosts > 1 or (hosts == 0 and version == "1.1"):
             raise Refusal(400, "BadRequest", "an HTTP/1.1 request has exactly one Host field")
+        if authority is not None:  # which then counts, whatever the Host field says (RFC 9112, 3.2.2)
+            fields = [(name, value) for name, value in self._headers if name != "host"]
+            self.request.headers = [*fields, ("host", authority)]
         try:
             self.request.decoded_path  # noqa: B018  # whoever works on the request may rely on it
         except UnicodeDecodeError as error:
@@ -143,13 +147,15 @@ class BodyPace:
         self._window_end_s = time.monotonic() + self._limits.body_window_s
 
 
-def _address(url: bytes) -> tuple[str, str]:
-    """Return path and query of an address: "/path?query", "http://host/path?query" or "*"."""
+def _address(url: bytes) -> tuple[str, str, str | None]:
+    """Return path, query and host with port of an address: "/path?query", "http://host/path?query" or "*"."""
     if not url.startswith(b"/"):
         try:
             parsed = httptools.parse_url(url)
         except httptools.HttpParserInvalidURLError as error:
             raise Refusal(400, "BadRequest", "the address of the request is not valid") from error
-        return (parsed.path or b"/").decode("latin-1"), (parsed.query or b"").decode("latin-1")
+        authority = re.match(r"[^:/]*://([^/?#]*)", url.decode("latin-1"))
+        path, query = (parsed.path or b"/").decode("latin-1"), (parsed.query or b"").decode("latin-1")
+        return path, query, None if authority is None else authority[1]
     path, _, query = url.decode("latin-1").partition("#")[0].partition("?")
-    return path, query
+    return path, query, None

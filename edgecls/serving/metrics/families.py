@@ -52,6 +52,6 @@ CONFIDENCE = Family(
     ("model",),
     (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0),
 )
-LOG_DROPPED = Family("edgecls_access_log_dropped_total", "Lines that the access log could not take.", ())
+LOG_DROPPED = Family("edgecls_access_log_dropped_total", "Lines that the access log could not take or write.", ())
 
 FAMILIES = (REQUESTS, DURATION, STAGE, BATCH_SIZE, PREDICTIONS, CONFIDENCE, LOG_DROPPED)

@@ -1,5 +1,6 @@
 """Counting requests as they are answered."""
 
+import threading
 import time
 
 from edgecls.serving.http.answer import Answer
@@ -12,13 +13,14 @@ __all__ = ["RequestMetrics"]
 
 
 class RequestMetrics:
-    """The numbers of one process; `answered` is called in one thread only, `snapshot` in any."""
+    """The numbers of one process; `answered` is called in one thread only, the other methods in any."""
 
     def __init__(self) -> None:
         self._requests = Counter(families.REQUESTS)
         self._predictions = Counter(families.PREDICTIONS)
         self._log_dropped = Counter(families.LOG_DROPPED)
         self._log_dropped.add((), 0)
+        self._dropping = threading.Lock()
         self._durations = Histogram(families.DURATION)
         self._stages = Histogram(families.STAGE)
         self._batch_sizes = Histogram(families.BATCH_SIZE)
@@ -44,9 +46,10 @@ class RequestMetrics:
             self._predictions.add((model, label))
             self._confidences.observe((model,), probability)
 
-    def log_dropped(self) -> None:
-        """Count a line that the access log could not take; called in the thread of `answered`."""
-        self._log_dropped.add(())
+    def log_dropped(self, count: int = 1) -> None:
+        """Count lines that the access log could not take or write."""
+        with self._dropping:
+            self._log_dropped.add((), count)
 
     def snapshot(self) -> Snapshot:
         """Return all numbers so far."""

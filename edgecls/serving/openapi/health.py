@@ -15,7 +15,8 @@ _READY = objects(
         "provider": {"type": "string"},
         "skipped": array({"type": "string"}),
         "version": {"type": "string"},
-    }
+    },
+    optional=("model", "labels", "unknown_threshold", "provider", "skipped", "version"),
 )
 
 PATHS: dict[str, Any] = {
@@ -26,7 +27,9 @@ PATHS: dict[str, Any] = {
     },
     "/readyz": {
         "get": operation(
-            "Are all models loaded and proved? Says which comes first.", group="health", success=json_content(_READY)
+            "Are all models loaded and proved? Says which comes first, where keys are needed to those who have one.",
+            group="health",
+            success=json_content(_READY),
         )
     },
 }

@@ -16,6 +16,7 @@ _FAILURES = {
     413: "A body, picture or number of files above the limits.",
     415: "The body is not a picture in a supported format, or has an unsupported Content-Encoding.",
     416: "The Range is outside of the file.",
+    421: "The server does not answer to the name in the Host field.",
     422: "The picture is damaged.",
     431: "The head of the request is too large.",
     500: "The server failed.",
@@ -24,7 +25,7 @@ _FAILURES = {
     504: "There was no answer in time.",
     507: "The folder of corrections is full.",
 }
-_EVERYWHERE = (400, 401, 408, 413, 431, 500, 503, 504)
+_EVERYWHERE = (400, 401, 408, 413, 421, 431, 500, 503, 504)
 
 
 def operation(

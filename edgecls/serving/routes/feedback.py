@@ -31,7 +31,6 @@ def mount_feedback(app: Bottle, repository: Repository, store: FeedbackStore | N
     def correct() -> HTTPResponse:
         if store is None:
             raise off
-        _refuse_other_sites()
         label = request.query.getunicode("label")
         if not label:
             raise Refusal(400, "BadRequest", "say what the picture shows, as in POST /feedback?label=rose")
@@ -41,9 +40,3 @@ def mount_feedback(app: Bottle, repository: Repository, store: FeedbackStore | N
         return json_answer(asdict(store.keep(data, label, name=name, model=model)))
 
     app.route(PATH, "POST", correct, computes=True, takes_body=store is not None, off=off)
-
-
-def _refuse_other_sites() -> None:
-    """Refuse what a browser sends for a page of somebody else, who could spoil the next training with it."""
-    if request.get_header("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
-        raise Refusal(403, "CrossSite", "corrections are taken from the server's own page only, not from other sites")

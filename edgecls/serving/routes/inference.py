@@ -70,7 +70,7 @@ class InferenceRoutes:
             app.route(f"{model}/config", "GET", self.config)
             app.route(f"{model}/ready", "GET", self.model_ready)
             app.route(f"{model}/stats", "GET", self.model_statistics)
-            app.route(f"{model}/infer", "POST", self.infer, computes=True, takes_body=True)
+            app.route(f"{model}/infer", "POST", self.infer, computes=True, takes_body=True, reads_only=True)
 
     def server(self) -> HTTPResponse:
         return json_answer(server_metadata())

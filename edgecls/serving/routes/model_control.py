@@ -47,7 +47,7 @@ def mount_model_control(app: Bottle, repository: Repository, *, allowed: bool) -
         if not allowed:
             raise off
 
-    app.route("/v2/repository/index", "POST", index, takes_body=True)
+    app.route("/v2/repository/index", "POST", index, takes_body=True, reads_only=True)
     app.route("/v2/repository/models/<name>/load", "POST", load, computes=True, takes_body=allowed, off=off)
     app.route("/v2/repository/models/<name>/unload", "POST", unload, takes_body=allowed, off=off)
 

@@ -45,9 +45,10 @@ class PredictRoutes:
 
     def mount(self, app: Bottle) -> None:
         """Add the routes to an application."""
+        reads = {"computes": True, "takes_body": True, "reads_only": True}
         for prefix in ("/predict", "/models/<model>/predict"):
-            app.route(prefix, "POST", self.predict, computes=True, takes_body=True)
-            app.route(f"{prefix}/<name:path>", "POST", self.predict_named, computes=True, takes_body=True)
+            app.route(prefix, "POST", self.predict, **reads)
+            app.route(f"{prefix}/<name:path>", "POST", self.predict_named, **reads)
             app.route(f"{prefix}/<name:path>", "GET", self.predict_by_name, computes=True)
 
     def predict(self, model: str | None = None) -> HTTPResponse:

@@ -194,6 +194,28 @@ def test_another_protocol_that_is_asked_for_is_not_granted_and_harms_nothing(ser
         assert last.json["path"] == "/last"
 
 
+@pytest.mark.parametrize(
+    ("address", "host"),
+    [
+        (b"http://other:8000/path?query", "other:8000"),
+        (b"HTTP://OTHER", "OTHER"),
+        (b"http://[::1]:80", "[::1]:80"),
+        (b"http://user@other/", "user@other"),
+        (b"/http://other/", "test"),
+        (b"/?http://other", "test"),
+    ],
+)
+@pytest.mark.parametrize("version", [b"1.0", b"1.1"])
+def test_the_host_in_an_address_counts_before_the_field(
+    server: EchoServer, address: bytes, host: str, version: bytes
+) -> None:
+    sent = b"GET " + address + b" HTTP/" + version + b"\r\nHost: test\r\nConnection: close\r\n\r\n"
+
+    headers = answers(server.exchange(sent))[0].json["headers"]
+
+    assert [value for name, value in headers if name == "host"] == [host]
+
+
 def test_fields_arrive_as_they_were_sent(server: EchoServer) -> None:
     sent = b"GET / HTTP/1.1\r\nHOST: test\r\nA:  b c \r\nA: d\r\nE:\r\nF: \xe9\xff\r\nConnection: close\r\n\r\n"
 
