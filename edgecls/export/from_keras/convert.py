@@ -31,6 +31,7 @@ smaller by: the same nodes come out of MobileNetV2 and NASNetMobile.
 """
 
 WEIGHT_PREFIX = "edgecls_weight_"
+READS_KERNELS = "must be Const"  # in what tf2onnx says of a kernel that it wants to see
 KERNEL_RANK = 2  # variables of fewer dimensions are small, and tf2onnx folds them better than we do
 
 CALLS = ("PartitionedCall", "StatefulPartitionedCall")
@@ -77,7 +78,9 @@ def keras_to_onnx(model: keras.Model) -> bytes:
     try:
         try:
             proto, shapes = _converted(model, kernels)
-        except ValueError:  # an optimiser's own fault, such as an addition of a single number before a Transpose
+        except ValueError as error:  # tf2onnx reads the kernels of an LSTM itself; else it is a fault of an optimiser,
+            if READS_KERNELS in str(error):  # such as an addition of a single number before a Transpose
+                kernels = {}
             proto, shapes = _converted(model, kernels, leave_out_failing_passes=True)
     except (ValueError, TypeError, KeyError, RuntimeError, NotImplementedError) as error:
         reason = str(error).strip().partition("\n")[0]
@@ -110,6 +113,7 @@ def _converted(
         if _inlinable(frozen):
             with tensorflow.Graph().as_default():
                 frozen = tf_loader.tf_optimize(inputs, outputs, frozen)
+        _make_float32(tensorflow, frozen)
         with tensorflow.Graph().as_default() as graph:
             tensorflow.import_graph_def(frozen, name="")
             converted = tfonnx.process_tf_graph(
@@ -148,6 +152,22 @@ def _inlinable(program: Any) -> bool:
             for mark in COMPILED_MARKS:
                 node.attr.pop(mark, None)
     return bool(calls)
+
+
+def _make_float32(tensorflow: Any, program: Any) -> None:
+    """Let a program compute in float32 what it computes in half, bfloat16 or double precision, as SavedModels may.
+
+    Args:
+        tensorflow: The package.
+        program: A GraphDef without calls of functions; changed in place.
+    """
+    others = {kind.as_datatype_enum for kind in (tensorflow.float16, tensorflow.bfloat16, tensorflow.float64)}
+    for value in (value for node in program.node for value in node.attr.values()):
+        if value.type in others:
+            value.type = tensorflow.float32.as_datatype_enum
+        if value.HasField("tensor") and value.tensor.dtype in others:
+            array = np.asarray(tensorflow.make_ndarray(value.tensor), np.float32)
+            value.tensor.CopyFrom(tensorflow.make_tensor_proto(array))
 
 
 def _traced(tensorflow: Any, model: keras.Model, kernels: dict[str, Any]) -> Any:

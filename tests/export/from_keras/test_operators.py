@@ -131,6 +131,14 @@ def test_attention_between_patches_computes_the_same() -> None:
     assert _largest_difference(keras.Model(images, layers.Dense(3, activation="softmax")(pooled))) < 1e-5
 
 
+def test_a_recurrent_layer_over_the_rows_of_an_image_computes_the_same() -> None:
+    keras.utils.set_random_seed(1)
+    images = keras.Input((SIDE, SIDE, 3), dtype="uint8")
+    rows = layers.Reshape((SIDE, SIDE * 3))(layers.Rescaling(1 / 255)(images))
+    last = layers.Bidirectional(layers.LSTM(8))(rows)
+    assert _largest_difference(keras.Model(images, layers.Dense(3, activation="softmax")(last))) < 1e-5
+
+
 def test_a_function_compiled_with_xla_is_put_where_it_is_called() -> None:
     @tf.function(jit_compile=True)
     def inner(images: Any) -> Any:
