@@ -1,5 +1,6 @@
 """Exporting: convert, describe, prove, and only then hand out the model file."""
 
+import logging
 from collections.abc import Mapping
 
 import keras
@@ -65,6 +66,7 @@ def golden_from(model: keras.Model, pictures: Mapping[str, npt.NDArray[np.uint8]
 def keras_network(model: keras.Model) -> Network:
     """Return a Keras network as a function from a uint8 batch to its answers, computed in float32."""
     model = in_float32(model)
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of how Keras calls grouped convolutions
     return lambda batch: np.asarray(keras.ops.convert_to_numpy(model(batch, training=False)), np.float32)
 
 
