@@ -78,9 +78,10 @@ def keras_to_onnx(model: keras.Model) -> bytes:
     try:
         try:
             proto, shapes = _converted(model, kernels)
-        except ValueError as error:  # tf2onnx reads the kernels of an LSTM itself; else it is a fault of an optimiser,
-            if READS_KERNELS in str(error):  # such as an addition of a single number before a Transpose
+        except ValueError as error:
+            if READS_KERNELS in str(error):  # as those of an LSTM
                 kernels = {}
+            # Else an optimiser's own fault, such as an addition of a single number before a Transpose.
             proto, shapes = _converted(model, kernels, leave_out_failing_passes=True)
     except (ValueError, TypeError, KeyError, RuntimeError, NotImplementedError) as error:
         reason = str(error).strip().partition("\n")[0]
@@ -144,13 +145,10 @@ def _inlinable(program: Any) -> bool:
         Whether it has any calls left.
     """
     calls = [node for node in program.node if node.op in CALLS]
-    for marked in (*calls, *(function for function in program.library.function)):
+    functions = program.library.function
+    for marked in (*calls, *functions, *(node for function in functions for node in function.node_def)):
         for mark in COMPILED_MARKS:
             marked.attr.pop(mark, None)
-    for function in program.library.function:
-        for node in function.node_def:
-            for mark in COMPILED_MARKS:
-                node.attr.pop(mark, None)
     return bool(calls)
 
 
