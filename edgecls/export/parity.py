@@ -91,7 +91,8 @@ def check_parity(
         pictures: Name to pixels, uint8 ``[H, W, C]``.
         labels: The labels of the outputs, for the report.
         max_difference: Largest difference of any probability that passes.
-        recomputed: The original computed otherwise, used only for a difference that is larger.
+        recomputed: The original computed otherwise, used only for a difference that is larger, and not for a bound
+            below MAX_DIFFERENCE, which is strict.
 
     Raises:
         ParityError: Output shapes differ, a row is not a distribution, or a difference is larger.
@@ -126,7 +127,8 @@ def check_parity(
     if report.difference <= max_difference:
         return report
     told = ""
-    if recomputed is not None and same == report.comparisons and report.difference <= MAX_ROUNDING:
+    stricter = max_difference < MAX_DIFFERENCE  # whoever asks for that means it, rounding or not
+    if recomputed is not None and not stricter and same == report.comparisons and report.difference <= MAX_ROUNDING:
         explained, told = _rounding(recomputed, pictures, labels, answers, given, report.difference, max_difference)
         if explained:
             return replace(report, rounding=told)
