@@ -1,5 +1,6 @@
 """Exporting: convert, describe, prove, and only then hand out the model file."""
 
+import logging
 from collections.abc import Mapping
 
 import keras
@@ -8,6 +9,7 @@ import numpy.typing as npt
 
 from edgecls.errors import ExportError
 from edgecls.export.from_keras.convert import keras_to_onnx
+from edgecls.export.from_keras.number_types import float64_network, in_float32
 from edgecls.export.parity import MAX_DIFFERENCE, Network
 from edgecls.export.proof import MAX_GOLDEN_SAMPLES, Export, golden_answers, prove
 from edgecls.model_card import Golden, ModelCard
@@ -25,17 +27,27 @@ def export_float32(
 ) -> Export:
     """Turn a Keras classifier into a model file, in memory.
 
+    A network that computes in float16 or bfloat16 is exported, and compared, as one of the same weights in float32.
+
     Args:
         model: One input, uint8 ``[N, H, W, C]`` as the card says; one output of probabilities.
         card: What the file will say about itself; the answers of its golden samples are computed anew.
         max_difference: Largest difference of any probability between Keras and onnxruntime.
 
     Raises:
-        ParityError: The two differ by more, or the outputs are no probabilities.
+        ParityError: The two differ by more, and not by rounding, or the outputs are no probabilities.
         ExportError: The network cannot be converted or its input is not what the card says.
     """
     _check_input(model, card)
-    return prove(keras_to_onnx(model), keras_network(model), card, packages=PACKAGES, max_difference=max_difference)
+    model = in_float32(model)
+    return prove(
+        keras_to_onnx(model),
+        keras_network(model),
+        card,
+        packages=PACKAGES,
+        max_difference=max_difference,
+        exact=float64_network(model),
+    )
 
 
 def golden_from(model: keras.Model, pictures: Mapping[str, npt.NDArray[np.uint8]]) -> Golden:
@@ -52,7 +64,9 @@ def golden_from(model: keras.Model, pictures: Mapping[str, npt.NDArray[np.uint8]
 
 
 def keras_network(model: keras.Model) -> Network:
-    """Return a Keras network as a function from a uint8 batch to its float32 answers."""
+    """Return a Keras network as a function from a uint8 batch to its answers, computed in float32."""
+    model = in_float32(model)
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of how Keras calls grouped convolutions
     return lambda batch: np.asarray(keras.ops.convert_to_numpy(model(batch, training=False)), np.float32)
 
 

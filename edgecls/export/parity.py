@@ -1,14 +1,14 @@
 """The parity gate: an exported network has to answer like the original one."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from edgecls.errors import ParityError
 
-__all__ = ["BATCH_SIZES", "MAX_DIFFERENCE", "Network", "ParityReport", "check_parity", "remembering"]
+__all__ = ["BATCH_SIZES", "MAX_DIFFERENCE", "Network", "ParityReport", "Recomputed", "check_parity", "remembering"]
 
 Network = Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]]
 """Gives float32 probabilities ``[N, K]`` for uint8 pictures ``[N, H, W, C]``."""
@@ -20,6 +20,16 @@ BATCH_SIZES = (1, 3)  # a lone picture, and a size that the exporter has never s
 REFERENCE_BATCH = 8  # pictures that the original network gets at once: calling Keras costs more than a small network
 SUM_TOLERANCE = 1e-3
 
+ROUNDING_FACTOR = 10
+"""How many times further than the original the export may be from the answers without rounding.
+
+Of 25 images that a network of traffic signs rounds most, the export was off 0.1 to 1.6 times as far for 22, and up to
+5.7 times where Keras happened to be right. Of a mean over many pixels, which onnxruntime sums one by one, 8 times.
+"""
+
+MAX_ROUNDING = 1e-2
+"""Of any probability; what is more is refused, whatever made it."""
+
 
 @dataclass(frozen=True)
 class ParityReport:
@@ -30,18 +40,35 @@ class ParityReport:
         where: The picture, batch size and label it was found at.
         comparisons: Number of pictures compared, counting each batch size.
         same_label: How many of them got the same most probable label.
+        rounding: Why a difference beyond the bound passed: what rounding alone does to the original; None if it is
+            within the bound.
     """
 
     difference: float
     where: str
     comparisons: int
     same_label: int
+    rounding: str | None = None
 
     def __str__(self) -> str:
         return (
             f"largest difference {self.difference:.2g} ({self.where}); "
             f"same label for {self.same_label} of {self.comparisons}"
+            + (f"; this is rounding: {self.rounding}" if self.rounding else "")
         )
+
+
+@dataclass(frozen=True)
+class Recomputed:
+    """Ways to compute the original network's answers again, that show what rounding does to them.
+
+    Attributes:
+        exact: Computes in float64; raises NotImplementedError on a call if that is not possible.
+        again: The network itself, for other batch sizes.
+    """
+
+    exact: Network
+    again: Network
 
 
 def check_parity(
@@ -51,8 +78,12 @@ def check_parity(
     labels: tuple[str, ...],
     *,
     max_difference: float = MAX_DIFFERENCE,
+    recomputed: Recomputed | None = None,
 ) -> ParityReport:
     """Compare two networks on named pictures, at every one of BATCH_SIZES.
+
+    A network that takes large numbers, or has large weights, rounds its own answers by more than the bound. So a
+    difference beyond it passes if the export is as close to the answers in float64 as the original itself.
 
     Args:
         original: The network to agree with.
@@ -60,6 +91,8 @@ def check_parity(
         pictures: Name to pixels, uint8 ``[H, W, C]``.
         labels: The labels of the outputs, for the report.
         max_difference: Largest difference of any probability that passes.
+        recomputed: The original computed otherwise, used only for a difference that is larger, and not for a bound
+            below MAX_DIFFERENCE, which is strict.
 
     Raises:
         ParityError: Output shapes differ, a row is not a distribution, or a difference is larger.
@@ -68,6 +101,7 @@ def check_parity(
     answers = _answers(original, pictures, labels)
     worst = (-1.0, "")
     same = 0
+    given: list[tuple[str, npt.NDArray[np.float32]]] = []
     for batch_size in BATCH_SIZES:
         for start in range(0, len(names), batch_size):
             chunk = names[start : start + batch_size]
@@ -87,14 +121,56 @@ def check_parity(
                         f"picture {name!r}, batch of {batch_size}, label {labels[label]!r}: "
                         f"{expected[row][label]:.6g} became {found[row][label]:.6g}",
                     )
+                given.append((name, found[row]))
                 same += int(np.argmax(expected[row]) == np.argmax(found[row]))
     report = ParityReport(*worst, comparisons=len(names) * len(BATCH_SIZES), same_label=same)
-    if not report.difference <= max_difference:
-        raise ParityError(
-            f"the exported network does not answer like the original: {report}; "
-            f"at most {max_difference:.2g} is allowed, so no file was written"
-        )
-    return report
+    if report.difference <= max_difference:
+        return report
+    told = ""
+    stricter = max_difference < MAX_DIFFERENCE  # whoever asks for that means it, rounding or not
+    if recomputed is not None and not stricter and same == report.comparisons and report.difference <= MAX_ROUNDING:
+        explained, told = _rounding(recomputed, pictures, labels, answers, given, report.difference, max_difference)
+        if explained:
+            return replace(report, rounding=told)
+        told = f" ({told})"
+    raise ParityError(
+        f"the exported network does not answer like the original: {report}; "
+        f"at most {max_difference:.2g} is allowed{told}, so no file was written; "
+        "if you can accept the difference, allow it with --max-difference"
+    )
+
+
+def _rounding(
+    recomputed: Recomputed,
+    pictures: Mapping[str, npt.NDArray[np.uint8]],
+    labels: tuple[str, ...],
+    answers: Mapping[str, npt.NDArray[np.float32]],
+    given: list[tuple[str, npt.NDArray[np.float32]]],
+    difference: float,
+    max_difference: float,
+) -> tuple[bool, str]:
+    """Return whether a difference is rounding, and the figures that tell.
+
+    Args:
+        recomputed: The original computed otherwise.
+        pictures: Name to pixels.
+        labels: The labels of the outputs.
+        answers: What the original gave for each picture.
+        given: What the export gave, at every batch size.
+        difference: The largest between the two.
+        max_difference: What is allowed whatever the original's rounding is.
+    """
+    variants = [answers, *(_answers(recomputed.again, pictures, labels, size) for size in BATCH_SIZES)]
+    try:
+        exact = _answers(recomputed.exact, pictures, labels)
+    except NotImplementedError:
+        spread = max(float(np.abs(variant[name] - answers[name]).max()) for variant in variants for name in pictures)
+        told = f"the original itself differs by {spread:.2g} between batch sizes"
+        return difference <= ROUNDING_FACTOR * spread, told
+    own = max(float(np.abs(variant[name] - exact[name]).max()) for variant in variants for name in pictures)
+    off = max(float(np.abs(row - exact[name]).max()) for name, row in given)
+    explained = off <= max(max_difference, ROUNDING_FACTOR * own)
+    return explained, f"from the answers in float64 the original is {own:.2g} off, the export {off:.2g}"
 
 
 def remembering(network: Network) -> Network:
@@ -115,12 +191,15 @@ def remembering(network: Network) -> Network:
 
 
 def _answers(
-    original: Network, pictures: Mapping[str, npt.NDArray[np.uint8]], labels: tuple[str, ...]
+    original: Network,
+    pictures: Mapping[str, npt.NDArray[np.uint8]],
+    labels: tuple[str, ...],
+    batch_size: int = REFERENCE_BATCH,
 ) -> dict[str, npt.NDArray[np.float32]]:
     names = list(pictures)
     answers: dict[str, npt.NDArray[np.float32]] = {}
-    for start in range(0, len(names), REFERENCE_BATCH):
-        chunk = names[start : start + REFERENCE_BATCH]
+    for start in range(0, len(names), batch_size):
+        chunk = names[start : start + batch_size]
         rows = original(np.stack([pictures[name] for name in chunk]))
         _check_distribution(rows, "original", labels)
         answers.update(zip(chunk, rows, strict=True))

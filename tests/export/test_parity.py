@@ -5,7 +5,7 @@ import pytest
 from tiny_model import TINY_LABELS, tiny_answer
 
 from edgecls.errors import ParityError
-from edgecls.export.parity import BATCH_SIZES, check_parity
+from edgecls.export.parity import BATCH_SIZES, MAX_DIFFERENCE, Recomputed, check_parity
 
 RNG = np.random.default_rng(0)
 PICTURES = {f"picture {index}": RNG.integers(0, 256, (8, 8, 3), dtype=np.uint8) for index in range(5)}
@@ -95,3 +95,69 @@ def test_a_network_that_changes_its_input_does_not_fool_the_gate() -> None:
 
     check_parity(destructive, _original, PICTURES, TINY_LABELS)
     assert PICTURES["picture 0"].any()
+
+
+def _rounded(answer: np.ndarray, error: float) -> np.ndarray:
+    """Return answers as a network gives them that rounds by `error`, up for one image, down for the next."""
+    signs = np.where(answer[:, :1] * 1e4 % 2 < 1, 1, -1)
+    return (answer + signs * np.float32([error, -error, 0])).astype(np.float32)
+
+
+def _again(error: float) -> Recomputed:
+    return Recomputed(exact=_original, again=lambda batch: _rounded(_original(batch), error))
+
+
+@pytest.mark.parametrize(
+    ("own", "off", "passes"),
+    [(2e-4, 5e-5, True), (2e-4, 3e-4, True), (2e-4, 3e-3, False), (1e-5, 2e-4, False), (2e-2, 2e-2, False)],
+    ids=[
+        "closer-than-the-original",
+        "about-as-close",
+        "further",
+        "the-original-rounds-little",
+        "too-large-for-rounding",
+    ],
+)
+def test_a_difference_passes_if_the_original_rounds_as_much(own: float, off: float, passes: bool) -> None:
+    def original(batch: np.ndarray) -> np.ndarray:
+        return _rounded(_original(batch), own)
+
+    def exported(batch: np.ndarray) -> np.ndarray:
+        return _rounded(_original(batch), -off)
+
+    if passes:
+        report = check_parity(original, exported, PICTURES, TINY_LABELS, recomputed=_again(own))
+        assert report.difference > MAX_DIFFERENCE
+        assert f"this is rounding: from the answers in float64 the original is {own:.2g} off" in str(report)
+    else:
+        with pytest.raises(ParityError, match="allow it with --max-difference"):
+            check_parity(original, exported, PICTURES, TINY_LABELS, recomputed=_again(own))
+
+
+def test_another_label_is_never_rounding() -> None:
+    def undecided(batch: np.ndarray) -> np.ndarray:
+        return np.tile(np.float32([0.4001, 0.3999, 0.2]), (len(batch), 1))
+
+    def exported(batch: np.ndarray) -> np.ndarray:
+        return undecided(batch)[:, [1, 0, 2]]
+
+    recomputed = Recomputed(exact=exported, again=undecided)
+    with pytest.raises(ParityError, match="same label for 0 of 10"):
+        check_parity(undecided, exported, PICTURES, TINY_LABELS, recomputed=recomputed)
+
+
+@pytest.mark.parametrize(("spread", "passes"), [(2e-4, True), (1e-5, False)])
+def test_without_float64_the_spread_between_batch_sizes_tells(spread: float, passes: bool) -> None:
+    def no_float64(batch: np.ndarray) -> np.ndarray:
+        raise NotImplementedError
+
+    def exported(batch: np.ndarray) -> np.ndarray:
+        return _rounded(_original(batch), 2e-4)
+
+    recomputed = Recomputed(exact=no_float64, again=lambda batch: _rounded(_original(batch), spread))
+    if passes:
+        report = check_parity(_original, exported, PICTURES, TINY_LABELS, recomputed=recomputed)
+        assert "the original itself differs by 0.0002 between batch sizes" in str(report)
+    else:
+        with pytest.raises(ParityError, match="the original itself differs by 1e-05 between batch sizes"):
+            check_parity(_original, exported, PICTURES, TINY_LABELS, recomputed=recomputed)

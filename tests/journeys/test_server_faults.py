@@ -358,7 +358,7 @@ def test_a_fault_in_the_loop_ends_a_server_that_nobody_has_told_to_stop(tiny_mod
 def test_without_a_key_no_body_is_waited_for(
     server_with_keys: RunningServer, line: bytes, status: int, framing: bytes
 ) -> None:
-    answer = _exchange(server_with_keys, line + b" HTTP/1.1\r\nHost: test\r\n" + framing + b"\r\n\r\n")
+    answer = _exchange(server_with_keys, line + b" HTTP/1.1\r\nHost: localhost\r\n" + framing + b"\r\n\r\n")
 
     assert (answer.status, answer.headers["connection"]) == (status, "close")
 

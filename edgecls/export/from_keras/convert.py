@@ -15,6 +15,7 @@ import numpy as np
 
 from edgecls.errors import ExportError
 from edgecls.export.from_keras.initializers import Arrays, serialized_with
+from edgecls.export.from_keras.operators import rules
 from edgecls.export.from_keras.tidy import Shapes, tidy
 from edgecls.export.from_keras.zero_padding import keep_zero_padding
 from edgecls.extras import import_from_extra
@@ -30,7 +31,11 @@ smaller by: the same nodes come out of MobileNetV2 and NASNetMobile.
 """
 
 WEIGHT_PREFIX = "edgecls_weight_"
+READS_KERNELS = "must be Const"  # in what tf2onnx says of a kernel that it wants to see
 KERNEL_RANK = 2  # variables of fewer dimensions are small, and tf2onnx folds them better than we do
+
+CALLS = ("PartitionedCall", "StatefulPartitionedCall")
+COMPILED_MARKS = ("_XlaMustCompile", "_noinline")  # with them TensorFlow leaves a function a function
 
 PASSES = (
     "optimize_transpose",
@@ -73,7 +78,10 @@ def keras_to_onnx(model: keras.Model) -> bytes:
     try:
         try:
             proto, shapes = _converted(model, kernels)
-        except ValueError:  # an optimiser's own fault, such as an addition of a single number before a Transpose
+        except ValueError as error:
+            if READS_KERNELS in str(error):  # as those of an LSTM
+                kernels = {}
+            # Else an optimiser's own fault, such as an addition of a single number before a Transpose.
             proto, shapes = _converted(model, kernels, leave_out_failing_passes=True)
     except (ValueError, TypeError, KeyError, RuntimeError, NotImplementedError) as error:
         reason = str(error).strip().partition("\n")[0]
@@ -98,15 +106,24 @@ def _converted(
 
     logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)  # what it cannot convert we report ourselves
     function = _traced(tensorflow, model, kernels)
-    inputs = [tensor.name for tensor in function.inputs if tensor.dtype != tensorflow.resource]
+    inputs = [tensor.name for tensor in function.inputs[: 1 + len(kernels)]]  # constants and variables follow
     outputs = [tensor.name for tensor in function.outputs]
     names = {f"{name}:0": name for name in (INPUT_NAME, *kernels)} | {outputs[0]: OUTPUT_NAME}
     with tensorflow.device("/cpu:0"):
         frozen = tf_loader.from_function(function, inputs, outputs)
+        if _inlinable(frozen):
+            with tensorflow.Graph().as_default():
+                frozen = tf_loader.tf_optimize(inputs, outputs, frozen)
+        _make_float32(tensorflow, frozen)
         with tensorflow.Graph().as_default() as graph:
             tensorflow.import_graph_def(frozen, name="")
             converted = tfonnx.process_tf_graph(
-                graph, input_names=inputs, output_names=outputs, opset=OPSET, tensors_to_rename=names
+                graph,
+                input_names=inputs,
+                output_names=outputs,
+                opset=OPSET,
+                tensors_to_rename=names,
+                custom_op_handlers=rules(),
             )
     known = optimizer._get_optimizers()
     passes = {name: known[name] for name in PASSES if name in known}
@@ -114,6 +131,41 @@ def _converted(
     optimized = optimizer.optimize_graph(converted, catch_errors=leave_out_failing_passes, optimizers=passes)
     outputs = [name for node in optimized.get_nodes() for name in node.output]
     return optimized.make_model(model.name), {name: optimized.get_shape(name) or [] for name in outputs}
+
+
+def _inlinable(program: Any) -> bool:
+    """Allow TensorFlow to put the bodies of functions where they are called, also of those compiled with XLA.
+
+    Keras calls grouped convolutions in such a function, for TensorFlow alone cannot train them on a CPU.
+
+    Args:
+        program: A GraphDef; changed in place.
+
+    Returns:
+        Whether it has any calls left.
+    """
+    calls = [node for node in program.node if node.op in CALLS]
+    functions = program.library.function
+    for marked in (*calls, *functions, *(node for function in functions for node in function.node_def)):
+        for mark in COMPILED_MARKS:
+            marked.attr.pop(mark, None)
+    return bool(calls)
+
+
+def _make_float32(tensorflow: Any, program: Any) -> None:
+    """Let a program compute in float32 what it computes in half, bfloat16 or double precision, as SavedModels may.
+
+    Args:
+        tensorflow: The package.
+        program: A GraphDef without calls of functions; changed in place.
+    """
+    others = {kind.as_datatype_enum for kind in (tensorflow.float16, tensorflow.bfloat16, tensorflow.float64)}
+    for value in (value for node in program.node for value in node.attr.values()):
+        if value.type in others:
+            value.type = tensorflow.float32.as_datatype_enum
+        if value.HasField("tensor") and value.tensor.dtype in others:
+            array = np.asarray(tensorflow.make_ndarray(value.tensor), np.float32)
+            value.tensor.CopyFrom(tensorflow.make_tensor_proto(array))
 
 
 def _traced(tensorflow: Any, model: keras.Model, kernels: dict[str, Any]) -> Any:

@@ -20,6 +20,7 @@ __all__ = ["HDF5_MAGIC", "code_refusal", "load_h5", "save_anew_with_keras_2"]
 
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 
+_NETWORKS = ("Functional", "Model", "Sequential")
 _DROPPED = {
     "DepthwiseConv2D": {"groups": 1},  # always 1, and no option any more
     "SeparableConv2D": {"groups": 1},
@@ -30,6 +31,7 @@ _BARE_OPERATIONS = {
 }
 """What Keras 2 wrote where a network was built with TensorFlow's operations; Keras 3 has nothing in their place."""
 
+_WRAPPED = ("layer", "forward_layer", "backward_layer")  # of layers around others, as SpectralNormalization
 _RANDOM_OPTION = "rng_type"  # of layers that do nothing but in training
 
 
@@ -58,6 +60,7 @@ def load_h5(path: Path) -> keras.Model:
             f"Keras 3 cannot read; {save_anew_with_keras_2(path)}"
         )
     modern = _modernised(config, _renamed_layers(config))
+    _count_calls_from_zero(modern)
     if modern == config:
         return keras.models.load_model(path, compile=False)
     with tempfile.TemporaryDirectory() as folder:
@@ -118,16 +121,47 @@ def _modernised(value: Any, renamed: dict[str, str]) -> Any:
     if "class_name" in modern:  # Keras finds its own layers by their class alone; modules have been moved
         modern.pop("module", None)
         modern.pop("registered_name", None)
+        if modern["class_name"] == "Policy":  # of numbers, as mixed_float16
+            modern["class_name"] = "DTypePolicy"
     options = modern.get("config")
     if isinstance(options, dict):
+        if modern.get("class_name") == "ThresholdedReLU" and "theta" in options:
+            modern["class_name"], options["threshold"] = "ReLU", options.pop("theta")
         for key, usual in _DROPPED.get(str(modern.get("class_name")), {}).items():
             if options.get(key) == usual:
                 del options[key]
         if str(modern.get("class_name")).startswith("Random"):
             options.pop(_RANDOM_OPTION, None)
+        for wrapped in (options[key] for key in _WRAPPED if isinstance(options.get(key), dict)):
+            if hasattr(keras.layers, str(wrapped.get("class_name"))):  # Keras finds these by their module only
+                wrapped["module"] = "keras.layers"
         for end in ("input_layers", "output_layers"):  # else a nested network gives a list of one tensor
             if isinstance(options.get(end), list) and len(options[end]) == 1:
                 (options[end],) = options[end]
         if isinstance(options.get("axis"), list) and len(options["axis"]) == 1:  # of BatchNormalization
             (options["axis"],) = options["axis"]
     return modern
+
+
+def _count_calls_from_zero(config: Any) -> None:
+    """Number the calls of networks within networks as Keras 3 does: for Keras 2 their own making may be the first."""
+    for entry in _objects(config):
+        layers = entry["layers"] if isinstance(entry.get("layers"), list) else []
+        inner = {layer.get("name") for layer in layers if layer.get("class_name") in _NETWORKS}
+        calls: dict[str, list[list[Any]]] = {}
+        for call in _calls([*(layer.get("inbound_nodes") for layer in layers), entry.get("output_layers")]):
+            if call[0] in inner:
+                calls.setdefault(call[0], []).append(call)
+        for called in calls.values():
+            first = min(call[1] for call in called)
+            for call in called:
+                call[1] -= first
+
+
+def _calls(value: Any) -> list[list[Any]]:
+    """Return the references to calls inside a value: lists of a layer's name, the number of the call, and more."""
+    if not isinstance(value, list):
+        return []
+    if len(value) >= 3 and isinstance(value[0], str) and isinstance(value[1], int):
+        return [value]
+    return [call for inner in value for call in _calls(inner)]

@@ -10,6 +10,7 @@ import h5py
 import keras
 import numpy as np
 import numpy.typing as npt
+import onnx
 import pytest
 import tensorflow as tf
 from click.testing import CliRunner, Result
@@ -119,6 +120,93 @@ def test_a_network_in_any_form_answers_as_it_did(
     by_hand = network.predict(_batch().astype(np.float32) / 255, verbose=0)
     np.testing.assert_allclose(classifier.probabilities(_batch()), by_hand, atol=1e-5)
     assert classifier.card.labels == LABELS
+
+
+def _histories(value: Any) -> list[list[Any]]:
+    if isinstance(value, dict):
+        found = [value["keras_history"]] if "keras_history" in value else []
+        return [*found, *(history for inner in value.values() for history in _histories(inner))]
+    return [history for inner in value for history in _histories(inner)] if isinstance(value, list) else []
+
+
+def test_a_network_within_a_network_of_keras2_answers_as_it_did(tmp_path: Path, samples: Path) -> None:
+    keras.utils.set_random_seed(5)
+    layers = keras.layers
+    pixels = keras.Input((SIDE, SIDE, 3))
+    inner = keras.Model(pixels, layers.BatchNormalization()(layers.Conv2D(4, 3)(pixels)), name="base")
+    images = keras.Input((SIDE, SIDE, 3))
+    spectral = layers.SpectralNormalization(layers.Conv2D(4, 3), name="spectral")
+    features = layers.Add()([inner(images), inner(layers.Rescaling(0.5)(images))])
+    pooled = layers.GlobalAveragePooling2D()(layers.ReLU(threshold=0.1, name="threshold")(spectral(features)))
+    network = keras.Model(images, layers.Dense(3, activation="softmax")(pooled))
+    network.save(tmp_path / "m.h5")
+    with h5py.File(tmp_path / "m.h5", "r+") as file:
+        config = json.loads(file.attrs["model_config"])
+        for layer in config["config"]["layers"]:
+            layer["module"] = "tf_keras.src.layers"
+            layer["inbound_nodes"] = [  # where a network's own making counts as its first call
+                [[name, index + (name == "base"), output, {}] for name, index, output in _histories(node)]
+                for node in layer["inbound_nodes"]
+            ]
+            layer["config"].pop("dtype", None)
+            if layer["name"] == "spectral":
+                layer["config"]["layer"]["module"] = "tf_keras.src.layers"
+            if layer["name"] == "threshold":
+                layer["class_name"], layer["config"] = "ThresholdedReLU", {"name": "threshold", "theta": 0.1}
+            if layer["class_name"] == "Dense":
+                layer["config"]["dtype"] = {"class_name": "Policy", "config": {"name": "mixed_float16"}}
+        file.attrs["model_config"] = json.dumps(config)
+
+    done = _export(tmp_path / "m.h5", samples)
+
+    assert done.exit_code == 0, done.output
+    by_hand = network.predict(_batch().astype(np.float32) / 255, verbose=0)
+    found = edgecls.load(tmp_path / "m.onnx", "cpu").probabilities(_batch())
+    np.testing.assert_allclose(found, by_hand, atol=1e-5)
+
+
+@pytest.mark.parametrize("save", [_save_h5, _save_exported, _save_by_tensorflow], ids=["keras", "export", "tensorflow"])
+def test_what_applications_hold_is_exported_from_any_form(
+    save: Callable[[keras.Model, Path], None], tmp_path: Path, samples: Path
+) -> None:
+    keras.utils.set_random_seed(5)
+    layers = keras.layers
+    images = keras.Input((SIDE, SIDE, 3))
+    features = layers.Normalization(mean=[0.4, 0.5, 0.6], variance=[0.1, 0.2, 0.3])(images)
+    features = layers.Conv2D(8, 3, groups=2, activation="gelu")(layers.Conv2D(8, 3)(features))
+    pooled = layers.GlobalAveragePooling2D()(layers.Activation("celu")(features))
+    network = keras.Model(images, layers.Dense(3, activation="softmax")(pooled))
+    source = tmp_path / ("m.h5" if save is _save_h5 else "saved")
+    save(network, source)
+
+    done = _export(source, samples)
+
+    assert done.exit_code == 0, done.output
+    by_hand = network.predict(_batch().astype(np.float32) / 255, verbose=0)
+    found = edgecls.load(tmp_path / "m.onnx", "cpu").probabilities(_batch())
+    np.testing.assert_allclose(found, by_hand, atol=1e-5)
+
+
+def test_a_saved_model_in_half_precision_needs_a_wider_bound(tmp_path: Path, samples: Path) -> None:
+    module = tf.Module()
+    kernel = tf.random.stateless_normal((3, 3, 3, 64), (1, 2), dtype=tf.float16)
+
+    def call(images: Any) -> Any:
+        features = tf.nn.conv2d(tf.cast(images, tf.float16), kernel, 1, "SAME")
+        pooled = tf.reduce_mean(features, axis=(1, 2))[:, :3] * tf.constant(8.0, tf.float16)
+        return tf.nn.softmax(tf.cast(pooled, tf.float32))
+
+    module.call = tf.function(call, input_signature=[tf.TensorSpec((None, SIDE, SIDE, 3), tf.float32)])
+    tf.saved_model.save(module, str(tmp_path / "saved"), signatures=module.call)
+
+    refused = _export(tmp_path / "saved", samples, LABELS, "--max-difference", "1e-7")
+    done = _export(tmp_path / "saved", samples, LABELS, "--max-difference", "0.05")
+
+    assert "allow it with --max-difference" in refused.stderr
+    assert done.exit_code == 0, done.output
+    halves = [tensor for tensor in onnx.load(tmp_path / "m.onnx").graph.initializer if tensor.data_type == 10]
+    assert not halves
+    assert all(result.passed for result in edgecls.load(tmp_path / "m.onnx", "cpu").verify())
 
 
 @pytest.mark.parametrize("logits", [False, True], ids=["sigmoid", "logit"])
