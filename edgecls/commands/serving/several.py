@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from edgecls.commands.serving.settings import ServeSettings
+from edgecls.errors import ServerError
 from edgecls.serving.http.limits import HttpLimits
 from edgecls.serving.workers.board import Board
 from edgecls.serving.workers.shared_port import hold_port
@@ -27,7 +28,7 @@ def serve_with_workers(settings: ServeSettings) -> int:
         ServerError: The server cannot start with these settings.
     """
     context = multiprocessing.get_context("spawn")  # never a copy of a process in which onnxruntime has threads
-    with tempfile.TemporaryDirectory(prefix="edgecls-") as folder:
+    with _status_folder() as folder:
         holder, port = hold_port(settings.host, settings.port)
         board = Board(Path(folder), workers=settings.workers)
         announced: set[int] = set()
@@ -55,6 +56,16 @@ def serve_with_workers(settings: ServeSettings) -> int:
             on_ready=lambda: click.echo(f"ready: serving with {settings.workers} processes", err=True),
             on_stop=holder.close,
         )
+
+
+def _status_folder() -> "tempfile.TemporaryDirectory[str]":
+    try:
+        return tempfile.TemporaryDirectory(prefix="edgecls-")
+    except OSError as error:
+        raise ServerError(
+            f"several processes need a folder for what they tell each other, and there is none for temporary files "
+            f"({error.strerror or error}); set TMPDIR to one that can be written, or leave --workers at 1"
+        ) from error
 
 
 def _serve(*arguments: Any) -> None:
