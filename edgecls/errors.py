@@ -5,6 +5,7 @@
     ├── ImageError                 one picture cannot be used; the others can
     │   ├── ImageReadError             its bytes cannot be read
     │   ├── ImageTooLargeError         more bytes or pixels than allowed
+    │   ├── ImageArrayError            an array is not an image (also an InputShapeError)
     │   └── ImageDecodeError           its bytes are not a whole picture
     │       └── UnsupportedImageError      a format that edgecls does not read
     ├── ClosedError                a classifier is used after it was closed
@@ -34,6 +35,7 @@ __all__ = [
     "DatasetError",
     "EdgeclsError",
     "ExportError",
+    "ImageArrayError",
     "ImageDecodeError",
     "ImageError",
     "ImageReadError",
@@ -94,6 +96,10 @@ class ClosedError(EdgeclsError):
 
 class InputShapeError(EdgeclsError):
     """An array does not have the shape or dtype that the model takes."""
+
+
+class ImageArrayError(ImageError, InputShapeError):
+    """An array, or an image of PIL, does not have the shape or the samples of an image."""
 
 
 class ModelFileError(EdgeclsError):

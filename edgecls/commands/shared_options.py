@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from edgecls.bundled_model import BUNDLED_MODEL
+
 __all__ = [
     "BUNDLED_MODEL",
     "ImageSize",
@@ -15,8 +17,6 @@ __all__ = [
     "tuned_option",
     "unknown_threshold_option",
 ]
-
-BUNDLED_MODEL = Path(__file__).parent.parent / "assets" / "flowers.onnx"
 
 model_option = click.option(
     "--model",

@@ -68,7 +68,7 @@ class _Messages(io.FileIO):
 
 
 def _guarded(stream: TextIO | None, kind: type[io.FileIO], *, number: int, flags: int) -> TextIO:
-    """Return a stream that writes where `stream` does through `kind`; `number` and `flags` are for one that is closed."""
+    """Return a stream that writes where `stream` does through `kind`; a closed one is opened as told."""
     if stream is None:
         raw = kind(_null_device(number, flags), "w")
         return io.TextIOWrapper(io.BufferedWriter(raw), encoding="utf-8", errors="backslashreplace")
