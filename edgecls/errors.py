@@ -25,6 +25,7 @@
     └── RemoteError                the client has no answer from a server
         ├── UnreachableError           there is no server, or it does not answer in time
         └── RefusedError               it refuses the request, not for the picture in it
+            └── RefusedImageError          its answer is about this image only: too large, empty (also an ImageError)
 
 Every message says what happened, to which input, and what to do about it.
 """
@@ -50,6 +51,7 @@ __all__ = [
     "ParityError",
     "ProviderError",
     "RefusedError",
+    "RefusedImageError",
     "RemoteError",
     "ServerError",
     "TrainingError",
@@ -170,3 +172,7 @@ class RefusedError(RemoteError):
         super().__init__(message)
         self.status = status
         self.kind = kind
+
+
+class RefusedImageError(RefusedError, ImageError):
+    """A server refuses a request for the image in it, before it has decoded it: there are too many bytes, or none."""
