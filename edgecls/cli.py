@@ -9,6 +9,7 @@ import click
 from edgecls import __version__
 from edgecls.commands.lazy_group import LazyGroup
 from edgecls.commands.standard_streams import abandon_stdout, guard_standard_streams, stdout_failure
+from edgecls.commands.verbosity import add_verbosity_options, is_verbose
 from edgecls.errors import EdgeclsError
 
 __all__ = ["main"]
@@ -33,6 +34,10 @@ class _EdgeclsGroup(LazyGroup):
         try:
             return super().invoke(ctx)
         except EdgeclsError as error:
+            if is_verbose(ctx):
+                import traceback
+
+                traceback.print_exc()
             raise click.ClickException(str(error)) from error
         finally:
             if sys.stdout is not None:
@@ -71,3 +76,6 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a label that the terminal's encoding lacks must not end the work
+
+
+add_verbosity_options(main)

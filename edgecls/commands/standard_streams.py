@@ -1,13 +1,11 @@
 """Standard input, output and error, in whatever state a program is started: closed, full, a pipe that nobody reads."""
 
+import contextlib
 import errno
 import io
 import os
 import sys
-from typing import TYPE_CHECKING, TextIO
-
-if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer
+from typing import TextIO
 
 __all__ = ["abandon_stdout", "guard_standard_streams", "stdout_failure"]
 
@@ -23,8 +21,8 @@ def guard_standard_streams() -> None:
     """
     if sys.stdin is None:
         sys.stdin = open(_null_device(0, os.O_WRONLY), encoding="utf-8")  # noqa: SIM115  open until the end
-    sys.stdout = _guarded(sys.stdout, _Output, number=1, flags=os.O_RDONLY)
-    sys.stderr = _guarded(sys.stderr, _Messages, number=2, flags=os.O_WRONLY)
+    sys.stdout = _guarded(sys.stdout, sys.__stdout__, _Output, number=1, flags=os.O_RDONLY)
+    sys.stderr = _guarded(sys.stderr, sys.__stderr__, _Messages, number=2, flags=os.O_WRONLY)
 
 
 def stdout_failure(error: OSError) -> str | None:
@@ -37,54 +35,64 @@ def stdout_failure(error: OSError) -> str | None:
 
 def abandon_stdout() -> None:
     """Drop what could not be written to standard output; or else Python tries once more at its end, and complains."""
-    raw = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
-    if isinstance(raw, _Output):
-        raw.is_abandoned = True
+    if isinstance(sys.stdout, _Output):
+        sys.stdout.is_abandoned = True
 
 
-class _Output(io.FileIO):
-    """Marks the errors of writing."""
+class _Output(io.TextIOWrapper):
+    """Marks the errors of writing.
+
+    Not a layer below the buffer: Ctrl-C between a write and its being noted would have the same written again.
+    """
 
     is_abandoned = False
 
-    def write(self, data: "ReadableBuffer", /) -> int:
-        if self.is_abandoned:
-            return memoryview(data).nbytes
+    def write(self, text: str, /) -> int:
         try:
-            return super().write(data)
+            return super().write(text)
+        except OSError as error:
+            error.filename = STDOUT_NAME
+            raise
+
+    def flush(self) -> None:
+        if self.is_abandoned:
+            return
+        try:
+            super().flush()
         except OSError as error:
             error.filename = STDOUT_NAME
             raise
 
 
-class _Messages(io.FileIO):
+class _Messages(io.TextIOWrapper):
     """Drops what cannot be written: hours of work do not end because nobody can be told how far they are."""
 
-    def write(self, data: "ReadableBuffer", /) -> int:
+    def write(self, text: str, /) -> int:
         try:
-            return super().write(data)
+            return super().write(text)
         except OSError:
-            return memoryview(data).nbytes
+            return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            super().flush()
 
 
-def _guarded(stream: TextIO | None, kind: type[io.FileIO], *, number: int, flags: int) -> TextIO:
-    """Return a stream that writes where `stream` does through `kind`; a closed one is opened as told."""
+def _guarded(
+    stream: TextIO | None, original: TextIO | None, kind: type[io.TextIOWrapper], *, number: int, flags: int
+) -> TextIO:
+    """Return a stream of another kind over the buffer of `stream`; one that is closed is opened as told."""
     if stream is None:
-        raw = kind(_null_device(number, flags), "w")
-        return io.TextIOWrapper(io.BufferedWriter(raw), encoding="utf-8", errors="backslashreplace")
-    if stream is not (sys.__stdout__, sys.__stderr__)[number - 1] or not isinstance(stream, io.TextIOWrapper):
-        return stream
-    below = getattr(stream.buffer, "raw", stream.buffer)
-    if type(below) is not io.FileIO:  # consoles of Windows have a class of their own
+        return kind(io.BufferedWriter(io.FileIO(_null_device(number, flags), "w")), encoding="utf-8")
+    if stream is not original or not isinstance(stream, io.TextIOWrapper):
         return stream
     stream.flush()
-    raw = kind(below.fileno(), "w", closefd=False)
-    return io.TextIOWrapper(
-        io.BufferedWriter(raw),
+    return kind(
+        stream.buffer,
         encoding=stream.encoding,
         errors=stream.errors,
         line_buffering=stream.line_buffering,
-        write_through=stream.write_through or below is stream.buffer,
+        write_through=stream.write_through,
     )
 
 

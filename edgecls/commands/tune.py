@@ -10,7 +10,7 @@ __all__ = ["tune"]
 
 
 @click.command()
-@click.argument("paths", metavar="[MODEL.onnx]... [PICTURES]...", nargs=-1)
+@click.argument("paths", metavar="[MODEL.onnx]... [PICTURES]...", nargs=-1, type=click.Path())
 @click.option(
     "--seconds",
     type=click.FloatRange(min=1, max=3600),
