@@ -11,6 +11,7 @@ from edgecls.commands.lazy_group import LazyGroup
 from edgecls.commands.standard_streams import abandon_stdout, guard_standard_streams, stdout_failure
 from edgecls.commands.verbosity import add_verbosity_options, is_verbose
 from edgecls.errors import EdgeclsError
+from edgecls.frozen import answer_as_child, is_frozen
 
 __all__ = ["main"]
 
@@ -19,6 +20,8 @@ class _EdgeclsGroup(LazyGroup):
     """Turns edgecls's errors, and those of writing to standard output, into exit code 1."""
 
     def main(self, *args: Any, **settings: Any) -> Any:
+        if is_frozen():
+            answer_as_child()
         guard_standard_streams()
         try:
             return super().main(*args, **settings)

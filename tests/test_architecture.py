@@ -11,7 +11,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "edgecls"
 
 FLOORS = [
-    {"errors", "bundled_model"},
+    {"errors", "bundled_model", "frozen"},
     {
         "extras",
         "in_order",

@@ -11,6 +11,7 @@ import click
 
 from edgecls.commands.serving.settings import ServeSettings
 from edgecls.errors import ServerError
+from edgecls.frozen import can_start_children
 from edgecls.serving.http.limits import HttpLimits
 from edgecls.serving.workers.board import Board
 from edgecls.serving.workers.shared_port import hold_port
@@ -27,6 +28,8 @@ def serve_with_workers(settings: ServeSettings) -> int:
     Raises:
         ServerError: The server cannot start with these settings.
     """
+    if not can_start_children():
+        raise ServerError("this frozen program cannot start several processes; leave --workers at 1")
     context = multiprocessing.get_context("spawn")  # never a copy of a process in which onnxruntime has threads
     with _status_folder() as folder:
         holder, port = hold_port(settings.host, settings.port)
