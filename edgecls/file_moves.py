@@ -5,6 +5,8 @@ import os
 import shutil
 from pathlib import Path
 
+from edgecls.regular_file import open_regular
+
 __all__ = ["copy_file", "link_or_copy", "move_file", "numbered", "same_content", "write_new_file"]
 
 _NO_LINKS = {errno.EXDEV, errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES}
@@ -130,7 +132,7 @@ def same_content(one: Path, other: Path) -> bool:
         return False
     if one.samefile(other):
         return True
-    with open(one, "rb") as first, open(other, "rb") as second:
+    with open_regular(one) as first, open_regular(other) as second:
         while chunk := first.read(1 << 20):
             if chunk != second.read(1 << 20):
                 return False

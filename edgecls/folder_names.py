@@ -7,7 +7,7 @@ from pathlib import Path
 from edgecls.errors import DatasetError
 from edgecls.picture_files import is_hidden
 
-__all__ = ["class_folder", "class_folders", "escaped_label", "folder_label"]
+__all__ = ["class_folder", "class_folders", "escaped_label", "folder_label", "label_fault"]
 
 MAX_NAME_BYTES = 200
 _SEPARATORS_AND_SIGNS = frozenset('/\\<>:"|?*')
@@ -24,7 +24,7 @@ def folder_label(text: str) -> str:
         DatasetError: It cannot be a folder name on every system, or readers would pass over it.
     """
     label = unicodedata.normalize("NFC", text).strip()
-    fault = _fault(label)
+    fault = label_fault(label)
     if fault:
         raise DatasetError(f"{text!r} cannot be the name of a class folder: {fault}; give another label with --class")
     return label
@@ -47,7 +47,7 @@ def escaped_label(label: str) -> str:
         name = _percent(name[0]) + name[1:]
     if name and (name[-1] == "." or name[-1].isspace()):
         name = name[:-1] + _percent(name[-1])
-    if fault := _fault(name):
+    if fault := label_fault(name):
         raise DatasetError(f"label {label!r} cannot be the name of a folder: {fault}")
     return name
 
@@ -64,7 +64,8 @@ def _is_device(name: str) -> bool:
     return name.partition(".")[0].strip().upper() in _DEVICES
 
 
-def _fault(label: str) -> str | None:
+def label_fault(label: str) -> str | None:
+    """Return why a label cannot be the name of a folder on every system; None if it can."""
     if not label:
         return "it is empty"
     if is_hidden(label):

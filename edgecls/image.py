@@ -21,6 +21,7 @@ from edgecls.errors import ImageReadError, ImageTooLargeError
 from edgecls.image_formats import ImageHeader, read_header
 from edgecls.image_formats.decoding import Pixels, decode_pixels
 from edgecls.image_spec import Color, ImageSpec
+from edgecls.regular_file import NotRegularFileError, open_regular
 from edgecls.resize import resize
 
 __all__ = [
@@ -61,15 +62,17 @@ def read_file(path: str | os.PathLike[str], *, limits: ImageLimits = DEFAULT_LIM
     """Read an encoded picture from disk; the path may be in any script.
 
     Raises:
-        ImageReadError: There is no such file, it is a folder, or it may not be read.
+        ImageReadError: There is no such file, it is a folder, a pipe or a device, or it may not be read.
         ImageTooLargeError: It has more than ``limits.max_bytes`` bytes.
     """
     name = os.fspath(path)
     try:
-        with open(path, "rb") as stream:
+        with open_regular(path) as stream:
             return _read_bounded(stream, name, limits, expected=os.fstat(stream.fileno()).st_size)
     except FileNotFoundError as error:
         raise ImageReadError(f"cannot read {name!r}: no such file; check the path") from error
+    except NotRegularFileError as error:
+        raise ImageReadError(f"cannot read {name!r}: {error}; give an image file") from error
     except (IsADirectoryError, PermissionError) as error:
         if Path(path).is_dir():  # Windows calls opening a folder a matter of permission
             raise ImageReadError(f"cannot read {name!r}: it is a folder; give a picture in it") from error

@@ -18,6 +18,7 @@ from edgecls.atomic_write import whole_files
 from edgecls.errors import ModelConfigError, ModelFileError, ModelFormatError
 from edgecls.image_spec import Color, ImageSpec
 from edgecls.model_card import DatasetFacts, Golden, GoldenSample, ModelCard, require
+from edgecls.regular_file import open_regular
 
 __all__ = [
     "ACTIVATION_NAME",
@@ -74,7 +75,7 @@ def read_model(path: str | os.PathLike[str]) -> ModelFile:
     if os.path.isdir(path):
         raise ModelFileError(f"cannot open model {name!r}: it is a folder; {_in_folder(name)}")
     try:
-        with open(path, "rb") as stream:
+        with open_regular(path) as stream:
             onnx = stream.read()
     except FileNotFoundError as error:
         raise ModelFileError(f"cannot open model {name!r}: no such file; check the path") from error

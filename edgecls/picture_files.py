@@ -5,7 +5,7 @@ import os
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-__all__ = ["PICTURE_SUFFIXES", "SUFFIXES_OF_FORMAT", "find_pictures", "is_hidden", "picture_names"]
+__all__ = ["PICTURE_SUFFIXES", "SUFFIXES_OF_FORMAT", "find_pictures", "has_picture_name", "is_hidden", "picture_names"]
 
 SUFFIXES_OF_FORMAT = {
     "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
@@ -28,6 +28,16 @@ HEIC is among them although it cannot be read: a picture that is reported beats 
 
 _SUFFIXES = tuple(PICTURE_SUFFIXES)
 
+_OF_SYSTEMS = frozenset(
+    [
+        *("__macosx", "network trash folder", "temporary items"),  # macOS
+        *("thumbs.db", "ehthumbs.db", "desktop.ini", "$recycle.bin", "system volume information"),  # Windows
+        *("@eadir", "#recycle", "#snapshot", "@tmp"),  # Synology
+        *("@recycle", "@recently-snapshot", "@transcode"),  # QNAP
+        *("lost+found", "__pycache__"),
+    ]
+)
+
 
 def find_pictures(folder: Path) -> list[Path]:
     """Return every file below a folder that has a picture's suffix, sorted; hidden ones are passed over."""
@@ -47,10 +57,15 @@ def picture_names(folder: Path, *, passing_over: Collection[str] = ()) -> Iterat
             folders[:] = [name for name in folders if os.path.realpath(os.path.join(parent, name)) not in passing_over]
         beginning = "" if parent == os.curdir else os.path.join(parent, "")
         for name in sorted(files):
-            if name.lower().endswith(_SUFFIXES) and not is_hidden(name):
+            if has_picture_name(name):
                 yield beginning + name
 
 
+def has_picture_name(name: str) -> bool:
+    """True if a file of this name in a folder is taken for a picture."""
+    return name.lower().endswith(_SUFFIXES) and not is_hidden(name)
+
+
 def is_hidden(name: str) -> bool:
-    """True for names that systems and archivers use for their own files."""
-    return name.startswith(".") or name == "__MACOSX"
+    """True for names that systems, archivers and NAS devices use for their own files, thumbnails among them."""
+    return name.startswith(".") or name.casefold() in _OF_SYSTEMS

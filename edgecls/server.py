@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from bottle import Bottle, HTTPError, HTTPResponse, request
+from bottle import HTTPError, HTTPResponse, request
 
 from edgecls.errors import EdgeclsError
 from edgecls.serving.answers import failure
@@ -15,8 +15,6 @@ from edgecls.serving.image_root import ImageRoot
 from edgecls.serving.metrics.exposition import Exposition
 from edgecls.serving.readiness import Readiness
 from edgecls.serving.repository.repository import Repository
-from edgecls.serving.routes import feedback as feedback_routes
-from edgecls.serving.routes import inference, predict
 from edgecls.serving.routes.feedback import mount_feedback
 from edgecls.serving.routes.health import mount_health
 from edgecls.serving.routes.inference import InferenceRoutes
@@ -30,7 +28,7 @@ from edgecls.serving.routes.status import mount_status
 from edgecls.serving.statistics import Statistics
 from edgecls.serving.workers.board import Gathered
 
-__all__ = ["ServerSettings", "computes", "create_app"]
+__all__ = ["ServerSettings", "create_app"]
 
 
 @dataclass(frozen=True)
@@ -48,11 +46,6 @@ class ServerSettings:
     allow_model_control: bool = False
 
 
-def computes(method: str, path: str) -> bool:
-    """True for the requests that take a core for a while."""
-    return any(group.computes(method, path) for group in (predict, inference, feedback_routes))
-
-
 def create_app(
     repository: Repository,
     settings: ServerSettings,
@@ -62,7 +55,7 @@ def create_app(
     readiness: Readiness | None = None,
     statistics: Statistics | None = None,
     gather: Callable[[], Gathered] | None = None,
-) -> Bottle:
+) -> Application:
     """Build the application.
 
     Args:
@@ -77,7 +70,7 @@ def create_app(
     readiness = readiness or Readiness(repository)
     counting = statistics or Statistics()
     gather = gather or (lambda: Gathered([], [counting.snapshot()]))
-    app = Application(_refused_by_bottle)
+    app = Application(_refused_by_bottle, _refusal_of)
     app.install(_answer_errors)
     mount_page(app)
     mount_health(app, repository, readiness)
@@ -108,12 +101,16 @@ def _answer_errors(callback: Callable[..., HTTPResponse]) -> Callable[..., HTTPR
 
 def _refused_by_bottle(error: HTTPError) -> HTTPResponse:
     """Give the errors that Bottle itself raises the same shape: no route, wrong method, a fault of ours."""
+    return failure(_refusal_of(error, request.method, request.path), request.path)
+
+
+def _refusal_of(error: HTTPError, method: str, path: str) -> Refusal:
     messages = {
-        404: ("NotFound", f"there is nothing at {request.path!r}; GET /openapi.json tells what there is"),
-        405: ("MethodNotAllowed", f"{request.method} is not possible at {request.path!r}"),
+        404: ("NotFound", f"there is nothing at {path!r}; GET /openapi.json tells what there is"),
+        405: ("MethodNotAllowed", f"{method} is not possible at {path!r}"),
     }
     fault = ("InternalError", "the server failed; its log says why")
     kind, message = messages.get(
         error.status_code, ("BadRequest", str(error.body)) if error.status_code < 500 else fault
     )
-    return failure(Refusal(error.status_code, kind, message, **dict(error.headers)), request.path)
+    return Refusal(error.status_code, kind, message, **dict(error.headers))

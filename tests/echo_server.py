@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -95,8 +96,9 @@ class EchoServer:
         assert url.port is not None
         return url.hostname, url.port
 
-    def connect(self) -> socket.socket:
-        return socket.create_connection(self.address, timeout=PATIENCE_S)
+    def connect(self, source: str = "") -> socket.socket:
+        """Return a connection of a client, with an address of its own if one is given."""
+        return socket.create_connection(self.address, PATIENCE_S, source_address=(source, 0) if source else None)
 
     def exchange(self, *pieces: bytes) -> bytes:
         """Send, and return all that comes until the server closes."""
@@ -132,9 +134,9 @@ def eventually(condition: Callable[[], bool]) -> bool:
 
 
 @contextlib.contextmanager
-def echo_server(host: str = "127.0.0.1", **limits: Any) -> Iterator[EchoServer]:
+def echo_server(host: str = "127.0.0.1", *, tls: ssl.SSLContext | None = None, **limits: Any) -> Iterator[EchoServer]:
     handler = EchoHandler()
-    server = HttpServer(handler, listening_socket(host, 0), limits=HttpLimits(**limits))
+    server = HttpServer(handler, listening_socket(host, 0), limits=HttpLimits(**limits), tls=tls)
     server.start()
     try:
         yield EchoServer(server, handler)

@@ -8,7 +8,7 @@ import ssl
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPMessage, HTTPSConnection
 from typing import Any
@@ -67,10 +67,12 @@ class RunningServer:
 
 
 @contextlib.contextmanager
-def running_server(*arguments: object, tls: ssl.SSLContext | None = None) -> Iterator[RunningServer]:
+def running_server(
+    *arguments: object, tls: ssl.SSLContext | None = None, program: Sequence[object] = ("-m", "edgecls")
+) -> Iterator[RunningServer]:
     """Run `edgecls serve` on a free port until the block ends."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "edgecls", "serve", "--port", "0", *map(str, arguments)],
+        [sys.executable, *map(str, program), "serve", "--port", "0", *map(str, arguments)],
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},

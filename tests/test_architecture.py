@@ -11,7 +11,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "edgecls"
 
 FLOORS = [
-    {"errors", "bundled_model", "frozen"},
+    {"errors", "bundled_model", "frozen", "regular_file"},
     {
         "extras",
         "in_order",

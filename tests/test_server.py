@@ -1,5 +1,6 @@
 """The application as a whole, and its routes for predictions."""
 
+import gzip
 import io
 import json
 from pathlib import Path
@@ -9,6 +10,7 @@ from wsgiref.util import setup_testing_defaults
 
 import numpy as np
 import pytest
+from sent_requests import sent
 from wsgi_client import Client, wsgi_client
 
 import edgecls
@@ -264,3 +266,71 @@ def test_unsure_answers_are_unknown_with_their_candidates(tiny_model_path: Path)
     assert answer.json["top"][0]["label"] == "red"
     assert strict("POST", "/predict", RED, accept="text/plain").body == b"unknown\n"
     assert strict("GET", "/readyz").json["unknown_threshold"] == 0.99999
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "computes", "takes_body"),
+    [
+        ("POST", "/predict", True, True),
+        ("POST", "/predict/a/猫.png", True, True),
+        ("GET", "/predict/a.png", True, False),
+        ("HEAD", "/predict/a.png", True, False),
+        ("POST", "/models/a b/predict", True, True),
+        ("HEAD", "/models/a/predict/b", True, False),
+        ("POST", "/v2/models/a/infer", True, True),
+        ("POST", "/v2/models/a/versions/1/infer", True, True),
+        ("POST", "/v2/repository/models/a/load", True, True),
+        ("POST", "/v2/repository/models/a/unload", False, True),
+        ("POST", "/v2/repository/index", False, True),
+        ("GET", "/predict", False, False),
+        ("POST", "/v2/a/infer", False, False),
+        ("POST", "/v2/models/a/b/infer", False, False),
+        ("POST", "/livez", False, False),
+        ("GET", "/livez", False, False),
+        ("HEAD", "/readyz", False, False),
+        ("GET", "/metrics", False, False),
+        ("OPTIONS", "/predict", False, False),
+        ("POST", "/feedback", True, False),
+    ],
+)
+def test_every_request_has_its_queue_and_a_body_only_where_one_is_read(
+    tiny_classifier: Classifier, tiny_model_path: Path, method: str, path: str, computes: bool, takes_body: bool
+) -> None:
+    settings = ServerSettings(allow_model_control=True)
+    app = create_app(_repository(tiny_classifier, tiny_model_path), settings)
+
+    assert app.computes(method, path) is computes
+    assert (app.check(sent(method, quote(path), Content_Length="9")) is None) is takes_body
+
+
+def test_a_switched_off_address_says_so_before_a_body_arrives(
+    tiny_classifier: Classifier, tiny_model_path: Path
+) -> None:
+    app = create_app(_repository(tiny_classifier, tiny_model_path), ServerSettings())
+
+    for path, status in (("/feedback", 404), ("/v2/repository/models/a/load", 403)):
+        refusal = app.check(sent("POST", path, Content_Length="9"))
+        assert refusal is not None
+        assert refusal.status == status
+        assert "start the server with" in str(refusal)
+
+
+def test_a_packed_picture_and_a_packed_form_are_classified_like_plain_ones(client: Client) -> None:
+    form, content_type = _form(("a", RED), ("b", GREEN))
+
+    one = client("POST", "/predict/rose", gzip.compress(RED), content_encoding="gzip")
+    several = client("POST", "/predict", gzip.compress(form), content_encoding="gzip", content_type=content_type)
+
+    assert (one.json["image"], one.json["label"]) == ("rose", "red")
+    assert [answer["label"] for answer in several.json["predictions"]] == ["red", "green"]
+    assert client("POST", "/predict", gzip.compress(bytes(200_000)), content_encoding="gzip").status == 413
+
+
+def test_a_name_in_the_form_of_rfc_8187_comes_back_decoded(client: Client) -> None:
+    head = b"--AaB\r\nContent-Disposition: form-data; name=file; filename*=UTF-8''%E7%8E%AB.jpg\r\n\r\n"
+
+    answer = client(
+        "POST", "/predict", head + RED + b"\r\n--AaB--\r\n", content_type="multipart/form-data; boundary=AaB"
+    )
+
+    assert answer.json["predictions"][0]["image"] == "玫.jpg"

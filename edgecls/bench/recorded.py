@@ -9,6 +9,7 @@ from typing import Any
 
 from edgecls.bench.document import FORMAT, KIND
 from edgecls.errors import MeasurementsError
+from edgecls.regular_file import open_regular
 
 __all__ = ["Recorded", "Series", "read_recorded", "recorded_from"]
 
@@ -59,7 +60,7 @@ def read_recorded(path: Path) -> Recorded:
         MeasurementsError: It is missing, damaged, something else, or of another format.
     """
     try:
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             data = stream.read(MOST_BYTES + 1)
     except OSError as error:
         raise MeasurementsError(f"cannot read {str(path)!r}: {error.strerror}; check the path") from error

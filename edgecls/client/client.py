@@ -3,9 +3,7 @@
 import json
 import os
 import ssl
-import stat
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -15,6 +13,7 @@ from edgecls.client.remote_answers import RemoteModel, RemoteOutcome, RemotePred
 from edgecls.client.transport import Reply, Transport
 from edgecls.errors import ImageError, ImageReadError, ImageTooLargeError, RefusedError, RefusedImageError
 from edgecls.in_order import map_in_order
+from edgecls.regular_file import read_regular
 
 __all__ = ["Client"]
 
@@ -174,12 +173,9 @@ def _data(picture: Picture) -> bytes:
         return bytes(picture)
     name = os.fspath(picture)
     try:
-        facts = os.stat(picture)
-        if not stat.S_ISREG(facts.st_mode) and not stat.S_ISDIR(facts.st_mode):  # a pipe might never end
-            raise ImageReadError(f"cannot read {name!r}: it is no regular file; check the path")
-        if facts.st_size > MOST_BYTES:
+        if os.path.isfile(picture) and os.path.getsize(picture) > MOST_BYTES:
             raise ImageTooLargeError(f"cannot send {name!r}: more than {MOST_BYTES / 2**20:.0f} MiB; save it smaller")
-        return Path(picture).read_bytes()
+        return read_regular(picture)
     except (OSError, ValueError) as error:
         raise ImageReadError(f"cannot read {name!r}: {getattr(error, 'strerror', error)}; check the path") from error
 

@@ -6,7 +6,9 @@ import click
 from click.core import ParameterSource
 
 from edgecls.commands.status_line import StatusLine
-from edgecls.commands.training_output import found_text, prepared_text
+from edgecls.commands.train_options import rare_labels_of
+from edgecls.commands.training_output import found_text, prepared_text, print_remarks
+from edgecls.dataset.parts.rare_labels import RareLabels
 from edgecls.image_spec import Color, Fit, ImageSpec
 from edgecls.models.classical.features import Features, default_features
 from edgecls.models.classical.registry import DEFAULT_SIDE
@@ -14,7 +16,10 @@ from edgecls.training.classical import ClassicalConfig, ClassicalListener, run_c
 
 __all__ = ["USED_OPTIONS", "train_classical"]
 
-USED_OPTIONS = ("data", "output", "arch", "features", "image_size", "color", "fit", "validation_fraction", "seed")
+USED_OPTIONS = (
+    *("data", "output", "arch", "features", "image_size", "color", "fit", "seed"),
+    *("validation_fraction", "keep_rare_in_train", "leave_out_rare"),
+)
 """Parameters of edgecls train that mean something here; the others are for networks."""
 
 
@@ -36,11 +41,13 @@ def train_classical(context: click.Context) -> None:
         arch=given["arch"],
         features=Features(given["features"]) if given["features"] else default_features(image.color),
         validation_fraction=given["validation_fraction"],
+        rare_labels=rare_labels_of(given) or RareLabels.REFUSE,
         seed=given["seed"],
     )
     line = StatusLine()
     listener = ClassicalListener(
         on_found=lambda dataset: line.then(found_text(dataset)),
+        on_remarks=print_remarks,
         on_decoded=lambda done, total: line.show(f"decoding pictures {done}/{total}"),
         on_prepared=lambda pictures: line.then(prepared_text(pictures)),
         on_features=lambda done, total: line.show(f"computing features {done}/{total}"),

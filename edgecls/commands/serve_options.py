@@ -47,7 +47,12 @@ _OPTIONS = (
     _files(
         "--reload-on-change", is_flag=True, help="Load a model again when its file changes. SIGHUP does so in any case."
     ),
-    _address("--host", default="127.0.0.1", show_default=True, help="Address to listen on."),
+    _address(
+        "--host",
+        default="127.0.0.1",
+        show_default=True,
+        help="Address to listen on; 0.0.0.0 for all of IPv4, :: for all of IPv6 and IPv4.",
+    ),
     _address("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 for any free port."),
     _address(
         "--tls-cert", type=_existing_file, help="Certificate (PEM) for HTTPS, with those between it and the root."

@@ -10,7 +10,7 @@ from edgecls.commands.native_output import held_back
 from edgecls.commands.shared_options import model_output_option
 from edgecls.commands.status_line import StatusLine
 from edgecls.commands.train_options import setting_options, settings_from
-from edgecls.commands.training_output import found_text, prepared_text
+from edgecls.commands.training_output import found_text, prepared_text, print_remarks
 from edgecls.extras import import_from_extra
 
 if TYPE_CHECKING:
@@ -109,6 +109,7 @@ def train(
     line = StatusLine()
     listener = Listener(
         on_found=lambda dataset: line.then(found_text(dataset)),
+        on_remarks=print_remarks,
         on_decoded=lambda done, total: line.show(f"decoding pictures {done}/{total}"),
         on_prepared=lambda pictures: line.then(prepared_text(pictures)),
         on_devices=_print_remark,

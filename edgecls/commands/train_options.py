@@ -1,6 +1,6 @@
 """The settings of a training run as options; each, left out, is what a config file says, or its default."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -8,12 +8,15 @@ import click
 from click.core import ParameterSource
 
 from edgecls.commands.shared_options import image_size_option
+from edgecls.dataset.parts.rare_labels import RareLabels
 from edgecls.training.config import TrainConfig
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-__all__ = ["setting_options", "settings_from"]
+__all__ = ["rare_labels_of", "setting_options", "settings_from"]
+
+RARE_FLAGS = {"keep_rare_in_train": RareLabels.KEEP_IN_TRAIN, "leave_out_rare": RareLabels.LEAVE_OUT}
 
 ARCHITECTURE_NAMES = (
     *("decision_tree", "efficientnet_v2_b0", "gray_cnn", "kmeans", "knn", "mobilenet_v2", "mobilenet_v3_small"),
@@ -106,6 +109,12 @@ _OPTIONS = [
         "Part of each label's pictures to hold out for choosing the best epoch, if DATA has no validation part.",
         name="validation_fraction",
     ),
+    click.option(
+        "--keep-rare-in-train",
+        is_flag=True,
+        help="Train on labels with too few images to hold one out, and hold none of them out.",
+    ),
+    click.option("--leave-out-rare", is_flag=True, help="Leave labels with too few images to hold one out out."),
     _setting("--seed", click.IntRange(min=0, max=2**32 - 1), "Same seed, same run."),
     _setting("--augment/--no-augment", bool, "Show every picture a little differently in each epoch."),
     _setting("--calibrate/--no-calibrate", bool, "Calibrate the probabilities on the pictures held out."),
@@ -143,12 +152,28 @@ def settings_from(context: click.Context, flags: dict[str, Any]) -> dict[str, An
         for name, value in flags.items()
         if context.get_parameter_source(name) is not ParameterSource.DEFAULT
     }
+    rare_labels = rare_labels_of(given)
+    given = {name: value for name, value in given.items() if name not in RARE_FLAGS}
+    if rare_labels is not None:
+        given["rare_labels"] = rare_labels.value
     picture: dict[str, Any] = {name: given.pop(name) for name in ("color", "fit") if name in given}
     if "image_size" in given:
         picture["height"], picture["width"] = given.pop("image_size")
     if "unknown_threshold" in given:
         given["unknown_threshold"] = _number_or_text(given["unknown_threshold"])
     return {**given, "image": picture} if picture else given
+
+
+def rare_labels_of(flags: Mapping[str, Any]) -> RareLabels | None:
+    """Return what the command line says about rare labels; None if nothing.
+
+    Raises:
+        click.UsageError: It says two things.
+    """
+    given = [choice for flag, choice in RARE_FLAGS.items() if flags.get(flag)]
+    if len(given) > 1:
+        raise click.UsageError("--keep-rare-in-train and --leave-out-rare exclude each other")
+    return given[0] if given else None
 
 
 def _number_or_text(value: str) -> float | str:

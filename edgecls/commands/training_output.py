@@ -1,12 +1,17 @@
 """What every kind of training prints about its pictures."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
+
+import click
+
+from edgecls.commands.any_text import on_one_line
 
 if TYPE_CHECKING:
     from edgecls.dataset.forms.labelled_pictures import Dataset
     from edgecls.training.pictures import PreparedPictures
 
-__all__ = ["found_text", "prepared_text"]
+__all__ = ["found_text", "prepared_text", "print_remarks"]
 
 
 def found_text(dataset: "Dataset") -> str:
@@ -14,6 +19,12 @@ def found_text(dataset: "Dataset") -> str:
     found = dataset.whole
     lines = [f"{count:7d}  {label}" for label, count in found.counts.items()]
     return "\n".join([*lines, f"{len(found.paths):7d}  pictures of {len(found.labels)} labels"])
+
+
+def print_remarks(remarks: Sequence[str]) -> None:
+    """Print what is worth knowing before training to standard error, a line each."""
+    for remark in remarks:
+        click.echo(on_one_line(f"note: {remark}"), err=True)
 
 
 def prepared_text(pictures: "PreparedPictures") -> str:

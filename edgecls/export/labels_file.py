@@ -4,6 +4,7 @@ from pathlib import Path
 
 from edgecls.errors import ExportError, ModelFileError
 from edgecls.model_card import check_labels
+from edgecls.regular_file import read_regular
 
 __all__ = ["read_labels"]
 
@@ -15,7 +16,7 @@ def read_labels(path: Path) -> tuple[str, ...]:
         ExportError: The file is no UTF-8 text, or its lines cannot be labels.
     """
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = read_regular(path).decode("utf-8-sig").splitlines()
         labels = tuple(line.strip() for line in lines if line.strip())
         check_labels(labels)
     except (OSError, UnicodeDecodeError, ModelFileError) as error:

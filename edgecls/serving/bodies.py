@@ -4,14 +4,19 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
 import multipart
 
+from edgecls.serving.compression import decompress
 from edgecls.serving.http.answer import Refusal
 
 __all__ = ["Upload", "read_body", "read_body_if_any", "read_uploads"]
 
 MAX_PART_HEADERS = 8
+MAX_FIELDS = 100  # parts of a form that are no files
+MAX_FIELD_BYTES = 64 * 2**10  # in all of them together
+CHARSETS = ("utf-8", "iso-8859-1")  # of names in the form of RFC 8187, which wants the first and allows the second
 
 
 @dataclass(frozen=True)
@@ -23,10 +28,11 @@ class Upload:
 
 
 def read_body(environ: Mapping[str, Any], *, max_bytes: int) -> bytes:
-    """Read the body of a request that brings pictures.
+    """Read the body of a request that brings pictures, unpacked if its Content-Encoding says that it is packed.
 
     Raises:
-        Refusal: It is empty or shorter than announced (400), or longer than allowed (413).
+        Refusal: It is empty, damaged or shorter than announced (400), longer than allowed, also when unpacked (413), or
+            packed in a way that is not known (415).
     """
     body = read_body_if_any(environ, max_bytes=max_bytes)
     if not body:
@@ -37,10 +43,10 @@ def read_body(environ: Mapping[str, Any], *, max_bytes: int) -> bytes:
 
 
 def read_body_if_any(environ: Mapping[str, Any], *, max_bytes: int) -> bytes:
-    """Read the body of a request, which may be empty.
+    """Read the body of a request, which may be empty, unpacked if its Content-Encoding says that it is packed.
 
     Raises:
-        Refusal: It is shorter than announced (400), or longer than allowed (413).
+        Refusal: As above, but for an empty one.
     """
     announced = environ.get("CONTENT_LENGTH") or "0"
     if not re.fullmatch(r"[0-9]{1,18}", announced):
@@ -50,19 +56,20 @@ def read_body_if_any(environ: Mapping[str, Any], *, max_bytes: int) -> bytes:
     body: bytes = environ["wsgi.input"].read(int(announced))
     if len(body) < int(announced):
         raise Refusal(400, "BadRequest", "the body ended before its announced length; send it again")
-    return body
+    return decompress(body, environ.get("HTTP_CONTENT_ENCODING", ""), max_bytes=max_bytes) if body else body
 
 
 def read_uploads(body: bytes, content_type: str, *, max_files: int) -> list[Upload]:
     """Take the files out of a multipart/form-data body; other fields are passed over.
 
     Raises:
-        Refusal: The body is not valid multipart (400), has no file (400) or too many (413).
+        Refusal: The body is not valid multipart (400), has no file (400), or too many files or other fields (413).
     """
     _, options = multipart.parse_options_header(content_type)
     uploads: list[Upload] = []
     name: str | None = None
     pieces: list[bytes] = []
+    fields = field_bytes = 0
     try:
         parser = multipart.PushMultipartParser(
             options.get("boundary", ""), content_length=len(body), max_header_count=MAX_PART_HEADERS
@@ -78,11 +85,49 @@ def read_uploads(body: bytes, content_type: str, *, max_files: int) -> list[Uplo
                             413, "TooManyFiles", f"at most {max_files} files in one request; send the rest in another"
                         )
                 elif isinstance(event, multipart.MultipartSegment):
-                    name = event.filename
+                    name = _file_name(event)
+                    fields += name is None
                 elif name is not None:
                     pieces.append(event)
+                else:
+                    field_bytes += len(event)
+                if fields > MAX_FIELDS or field_bytes > MAX_FIELD_BYTES:
+                    raise Refusal(
+                        413,
+                        "TooManyFields",
+                        f"a form may have {MAX_FIELDS} fields besides its files, of {MAX_FIELD_BYTES // 1024} KiB in "
+                        "all; a file needs a file name, as in: curl -F file=@picture.jpg",
+                    )
     except multipart.MultipartError as error:
         raise Refusal(400, "BadRequest", f"the body is not valid multipart/form-data: {error}") from error
     if not uploads:
         raise Refusal(400, "BadRequest", "the form has no file; send one as in: curl -F file=@picture.jpg")
     return uploads
+
+
+def _file_name(part: multipart.MultipartSegment) -> str | None:
+    """Return the name of a file, None for a field that is no file.
+
+    Some clients give names beyond ASCII in the form of RFC 8187 (formerly 5987), as ``filename*=UTF-8''%E7%8E%AB.jpg``.
+    Forms should not have it (RFC 7578), but where it is there, it is the better name.
+    """
+    plain: str | None = part.filename
+    for key, value in _PARAMETER.findall(part.header("Content-Disposition", "")):
+        if key.lower() == "filename*":
+            return _decoded_name(value.strip('"'), plain)
+    return plain
+
+
+_PARAMETER = re.compile(r'; *([A-Za-z0-9_*-]+) *= *("(?:\\.|[^\\"])*"|[^;"]*)')
+
+
+def _decoded_name(value: str, otherwise: str | None) -> str:
+    """Return what a name in the form of RFC 8187 stands for; if that cannot be told, the other name or the text."""
+    charset, _, encoded = value.strip().partition("'")
+    _, has_language, encoded = encoded.partition("'")
+    if has_language and charset.lower() in CHARSETS:
+        try:
+            return unquote(encoded, charset, "strict")
+        except UnicodeDecodeError:
+            pass
+    return unquote(encoded if has_language else value.strip()) if otherwise is None else otherwise

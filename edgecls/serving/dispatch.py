@@ -3,7 +3,6 @@
 import logging
 import time
 from collections.abc import Callable, Iterable
-from urllib.parse import unquote
 
 from edgecls.serving.http.answer import Answer, Refusal, refusal_answer
 from edgecls.serving.http.request import Request
@@ -27,6 +26,7 @@ class Dispatcher:
         app: A WSGI application.
         computes: Whether a request computes, by method and decoded path.
         max_waiting: Requests that may wait to compute.
+        check: Says why a request is refused before its body arrives; None for no such check.
     """
 
     def __init__(
@@ -35,8 +35,10 @@ class Dispatcher:
         computes: Callable[[str, str], bool],
         *,
         max_waiting: int,
+        check: Callable[[Request], Refusal | None] | None = None,
     ) -> None:
         self._app = app
+        self._check = check
         self._computes = computes
         self._computing = Lane("edgecls-compute", self._answer, max_waiting=max_waiting)
         self._quick = Lane("edgecls-quick", self._answer, max_waiting=QUICK_MAX_WAITING)
@@ -61,13 +63,13 @@ class Dispatcher:
         self._quick.stop()
 
     def check(self, request: Request) -> Refusal | None:
-        """Refuse nothing before its body is read."""
-        return None
+        """Refuse a body before it is read, if the application would not read it."""
+        return None if self._check is None else self._check(request)
 
     def handle(self, request: Request, answer: Callable[[Answer], None]) -> Job | Answer:
         """Queue a request, or refuse it as the queue is full (503 with Retry-After)."""
         job = Job(request, answer)
-        lane = self._computing if self._computes(request.method, unquote(request.path)) else self._quick
+        lane = self._computing if self._computes(request.method, request.decoded_path) else self._quick
         if lane.submit(job):
             return job
         busy = Refusal(

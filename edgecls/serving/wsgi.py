@@ -4,7 +4,6 @@ import io
 import sys
 from collections.abc import Callable, Iterable
 from typing import Any
-from urllib.parse import unquote_to_bytes
 
 from edgecls.serving.http.answer import Answer
 from edgecls.serving.http.request import Request
@@ -45,7 +44,7 @@ def _environ(request: Request, work: Work) -> dict[str, Any]:
     environ: dict[str, Any] = {
         "REQUEST_METHOD": request.method,
         "SCRIPT_NAME": "",
-        "PATH_INFO": _decoded(request.path),
+        "PATH_INFO": request.decoded_path.encode().decode("latin-1"),
         "QUERY_STRING": request.query,
         "REMOTE_ADDR": request.client,
         "SERVER_NAME": "localhost",
@@ -68,9 +67,3 @@ def _environ(request: Request, work: Work) -> dict[str, Any]:
     environ["CONTENT_LENGTH"] = str(len(request.body))
     environ.pop("HTTP_CONTENT_LENGTH", None)
     return environ
-
-
-def _decoded(path: str) -> str:
-    if path == "*":
-        return "/*"  # of OPTIONS; a path of WSGI begins with a slash
-    return unquote_to_bytes(path).decode("latin-1") if "%" in path else path

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from edgecls.atomic_write import whole_files
 from edgecls.errors import TrainingError
+from edgecls.regular_file import open_regular
 from edgecls.training.history import EpochReport, best_of
 
 __all__ = ["Checkpoint", "Checkpoints"]
@@ -92,7 +93,7 @@ class Checkpoints:
             TrainingError: The files are damaged.
         """
         try:
-            with open(self._path, "rb") as stream, np.load(stream, allow_pickle=False) as arrays:
+            with open_regular(self._path) as stream, np.load(stream, allow_pickle=False) as arrays:
                 history = tuple(EpochReport(**report) for report in json.loads(str(arrays["history"])))
                 best = best_of(history)
                 checkpoint = Checkpoint(

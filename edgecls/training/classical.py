@@ -10,8 +10,10 @@ import numpy.typing as npt
 from edgecls.atomic_write import check_writable, whole_files
 from edgecls.dataset.forms.labelled_pictures import Dataset
 from edgecls.dataset.forms.read import read_dataset
+from edgecls.dataset.parts.rare_labels import RareLabels
 from edgecls.dataset.pixels.cache_kind import Cache
 from edgecls.dataset.pixels.pixel_cache import CachedPictures
+from edgecls.dataset.remarks import remarks_on
 from edgecls.errors import OutputError, TrainingError
 from edgecls.export.classical import export_classical, original_network
 from edgecls.export.proof import Export, golden_answers
@@ -22,7 +24,7 @@ from edgecls.models.classical.features import Features, feature_count, open_feat
 from edgecls.models.classical.registry import FeatureRows, FittedClassifier, TrainingRows, get_classical
 from edgecls.runtime.machine.cores import usable_cores
 from edgecls.training.golden_choice import golden_pictures
-from edgecls.training.pictures import PreparedPictures, prepare_pictures
+from edgecls.training.pictures import PreparedPictures, prepare_pictures, without_rare_labels
 
 __all__ = ["ClassicalConfig", "ClassicalListener", "ClassicalResult", "Scores", "run_classical_training"]
 
@@ -40,6 +42,7 @@ class ClassicalConfig:
         arch: A classical model of the registry.
         features: What it looks at.
         validation_fraction: Part of each label's pictures held out for the figures, above 0, below 1.
+        rare_labels: What becomes of labels with too few pictures for that.
         seed: Of the split and the model.
 
     Raises:
@@ -51,6 +54,7 @@ class ClassicalConfig:
     arch: str
     features: Features
     validation_fraction: float = 0.1
+    rare_labels: RareLabels = RareLabels.REFUSE
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -67,6 +71,7 @@ class ClassicalConfig:
             "arch": self.arch,
             "features": str(self.features),
             "validation_fraction": self.validation_fraction,
+            "rare_labels": str(self.rare_labels),
             "seed": self.seed,
             **get_classical(self.arch).settings,
         }
@@ -78,6 +83,7 @@ class ClassicalListener:
 
     Attributes:
         on_found: The pictures that were found.
+        on_remarks: What is worth knowing about them before training.
         on_decoded: Number of pictures decoded, number of all.
         on_prepared: The pictures that can be used, and what they are used for.
         on_features: Number of pictures whose features are computed, number of all.
@@ -86,6 +92,7 @@ class ClassicalListener:
     """
 
     on_found: Callable[[Dataset], None] = field(default=lambda dataset: None)
+    on_remarks: Callable[[Sequence[str]], None] = field(default=lambda remarks: None)
     on_decoded: Callable[[int, int], None] = field(default=lambda done, total: None)
     on_prepared: Callable[[PreparedPictures], None] = field(default=lambda pictures: None)
     on_features: Callable[[int, int], None] = field(default=lambda done, total: None)
@@ -148,12 +155,14 @@ def run_classical_training(
         raise OutputError(f"the model file must end in .onnx, got {str(onnx_path)!r}")
     check_writable(onnx_path)
     import_from_extra("sklearn", extra="classical", purpose=f"training {config.arch}")  # before all the decoding
-    dataset = read_dataset(data)
+    dataset, left_out = without_rare_labels(read_dataset(data), config.rare_labels)
     listener.on_found(dataset)
+    listener.on_remarks([*left_out, *remarks_on(data, dataset, config.image, can_balance=False)])
     pictures = prepare_pictures(
         dataset,
         config.image,
         validation_fraction=config.validation_fraction,
+        rare_labels=config.rare_labels,
         seed=config.seed,
         cache=Cache.AUTO,
         cache_folder=onnx_path.absolute().parent,

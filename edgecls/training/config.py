@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
 
+from edgecls.dataset.parts.rare_labels import RareLabels
 from edgecls.dataset.pixels.cache_kind import Cache
 from edgecls.errors import TrainingError
 from edgecls.image_spec import ImageSpec
@@ -108,6 +109,8 @@ class TrainConfig:
         device: "auto", "cpu" or "gpu".
         cache: Where decoded pictures are kept: "auto", "memory", "disk" or "stream" (nowhere).
         validation_fraction: Part of each label's pictures held out for choosing the best epoch, above 0, below 1.
+        rare_labels: What becomes of labels with too few pictures for that: "refuse" (no training), "keep_in_train"
+            (nothing of them is held out) or "leave_out".
         seed: Of the split, the initial weights, the order of pictures and the augmentation.
         calibrate: Whether the probabilities are calibrated on the pictures held out.
         unknown_threshold: "none", "auto" (chosen on the pictures held out), or the probability, above 0 and
@@ -140,6 +143,7 @@ class TrainConfig:
     cache: Cache = Cache.AUTO
     validation_fraction: float = 0.1
     seed: int = 0
+    rare_labels: RareLabels = RareLabels.REFUSE
     calibrate: bool = True
     unknown_threshold: str | float = "none"
 
@@ -161,6 +165,7 @@ class TrainConfig:
         for name, kind in (
             ("schedule", Schedule),
             ("class_weights", ClassWeights),
+            ("rare_labels", RareLabels),
             ("mixed_precision", MixedPrecision),
             ("device", Device),
             ("cache", Cache),

@@ -16,6 +16,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from edgecls.errors import TrainingError
 from edgecls.image_spec import Color, ImageSpec
+from edgecls.regular_file import open_regular
 from edgecls.training.config import Augmentation, TrainConfig
 
 __all__ = ["Settings", "build_config", "config_to_toml", "read_settings"]
@@ -36,7 +37,7 @@ def read_settings(path: Path) -> Settings:
         TrainingError: The file cannot be read, is no TOML, or a key is unknown or has the wrong type.
     """
     try:
-        with open(path, "rb") as stream:
+        with open_regular(path) as stream:
             data = stream.read(MAX_FILE_BYTES + 1)
         if len(data) > MAX_FILE_BYTES:
             raise TrainingError(f"config file {str(path)!r} is larger than {MAX_FILE_BYTES} bytes; give the right file")

@@ -1,6 +1,6 @@
 """A training run from a dataset to a .keras and a .onnx file."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -9,6 +9,7 @@ import keras
 from edgecls.atomic_write import check_writable, whole_files
 from edgecls.dataset.forms.labelled_pictures import Dataset
 from edgecls.dataset.forms.read import read_dataset
+from edgecls.dataset.remarks import remarks_on
 from edgecls.errors import OutputError
 from edgecls.evaluation.record import Evaluation
 from edgecls.export.export import Export, export_float32
@@ -17,13 +18,13 @@ from edgecls.models import NO_WEIGHTS, get_architecture
 from edgecls.plots.ready import check_can_draw
 from edgecls.training.calibrated import CalibratedNetwork, calibrated
 from edgecls.training.card import write_card
-from edgecls.training.config import TrainConfig
+from edgecls.training.config import ClassWeights, TrainConfig
 from edgecls.training.config_file import Settings, build_config, read_settings
 from edgecls.training.devices import FULL_PRECISION, Devices, choose_devices, dtype_policy
 from edgecls.training.epoch_keeper import Watch
 from edgecls.training.history import EpochReport
 from edgecls.training.interrupt import stop_request
-from edgecls.training.pictures import PreparedPictures, prepare_pictures
+from edgecls.training.pictures import PreparedPictures, prepare_pictures, without_rare_labels
 from edgecls.training.run_directory import ExistingRun, RunDirectory, RunFacts
 from edgecls.training.run_report import report_on_run
 from edgecls.training.trainer import TrainedNetwork, build_network, train
@@ -37,6 +38,7 @@ class Listener:
 
     Attributes:
         on_found: The pictures that were found.
+        on_remarks: What is worth knowing about them before training.
         on_decoded: Number of pictures decoded, number of all.
         on_prepared: The pictures that can be used, and what they are used for.
         on_devices: What will train.
@@ -48,6 +50,7 @@ class Listener:
     """
 
     on_found: Callable[[Dataset], None] = field(default=lambda dataset: None)
+    on_remarks: Callable[[Sequence[str]], None] = field(default=lambda remarks: None)
     on_decoded: Callable[[int, int], None] = field(default=lambda done, total: None)
     on_prepared: Callable[[PreparedPictures], None] = field(default=lambda pictures: None)
     on_devices: Callable[[Devices], None] = field(default=lambda devices: None)
@@ -144,8 +147,10 @@ def run_training(
     check_can_draw(keras_path)
     run = RunDirectory(options.run_directory or default_run_directory(onnx_path))
     run.check(options.existing)
-    dataset = read_dataset(data)
+    dataset, left_out = without_rare_labels(read_dataset(data), config.rare_labels)
     listener.on_found(dataset)
+    can_balance = config.class_weights is ClassWeights.NONE
+    listener.on_remarks([*left_out, *remarks_on(data, dataset, config.image, can_balance=can_balance)])
     devices = choose_devices(config.device)
     policy = dtype_policy(config.mixed_precision, devices)
     with devices.scope():
@@ -154,6 +159,7 @@ def run_training(
             dataset,
             config.image,
             validation_fraction=config.validation_fraction,
+            rare_labels=config.rare_labels,
             seed=config.seed,
             cache=config.cache,
             cache_folder=options.cache_folder or onnx_path.absolute().parent,

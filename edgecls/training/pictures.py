@@ -1,6 +1,6 @@
 """The pictures of a training run: read, decoded, divided into those to train on and those held out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -9,7 +9,8 @@ import numpy as np
 
 from edgecls.dataset.augmented.lineage import lineage_of
 from edgecls.dataset.forms.labelled_pictures import Dataset, LabelledPictures
-from edgecls.dataset.parts.partition import partition
+from edgecls.dataset.parts.partition import partition, without_rare
+from edgecls.dataset.parts.rare_labels import RareLabels
 from edgecls.dataset.pixels.cache_kind import Cache
 from edgecls.dataset.pixels.pixel_cache import CachedPictures, cache_pictures
 from edgecls.dataset.pixels.pixel_store import choose_cache, free_disk_bytes
@@ -18,7 +19,9 @@ from edgecls.image_spec import ImageSpec
 from edgecls.runtime.machine.cores import usable_cores
 from edgecls.runtime.machine.memory import available_memory_bytes
 
-__all__ = ["PreparedPictures", "prepare_pictures"]
+__all__ = ["PreparedPictures", "prepare_pictures", "without_rare_labels"]
+
+PART_COUNT = 2  # train and what is held out
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,7 @@ def prepare_pictures(
     image: ImageSpec,
     *,
     validation_fraction: float,
+    rare_labels: RareLabels = RareLabels.REFUSE,
     seed: int,
     cache: Cache,
     cache_folder: Path,
@@ -57,6 +61,7 @@ def prepare_pictures(
         dataset: The pictures.
         image: The picture the model takes.
         validation_fraction: Part of each label's pictures to hold out, above 0 and below 1.
+        rare_labels: What becomes of labels with too few pictures for that.
         seed: Of the division.
         cache: Where decoded pictures are kept.
         cache_folder: Where decoded pictures go if they are kept on disk.
@@ -81,10 +86,11 @@ def prepare_pictures(
     if validation is None:
         train_indices, held_out = partition(
             cached.label_ids.tolist(),
-            _families(cached),
+            _families(cached.names),
             (1 - validation_fraction, validation_fraction),
             seed,
             labels=cached.labels,
+            rare_in=0 if rare_labels is RareLabels.KEEP_IN_TRAIN else None,
         )
     else:
         is_training = cached.positions < len(train.paths)
@@ -93,17 +99,49 @@ def prepare_pictures(
     return PreparedPictures(cached, train_indices, held_out, cache)
 
 
-def _families(cached: CachedPictures) -> list[int]:
+def without_rare_labels(dataset: Dataset, rare_labels: RareLabels) -> tuple[Dataset, tuple[str, ...]]:
+    """Return a dataset without the labels that have too few pictures to be divided, if they are to be left out.
+
+    One that has a validation part needs no dividing, and is returned as it is.
+
+    Returns:
+        The dataset, and a remark on the labels that were left out, if some were.
+
+    Raises:
+        DatasetError: Fewer than two labels are left.
+    """
+    if rare_labels is not RareLabels.LEAVE_OUT or dataset.validation is not None:
+        return dataset, ()
+    train = dataset.train
+    groups = _families([str(path) for path in train.paths])
+    left = {train.label_ids[index] for index in without_rare(train.label_ids, groups, part_count=PART_COUNT)}
+    if len(left) < 2:
+        raise DatasetError("fewer than two labels have enough pictures to be divided; add pictures")
+    rest = Dataset(_only(train, left), None, None if dataset.test is None else _only(dataset.test, left))
+    lost = [repr(label) for label in train.labels if label not in rest.labels]
+    return rest, (f"left out, with too few images to hold one out: {', '.join(lost)}",) if lost else ()
+
+
+def _only(pictures: LabelledPictures, label_ids: Collection[int]) -> LabelledPictures:
+    new_id = {old: new for new, old in enumerate(sorted(label_ids))}
+    kept = [index for index, label_id in enumerate(pictures.label_ids) if label_id in new_id]
+    return LabelledPictures(
+        tuple(pictures.labels[old] for old in new_id),
+        tuple(pictures.paths[index] for index in kept),
+        tuple(new_id[pictures.label_ids[index]] for index in kept),
+    )
+
+
+def _families(names: Sequence[str]) -> list[int]:
     """Return a number for each picture, the same for augmented copies of one source."""
-    sources = lineage_of(Path(name) for name in cached.names)
+    sources = lineage_of(map(Path, names))
     numbers: dict[str, int] = {}
-    return [numbers.setdefault(sources.get(Path(name), name), len(numbers)) for name in cached.names]
+    return [numbers.setdefault(sources.get(Path(name), name), len(numbers)) for name in names]
 
 
 def _check_parts(cached: CachedPictures, train_indices: list[int], held_out: list[int]) -> None:
     trained = set(cached.label_ids[train_indices].tolist())
-    for index, label in enumerate(cached.labels):
-        if index not in trained:
-            raise DatasetError(f"no picture of label {label!r} in the training part can be used; add some")
+    if lost := [repr(label) for index, label in enumerate(cached.labels) if index not in trained]:
+        raise DatasetError(f"no picture of label {', '.join(lost)} in the training part can be used; add some")
     if not held_out:
         raise DatasetError("no picture of the validation part can be used; add some, or leave the part out")

@@ -11,6 +11,7 @@ from typing import Any
 from edgecls.atomic_write import check_writable, whole_files
 from edgecls.errors import OutputError, TrainingError
 from edgecls.file_moves import link_or_copy
+from edgecls.regular_file import read_regular
 from edgecls.training.checkpoint import Checkpoint, Checkpoints
 from edgecls.training.config import TrainConfig
 from edgecls.training.config_file import build_config, config_to_toml, read_settings
@@ -191,7 +192,7 @@ class RunDirectory:
     def _read_document(self) -> dict[str, Any] | None:
         path = self.path / FACTS_NAME
         try:
-            document = json.loads(path.read_text(encoding="utf-8"))
+            document = json.loads(read_regular(path))
             if document["format"] != FORMAT or not isinstance(document["finished"], bool):
                 raise TrainingError(f"{str(path)!r} is of another version of edgecls; choose another --run-dir")
         except (FileNotFoundError, NotADirectoryError):

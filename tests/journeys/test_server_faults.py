@@ -304,3 +304,81 @@ def test_a_model_file_that_turns_to_garbage_is_served_on(tiny_model_path: Path, 
             assert server.stop() == 0
 
         assert load.faults == []
+
+
+FAULTY = """
+from edgecls.cli import main
+from edgecls.serving.http.connection import Connection
+
+def fail(connection):
+    raise ZeroDivisionError("a fault of the loop")
+
+Connection.{attribute} = property(fail, lambda connection, value: None)
+if __name__ == "__main__":
+    main(prog_name="edgecls")
+"""
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_fault_in_the_loop_while_the_server_stops_is_an_exit_code(
+    tiny_model_path: Path, tmp_path: Path, workers: str
+) -> None:
+    (tmp_path / "faulty.py").write_text(FAULTY.format(attribute="busy"))
+    arguments = ("--model", tiny_model_path, "--workers", workers)
+    with running_server(*arguments, program=(tmp_path / "faulty.py",)) as server, _connect(server):
+        assert server.stop() == 1
+        assert "ZeroDivisionError: a fault of the loop" in "".join(server.log)
+
+
+def test_a_fault_in_the_loop_ends_a_server_that_nobody_has_told_to_stop(tiny_model_path: Path, tmp_path: Path) -> None:
+    (tmp_path / "faulty.py").write_text(FAULTY.format(attribute="deadline_s"))
+    with running_server("--model", tiny_model_path, program=(tmp_path / "faulty.py",)) as server, _connect(server):
+        assert server.process.wait(PATIENCE_S) == 1
+        assert server.await_log("Error: the server's own thread failed")
+
+
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [
+        (b"OPTIONS /x", 404),
+        (b"OPTIONS *", 404),
+        (b"OPTIONS /predict", 405),
+        (b"POST /livez", 405),
+        (b"GET /livez", 413),
+        (b"GET /", 413),
+        (b"POST /web/page.js", 405),
+        (b"POST /readyz", 405),
+        (b"GET /status", 401),
+        (b"POST /predict", 401),
+        (b"POST /%70redict", 401),
+        (b"POST /v2/models/colors/infer", 401),
+    ],
+)
+@pytest.mark.parametrize("framing", [b"Content-Length: 1000000", b"Transfer-Encoding: chunked"])
+def test_without_a_key_no_body_is_waited_for(
+    server_with_keys: RunningServer, line: bytes, status: int, framing: bytes
+) -> None:
+    answer = _exchange(server_with_keys, line + b" HTTP/1.1\r\nHost: test\r\n" + framing + b"\r\n\r\n")
+
+    assert (answer.status, answer.headers["connection"]) == (status, "close")
+
+
+@pytest.fixture(scope="module")
+def server_with_keys(tiny_model_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    keys = tmp_path_factory.mktemp("keys") / "keys.txt"
+    keys.write_text("secret one\n")
+    with running_server("--model", tiny_model_path, "--api-keys", keys, "--cors-origin", "*") as running:
+        yield running
+
+
+def test_head_requests_that_run_images_wait_with_all_that_does(tiny_model_path: Path, root: Path) -> None:
+    (root / "large.png").write_bytes(image.encode_png(np.zeros((4000, 4000, 3), np.uint8)))
+    arguments = ("--model", tiny_model_path, "--image-root", root, "--threads", "1", "--max-waiting", "0")
+    with running_server(*arguments) as server, contextlib.ExitStack() as clients:
+        flood = [clients.enter_context(_connect(server)) for _ in range(60)]
+        for client in flood:
+            client.sendall(request_bytes("/predict/large.png", method="HEAD", close=True))
+        assert server.request("GET", "/livez")[0] == 200
+        statuses = [read_all(client)[9:12] for client in flood]
+        assert set(statuses) <= {b"200", b"503"}
+        assert b"503" in statuses

@@ -9,8 +9,10 @@ from wsgiref.validate import validator
 
 import pytest
 from bottle import HTTPResponse, request, static_file
+from sent_requests import sent
 
 from edgecls.serving.application import Application
+from edgecls.serving.http.answer import Refusal
 
 
 @pytest.fixture
@@ -24,6 +26,8 @@ def app(tmp_path: Path) -> Application:
     app.route("/raised", "GET", lambda: _raise(HTTPResponse(b"raised", 202, Content_Type="text/plain")))
     app.route("/fault", "GET", lambda: _raise(ZeroDivisionError("a detail")))
     app.route("/name/<name>", "GET", lambda name: HTTPResponse(f"{name} {request.path}".encode(), Content_Type="a/b"))
+    app.route("/work/<name:path>", ["GET", "POST"], lambda name: HTTPResponse(b""), computes=True, takes_body=True)
+    app.route("/off", "POST", lambda: HTTPResponse(b""), off=Refusal(404, "NotFound", "this is off"))
     return app
 
 
@@ -100,3 +104,62 @@ def test_a_fault_is_logged_and_told_without_its_details(app: Application) -> Non
 
     assert (status, body) == ("500 Internal Server Error", b"refused")
     assert "ZeroDivisionError: a detail" in log
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "computes"),
+    [
+        ("GET", "/work/a", True),
+        ("HEAD", "/work/a", True),
+        ("HEAD", "/work/a/猫 \n", True),
+        ("POST", "/work/a", True),
+        ("PUT", "/work/a", False),
+        ("OPTIONS", "/work/a", False),
+        ("GET", "/work/", False),
+        ("GET", "//work/a", False),
+        ("GET", "/bytes", False),
+        ("GET", "/nothing", False),
+        ("OPTIONS", "/*", False),
+    ],
+)
+def test_the_route_that_a_request_takes_says_whether_it_computes(
+    app: Application, method: str, path: str, computes: bool
+) -> None:
+    assert app.computes(method, path) is computes
+
+
+def test_a_path_that_is_no_utf_8_takes_no_route(app: Application) -> None:
+    errors = io.StringIO()
+    environ: dict[str, Any] = {"REQUEST_METHOD": "GET", "PATH_INFO": "/\xffbytes", "wsgi.errors": errors}
+    started: list[str] = []
+
+    app(environ, lambda status, headers, exc_info=None: started.append(status))
+
+    assert started == ["400 Bad Request"]
+
+
+@pytest.mark.parametrize("framing", [{"Content_Length": "1"}, {"Transfer_Encoding": "chunked"}])
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("POST", "/work/a", None),
+        ("GET", "/bytes", 413),
+        ("HEAD", "/bytes", 413),
+        ("POST", "/bytes", 405),
+        ("OPTIONS", "/bytes", 405),
+        ("POST", "/nothing", 404),
+        ("OPTIONS", "*", 404),
+        ("POST", "/off", 404),
+    ],
+)
+def test_a_body_that_no_route_takes_is_refused_before_it_arrives(
+    app: Application, method: str, path: str, status: int | None, framing: dict[str, str]
+) -> None:
+    refusal = app.check(sent(method, path, **framing))
+
+    assert (None if refusal is None else refusal.status) == status
+
+
+def test_without_a_body_nothing_is_refused_beforehand(app: Application) -> None:
+    assert app.check(sent("GET", "/nothing")) is None
+    assert app.check(sent("GET", "/nothing", Content_Length="0")) is None

@@ -1,7 +1,9 @@
 """Bodies of requests: within bounds, whole, and taken apart rightly."""
 
 import contextlib
+import gzip
 import io
+import zlib
 from typing import Any
 
 import pytest
@@ -110,3 +112,74 @@ def test_any_bytes_in_a_form_are_taken_apart_or_refused(middle: bytes) -> None:
     body = f"--{BOUNDARY}\r\n".encode() + middle + f"\r\n--{BOUNDARY}--\r\n".encode()
     with contextlib.suppress(Refusal):
         assert 1 <= len(read_uploads(body, FORM, max_files=3)) <= 3
+
+
+def _named(parameters: str, data: bytes = b"1") -> bytes:
+    head = f"--{BOUNDARY}\r\nContent-Disposition: form-data{parameters}\r\n\r\n"
+    return head.encode() + data + f"\r\n--{BOUNDARY}--\r\n".encode()
+
+
+@pytest.mark.parametrize(
+    ("parameters", "name"),
+    [
+        ("; name=file; filename*=UTF-8''%E7%8E%AB.jpg", "玫.jpg"),
+        ("; name=\"file\"; filename*=utf-8'zh-CN'%e7%8e%ab%20%ab.jpg".replace("%20%ab", "%20x"), "玫 x.jpg"),
+        ("; filename*=\"UTF-8''%E7%8E%AB.jpg\"; name=file", "玫.jpg"),
+        ("; name=file; FileName* = UTF-8''a.jpg", "a.jpg"),
+        ("; name=file; filename=\"rose.jpg\"; filename*=UTF-8''%E7%8E%AB.jpg", "玫.jpg"),
+        ("; name=file; filename*=UTF-8''%E7%8E%AB.jpg; filename=rose.jpg", "玫.jpg"),
+        ("; name=file; filename*=iso-8859-1'en'%A3%20rates", "£ rates"),
+        ("; name=file; filename=rose.jpg; filename*=UTF-8''%FF", "rose.jpg"),
+        ("; name=file; filename=rose.jpg; filename*=KOI8-R''%C1", "rose.jpg"),
+        ("; name=file; filename*=UTF-8''%FF.jpg", "\ufffd.jpg"),
+        ("; name=file; filename*=rose.jpg", "rose.jpg"),
+        ("; name=file; filename*=", ""),
+        ("; name=file; filename=\"a; filename*=UTF-8''b\"", "a; filename*=UTF-8''b"),
+    ],
+)
+def test_a_name_beyond_ascii_comes_back_decoded(parameters: str, name: str) -> None:
+    assert read_uploads(_named(parameters), FORM, max_files=1) == [Upload(name, b"1")]
+
+
+@pytest.mark.parametrize("parameters", ["; name=note", "; name=\"filename*=UTF-8''a\"", "; name*=UTF-8''file"])
+def test_a_field_without_a_file_name_is_no_file(parameters: str) -> None:
+    with pytest.raises(Refusal, match="has no file"):
+        read_uploads(_named(parameters), FORM, max_files=1)
+
+
+@pytest.mark.parametrize(
+    "fields", [[b"1"] * 101, [b""] * 5000, [bytes(65_537)], [bytes(40_000)] * 2], ids=["many", "empty", "large", "sum"]
+)
+def test_fields_that_are_no_files_are_bounded(fields: list[bytes]) -> None:
+    head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="note"\r\n\r\n'.encode()
+    form = b"".join(head + field + b"\r\n" for field in fields) + _form(("a", b"1"))
+
+    with pytest.raises(Refusal, match="a form may have 100 fields") as caught:
+        read_uploads(form, FORM, max_files=1)
+    assert caught.value.status == 413
+
+
+@pytest.mark.parametrize(
+    ("packed", "coding"),
+    [(gzip.compress(b"picture"), "gzip"), (zlib.compress(b"picture"), "deflate"), (b"picture", "identity")],
+)
+def test_a_packed_body_is_unpacked(packed: bytes, coding: str) -> None:
+    assert read_body(_environ(packed, HTTP_CONTENT_ENCODING=coding), max_bytes=100) == b"picture"
+
+
+@pytest.mark.parametrize(
+    ("packed", "coding", "status"),
+    [
+        (gzip.compress(bytes(101)), "gzip", 413),
+        (gzip.compress(b"picture")[:-1], "gzip", 400),
+        (gzip.compress(b""), "gzip", 400),
+        (b"picture", "gzip", 400),
+        (b"picture", "br", 415),
+        (b"", "gzip", 400),
+    ],
+    ids=["too-large", "cut-short", "empty", "not-packed", "unknown", "nothing"],
+)
+def test_a_body_that_cannot_be_unpacked_is_refused(packed: bytes, coding: str, status: int) -> None:
+    with pytest.raises(Refusal) as caught:
+        read_body(_environ(packed, HTTP_CONTENT_ENCODING=coding), max_bytes=100)
+    assert caught.value.status == status

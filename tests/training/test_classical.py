@@ -79,6 +79,25 @@ def test_grey_pictures_and_their_pixels(data: Path, tmp_path: Path) -> None:
     assert edgecls.load(tmp_path / "m.onnx").card.image == ImageSpec(16, 16, Color.GRAY)
 
 
+def test_what_is_worth_knowing_is_noted_and_rare_labels_are_dealt_with(tmp_path: Path) -> None:
+    data = write_class_folders(tmp_path / "data", per_label=12)
+    (data / "lone").mkdir()
+    (data / "lone" / "1.png").write_bytes(next(data.rglob("*.png")).read_bytes())
+    usual = ("train", data, "-o", tmp_path / "m.onnx", "--arch", "decision_tree", "--image-size", "16")
+
+    refused = CliRunner().invoke(main, list(map(str, usual)))
+    kept = _edgecls(*usual, "--keep-rare-in-train")
+    without = _edgecls(*usual, "--leave-out-rare")
+
+    assert refused.exit_code == 1
+    assert "label 'lone' has 1 picture(s)" in refused.stderr
+    assert kept.stderr.startswith("note: label '蓝 sky' has 12 times as many images as 'lone' (12, 1)\n")
+    assert "note: fewer than 20 images of 'lone' (1), " in kept.stderr
+    assert "training on 34 pictures, validating on 3\n" in kept.stdout
+    assert without.stderr.startswith("note: left out, with too few images to hold one out: 'lone'\n")
+    assert edgecls.load(tmp_path / "m.onnx").card.labels == ("红 roses", "绿 grass", "蓝 sky")
+
+
 def test_the_listener_hears_everything_in_order(data: Path, tmp_path: Path) -> None:
     heard: list[Any] = []
     listener = ClassicalListener(

@@ -67,8 +67,9 @@ def check(
     """Look for faults in DATA, a dataset in any form, or put back what was moved away.
 
     Found are pictures that are unreadable, truncated, wrongly named, tiny, blank, there twice (the
-    same bytes, or the same to the eye) or there under two labels; files that are no pictures; class
-    folders without pictures.
+    same bytes, or the same to the eye) or there under two labels; files that are no pictures; hidden
+    files, files that belong to no label, thumbnails of systems; class folders without pictures or with
+    one; labels that differ in case, spaces or Unicode form only, or that some system cannot use.
 
     Nothing is changed without --quarantine. With it, every file found is moved: of duplicates all
     but the best, of a picture under two labels all.

@@ -9,7 +9,7 @@ from edgecls.commands.any_text import on_one_line, utf8_stdout
 from edgecls.commands.status_line import StatusLine
 
 if TYPE_CHECKING:
-    from edgecls.dataset.parts.split import SplitResult
+    from edgecls.dataset.parts.split import Leak, SplitResult
 
 __all__ = ["split"]
 
@@ -71,17 +71,46 @@ class _Ratio(click.ParamType[tuple[float, ...]]):
     show_default=True,
     help="Pictures look alike if at most so many of the 256 bits of their perceptual hashes differ.",
 )
-def split(data: Path, output: Path, ratio: tuple[float, ...], seed: int, form: str, near_distance: int) -> None:
+@click.option(
+    "--group-by",
+    metavar="RULE",
+    help="Keep images together that share something: a regular expression with a group, for the file name (or, if it "
+    "has a / in it, the path), such as '^(\\d+)_'; the name of a column, if DATA is a CSV file; or the word folder.",
+)
+@click.option(
+    "--keep-rare-in-train", is_flag=True, help="Put labels with too few images to be divided into train altogether."
+)
+@click.option("--leave-out-rare", is_flag=True, help="Leave labels with too few images to be divided out.")
+def split(
+    data: Path,
+    output: Path,
+    ratio: tuple[float, ...],
+    seed: int,
+    form: str,
+    near_distance: int,
+    group_by: str | None,
+    keep_rare_in_train: bool,
+    leave_out_rare: bool,
+) -> None:
     """Divide DATA, a dataset in any form, into train, val and perhaps test.
 
     Each part gets its share of every label. Pictures that are the same, look alike, or were made from
     the same one by edgecls data augment come into one part. If DATA has parts already, all of it is
-    divided anew. Links are hard links where possible, else symbolic ones.
+    divided anew. Links are hard links where possible, else symbolic ones. Pictures that cannot be
+    decoded are left out, and named.
+
+    Frames of one object, photos of one patient or of one day look different and still tell the answer:
+    keep them together with --group-by.
     """
+    from edgecls.dataset.parts.rare_labels import RareLabels
     from edgecls.dataset.parts.split import split_dataset
     from edgecls.dataset.parts.write_parts import PartsForm
     from edgecls.runtime.machine.cores import usable_cores
 
+    if keep_rare_in_train and leave_out_rare:
+        raise click.UsageError("--keep-rare-in-train and --leave-out-rare exclude each other")
+    rare = RareLabels.KEEP_IN_TRAIN if keep_rare_in_train else RareLabels.REFUSE
+    rare = RareLabels.LEAVE_OUT if leave_out_rare else rare
     line = StatusLine()
     result = split_dataset(
         data,
@@ -90,14 +119,30 @@ def split(data: Path, output: Path, ratio: tuple[float, ...], seed: int, form: s
         seed=seed,
         form=PartsForm(form),
         near_distance=near_distance,
+        group_by=group_by,
+        rare=rare,
         workers=usable_cores(),
         on_looked_at=lambda done, total: line.show(f"looking at pictures {done}/{total}"),
         on_written=lambda done, total: line.show(f"writing pictures {done}/{total}"),
     )
     line.show("")
-    if result.unusable:
-        click.echo(f"{result.unusable} pictures cannot be decoded; see edgecls data check", err=True)
+    for failure in result.failures:
+        click.echo(on_one_line(f"left out: {failure}"), err=True)
+    for label in result.rare_left_out:
+        click.echo(on_one_line(f"left out: label {label!r}, which has too few images to be divided"), err=True)
+    if result.ungrouped:
+        click.echo(f"--group-by finds nothing to group {result.ungrouped} images by; they stand alone", err=True)
     utf8_stdout().write(_summary(result, output))
+
+
+def _leak_lines(name: str, leak: "Leak") -> list[str]:
+    """Say how much of a held-out split has something like it in train."""
+    lines = [
+        f"{leak.alike} of {leak.pictures} images in {name} look much like one in train, as frames of one object do"
+    ]
+    if leak.same_series is not None:
+        lines.append(f"{leak.same_series} of {leak.pictures} images in {name} share a series in their names with train")
+    return lines
 
 
 def _summary(result: "SplitResult", output: Path) -> str:
@@ -109,5 +154,15 @@ def _summary(result: "SplitResult", output: Path) -> str:
     lines.append("".join(f"{len(part.paths):8d}" for part in parts.values()) + "  pictures")
     if result.groups:
         lines.append(f"kept together: {result.grouped_pictures} pictures in {result.groups} groups")
+    if result.rare_kept:
+        lines.append(f"in train alone, with too few images to be divided: {', '.join(result.rare_kept)}")
+    for name, leak in result.leaks.items():
+        lines += _leak_lines(name, leak)
+    if result.series is not None:
+        first, second = result.series.example
+        lines.append(
+            f"names look like series ({first}, {second}): if a series shows one object, "
+            f"divide again with --group-by '{result.series.pattern}'"
+        )
     lines.append(f"wrote {on_one_line(str(output))}")
     return "\n".join(lines) + "\n"

@@ -23,7 +23,7 @@ from edgecls.runtime.execution.providers import Provider
 from edgecls.runtime.opening import open_classifier
 from edgecls.runtime.tuning.goal import Goal
 from edgecls.runtime.tuning.lookup import tuned_setting
-from edgecls.server import ServerSettings, computes, create_app
+from edgecls.server import ServerSettings, create_app
 from edgecls.serving.access_log import AccessLog
 from edgecls.serving.api_keys import ApiKeys
 from edgecls.serving.cors import Cors
@@ -46,6 +46,7 @@ from edgecls.serving.workers.shares import share
 
 __all__ = ["serve_alone", "serve_as_worker"]
 
+BODIES_AT_LEAST = 4  # of the largest size that there is memory for; one client may hold half
 LOOK_INTERVAL_S = 1.0  # for signals, which Windows delivers only between two waits; and whether the supervisor lives
 
 
@@ -130,28 +131,32 @@ class _Process:
                 at_end.callback(self._log.close)
             self._dispatcher.start()
             at_end.callback(self._dispatcher.stop)
+            server = None
             if is_first:
                 server = self._accept(at_end)
                 click.echo(f"listening on {server.url}", err=True)
             self._repository.load_all()
             if is_first:
                 self._announce()
-            else:
-                self._accept(at_end)
+            if server is None:
+                server = self._accept(at_end)
             if self._posting is not None:
                 self._posting.now()
             if self._watch is not None:
                 self._watch.start()
                 at_end.callback(self._watch.stop)
-            self._wait_for_stop()
-            self._drain()
+            self._wait_for_stop(server)
+            self._drain(server)
 
     def _accept(self, at_end: contextlib.ExitStack) -> HttpServer:
         """Begin to take connections, until the end."""
         server = HttpServer(
             self._handler,
             self._listen(),
-            limits=HttpLimits(max_body_bytes=self._max_body_bytes),
+            limits=HttpLimits(
+                max_body_bytes=self._max_body_bytes,
+                max_bodies_bytes=max(HttpLimits.max_bodies_bytes, BODIES_AT_LEAST * self._max_body_bytes),
+            ),
             tls=None if self._certificate is None else self._certificate.context,
         )
         server.start()
@@ -193,7 +198,7 @@ class _Process:
             gather=self._gather,
         )
         waiting = share(settings.max_waiting, parts=settings.workers, number=self._number)
-        return Dispatcher(app, computes, max_waiting=waiting)
+        return Dispatcher(app, app.computes, max_waiting=waiting, check=app.check)
 
     def _status(self) -> WorkerStatus:
         return WorkerStatus(
@@ -219,18 +224,18 @@ class _Process:
         several = self._settings.workers > 1
         click.echo(f"process {self._number}: {line}" if several else line, err=True)
 
-    def _wait_for_stop(self) -> None:
+    def _wait_for_stop(self, server: HttpServer) -> None:
         supervisor = parent_process()
-        while supervisor is None or supervisor.is_alive():
+        while (supervisor is None or supervisor.is_alive()) and not server.failed:
             wish = self._wishes.next(LOOK_INTERVAL_S)
             if wish is Wish.STOP:
                 return
             if wish is Wish.RELOAD:
                 threading.Thread(target=self._reload.everything, name="edgecls-reload", daemon=True).start()
 
-    def _drain(self) -> None:
+    def _drain(self, server: HttpServer) -> None:
         self._readiness.drain()
         if self._posting is not None:
             self._posting.now()
-        if self._settings.drain_delay:
+        if self._settings.drain_delay and not server.failed:
             time.sleep(self._settings.drain_delay)

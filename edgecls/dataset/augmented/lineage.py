@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
 from edgecls.errors import DatasetError
+from edgecls.regular_file import read_regular
 
 __all__ = ["MANIFEST", "Augmented", "Manifest", "lineage_of", "read_lineage", "read_manifest"]
 
@@ -116,7 +117,7 @@ def read_manifest(folder: Path) -> Manifest | None:
     """
     path = folder / MANIFEST
     try:
-        data = path.read_bytes()
+        data = read_regular(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:

@@ -83,6 +83,8 @@ class Manifest:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock = threading.Lock()
+        if path.exists() and not path.is_file():
+            raise OutputError(f"cannot write {str(path)!r}: it is no file; move it away, or choose another place")
         try:
             self._stream = open(path, "a+b")  # noqa: SIM115 (kept open: a record is one write)
         except OSError as error:

@@ -14,6 +14,7 @@ from edgecls.folder_names import class_folder
 from edgecls.image import ImageLimits
 from edgecls.image_formats import read_header
 from edgecls.picture_files import SUFFIXES_OF_FORMAT, find_pictures
+from edgecls.regular_file import open_regular
 
 __all__ = ["PictureStore", "Stored"]
 
@@ -125,7 +126,7 @@ class PictureStore:
 
 def _digest_of(path: Path) -> str:
     try:
-        with open(path, "rb") as stream:
+        with open_regular(path) as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
         raise OutputError(f"cannot read {str(path)!r}, which is in the output folder: {error.strerror}") from error

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from edgecls.errors import DatasetError
+from edgecls.regular_file import read_regular
 
 __all__ = ["read_url_list"]
 
@@ -23,7 +24,7 @@ def read_url_list(path: Path, *, default_label: str | None = None) -> dict[str, 
         DatasetError: The file cannot be read, has no address, or has one without a label.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_regular(path).decode("utf-8-sig")
     except OSError as error:
         raise DatasetError(f"cannot read the list {str(path)!r}: {error.strerror}; check the path") from error
     except UnicodeDecodeError as error:

@@ -9,16 +9,19 @@ from typing import Any
 from edgecls import image
 from edgecls.dataset.faults.duplicates import duplicate_findings
 from edgecls.dataset.faults.findings import Finding, FindingKind
-from edgecls.dataset.faults.survey import survey
+from edgecls.dataset.faults.label_names import label_name_fault, label_twins
+from edgecls.dataset.faults.survey import Survey, survey
+from edgecls.dataset.forms.assemble import label_text
 from edgecls.dataset.likeness.families import families
 from edgecls.dataset.likeness.fingerprints import Fingerprint, UnusablePicture, fingerprint_pictures
 from edgecls.dataset.likeness.near_duplicates import MAX_NEAR_DISTANCE, NEAR_DISTANCE
 from edgecls.errors import DatasetError, ImageError
 from edgecls.image_formats import read_header
-from edgecls.picture_files import SUFFIXES_OF_FORMAT
+from edgecls.picture_files import SUFFIXES_OF_FORMAT, has_picture_name
 
 __all__ = ["CheckReport", "CheckSettings", "check_dataset"]
 
+REMEDY = "add some, or divide with --keep-rare-in-train or --leave-out-rare"
 MIN_SIDE = 32  # pixels; the smallest input that the common networks take
 
 
@@ -106,12 +109,17 @@ def check_dataset(
     found = survey(data)
     findings = [_stray(path) for path in found.strays]
     findings += [Finding(FindingKind.EMPTY_CLASS, path, "this class folder has no pictures") for path in found.empty]
+    findings += _label_findings(data, found)
+    findings += map(_outside, found.outside)
+    findings += map(_hidden, found.hidden)
+    usable: Counter[str] = Counter()
     comparable: list[Fingerprint] = []
     labels: list[str] = []
     faulty: set[int] = set()
     looked_at = fingerprint_pictures(found.paths, workers=workers)
     for done, (picture, label) in enumerate(zip(looked_at, found.path_labels, strict=True), 1):
         faults = list(_faults(picture, settings))
+        usable[label] += isinstance(picture, Fingerprint)
         findings += faults
         if isinstance(picture, Fingerprint) and not picture.is_blank:
             if faults:
@@ -119,6 +127,13 @@ def check_dataset(
             comparable.append(picture)
             labels.append(label)
         on_progress(done, len(found.paths))
+    findings += [
+        Finding(
+            FindingKind.FEW_IMAGES, _place_of(label, data, found), f"label {label!r} has one usable image; {REMEDY}"
+        )
+        for label, count in usable.items()
+        if count == 1
+    ]
     findings += duplicate_findings(
         comparable, labels, max_distance=settings.near_distance, families=families(comparable), faulty=faulty
     )
@@ -142,6 +157,34 @@ def _faults(picture: Fingerprint | UnusablePicture, settings: CheckSettings) -> 
     if picture.is_blank:
         detail = f"nearly of one colour: standard deviation {picture.spread:.1f} of 255"
         yield Finding(FindingKind.BLANK, picture.path, detail)
+
+
+def _label_findings(data: Path, found: Survey) -> Iterator[Finding]:
+    """Yield what is wrong with the names of labels, and with each two of them."""
+    named = {folder.name: folder for folder in reversed(found.folders)} or dict.fromkeys(found.labels, data)
+    for name in sorted(named):
+        if fault := label_name_fault(name):
+            yield Finding(FindingKind.LABEL_NAME, named[name], f"label {name!r} cannot be used everywhere: {fault}")
+    for name, first, difference in label_twins(sorted(named)):
+        other = named[first] if found.is_folders else None
+        yield Finding(FindingKind.LABEL_TWIN, named[name], f"label {name!r} differs from {first!r} {difference}", other)
+
+
+def _place_of(label: str, data: Path, found: Survey) -> Path:
+    return next((folder for folder in found.folders if label_text(folder.name) == label), data)
+
+
+def _outside(path: Path) -> Finding:
+    what = "an image" if has_picture_name(path.name) else "a file"
+    detail = f"{what} beside the class folders belongs to no label, and is passed over in training"
+    return Finding(FindingKind.OUTSIDE_CLASS, path, detail)
+
+
+def _hidden(path: Path) -> Finding:
+    what = "a folder with images in it" if path.is_dir() else "a file"
+    return Finding(
+        FindingKind.HIDDEN, path, f"{what}, hidden or kept by a system or a tool; every command passes it over"
+    )
 
 
 def _stray(path: Path) -> Finding:

@@ -21,6 +21,11 @@ class FindingKind(StrEnum):
     NEAR_DUPLICATE: a picture of the same label looks the same.
     NOT_A_PICTURE: a file in a class folder that is no picture.
     EMPTY_CLASS: a class folder without pictures.
+    FEW_IMAGES: a label with a single usable image, which cannot be both learned from and held out.
+    LABEL_NAME: a label that cannot be the name of a folder on every system, or that has spaces around it.
+    LABEL_TWIN: a label that differs from another in case, Unicode form or spaces only.
+    OUTSIDE_CLASS: a file beside the class folders, which belongs to no label.
+    HIDDEN: a hidden file, or a folder of a system or a tool with images in it; every command passes them over.
     """
 
     UNREADABLE = "unreadable"
@@ -33,6 +38,11 @@ class FindingKind(StrEnum):
     NEAR_DUPLICATE = "near_duplicate"
     NOT_A_PICTURE = "not_a_picture"
     EMPTY_CLASS = "empty_class"
+    FEW_IMAGES = "few_images"
+    LABEL_NAME = "label_name"
+    LABEL_TWIN = "label_twin"
+    OUTSIDE_CLASS = "outside_class"
+    HIDDEN = "hidden"
 
 
 @dataclass(frozen=True)
@@ -41,9 +51,9 @@ class Finding:
 
     Attributes:
         kind: What kind of fault.
-        path: The file, or for an empty class the folder.
+        path: The file; of a label its folder, or the list or table that names it.
         detail: What is wrong, in words.
-        other: The file that this one is a duplicate of, or in conflict with.
+        other: The file or folder that this one is a duplicate of, or in conflict with.
     """
 
     kind: FindingKind

@@ -13,9 +13,10 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from edgecls.dataset.faults.check import CheckReport
-from edgecls.dataset.faults.findings import Finding, FindingKind
+from edgecls.dataset.faults.findings import Finding
 from edgecls.errors import DatasetError, OutputError
 from edgecls.file_moves import move_file, same_content
+from edgecls.regular_file import read_regular
 
 __all__ = ["MANIFEST_NAME", "Restored", "quarantine", "restore"]
 
@@ -47,7 +48,7 @@ class _Manifest:
 def quarantine(
     report: CheckReport, folder: Path, *, on_progress: Callable[[int, int], None] = lambda done, total: None
 ) -> tuple[Path, ...]:
-    """Move every file that a check has a finding on out of the dataset; empty class folders stay.
+    """Move every file that a check has a finding on out of the dataset; folders stay.
 
     Of duplicates that is all but the best; of a label conflict, all. The files keep their paths
     below `folder`. Nothing is overwritten: what stands in the way is found out before the first move.
@@ -75,7 +76,7 @@ def quarantine(
         raise OutputError(f"cannot use {str(folder)!r} as quarantine: it is in the dataset; choose a folder outside")
     faults: dict[str, list[Finding]] = {}
     for finding in report.findings:
-        if finding.kind is not FindingKind.EMPTY_CLASS:
+        if finding.path.is_symlink() or not finding.path.is_dir():
             faults.setdefault(finding.path.relative_to(report.data).as_posix(), []).append(finding)
     if not faults:
         return ()
@@ -190,7 +191,7 @@ def _append(stream: IO[bytes], record: dict[str, Any]) -> None:
 def _read_manifest(folder: Path) -> _Manifest:
     path = folder / MANIFEST_NAME
     try:
-        whole_lines = path.read_bytes().rpartition(b"\n")[0]
+        whole_lines = read_regular(path).rpartition(b"\n")[0]
     except OSError as error:
         raise DatasetError(
             f"{str(folder)!r} is no quarantine: cannot read its {MANIFEST_NAME}, {_reason(error)}; "

@@ -9,15 +9,12 @@ from edgecls.dataset.forms.labelled_pictures import Dataset, LabelledPictures
 from edgecls.errors import DatasetError, ModelFileError
 from edgecls.model_card import check_labels
 
-__all__ = ["PART_NAMES", "Listed", "assemble", "check_files_exist", "label_text"]
-
-PART_NAMES = {"train": "train", "val": "val", "validation": "val", "valid": "val", "test": "test"}
-"""Every name that a part of a dataset may have, with the one that edgecls uses."""
+__all__ = ["Listed", "assemble", "check_files_exist", "label_text"]
 
 Listed = tuple[Path, str]
 """A picture and its label."""
 
-NAMED_AT_MOST = 5  # missing files in a message
+NAMED_AT_MOST = 5  # missing files or labels in a message
 
 
 def label_text(name: str) -> str:
@@ -29,7 +26,7 @@ def assemble(listed: Mapping[str, Sequence[Listed]], source: Path) -> Dataset:
     """Make a dataset of pictures and labels, however they were listed.
 
     Args:
-        listed: The pictures of each part by its name, one of the values of `PART_NAMES`; labels as
+        listed: The pictures of each part by its name: "train", "val" or "test"; labels as
             `label_text` gives them.
         source: Where the dataset lies, for messages.
 
@@ -45,7 +42,7 @@ def assemble(listed: Mapping[str, Sequence[Listed]], source: Path) -> Dataset:
         check_labels(labels)
     except ModelFileError as error:
         raise DatasetError(f"the names in {str(source)!r} cannot be labels: {error}; rename them") from error
-    parts = {name: _part(name, pictures, labels, source) for name, pictures in listed.items()}
+    parts = {name: _part(name, listed[name], labels, source) for name in ("train", "val", "test") if name in listed}
     _check_listed_once(parts, source)
     return Dataset(parts["train"], parts.get("val"), parts.get("test"))
 
@@ -57,7 +54,8 @@ def _part(name: str, pictures: Sequence[Listed], labels: tuple[str, ...], source
     unknown = sorted({label for _, label in pictures} - ids.keys())
     if unknown:
         raise DatasetError(
-            f"part {name!r} of {str(source)!r} has label {unknown[0]!r}, which its part 'train' does not have; "
+            f"part {name!r} of {str(source)!r} has label {', '.join(map(repr, unknown[:NAMED_AT_MOST]))}"
+            f"{' and more' if len(unknown) > NAMED_AT_MOST else ''}, which its part 'train' does not have; "
             "put pictures of it into 'train' or take it out"
         )
     ordered = sorted((ids[label], str(path), path) for path, label in pictures)
@@ -93,7 +91,8 @@ def check_files_exist(paths: Sequence[Path], source: Path) -> None:
     if missing:
         named = ", ".join(repr(str(path)) for path in missing[:NAMED_AT_MOST])
         more = ", ..." if len(missing) > NAMED_AT_MOST else ""
+        fault = "are not there or are no files" if any(path.exists() for path in missing) else "are not there"
         raise DatasetError(
-            f"{len(missing)} of the {len(paths)} files listed in {str(source)!r} are not there: {named}{more}; "
+            f"{len(missing)} of the {len(paths)} files listed in {str(source)!r} {fault}: {named}{more}; "
             "paths are taken from the folder of the list unless they are absolute"
         )

@@ -4,10 +4,12 @@ Path and label are separated by a tab. A list without any tab is split at the la
 line, so that paths may hold spaces, and labels only where tabs are used.
 """
 
+import re
 from pathlib import Path
 
-from edgecls.dataset.forms.assemble import PART_NAMES, Listed, assemble, check_files_exist, label_text
+from edgecls.dataset.forms.assemble import Listed, assemble, check_files_exist, label_text
 from edgecls.dataset.forms.labelled_pictures import Dataset
+from edgecls.dataset.forms.split_names import split_names
 from edgecls.dataset.forms.text_file import read_text
 from edgecls.errors import DatasetError
 
@@ -25,27 +27,32 @@ def read_list_file(path: Path) -> Dataset:
 
 
 def has_part_lists(folder: Path) -> bool:
-    """True where a folder has a list called `train.txt`."""
-    return (folder / "train.txt").is_file()
+    """True where a folder has a list called `train.txt`, in any usual spelling."""
+    return "train" in _part_lists(folder).values()
 
 
 def read_part_lists(folder: Path) -> Dataset:
-    """Read `train.txt`, and `val.txt` (or `validation.txt`, `valid.txt`) and `test.txt` if there are such.
+    """Read `train.txt`, and `val.txt` and `test.txt` if there are such, in any usual spelling (Training.txt, dev.txt).
 
     Raises:
         DatasetError: As `read_list_file`; also two lists for the same part, a label that only a held-out
             part has, or a picture in two parts.
     """
     listed: dict[str, list[Listed]] = {}
-    for spelling, name in PART_NAMES.items():
-        path = folder / f"{spelling}.txt"
-        if path.is_file():
-            if name in listed:
-                raise DatasetError(
-                    f"{str(folder)!r} has two lists for the part {name!r}; delete {path.name!r} or the other"
-                )
-            listed[name] = _listed(path)
+    for path, name in _part_lists(folder).items():
+        if name in listed:
+            raise DatasetError(
+                f"{str(folder)!r} has two lists for the part {name!r}; delete {path.name!r} or the other"
+            )
+        listed[name] = _listed(path)
     return assemble(listed, folder)
+
+
+def _part_lists(folder: Path) -> dict[Path, str]:
+    """Return the files that are called like a split and nothing else, with the part: train_images.txt is none."""
+    paths = [path for path in sorted(folder.glob("*.[tT][xX][tT]")) if path.is_file()]
+    words = split_names(path.stem for path in paths if re.fullmatch(r"[^\W\d_]+", path.stem))
+    return {path: words[path.stem] for path in paths if path.stem in words}
 
 
 def _listed(path: Path) -> list[Listed]:

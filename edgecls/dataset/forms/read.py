@@ -19,7 +19,7 @@ def read_dataset(path: Path) -> Dataset:
     - a file ending in .csv: a table with the columns `path` and `label`, perhaps `split`;
     - any other file: a list, on each line a path, a tab and a label;
     - a folder with `train.txt`, perhaps also `val.txt` and `test.txt`: such lists;
-    - a folder with the folder `train`, perhaps also `val` and `test`: class folders in each;
+    - a folder with the folder `train`, perhaps also `val` and `test`, in any usual spelling: class folders in each;
     - any other folder: class folders.
 
     Where nothing is divided into parts, all pictures are in `train`.

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from edgecls.errors import DatasetError
+from edgecls.regular_file import open_regular
 
 __all__ = ["read_text"]
 
@@ -16,7 +17,7 @@ def read_text(path: Path) -> str:
         DatasetError: It cannot be read, is larger than a list can be, or is not in UTF-8.
     """
     try:
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             data = stream.read(MAX_BYTES + 1)
     except OSError as error:
         raise DatasetError(

@@ -19,11 +19,16 @@ class KeptTogether:
 
     Attributes:
         groups: For each picture the lowest index in its group; its own if it stands alone.
-        unusable: Pictures that cannot be decoded, and stand alone.
+        looked_at: What each picture is; one that cannot be decoded stands alone.
     """
 
     groups: tuple[int, ...]
-    unusable: tuple[UnusablePicture, ...]
+    looked_at: tuple[Fingerprint | UnusablePicture, ...]
+
+    @property
+    def unusable(self) -> tuple[UnusablePicture, ...]:
+        """The pictures that cannot be decoded."""
+        return tuple(picture for picture in self.looked_at if isinstance(picture, UnusablePicture))
 
 
 def families(pictures: Sequence[Fingerprint]) -> list[str]:
@@ -39,6 +44,7 @@ def families(pictures: Sequence[Fingerprint]) -> list[str]:
 def keep_together(
     paths: Sequence[Path],
     *,
+    keys: Sequence[str | None] | None = None,
     max_distance: int = NEAR_DISTANCE,
     workers: int,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
@@ -49,6 +55,8 @@ def keep_together(
 
     Args:
         paths: The pictures.
+        keys: For each picture what it shares with others that it belongs together with for another reason; None for
+            nothing.
         max_distance: Bits in which the perceptual hashes of pictures that look alike may differ.
         workers: Number of threads that decode.
         on_progress: Called with the number of pictures looked at and the number of all.
@@ -57,15 +65,16 @@ def keep_together(
         DatasetError: The manifest of augmented copies is damaged.
         MissingExtraError: ImageHash is not installed (extra "data").
     """
-    usable: list[tuple[int, Fingerprint]] = []
-    unusable: list[UnusablePicture] = []
-    for index, picture in enumerate(fingerprint_pictures(paths, workers=workers)):
-        if isinstance(picture, Fingerprint):
-            usable.append((index, picture))
-        else:
-            unusable.append(picture)
-        on_progress(index + 1, len(paths))
+    looked_at: list[Fingerprint | UnusablePicture] = []
+    for picture in fingerprint_pictures(paths, workers=workers):
+        looked_at.append(picture)
+        on_progress(len(looked_at), len(paths))
+    usable = [(index, picture) for index, picture in enumerate(looked_at) if isinstance(picture, Fingerprint)]
     groups = np.arange(len(paths))
+    if keys is not None:
+        first_with: dict[str, int] = {}
+        keyed = [(first_with.setdefault(key, index), index) for index, key in enumerate(keys) if key is not None]
+        join_groups(groups, *np.array(keyed, np.int64).reshape(-1, 2).T)
     first_of: dict[str, int] = {}
     sources = families([picture for _, picture in usable])
     same = [(first_of.setdefault(source, index), index) for (index, _), source in zip(usable, sources, strict=True)]
@@ -76,4 +85,4 @@ def keep_together(
         indices = np.array([index for index, _ in comparable])
         alike = near_groups(np.stack([perceptual_hash for _, perceptual_hash in comparable]), max_distance=max_distance)
         join_groups(groups, indices, indices[alike])
-    return KeptTogether(tuple(groups.tolist()), tuple(unusable))
+    return KeptTogether(tuple(groups.tolist()), tuple(looked_at))

@@ -1,14 +1,14 @@
 """What the bytes and the pixels of each picture say, in one parallel pass: each picture is read and decoded once."""
 
 import hashlib
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from edgecls import image
 from edgecls.dataset.likeness.near_duplicates import HASH_SPEC, Hashes, perceptual_hash
-from edgecls.errors import ImageError, ImageReadError
+from edgecls.dataset.likeness.neighbours import Layouts, color_layout
+from edgecls.errors import ImageError
 from edgecls.image_formats import read_header
 from edgecls.in_order import map_in_order
 
@@ -30,6 +30,7 @@ class Fingerprint:
         spread: Standard deviation of the channel that varies most, of the picture at 64x64 pixels, in units of 1/255.
         tint: Mean of red, of green and of blue, less the mean of all three.
         perceptual_hash: uint64, ``[4]``.
+        layout: float16, ``[432]``.
     """
 
     path: Path
@@ -40,6 +41,7 @@ class Fingerprint:
     spread: float
     tint: tuple[float, float, float]
     perceptual_hash: Hashes
+    layout: Layouts
 
     @property
     def is_blank(self) -> bool:
@@ -79,8 +81,6 @@ def _fingerprint(path: Path) -> Fingerprint | UnusablePicture:
     name = str(path)
     data = None
     try:
-        if os.path.exists(path) and not os.path.isfile(path):  # to open a pipe would be to wait for ever
-            raise ImageReadError(f"cannot read {name!r}: it is not a file with a picture in it; take it away")
         data = image.read_file(path)
         pixels = image.decode_to_fit(data, HASH_SPEC, name=name)
         header = read_header(data, name=name)
@@ -97,6 +97,7 @@ def _fingerprint(path: Path) -> Fingerprint | UnusablePicture:
         spread=float(pixels.std(axis=(0, 1)).max()),
         tint=(red, green, blue),
         perceptual_hash=perceptual_hash(pixels),
+        layout=color_layout(pixels),
     )
 
 

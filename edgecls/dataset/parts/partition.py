@@ -1,13 +1,16 @@
 """Dividing pictures into parts, label by label, without tearing groups apart."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 
 from edgecls.errors import DatasetError
 
-__all__ = ["partition"]
+__all__ = ["partition", "without_rare"]
+
+NAMED_AT_MOST = 20  # labels in a message
+WAYS_OUT = "add images of them, keep them all in train (--keep-rare-in-train), or leave them out (--leave-out-rare)"
 
 
 def partition(
@@ -17,6 +20,7 @@ def partition(
     seed: int,
     *,
     labels: Sequence[str] | None = None,
+    rare_in: int | None = None,
 ) -> list[list[int]]:
     """Divide the indices of pictures into parts, so that each part has its share of every label.
 
@@ -31,12 +35,15 @@ def partition(
         ratios: The share of each part, above 0; as 80 and 20, or 0.7, 0.15 and 0.15.
         seed: Same seed, same division.
         labels: The names of the labels, for messages.
+        rare_in: The part that takes all pictures of labels with too few groups; None to refuse such labels.
 
     Returns:
-        For each part the indices of its pictures, in ascending order; every part has a picture of every label.
+        For each part the indices of its pictures, in ascending order; every part has a picture of every label that
+        is not rare.
 
     Raises:
-        DatasetError: A share is not above 0, or the groups of a label cannot be dealt out so that every part has one.
+        DatasetError: A share is not above 0, the groups of some labels cannot be dealt out so that every part has
+            one (all such labels are named), or that leaves a part empty.
     """
     if len(ratios) < 2 or not all(0 < ratio < np.inf for ratio in ratios):
         raise DatasetError(f"a division needs at least two parts, each with a share above 0; got {list(ratios)}")
@@ -44,18 +51,73 @@ def partition(
     for index, group in enumerate(groups):
         members.setdefault(group, []).append(index)
     content = {group: Counter(label_ids[index] for index in indices) for group, indices in members.items()}
-    groups_left = Counter(label for counts in content.values() for label in counts)
-    for label, count in sorted(groups_left.items()):
-        if count < len(ratios):
+    rare: set[int] = set()
+    while True:
+        counts = _groups_per_label(counted for counted in content.values() if not rare & counted.keys())
+        few = {label: counts[label] for label in set(label_ids) - rare if counts[label] < len(ratios)}
+        if few and rare_in is None:
+            raise DatasetError(_too_few(few, len(ratios), labels))
+        rare |= few.keys()
+        if few:
+            continue
+        held = {group for group, counted in content.items() if rare & counted.keys()}
+        parts, empty = _dealt(members, content, held, rare, label_ids, ratios, seed, rare_in)
+        if not empty:
+            break
+        if rare_in is None:
+            named = _named(empty, labels)
             raise DatasetError(
-                f"label {_name(label, labels)} has {count} picture(s) or groups of pictures that belong together, "
-                f"{len(ratios)} are needed for {len(ratios)} parts; add pictures of it, or ask for fewer parts"
+                f"the pictures of label {named} cannot be dealt out to {len(ratios)} parts, because too many of them "
+                f"belong together with pictures of other labels; look at them with edgecls data check, or {WAYS_OUT}"
             )
-    # Of each label, how many pictures each part still lacks, and which parts have none yet.
-    missing = {label: _shares(count, ratios) for label, count in Counter(label_ids).items()}
-    without = {label: set(range(len(ratios))) for label in missing}
+        rare |= empty
+    if rare and not all(parts):
+        raise DatasetError(
+            f"nearly all labels have fewer than {len(ratios)} pictures or groups of pictures that belong together, "
+            f"which leaves a part of {len(ratios)} empty; add pictures"
+        )
+    return [sorted(part) for part in parts]
+
+
+def without_rare(label_ids: Sequence[int], groups: Sequence[int], *, part_count: int) -> list[int]:
+    """Return the indices of the pictures whose labels have at least as many groups as there are parts."""
+    groups_of: dict[int, set[int]] = {}
+    for label, group in zip(label_ids, groups, strict=True):
+        groups_of.setdefault(label, set()).add(group)
+    return [index for index, label in enumerate(label_ids) if len(groups_of[label]) >= part_count]
+
+
+def _groups_per_label(contents: Iterable[Counter[int]]) -> Counter[int]:
+    return Counter(label for counted in contents for label in counted)
+
+
+def _dealt(
+    members: dict[int, list[int]],
+    content: dict[int, Counter[int]],
+    held: Collection[int],
+    rare: Collection[int],
+    label_ids: Sequence[int],
+    ratios: Sequence[float],
+    seed: int,
+    rare_in: int | None,
+) -> tuple[list[list[int]], set[int]]:
+    """Deal the groups out, those in `held` to the part `rare_in`; return the parts, and labels that one lacks."""
     parts: list[list[int]] = [[] for _ in ratios]
-    for group in _dealing_order(content, seed):
+    # Of each label, how many pictures each part still lacks, and which parts have none yet.
+    missing = {label: _shares(count, ratios) for label, count in Counter(label_ids).items() if label not in rare}
+    without = {label: set(range(len(ratios))) for label in missing}
+    groups_left = _groups_per_label(counted for group, counted in content.items() if group not in held)
+
+    def give(group: int, part: int) -> None:
+        parts[part] += members[group]
+        for label in content[group].keys() & missing.keys():
+            missing[label][part] -= content[group][label]
+            without[label].discard(part)
+
+    for group in held:
+        if rare_in is not None:
+            give(group, rare_in)
+    for group in _dealing_order({group: counted for group, counted in content.items() if group not in held}, seed):
         counts = content[group]
         # A label whose groups are running out has to go to the parts that have nothing of it yet.
         claims = [without[label] for label in counts if len(without[label]) >= groups_left[label]]
@@ -64,18 +126,21 @@ def partition(
             sorted(allowed) or range(len(ratios)),
             key=lambda part: sum(missing[label][part] for label in counts),
         )
-        parts[best] += members[group]
-        for label, count in counts.items():
-            missing[label][best] -= count
-            without[label].discard(best)
+        give(group, best)
+        for label in counts:
             groups_left[label] -= 1
-    for label, empty in sorted(without.items()):
-        if empty:
-            raise DatasetError(
-                f"the pictures of label {_name(label, labels)} cannot be dealt out to {len(ratios)} parts, because too "
-                "many of them belong together with pictures of other labels; look at them with edgecls data check"
-            )
-    return [sorted(part) for part in parts]
+    return parts, {label for label, lacking in without.items() if lacking}
+
+
+def _too_few(few: dict[int, int], part_count: int, labels: Sequence[str] | None) -> str:
+    """Return what is wrong with the labels that have too few groups: all of them at once."""
+    listed = [f"label {_named([label], labels)} has {count}" for label, count in sorted(few.items())]
+    more = f", and {len(listed) - NAMED_AT_MOST} more" if len(listed) > NAMED_AT_MOST else ""
+    first = f"{listed[0]} picture(s) or groups of pictures that belong together"
+    return (
+        f"{', '.join([first, *listed[1:NAMED_AT_MOST]])}{more}; {part_count} are needed for {part_count} parts: "
+        f"{WAYS_OUT}{', or ask for fewer parts' if part_count > 2 else ''}"
+    )
 
 
 def _shares(count: int, ratios: Sequence[float]) -> list[int]:
@@ -97,5 +162,7 @@ def _dealing_order(content: dict[int, Counter[int]], seed: int) -> list[int]:
     return sorted(shuffled, key=lambda group: (len(content[group]) == 1, -content[group].total()))
 
 
-def _name(label: int, labels: Sequence[str] | None) -> str:
-    return f"number {label}" if labels is None else repr(labels[label])
+def _named(label_ids: Iterable[int], labels: Sequence[str] | None) -> str:
+    ordered = sorted(label_ids)
+    named = [f"number {label}" if labels is None else repr(labels[label]) for label in ordered[:NAMED_AT_MOST]]
+    return ", ".join(named) + (", ..." if len(ordered) > NAMED_AT_MOST else "")

@@ -73,7 +73,7 @@ def cache_pictures(
         on_progress: Called with the number of pictures done and the number of all.
 
     Raises:
-        DatasetError: Of some label, no picture can be decoded, or there is no room for all.
+        DatasetError: Of some label that has pictures, none can be decoded, or there is no room for all.
     """
     total = len(pictures.paths)
     pixels = allocate_pixels((total, *spec.shape_hwc), cache, folder=folder)
@@ -90,9 +90,9 @@ def cache_pictures(
             kept.append(index)
         on_progress(index + 1, total)
     label_ids = np.asarray([pictures.label_ids[index] for index in kept], np.int32)
-    for index, label in enumerate(pictures.labels):
-        if index not in label_ids:
-            raise DatasetError(f"no picture of label {label!r} can be used; the first fault: {failures[0]}")
+    if lost := sorted(set(pictures.label_ids) - set(label_ids.tolist())):
+        named = ", ".join(repr(pictures.labels[label_id]) for label_id in lost)
+        raise DatasetError(f"no picture of label {named} can be used; the first fault: {failures[0]}")
     paths = [pictures.paths[index] for index in kept]
     return CachedPictures(
         labels=pictures.labels,

@@ -11,6 +11,7 @@ from edgecls.errors import ExportError
 from edgecls.export.graph_surgery import all_graphs
 from edgecls.extras import import_from_extra
 from edgecls.modelfile import DOCUMENT_KEY
+from edgecls.regular_file import read_regular
 
 __all__ = ["EXTRA", "ForeignFile", "load_onnx_package", "read_foreign_file"]
 
@@ -96,7 +97,7 @@ def _read(path: Path) -> tuple[bytes, Any]:
     name = str(path)
     package = load_onnx_package()
     try:
-        onnx = path.read_bytes()
+        onnx = read_regular(path)
         properties = onnx_container.read_properties(onnx)
     except OSError as error:
         raise ExportError(f"cannot read {name!r}: {error.strerror or error}; give an .onnx file") from error

@@ -62,18 +62,18 @@ def decode_measuring_pictures(
     """Part a dataset and decode it.
 
     A dataset that names held-out parts is checked on those and calibrated on the others. Any other is divided at
-    random, each label in the same ratio; pictures that look the same to the model stay together. From large
-    datasets some pictures are drawn likewise.
+    random, each label in the same ratio; pictures that look the same to the model stay together, and labels with
+    too few to be divided are checked on. From large datasets some pictures are drawn likewise.
 
     Args:
-        dataset: Pictures of all labels of the model, and of no others.
+        dataset: Pictures of all labels of the model, and of no others; a held-out part may lack some.
         card: The model's card.
         seed: Same seed, same parts.
         workers: Number of threads that decode.
         on_progress: Called with the number of pictures decoded and the number of all.
 
     Raises:
-        DatasetError: Labels differ, a label has too few pictures, or they cannot be decoded.
+        DatasetError: Labels differ, nearly all labels have too few pictures, or they cannot be decoded.
     """
     _check_labels(dataset.labels, card)
     room = MAX_PIXEL_BYTES // int(np.prod(card.image.shape_hwc))
@@ -117,7 +117,14 @@ def _drawn(pictures: LabelledPictures, count: int, seed: int) -> LabelledPicture
     total = len(pictures.paths)
     if total <= count:
         return pictures
-    kept, _ = partition(pictures.label_ids, range(total), (count, total - count), seed, labels=pictures.labels)
+    # Every label is dealt out over the whole length, so that any beginning has each in its share.
+    order = np.random.default_rng(seed).permutation(total)
+    label_ids = np.asarray(pictures.label_ids)[order]
+    place = np.empty(total)
+    for label in np.unique(label_ids):
+        (found,) = np.nonzero(label_ids == label)
+        place[found] = (np.arange(len(found)) + 0.5) / len(found)
+    kept = sorted(order[np.argsort(place, kind="stable")[:count]].tolist())
     return LabelledPictures(
         pictures.labels,
         tuple(pictures.paths[index] for index in kept),
@@ -137,7 +144,8 @@ def _divided(whole: CachedPictures, card: ModelCard, seed: int) -> MeasuringPict
     first_of: dict[bytes, int] = {}
     groups = [first_of.setdefault(digest, index) for index, digest in enumerate(_digests(whole))]
     label_ids: list[int] = whole.label_ids.tolist()
-    parts = partition(label_ids, groups, (calibration, max(1, total - calibration)), seed, labels=whole.labels)
+    ratios = (calibration, max(1, total - calibration))
+    parts = partition(label_ids, groups, ratios, seed, labels=whole.labels, rare_in=1)
     return MeasuringPictures(_chosen(whole, card, parts[0]), _chosen(whole, card, parts[1]), whole.failures)
 
 

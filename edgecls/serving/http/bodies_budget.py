@@ -1,10 +1,18 @@
-"""How much memory the bodies of all requests may take together."""
+"""How much memory the bodies of all requests may take together, and what part of it one client."""
 
-__all__ = ["BodiesBudget"]
+import ipaddress
+from collections import Counter
+
+__all__ = ["BodiesBudget", "BodiesShare", "plain_address"]
+
+IPV6_PREFIX = 64  # bits that tell networks apart; within one a client has as many addresses as it likes
 
 
 class BodiesBudget:
     """The bytes of all bodies that have arrived, in whole or in part; used in the event loop only.
+
+    No client may hold more than it leaves free: one takes half at most, two a third each, and so on. So there is always
+    room for one more, and where many are at work all of the memory is used.
 
     Attributes:
         used_bytes: Taken and not given back.
@@ -12,19 +20,60 @@ class BodiesBudget:
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
+        self._held: Counter[str] = Counter()
         self.used_bytes = 0
+
+    def share_of(self, client: str) -> "BodiesShare":
+        """Return what a client takes from, by its address; those of one IPv6 network are one client."""
+        return BodiesShare(self, _network(client))
+
+    def has_room(self, size: int, holder: str) -> bool:
+        """True if `size` bytes more of this holder would fit now."""
+        left = self._max_bytes - self.used_bytes - size
+        return size == 0 or self._held[holder] + size <= left
+
+    def take(self, size: int, holder: str) -> bool:
+        """Make room for `size` bytes; False if there is none."""
+        if not self.has_room(size, holder):
+            return False
+        self.used_bytes += size
+        self._held[holder] += size
+        return True
+
+    def give_back(self, size: int, holder: str) -> None:
+        """`size` bytes are not needed any more."""
+        self.used_bytes -= size
+        self._held[holder] -= size
+        if not self._held[holder]:
+            del self._held[holder]
+
+
+class BodiesShare:
+    """The budget as one client sees it."""
+
+    def __init__(self, budget: BodiesBudget, holder: str) -> None:
+        self._budget = budget
+        self._holder = holder
 
     def has_room(self, size: int) -> bool:
         """True if `size` bytes more would fit now."""
-        return self.used_bytes + size <= self._max_bytes
+        return self._budget.has_room(size, self._holder)
 
     def take(self, size: int) -> bool:
         """Make room for `size` bytes; False if there is none."""
-        if not self.has_room(size):
-            return False
-        self.used_bytes += size
-        return True
+        return self._budget.take(size, self._holder)
 
     def give_back(self, size: int) -> None:
         """`size` bytes are not needed any more."""
-        self.used_bytes -= size
+        self._budget.give_back(size, self._holder)
+
+
+def plain_address(address: str) -> str:
+    """Return a client's address; one of IPv4 in its own form, also if it came to a socket of IPv6."""
+    return address[7:] if address.startswith("::ffff:") and "." in address else address
+
+
+def _network(client: str) -> str:
+    if ":" not in client:
+        return client
+    return str(ipaddress.IPv6Network((client.partition("%")[0], IPV6_PREFIX), strict=False))

@@ -9,8 +9,9 @@ import time
 from typing import cast
 
 from edgecls.serving.http.answer import Answer, Refusal, refusal_answer
-from edgecls.serving.http.bodies_budget import BodiesBudget
+from edgecls.serving.http.bodies_budget import BodiesBudget, plain_address
 from edgecls.serving.http.handler import Handler, Ticket
+from edgecls.serving.http.incoming import BodyPace
 from edgecls.serving.http.limits import HttpLimits
 from edgecls.serving.http.request import Request
 from edgecls.serving.http.request_parser import RequestParser
@@ -27,6 +28,7 @@ class Phase(enum.Enum):
     """What a connection is doing."""
 
     IDLE = "waiting for a request"
+    HANDSHAKE = "agreeing on TLS"
     HEAD = "receiving the head of a request"
     BODY = "receiving its body"
     WORKING = "waiting for its answer"
@@ -45,6 +47,7 @@ class Surroundings:
         connections: Those that are open.
         closing: Whether every answer ends its connection, as the server stops.
         received: Where bytes from the network go; read before any other connection gets to use it.
+        encrypted: The same for those that TLS has still to decrypt.
     """
 
     def __init__(self, handler: Handler, limits: HttpLimits) -> None:
@@ -54,6 +57,7 @@ class Surroundings:
         self.connections: set[Connection] = set()
         self.closing = False
         self.received = memoryview(bytearray(RECEIVE_BYTES))
+        self.encrypted = memoryview(bytearray(RECEIVE_BYTES))
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -84,8 +88,9 @@ class Connection(asyncio.BufferedProtocol):
 
     def close(self) -> None:
         """End the connection once what was written has been sent."""
-        self._enter(Phase.CLOSING, self._limits.send_s)
-        self._transport.close()
+        if not self._over:
+            self._enter(Phase.CLOSING, self._limits.send_s)
+            self._transport.close()
 
     def abort(self) -> None:
         """End the connection now."""
@@ -113,9 +118,10 @@ class Connection(asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         peer = transport.get_extra_info("peername")
-        self._client = str(peer[0]) if isinstance(peer, tuple) else ""
+        self._client = plain_address(str(peer[0])) if isinstance(peer, tuple) else ""
         around = self._around
-        self._parser = RequestParser(self._limits, around.budget, around.handler.check, self._client)
+        self._share = around.budget.share_of(self._client)
+        self._parser = RequestParser(self._limits, self._share, around.handler.check, self._client)
         around.connections.add(self)
         excess = len(around.connections) - self._limits.max_connections
         if excess > REFUSED_CONNECTIONS:
@@ -124,6 +130,17 @@ class Connection(asyncio.BufferedProtocol):
             self._refuse(
                 Refusal(503, "Busy", "too many connections are open; try again shortly", **{"Retry-After": "1"})
             )
+
+    def handshake_began(self) -> None:
+        if self.phase is Phase.IDLE:  # and not refused; the time for it has begun with the connection
+            self.phase = Phase.HANDSHAKE
+
+    def handshake_ended(self) -> None:
+        if self.phase is Phase.HANDSHAKE:
+            self._enter(Phase.IDLE, self._limits.head_s)
+
+    def plain_text_came(self) -> None:
+        self._refuse(Refusal(400, "BadRequest", "this port speaks HTTPS only; ask again with https:// in the address"))
 
     def get_buffer(self, sizehint: int) -> memoryview:
         return self._around.received
@@ -158,7 +175,7 @@ class Connection(asyncio.BufferedProtocol):
         if self._ticket is not None:
             self._ticket.drop()
         if self._current is not None:
-            self._around.budget.give_back(len(self._current.body))
+            self._share.give_back(len(self._current.body))
         self._current = self._ticket = None
         self._parser.discard()
         self._around.connections.discard(self)
@@ -208,7 +225,9 @@ class Connection(asyncio.BufferedProtocol):
         elif incoming.request is None:
             self._enter(Phase.HEAD, self._limits.head_s)
         else:
-            self._enter(Phase.BODY, self._limits.body_s)
+            if self.phase is not Phase.BODY:
+                self._pace = BodyPace(self._limits, incoming.size)
+            self._enter(Phase.BODY, min(self._limits.body_s, self._limits.body_window_s))
             if incoming.expects:
                 incoming.expects = False
                 self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -233,7 +252,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def _send(self, request: Request, answer: Answer) -> None:
         self._current = self._ticket = None
-        self._around.budget.give_back(len(request.body))
+        self._share.give_back(len(request.body))
         close = self._around.closing or not request.keep_alive
         self._write(request, answer, close=close)
         if close:
@@ -247,12 +266,12 @@ class Connection(asyncio.BufferedProtocol):
         self._transport.write(answer.encode(request, close=close, now_s=time.time()))
 
     def _expire_body(self) -> None:
-        """Give a large body more time, as long as it comes fast enough."""
+        """Give a body more time, as long as it comes fast enough."""
         incoming = self._parser.incoming
-        size = 0 if incoming is None else incoming.size
-        self.deadline_s = self._since_s + self._limits.body_s + size / self._limits.min_body_bytes_per_s
-        if self.deadline_s <= time.monotonic():
-            self._refuse(Refusal(408, "RequestTimeout", "the body of the request took too long to arrive"))
+        try:
+            self.deadline_s = self._pace.until_s(0 if incoming is None else incoming.size)
+        except Refusal as refusal:
+            self._refuse(refusal)
 
     def _refuse(self, refusal: Refusal) -> None:
         """Refuse what is arriving; the requests before it are answered first."""
@@ -272,7 +291,7 @@ class Connection(asyncio.BufferedProtocol):
                 self._transport.write_eof()
 
 
-_AT_WORK = (Phase.HEAD, Phase.BODY, Phase.WORKING)
+_AT_WORK = (Phase.HANDSHAKE, Phase.HEAD, Phase.BODY, Phase.WORKING)
 _AT_REST = (Phase.IDLE, Phase.SENDING)
 _ENDING = (Phase.LINGERING, Phase.CLOSING)
 _FAULT = Refusal(500, "InternalError", "the server failed; its log says why")

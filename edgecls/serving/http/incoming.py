@@ -1,11 +1,14 @@
 """A request while it arrives."""
 
+import time
+
 import httptools
 
 from edgecls.serving.http.answer import Refusal
+from edgecls.serving.http.limits import HttpLimits
 from edgecls.serving.http.request import Request
 
-__all__ = ["Incoming"]
+__all__ = ["BodyPace", "Incoming"]
 
 MAX_CHUNK_OVERHEAD = 8  # bytes of transfer encoding for a byte of body, as when a client sends it byte by byte
 
@@ -81,17 +84,63 @@ class Incoming:
                 if value.lower() != "chunked":
                     raise Refusal(501, "NotImplemented", "of transfer encodings only chunked is possible")
                 self.chunked = True
+                # HTTP/1.0 has no chunks, so another program on the way may see another end than we do (RFC 9112, 6.1).
+                self.request.keep_alive = keep_alive and version != "1.0"
             elif name == "expect":
                 self.expects = value.lower() == "100-continue" and version == "1.1"
         if version not in ("1.1", "1.0"):
             raise Refusal(505, "VersionNotSupported", f"HTTP/{version} is not spoken here; use HTTP/1.1")
         if hosts > 1 or (hosts == 0 and version == "1.1"):
             raise Refusal(400, "BadRequest", "an HTTP/1.1 request has exactly one Host field")
+        try:
+            self.request.decoded_path  # noqa: B018  # whoever works on the request may rely on it
+        except UnicodeDecodeError as error:
+            raise Refusal(
+                400, "BadRequest", "the path of the request is not valid UTF-8 after percent-decoding; encode it so"
+            ) from error
         return self.request
 
     def body(self) -> bytes:
         """Return the body as far as it has come."""
         return self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+
+
+class BodyPace:
+    """How fast a body comes from now on: on the whole, and in each window.
+
+    Args:
+        limits: How fast it has to.
+        size: Bytes of it that are here already.
+    """
+
+    def __init__(self, limits: HttpLimits, size: int) -> None:
+        self._limits = limits
+        self._since_s = time.monotonic()
+        self._begin_window(size)
+
+    def until_s(self, size: int) -> float:
+        """Return until when it may go on, by time.monotonic().
+
+        Args:
+            size: Bytes of the body so far.
+
+        Raises:
+            Refusal: It has come too slowly (408).
+        """
+        limits, now_s = self._limits, time.monotonic()
+        end_s = self._since_s + limits.body_s + size / limits.body_bytes_per_s
+        if end_s <= now_s:
+            raise Refusal(408, "RequestTimeout", "the body of the request took too long to arrive")
+        if self._window_end_s <= now_s:
+            if size - self._window_size < limits.min_body_bytes_per_s * limits.body_window_s:
+                least = f"{limits.min_body_bytes_per_s / 1024:.4g} KiB a second"
+                raise Refusal(408, "RequestTimeout", f"the body of the request came too slowly; at least {least} must")
+            self._begin_window(size)
+        return min(end_s, self._window_end_s)
+
+    def _begin_window(self, size: int) -> None:
+        self._window_size = size
+        self._window_end_s = time.monotonic() + self._limits.body_window_s
 
 
 def _address(url: bytes) -> tuple[str, str]:

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass, field
+from urllib.parse import unquote
 
 __all__ = ["Request"]
 
@@ -37,3 +38,17 @@ class Request:
     def header(self, name: str) -> str:
         """Return the value of a header field, by its name in lower case; "" where there is none."""
         return next((value for key, value in self.headers if key == name), "")
+
+    @property
+    def has_body(self) -> bool:
+        """True if a body was announced, by its length or in chunks."""
+        return self.header("content-length").strip("0") != "" or self.header("transfer-encoding") != ""
+
+    @property
+    def decoded_path(self) -> str:
+        """The path with its percent signs decoded, from which the route is found; "/*" for "*".
+
+        Raises:
+            UnicodeDecodeError: It is not valid UTF-8; such a request is refused before anyone asks.
+        """
+        return "/*" if self.path == "*" else unquote(self.path, errors="strict")

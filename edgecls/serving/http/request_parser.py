@@ -8,14 +8,17 @@ from collections.abc import Callable
 import httptools
 
 from edgecls.serving.http.answer import Refusal
-from edgecls.serving.http.bodies_budget import BodiesBudget
+from edgecls.serving.http.bodies_budget import BodiesShare
 from edgecls.serving.http.incoming import Incoming
 from edgecls.serving.http.limits import HttpLimits
 from edgecls.serving.http.request import Request
 
 __all__ = ["RequestParser"]
 
-LONGEST_LINE_READ = 4096  # bytes of a request line in which an address may be put right
+LONGEST_LINE_READ = 4096  # bytes of a request line that is waited for, and in which an address may be put right
+
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"})
+"""Those of HTTP itself (RFC 9110 and 5789)."""
 
 
 class RequestParser:
@@ -23,7 +26,7 @@ class RequestParser:
 
     Args:
         limits: Bounds.
-        budget: Memory for bodies. What is taken belongs to the requests in `whole`, and to `incoming`.
+        budget: The client's memory for bodies. What is taken belongs to the requests in `whole`, and to `incoming`.
         check: Says why a request is refused before its body is read.
         client: Address of the client.
 
@@ -33,7 +36,7 @@ class RequestParser:
     """
 
     def __init__(
-        self, limits: HttpLimits, budget: BodiesBudget, check: Callable[[Request], Refusal | None], client: str
+        self, limits: HttpLimits, budget: BodiesShare, check: Callable[[Request], Refusal | None], client: str
     ) -> None:
         self.whole: deque[Request] = deque()
         self.incoming: Incoming | None = None
@@ -41,6 +44,8 @@ class RequestParser:
         self._budget = budget
         self._check = check
         self._client = client
+        self._line = b""  # the first line of a request, until it is whole
+        self._longest_line = min(LONGEST_LINE_READ, limits.max_head_bytes)
         self._parser = httptools.HttpRequestParser(self)
 
     def feed(self, data: memoryview) -> None:
@@ -49,17 +54,17 @@ class RequestParser:
         Raises:
             Refusal: What is arriving is refused, and nothing after it can be parsed. `whole` has what came before.
         """
-        unparsed: memoryview | bytes = data
         before, whole_before = self.incoming, len(self.whole)
-        if before is None:
-            unparsed = _with_ascii_address(data)
+        sent = unparsed = self._from_whole_line(data) if before is None or self._line else data
         try:
             while unparsed:
                 unparsed = self._feed(unparsed)
         except httptools.HttpParserCallbackError as error:
             raise error.__context__ or error from None
         except httptools.HttpParserError as error:
-            raise Refusal(400, "BadRequest", f"this is not a valid HTTP/1.1 request: {error}") from error
+            if isinstance(error, httptools.HttpParserInvalidMethodError) or "Invalid method" in str(error):
+                raise _unknown_method(bytes(sent)) from error
+            raise _no_request(error) from error
         if self.incoming is None:
             return
         if self.incoming is before or len(self.whole) == whole_before:
@@ -79,6 +84,25 @@ class RequestParser:
         if self.incoming is not None:
             self._budget.give_back(self.incoming.size)
         self.incoming = None
+
+    def _from_whole_line(self, data: memoryview) -> memoryview | bytes:
+        """Return what begins a request, once its first line is whole; nothing before that.
+
+        So a method that is not known is told from what is no request at all, and an address with letters beyond ASCII,
+        as curl sends it as it was typed, can be percent-encoded.
+        """
+        start = self._line + bytes(data[:LONGEST_LINE_READ])
+        line, ended, _ = start.lstrip(b"\r\n").partition(b"\n")
+        if not ended and len(start) < self._longest_line and _BEGINNING.fullmatch(line):
+            self._line = start
+            self.incoming = self.incoming or Incoming()
+            return b""
+        if not self._line and line.isascii():
+            return data
+        begun, self._line = self._line + bytes(data), b""
+        if line.isascii():
+            return begun
+        return begun.replace(line, re.sub(rb"[\x80-\xff]", lambda byte: b"%%%02X" % byte[0][0], line), 1)
 
     def _feed(self, data: memoryview | bytes) -> memoryview | bytes:
         """Parse up to the end, or to the end of a request with an Upgrade field, and return the rest."""
@@ -157,15 +181,32 @@ class RequestParser:
         largest = self._limits.max_body_bytes
         if size > largest:
             return Refusal(413, "BodyTooLarge", f"the body is larger than {largest / 2**20:.4g} MiB; send less at once")
-        return Refusal(503, "Busy", "too many bodies are on their way here; try again shortly", **{"Retry-After": "1"})
+        return Refusal(
+            503,
+            "Busy",
+            "too many bodies are on their way here, or too many of yours; try again shortly",
+            **{"Retry-After": "1"},
+        )
 
 
-def _with_ascii_address(data: memoryview) -> memoryview | bytes:
-    """Percent-encode a request line that has letters beyond ASCII: curl sends addresses as they were typed."""
-    start = bytes(data[:LONGEST_LINE_READ])
-    if start.isascii():
-        return data
-    line = start.partition(b"\r\n")[0]
-    if line.isascii():
-        return data
-    return re.sub(rb"[\x80-\xff]", lambda byte: b"%%%02X" % byte[0][0], line) + data[len(line) :]
+_TOKEN = rb"[A-Za-z0-9!#$%&'*+.^_`|~-]+"
+_BEGINNING = re.compile(_TOKEN + rb"( [^\r\n]*\r?)?")
+_FIRST_LINE = re.compile(rb"(?:\A|\r\n)(" + _TOKEN + rb") [^ \r\n]+ HTTP/1\.[01]\r\n")
+
+
+def _unknown_method(sent: bytes) -> Refusal:
+    """Return how a request is refused whose method the parser does not know, if what was sent is a request at all.
+
+    The parser knows all registered methods; those that no route has are refused with 405, by the application.
+    """
+    methods = [line[1].decode("latin-1") for line in _FIRST_LINE.finditer(sent)]
+    unknown = next((method for method in methods if method not in METHODS), None)
+    if unknown is None:
+        return _no_request("its method is not valid")
+    return Refusal(
+        501, "NotImplemented", f"the method {unknown[:40]!r} is not known here; GET, HEAD, POST and OPTIONS are served"
+    )
+
+
+def _no_request(error: Exception | str) -> Refusal:
+    return Refusal(400, "BadRequest", f"this is not a valid HTTP/1.1 request: {error}")

@@ -15,8 +15,9 @@ from edgecls.serving.http.connection import REFUSED_CONNECTIONS, Connection, Sur
 from edgecls.serving.http.file_handles import raise_handle_limit
 from edgecls.serving.http.handler import Handler
 from edgecls.serving.http.limits import HttpLimits
+from edgecls.serving.http.tls_layer import TlsLayer
 
-__all__ = ["LISTEN_BACKLOG", "HttpServer", "listening_socket"]
+__all__ = ["LISTEN_BACKLOG", "HttpServer", "listening_socket", "listens_on_both"]
 
 LISTEN_BACKLOG = 1024  # connections waiting to be accepted; with 5, 16 clients at once met resets and waits of 1 s
 ACCEPTED_AT_ONCE = 8  # before the connections that are open get their turn again
@@ -32,7 +33,7 @@ def listening_socket(host: str, port: int) -> socket.socket:
     """Return a socket that listens.
 
     Args:
-        host: Address or name to listen on.
+        host: Address or name to listen on; "::" for all of IPv6, and of IPv4 where the system has both in one.
         port: Port to listen on; 0 for any that is free.
 
     Raises:
@@ -40,11 +41,17 @@ def listening_socket(host: str, port: int) -> socket.socket:
     """
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        return socket.create_server(address[:2], family=family, backlog=LISTEN_BACKLOG)
+        both = listens_on_both(str(address[0]))
+        return socket.create_server(address[:2], family=family, backlog=LISTEN_BACKLOG, dualstack_ipv6=both)
     except (OSError, UnicodeError) as error:
         raise ServerError(
             f"cannot listen on {host}:{port}: {error}; choose another --port, or stop what uses this one"
         ) from error
+
+
+def listens_on_both(host: str) -> bool:
+    """True for the address of IPv6 under which a socket takes connections of IPv4 too."""
+    return host == "::" and socket.has_dualstack_ipv6()
 
 
 class HttpServer:
@@ -72,6 +79,7 @@ class HttpServer:
         self._address = listener.getsockname()
         self._loop = asyncio.new_event_loop()
         self._stopping = asyncio.Event()
+        self._ended_well = False
         self._thread = threading.Thread(target=self._run, name="edgecls-http", daemon=True)
 
     @property
@@ -91,18 +99,34 @@ class HttpServer:
         """Bytes of memory that bodies take which have arrived, in whole or in part, and are not answered."""
         return self._around.budget.used_bytes
 
+    @property
+    def failed(self) -> bool:
+        """True if the thread has ended by a fault: nobody is served any more."""
+        return self._thread.ident is not None and not self._thread.is_alive() and not self._ended_well
+
     def start(self) -> None:
         """Begin to accept connections; returns at once."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Finish the requests in flight, and those that arrive within a moment; then close, and return."""
-        self._loop.call_soon_threadsafe(self._stopping.set)
+        """Finish the requests in flight, and those that arrive within a moment; then close, and return.
+
+        Raises:
+            ServerError: The thread has ended by a fault, now or before, so requests may have been lost.
+        """
+        with contextlib.suppress(RuntimeError):  # the loop has ended already
+            self._loop.call_soon_threadsafe(self._stopping.set)
         self._thread.join()
+        if self.failed:
+            raise ServerError(
+                "the server's own thread failed, so requests may have been lost; the traceback above says why; "
+                "start the server again, and report it as a fault of edgecls"
+            )
 
     def _run(self) -> None:
         with contextlib.closing(self._loop):
             self._loop.run_until_complete(self._serve())
+        self._ended_well = True
 
     async def _serve(self) -> None:
         around = self._around
@@ -111,13 +135,14 @@ class HttpServer:
             self._connection,
             sock=self._listener,
             backlog=ACCEPTED_AT_ONCE,
-            ssl=self._tls,
-            ssl_handshake_timeout=None if self._tls is None else self._limits.head_s,
-            ssl_shutdown_timeout=None if self._tls is None else GRACE_S,
         )
         self._listener.listen(LISTEN_BACKLOG)  # for asyncio both are one number
         sweeping = self._loop.create_task(self._sweep())
-        await self._stopping.wait()
+        stopping = self._loop.create_task(self._stopping.wait())
+        await asyncio.wait({stopping, sweeping}, return_when=asyncio.FIRST_COMPLETED)
+        if sweeping.done():
+            stopping.cancel()
+            sweeping.result()  # which it never returns by itself: without deadlines nothing may go on
         give_up_s = time.monotonic() + self._limits.drain_s
         around.closing = True
         # A client that has just connected, or has just been answered, may have a request under way. It is answered.
@@ -128,8 +153,9 @@ class HttpServer:
         sweeping.cancel()
         await self._close_connections()
 
-    def _connection(self) -> Connection:
-        return Connection(self._around)
+    def _connection(self) -> Connection | TlsLayer:
+        connection = Connection(self._around)
+        return connection if self._tls is None else TlsLayer(connection, self._tls, self._around.encrypted)
 
     async def _close_listener(self, server: asyncio.Server) -> None:
         """Accept no more connections, but those that the system has accepted for us already."""
@@ -142,7 +168,7 @@ class HttpServer:
                 late.append(self._listener.accept()[0])
         server.close()
         outcomes = await asyncio.gather(
-            *(self._loop.connect_accepted_socket(self._connection, peer, ssl=self._tls) for peer in late),
+            *(self._loop.connect_accepted_socket(self._connection, peer) for peer in late),
             return_exceptions=True,
         )
         for outcome in outcomes:

@@ -10,15 +10,10 @@ from edgecls.serving.feedback import FeedbackStore
 from edgecls.serving.http.answer import Refusal
 from edgecls.serving.repository.repository import Repository
 
-__all__ = ["computes", "mount_feedback"]
+__all__ = ["mount_feedback"]
 
 PATH = "/feedback"
 DEFAULT_NAME = "body"
-
-
-def computes(method: str, path: str) -> bool:
-    """True for corrections: the picture is decoded and classified."""
-    return method == "POST" and path == PATH
 
 
 def mount_feedback(app: Bottle, repository: Repository, store: FeedbackStore | None, *, max_body_bytes: int) -> None:
@@ -31,9 +26,11 @@ def mount_feedback(app: Bottle, repository: Repository, store: FeedbackStore | N
         max_body_bytes: Largest body of a request.
     """
 
+    off = Refusal(404, "NotFound", "corrections are off; start the server with --feedback DIR")
+
     def correct() -> HTTPResponse:
         if store is None:
-            raise Refusal(404, "NotFound", "corrections are off; start the server with --feedback DIR")
+            raise off
         _refuse_other_sites()
         label = request.query.getunicode("label")
         if not label:
@@ -43,7 +40,7 @@ def mount_feedback(app: Bottle, repository: Repository, store: FeedbackStore | N
         model = repository.model(request.query.getunicode("model"))
         return json_answer(asdict(store.keep(data, label, name=name, model=model)))
 
-    app.route(PATH, "POST", correct)
+    app.route(PATH, "POST", correct, computes=True, takes_body=store is not None, off=off)
 
 
 def _refuse_other_sites() -> None:

@@ -8,7 +8,7 @@ from bottle import Bottle, HTTPResponse, request
 from edgecls.errors import ModelFileError
 from edgecls.serving.answers import data_answer, json_answer
 from edgecls.serving.bodies import read_body_if_any
-from edgecls.serving.compression import compress_answer, decompress
+from edgecls.serving.compression import compress_answer
 from edgecls.serving.http.answer import Refusal
 from edgecls.serving.inference_protocol.inference import Inference, infer
 from edgecls.serving.inference_protocol.inference_response import ResponseBody
@@ -22,15 +22,10 @@ from edgecls.serving.statistics import Statistics, combined
 from edgecls.serving.work import Work, work_of
 from edgecls.serving.workers.board import Gathered
 
-__all__ = ["InferenceRoutes", "computes"]
+__all__ = ["InferenceRoutes"]
 
 STATISTICS_NAME = "stats"  # takes the place of a model's name in the address of all statistics
 HEADER_LENGTH = "Inference-Header-Content-Length"
-
-
-def computes(method: str, path: str) -> bool:
-    """True for the requests that run a network, or load one, which takes a core for a while."""
-    return method == "POST" and path.startswith("/v2/") and path.endswith(("/infer", "/load"))
 
 
 class InferenceRoutes:
@@ -75,7 +70,7 @@ class InferenceRoutes:
             app.route(f"{model}/config", "GET", self.config)
             app.route(f"{model}/ready", "GET", self.model_ready)
             app.route(f"{model}/stats", "GET", self.model_statistics)
-            app.route(f"{model}/infer", "POST", self.infer)
+            app.route(f"{model}/infer", "POST", self.infer, computes=True, takes_body=True)
 
     def server(self) -> HTTPResponse:
         return json_answer(server_metadata())
@@ -112,7 +107,6 @@ class InferenceRoutes:
         work.model, queue_ns = model.name, round(work.queue_s * 1e9)
         try:
             body = read_body_if_any(request.environ, max_bytes=self._max_body_bytes)
-            body = decompress(body, request.get_header("Content-Encoding", ""), max_bytes=self._max_body_bytes)
             done = infer(model, body, request.get_header(HEADER_LENGTH), queue_ns=queue_ns, began_ns=began_ns)
         except Exception:
             self._statistics.failed(model.name, time.perf_counter_ns() - began_ns)

@@ -4,7 +4,6 @@ from bottle import Bottle, HTTPResponse, request
 
 from edgecls.serving.answers import json_answer
 from edgecls.serving.bodies import read_body_if_any
-from edgecls.serving.compression import decompress
 from edgecls.serving.http.answer import Refusal
 from edgecls.serving.inference_protocol.invalid import InvalidRequestError
 from edgecls.serving.inference_protocol.json_document import MAX_JSON_BYTES, read_json_object
@@ -42,17 +41,15 @@ def mount_model_control(app: Bottle, repository: Repository, *, allowed: bool) -
         repository.unload(name)
         return json_answer({})
 
+    off = Refusal(403, "Forbidden", "loading and unloading models is off; start the server with --allow-model-control")
+
     def _check_allowed() -> None:
         if not allowed:
-            raise Refusal(
-                403,
-                "Forbidden",
-                "loading and unloading models is off; start the server with --allow-model-control",
-            )
+            raise off
 
-    app.route("/v2/repository/index", "POST", index)
-    app.route("/v2/repository/models/<name>/load", "POST", load)
-    app.route("/v2/repository/models/<name>/unload", "POST", unload)
+    app.route("/v2/repository/index", "POST", index, takes_body=True)
+    app.route("/v2/repository/models/<name>/load", "POST", load, computes=True, takes_body=allowed, off=off)
+    app.route("/v2/repository/models/<name>/unload", "POST", unload, takes_body=allowed, off=off)
 
 
 def _entry(entry: IndexEntry) -> dict[str, str]:
@@ -62,5 +59,4 @@ def _entry(entry: IndexEntry) -> dict[str, str]:
 def _document() -> dict[str, object]:
     """Return the body of the request, which may be left out."""
     body = read_body_if_any(request.environ, max_bytes=MAX_JSON_BYTES)
-    body = decompress(body, request.get_header("Content-Encoding", ""), max_bytes=MAX_JSON_BYTES)
     return read_json_object(body) if body.strip() else {}

@@ -19,18 +19,10 @@ from edgecls.serving.work import work_of
 if TYPE_CHECKING:
     from edgecls.runtime.explaining.explanation import Explanation
 
-__all__ = ["PredictRoutes", "computes"]
+__all__ = ["PredictRoutes"]
 
 DEFAULT_TOP = 5
 RAW_BODY_NAME = "body"  # what a picture without a name is called in its answer
-
-
-def computes(method: str, path: str) -> bool:
-    """True for the requests that decode pictures or run the network, which takes a core for a while."""
-    return method in ("GET", "POST") and _COMPUTING.match(path) is not None
-
-
-_COMPUTING = re.compile(r"(/models/[^/]+)?/predict(/|$)")
 
 
 class PredictRoutes:
@@ -54,9 +46,9 @@ class PredictRoutes:
     def mount(self, app: Bottle) -> None:
         """Add the routes to an application."""
         for prefix in ("/predict", "/models/<model>/predict"):
-            app.route(prefix, "POST", self.predict)
-            app.route(f"{prefix}/<name:path>", "POST", self.predict_named)
-            app.route(f"{prefix}/<name:path>", "GET", self.predict_by_name)
+            app.route(prefix, "POST", self.predict, computes=True, takes_body=True)
+            app.route(f"{prefix}/<name:path>", "POST", self.predict_named, computes=True, takes_body=True)
+            app.route(f"{prefix}/<name:path>", "GET", self.predict_by_name, computes=True)
 
     def predict(self, model: str | None = None) -> HTTPResponse:
         served = self._served(model)

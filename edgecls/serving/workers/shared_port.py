@@ -8,7 +8,7 @@ import socket
 from dataclasses import dataclass
 
 from edgecls.errors import ServerError
-from edgecls.serving.http.server import LISTEN_BACKLOG, listening_socket
+from edgecls.serving.http.server import LISTEN_BACKLOG, listening_socket, listens_on_both
 
 __all__ = ["SharedPort", "hold_port"]
 
@@ -27,7 +27,13 @@ class SharedPort:
 
     def listen(self) -> socket.socket:
         """Return one more socket that listens there."""
-        return socket.create_server(self.address, family=self.family, backlog=LISTEN_BACKLOG, reuse_port=True)
+        return socket.create_server(
+            self.address,
+            family=self.family,
+            backlog=LISTEN_BACKLOG,
+            reuse_port=True,
+            dualstack_ipv6=listens_on_both(self.address[0]),
+        )
 
 
 def hold_port(host: str, port: int) -> tuple[socket.socket, SharedPort]:
@@ -47,5 +53,7 @@ def hold_port(host: str, port: int) -> tuple[socket.socket, SharedPort]:
     holder = socket.socket(shared.family, socket.SOCK_STREAM)
     holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    if shared.family == socket.AF_INET6:
+        holder.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, not listens_on_both(shared.address[0]))
     holder.bind(shared.address)
     return holder, shared

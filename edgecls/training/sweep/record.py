@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from edgecls.errors import OutputError, TrainingError
+from edgecls.regular_file import read_regular
 from edgecls.training.history import EpochReport, best_of, is_better
 
 __all__ = ["SweepRecord", "Trial"]
@@ -97,7 +98,7 @@ class SweepRecord:
             os.fsync(stream.fileno())
 
     def _read(self, facts: Mapping[str, Any], *, resume: bool) -> None:
-        text = self.path.read_text(encoding="utf-8")
+        text = read_regular(self.path).decode()
         whole, _, torn = text.rpartition("\n")
         if torn:  # a kill in the middle of a line
             self.path.write_text(whole + "\n" if whole else "", encoding="utf-8")

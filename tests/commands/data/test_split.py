@@ -31,6 +31,8 @@ def test_the_parts_are_written_and_counted(data: Path, tmp_path: Path) -> None:
         "       6       2       2  tulips\n"
         "       6       2       2  花\n"
         "      12       4       4  pictures\n"
+        "0 of 4 images in val look much like one in train, as frames of one object do\n"
+        "0 of 4 images in test look much like one in train, as frames of one object do\n"
         f"wrote {tmp_path}/out\n"
     )
     assert read_dataset(tmp_path / "out").test is not None
@@ -43,8 +45,37 @@ def test_groups_and_damaged_pictures_are_told(data: Path, tmp_path: Path) -> Non
     done = _run(data, "-o", tmp_path / "out", "--as", "lists")
 
     assert "kept together: 2 pictures in 1 groups\n" in done.stdout
-    assert done.stderr == "1 pictures cannot be decoded; see edgecls data check\n"
+    assert done.stderr.startswith(f"left out: cannot read '{data}/花/坏.png': it is not a picture")
     assert "\t花\n" in (tmp_path / "out" / "train.txt").read_text("utf-8")
+
+
+def test_what_becomes_of_rare_labels_is_told(data: Path, tmp_path: Path) -> None:
+    for label in ("lone", "一"):
+        write_scene(data / label / "1.png", 80 + len(label))
+
+    refused = _run(data, "-o", tmp_path / "out")
+    kept = _run(data, "-o", tmp_path / "kept", "--keep-rare-in-train")
+    without = _run(data, "-o", tmp_path / "without", "--leave-out-rare")
+
+    assert refused.exit_code == 1
+    assert "label 'lone' has 1 picture(s)" in refused.stderr
+    assert "label '一' has 1" in refused.stderr
+    assert "in train alone, with too few images to be divided: lone, 一\n" in kept.stdout
+    assert without.stderr.count("left out: label ") == 2
+    assert _run(data, "-o", tmp_path / "x", "--leave-out-rare", "--keep-rare-in-train").exit_code == 2
+
+
+def test_series_in_the_names_are_suggested_as_groups(tmp_path: Path) -> None:
+    for seed in range(48):
+        write_scene(tmp_path / "data" / "ab"[seed % 2] / f"{seed // 8:05d}_{seed % 8:05d}.png", seed)
+
+    done = _run(tmp_path / "data", "-o", tmp_path / "out")
+    suggested = done.stdout.rpartition("--group-by '")[2].partition("'")[0]
+    again = _run(tmp_path / "data", "-o", tmp_path / "again", "--group-by", suggested)
+
+    assert "names look like series (00000_00000.png, 00000_00002.png)" in done.stdout
+    assert "images in val share a series in their names with train" in done.stdout
+    assert "\n0 of 8 images in val share a series" in again.stdout
 
 
 @pytest.mark.parametrize("ratio", ["80", "80/10", "80/20/0", "a/b", "25/25/25/25", "120/-20", "nan/20"])

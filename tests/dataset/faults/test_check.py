@@ -5,6 +5,7 @@ import io
 import json
 import re
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from scenes import scene, write_scene
 from edgecls import image
 from edgecls.dataset.augmented.lineage import MANIFEST
 from edgecls.dataset.faults.check import CheckReport, CheckSettings, check_dataset
+from edgecls.dataset.forms.read import read_dataset
 from edgecls.errors import DatasetError
 
 
@@ -99,6 +101,109 @@ def test_empty_class_folders_are_found_and_hidden_files_passed_over(data: Path) 
 
     assert _found(data) == [("empty_class", "空", None)]
     assert _check(data).labels == ("tulips", "玫瑰🌹", "空")
+
+
+def test_hidden_files_and_what_systems_keep_among_images_are_found(data: Path) -> None:
+    for name in (".hidden.png", "@eaDir/1.png/THUMB_M.png", ".ipynb_checkpoints/1.png", ".thumbnails/x/1.png"):
+        write_scene(data / "tulips" / name, 0)
+    write_scene(data / "@eaDir" / "2.png", 1)
+    (data / "tulips" / "Thumbs.db").write_bytes(b"x")
+    (data / ".git").mkdir()
+    (data / ".git" / "config").write_bytes(b"x")
+
+    assert _found(data) == [
+        ("hidden", name, None)
+        for name in (
+            "@eaDir",
+            "tulips/.hidden.png",
+            "tulips/.ipynb_checkpoints",
+            "tulips/.thumbnails",
+            "tulips/@eaDir",
+            "tulips/Thumbs.db",
+        )
+    ]
+    assert _check(data).pictures == len(read_dataset(data).train.paths) == 8
+
+
+def test_files_that_belong_to_no_label_are_found(data: Path) -> None:
+    write_scene(data / "loose.png", 50)
+    (data / "notes.csv").write_bytes(b"x")
+    (data / "LICENSE.txt").write_bytes(b"x")
+
+    assert _found(data) == [("outside_class", "loose.png", None), ("outside_class", "notes.csv", None)]
+
+
+def test_a_label_with_one_usable_image_is_found(data: Path) -> None:
+    write_scene(data / "lone" / "1.png", 60)
+    (data / "lone" / "2.png").write_bytes(b"x")
+
+    assert ("few_images", "lone", None) in _found(data)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="such folders cannot be made there")
+@pytest.mark.parametrize(
+    ("name", "detail"),
+    [
+        (" rose", "space"),
+        ("rose ", "space"),
+        ("CON", "device"),
+        ("nul.old", "device"),
+        ("a:b", "it has :"),
+        ("a\\b", "it has \\"),
+        ("dot.", "dot"),
+        ("zero\u200bwidth", "cannot be seen"),
+        ("x" * 201, "longer"),
+    ],
+)
+def test_names_of_labels_that_some_system_cannot_use_are_found(data: Path, name: str, detail: str) -> None:
+    for number in (1, 2):
+        write_scene(data / name / f"{number}.png", 60 + number)
+
+    (finding,) = _check(data).findings
+
+    assert (finding.kind, finding.path) == ("label_name", data / name)
+    assert detail in finding.detail
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="such folders are one there")
+@pytest.mark.parametrize(
+    ("names", "detail"),
+    [
+        (("Rose", "rose"), "in upper and lower case only"),
+        (("STRASSE", "straße"), "in upper and lower case only"),
+        (("Ma\u0308nnertreu", "M\u00e4nnertreu"), "in Unicode form only: their images are taken as one label"),
+        (("sea  urchin", "sea urchin"), "in spaces or in characters that look the same only"),
+        (("K9", "\uff2b9"), "in spaces or in characters that look the same only"),
+    ],
+)
+def test_labels_that_look_the_same_are_found(data: Path, names: tuple[str, str], detail: str) -> None:
+    for number, name in enumerate(names * 2):
+        write_scene(data / name / f"{number}.png", 60 + number)
+
+    (finding,) = [finding for finding in _check(data).findings if finding.kind == "label_twin"]
+
+    assert (finding.path, finding.other) == (data / names[1], data / names[0])
+    assert finding.detail == f"label {names[1]!r} differs from {names[0]!r} {detail}"
+
+
+def test_labels_of_a_table_are_looked_at_too(data: Path) -> None:
+    paths = sorted(data.rglob("*.png"))
+    labels = ["CON", "a/b", "Rose", "rose"] * 2
+    lines = [f"{path.relative_to(data)},{label}\n" for path, label in zip(paths, labels, strict=True)]
+    (data / "list.csv").write_text("path,label\n" + "".join(lines), encoding="utf-8")
+
+    findings = _check(data / "list.csv").findings
+
+    assert [finding.kind for finding in findings] == ["label_name", "label_name", "label_twin"]
+    assert {finding.path for finding in findings} == {data / "list.csv"}
+
+
+def test_folders_of_labels_are_refused_like_everywhere(tmp_path: Path) -> None:
+    for seed in range(4):
+        write_scene(tmp_path / "xy"[seed // 2] / "ab"[seed % 2] / "1.png", seed)
+
+    with pytest.raises(DatasetError, match="look like splits"):
+        _check(tmp_path)
 
 
 def test_of_equal_files_the_first_name_is_kept(data: Path) -> None:

@@ -56,6 +56,67 @@ def test_part_folders_share_the_labels_of_train(tmp_path: Path, validation: str)
     assert {part.labels for part in dataset.parts.values()} == {("a", "🐱")}
 
 
+@pytest.mark.parametrize(
+    ("train", "val", "test"),
+    [
+        ("Training", "Validation", "Testing"),
+        ("TRAIN", "VAL", "TEST"),
+        ("Train", "dev", "Test"),
+        ("train", "dev", "eval"),
+        ("train", "eval", "test"),
+        ("seg_train", "seg_dev", "seg_test"),
+        ("seg_train/seg_train", "seg_val/seg_val", "seg_test/seg_test"),
+        ("trainset", "validset", "testset"),
+        ("TrainingSet", "ValidationSet", "TestSet"),
+        ("train_images", "valid_images", "test-images"),
+        ("train/images", "val/images", "test/images"),
+        ("train2017", "val2017", "test2017"),
+        ("flowers-train", "flowers-val", "flowers-holdout"),
+        ("01 train", "01 val", "01 test"),
+        ("训练集", "验证集", "测试集"),
+    ],
+)
+def test_splits_are_recognised_however_they_are_spelt(tmp_path: Path, train: str, val: str, test: str) -> None:
+    _tree(tmp_path, f"{train}/a/1.jpg", f"{train}/b/2.jpg", f"{val}/b/3.jpg", f"{test}/a/4.jpg", f"{test}/b/5.jpg")
+
+    assert _listed(read_dataset(tmp_path), tmp_path) == {
+        "train": [(f"{train}/a/1.jpg", "a"), (f"{train}/b/2.jpg", "b")],
+        "val": [(f"{val}/b/3.jpg", "b")],
+        "test": [(f"{test}/a/4.jpg", "a"), (f"{test}/b/5.jpg", "b")],
+    }
+
+
+def test_labels_that_sound_like_splits_stay_labels(tmp_path: Path) -> None:
+    steam = _tree(tmp_path / "1", "steam_train/1.jpg", "crash_test/1.jpg", "steam_test/3.jpg")
+    blood = _tree(tmp_path / "2", "blood test/1.jpg", "training shoe/2.jpg", "test tube/3.jpg")
+    depth = _tree(tmp_path / "3", "roses/images/1.jpg", "tulips/images/1.jpg")
+    mixed = _tree(
+        tmp_path / "4", "roses/1.jpg", "roses/sun/2.jpg", "roses/rain/2.jpg", "tulips/sun/3.jpg", "tulips/rain/3.jpg"
+    )
+
+    assert read_dataset(steam).labels == ("crash_test", "steam_test", "steam_train")
+    assert read_dataset(blood).labels == ("blood test", "test tube", "training shoe")
+    assert read_dataset(depth).labels == read_dataset(mixed).labels == ("roses", "tulips")
+
+
+def test_lists_and_tables_name_splits_in_any_usual_spelling(tmp_path: Path) -> None:
+    _tree(tmp_path, "1.jpg", "2.jpg", "3.jpg", "4.jpg")
+    (tmp_path / "l.csv").write_text(
+        "path,label,Subset\n1.jpg,a,TRAINING\n2.jpg,b,Train \n3.jpg,b,dev\n4.jpg,a,Testing\n"
+    )
+    table = _listed(read_dataset(tmp_path / "l.csv"), tmp_path)
+    (tmp_path / "Training.txt").write_text("1.jpg a\n2.jpg b\n")
+    (tmp_path / "valid.TXT").write_text("3.jpg b\n")
+    (tmp_path / "test_images.txt").write_text("not a list\n")
+
+    assert table == {
+        "train": [("1.jpg", "a"), ("2.jpg", "b")],
+        "val": [("3.jpg", "b")],
+        "test": [("4.jpg", "a")],
+    }
+    assert _listed(read_dataset(tmp_path), tmp_path) == {name: table[name] for name in ("train", "val")}
+
+
 def test_a_lone_train_folder_is_a_part(tmp_path: Path) -> None:
     dataset = read_dataset(_tree(tmp_path, "train/a/1.jpg", "train/b/2.jpg"))
 
@@ -172,7 +233,7 @@ REFUSED: dict[str, tuple[Mapping[str, str], str, str]] = {
     "two-spellings-of-val": (
         {"train/a/1.jpg": "", "train/b/1.jpg": "", "val/a/2.jpg": "", "valid/a/3.jpg": ""},
         ".",
-        "two folders for the part 'val'; keep one of 'val', 'validation', 'valid'",
+        "two folders for the part 'val', 'val' and 'valid'; keep one",
     ),
     "two-lists-of-val": (
         {"1": "", "2": "", "3": "", "train.txt": "1\ta\n2\tb", "val.txt": "3\ta", "valid.txt": "3\ta"},
@@ -183,6 +244,37 @@ REFUSED: dict[str, tuple[Mapping[str, str], str, str]] = {
         {"train/a/1.jpg": "", "train/b/1.jpg": "", "val/a/2.jpg": "", "raw/1.jpg": ""},
         ".",
         "beside them, the folder 'raw'",
+    ),
+    "splits-without-train": ({"val/a/1.jpg": "", "val/b/1.jpg": "", "test/a/2.jpg": ""}, ".", "none to train on"),
+    "splits-without-class-folders": (
+        {"Train/1.jpg": "", "Test/2.jpg": ""},
+        ".",
+        r"named like splits \('Test', 'Train'\), but 'Train' has no class folders",
+    ),
+    "a-split-without-class-folders": (
+        {"train/a/1.jpg": "", "train/b/1.jpg": "", "test/2.jpg": ""},
+        ".",
+        "nothing in .*test' says what they show",
+    ),
+    "folders-of-labels": (
+        {f"{outer}/{inner}/{outer}.jpg": "" for outer in ("morning", "evening") for inner in ("cat", "dog", "cow")},
+        ".",
+        r"all folders in .* \('evening', 'morning'\) hold the same folders \('cat', 'cow', 'dog'\) .*name the outer",
+    ),
+    "folders-of-nearly-the-same-labels": (
+        {"x/cat/1.jpg": "", "x/dog/1.jpg": "", "x/cow/1.jpg": "", "y/Cat/2.jpg": "", "y/dog/2.jpg": ""},
+        ".",
+        "so they look like splits or sources",
+    ),
+    "splits-within-labels": (
+        {f"{outer}/{inner}/{outer}.jpg": "" for outer in ("cat", "dog") for inner in ("train", "test")},
+        ".",
+        "which look like splits: put the labels into the splits, as in train/cat",
+    ),
+    "one-folder-around": (
+        {"archive/train/a/1.jpg": "", "archive/train/b/1.jpg": ""},
+        ".",
+        r"has 1 class folder.*or is it .*archive', which has folders",
     ),
     "empty-part": (
         {"train/a/1.jpg": "", "train/b/1.jpg": "", "test/a/notes.txt": ""},
@@ -228,9 +320,9 @@ REFUSED: dict[str, tuple[Mapping[str, str], str, str]] = {
     "csv-empty-label": ({"1": "", "l.csv": "path,label\n1, \n"}, "l.csv", "line 2 of .* has no label"),
     "csv-empty-path": ({"1": "", "l.csv": "path,label\n,a\n"}, "l.csv", "line 2 of .* has no path"),
     "csv-unknown-part": (
-        {"1": "", "l.csv": "path,label,split\n1,a,dev\n"},
+        {"1": "", "l.csv": "path,label,split\n1,a,raw\n"},
         "l.csv",
-        "has split 'dev'; give one of train",
+        "has split 'raw'; give train, val or test",
     ),
     "csv-open-quote": ({"1": "", "l.csv": 'path,label\n"1,a\n'}, "l.csv", "is not CSV"),
     "csv-missing-file": ({"l.csv": "path,label\ngone,a\n"}, "l.csv", "1 of the 1 files"),

@@ -105,6 +105,41 @@ def test_a_large_group_does_not_starve_the_other_parts() -> None:
     assert [len(part) for part in partition([0] * 22, [0] * 10 + [1] * 10 + [2, 3], (70, 15, 15), 0)] == [20, 1, 1]
 
 
+@given(
+    label_ids=st.lists(st.integers(0, 5), min_size=8, max_size=60),
+    seed=SEEDS,
+    ratios=RATIOS,
+    rare_in=st.integers(0, 1),
+    data=st.data(),
+)
+def test_rare_labels_go_into_one_part_and_all_others_are_divided(
+    label_ids: list[int], seed: int, ratios: tuple[float, ...], rare_in: int, data: st.DataObject
+) -> None:
+    groups = data.draw(st.lists(st.integers(0, 40), min_size=len(label_ids), max_size=len(label_ids)))
+
+    try:
+        parts = partition(label_ids, groups, ratios, seed, rare_in=rare_in)
+    except DatasetError as error:
+        refusal = str(error)
+    else:
+        refusal = ""
+
+    if refusal:
+        assert "leaves a part" in refusal
+        return
+    assert sorted(index for part in parts for index in part) == list(range(len(label_ids)))
+    for group in set(groups):
+        assert sum(any(groups[index] == group for index in part) for part in parts) == 1
+    for label in set(label_ids):
+        having = {number for number, part in enumerate(parts) for index in part if label_ids[index] == label}
+        assert having in ({rare_in}, set(range(len(ratios))))
+
+
+def test_all_rare_labels_are_named_at_once() -> None:
+    with pytest.raises(DatasetError, match=r"label 'a' has 1 picture.*, label 'c' has 1; 2 are .*--leave-out-rare"):
+        partition([0, 1, 1, 2], range(4), (80, 20), 0, labels=("a", "b", "c"))
+
+
 @pytest.mark.parametrize(
     ("label_ids", "groups", "ratios", "message"),
     [

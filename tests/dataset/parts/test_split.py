@@ -6,6 +6,7 @@ import json
 import os
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +18,8 @@ from edgecls.dataset.augmented.lineage import MANIFEST
 from edgecls.dataset.forms.labelled_pictures import Dataset, LabelledPictures
 from edgecls.dataset.forms.read import read_dataset
 from edgecls.dataset.parts import write_parts as module
+from edgecls.dataset.parts.rare_labels import RareLabels
+from edgecls.dataset.parts.series import series_in_names
 from edgecls.dataset.parts.split import SplitResult, split_dataset
 from edgecls.dataset.parts.write_parts import PartsForm, write_parts
 from edgecls.errors import DatasetError, OutputError
@@ -36,9 +39,14 @@ def data(tmp_path: Path) -> Path:
 
 
 def _split(
-    data: Path, out: Path, ratios: tuple[float, ...] = (80, 20), form: PartsForm = PartsForm.COPIES, seed: int = 0
+    data: Path,
+    out: Path,
+    ratios: tuple[float, ...] = (80, 20),
+    form: PartsForm = PartsForm.COPIES,
+    seed: int = 0,
+    **options: Any,
 ) -> SplitResult:
-    return split_dataset(data, out, ratios, seed=seed, form=form, workers=2)
+    return split_dataset(data, out, ratios, seed=seed, form=form, workers=2, **options)
 
 
 def _contents(dataset: Dataset) -> dict[str, dict[tuple[str, str], int]]:
@@ -131,16 +139,153 @@ def test_what_looks_alike_or_has_one_source_is_kept_together(data: Path, tmp_pat
         assert part_of[f"玫瑰🌹/made-{number}.png"] == part_of[f"玫瑰🌹/{number + 2} 号.png"]  # fmt: skip
 
 
-def test_blank_and_damaged_pictures_are_dealt_out_one_by_one(data: Path, tmp_path: Path) -> None:
+def test_blank_pictures_are_dealt_out_one_by_one_and_damaged_ones_left_out(data: Path, tmp_path: Path) -> None:
     for number in range(4):
         blank = np.full((40, 40 + number, 3), 200, np.uint8)
         (data / "tulips" / f"blank-{number}.png").write_bytes(image.encode_png(blank))
         (data / "玫瑰🌹" / f"damaged-{number}.png").write_bytes(b"no picture")
+    (data / "tulips" / "broken link.png").symlink_to("nowhere.png")
 
     result = _split(data, tmp_path / "out")
 
-    assert (result.groups, result.unusable) == (0, 4)
-    assert len(result.dataset.whole.paths) == 28
+    assert (result.groups, result.unusable) == (0, 5)
+    assert len(result.dataset.whole.paths) == 24
+    assert all(str(data) in str(failure) for failure in result.failures)
+    assert len(list((tmp_path / "out").rglob("*.png"))) == 24
+
+
+def test_all_labels_with_too_few_groups_are_named_at_once_with_the_ways_out(data: Path, tmp_path: Path) -> None:
+    for label, count in (("lone", 1), ("pair", 2)):
+        for number in range(count):
+            write_scene(data / label / f"{number}.png", 50 + 7 * count + number)
+
+    with pytest.raises(DatasetError, match=r"'lone' has 1 .*'pair' has 2.*--keep-rare-in-train.*--leave-out-rare"):
+        _split(data, tmp_path / "out", (60, 20, 20))
+
+    kept = _split(data, tmp_path / "kept", (60, 20, 20), rare=RareLabels.KEEP_IN_TRAIN)
+    assert kept.rare_kept == ("lone", "pair")
+    assert [part.counts["pair"] for part in read_dataset(tmp_path / "kept").parts.values()] == [2, 0, 0]
+
+    without = _split(data, tmp_path / "without", (60, 20, 20), rare=RareLabels.LEAVE_OUT)
+    assert without.rare_left_out == ("lone", "pair")
+    assert read_dataset(tmp_path / "without").labels == LABELS
+
+
+def test_a_dataset_of_rare_labels_alone_is_refused(tmp_path: Path) -> None:
+    for number in range(4):
+        write_scene(tmp_path / "data" / f"label {number}" / "1.png", number)
+
+    for rare in RareLabels:
+        with pytest.raises(DatasetError, match=r"few|are needed for 2 parts"):
+            _split(tmp_path / "data", tmp_path / "out", rare=rare)
+
+
+def _series(root: Path, *, labels: int = 2, series: int = 6, frames: int = 4) -> Path:
+    """Write series of frames that show one scene in changing light and size, named as cameras do."""
+    for label in range(labels):
+        for number in range(series):
+            for frame in range(frames):
+                pixels = scene(100 * label + number)[2 * frame : 64 - 2 * frame, 2 * frame : 64 - 2 * frame]
+                pixels = (pixels * (1 - 0.1 * frame)).astype(np.uint8)
+                path = root / f"sign {label}" / f"{number:05d}_{frame:05d}.png"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(image.encode_png(pixels))
+    return root
+
+
+def _torn(dataset: Dataset) -> int:
+    """Return how many held-out images have one of the same label and series in train."""
+    names = {name: {(path.parent.name, path.name[:5]) for path in part.paths} for name, part in dataset.parts.items()}
+    return sum(
+        (path.parent.name, path.name[:5]) in names["train"]
+        for name, part in dataset.parts.items()
+        for path in part.paths
+        if name != "train"
+    )
+
+
+def test_series_are_suggested_and_what_is_torn_is_counted(tmp_path: Path) -> None:
+    data = _series(tmp_path / "data")
+
+    torn = _split(data, tmp_path / "torn", (50, 25, 25), near_distance=0)
+    assert torn.series is not None
+    whole = _split(data, tmp_path / "whole", (50, 25, 25), near_distance=0, group_by=torn.series.pattern)
+
+    assert torn.series.example == ("00000_00000.png", "00000_00001.png")
+    assert _torn(torn.dataset) == sum(leak.same_series or 0 for leak in torn.leaks.values()) > 0
+    assert sum(leak.alike for leak in torn.leaks.values()) > sum(leak.alike for leak in whole.leaks.values())
+    assert _torn(whole.dataset) == 0
+    assert [leak.same_series for leak in whole.leaks.values()] == [0, 0]
+    assert whole.series is None
+    assert whole.groups == 12
+
+
+@pytest.mark.parametrize("rule", [r"^(\d+)_", r"^\d+", r"([^/]+/\d+)_"])
+def test_images_with_the_same_groups_of_a_pattern_stay_together(tmp_path: Path, rule: str) -> None:
+    result = _split(_series(tmp_path / "data"), tmp_path / "out", (50, 50), group_by=rule)
+
+    assert _torn(result.dataset) == 0
+
+
+def test_images_with_the_same_cell_of_a_column_stay_together(tmp_path: Path) -> None:
+    data = _series(tmp_path / "data")
+    rows = [f"{path.relative_to(data)},{path.parent.name},{path.name[:5]}\n" for path in sorted(data.rglob("*.png"))]
+    (data / "list.csv").write_text("path,label,Camera\n" + "".join(rows))
+
+    for out, rule in (("1", "camera"), ("2", "column:Camera")):
+        assert _torn(_split(data / "list.csv", tmp_path / out, (50, 50), group_by=rule).dataset) == 0
+
+
+def test_images_in_one_folder_stay_together(tmp_path: Path) -> None:
+    for seed in range(32):
+        folder = tmp_path / "data" / "ab"[seed % 2] / ("", "1", "2", "3")[seed // 2 % 4]
+        write_scene(folder / f"{seed}.png", seed)
+
+    result = _split(tmp_path / "data", tmp_path / "out", (50, 50), near_distance=0, group_by="folder")
+
+    folders = [{path.parent for path in part.paths} for part in result.dataset.parts.values()]
+    assert folders[0] & folders[1] <= {tmp_path / "data" / "a", tmp_path / "data" / "b"}
+    assert result.ungrouped == 8
+
+
+@pytest.mark.parametrize(
+    ("rule", "message"),
+    [
+        ("(", "no regular expression"),
+        ("^(frame)", "found in no name, such as '00000_00000.png'"),
+        ("column:x", "no CSV file with such a column"),
+        ("folder", "no image lies in a folder below"),
+    ],
+)
+def test_a_rule_that_groups_nothing_is_refused(tmp_path: Path, rule: str, message: str) -> None:
+    with pytest.raises(DatasetError, match=message):
+        _split(_series(tmp_path / "data", series=3, frames=1), tmp_path / "out", group_by=rule)
+
+
+def test_series_that_each_label_counts_anew_are_hinted_at(tmp_path: Path) -> None:
+    data = _series(tmp_path / "data", series=1, frames=6)
+
+    with pytest.raises(DatasetError, match="if each label counts its series anew"):
+        _split(data, tmp_path / "out", group_by=r"^(\d+)_")
+
+
+@pytest.mark.parametrize(
+    ("names", "is_series"),
+    [
+        ([f"00{series}_000{frame}.png" for series in range(4) for frame in range(4)], True),
+        ([f"clip{series}-frame{frame}.png" for series in range(4) for frame in range(4)], True),
+        ([f"{name}_{frame:02d}.png" for name in ("anna", "ben", "eva") for frame in range(4)], True),
+        ([f"rose_{number}.png" for number in range(16)], False),
+        ([f"{number:06d}.png" for number in range(16)], False),
+        ([f"{number * 7919:08x}_n.png" for number in range(16)], False),
+    ],
+)
+def test_series_are_told_from_other_names(names: list[str], is_series: bool) -> None:
+    pictures = LabelledPictures(
+        ("a", "b"), tuple(Path(label, name) for label in "ab" for name in names), (0,) * len(names) + (1,) * len(names)
+    )
+
+    assert (series_in_names(pictures) is not None) == is_series
 
 
 def test_links_need_no_space_and_lead_to_the_pictures(data: Path, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Parting a dataset into pictures to calibrate on and pictures to check on."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -76,6 +77,45 @@ def test_parts_that_the_dataset_names_are_kept(tmp_path: Path) -> None:
     assert _contents(parts.calibration).isdisjoint(_contents(parts.check))
 
 
+@pytest.mark.parametrize("lacking", ["val", "test", "both"])
+def test_held_out_parts_may_lack_a_label_or_have_one_picture_of_it(tmp_path: Path, lacking: str) -> None:
+    for seed, part in enumerate(("train", "val", "test")):
+        root = write_class_folders(tmp_path / part, per_label=4, seed=seed)
+        if part == lacking or (lacking == "both" and part != "train"):
+            shutil.rmtree(root / "绿 grass")
+        elif part != "train":
+            for path in sorted((root / "绿 grass").iterdir())[1:]:
+                path.unlink()
+
+    parts = _part(tmp_path)
+
+    assert len(parts.calibration.label_ids) == 12
+    assert np.bincount(parts.check.label_ids, minlength=3).tolist() == [8, 0 if lacking == "both" else 1, 8]
+
+
+def test_a_label_with_one_picture_is_checked_on(tmp_path: Path) -> None:
+    root = write_class_folders(tmp_path, per_label=6)
+    for path in sorted((root / "绿 grass").iterdir())[1:]:
+        path.unlink()
+
+    parts = _part(root)
+
+    assert np.bincount(parts.check.label_ids, minlength=3)[1] == 1
+    assert len(parts.calibration.label_ids) == 4
+
+
+def test_of_many_pictures_one_of_a_rare_label_does_not_stop_the_draw(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subject, "MAX_PIXEL_BYTES", 10 * 8 * 8 * 3)
+    for seed, part in enumerate(("train", "test")):
+        root = write_class_folders(tmp_path / part, per_label=8, seed=seed)
+        for path in sorted((root / "绿 grass").iterdir())[1:]:
+            path.unlink()
+
+    assert len(_part(tmp_path).check.label_ids) == 10
+
+
 def test_of_many_pictures_some_are_drawn(color_folders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subject, "MAX_PIXEL_BYTES", 30 * 8 * 8 * 3)
 
@@ -111,8 +151,8 @@ def test_other_labels_than_the_models_are_refused(labels: tuple[str, ...], messa
         _part(color_folders, _card(*labels))
 
 
-def test_a_label_with_a_single_picture_is_refused(tmp_path: Path) -> None:
+def test_labels_with_a_single_picture_each_are_refused(tmp_path: Path) -> None:
     write_class_folders(tmp_path, per_label=1)
 
-    with pytest.raises(DatasetError, match=r"has 1 picture\(s\).*2 are needed for 2 parts"):
+    with pytest.raises(DatasetError, match="all labels have fewer than 2 pictures"):
         _part(tmp_path)

@@ -225,8 +225,8 @@ def test_who_announces_much_and_sends_nothing_takes_no_room(server: EchoServer) 
 def test_bodies_above_what_all_may_take_are_told_to_come_back(server: EchoServer) -> None:
     with contextlib.ExitStack() as clients:
         held = []
-        for _ in range(2):
-            clients.enter_context(server.connect()).sendall(request_bytes("/held", bytes(10_000)))
+        for source in ("127.0.0.2", "127.0.0.3"):
+            clients.enter_context(server.connect(source)).sendall(request_bytes("/held", bytes(8000)))
             held.append(server.handler.wait_for_held())
         answer = answers(server.exchange(request_bytes("/", bytes(10_000))))[0]
         assert (answer.status, answer.headers["retry-after"]) == (503, "1")
@@ -241,12 +241,23 @@ def test_room_that_runs_out_on_the_way_is_told(server: EchoServer) -> None:
         slow = clients.enter_context(server.connect())
         slow.sendall(b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 10000\r\n\r\n" + bytes(4000))
         assert eventually(lambda: server.http.body_bytes == 4000)
-        for _ in range(2):
-            clients.enter_context(server.connect()).sendall(request_bytes("/held", bytes(10_000)))
+        for source in ("127.0.0.2", "127.0.0.3"):
+            clients.enter_context(server.connect(source)).sendall(request_bytes("/held", bytes(7000)))
             server.handler.wait_for_held()
         slow.sendall(bytes(6000))
         assert answers(read_all(slow))[0].status == 503
-        assert server.http.body_bytes == 20_000
+        assert server.http.body_bytes == 14_000
+
+
+def test_one_client_address_leaves_room_for_others(server: EchoServer) -> None:
+    with contextlib.ExitStack() as clients:
+        for _ in range(3):
+            clients.enter_context(server.connect("127.0.0.2")).sendall(request_bytes("/held", bytes(4000)))
+            server.handler.wait_for_held()
+        with server.connect("127.0.0.2") as fourth:
+            fourth.sendall(request_bytes("/held", bytes(4000)))
+            assert answers(read_all(fourth))[0].status == 503
+        assert answers(server.exchange(request_bytes("/", bytes(4000), close=True)))[0].status == 200
 
 
 @pytest.mark.parametrize("path", ["/fault", "/checkfault"])

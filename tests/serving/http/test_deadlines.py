@@ -29,7 +29,7 @@ def test_a_request_that_does_not_arrive_is_refused(sent: bytes, part: str) -> No
 
 
 def test_a_body_that_comes_fast_enough_may_take_longer() -> None:
-    with echo_server(body_s=SHORT_S, min_body_bytes_per_s=1.0) as server:
+    with echo_server(body_s=SHORT_S, body_bytes_per_s=1.0) as server:
         head = b"POST / HTTP/1.1\r\nHost: test\r\nConnection: close\r\nContent-Length: 1001\r\n\r\n"
         with server.connect() as client, server.connect() as other:
             client.sendall(head + bytes(1000))
@@ -38,6 +38,23 @@ def test_a_body_that_comes_fast_enough_may_take_longer() -> None:
             assert answers(read_all(other))[0].status == 408  # so the deadlines were looked at
             client.sendall(b"x")
             assert answers(read_all(client))[0].status == 200
+
+
+def test_a_body_that_comes_too_slowly_is_refused_though_there_is_time_left() -> None:
+    with echo_server(body_s=LONG_S, body_window_s=SHORT_S, min_body_bytes_per_s=1e6) as server:
+        head = b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 100001\r\n\r\n"
+        for sent in (head, head + bytes(100), head.replace(b"Content-Length: 100001", b"Transfer-Encoding: chunked")):
+            answer = answers(server.exchange(sent))[0]
+
+            assert answer.status == 408
+            assert "at least 976.6 KiB a second" in answer.json["error"]["message"]
+
+
+def test_a_body_that_stalls_after_a_fast_start_is_refused() -> None:
+    with echo_server(body_s=LONG_S, body_window_s=SHORT_S, min_body_bytes_per_s=100.0) as server:
+        head = b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 1001\r\n\r\n"
+        assert answers(server.exchange(head + bytes(1000)))[0].status == 408
+        server.assert_all_given_back()
 
 
 def test_a_connection_without_a_request_is_closed() -> None:

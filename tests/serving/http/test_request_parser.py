@@ -31,7 +31,6 @@ def server() -> Iterator[EchoServer]:
         (b"GET / HTTP/1.1\r\nHost : test\r\n\r\n", 400),
         (b"GET /a b HTTP/1.1\r\nHost: test\r\n\r\n", 400),
         (b"GET nowhere HTTP/1.1\r\nHost: test\r\n\r\n", 400),
-        (b"BREW / HTTP/1.1\r\nHost: test\r\n\r\n", 400),
         (b"CONNECT test:443 HTTP/1.1\r\nHost: test\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400),
@@ -51,6 +50,41 @@ def test_what_is_no_request_is_refused_and_ends_the_connection(server: EchoServe
     assert [answer.status for answer in received] == [status]
     assert received[0].headers["connection"] == "close"
     assert received[0].json["error"]["message"]
+
+
+@pytest.mark.parametrize("version", [b"1.1", b"1.0"])
+@pytest.mark.parametrize("method", [b"BREW", b"get", b"GETX", b"GE", b"X-1!", b"SETUP", b"B" * 2000])
+def test_a_method_that_is_not_known_is_told_so(server: EchoServer, method: bytes, version: bytes) -> None:
+    request = method + b" /a HTTP/" + version + b"\r\nHost: test\r\n\r\n"
+
+    for sent in (
+        [request],
+        [b"\r\n" + request],
+        [request[i : i + 1] for i in range(min(len(request), 40))] + [request[40:]],
+    ):
+        received = answers(server.exchange(*sent))
+        assert [(answer.status, answer.json["error"]["type"]) for answer in received] == [(501, "NotImplemented")]
+    first, second = answers(server.exchange(request_bytes("/first", b"body") + request))
+    assert (first.status, second.status, second.headers["connection"]) == (200, 501, "close")
+
+
+def test_a_method_that_is_not_known_in_a_body_says_nothing(server: EchoServer) -> None:
+    inside = b"9\r\n\r\nBREW / HTTP/1.1\r\n"
+
+    received = answers(server.exchange(b"POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n" + inside))
+
+    assert [answer.status for answer in received] == [400]
+
+
+def test_chunks_in_http_1_0_are_read_and_end_the_connection(server: EchoServer) -> None:
+    head = b"POST /old HTTP/1.0\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n"
+    server.handler.noted.clear()
+
+    received = answers(server.exchange(head + b"4\r\nbody\r\n0\r\n\r\n" + LAST))
+
+    assert [(answer.status, answer.json["size"]) for answer in received] == [(200, 4)]
+    assert received[0].headers["connection"] == "close"
+    assert server.handler.noted == [("/old", "200")]
 
 
 @pytest.mark.parametrize(
@@ -123,7 +157,7 @@ def test_chunks_that_are_none_are_refused(server: EchoServer, chunks: bytes) -> 
         (b"http://[::1]:80", "/", ""),
         (b"*", "*", ""),
         ("/猫".encode(), "/%E7%8C%AB", ""),
-        (b"/\xe9?\xe9", "/%E9", "%E9"),
+        ("/é?".encode() + b"\xe9", "/%C3%A9", "%E9"),
     ],
 )
 def test_every_form_of_an_address_is_understood(server: EchoServer, target: bytes, path: str, query: str) -> None:
@@ -133,6 +167,16 @@ def test_every_form_of_an_address_is_understood(server: EchoServer, target: byte
     answer = answers(server.exchange(head + picture))[0].json
 
     assert (answer["path"], answer["query"], answer["size"]) == (path, query, 256)
+
+
+@pytest.mark.parametrize(
+    "target", [b"/%FFpredict", b"/%ffpredict", b"/predict/%E7%8C", b"/%C0%AE", b"/%ED%A0%80", b"/\xe9", b"http://a/%FF"]
+)
+def test_a_path_that_is_no_utf_8_is_refused(server: EchoServer, target: bytes) -> None:
+    answer = answers(server.exchange(b"GET %s HTTP/1.1\r\nHost: test\r\n\r\n" % target))[0]
+
+    assert answer.status == 400
+    assert "UTF-8" in answer.json["error"]["message"]
 
 
 @pytest.mark.parametrize("framing", ["length", "chunks", "none"])

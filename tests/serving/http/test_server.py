@@ -30,6 +30,17 @@ def test_ipv6_is_served_under_an_address_with_brackets() -> None:
         assert answers(server.exchange(LAST))[0].status == 200
 
 
+def test_all_addresses_are_those_of_both_families() -> None:
+    if not socket.has_dualstack_ipv6():
+        pytest.skip("this machine has no IPv6")
+    with echo_server("::") as server:
+        port = server.address[1]
+        for host in ("127.0.0.1", "::1"):
+            with socket.create_connection((host, port), timeout=PATIENCE_S) as client:
+                client.sendall(LAST)
+                assert answers(read_all(client))[0].status == 200
+
+
 @pytest.mark.parametrize("host", ["no.such.host.invalid", "a" * 300, "\0"])
 def test_an_address_that_cannot_be_listened_on_is_named(host: str) -> None:
     with pytest.raises(ServerError, match="cannot listen on"):

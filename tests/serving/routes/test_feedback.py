@@ -8,7 +8,7 @@ import pytest
 from wsgi_client import Client, wsgi_client
 
 from edgecls import Classifier, image
-from edgecls.server import ServerSettings, computes, create_app
+from edgecls.server import ServerSettings, create_app
 from edgecls.serving.feedback import FeedbackStore
 from edgecls.serving.repository.repository import Repository
 
@@ -74,6 +74,8 @@ def test_without_a_folder_the_remedy_is_said(repository: Repository) -> None:
     assert "--feedback DIR" in answer.json["error"]["message"]
 
 
-def test_corrections_wait_with_all_that_computes() -> None:
-    assert computes("POST", "/feedback")
-    assert not computes("GET", "/feedback")
+def test_corrections_wait_with_all_that_computes(repository: Repository) -> None:
+    app = create_app(repository, ServerSettings())
+
+    assert app.computes("POST", "/feedback")
+    assert not app.computes("GET", "/feedback")

@@ -29,3 +29,13 @@ def test_a_port_where_another_server_is_is_not_shared_with_it() -> None:
         hold_port(*port.address)
     with listening_socket("127.0.0.1", 0) as alone, pytest.raises(ServerError, match="cannot listen on"):
         hold_port(*alone.getsockname())
+
+
+def test_all_addresses_are_those_of_both_families() -> None:
+    if not socket.has_dualstack_ipv6():
+        pytest.skip("this machine has no IPv6")
+    holder, port = hold_port("::", 0)
+    with holder, port.listen(), port.listen():
+        for host in ("127.0.0.1", "::1"):
+            with socket.create_connection((host, port.address[1]), timeout=10):
+                pass
