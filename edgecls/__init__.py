@@ -19,11 +19,13 @@ __all__ = [
     "RemotePrediction",
     "__version__",
     "load",
+    "to_dataframe",
 ]
 
 if TYPE_CHECKING:
     from edgecls.client.client import Client
     from edgecls.client.remote_answers import RemoteModel, RemoteOutcome, RemotePrediction
+    from edgecls.dataframe import to_dataframe
     from edgecls.errors import EdgeclsError, ImageError, RemoteError
     from edgecls.runtime.classifier import Classifier
     from edgecls.runtime.execution.providers import Provider
@@ -46,6 +48,7 @@ _HOMES = {
     "RemoteOutcome": "edgecls.client.remote_answers",
     "RemotePrediction": "edgecls.client.remote_answers",
     "load": "edgecls.runtime.opening",
+    "to_dataframe": "edgecls.dataframe",
 }
 
 

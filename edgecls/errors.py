@@ -5,6 +5,7 @@
     ├── ImageError                 one picture cannot be used; the others can
     │   ├── ImageReadError             its bytes cannot be read
     │   ├── ImageTooLargeError         more bytes or pixels than allowed
+    │   ├── ImageArrayError            an array is not an image (also an InputShapeError)
     │   └── ImageDecodeError           its bytes are not a whole picture
     │       └── UnsupportedImageError      a format that edgecls does not read
     ├── ClosedError                a classifier is used after it was closed
@@ -24,6 +25,7 @@
     └── RemoteError                the client has no answer from a server
         ├── UnreachableError           there is no server, or it does not answer in time
         └── RefusedError               it refuses the request, not for the picture in it
+            └── RefusedImageError          its answer is about this image only: too large, empty (also an ImageError)
 
 Every message says what happened, to which input, and what to do about it.
 """
@@ -34,6 +36,7 @@ __all__ = [
     "DatasetError",
     "EdgeclsError",
     "ExportError",
+    "ImageArrayError",
     "ImageDecodeError",
     "ImageError",
     "ImageReadError",
@@ -48,6 +51,7 @@ __all__ = [
     "ParityError",
     "ProviderError",
     "RefusedError",
+    "RefusedImageError",
     "RemoteError",
     "ServerError",
     "TrainingError",
@@ -102,6 +106,10 @@ class ClosedError(EdgeclsError):
 
 class InputShapeError(EdgeclsError):
     """An array does not have the shape or dtype that the model takes."""
+
+
+class ImageArrayError(ImageError, InputShapeError):
+    """An array, or an image of PIL, does not have the shape or the samples of an image."""
 
 
 class ModelFileError(EdgeclsError):
@@ -172,3 +180,7 @@ class RefusedError(RemoteError):
         super().__init__(message)
         self.status = status
         self.kind = kind
+
+
+class RefusedImageError(RefusedError, ImageError):
+    """A server refuses a request for the image in it, before it has decoded it: there are too many bytes, or none."""

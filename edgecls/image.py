@@ -7,6 +7,7 @@ Importing this module sets OpenCV to one thread per call and silences its log, f
 process: pictures are decoded in parallel with each other, and every failure becomes an exception.
 """
 
+import errno
 import os
 import sys
 from dataclasses import dataclass
@@ -85,9 +86,16 @@ def read_stdin(*, limits: ImageLimits = DEFAULT_LIMITS) -> bytes:
     """Read one encoded picture from standard input.
 
     Raises:
+        ImageReadError: It is closed, or cannot be read.
         ImageTooLargeError: There are more than ``limits.max_bytes`` bytes.
     """
-    return _read_bounded(sys.stdin.buffer, "-", limits)
+    if sys.stdin is None:
+        raise ImageReadError("cannot read '-': standard input is closed; pipe an image into it")
+    try:
+        return _read_bounded(sys.stdin.buffer, "-", limits)
+    except OSError as error:
+        reason = "standard input is closed" if error.errno == errno.EBADF else error.strerror or error
+        raise ImageReadError(f"cannot read '-': {reason}; pipe an image into it") from error
 
 
 def _read_bounded(stream: BinaryIO, name: str, limits: ImageLimits, *, expected: int = 0) -> bytes:

@@ -38,6 +38,7 @@ FORMAT = 1
 """The version of the document this module reads and writes."""
 
 DOCUMENT_KEY = "edgecls"
+MODELS_NAMED = 5  # of those in a folder
 INPUT_NAME = "image"
 OUTPUT_NAME = "probabilities"
 
@@ -71,6 +72,8 @@ def read_model(path: str | os.PathLike[str]) -> ModelFile:
         ModelFileError: It is missing, damaged, not self-describing, or its network was changed.
     """
     name = os.fspath(path)
+    if os.path.isdir(path):
+        raise ModelFileError(f"cannot open model {name!r}: it is a folder; {_in_folder(name)}")
     try:
         with open_regular(path) as stream:
             onnx = stream.read()
@@ -80,6 +83,21 @@ def read_model(path: str | os.PathLike[str]) -> ModelFile:
         raise ModelFileError(f"cannot open model {name!r}: {error}") from error
     card, network_sha256 = _read_checked(onnx, name)
     return ModelFile(name, card, onnx, network_sha256)
+
+
+def _in_folder(folder: str) -> str:
+    """Return what to do about a folder in the place of a model file."""
+    try:
+        names = sorted(os.listdir(folder))
+    except OSError as error:
+        return f"give a model file, and not one that cannot be listed ({error.strerror})"
+    if "saved_model.pb" in names:
+        return "it holds a SavedModel; make a model file of it with edgecls export"
+    models = [os.path.join(folder, name) for name in names if name.endswith(".onnx")]
+    if not models:
+        return "give a model file (.onnx); there is none in it"
+    more = f" and {len(models) - MODELS_NAMED} more" if len(models) > MODELS_NAMED else ""
+    return f"give one of the model files in it: {', '.join(map(repr, models[:MODELS_NAMED]))}{more}"
 
 
 def read_card(onnx: bytes, *, name: str) -> ModelCard:

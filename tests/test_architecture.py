@@ -11,7 +11,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "edgecls"
 
 FLOORS = [
-    {"errors", "regular_file"},
+    {"errors", "bundled_model", "frozen", "regular_file"},
     {
         "extras",
         "in_order",
@@ -29,7 +29,7 @@ FLOORS = [
     {"modelfile"},
     {"runtime"},
     {"models", "dataset", "serving", "client"},
-    {"export", "server", "evaluation"},
+    {"export", "server", "evaluation", "dataframe"},
     {"training", "bench"},
     {"commands"},
     {"cli"},

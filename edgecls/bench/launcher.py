@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 
-__all__ = ["launch"]
+__all__ = ["launch", "write_launch"]
 
 TIMEOUT_S = 600.0
 
@@ -52,5 +52,10 @@ def _wait(process: "subprocess.Popen[bytes]") -> int | None:
     return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
+def write_launch(*command: str) -> None:
+    """Run a command and write what `launch` returns to standard output, as JSON."""
+    sys.stdout.write(json.dumps(launch(list(command))))
+
+
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(launch(sys.argv[1:])))
+    write_launch(*sys.argv[1:])

@@ -6,6 +6,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgecls.frozen import can_start_children, child_command, is_frozen
 from edgecls.runtime.execution.providers import Provider, SkippedProvider
 
 __all__ = ["Start", "start_once"]
@@ -35,10 +36,17 @@ def start_once(model_path: str, provider: Provider, picture: Path) -> Start | Sk
     Returns:
         What it took, or how it failed.
     """
-    python = [sys.executable, "-m"]
-    command = [*python, "edgecls", "run", str(picture), "--no-tuned", "--model", model_path, "--provider", provider]
+    if not can_start_children():
+        reason = "the start of 'edgecls run' not measured: this frozen program is another one"
+        return SkippedProvider(provider, reason, "measure with edgecls itself")
+    run = ["run", str(picture), "--no-tuned", "--model", model_path, "--provider", provider.value]
+    if is_frozen():
+        command = child_command("launch", sys.executable, *run)
+    else:
+        python = [sys.executable, "-m"]
+        command = [*python, "edgecls.bench.launcher", *python, "edgecls", *run]
     done = subprocess.run(  # noqa: S603  this interpreter with this package
-        [*python, "edgecls.bench.launcher", *command], stdin=subprocess.DEVNULL, capture_output=True, check=False
+        command, stdin=subprocess.DEVNULL, capture_output=True, check=False
     )
     told = json.loads(done.stdout) if done.returncode == 0 else {"exit_code": done.returncode}
     if told["exit_code"]:

@@ -11,17 +11,19 @@ from urllib.parse import quote, urlencode
 from edgecls import errors
 from edgecls.client.remote_answers import RemoteModel, RemoteOutcome, RemotePrediction
 from edgecls.client.transport import Reply, Transport
-from edgecls.errors import ImageError, ImageReadError, RefusedError
+from edgecls.errors import ImageError, ImageReadError, ImageTooLargeError, RefusedError, RefusedImageError
 from edgecls.in_order import map_in_order
 from edgecls.regular_file import read_regular
 
 __all__ = ["Client"]
 
-Picture = str | os.PathLike[str] | bytes
+Picture = str | os.PathLike[str] | bytes | bytearray | memoryview
 """A path to a file, or an encoded picture itself."""
 
+CONTENT_TOO_LARGE = 413
 AHEAD_PER_CONNECTION = 2  # pictures taken before their outcome is asked for
 BYTES_NAME = "image"  # what a picture that has no path is called
+MOST_BYTES = 2**30  # of a file; no server takes more, and it is read whole
 
 
 class Client:
@@ -31,7 +33,8 @@ class Client:
     are closed.
 
     Args:
-        url: Of the server, as in "http://127.0.0.1:8000".
+        url: Of the server, as in "http://127.0.0.1:8000", or "https://example.org/edgecls" behind a proxy: the path
+            is put before that of every request.
         api_key: Sent as a bearer token, to a server that wants one.
         timeout_s: To connect, and between two pieces of an answer, in seconds.
         max_wait_s: How long to go on asking a server that is too busy or not ready, in seconds; it says when to
@@ -76,14 +79,20 @@ class Client:
             model: Name of the model; None for the server's first.
 
         Raises:
-            ImageError: The picture cannot be used; the very class that the classifier raises on the server.
+            ImageError: The picture cannot be used; the very class that the classifier raises on the server, or
+                RefusedImageError if it never got so far, as it is empty or has more bytes than the server takes.
             RefusedError: The server refuses the request for another reason, with the server's message.
             UnreachableError: There is no server, or it does not answer in time.
         """
         name, data = _name(picture), _data(picture)
         query = {"top": str(top)} if model is None else {"top": str(top), "model": model}
         path = f"/predict/{quote(os.fsencode(os.path.basename(name)), safe='')}?{urlencode(query)}"
-        return RemotePrediction.from_json(self._document("POST", path, data), image=name)
+        try:
+            return RemotePrediction.from_json(self._document("POST", path, data), image=name)
+        except RefusedError as error:
+            if error.status == CONTENT_TOO_LARGE or not data:
+                raise RefusedImageError(f"{name!r}: {error}", error.status, error.kind) from error
+            raise
 
     def predict_many(
         self, pictures: Iterable[Picture], *, top: int = 1, model: str | None = None, connections: int = 4
@@ -102,9 +111,12 @@ class Client:
 
         Raises:
             ValueError: `connections` is below 1.
-            TypeError: `pictures` is one picture, whose letters or bytes would be taken for pictures.
+            TypeError: `pictures` is one picture, whose letters or bytes would be taken for pictures; while the
+                outcomes are taken: something among them is no picture.
         """
-        if isinstance(pictures, str | bytes | os.PathLike):
+        if isinstance(pictures, str | bytes | bytearray | memoryview | os.PathLike) or not isinstance(
+            pictures, Iterable
+        ):
             raise TypeError(f"pictures must be an iterable, got {type(pictures).__name__}; use predict for one picture")
         if connections < 1:
             raise ValueError(f"connections must be at least 1, got {connections}")
@@ -149,18 +161,23 @@ class Client:
 
 
 def _name(picture: Picture) -> str:
-    return BYTES_NAME if isinstance(picture, bytes) else os.fspath(picture)
+    if isinstance(picture, bytes | bytearray | memoryview):
+        return BYTES_NAME
+    if isinstance(picture, str | os.PathLike):
+        return os.fspath(picture)
+    raise TypeError(f"a picture is a path or encoded bytes, not {type(picture).__name__}; encode it as PNG or JPEG")
 
 
 def _data(picture: Picture) -> bytes:
-    if isinstance(picture, bytes):
-        return picture
+    if isinstance(picture, bytes | bytearray | memoryview):
+        return bytes(picture)
+    name = os.fspath(picture)
     try:
+        if os.path.isfile(picture) and os.path.getsize(picture) > MOST_BYTES:
+            raise ImageTooLargeError(f"cannot send {name!r}: more than {MOST_BYTES / 2**20:.0f} MiB; save it smaller")
         return read_regular(picture)
     except (OSError, ValueError) as error:
-        raise ImageReadError(
-            f"cannot read {os.fspath(picture)!r}: {getattr(error, 'strerror', error)}; check the path"
-        ) from error
+        raise ImageReadError(f"cannot read {name!r}: {getattr(error, 'strerror', error)}; check the path") from error
 
 
 def _read(reply: Reply) -> Any:
@@ -169,6 +186,8 @@ def _read(reply: Reply) -> Any:
     Raises:
         EdgeclsError: It is an error.
     """
+    if reply.location is not None:
+        raise RefusedError(f"the server is at another address: {reply.location}; give that", reply.status, "Moved")
     try:
         document = json.loads(reply.body)
     except ValueError as error:

@@ -7,7 +7,7 @@ import ssl
 import time
 from collections import deque
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from edgecls.errors import UnreachableError
 
@@ -24,11 +24,13 @@ class Reply:
         status: HTTP status code.
         body: Whole.
         retry_after_s: When the server wants to be asked again, in seconds; None if it does not say.
+        location: Where the server is instead; None if it is here.
     """
 
     status: int
     body: bytes
     retry_after_s: float | None
+    location: str | None = None
 
 
 class Transport:
@@ -52,8 +54,13 @@ class Transport:
             raise UnreachableError(f"{url!r} is not an address of a server: {error}") from error
         if parts.scheme not in ("http", "https") or not self._host:
             raise UnreachableError(f"{url!r} is not an address of a server; give one as in http://127.0.0.1:8000")
+        if parts.query or parts.fragment or parts.username is not None:
+            raise UnreachableError(
+                f"{url!r} is not an address of a server: it may have a path, but no query, fragment or user; "
+                "an API key is given as api_key"
+            )
         self._url = url
-        self._prefix = parts.path.rstrip("/")
+        self._prefix = quote(parts.path.rstrip("/"), safe="/%:@!$&'()*+,;=~")
         self._headers = headers
         self._timeout_s = timeout_s
         self._tls = (tls or ssl.create_default_context()) if parts.scheme == "https" else None
@@ -112,7 +119,8 @@ class Transport:
 
     def _send(self, connection: http.client.HTTPConnection, method: str, path: str, body: bytes) -> Reply:
         try:
-            connection.request(method, path, body or None, self._headers)
+            with contextlib.suppress(BrokenPipeError):  # it would not take all of it, and may have said why
+                connection.request(method, path, body or None, self._headers)
             response = connection.getresponse()
             data = response.read()
         except BaseException:
@@ -122,7 +130,9 @@ class Transport:
         if self._is_closed:
             self._close_idle()
         after = response.getheader("Retry-After", "")
-        return Reply(response.status, data, float(after) if re.fullmatch("[0-9]{1,6}", after) else None)
+        retry_after_s = float(after) if re.fullmatch("[0-9]{1,6}", after) else None
+        location = response.getheader("Location") if 300 <= response.status < 400 else None
+        return Reply(response.status, data, retry_after_s, location)
 
     def _connection(self) -> http.client.HTTPConnection:
         host = self._host or ""

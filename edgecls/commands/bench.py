@@ -21,7 +21,7 @@ __all__ = ["bench"]
 
 
 @click.command()
-@click.argument("paths", metavar="[MODEL.onnx]... [IMAGES]...", nargs=-1)
+@click.argument("paths", metavar="[MODEL.onnx]... [IMAGES]...", nargs=-1, type=click.Path())
 @click.option(
     "--labelled",
     metavar="DATA",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgecls.commands.evaluation_options import ignore_option, part_option
-from edgecls.commands.shared_options import limits_option, provider_option
+from edgecls.commands.shared_options import ModelPath, limits_option, provider_option
 
 if TYPE_CHECKING:
     from edgecls.evaluation.compare import Comparison
@@ -18,7 +18,7 @@ __all__ = ["compare"]
 
 
 @click.command()
-@click.argument("models", metavar="MODEL MODEL...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("models", metavar="MODEL MODEL...", nargs=-1, required=True, type=ModelPath())
 @click.argument("data", type=click.Path(exists=True, path_type=Path))
 @click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Also draw the trade-off (.png).")
 @click.option("--format", "output_format", type=click.Choice(["table", "json"]), default="table", show_default=True)

@@ -38,9 +38,8 @@ def _lines(diagnosis: Diagnosis) -> Iterator[str]:
     readable = [name for name, readable in diagnosis.picture_formats.items() if readable]
     yield _row("pictures", ", ".join(readable) or "none can be read")
     cache = diagnosis.cache
-    yield _row(
-        "cache", f"{cache.folder}, {cache.size_bytes / 1e6:.1f} MB, {diagnosis.free_disk_bytes / _GB:.1f} GB free"
-    )
+    kept = "no place for one" if cache.folder is None else f"{cache.folder}, {cache.size_bytes / 1e6:.1f} MB"
+    yield _row("cache", f"{kept}, {diagnosis.free_disk_bytes / _GB:.1f} GB free")
     if diagnosis.providers:
         yield ""
         yield f"providers, tried with {Path(diagnosis.model).name}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edgecls.commands.evaluation_options import ignore_option, part_option
-from edgecls.commands.shared_options import limits_option, provider_option, unknown_threshold_option
+from edgecls.commands.shared_options import ModelPath, limits_option, provider_option, unknown_threshold_option
 
 if TYPE_CHECKING:
     from edgecls.evaluation.record import Evaluation
@@ -17,7 +17,7 @@ __all__ = ["evaluate"]
 
 
 @click.command()
-@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("model", type=ModelPath())
 @click.argument("data", type=click.Path(exists=True, path_type=Path))
 @click.option(
     "--report", type=click.Path(dir_okay=False, path_type=Path), help="Also write a report with pictures (.html)."

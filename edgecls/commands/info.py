@@ -5,11 +5,13 @@ from pathlib import Path
 
 import click
 
+from edgecls.commands.shared_options import ModelPath
+
 __all__ = ["info"]
 
 
 @click.command()
-@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("model", type=ModelPath())
 @click.option("--format", "output_format", type=click.Choice(["table", "json"]), default="table", show_default=True)
 def info(model: Path, output_format: str) -> None:
     """Print what a model file says about itself. Needs no onnxruntime.

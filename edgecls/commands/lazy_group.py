@@ -5,11 +5,13 @@ from typing import Any
 
 import click
 
+from edgecls.commands.verbosity import add_verbosity_options
+
 __all__ = ["LazyGroup"]
 
 
 class LazyGroup(click.Group):
-    """A click group whose commands lie one a file, file and command named alike.
+    """A click group whose commands lie one a file, file and command named alike, and have --quiet and --verbose.
 
     Args:
         package: Where the files lie, as a dotted name.
@@ -29,4 +31,22 @@ class LazyGroup(click.Group):
             return None
         module = importlib.import_module(f"{self._package}.{cmd_name}")
         command: click.Command = getattr(module, cmd_name)
+        add_verbosity_options(command)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in self.names and not args[0].startswith("-"):
+            ctx.fail(f"No such command {args[0]!r}.{self._near(ctx, args[0])}")
+        return super().resolve_command(ctx, args)
+
+    def _near(self, ctx: click.Context, name: str) -> str:
+        """Return a hint at the command that was meant: one that is spelt alike, or one of that name in a group."""
+        import difflib  # only who misspells pays for it
+
+        near = difflib.get_close_matches(name.lower().replace("_", "-"), self.names, n=2)
+        for group in (self.get_command(ctx, other) for other in self.names if not near):
+            if isinstance(group, LazyGroup) and name in group.names:
+                near.append(f"{group.name} {name}")
+        return f" Did you mean {' or '.join(map(repr, near))}?" if near else ""

@@ -1,10 +1,12 @@
 """Filing, sorting, printing and counting what `edgecls run` finds out."""
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import click
 
+from edgecls.commands.any_text import on_one_line
 from edgecls.commands.prediction_output import Writer
 from edgecls.runtime.prediction import Outcome, Prediction
 
@@ -13,6 +15,8 @@ if TYPE_CHECKING:
     from edgecls.runtime.many.sort_into import Sorter
 
 __all__ = ["Tally"]
+
+LABELS_TOLD = 20  # one by one
 
 
 class Tally:
@@ -31,6 +35,7 @@ class Tally:
     def __init__(self, writer: Writer, sorter: "Sorter | None", illustrator: "Illustrator | None") -> None:
         self.classified = 0
         self.failed = 0
+        self._answers: Counter[str] = Counter()
         self._writer = writer
         self._sorter = sorter
         self._illustrator = illustrator
@@ -53,9 +58,22 @@ class Tally:
                 outcome = self._sorter.place(outcome)
             if isinstance(outcome.result, Prediction):
                 self.classified += 1
+                self._answers[outcome.result.label] += 1
             else:
                 self.failed += 1
             self._writer.write(outcome)
+
+    def say_labels(self) -> None:
+        """Say on standard error how many images got which label, the most frequent first; nothing if none got any."""
+        if not self.classified:
+            return
+        ranked = sorted(self._answers.items(), key=lambda item: (-item[1], item[0]))
+        told = [f"{on_one_line(label)} {count}" for label, count in ranked[:LABELS_TOLD]]
+        rest = ranked[LABELS_TOLD:]
+        if rest:
+            told.append(f"{len(rest)} other labels {sum(count for _, count in rest)}")
+        images = "image" if self.classified == 1 else "images"
+        click.echo(f"{self.classified} {images}: {', '.join(told)}", err=True)
 
     def say_what_was_kept(self) -> None:
         """Say on standard error how many pictures were sorted and drawn; nothing if none were to."""

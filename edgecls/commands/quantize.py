@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgecls.commands.shared_options import model_output_option
+from edgecls.commands.shared_options import ModelPath, model_output_option
 
 if TYPE_CHECKING:
     from edgecls.export.precision.reduce import ReducedModel
@@ -15,7 +15,7 @@ __all__ = ["quantize"]
 
 
 @click.command()
-@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("model", type=ModelPath())
 @model_output_option
 @click.option(
     "--calibrate",

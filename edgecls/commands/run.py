@@ -14,6 +14,7 @@ from edgecls.commands.shared_options import (
     tuned_option,
     unknown_threshold_option,
 )
+from edgecls.commands.verbosity import is_verbose
 
 if TYPE_CHECKING:
     from edgecls.runtime.classifier import Classifier
@@ -24,7 +25,7 @@ __all__ = ["run"]
 
 
 @click.command()
-@click.argument("paths", metavar="PATH...", nargs=-1, required=True)
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(allow_dash=True))
 @model_option
 @click.option("--top", metavar="K", type=click.IntRange(min=1), default=1, show_default=True, help="Labels to print.")
 @click.option(
@@ -94,7 +95,8 @@ def run(
 ) -> None:
     """Classify pictures: files, folders (with all below them), patterns, or - for standard input.
 
-    A picture that cannot be used is reported on its line and the rest go on; the exit code is then 1.
+    A picture that cannot be used is reported on its line and the rest go on; the exit code is then 1. The table of
+    several pictures ends, on standard error, with how many got which label.
     """
     _check_usage(paths, sort_into=sort_into, move=move, watch=watch, interval_s=interval_s)
     from edgecls.commands.outcome_tally import Tally
@@ -103,7 +105,7 @@ def run(
     from edgecls.image import DEFAULT_LIMITS, ImageLimits
     from edgecls.modelfile import read_model
     from edgecls.runtime.execution.providers import Provider
-    from edgecls.runtime.many.sources import find_names, open_source
+    from edgecls.runtime.many.sources import STDIN, find_names, open_source
     from edgecls.runtime.many.stream import classify_stream
     from edgecls.runtime.opening import open_classifier
     from edgecls.runtime.proven import prove_once
@@ -120,6 +122,8 @@ def run(
     )
     prove_once(model_file, classifier)
     announce_provider(classifier)
+    if is_verbose(click.get_current_context()):
+        click.echo(f"{classifier!r}, from {model}, {threads or classifier.workers} at once", err=True)
     sorter = None if sort_into is None else _make_sorter(sort_into, classifier, move=move)
     illustrator = _make_illustrator(heat_folder, label_folder, classifier, paths)
     passing_over = frozenset[str]().union(*(one.folders for one in (sorter, illustrator) if one is not None))
@@ -140,12 +144,18 @@ def run(
             passing_over=passing_over,
             illustrator=illustrator,
         )
+        if output_format == "table":
+            tally.say_labels()
         return
+    if STDIN in names and sys.stdin is not None and sys.stdin.isatty():
+        click.echo("reading an image from standard input; a pipe or < FILE gives it one", err=True)
     sources = map(open_source, names)
     outcomes = classify_stream(classifier, sources, workers=workers, illustrator=illustrator)
     tally.take(outcomes, total=len(names))
-    if tally.failed and output_format == "table" and len(names) > 1:
-        click.echo(f"{tally.failed} of {len(names)} pictures could not be classified", err=True)
+    if output_format == "table" and len(names) > 1:
+        tally.say_labels()
+        if tally.failed:
+            click.echo(f"{tally.failed} of {len(names)} pictures could not be classified", err=True)
     tally.say_what_was_kept()
     if tally.failed:
         sys.exit(1)
@@ -182,6 +192,8 @@ def _check_usage(
         raise click.UsageError("--move goes with --sort-into DIR")
     if sort_into is not None and "-" in paths:
         raise click.UsageError("--sort-into takes files and folders; standard input has no file to sort")
+    if paths.count("-") > 1:
+        raise click.UsageError("- stands there several times, and standard input can be read only once")
     if interval_s is not None and not watch:
         raise click.UsageError("--interval goes with --watch")
     if watch and (others := [path for path in paths if not os.path.isdir(path)]):

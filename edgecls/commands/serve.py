@@ -9,12 +9,13 @@ from click.core import ParameterSource
 from edgecls.commands.feedback_options import feedback_options
 from edgecls.commands.grouped_options import GroupedCommand
 from edgecls.commands.serve_options import serve_options
+from edgecls.commands.shared_options import ModelPath
 
 __all__ = ["serve"]
 
 
 @click.command(cls=GroupedCommand)
-@click.argument("models", metavar="[MODEL]...", nargs=-1, type=click.Path(exists=True, path_type=Path))
+@click.argument("models", metavar="[MODEL]...", nargs=-1, type=ModelPath(exists=True))
 @serve_options
 @feedback_options
 @click.pass_context

@@ -1,12 +1,20 @@
 """Options that several commands have."""
 
+import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+from edgecls.bundled_model import BUNDLED_MODEL
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 __all__ = [
     "BUNDLED_MODEL",
     "ImageSize",
+    "ModelPath",
     "image_size_option",
     "limits_option",
     "model_option",
@@ -16,12 +24,34 @@ __all__ = [
     "unknown_threshold_option",
 ]
 
-BUNDLED_MODEL = Path(__file__).parent.parent / "assets" / "flowers.onnx"
+
+class ModelPath(click.Path):
+    """The path of a model file, which shells complete to what ends in .onnx."""
+
+    def __init__(self, *, exists: bool = False) -> None:
+        super().__init__(exists=exists, path_type=Path)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> "list[CompletionItem]":
+        from click.shell_completion import CompletionItem
+
+        folder, _, start = incomplete.rpartition("/")
+        try:
+            entries = [entry for entry in os.scandir(folder + "/" if folder else ".") if entry.name.startswith(start)]
+        except OSError:
+            entries = []
+        models = sorted(entry.name for entry in entries if entry.name.endswith(".onnx") and entry.is_file())
+        folders = any(entry.is_dir() for entry in entries)
+        if not models:
+            return [CompletionItem(incomplete, type="dir")]
+        if folders:  # a shell completes to names that it is given, or looks for folders itself
+            return [CompletionItem(incomplete, type="file")]
+        return [CompletionItem(f"{folder}/{name}" if folder or incomplete.startswith("/") else name) for name in models]
+
 
 model_option = click.option(
     "--model",
     "-m",
-    type=click.Path(path_type=Path),
+    type=ModelPath(),
     default=BUNDLED_MODEL,
     envvar="EDGECLS_MODEL",
     show_default="the bundled flowers model",

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.core import ParameterSource
@@ -11,9 +11,18 @@ from edgecls.commands.shared_options import image_size_option
 from edgecls.dataset.parts.rare_labels import RareLabels
 from edgecls.training.config import TrainConfig
 
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
 __all__ = ["rare_labels_of", "setting_options", "settings_from"]
 
 RARE_FLAGS = {"keep_rare_in_train": RareLabels.KEEP_IN_TRAIN, "leave_out_rare": RareLabels.LEAVE_OUT}
+
+ARCHITECTURE_NAMES = (
+    *("decision_tree", "efficientnet_v2_b0", "gray_cnn", "kmeans", "knn", "mobilenet_v2", "mobilenet_v3_small"),
+    *("nasnet_mobile", "random_forest", "resnet18", "resnet50v2", "simple_cnn", "svm", "vgg16", "xgboost"),
+)
+"""For completion only: a shell does not wait while Keras is loaded to ask its registry."""
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -28,10 +37,23 @@ def _setting(flag: str, kind: Any, text: str, *, name: str = "") -> Callable[[Fu
     return click.option(flag, name, type=kind, default=default, show_default=shown, help=text)
 
 
+class _ArchitectureName(click.types.StringParamType):
+    """The name of an architecture, which shells complete. Whoever trains checks it: only Keras knows the networks."""
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> "list[CompletionItem]":
+        from click.shell_completion import CompletionItem
+
+        return [CompletionItem(name) for name in ARCHITECTURE_NAMES if name.startswith(incomplete)]
+
+
 _fraction = click.FloatRange(min=0, max=1, min_open=True, max_open=True)
 
 _OPTIONS = [
-    _setting("--arch", str, "Architecture: a network (edgecls architectures lists them) or a classical model."),
+    _setting(
+        "--arch",
+        _ArchitectureName(),
+        "Architecture: a network (edgecls architectures lists them) or a classical model.",
+    ),
     _setting("--weights", str, "none, imagenet (Keras downloads them), or a weights file of the same architecture."),
     image_size_option,
     click.option(

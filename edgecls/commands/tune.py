@@ -10,7 +10,7 @@ __all__ = ["tune"]
 
 
 @click.command()
-@click.argument("paths", metavar="[MODEL.onnx]... [PICTURES]...", nargs=-1)
+@click.argument("paths", metavar="[MODEL.onnx]... [PICTURES]...", nargs=-1, type=click.Path())
 @click.option(
     "--seconds",
     type=click.FloatRange(min=1, max=3600),
@@ -37,6 +37,9 @@ def tune(paths: tuple[str, ...], seconds: float, provider: str, output_format: s
     from edgecls.runtime.tuning.lookup import choices_folder
     from edgecls.runtime.tuning.tune import tune as find_best
 
+    folder = choices_folder()
+    if folder is None:
+        raise click.ClickException("there is no place to keep the choice: the user has no home; set XDG_CACHE_HOME")
     given = read_measured_files(paths)
     say_if_busy()
     line = StatusLine()
@@ -56,5 +59,5 @@ def tune(paths: tuple[str, ...], seconds: float, provider: str, output_format: s
     else:
         text = "\n".join(table_of(found, names))
     utf8_stdout().write(text + "\n")
-    found.keep(choices_folder())
+    found.keep(folder)
     click.echo("'edgecls run' and 'edgecls serve' use this from now on; --no-tuned is the usual way", err=True)

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import click
 
-from edgecls.commands.shared_options import provider_option
+from edgecls.commands.shared_options import ModelPath, provider_option
 
 __all__ = ["verify"]
 
 
 @click.command()
-@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("model", type=ModelPath())
 @provider_option
 @click.option("--format", "output_format", type=click.Choice(["table", "json"]), default="table", show_default=True)
 def verify(model: Path, provider: str, output_format: str) -> None:

@@ -15,7 +15,7 @@ from edgecls.image_formats.jpeg import as_tiff, stuffed_as_tiff, without_end_mar
 from edgecls.image_formats.png import still_png
 from edgecls.image_formats.tiff_data import check_tiff_data
 
-__all__ = ["Pixels", "check_scans", "decode_pixels", "proves_scans"]
+__all__ = ["Pixels", "check_scans", "decode_pixels", "proves_scans", "scale_to_8_bits"]
 
 Pixels = npt.NDArray[np.uint8]
 """A picture: uint8, ``[height, width, channels]``, 3 channels in the order RGB or 1 of luminance."""
@@ -173,7 +173,7 @@ def _undecodable(header: ImageHeader, name: str) -> ImageDecodeError:
 
 def _over_white(stored: npt.NDArray[Any], header: ImageHeader) -> Pixels:
     """Bring samples as the decoder stores them (BGR, BGRA or grey, 8 or 16 bits) to opaque 8-bit RGB or grey."""
-    pixels = stored.astype(np.uint8) if header.sample_max == 255 else _scale_to_8_bits(stored, header.sample_max)
+    pixels = stored.astype(np.uint8) if header.sample_max == 255 else scale_to_8_bits(stored, header.sample_max)
     if header.transparent_gray is not None:
         pixels = np.where(stored == header.transparent_gray, np.uint8(_WHITE), pixels)
     if pixels.ndim == 2:
@@ -187,7 +187,8 @@ def _over_white(stored: npt.NDArray[Any], header: ImageHeader) -> Pixels:
     return np.ascontiguousarray(colors)
 
 
-def _scale_to_8_bits(samples: npt.NDArray[Any], sample_max: int) -> Pixels:
+def scale_to_8_bits(samples: npt.NDArray[Any], sample_max: int) -> Pixels:
+    """Bring samples from 0 to `sample_max` to 0 to 255, rounded; larger ones count as full."""
     scaled = (samples.astype(np.uint32) * 255 + sample_max // 2) // sample_max
     return np.minimum(scaled, 255).astype(np.uint8)
 

@@ -9,13 +9,24 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edgecls import image
-from edgecls.errors import ClosedError
-from edgecls.image import DEFAULT_LIMITS, ImageLimits
+from edgecls.errors import ClosedError, ImageError
+from edgecls.image import DEFAULT_LIMITS, ImageLimits, Pixels
+from edgecls.in_order import map_in_order
 from edgecls.model_card import ModelCard, check_unknown_threshold
 from edgecls.runtime.execution.providers import Provider, SkippedProvider
 from edgecls.runtime.golden import GoldenResult, check_golden
+from edgecls.runtime.image_input import (
+    UNNAMED,
+    ChannelOrder,
+    ImageInput,
+    check_several,
+    decoded,
+    fitted,
+    name_of,
+    read_input,
+)
 from edgecls.runtime.machine.cores import usable_cores
+from edgecls.runtime.notebook import remember_image
 from edgecls.runtime.prediction import Outcome, Prediction, unsure_of
 from edgecls.runtime.session import Batch, Probabilities, Session
 
@@ -25,6 +36,8 @@ if TYPE_CHECKING:  # what only a tuned model needs is loaded where one is opened
     from edgecls.runtime.setting import Setting
 
 __all__ = ["Classifier"]
+
+REPR_LABELS = 5  # that are named in the text of a classifier
 
 
 class Classifier:
@@ -65,6 +78,11 @@ class Classifier:
         return self._session.provider
 
     @property
+    def labels(self) -> tuple[str, ...]:
+        """What the model tells apart, in the order of its probabilities."""
+        return self.card.labels
+
+    @property
     def workers(self) -> int:
         """Pictures to work on at once: as many as were found best, or else as this process may use cores."""
         return usable_cores() if self.setting is None else self.setting.workers
@@ -85,6 +103,16 @@ class Classifier:
         labels = self.card.labels
         return labels if self.unknown_threshold is None else labels + tuple(map(unsure_of, labels))
 
+    def __repr__(self) -> str:
+        spec, labels = self.card.image, self.card.labels
+        first = ", ".join(labels[:REPR_LABELS]) + (", ..." if len(labels) > REPR_LABELS else "")
+        session = self._open_session
+        where = "closed" if session is None else f"on {session.provider}"
+        size = f"{spec.height}x{spec.width} {spec.color.value}"
+        return (
+            f"<Classifier {self.card.name!r}: {len(labels)} labels ({first}), {size}, {self.card.precision}, {where}>"
+        )
+
     def __enter__(self) -> "Classifier":
         return self
 
@@ -104,17 +132,30 @@ class Classifier:
             raise ClosedError(f"the classifier of model {self.card.name!r} is closed; load the model file again")
         return session
 
-    def predict(self, path: str | os.PathLike[str]) -> Prediction:
-        """Classify a picture file.
+    def predict(self, image: ImageInput, *, name: str | None = None, channel_order: ChannelOrder = "rgb") -> Prediction:
+        """Classify an image.
+
+        Args:
+            image: A path, encoded bytes, a binary file (read from where it stands), a PIL image, or a numpy array:
+                uint8, ``[height, width, 3]`` RGB, ``[height, width, 4]`` RGBA, or grey as ``[height, width]`` or
+                ``[height, width, 1]``.
+            name: What to call it in the answer and in errors; None for its path, or else "image".
+            channel_order: Of an array with colours: "rgb", or "bgr" as OpenCV reads and captures images.
 
         Raises:
             ImageReadError: The file cannot be read.
             ImageTooLargeError: It has more bytes or pixels than the limits allow.
-            ImageDecodeError: It is not a whole picture in a supported format.
+            ImageDecodeError: It is not a whole image in a supported format.
+            ImageArrayError: The array has not the shape or the dtype of an image.
+            TypeError: It is nothing of that.
         """
-        return self.predict_bytes(image.read_file(path, limits=self.limits), name=os.fspath(path))
+        name = name_of(image) if name is None else name
+        content = read_input(image, name=name, channel_order=channel_order, limits=self.limits)
+        prediction, pixels = self._classify(content, name)
+        remember_image(prediction, os.path.abspath(image) if isinstance(image, str | os.PathLike) else pixels)
+        return prediction
 
-    def predict_bytes(self, data: bytes, *, name: str = "image") -> Prediction:
+    def predict_bytes(self, data: bytes, *, name: str = UNNAMED) -> Prediction:
         """Classify an encoded picture, such as the body of an upload.
 
         If the classifier runs batches, those of several threads run together.
@@ -126,34 +167,46 @@ class Classifier:
         Raises:
             As `predict`, but for ImageReadError.
         """
+        if not isinstance(data, bytes):
+            raise TypeError(f"predict_bytes takes bytes, not {type(data).__name__}; predict takes other images, too")
+        return self._classify(data, name)[0]
+
+    def _classify(self, content: bytes | Pixels, name: str) -> tuple[Prediction, Pixels]:
+        """Return the answer for an image, and what the network saw of it."""
         session, batcher = self._session, self._batcher
         start = time.perf_counter()
-        pixels = image.decode_to_fit(data, self.card.image, name=name, limits=self.limits)
-        decoded = time.perf_counter()
+        pixels = fitted(content, self.card.image, name=name, limits=self.limits)
+        fitted_s = time.perf_counter()
         if batcher is None:
-            return self._prediction(name, session.run(pixels[np.newaxis])[0], start, decoded)
+            return self._prediction(name, session.run(pixels[np.newaxis])[0], start, fitted_s), pixels
         ran = batcher.submit(pixels)
-        return self._prediction(name, ran.row, start, decoded, batch_size=ran.batch_size, queued_s=ran.queued_s)
+        prediction = self._prediction(name, ran.row, start, fitted_s, batch_size=ran.batch_size, queued_s=ran.queued_s)
+        return prediction, pixels
 
     def _prediction(
         self,
         name: str,
         probabilities: Probabilities,
         start: float,
-        decoded: float,
+        fitted_s: float,
         *,
         batch_size: int = 1,
         queued_s: float = 0.0,
     ) -> Prediction:
         elapsed_ms = (time.perf_counter() - start) * 1000
-        decode_ms = (decoded - start) * 1000
+        decode_ms = (fitted_s - start) * 1000
         row = tuple(probabilities.tolist())
         return Prediction(
             name, self.card.labels, row, elapsed_ms, self.unknown_threshold, decode_ms, batch_size, queued_s * 1000
         )
 
     def explain(
-        self, picture: str | os.PathLike[str] | bytes, *, label: str | None = None, name: str | None = None
+        self,
+        picture: ImageInput,
+        *,
+        label: str | None = None,
+        name: str | None = None,
+        channel_order: ChannelOrder = "rgb",
     ) -> "Explanation":
         """Classify a picture, and find out which places of it the answer rests on.
 
@@ -162,9 +215,10 @@ class Classifier:
         predictions with different parts of the picture covered.
 
         Args:
-            picture: A picture file, or a whole encoded picture.
+            picture: As for `predict`.
             label: The label to explain; None for the most probable.
-            name: What to call the picture in the answer and in errors; None for its path.
+            name: What to call the picture in the answer and in errors; None for its path, or else "image".
+            channel_order: As for `predict`.
 
         Raises:
             ValueError: The model has no such label.
@@ -175,17 +229,15 @@ class Classifier:
 
         if label is not None and label not in self.card.labels:
             raise ValueError(f"model {self.card.name!r} has no label {label!r}; it has {', '.join(self.card.labels)}")
-        if isinstance(picture, bytes):
-            data, name = picture, name or "image"
-        else:
-            data, name = image.read_file(picture, limits=self.limits), name or os.fspath(picture)
+        name = name_of(picture) if name is None else name
+        content = read_input(picture, name=name, channel_order=channel_order, limits=self.limits)
         session = self._session_to_explain_with()
         start = time.perf_counter()
-        fitted = image.decode_to_fit(data, self.card.image, name=name, limits=self.limits)
-        decoded = time.perf_counter()
-        probabilities, activation = session.run_explained(fitted)
-        prediction = self._prediction(name, probabilities[0], start, decoded)
-        pixels = image.decode(data, name=name, limits=self.limits)
+        seen = fitted(content, self.card.image, name=name, limits=self.limits)
+        fitted_s = time.perf_counter()
+        probabilities, activation = session.run_explained(seen)
+        prediction = self._prediction(name, probabilities[0], start, fitted_s)
+        pixels = decoded(content, name=name, limits=self.limits)
         explained = prediction.best_label if label is None else label
         index = self.card.labels.index(explained)
         probability = prediction.probabilities[index]
@@ -195,7 +247,7 @@ class Classifier:
             from edgecls.runtime.explaining.occlusion import log_odds_drops
 
             placed = self.card.image.place(*pixels.shape[:2])
-            drops = log_odds_drops(session.run, fitted, placed, label=index)
+            drops = log_odds_drops(session.run, seen, placed, label=index)
             evidence = evidence_of_drops(drops)
         return Explanation(prediction, explained, probability, pixels, evidence, self.card.image)
 
@@ -208,35 +260,42 @@ class Classifier:
                 self._explainable_session = self._open_explainable()
             return self._explainable_session
 
-    def predict_many(self, paths: Iterable[str | os.PathLike[str]], *, workers: int | None = None) -> Iterator[Outcome]:
-        """Classify picture files, several at once; the outcomes come in the order of the paths.
+    def predict_many(
+        self, images: Iterable[ImageInput], *, workers: int | None = None, channel_order: ChannelOrder = "rgb"
+    ) -> Iterator[Outcome]:
+        """Classify images, several at once; the outcomes come in the order of the images.
 
-        Paths are taken and files are read only a few ahead of the outcome that is asked for, so that neither
-        many paths nor a slow reader of the outcomes cost memory.
+        Images are taken and files are read only a few ahead of the outcome that is asked for, so that neither
+        many images nor a slow reader of the outcomes cost memory.
 
         Args:
-            paths: Picture files, whatever their suffixes; a generator may make them.
+            images: Each as for `predict`, whatever the suffixes of files; a generator may make them. Arrays must not
+                be written to again before their outcomes are there.
             workers: How many to work on at once; None for `Classifier.workers`.
+            channel_order: Of all arrays with colours, as for `predict`.
 
         Returns:
-            An outcome for each path. A picture that cannot be used does not end the work: its outcome has the
+            An outcome for each image. One that cannot be used does not end the work: its outcome has the
             ImageError as its result. Any other error is raised, and ends it.
 
         Raises:
             ClosedError: The classifier is closed.
             ValueError: `workers` is below 1.
-            TypeError: `paths` is one path, whose letters would be taken for paths.
+            TypeError: `images` is one image, whose letters or rows would be taken for images; while the outcomes are
+                taken: something among them is no image.
         """
-        from edgecls.runtime.many.sources import file_source
-        from edgecls.runtime.many.stream import classify_stream
-
-        if isinstance(paths, str | bytes | os.PathLike):
-            raise TypeError(f"paths must be an iterable of paths, got {paths!r}; use predict for one picture")
+        check_several(images)
         if workers is not None and workers < 1:
             raise ValueError(f"workers must be at least 1, got {workers}")
         _ = self._session
-        sources = (file_source(os.fspath(path)) for path in paths)
-        return classify_stream(self, sources, workers=workers or self.workers)
+
+        def outcome(image: ImageInput) -> Outcome:
+            try:
+                return Outcome(name_of(image), self.predict(image, channel_order=channel_order))
+            except ImageError as error:
+                return Outcome(name_of(image), error)
+
+        return map_in_order(outcome, images, workers=workers or self.workers)
 
     def warm_up(self, batch_sizes: Sequence[int] = (1,)) -> None:
         """Run the network once for each batch size, so that the first pictures take no longer than the others.

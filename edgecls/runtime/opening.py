@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from edgecls import modelfile
+from edgecls.bundled_model import BUNDLED_MODEL
 from edgecls.errors import ModelFileError, ProviderError
 from edgecls.image import DEFAULT_LIMITS, ImageLimits
 from edgecls.model_card import ModelCard
@@ -22,7 +23,7 @@ __all__ = ["load", "open_classifier"]
 
 
 def load(
-    model_path: str | os.PathLike[str],
+    model_path: str | os.PathLike[str] | None = None,
     provider: Provider | str = Provider.AUTO,
     *,
     intra_op_threads: int = 1,
@@ -34,7 +35,7 @@ def load(
     """Open a model file.
 
     Args:
-        model_path: A self-describing .onnx file.
+        model_path: A self-describing .onnx file; None for the one that comes with edgecls, which knows five flowers.
         provider: "auto", or "tensorrt", "cuda", "openvino", "directml", "coreml", "cpu" to run there or fail.
         intra_op_threads: Threads that one prediction may use on the CPU. More than one helps a single
             caller who waits for each answer; with several callers one each is faster.
@@ -57,7 +58,7 @@ def load(
         wanted = Provider(provider)
     except ValueError as error:
         raise ProviderError(f"unknown provider {provider!r}; choose one of {', '.join(Provider)}") from error
-    model = modelfile.read_model(model_path)
+    model = modelfile.read_model(BUNDLED_MODEL if model_path is None else model_path)
     setting = None
     if tuned is not None:
         from edgecls.runtime.tuning.goal import Goal

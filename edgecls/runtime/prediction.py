@@ -2,12 +2,17 @@
 
 import functools
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from edgecls.errors import ImageError
 from edgecls.model_card import UNKNOWN
 
+if TYPE_CHECKING:
+    from edgecls.runtime.notebook import ShownImage
+
 __all__ = ["LabelScore", "Outcome", "Prediction", "unsure_of"]
+
+REPR_LABELS = 3  # that are named in the text of a prediction
 
 
 @dataclass(frozen=True)
@@ -18,7 +23,7 @@ class LabelScore:
     probability: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Prediction:
     """The answer for one picture.
 
@@ -41,6 +46,24 @@ class Prediction:
     decode_ms: float = 0.0
     batch_size: int = 1
     queue_ms: float = 0.0
+
+    shown_image: "ClassVar[ShownImage | None]" = None
+    """Where notebooks get the image from; set on a prediction by the classifier that made it."""
+
+    def __repr__(self) -> str:
+        scores = ", ".join(f"{score.label} {score.probability:.4f}" for score in self.top(REPR_LABELS))
+        more = ", ..." if len(self.labels) > REPR_LABELS else ""
+        answer = "" if self.is_known else f"{UNKNOWN}: "
+        return f"<Prediction {self.image!r}: {answer}{scores}{more}>"
+
+    def _repr_html_(self) -> str:
+        """Return the prediction as notebooks show it: the image, if it is known, and bars."""
+        from edgecls.runtime.notebook import prediction_html
+
+        return prediction_html(self, self.shown_image)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "shown_image"}
 
     @property
     def inference_ms(self) -> float:
@@ -73,7 +96,13 @@ class Prediction:
         return self.best_label if self.is_known else unsure_of(self.best_label)
 
     def top(self, count: int) -> tuple[LabelScore, ...]:
-        """Return the `count` most probable labels, or all if there are fewer, best first; also of an UNKNOWN answer."""
+        """Return the `count` most probable labels, or all if there are fewer, best first; also of an UNKNOWN answer.
+
+        Raises:
+            ValueError: `count` is negative.
+        """
+        if count < 0:
+            raise ValueError(f"the number of labels must not be negative, got {count}")
         order = sorted(range(len(self.labels)), key=lambda index: -self.probabilities[index])
         return tuple(LabelScore(self.labels[index], self.probabilities[index]) for index in order[:count])
 
@@ -106,6 +135,12 @@ class Outcome:
     name: str
     result: Prediction | ImageError
     drawings: tuple[bytes, ...] = field(default=(), repr=False)
+
+    def _repr_html_(self) -> str:
+        """Return the outcome as notebooks show it."""
+        from edgecls.runtime.notebook import outcome_html
+
+        return outcome_html(self)
 
 
 def unsure_of(label: str) -> str:

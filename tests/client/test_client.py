@@ -1,6 +1,8 @@
 """The client against a real server process, and against servers that misbehave."""
 
 import json
+import os
+import socket
 import ssl
 import threading
 from collections.abc import Iterator
@@ -13,7 +15,14 @@ import pytest
 from running_server import RunningServer, running_server
 
 from edgecls import Client, ImageError, LabelScore, RemoteError, RemoteModel, image
-from edgecls.errors import ImageDecodeError, ImageReadError, RefusedError, UnreachableError, UnsupportedImageError
+from edgecls.errors import (
+    ImageDecodeError,
+    ImageReadError,
+    RefusedError,
+    RefusedImageError,
+    UnreachableError,
+    UnsupportedImageError,
+)
 
 RED = image.encode_png(np.full((20, 30, 3), (250, 0, 0), np.uint8))
 GREEN = image.encode_png(np.full((20, 30, 3), (0, 250, 0), np.uint8))
@@ -141,6 +150,37 @@ def test_other_refusals_have_status_type_and_message_of_the_server(
     assert (caught.value.status, caught.value.kind) == (status, kind)
 
 
+def test_one_bad_file_does_not_end_the_others(client: Client, red_file: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty.png").touch()
+    (tmp_path / "large.png").write_bytes(RED + bytes(40_000))
+    (tmp_path / "folder.png").mkdir()
+    os.mkfifo(tmp_path / "pipe.png")
+    names = ["empty.png", "large.png", "folder.png", "pipe.png"]
+    bad: list[Any] = [*(tmp_path / name for name in names), b"", bytes(20_000), bytes(40_000_000)]
+
+    outcomes = list(client.predict_many([*bad, red_file, *bad, bytearray(RED)], connections=2))
+
+    assert [isinstance(outcome.result, ImageError) for outcome in outcomes] == [*[True] * 7, False, *[True] * 7, False]
+    for outcome, expected in zip(outcomes, ["is empty", "larger than", "cannot read", "cannot read"], strict=False):
+        assert outcome.name in str(outcome.result)
+        assert expected in str(outcome.result)
+    for outcome in outcomes[4:7]:
+        assert isinstance(outcome.result, RefusedImageError)
+        assert outcome.result.status in (400, 413)
+
+
+def test_a_refusal_that_is_not_for_the_image_ends_many(client: Client) -> None:
+    with pytest.raises(RefusedError, match="there is no model 'shapes'"):
+        list(client.predict_many([RED, RED], model="shapes"))
+
+
+@pytest.mark.parametrize("picture", [None, 7, [RED] * 1000, np.zeros((4, 4, 3), np.uint8)])
+def test_other_types_get_a_short_message(client: Client, picture: Any) -> None:
+    with pytest.raises(TypeError, match="a picture is a path or encoded bytes, not") as caught:
+        client.predict(picture)
+    assert len(str(caught.value)) < 150
+
+
 def test_the_server_and_its_models_are_told_of(client: Client) -> None:
     assert client.ready()
     assert client.models() == [RemoteModel("colors", "READY", "")]
@@ -221,6 +261,64 @@ def test_a_busy_server_is_asked_again_when_it_says(scripted: tuple[str, type[_Sc
     assert len(handler.connections) == 1
 
 
+@pytest.mark.parametrize(
+    ("prefix", "sent"),
+    [
+        ("", "/v2/repository/index"),
+        ("/", "/v2/repository/index"),
+        ("/edge/cls//", "/edge/cls/v2/repository/index"),
+        ("/a b/é", "/a%20b/%C3%A9/v2/repository/index"),
+        ("/a%20b", "/a%20b/v2/repository/index"),
+    ],
+)
+def test_the_path_of_the_address_comes_before_every_other(
+    scripted: tuple[str, type[_Scripted]], prefix: str, sent: str
+) -> None:
+    url, handler = scripted
+    handler.script += [MODELS]
+
+    with Client(url.removesuffix("/behind/a/proxy/").removeprefix("http://") + prefix) as client:
+        client.models()
+
+    assert handler.received == [(sent, None)]
+
+
+def test_a_server_that_has_moved_says_where_to(scripted: tuple[str, type[_Scripted]]) -> None:
+    url, handler = scripted
+    handler.script += [(308, {"Location": "https://example.org/edge/"}, b"<html>")]
+
+    with Client(url) as client, pytest.raises(RefusedError, match=r"at another address: https://example\.org/edge/"):
+        client.models()
+
+
+def test_an_answer_that_comes_before_the_image_is_whole_is_read() -> None:
+    """A proxy with a bound of its own answers and closes, while the client still sends."""
+    body = b'{"error": {"type": "BodyTooLarge", "message": "at most 1 MB"}}'
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def refuse() -> None:
+        for _ in range(2):
+            connection = listener.accept()[0]
+            connection.settimeout(30)
+            while b"\r\n\r\n" not in connection.recv(65536, socket.MSG_PEEK):
+                pass
+            head = f"HTTP/1.1 413 Too Large\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+            connection.sendall(head.encode() + body)
+            connection.shutdown(socket.SHUT_WR)
+            while connection.recv(2**20):
+                pass
+            connection.close()
+
+    listener.settimeout(60)
+    thread = threading.Thread(target=refuse, daemon=True)
+    thread.start()
+    with listener, Client(f"127.0.0.1:{listener.getsockname()[1]}") as client:
+        outcomes = list(client.predict_many([bytes(30_000_000)] * 2, connections=1))
+    thread.join()
+
+    assert ["at most 1 MB" in str(outcome.result) for outcome in outcomes] == [True, True]
+
+
 def test_a_server_that_wants_too_long_a_wait_is_not_waited_for(scripted: tuple[str, type[_Scripted]]) -> None:
     url, handler = scripted
     handler.script += [(503, {"Retry-After": "100"}, BUSY[2])]
@@ -276,7 +374,13 @@ def test_a_server_that_does_not_answer_in_time_is_named(scripted: tuple[str, typ
     silent.set()
 
 
-@pytest.mark.parametrize("url", ["ftp://127.0.0.1", "http://", "http://127.0.0.1:many", ""])
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("ftp://127.0.0.1", "http://", "http://127.0.0.1:many", ""),
+        *("http://127.0.0.1/?model=a", "http://127.0.0.1/#a", "http://key@127.0.0.1/"),
+    ],
+)
 def test_what_is_no_address_of_a_server_is_refused(url: str) -> None:
     with pytest.raises(UnreachableError, match="is not an address of a server"):
         Client(url)

@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -96,7 +98,90 @@ def test_a_bad_file_is_reported_on_its_line_and_the_rest_go_on(pictures: Path) -
     assert done.exit_code == 1
     assert len(done.stdout.splitlines()) == 4
     assert "error: cannot read" in done.stdout.splitlines()[0]
-    assert done.stderr == "1 of 4 pictures could not be classified\n"
+    assert done.stderr == "3 images: blue 1, green 1, red 1\n1 of 4 pictures could not be classified\n"
+
+
+def test_it_ends_with_how_many_got_which_label(pictures: Path, tmp_path: Path) -> None:
+    (pictures / "another.png").write_bytes((pictures / "red.png").read_bytes())
+    model = tmp_path / "strict.onnx"
+    model.write_bytes(tiny_model_bytes(unknown_threshold=0.99965))
+
+    table, strict = _run(pictures), _run(pictures, "--model", model)
+
+    assert table.stderr == "4 images: red 2, blue 1, green 1\n"
+    assert strict.stderr == "4 images: red 2, blue 1, unknown 1\n"
+    for output_format in ("json", "csv"):
+        assert _run(pictures, "--format", output_format).stderr == ""
+
+
+def test_of_many_labels_the_frequent_ones_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from edgecls.commands.outcome_tally import Tally
+    from edgecls.commands.prediction_output import make_writer
+    from edgecls.runtime.prediction import Outcome, Prediction
+
+    labels = tuple(f"l{number:02}" for number in range(30))
+    rows = [tuple(float(index == best) for index in range(30)) for best in (*range(30), 7, 7)]
+    tally = Tally(make_writer("csv", labels, [], top=1), None, None)
+    tally.take([Outcome("x", Prediction("x", labels, row, 1.0)) for row in rows], total=1)
+
+    tally.say_labels()
+
+    told = capsys.readouterr().err
+    assert told.startswith("32 images: l07 3, l00 1, l01 1, ")
+    assert told.endswith("l19 1, 10 other labels 10\n")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["-", "-"], ["-", "--watch"], ["-", "--sort-into", "out"]],
+    ids=["twice", "watched", "sorted"],
+)
+def test_what_cannot_be_done_with_standard_input_is_a_wrong_command_line(
+    pictures: Path, arguments: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(pictures)
+
+    done = _run(*arguments, stdin=(pictures / "green.png").read_bytes())
+
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert not (pictures / "out").exists()
+
+
+@pytest.mark.parametrize("output_format", ["table", "json", "csv"])
+@pytest.mark.parametrize("paths", [["-"], ["red.png", "-"], ["-", "red.png", "gone.png"], ["*.png", "-"]], ids=" ".join)
+@pytest.mark.parametrize("drawn", [[], ["--explain", "out", "--annotate", "out"]], ids=["plain", "drawn"])
+def test_standard_input_stands_in_its_place_among_others(
+    pictures: Path, monkeypatch: pytest.MonkeyPatch, output_format: str, paths: list[str], drawn: list[str]
+) -> None:
+    monkeypatch.chdir(pictures)
+
+    done = _run(*paths, *drawn, "--format", output_format, stdin=(pictures / "green.png").read_bytes())
+
+    (line,) = [line for line in done.stdout.splitlines() if "green" in line and "green.png" not in line]
+    assert line.startswith({"table": "- ", "json": '{"image": "-"', "csv": "-,green"}[output_format])
+    assert done.exit_code == (1 if "gone.png" in paths else 0)
+    assert (pictures / "out" / "stdin.jpg").exists() == bool(drawn)
+
+
+def test_pipes_may_be_images_by_name(pictures: Path, tiny_model_path: Path) -> None:
+    script = '"$@" /dev/stdin <green.png && cat red.png | "$@" -'
+    command = ["sh", "-c", script, "sh", sys.executable, "-m", "edgecls", "run", "-m", str(tiny_model_path)]
+
+    done = subprocess.run(command, cwd=pictures, capture_output=True, text=True, check=True)
+
+    assert [line.split()[1] for line in done.stdout.splitlines()] == ["green", "red"]
+
+
+def test_a_folder_in_the_place_of_a_model_is_explained(pictures: Path, tiny_model_path: Path, tmp_path: Path) -> None:
+    saved = tmp_path / "saved"
+    saved.mkdir()
+    (saved / "saved_model.pb").touch()
+
+    told = [_run("x", "--model", folder).stderr for folder in (pictures, tiny_model_path.parent, saved)]
+
+    assert told[0].endswith("it is a folder; give a model file (.onnx); there is none in it\n")
+    assert told[1].endswith(f"give one of the model files in it: {str(tiny_model_path)!r}\n")
+    assert told[2].endswith("it holds a SavedModel; make a model file of it with edgecls export\n")
 
 
 def test_standard_input_is_a_picture(pictures: Path) -> None:

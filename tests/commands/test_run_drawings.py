@@ -38,7 +38,9 @@ def test_every_picture_is_drawn_and_the_lines_stay(pictures: Path, tmp_path: Pat
 
     assert (plain.exit_code, done.exit_code) == (1, 1)
     assert done.stdout == plain.stdout
-    assert done.stderr == "1 of 4 pictures could not be classified\nwrote 6 drawings\n"
+    assert (
+        done.stderr == "3 images: blue 1, green 1, red 1\n1 of 4 pictures could not be classified\nwrote 6 drawings\n"
+    )
     assert _below(tmp_path / "heat") == _below(tmp_path / "label") == ["blue.jpg", "green.jpg", "里面/红.jpg"]
     heat, label = (image.decode((tmp_path / folder / "里面" / "红.jpg").read_bytes()) for folder in ("heat", "label"))
     assert heat.shape == (360, 480, 3)
@@ -51,8 +53,8 @@ def test_a_second_run_writes_nothing_new_even_within_the_folder_itself(pictures:
 
     second = _run(pictures, "--annotate", pictures / "out")
 
-    assert first.stderr == "wrote 3 drawings\n"
-    assert second.stderr == "wrote 0 drawings, 3 were there already\n"
+    assert first.stderr == "3 images: blue 1, green 1, red 1\nwrote 3 drawings\n"
+    assert second.stderr == "3 images: blue 1, green 1, red 1\nwrote 0 drawings, 3 were there already\n"
     assert second.stdout == first.stdout
     assert _below(pictures / "out") == ["blue.jpg", "green.jpg", "red.jpg"]
 
@@ -61,7 +63,7 @@ def test_sorting_and_drawing_go_together(pictures: Path, tmp_path: Path) -> None
     done = _run(pictures, "--sort-into", tmp_path / "out", "--move", "--explain", tmp_path / "heat")
 
     assert done.exit_code == 0
-    assert done.stderr == "moved 3 pictures\nwrote 3 drawings\n"
+    assert done.stderr == "3 images: blue 1, green 1, red 1\nmoved 3 pictures\nwrote 3 drawings\n"
     assert _below(tmp_path / "heat") == ["blue.jpg", "green.jpg", "red.jpg"]
     assert _below(pictures) == []
 
@@ -91,7 +93,7 @@ def test_labels_that_cannot_be_drawn_are_told(pictures: Path, tmp_path: Path) ->
     heat = _run(pictures, "--explain", tmp_path / "heat")
 
     assert "has not all characters of '🌹': the missing ones are drawn as question marks\n" in drawn.stderr
-    assert heat.stderr == "wrote 3 drawings\n"
+    assert heat.stderr == "3 images: 绿 1, 青い 1, 🌹 1\nwrote 3 drawings\n"
 
 
 def test_drawings_that_would_be_classified_are_refused_before_any_picture(pictures: Path) -> None:

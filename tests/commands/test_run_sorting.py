@@ -33,7 +33,7 @@ def test_pictures_are_copied_into_folders_and_the_lines_stay(pictures: Path, tmp
 
     assert done.exit_code == 0
     assert done.stdout == plain.stdout
-    assert done.stderr == "copied 3 pictures\n"
+    assert done.stderr == "3 images: blue 1, green 1, red 1\ncopied 3 pictures\n"
     assert _below(tmp_path / "出") == ["blue/blue.png", "green/green.png", "red/red.png"]
     assert _below(pictures) == ["blue.png", "green.png", "red.png"]
 
@@ -44,7 +44,7 @@ def test_a_second_run_does_nothing_new(pictures: Path, tmp_path: Path) -> None:
 
     done = _run(pictures, "--sort-into", tmp_path / "out")
 
-    assert done.stderr == "copied 0 pictures, 3 were there already\n"
+    assert done.stderr == "3 images: blue 1, green 1, red 1\ncopied 0 pictures, 3 were there already\n"
     assert {name: (tmp_path / "out" / name).stat().st_ctime_ns for name in _below(tmp_path / "out")} == times
 
 

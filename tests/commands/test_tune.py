@@ -22,6 +22,7 @@ from edgecls.runtime.tuning.lookup import choices_folder
 
 MANY = Setting(Provider.CPU, 5, 1, 2)
 ONE = Setting(Provider.CPU, 1, 2, 1)
+COUNTS = "3 images: blue 1, green 1, red 1\n"
 TUNED_FOR_MANY = "running as tuned for this machine: cpu, 5 pictures at once, batches of up to 2\n"
 TUNED_FOR_ONE = "running as tuned for this machine: cpu, 1 picture at a time, 2 threads a run\n"
 
@@ -102,7 +103,7 @@ def test_without_a_model_the_usual_one_is_measured(model: Path, monkeypatch: pyt
 def test_a_folder_runs_as_tuned_and_says_so(tuned: Path, pictures: Path) -> None:
     done = _run(pictures, "--model", tuned)
 
-    assert (done.exit_code, done.stderr) == (0, TUNED_FOR_MANY)
+    assert (done.exit_code, done.stderr) == (0, TUNED_FOR_MANY + COUNTS)
     assert [line.split()[1] for line in done.stdout.splitlines()] == ["blue", "green", "red"]
 
 
@@ -122,7 +123,7 @@ def test_one_picture_runs_as_tuned_for_one(tuned: Path, pictures: Path) -> None:
 def test_options_win(tuned: Path, pictures: Path, options: list[str], said: str) -> None:
     done = _run(pictures, "--model", tuned, *options)
 
-    assert (done.exit_code, done.stderr) == (0, said)
+    assert (done.exit_code, done.stderr) == (0, said + COUNTS)
 
 
 def test_a_damaged_record_is_passed_over(tuned: Path, pictures: Path) -> None:
@@ -131,7 +132,7 @@ def test_a_damaged_record_is_passed_over(tuned: Path, pictures: Path) -> None:
 
     done = _run(pictures, "--model", tuned)
 
-    assert (done.exit_code, done.stderr) == (0, "")
+    assert (done.exit_code, done.stderr) == (0, COUNTS)
 
 
 def test_the_server_runs_as_tuned_and_says_so(tuned: Path, pictures: Path) -> None:

@@ -45,7 +45,9 @@ def test_on_a_terminal_there_is_a_bar_that_leaves_the_lines_whole(many: Path) ->
     assert re.search(r"\[#+\.*\] \d+/300  [\d.]+/s  \d+ s left", ended.shown)
     # What stays on the screen: everything between a return to the line's start and the next one is overwritten.
     lines = [line.rpartition("\x1b[K")[2].strip() for line in ended.shown.split("\n")]
-    assert [line.split()[0] for line in lines if line] == [str(many / f"{index:03d}.png") for index in range(300)]
+    shown = [line.split()[0] for line in lines if line]
+    assert shown[:-1] == [str(many / f"{index:03d}.png") for index in range(300)]
+    assert next(filter(None, reversed(lines))) == "300 images: blue 100, green 100, red 100"
 
 
 @pytest.mark.parametrize("options", [(), ("--move",)], ids=["copy", "move"])
@@ -103,5 +105,5 @@ def test_a_watched_folder_is_sorted_as_pictures_arrive(
     out, err = watcher.communicate(timeout=60)
 
     assert (watcher.returncode, out) == (0, "")
-    assert err == "stopped; 2 pictures were classified\nmoved 2 pictures\n"
+    assert err == "stopped; 2 pictures were classified\nmoved 2 pictures\n2 images: green 1, red 1\n"
     assert os.listdir(tmp_path / "热 folder") == []

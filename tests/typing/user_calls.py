@@ -1,11 +1,13 @@
 """Calls as users write them, for the type checker; each `type: ignore` is a call that it has to refuse."""
 
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import assert_type
 
 import numpy as np
 import numpy.typing as npt
+from PIL.Image import Image
 
 import edgecls
 
@@ -19,7 +21,25 @@ def one(path: Path) -> None:
     assert_type(prediction.top(3)[0], edgecls.LabelScore)
     classifier.predict_bytes(b"", name="upload")
     classifier.predict_bytes("picture.jpg")  # type: ignore[arg-type]
-    classifier.predict(b"bytes of a picture")  # type: ignore[arg-type]
+    classifier.predict(7)  # type: ignore[arg-type]
+
+
+def every_kind_of_image(frame: npt.NDArray[np.uint8], pil: Image, path: Path) -> None:
+    classifier = edgecls.load()
+    assert_type(classifier.labels, tuple[str, ...])
+    with path.open("rb") as file:
+        assert_type(classifier.predict(file), edgecls.Prediction)
+    with path.open() as text:
+        classifier.predict(text)  # type: ignore[arg-type]
+    classifier.predict(b"bytes of an image", name="upload")
+    classifier.predict(frame, channel_order="bgr")
+    classifier.predict(frame, channel_order="grb")  # type: ignore[arg-type]
+    classifier.predict(pil)
+    classifier.predict(io.BytesIO())
+    classifier.explain(frame)
+    classifier.predict_many([path, b"", frame, pil, io.BytesIO()])
+    edgecls.to_dataframe(classifier.predict_many([path]), top=2)
+    edgecls.to_dataframe([classifier.predict(path)])
 
 
 def many(folder: Path) -> Iterator[str]:

@@ -15,6 +15,7 @@ import click
 
 from edgecls.commands.serving.settings import ServeSettings
 from edgecls.errors import ServerError
+from edgecls.frozen import can_start_children
 from edgecls.serving.folder_lock import try_lock_folder
 from edgecls.serving.http.limits import HttpLimits
 from edgecls.serving.workers.board import Board
@@ -33,6 +34,8 @@ def serve_with_workers(settings: ServeSettings) -> int:
     Raises:
         ServerError: The server cannot start with these settings.
     """
+    if not can_start_children():
+        raise ServerError("this frozen program cannot start several processes; leave --workers at 1")
     context = multiprocessing.get_context("spawn")  # never a copy of a process in which onnxruntime has threads
     holder, port = hold_port(settings.host, settings.port)
     with _board_folder() as folder:

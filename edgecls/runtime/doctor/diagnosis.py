@@ -59,7 +59,7 @@ class Diagnosis:
         gpus: What the NVIDIA driver says.
         picture_formats: Which formats can be read; empty if OpenCV cannot be loaded.
         cache: The folder for what can be made again.
-        free_disk_bytes: What is free where the cache is.
+        free_disk_bytes: What is free where the cache is, or in the current folder if there is no place for one.
         model: The model file that the providers were tried with.
         providers: The outcome for each provider, best first; empty without onnxruntime.
         other_providers: Built into the installed onnxruntime, and not used by edgecls.
@@ -126,7 +126,10 @@ def diagnose(model_path: str, *, on_progress: Callable[[str], None] = lambda tex
     _judge_providers(checks, gpus, faults, remarks)
     folder = cache_folder()
     cache = look_at_cache(folder)
-    if not cache.writable:
+    if cache.folder is None:
+        what = "there is no place to keep what was tuned and proved: the user has no home"
+        remarks.append(Finding(what, ("set HOME, or XDG_CACHE_HOME to a folder that can be written",)))
+    elif not cache.writable:
         remarks.append(Finding(f"nothing can be kept in {cache.folder}", ("make the folder writable",)))
     unknown_to_it = (Provider.AUTO, Provider.OPENVINO)
     known = {provider.onnxruntime_name for provider in Provider if provider not in unknown_to_it}
@@ -220,6 +223,6 @@ def _worth_keeping(installed: tuple[Wheel, ...], gpus: GpuReport) -> str:
     return next((name for name in best if name in names), names[-1])
 
 
-def _free_disk_bytes(folder: Path) -> int:
-    existing = next((place for place in (folder, *folder.parents) if place.is_dir()), Path(os.curdir))
-    return shutil.disk_usage(existing).free
+def _free_disk_bytes(folder: Path | None) -> int:
+    places = () if folder is None else (folder, *folder.parents)
+    return shutil.disk_usage(next(filter(os.path.isdir, places), os.curdir)).free

@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from edgecls.errors import EdgeclsError
+from edgecls.frozen import can_start_children, child_command, is_frozen
 from edgecls.runtime.execution.clean_stdout import stdout_to_stderr
 from edgecls.runtime.execution.probe import explained
 from edgecls.runtime.execution.providers import Provider, SkippedProvider
@@ -63,9 +64,15 @@ def check_provider(model_path: str, provider: Provider, *, timeout_s: float) -> 
         provider: One by name.
         timeout_s: Seconds after which it counts as not working.
     """
+    if not can_start_children():
+        if provider is Provider.CPU:
+            return _check_here(model_path, provider)
+        return _failed(provider, "not tried: that takes a process of its own, which this frozen program cannot start")
     # Modules come from where they come from here, and never from the folder that the user happens to be in.
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     command = [sys.executable, "-P", "-c", _PROGRAM, model_path, provider.value]
+    if is_frozen():
+        command = child_command("check-provider", model_path, provider.value)
     try:
         done = subprocess.run(  # noqa: S603  this interpreter with a program of our own
             command, env=environment, capture_output=True, timeout=timeout_s, check=False

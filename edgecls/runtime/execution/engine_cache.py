@@ -81,7 +81,10 @@ def engine_folder(key: EngineKey, *, root: Path | None = None) -> Path:
     Raises:
         ProviderError: The folder cannot be made.
     """
-    folder = (root or cache_folder() / "tensorrt") / key.folder_name
+    cache = cache_folder()
+    if root is None and cache is None:
+        raise ProviderError("there is no place to keep TensorRT's engines: the user has no home; set XDG_CACHE_HOME")
+    folder = (root or Path(cache or "", "tensorrt")) / key.folder_name
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with whole_files(folder / "key.json") as (temporary,):

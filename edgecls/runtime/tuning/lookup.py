@@ -1,5 +1,6 @@
 """Looking up how a model runs best here; every `edgecls run` does it, so it loads little until there is something."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,9 +15,10 @@ if TYPE_CHECKING:
 __all__ = ["choices_folder", "tuned_setting"]
 
 
-def choices_folder() -> Path:
-    """Return the folder of all choices; it need not exist."""
-    return cache_folder() / "tuning"
+def choices_folder() -> Path | None:
+    """Return the folder of all choices; it need not exist. None where there is no place for one."""
+    cache = cache_folder()
+    return None if cache is None else cache / "tuning"
 
 
 def tuned_setting(
@@ -35,7 +37,7 @@ def tuned_setting(
         ProviderError: It cannot be loaded.
     """
     folder = choices_folder()
-    if not folder.is_dir():
+    if folder is None or not os.path.isdir(folder):  # and not Path.is_dir, which raises where it may not look
         return None
     from dataclasses import replace
 
