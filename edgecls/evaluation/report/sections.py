@@ -11,7 +11,7 @@ from edgecls.evaluation.report.cards import examples, mistakes
 from edgecls.evaluation.report.html import HTML, Html, joined
 from edgecls.evaluation.report.subject import Content, Subject
 from edgecls.evaluation.report.thumbnails import data_uri
-from edgecls.evaluation.report.words import findings, number, percent
+from edgecls.evaluation.report.words import findings, mirroring_text, number, percent
 from edgecls.image_formats.read import read_header
 from edgecls.plots.confusion import confusion_png
 from edgecls.plots.curves import training_curve_png
@@ -140,8 +140,9 @@ def _calibration(subject: Subject) -> Content:
                 text=f"A temperature of {fitted.temperature:.3f} was fitted on {number(fitted.pictures)} validation "
                 f"pictures and is part of the network. It took the expected calibration error there from "
                 f"{percent(fitted.error_before)} to {percent(fitted.error_after)} and the loss from "
-                f"{fitted.loss_before:.3f} to {fitted.loss_after:.3f}; no answer changes by it. The plot shows before "
-                "and after.",
+                f"{fitted.loss_before:.3f} to {fitted.loss_after:.3f}; no answer changes by it. Fitted without the "
+                f"images that it is measured on, the error is {percent(fitted.held_out_error)} and the loss "
+                f"{fitted.held_out_loss:.3f}. The plot shows before and after.",
             )
         )
     elif subject.card.temperature != 1:
@@ -200,12 +201,18 @@ def _training(subject: Subject) -> Content:
         )
         for title, (training, validation) in panels.items()
     ]
+    parts = [HTML.fill("plots", plots=joined(plots))]
+    if subject.mirroring is not None:
+        text = mirroring_text(subject.mirroring)
+        if subject.mirroring.changes_meaning:
+            text += " For some labels, a mirrored image seems to mean something else: train with --no-augment-flip."
+        parts.append(HTML.fill("paragraph", text=text))
     seconds = sum(row.duration_s for row in rows)
     kept = "" if subject.best_epoch is None else f" The weights are those of epoch {subject.best_epoch}, the dot."
     took = f"{seconds:.0f} seconds" if seconds < 120 else f"{seconds / 60:.0f} minutes"
     return (
         f"{len(rows)} epochs in {took}.{kept}",
-        HTML.fill("plots", plots=joined(plots)),
+        joined(parts),
     )
 
 

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edgecls.evaluation.mirroring import Mirroring
 from edgecls.evaluation.record import Evaluation
 
-__all__ = ["Finding", "findings", "number", "percent"]
+__all__ = ["Finding", "findings", "mirroring_text", "number", "percent"]
 
 FAIR = 0.02  # how far mean probability and accuracy may differ where there are so many pictures that chance does not
 SECOND_GUESSES = 3
@@ -41,6 +42,23 @@ def findings(evaluation: Evaluation) -> list[Finding]:
         *_unknown(evaluation),
         *_missing(evaluation),
     ]
+
+
+def mirroring_text(mirroring: Mirroring) -> str:
+    """Return in words what mirroring does to right answers."""
+    if not mirroring.right:
+        return f"No validation image of {number(mirroring.images)} is answered right, so mirroring them tells nothing."
+    if not mirroring.changed:
+        return (
+            f"Mirrored left to right, all {number(mirroring.right)} validation images that are answered right keep "
+            "their answer."
+        )
+    worst = mirroring.changes[0]
+    return (
+        f"Mirrored left to right, {number(mirroring.changed)} of {number(mirroring.right)} validation images that are "
+        f"answered right ({percent(mirroring.part)}) get another answer, most often {worst.mirrored} instead of "
+        f"{worst.label} ({number(worst.images)} of {number(worst.right)})."
+    )
 
 
 def _labels(evaluation: Evaluation) -> list[Finding]:
