@@ -54,8 +54,8 @@ def test_where_there_is_no_terminal_every_epoch_has_a_line(swept: tuple[Path, li
 
     lines = (data.parent / PROGRESS_NAME).read_text(encoding="utf-8").splitlines()
 
-    assert "trial 2/4: arch simple_cnn, image size 16x16, batch size 8, learning rate 0.001" in lines
-    told = [line for line in lines if line.startswith("trial 2/4  epoch ")]
+    assert "trial 3/4: arch simple_cnn, image size 16x16, batch size 8, learning rate 0.001" in lines
+    told = [line for line in lines if line.startswith("trial 3/4  epoch ")]
     assert [line.split()[3] for line in told] == ["1/2", "2/2"]
     assert all("val_accuracy" in line for line in told)
     assert told[0].endswith(" left")
