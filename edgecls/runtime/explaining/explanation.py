@@ -161,7 +161,7 @@ class Explanation:
         # Not numpy's product, whose threads go on spinning for a while and take the cores from the other pictures.
         nothing = np.empty(0, np.float32)  # would be added
         spread = cv2.gemm(cv2.gemm(down, grid, 1, nothing, 0), across, 1, nothing, 0, flags=cv2.GEMM_2_T)
-        # No pixel need lie on the middle of the hottest cell; it gets its height back.
+        # Spreading flattens peaks; they get their height back.
         return np.asarray(spread * (grid.max() / (spread.max() or 1)), np.float32)
 
 
@@ -186,12 +186,15 @@ def _extents(placed: Placement, spec: ImageSpec, evidence: Evidence) -> tuple[_E
 def _weights(count: int, seen: slice, extent: _Extent, *, cells: int) -> npt.NDArray[np.float32]:
     """Return how much of each cell's value each pixel of a row or column takes, ``[count, cells]``.
 
-    Between the middles of two cells the value goes from the one to the other along a smooth step (3 t^2 - 2 t^3): it is
-    the cell's own at each middle, never leaves the range of the values, and stays beyond the outermost middles.
+    By a cubic B-spline, which is smooth and, unlike other cubic interpolation, never leaves the range of the values.
+    Beyond the middles of the outermost cells the values stay: there a spline would go on to a peak at the very edge.
     """
     start, length = extent
     positions = np.clip((np.arange(count) + 0.5 - start) * (cells / length), 0.5, cells - 0.5)
-    near = np.maximum(0, 1 - np.abs(positions[:, np.newaxis] - (np.arange(cells) + 0.5)))
-    weights = near**2 * (3 - 2 * near)
+    distance = np.abs(positions[:, np.newaxis] - (np.arange(cells) + 0.5))
+    near = 2 / 3 - distance**2 + distance**3 / 2
+    far = np.maximum(0, 2 - distance) ** 3 / 6
+    weights = np.where(distance < 1, near, far)
+    weights /= weights.sum(axis=1, keepdims=True)
     weights[: seen.start] = weights[seen.stop :] = 0
     return np.asarray(weights, np.float32)
