@@ -11,7 +11,7 @@ from edgecls.evaluation.history import HistoryRow
 from edgecls.evaluation.mirroring import Mirroring
 from edgecls.evaluation.record import Evaluation
 from edgecls.evaluation.report import write_report
-from edgecls.plots.confusion import confusion_png
+from edgecls.plots.confusion import MAX_NUMBERED, confused_block_png, confusion_png, full_confusion_png
 from edgecls.plots.curves import training_curve_png
 from edgecls.runtime.machine.cores import usable_cores
 from edgecls.runtime.opening import load
@@ -118,6 +118,10 @@ def _write_plots(folder: Path, evaluation: Evaluation, history: Sequence[EpochRe
         for name, (training, validation) in curves.items()
     }
     images["confusion"] = confusion_png(evaluation.confusion, evaluation.labels)
+    if len(evaluation.labels) > MAX_NUMBERED:
+        images["confusion-full"] = full_confusion_png(evaluation.confusion, evaluation.labels)
+        block = confused_block_png(evaluation.confusion, evaluation.labels)
+        images |= {} if block is None else {"confusion-most": block}
     folder.mkdir(exist_ok=True)
     with whole_files(*(folder / f"{name}.png" for name in images)) as staged:
         for path, image in zip(staged, images.values(), strict=True):
