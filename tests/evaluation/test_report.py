@@ -183,15 +183,26 @@ def test_many_labels_have_their_most_confused_block_and_a_matrix_to_zoom_into(tm
     assert "Labels with fewer than 5 pictures come last" in page.text
 
 
-def test_what_mirroring_does_is_told_where_it_was_measured(found: Evaluation, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("settings", "advice"),
+    [
+        ({"augmentation_flip": True}, "something else: train with --no-augment-flip."),
+        ({"augmentation_flip": False}, "something else. No image was mirrored in training."),
+        ({"augment": False}, "something else. No image was mirrored in training."),
+    ],
+    ids=["mirrored", "not-mirrored", "not-augmented"],
+)
+def test_what_mirroring_does_is_told_where_it_was_measured(
+    found: Evaluation, tmp_path: Path, settings: dict[str, object], advice: str
+) -> None:
     history = [HistoryRow(1, "all layers", 1.0, 0.5, 1.2, 0.6, 1e-3, 30.0)]
     mirroring = Mirroring(20, 16, (MirrorChange("<left>", "right", 4, 5),))
 
-    page = _page(tmp_path / "r.html", found, tiny_card(), history=history, mirroring=mirroring)
+    page = _page(tmp_path / "r.html", found, tiny_card(), history=history, mirroring=mirroring, settings=settings)
 
     assert "4 of 16 validation images that are answered right (25.0" in page.text
     assert "most often right instead of <left> (4 of 5)" in page.text
-    assert "train with --no-augment-flip" in page.text
+    assert advice in page.text
 
 
 def test_what_the_threshold_does_is_told(tmp_path: Path, found: Evaluation) -> None:

@@ -228,7 +228,9 @@ def _training(subject: Subject) -> Content:
     if subject.mirroring is not None:
         text = mirroring_text(subject.mirroring)
         if subject.mirroring.changes_meaning:
-            text += " For some labels, a mirrored image seems to mean something else: train with --no-augment-flip."
+            text += " For some labels, a mirrored image seems to mean something else"
+            was_mirrored = subject.settings.get("augmentation_flip") is True
+            text += ": train with --no-augment-flip." if was_mirrored else ". No image was mirrored in training."
         parts.append(HTML.fill("paragraph", text=text))
     seconds = sum(row.duration_s for row in rows)
     kept = "" if subject.best_epoch is None else f" The weights are those of epoch {subject.best_epoch}, the dot."
