@@ -16,7 +16,7 @@ from edgecls.serving.http.limits import HttpLimits
 from edgecls.serving.http.request import Request
 from edgecls.serving.http.server import HttpServer, listening_socket
 
-PATIENCE_S = 20
+PATIENCE_S = 120
 
 
 @dataclass

@@ -14,7 +14,7 @@ from http.client import HTTPConnection, HTTPMessage, HTTPSConnection
 from typing import Any
 from urllib.parse import urlsplit
 
-START_TIMEOUT_S = 60
+START_TIMEOUT_S = 300
 
 
 @dataclass
@@ -43,9 +43,9 @@ class RunningServer:
     def exchange(self, method: str, path: str, body: bytes = b"", **headers: str) -> tuple[int, HTTPMessage, bytes]:
         """Send a request as `request` does; return status, header fields and body."""
         address = urlsplit(self.url).netloc
-        connection = HTTPConnection(address, timeout=30)
+        connection = HTTPConnection(address, timeout=120)
         if self.tls is not None:
-            connection = HTTPSConnection(address, timeout=30, context=self.tls)
+            connection = HTTPSConnection(address, timeout=120, context=self.tls)
         with contextlib.closing(connection):
             connection.putrequest(method, path, skip_host="Host" in headers, skip_accept_encoding=True)
             for name, value in {"Content-Length": str(len(body)), **headers}.items():
@@ -63,7 +63,7 @@ class RunningServer:
     def stop(self) -> int:
         """Ask it to stop and return its exit code."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout=60)
+        return self.process.wait(timeout=300)
 
 
 @contextlib.contextmanager

@@ -24,7 +24,7 @@ class Ended:
 
 
 def run_in_terminal(
-    *arguments: object, signals: Sequence[tuple[str, signal.Signals]] = (), timeout_s: float = 300
+    *arguments: object, signals: Sequence[tuple[str, signal.Signals]] = (), timeout_s: float = 600
 ) -> Ended:
     """Run a command in a terminal, so that it shows its progress, and return what became of it.
 
@@ -57,6 +57,6 @@ def run_in_terminal(
     finally:
         os.close(master)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            program.wait(10)
+            program.wait(60)
         program.kill()
     return Ended(program.wait(), shown.decode(errors="replace"))

@@ -10,7 +10,7 @@ import pytest
 
 from edgecls.in_order import AHEAD_PER_WORKER, map_in_order
 
-PATIENCE_S = 20
+PATIENCE_S = 120
 
 
 @pytest.fixture
@@ -149,6 +149,6 @@ def test_a_program_ends_although_results_were_not_asked_for() -> None:
         "print(next(results))\n"
     )
 
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=300)
 
     assert done.stdout == "0\n"

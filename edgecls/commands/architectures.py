@@ -1,12 +1,10 @@
 """edgecls architectures: which networks there are."""
 
 import json
-import os
 
 import click
 
-from edgecls.commands.native_output import held_back
-from edgecls.extras import import_from_extra
+from edgecls.commands.native_output import import_keras
 
 __all__ = ["architectures"]
 
@@ -18,9 +16,7 @@ def architectures(output_format: str) -> None:
 
     Parameters are those of the colour network without its head; sizes are sides in pixels.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with held_back():
-        import_from_extra("keras", extra="train", purpose="building networks")
+    import_keras(purpose="building networks")
     from edgecls.models import architecture_names, get_architecture
 
     found = [get_architecture(name) for name in architecture_names()]

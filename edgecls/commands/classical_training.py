@@ -7,7 +7,7 @@ from click.core import ParameterSource
 
 from edgecls.commands.status_line import StatusLine
 from edgecls.commands.train_options import rare_labels_of
-from edgecls.commands.training_output import found_text, prepared_text, print_remarks
+from edgecls.commands.training_output import found_text, prepared_text, print_remarks, test_text
 from edgecls.dataset.parts.rare_labels import RareLabels
 from edgecls.image_spec import Color, Fit, ImageSpec
 from edgecls.models.classical.features import Features, default_features
@@ -17,7 +17,7 @@ from edgecls.training.classical import ClassicalConfig, ClassicalListener, run_c
 __all__ = ["USED_OPTIONS", "train_classical"]
 
 USED_OPTIONS = (
-    *("data", "output", "arch", "features", "image_size", "color", "fit", "seed"),
+    *("data", "output", "overwrite", "arch", "features", "image_size", "color", "fit", "seed"),
     *("validation_fraction", "keep_rare_in_train", "leave_out_rare"),
 )
 """Parameters of edgecls train that mean something here; the others are for networks."""
@@ -53,12 +53,17 @@ def train_classical(context: click.Context) -> None:
         on_features=lambda done, total: line.show(f"computing features {done}/{total}"),
         on_fitting=lambda: line.show(f"fitting {config.arch} to {config.features}"),
         on_exporting=lambda: line.show("exporting and comparing with the fitted model"),
+        on_evaluated=lambda done, total: line.show(f"classifying test pictures {done}/{total}"),
     )
-    result = run_classical_training(Path(given["data"]), Path(given["output"]), config, listener=listener)
+    result = run_classical_training(
+        Path(given["data"]), Path(given["output"]), config, replaces_network=given["overwrite"], listener=listener
+    )
     scores = result.scores
     line.then(
         f"{config.arch} on {config.features}: accuracy {scores.accuracy:.4f}  "
         f"val_loss {scores.validation_loss:.4f}  val_accuracy {scores.validation_accuracy:.4f}"
     )
+    if result.evaluation is not None:
+        click.echo(test_text(result.evaluation))
     click.echo(f"onnxruntime against the fitted model: {result.export.parity}")
     click.echo(f"wrote {result.onnx_path} ({result.onnx_path.stat().st_size / 1e6:.2f} MB)")

@@ -1,6 +1,5 @@
 """edgecls export: from a Keras network to a model file."""
 
-import os
 from pathlib import Path
 
 import click
@@ -20,9 +19,8 @@ from edgecls.commands.foreign_options import (
     stated_pixels,
     std_option,
 )
-from edgecls.commands.native_output import held_back
+from edgecls.commands.native_output import import_keras
 from edgecls.commands.shared_options import image_size_option, model_output_option
-from edgecls.extras import import_from_extra
 
 __all__ = ["export"]
 
@@ -98,9 +96,7 @@ def export(
     """
     refuse_a_bound_without_data(check_data, min_accuracy)
     scaling, order = stated_pixels(preset, pixel_range, mean, std, order_name)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with held_back():
-        import_from_extra("keras", extra="train", purpose="exporting")
+    import_keras(purpose="exporting")
     from edgecls.atomic_write import check_writable, whole_files
     from edgecls.export.export import export_float32
     from edgecls.export.from_keras.source import StatedFacts, read_keras_source

@@ -83,4 +83,8 @@ class Tally:
             click.echo(f"{done} {self._sorter.sorted_count} pictures{there}", err=True)
         if self._illustrator is not None:
             there = f", {self._illustrator.done_count} were there already" if self._illustrator.done_count else ""
-            click.echo(f"wrote {self._illustrator.written_count} drawings{there}", err=True)
+            how = ""
+            if self._illustrator.explained is not None:
+                method, (rows, columns) = self._illustrator.explained
+                how = f"; heat by {method}, {rows} x {columns} places"
+            click.echo(f"wrote {self._illustrator.written_count} drawings{there}{how}", err=True)

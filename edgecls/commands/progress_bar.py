@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from edgecls.commands.status_line import StatusLine
 
-__all__ = ["with_progress"]
+__all__ = ["duration_text", "with_progress"]
 
 BAR_COLUMNS = 24
 SHOWN_EVERY_S = 0.1
@@ -53,11 +53,12 @@ def progress_text(done: int, total: int | None, elapsed_s: float) -> str:
     if total is None:
         return f"{done} pictures"
     filled = BAR_COLUMNS * done // total
-    left = "" if done == 0 else f"{_duration(elapsed_s / done * (total - done))} left"
+    left = "" if done == 0 else f"{duration_text(elapsed_s / done * (total - done))} left"
     return f"[{'#' * filled}{'.' * (BAR_COLUMNS - filled)}] {done}/{total}  {rate}  {left}"
 
 
-def _duration(seconds: float) -> str:
+def duration_text(seconds: float) -> str:
+    """Return a duration as seconds, minutes or hours, as "42 s", "3:05 min" or "1:30 h"."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"

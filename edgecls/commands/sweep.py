@@ -1,19 +1,19 @@
 """edgecls sweep: training with many settings, and the best of them."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from edgecls.commands.native_output import held_back
+from edgecls.commands.native_output import import_keras
 from edgecls.commands.shared_options import ImageSize, model_output_option
 from edgecls.commands.status_line import StatusLine
-from edgecls.extras import import_from_extra
+from edgecls.commands.training_output import TimeLeft
 
 if TYPE_CHECKING:
+    from edgecls.training.history import EpochReport
     from edgecls.training.sweep.record import Trial
-    from edgecls.training.sweep.space import Range
+    from edgecls.training.sweep.space import Range, Settings
 
 __all__ = ["sweep"]
 
@@ -87,9 +87,7 @@ def sweep(
     was killed goes on with --resume. In the end the best model is written, and line charts of
     accuracy and loss. Exit code 1 if a trial failed.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with held_back():
-        import_from_extra("keras", extra="train", purpose="training")
+    import_keras(purpose="training")
     from edgecls.models import get_architecture
     from edgecls.training.config_file import build_config, read_settings
     from edgecls.training.sweep.run import SweepListener, run_sweep
@@ -114,14 +112,12 @@ def sweep(
         default_sides={arch: get_architecture(arch).default_side for arch in archs},
     )
     trials = space.draw(draws, seed=base.seed) if draws else space.grid()
-    line = StatusLine()
+    progress = _Progress()
     listener = SweepListener(
-        on_start=lambda number, total, chosen: line.show(f"trial {number}/{total}: {chosen}"),
-        on_epoch=lambda report: line.show(
-            f"epoch {report.epoch}/{report.epochs}  val_loss {report.validation_loss:.4f}  "
-            f"val_accuracy {report.validation_accuracy:.4f}"
-        ),
-        on_end=lambda trial: line.then(_trial_text(trial, len(trials))),
+        on_start=progress.begin,
+        on_batch=progress.show_step,
+        on_epoch=progress.tell_epoch,
+        on_end=lambda trial: progress.line.then(_trial_text(trial, len(trials))),
     )
     folder = sweep_dir or output.with_suffix(".sweep")
     result = run_sweep(data, output, base, trials, folder=folder, resume=resume, listener=listener)
@@ -129,6 +125,40 @@ def sweep(
     click.echo(f"wrote {output}, and charts to {', '.join(map(str, result.charts))}")
     if any(trial.error for trial in result.trials):
         click.get_current_context().exit(1)
+
+
+class _Progress:
+    """Says how far a sweep is: on a terminal in one line, elsewhere in a line an epoch on standard error."""
+
+    def __init__(self) -> None:
+        self.line = StatusLine()
+        self._trial = ""
+        self._left = TimeLeft(1)
+        self._epochs = 0
+        self._epoch = 0
+
+    def begin(self, number: int, total: int, epochs: int, chosen: "Settings") -> None:
+        self._trial = f"trial {number}/{total}"
+        self._left, self._epochs, self._epoch = TimeLeft(epochs), epochs, 0
+        self._say(f"{self._trial}: {chosen}")
+
+    def show_step(self, done: int, total: int, loss: float, accuracy: float) -> None:
+        left = self._left.after_step(done, total)
+        self.line.show(f"{self._trial}  epoch {self._epoch + 1}/{self._epochs}  step {done}/{total}  {left}")
+
+    def tell_epoch(self, report: "EpochReport") -> None:
+        self._epoch = report.epoch
+        left = self._left.after_epoch(report)
+        self._say(
+            f"{self._trial}  epoch {report.epoch}/{report.epochs}  val_loss {report.validation_loss:.4f}  "
+            f"val_accuracy {report.validation_accuracy:.4f}{f'  {left}' if left else ''}"
+        )
+
+    def _say(self, text: str) -> None:
+        if self.line.is_shown:
+            self.line.show(text)
+        else:
+            click.echo(text, err=True)
 
 
 def _trial_text(trial: "Trial", total: int) -> str:

@@ -1,19 +1,18 @@
 """edgecls train: from a folder of pictures to a model file."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgecls.commands.native_output import held_back
+from edgecls.commands.native_output import import_keras
 from edgecls.commands.shared_options import model_output_option
 from edgecls.commands.status_line import StatusLine
 from edgecls.commands.train_options import setting_options, settings_from
-from edgecls.commands.training_output import found_text, prepared_text, print_remarks
-from edgecls.extras import import_from_extra
+from edgecls.commands.training_output import TimeLeft, found_text, prepared_text, print_remarks, test_text
 
 if TYPE_CHECKING:
+    from edgecls.evaluation.mirroring import Mirroring
     from edgecls.training.devices import Devices
     from edgecls.training.history import EpochReport
     from edgecls.training.trainer import TrainedNetwork
@@ -22,6 +21,8 @@ __all__ = ["train"]
 
 INTERRUPTED = 130
 """Exit code of a run that Ctrl-C ended and whose best epoch was exported: 128 + SIGINT, as shells have it."""
+
+NAMED_CHANGES = 5  # labels that a mirrored image is taken for, in one warning
 
 
 @click.command()
@@ -53,7 +54,11 @@ INTERRUPTED = 130
     help="Folder for settings, history, report and checkpoint.",
 )
 @click.option("--resume", is_flag=True, help="Go on with the unfinished run in the run directory, with its settings.")
-@click.option("--overwrite", is_flag=True, help="Replace the run in the run directory, finished or not.")
+@click.option(
+    "--overwrite",
+    is_flag=True,
+    help="Replace the run in the run directory, finished or not; with a classical model, a network at the same -o.",
+)
 @click.option("--tensorboard", is_flag=True, help="Write what TensorBoard shows into the run directory.")
 @click.pass_context
 def train(
@@ -95,9 +100,7 @@ def train(
         raise click.UsageError(f"--features is for classical models, {flags['arch']} finds its own; leave it out")
     if resume and overwrite:
         raise click.UsageError("--resume and --overwrite exclude each other")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with held_back():
-        import_from_extra("keras", extra="train", purpose="training")
+    import_keras(purpose="training")
     from edgecls.training.job import Listener, RunOptions, resolve_config, run_training
     from edgecls.training.run_directory import ExistingRun
 
@@ -107,17 +110,18 @@ def train(
     options = RunOptions(run_dir, existing, cache_dir, tensorboard)
     config = resolve_config(settings_from(context, flags), output, options, config_file=config_file)
     line = StatusLine()
+    left = TimeLeft(config.epochs)
     listener = Listener(
         on_found=lambda dataset: line.then(found_text(dataset)),
         on_remarks=print_remarks,
         on_decoded=lambda done, total: line.show(f"decoding pictures {done}/{total}"),
         on_prepared=lambda pictures: line.then(prepared_text(pictures)),
         on_devices=_print_remark,
-        on_resumed=lambda report: line.then(f"going on after epoch {report.epoch}/{report.epochs}"),
+        on_resumed=lambda report: _say_resumed(line, left, report),
         on_batch=lambda done, total, loss, accuracy: line.show(
-            f"step {done}/{total}  loss {loss:.4f}  accuracy {accuracy:.4f}"
+            f"step {done}/{total}  loss {loss:.4f}  accuracy {accuracy:.4f}  {left.after_step(done, total)}"
         ),
-        on_epoch=lambda report: line.then(_epoch_text(report)),
+        on_epoch=lambda report: line.then(_epoch_text(report, left.after_epoch(report))),
         on_exporting=lambda trained: _show_exporting(line, trained),
         on_evaluated=lambda done, total: line.show(f"classifying pictures for the report {done}/{total}"),
     )
@@ -127,8 +131,18 @@ def train(
     if calibration := result.model.calibration:
         errors = f"{calibration.error_before:.4f} became {calibration.error_after:.4f}"
         click.echo(f"calibration error {errors} by a temperature of {calibration.temperature:.2f}")
+    elif rejected := result.model.rejected:
+        errors = f"from {rejected.error_before:.4f} to {rejected.held_out_error:.4f}"
+        losses = f"from {rejected.loss_before:.4f} to {rejected.held_out_loss:.4f}"
+        click.echo(
+            f"not calibrated: a temperature of {rejected.temperature:.2f} would take the calibration error {errors} "
+            f"and the loss {losses} on pictures that it was not fitted on"
+        )
     if result.model.unknown_threshold is not None:
         click.echo(f"unknown below a probability of {result.model.unknown_threshold:g}")
+    if result.has_test:
+        click.echo(test_text(result.evaluation))
+    _say_mirroring(result.mirroring, is_flipped=config.augment and config.augmentation.flip)
     click.echo(f"onnxruntime against Keras: {result.export.parity}")
     click.echo(f"wrote {result.onnx_path} ({result.onnx_path.stat().st_size / 1e6:.2f} MB) and {result.keras_path}")
     click.echo(f"wrote {result.run.report_path}")
@@ -142,13 +156,32 @@ def _print_remark(devices: "Devices") -> None:
         click.echo(devices.remark, err=True)
 
 
-def _epoch_text(report: "EpochReport") -> str:
+def _say_resumed(line: StatusLine, left: TimeLeft, report: "EpochReport") -> None:
+    left.after_epoch(report)
+    line.then(f"going on after epoch {report.epoch}/{report.epochs}")
+
+
+def _epoch_text(report: "EpochReport", left: str) -> str:
     return (
         f"epoch {report.epoch}/{report.epochs} ({report.stage})  "
         f"loss {report.loss:.4f}  accuracy {report.accuracy:.4f}  "
         f"val_loss {report.validation_loss:.4f}  val_accuracy {report.validation_accuracy:.4f}  "
-        f"{report.duration_s:.1f} s{'  best' if report.is_best else ''}"
+        f"{report.duration_s:.1f} s{f', {left}' if left else ''}{'  best' if report.is_best else ''}"
     )
+
+
+def _say_mirroring(mirroring: "Mirroring", *, is_flipped: bool) -> None:
+    from edgecls.evaluation.report.words import mirroring_text
+
+    click.echo(mirroring_text(mirroring))
+    if mirroring.changes_meaning and is_flipped:
+        labels = ", ".join(f"{one.label} as {one.mirrored}" for one in mirroring.telling[:NAMED_CHANGES])
+        click.echo(
+            "warning: mirroring seems to change what the pictures mean"
+            f"{f' (mirrored, it sees {labels})' if labels else ''}, and half of the training pictures were mirrored; "
+            "train with --no-augment-flip",
+            err=True,
+        )
 
 
 def _show_exporting(line: StatusLine, trained: "TrainedNetwork") -> None:

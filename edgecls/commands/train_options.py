@@ -1,6 +1,7 @@
 """The settings of a training run as options; each, left out, is what a config file says, or its default."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -9,7 +10,7 @@ from click.core import ParameterSource
 
 from edgecls.commands.shared_options import image_size_option
 from edgecls.dataset.parts.rare_labels import RareLabels
-from edgecls.training.config import TrainConfig
+from edgecls.training.config import Augmentation, TrainConfig
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -44,6 +45,13 @@ class _ArchitectureName(click.types.StringParamType):
         from click.shell_completion import CompletionItem
 
         return [CompletionItem(name) for name in ARCHITECTURE_NAMES if name.startswith(incomplete)]
+
+
+def _amount(name: str, unit: str, largest: float, text: str) -> Callable[[Function], Function]:
+    """Return an option for an amount of Augmentation."""
+    kind = click.FloatRange(min=0, max=largest, max_open=name == "zoom")
+    default = getattr(Augmentation, name)
+    return click.option(f"--augment-{name}", type=kind, metavar=unit, default=default, show_default=True, help=text)
 
 
 _fraction = click.FloatRange(min=0, max=1, min_open=True, max_open=True)
@@ -117,6 +125,17 @@ _OPTIONS = [
     click.option("--leave-out-rare", is_flag=True, help="Leave labels with too few images to hold one out out."),
     _setting("--seed", click.IntRange(min=0, max=2**32 - 1), "Same seed, same run."),
     _setting("--augment/--no-augment", bool, "Show every picture a little differently in each epoch."),
+    click.option(
+        "--augment-flip/--no-augment-flip",
+        default=Augmentation.flip,
+        show_default=True,
+        help="Mirror half of the pictures left to right; not where that changes what they show, as arrows or letters.",
+    ),
+    _amount("rotation", "DEGREES", 180, "Largest turn of a picture, to either side."),
+    _amount("shift", "PART", 1, "Largest shift, as part of a side."),
+    _amount("zoom", "PART", 1, "Largest zoom in or out, as part of a side; below 1."),
+    _amount("brightness", "PART", 1, "Largest change of all values, as part of their range."),
+    _amount("contrast", "PART", 1, "Largest change of contrast."),
     _setting("--calibrate/--no-calibrate", bool, "Calibrate the probabilities on the pictures held out."),
     _setting(
         "--unknown-threshold",
@@ -159,9 +178,15 @@ def settings_from(context: click.Context, flags: dict[str, Any]) -> dict[str, An
     picture: dict[str, Any] = {name: given.pop(name) for name in ("color", "fit") if name in given}
     if "image_size" in given:
         picture["height"], picture["width"] = given.pop("image_size")
+    amounts = {
+        field.name: given.pop(f"augment_{field.name}")
+        for field in fields(Augmentation)
+        if f"augment_{field.name}" in given
+    }
     if "unknown_threshold" in given:
         given["unknown_threshold"] = _number_or_text(given["unknown_threshold"])
-    return {**given, "image": picture} if picture else given
+    tables = {"image": picture, "augmentation": amounts}
+    return {**given, **{name: table for name, table in tables.items() if table}}
 
 
 def rare_labels_of(flags: Mapping[str, Any]) -> RareLabels | None:

@@ -30,6 +30,11 @@ BISECTIONS = 60  # halve the range of the temperature down to the precision of a
 SMALLEST_LOG = -103.0
 """Stands for the logarithm of a probability that is 0 in float32, relative to the largest of its picture."""
 
+FOLDS = 5
+"""What a temperature does for images that it was not fitted on is measured with as many fits, each without a fifth."""
+
+FOLD_SEED = 0
+
 MAX_REJECTED = 0.05
 MAX_UNKNOWN_THRESHOLD = 0.95
 """Above it, a model that is sure of everything it was validated on would answer unknown to nearly everything else."""
@@ -67,6 +72,8 @@ class Calibration:
         loss_after: Negative log likelihood with it.
         bins_before: Reliability without it.
         bins_after: Reliability with it.
+        held_out_error: Expected calibration error of the same images, each with a temperature fitted without it.
+        held_out_loss: Their negative log likelihood.
     """
 
     temperature: float
@@ -77,6 +84,14 @@ class Calibration:
     loss_after: float
     bins_before: tuple[ReliabilityBin, ...]
     bins_after: tuple[ReliabilityBin, ...]
+    held_out_error: float
+    held_out_loss: float
+
+    @property
+    def improves(self) -> bool:
+        """Whether it makes the probabilities better, on images that it was not fitted on as well."""
+        errs_less = max(self.error_after, self.held_out_error) <= self.error_before
+        return errs_less and self.held_out_loss < self.loss_before
 
 
 def calibrate(logits: npt.ArrayLike, label_ids: npt.ArrayLike) -> Calibration:
@@ -92,6 +107,7 @@ def calibrate(logits: npt.ArrayLike, label_ids: npt.ArrayLike) -> Calibration:
     rows, ids = _checked(logits, label_ids)
     temperature = fit_temperature(rows, ids)
     before, after = np.exp(_log_softmax(rows)), np.exp(_log_softmax(rows / temperature))
+    held_out = np.exp(_log_softmax(rows / _held_out_temperatures(rows, ids)[:, np.newaxis]))
     return Calibration(
         temperature=temperature,
         pictures=len(ids),
@@ -101,7 +117,19 @@ def calibrate(logits: npt.ArrayLike, label_ids: npt.ArrayLike) -> Calibration:
         loss_after=negative_log_likelihood(after, ids),
         bins_before=reliability_bins(before.max(axis=1), before.argmax(axis=1) == ids),
         bins_after=reliability_bins(after.max(axis=1), after.argmax(axis=1) == ids),
+        held_out_error=expected_calibration_error(held_out, ids),
+        held_out_loss=negative_log_likelihood(held_out, ids),
     )
+
+
+def _held_out_temperatures(rows: npt.NDArray[np.float64], ids: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """Return for each image the temperature that the images of the other folds ask for, ``[N]``; 1 for a lone one."""
+    temperatures = np.ones(len(ids))
+    for fold in np.array_split(np.random.default_rng(FOLD_SEED).permutation(len(ids)), FOLDS):
+        others = np.delete(np.arange(len(ids)), fold)
+        if len(fold) and len(others):
+            temperatures[fold] = fit_temperature(rows[others], ids[others])
+    return temperatures
 
 
 def fit_temperature(logits: npt.ArrayLike, label_ids: npt.ArrayLike) -> float:

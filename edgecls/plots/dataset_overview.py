@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 __all__ = ["dataset_overview"]
 
 MOST_LABELS = 40  # bars that can still be read
+GAP_ROWS = 1.6  # bars that the gap takes the room of
 RGB = ("#d1495b", "#3f9b6c", "#2f6fb0")
 
 
@@ -23,7 +24,7 @@ def dataset_overview(
 ) -> bytes:
     """Draw what a dataset is like, as PNG.
 
-    Of more than 40 labels the largest and the smallest twenty are shown.
+    Of more than 40 labels the largest and the smallest twenty are shown, with a gap between them that says so.
 
     Args:
         counts: For each part, by its name, the number of pictures for each label, the same labels in each.
@@ -41,7 +42,6 @@ def dataset_overview(
     title = f"{sum(totals.values())} pictures of {len(labels)} labels"
     if len(labels) > MOST_LABELS:
         labels = labels[: MOST_LABELS // 2] + labels[-MOST_LABELS // 2 :]
-        title += f" (the largest {MOST_LABELS // 2} and the smallest {MOST_LABELS // 2})"
     with figure(10, max(4.6, 1.6 + 0.24 * len(labels)), texts=labels) as made:
         left, right = made.subfigures(1, 2, width_ratios=(1.15, 1))  # type: ignore[misc]
         _draw_counts(left.subplots(), labels, counts, totals, title)
@@ -58,13 +58,24 @@ def _draw_counts(
     totals: Mapping[str, int],
     title: str,
 ) -> None:
-    places = range(len(labels))
+    left_out = len(totals) - len(labels)
+    half = len(labels) // 2 if left_out else len(labels)
+    places = [place + GAP_ROWS * (place >= half) for place in range(len(labels))]
     starts = [0] * len(labels)
     for (name, part), color in zip(counts.items(), COLORS, strict=False):
         lengths = [part[label] for label in labels]
         axes.barh(places, lengths, left=starts, height=0.64, color=color, label=name)
         starts = [start + length for start, length in zip(starts, lengths, strict=True)]
-    for place, label in enumerate(labels):
+    if left_out:
+        axes.annotate(
+            f"⋮  {left_out} label{'' if left_out == 1 else 's'} between these left out",
+            (0, half + (GAP_ROWS - 1) / 2),
+            (4, 0),
+            textcoords="offset points",
+            va="center",
+            color=MUTED,
+        )
+    for place, label in zip(places, labels, strict=True):
         axes.annotate(
             str(totals[label]), (totals[label], place), (4, 0), textcoords="offset points", va="center", color=MUTED
         )
@@ -112,4 +123,5 @@ def _draw_colors(axes: "Axes", mean_rgb: Sequence[float], std_rgb: Sequence[floa
 
 
 def _shortened(label: str) -> str:
-    return label if len(label) <= 28 else label[:27] + "…"
+    """Return a label without its middle if it is long: long labels often differ at one of their ends."""
+    return label if len(label) <= 28 else f"{label[:14]}…{label[-13:]}"

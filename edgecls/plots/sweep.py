@@ -1,4 +1,4 @@
-"""Line charts of a sweep: accuracy and loss by setting, and by epoch."""
+"""Charts of a sweep: accuracy and loss by setting, and by epoch."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ __all__ = ["Run", "epochs_chart", "setting_chart", "swept_settings"]
 
 MAX_NAMED_LINES = len(COLORS)  # more lines than these stay grey and without a name
 QUIET = "0.75"  # light grey
+DODGE = 0.4  # of the room of a value without order, over which the dots of the combinations are spread
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,10 @@ def swept_settings(runs: Sequence[Run]) -> list[str]:
 
 
 def setting_chart(runs: Sequence[Run], setting: str) -> bytes:
-    """Draw accuracy and loss over the values of one setting, a line for each combination of the others.
+    """Draw accuracy and loss over the values of one setting, a colour for each combination of the others.
+
+    Values that have an order, as sizes and rates, are joined by lines; between names, as those of architectures, there
+    is nothing, so they have dots only, those of a combination always at the same side of the value's middle.
 
     Args:
         runs: Every run of the sweep that succeeded, at least one.
@@ -53,12 +57,19 @@ def setting_chart(runs: Sequence[Run], setting: str) -> bytes:
     for run in runs:
         lines.setdefault(_name(run, others), []).append(run)
 
+    has_order = all(_numeric(value)[0] == 0 for value in values)
+
     def draw(axes: "Axes", metric: str) -> None:
         for index, (name, members) in enumerate(lines.items()):
+            aside = 0.0 if has_order or len(lines) == 1 else DODGE * (index / (len(lines) - 1) - 0.5)
             members = sorted(members, key=lambda run: values.index(run.settings[setting]))
-            places = [values.index(run.settings[setting]) for run in members]
+            places = [values.index(run.settings[setting]) + aside for run in members]
             heights = [getattr(run, metric)[run.best] for run in members]
-            axes.plot(places, heights, marker="o", **_look(index, len(lines), name))
+            line = "-" if has_order else "none"
+            axes.plot(places, heights, marker="o", linestyle=line, **_look(index, len(lines), name))
+        if not has_order:
+            axes.set_xlim(-0.5, len(values) - 0.5)
+            axes.grid(visible=False, axis="x")
         axes.set_xticks(range(len(values)), [str(value) for value in values])
         axes.set_xlabel(setting.replace("_", " "))
 

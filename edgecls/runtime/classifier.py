@@ -32,7 +32,7 @@ from edgecls.runtime.session import Batch, Probabilities, Session
 
 if TYPE_CHECKING:  # what only a tuned model needs is loaded where one is opened, as what only heat maps need
     from edgecls.runtime.batching import Batcher
-    from edgecls.runtime.explaining.explanation import Explanation
+    from edgecls.runtime.explaining.explanation import Explanation, Method
     from edgecls.runtime.setting import Setting
 
 __all__ = ["Classifier"]
@@ -207,6 +207,7 @@ class Classifier:
         label: str | None = None,
         name: str | None = None,
         channel_order: ChannelOrder = "rgb",
+        method: "Method | str | None" = None,
     ) -> "Explanation":
         """Classify a picture, and find out which places of it the answer rests on.
 
@@ -219,19 +220,28 @@ class Classifier:
             label: The label to explain; None for the most probable.
             name: What to call the picture in the answer and in errors; None for its path, or else "image".
             channel_order: As for `predict`.
+            method: "class activation" or "occlusion"; None for the first where the model file has it, else the second.
 
         Raises:
-            ValueError: The model has no such label.
+            ValueError: The model has no such label, there is no such method, or the model file has no class activation.
             ModelFileError: The model file is no longer there, or another one is.
             As `predict`.
         """
-        from edgecls.runtime.explaining.explanation import Explanation, evidence_of_activation, evidence_of_drops
+        from edgecls.runtime.explaining.explanation import (
+            Explanation,
+            Method,
+            evidence_of_activation,
+            evidence_of_drops,
+        )
 
+        wanted = None if method is None else Method(method)
         if label is not None and label not in self.card.labels:
             raise ValueError(f"model {self.card.name!r} has no label {label!r}; it has {', '.join(self.card.labels)}")
         name = name_of(picture) if name is None else name
         content = read_input(picture, name=name, channel_order=channel_order, limits=self.limits)
-        session = self._session_to_explain_with()
+        if wanted is Method.CLASS_ACTIVATION and not self._session.is_explainable:
+            raise ValueError(f"the file of model {self.card.name!r} has no class activation; use occlusion")
+        session = self._session if wanted is Method.OCCLUSION else self._session_to_explain_with()
         start = time.perf_counter()
         seen = fitted(content, self.card.image, name=name, limits=self.limits)
         fitted_s = time.perf_counter()
@@ -242,7 +252,7 @@ class Classifier:
         index = self.card.labels.index(explained)
         probability = prediction.probabilities[index]
         if activation is not None:
-            evidence = evidence_of_activation(activation[0], label=index)
+            evidence = evidence_of_activation(activation[0], label=index, axes=session.cell_axes)
         else:
             from edgecls.runtime.explaining.occlusion import log_odds_drops
 

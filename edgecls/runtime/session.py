@@ -4,7 +4,7 @@ import contextlib
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,9 @@ from edgecls.runtime.explaining.class_activation import without_class_activation
 from edgecls.runtime.golden import TOGETHER, check_golden
 from edgecls.runtime.machine.byte_arithmetic import may_overflow_here
 from edgecls.runtime.signature import check_signature
+
+if TYPE_CHECKING:  # loaded where a heat map is asked for
+    from edgecls.runtime.explaining.receptive_field import CellAxis
 
 __all__ = ["Activation", "Batch", "Probabilities", "Session", "open_session", "try_provider"]
 
@@ -43,6 +46,7 @@ class Session:
             OpenVINO, which run all of it.
         skipped: Providers that were tried before this one, with reason and remedy.
         is_explainable: The model file has a class activation; this session gives it only if it was opened so.
+        cell_axes: Where the rows and columns of that class activation look, if it was opened so and this is known.
     """
 
     card: ModelCard
@@ -51,6 +55,7 @@ class Session:
     skipped: tuple[SkippedProvider, ...]
     _session: Any
     is_explainable: bool = False
+    cell_axes: "tuple[CellAxis, CellAxis] | None" = None
     _largest_batch: int | None = None
     _turn: contextlib.AbstractContextManager[object] = field(default_factory=contextlib.nullcontext)
 
@@ -174,7 +179,14 @@ def try_provider(
         model = replace(model, onnx=lean)
     del lean  # one copy of the network is enough
     found = _open_on(provider, model, skipped, intra_op_threads, tuple(batch_sizes))
-    return replace(found, is_explainable=is_explainable) if isinstance(found, Session) else found
+    if not isinstance(found, Session):
+        return found
+    axes = None
+    if class_activation and is_explainable:
+        from edgecls.runtime.explaining.receptive_field import cell_axes
+
+        axes = cell_axes(model.onnx, height=model.card.image.height, width=model.card.image.width)
+    return replace(found, is_explainable=is_explainable, cell_axes=axes)
 
 
 def _open_on(

@@ -24,12 +24,14 @@ class CalibratedNetwork:
     Attributes:
         network: The network, its temperature folded in.
         calibration: What the temperature changed; None if there is none.
+        rejected: What a temperature would have changed that is not kept, as it improves nothing; None otherwise.
         unknown_threshold: Probability of the best label under which the answer is "unknown"; None for never.
     """
 
     network: keras.Model
     calibration: Calibration | None
     unknown_threshold: float | None
+    rejected: Calibration | None = None
 
     @property
     def temperature(self) -> float:
@@ -40,7 +42,8 @@ class CalibratedNetwork:
 def calibrated(network: keras.Model, config: TrainConfig, pictures: PreparedPictures) -> CalibratedNetwork:
     """Fit a temperature on the pictures held out and choose the unknown threshold, as the settings say.
 
-    With fewer than MIN_PICTURES held out there is no temperature, and no threshold but a stated one.
+    With fewer than MIN_PICTURES held out there is no temperature, and no threshold but a stated one. A temperature that
+    does not improve both loss and calibration error, on images that it was not fitted on, is not kept either.
 
     Args:
         network: In float32; it stays as it is.
@@ -50,20 +53,19 @@ def calibrated(network: keras.Model, config: TrainConfig, pictures: PreparedPict
     enough = len(pictures.validation_indices) >= MIN_PICTURES
     wants_threshold = config.unknown_threshold == "auto"
     threshold = config.unknown_threshold if isinstance(config.unknown_threshold, float | int) else None
-    calibration = None
+    calibration = rejected = None
     if enough and (config.calibrate or wants_threshold):
         label_ids = pictures.cached.label_ids[pictures.validation_indices]
         if config.calibrate:
             with np.errstate(divide="ignore"):
-                calibration = calibrate(np.log(_probabilities(network, config, pictures)), label_ids)
-            network = fold_temperature(network, calibration.temperature)
+                fitted = calibrate(np.log(_probabilities(network, config, pictures)), label_ids)
+            calibration, rejected = (fitted, None) if fitted.improves else (None, fitted)
+            if calibration is not None:
+                network = fold_temperature(network, calibration.temperature)
         if wants_threshold:
             threshold = choose_unknown_threshold(_probabilities(network, config, pictures), label_ids)
-    return CalibratedNetwork(network, calibration, threshold)
+    return CalibratedNetwork(network, calibration, threshold, rejected)
 
 
 def _probabilities(network: keras.Model, config: TrainConfig, pictures: PreparedPictures) -> npt.NDArray[np.float32]:
-    indices = np.asarray(pictures.validation_indices)
-    parts = np.array_split(indices, -(-len(indices) // config.batch_size))
-    rows = [network.predict_on_batch(pictures.cached.pixels[part]) for part in parts]
-    return np.concatenate(rows)
+    return np.concatenate([network.predict_on_batch(pixels) for pixels, _ in pictures.held_out(config.batch_size)])

@@ -5,8 +5,8 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import keras
 import numpy as np
 import numpy.typing as npt
 
@@ -14,6 +14,9 @@ from edgecls.atomic_write import whole_files
 from edgecls.errors import TrainingError
 from edgecls.regular_file import open_regular
 from edgecls.training.history import EpochReport, best_of
+
+if TYPE_CHECKING:  # loaded where a network is saved, as classical models are trained without Keras
+    import keras
 
 __all__ = ["Checkpoint", "Checkpoints"]
 
@@ -42,7 +45,7 @@ class Checkpoint:
     optimizer: Arrays
     best_weights: Path
 
-    def restore_optimizer(self, optimizer: keras.optimizers.Optimizer) -> None:
+    def restore_optimizer(self, optimizer: "keras.optimizers.Optimizer") -> None:
         """Put the state of the optimizer back; it must be built for the same weights.
 
         Raises:
@@ -65,7 +68,9 @@ class Checkpoints:
         self._folder = folder
         self._path = folder / FILE_NAME
 
-    def save(self, history: Sequence[EpochReport], network: keras.Model, optimizer: keras.optimizers.Optimizer) -> None:
+    def save(
+        self, history: Sequence[EpochReport], network: "keras.Model", optimizer: "keras.optimizers.Optimizer"
+    ) -> None:
         """Write the state after the last epoch of `history`; a kill at any time leaves this or the previous one.
 
         Raises:
@@ -121,9 +126,11 @@ class Checkpoints:
         self,
         path: Path,
         history: Sequence[EpochReport],
-        network: keras.Model,
-        optimizer: keras.optimizers.Optimizer,
+        network: "keras.Model",
+        optimizer: "keras.optimizers.Optimizer",
     ) -> None:
+        import keras
+
         arrays = {f"network/{index}": array for index, array in enumerate(network.get_weights())}
         for index, variable in enumerate(optimizer.variables):
             arrays[f"optimizer/{index}"] = np.asarray(keras.ops.convert_to_numpy(variable))

@@ -15,6 +15,8 @@ from edgecls.dataset.pixels.cache_kind import Cache
 from edgecls.dataset.pixels.pixel_cache import CachedPictures
 from edgecls.dataset.remarks import remarks_on
 from edgecls.errors import OutputError, TrainingError
+from edgecls.evaluation.evaluate import evaluate
+from edgecls.evaluation.record import Evaluation
 from edgecls.export.classical import export_classical, original_network
 from edgecls.export.proof import Export, golden_answers
 from edgecls.extras import import_from_extra
@@ -23,8 +25,10 @@ from edgecls.model_card import DatasetFacts, ModelCard
 from edgecls.models.classical.features import Features, feature_count, open_features
 from edgecls.models.classical.registry import FeatureRows, FittedClassifier, TrainingRows, get_classical
 from edgecls.runtime.machine.cores import usable_cores
+from edgecls.runtime.opening import load
 from edgecls.training.golden_choice import golden_pictures
 from edgecls.training.pictures import PreparedPictures, prepare_pictures, without_rare_labels
+from edgecls.training.run_directory import RunDirectory, default_run_directory
 
 __all__ = ["ClassicalConfig", "ClassicalListener", "ClassicalResult", "Scores", "run_classical_training"]
 
@@ -89,6 +93,7 @@ class ClassicalListener:
         on_features: Number of pictures whose features are computed, number of all.
         on_fitting: Fitting begins.
         on_exporting: Fitting is over, the export begins.
+        on_evaluated: Number of test images that the model file has answered, number of all.
     """
 
     on_found: Callable[[Dataset], None] = field(default=lambda dataset: None)
@@ -98,6 +103,7 @@ class ClassicalListener:
     on_features: Callable[[int, int], None] = field(default=lambda done, total: None)
     on_fitting: Callable[[], None] = field(default=lambda: None)
     on_exporting: Callable[[], None] = field(default=lambda: None)
+    on_evaluated: Callable[[int, int], None] = field(default=lambda done, total: None)
 
 
 @dataclass(frozen=True)
@@ -117,11 +123,20 @@ class Scores:
 
 @dataclass(frozen=True)
 class ClassicalResult:
-    """What a training run made."""
+    """What a training run made.
+
+    Attributes:
+        fitted: The model as its library has it.
+        scores: How well it answers the images that it was fitted on, and those held out.
+        export: The model file, proven.
+        evaluation: How good it is on the test split; None if there is none.
+        onnx_path: Where it is.
+    """
 
     fitted: FittedClassifier
     scores: Scores
     export: Export
+    evaluation: Evaluation | None
     onnx_path: Path
 
 
@@ -130,6 +145,7 @@ def run_classical_training(
     onnx_path: Path,
     config: ClassicalConfig,
     *,
+    replaces_network: bool = False,
     listener: ClassicalListener | None = None,
 ) -> ClassicalResult:
     """Fit a classical model to a dataset and write it as a model file.
@@ -141,11 +157,13 @@ def run_classical_training(
         data: A dataset in any form that `read_dataset` knows.
         onnx_path: Where to write; must end in .onnx.
         config: The settings.
+        replaces_network: Whether the model may take the place of a network that was trained to the same file. The
+            network's .keras file and its run in the default run directory are removed then.
         listener: Whom to tell how far it is.
 
     Raises:
         MissingExtraError: A package of the extra "classical" is not installed.
-        OutputError: The file cannot be written there; found out before training where possible.
+        OutputError: The file cannot be written there, or a network is there; found out before training where possible.
         DatasetError: The dataset cannot be trained on.
         TrainingError: The model cannot be fitted to so few pictures.
         ExportError: The exported model does not answer like the fitted one.
@@ -154,6 +172,14 @@ def run_classical_training(
     if onnx_path.suffix != ".onnx":
         raise OutputError(f"the model file must end in .onnx, got {str(onnx_path)!r}")
     check_writable(onnx_path)
+    keras_path, run = onnx_path.with_suffix(".keras"), RunDirectory(default_run_directory(onnx_path))
+    remains = [str(path) for path, is_there in ((keras_path, keras_path.exists()), (run.path, run.exists)) if is_there]
+    if remains and not replaces_network:
+        raise OutputError(
+            f"cannot write {config.arch} to {str(onnx_path)!r}: a network was trained to that file, to which "
+            f"{' and '.join(remains)} belong(s); choose another -o, or replace the network and remove these "
+            "with --overwrite"
+        )
     import_from_extra("sklearn", extra="classical", purpose=f"training {config.arch}")  # before all the decoding
     dataset, left_out = without_rare_labels(read_dataset(data), config.rare_labels)
     listener.on_found(dataset)
@@ -206,7 +232,15 @@ def run_classical_training(
     export = export_classical(fitted, config.features, card, pictures=compared)
     with whole_files(onnx_path) as (temporary,):
         temporary.write_bytes(export.onnx)
-    return ClassicalResult(fitted, scores, export, onnx_path)
+    keras_path.unlink(missing_ok=True)
+    if run.exists:
+        run.remove()
+    evaluation = None
+    if dataset.test is not None:
+        evaluation = evaluate(
+            load(onnx_path, "cpu"), dataset.test, workers=usable_cores(), on_progress=listener.on_evaluated
+        )
+    return ClassicalResult(fitted, scores, export, evaluation, onnx_path)
 
 
 def _features(cached: CachedPictures, config: ClassicalConfig, on_progress: Callable[[int, int], None]) -> FeatureRows:

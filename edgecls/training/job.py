@@ -11,6 +11,7 @@ from edgecls.dataset.forms.labelled_pictures import Dataset
 from edgecls.dataset.forms.read import read_dataset
 from edgecls.dataset.remarks import remarks_on
 from edgecls.errors import OutputError
+from edgecls.evaluation.mirroring import Mirroring, measure_mirroring
 from edgecls.evaluation.record import Evaluation
 from edgecls.export.export import Export, export_float32
 from edgecls.export.from_keras.file import save_keras
@@ -25,11 +26,11 @@ from edgecls.training.epoch_keeper import Watch
 from edgecls.training.history import EpochReport
 from edgecls.training.interrupt import stop_request
 from edgecls.training.pictures import PreparedPictures, prepare_pictures, without_rare_labels
-from edgecls.training.run_directory import ExistingRun, RunDirectory, RunFacts
+from edgecls.training.run_directory import ExistingRun, RunDirectory, RunFacts, default_run_directory
 from edgecls.training.run_report import report_on_run
 from edgecls.training.trainer import TrainedNetwork, build_network, train
 
-__all__ = ["Listener", "RunOptions", "TrainingResult", "default_run_directory", "resolve_config", "run_training"]
+__all__ = ["Listener", "RunOptions", "TrainingResult", "resolve_config", "run_training"]
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,9 @@ class TrainingResult:
         trained: The network and its history; not complete if it was stopped by Ctrl-C.
         model: The network as it was exported, calibrated.
         export: The model file, proven.
-        evaluation: How good it is on the test part, or else on the pictures held out.
+        evaluation: How good it is on the test split, or else on the images held out.
+        has_test: Whether there is a test split, and `evaluation` is of it.
+        mirroring: What mirroring does to its right answers on the images held out.
         onnx_path: Where it is.
         keras_path: Where the network is as Keras saves it.
         run: Where settings, history and report are.
@@ -97,14 +100,11 @@ class TrainingResult:
     model: CalibratedNetwork
     export: Export
     evaluation: Evaluation
+    has_test: bool
+    mirroring: Mirroring
     onnx_path: Path
     keras_path: Path
     run: RunDirectory
-
-
-def default_run_directory(onnx_path: Path) -> Path:
-    """Return the run directory of a model file: beside it, named like it, ending in .run."""
-    return onnx_path.with_suffix(".run")
 
 
 def run_training(
@@ -178,6 +178,7 @@ def run_training(
         save_keras(temporary_keras, model.network, export.card)
         temporary_onnx.write_bytes(export.onnx)
     run.keep_model(onnx_path, keras_path)
+    mirroring = measure_mirroring(model.network.predict_on_batch, pictures.held_out(config.batch_size), dataset.labels)
     evaluation = report_on_run(
         run,
         onnx_path,
@@ -186,11 +187,13 @@ def run_training(
         pictures=pictures,
         history=trained.history,
         calibration=model.calibration,
+        mirroring=mirroring,
         on_progress=listener.on_evaluated,
     )
     if trained.is_complete:
         run.finish()
-    return TrainingResult(trained, model, export, evaluation, onnx_path, keras_path, run)
+    has_test = dataset.test is not None
+    return TrainingResult(trained, model, export, evaluation, has_test, mirroring, onnx_path, keras_path, run)
 
 
 def resolve_config(flags: Settings, onnx_path: Path, options: RunOptions, *, config_file: Path | None) -> TrainConfig:

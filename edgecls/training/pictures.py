@@ -1,11 +1,12 @@
 """The pictures of a training run: read, decoded, divided into those to train on and those held out."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from edgecls.dataset.augmented.lineage import lineage_of
 from edgecls.dataset.forms.labelled_pictures import Dataset, LabelledPictures
@@ -39,6 +40,12 @@ class PreparedPictures:
     train_indices: list[int]
     validation_indices: list[int]
     cache: Cache
+
+    def held_out(self, batch_size: int) -> Iterator[tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]]]:
+        """Yield what is held out in batches of about one size, at most `batch_size`: pixels and label numbers."""
+        indices = np.asarray(self.validation_indices)
+        for part in np.array_split(indices, -(-len(indices) // batch_size)):
+            yield self.cached.pixels[part], self.cached.label_ids[part]
 
 
 def prepare_pictures(

@@ -17,7 +17,7 @@ from edgecls.training.config import TrainConfig
 from edgecls.training.config_file import build_config, config_to_toml, read_settings
 from edgecls.training.history import EpochReport, history_csv
 
-__all__ = ["CONFIG_NAME", "ExistingRun", "RunDirectory", "RunFacts"]
+__all__ = ["CONFIG_NAME", "ExistingRun", "RunDirectory", "RunFacts", "default_run_directory"]
 
 FORMAT = 1
 FACTS_NAME = "run.json"
@@ -55,6 +55,11 @@ class RunFacts:
     dataset_sha256: str
     train_images: int
     validation_images: int
+
+
+def default_run_directory(onnx_path: Path) -> Path:
+    """Return the run directory of a model file: beside it, named like it, ending in .run."""
+    return onnx_path.with_suffix(".run")
 
 
 class RunDirectory:
@@ -182,12 +187,21 @@ class RunDirectory:
         self._write_document({**document, "finished": True})
         self.checkpoints.remove()
 
+    @property
+    def exists(self) -> bool:
+        """Whether there is a run in the folder, finished or not."""
+        return (self.path / FACTS_NAME).is_file()
+
     def discard_if_empty(self) -> None:
         """Remove the folder again if no epoch was finished in it."""
         if self._read_document() is not None and not self.checkpoints.exist():
-            self._clear()
-            if not any(self.path.iterdir()):
-                self.path.rmdir()
+            self.remove()
+
+    def remove(self) -> None:
+        """Remove the files of the run, and the folder if nothing else is in it."""
+        self._clear()
+        if not any(self.path.iterdir()):
+            self.path.rmdir()
 
     def _read_document(self) -> dict[str, Any] | None:
         path = self.path / FACTS_NAME

@@ -8,9 +8,10 @@ from edgecls.dataset.forms.labelled_pictures import Dataset, LabelledPictures
 from edgecls.evaluation.calibration import Calibration
 from edgecls.evaluation.evaluate import evaluate
 from edgecls.evaluation.history import HistoryRow
+from edgecls.evaluation.mirroring import Mirroring
 from edgecls.evaluation.record import Evaluation
 from edgecls.evaluation.report import write_report
-from edgecls.plots.confusion import confusion_png
+from edgecls.plots.confusion import MAX_NUMBERED, confused_block_png, confusion_png, full_confusion_png
 from edgecls.plots.curves import training_curve_png
 from edgecls.runtime.machine.cores import usable_cores
 from edgecls.runtime.opening import load
@@ -30,6 +31,7 @@ def report_on_run(
     pictures: PreparedPictures,
     history: Sequence[EpochReport],
     calibration: Calibration | None,
+    mirroring: Mirroring,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Evaluation:
     """Evaluate a model file as it is used, by onnxruntime, and write report and plots into the run directory.
@@ -44,6 +46,7 @@ def report_on_run(
         pictures: What was trained on and what was held out.
         history: The epochs of the run.
         calibration: What the temperature changed, if one was fitted.
+        mirroring: What mirroring does to right answers on the images held out.
         on_progress: Called with the number of pictures done and the number of all.
 
     Raises:
@@ -65,6 +68,7 @@ def report_on_run(
         history=[_row(report) for report in history],
         best_epoch=best.epoch if best else None,
         calibration=calibration,
+        mirroring=mirroring,
     )
     _write_plots(run.plots_path, evaluation, history)
     return evaluation
@@ -114,6 +118,10 @@ def _write_plots(folder: Path, evaluation: Evaluation, history: Sequence[EpochRe
         for name, (training, validation) in curves.items()
     }
     images["confusion"] = confusion_png(evaluation.confusion, evaluation.labels)
+    if len(evaluation.labels) > MAX_NUMBERED:
+        images["confusion-full"] = full_confusion_png(evaluation.confusion, evaluation.labels)
+        block = confused_block_png(evaluation.confusion, evaluation.labels)
+        images |= {} if block is None else {"confusion-most": block}
     folder.mkdir(exist_ok=True)
     with whole_files(*(folder / f"{name}.png" for name in images)) as staged:
         for path, image in zip(staged, images.values(), strict=True):

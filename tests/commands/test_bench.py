@@ -65,7 +65,11 @@ def test_measured_kept_drawn_and_compared(model: Path, pictures: Path, tmp_path:
     assert "NOT AS THEN" not in second.stdout
 
     past = _as_if(kept, times_as_long=0.001)
-    third = _bench(model, pictures, "--compare", past, "--format", "json", seconds=5)
+    for seconds in (5, 30, 120):  # a machine that is slow or busy has too few rounds in the first
+        third = _bench(model, pictures, "--compare", past, "--format", "json", seconds=seconds)
+        verdicts = {row["verdict"] for row in json.loads(third.stdout)["comparison"]["rows"]}
+        if verdicts != {"too noisy to tell"}:
+            break
 
     assert third.exit_code == 1, third.output
     assert json.loads(third.stdout)["comparison"]["slower"]
@@ -177,7 +181,7 @@ def test_ctrl_c_writes_nothing(model: Path, tmp_path: Path) -> None:
     output = tmp_path / "result.json"
 
     ended = run_in_terminal(
-        "bench", model, "--seconds", "600", "-o", output, signals=[("back-to-back, ", signal.SIGINT)], timeout_s=60
+        "bench", model, "--seconds", "600", "-o", output, signals=[("back-to-back, ", signal.SIGINT)]
     )
 
     assert ended.exit_code == 1

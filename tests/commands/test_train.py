@@ -1,7 +1,10 @@
 """edgecls train: what the command line refuses, and what it makes of files and settings."""
 
+import os
+import re
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -9,7 +12,9 @@ from click.testing import CliRunner
 from picture_folders import write_class_folders
 
 from edgecls.cli import main
+from edgecls.commands.train_options import settings_from
 from edgecls.modelfile import read_model
+from edgecls.training.config import Augmentation
 from edgecls.training.config_file import read_settings
 
 
@@ -37,6 +42,9 @@ def test_resume_and_overwrite_exclude_each_other(tmp_path: Path) -> None:
         ("--backbone-factor", "1.5"),
         ("--label-smoothing", "1"),
         ("--device", "tpu"),
+        ("--augment-rotation", "181"),
+        ("--augment-zoom", "1"),
+        ("--augment-shift", "-0.1"),
         ("--cache", "disc"),
         ("--config", "gone.toml"),
         ("--cache-dir", "gone"),
@@ -49,10 +57,59 @@ def test_values_outside_their_limits_are_usage_errors(tmp_path: Path, option: st
     assert option in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("options", "augmentation"),
+    [
+        (("--no-augment-flip",), {"flip": False}),
+        (("--augment-flip", "--augment-rotation", "5"), {"flip": True, "rotation": 5.0}),
+        (
+            tuple(f"--augment-{name}=0.25" for name in ("shift", "zoom", "brightness", "contrast")),
+            dict.fromkeys(("shift", "zoom", "brightness", "contrast"), 0.25),
+        ),
+        ((), None),
+    ],
+    ids=["no-flip", "rotation", "all-others", "none"],
+)
+def test_amounts_of_augmentation_are_options(options: tuple[str, ...], augmentation: dict[str, object] | None) -> None:
+    from edgecls.commands.train import train
+
+    with train.make_context("train", [".", "-o", "m.onnx", *options]) as context:
+        settings = settings_from(context, {name: context.params[name] for name in context.params})
+
+    assert settings.get("augmentation") == augmentation
+
+
+def test_there_is_an_option_for_every_amount_of_augmentation() -> None:
+    from edgecls.commands.train import train
+
+    offered = {parameter.name for parameter in train.params}
+    assert {f"augment_{field.name}" for field in fields(Augmentation)} <= offered
+
+
+def test_what_tensorflow_says_of_itself_is_not_shown(tmp_path: Path) -> None:
+    """Wherever TensorFlow is loaded: its own backend, and JAX's, beside which only the export needs it."""
+    environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+    script = (
+        "import logging, os\nfrom edgecls.commands.native_output import import_keras\n"
+        "import_keras(purpose='training')\nimport tensorflow as tf\n"
+        "tf.config.list_logical_devices()\nlogging.getLogger('tensorflow').warning('5 out of the last 5 calls')\n"
+    )
+
+    for backend in ("tensorflow", "jax"):
+        done = subprocess.run(
+            [sys.executable, "-c", script],
+            env={**environment, "KERAS_BACKEND": backend, "JAX_PLATFORMS": "cpu"},
+            capture_output=True,
+            encoding="utf-8",
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (0, ""), backend
+
+
 def test_options_win_over_the_config_file_and_the_whole_is_kept_with_the_run(tmp_path: Path) -> None:
-    data = write_class_folders(tmp_path / "数据", per_label=6)
+    data = write_class_folders(tmp_path / "数据", per_label=9)
     pictures = sorted(data.rglob("*.png"))
-    for name, chosen in (("train", pictures[::2]), ("val", pictures[1::2])):
+    for name, chosen in (("train", pictures[::3]), ("val", pictures[1::3]), ("test", pictures[2::3])):
         lines = [f"{path.relative_to(data).as_posix()}\t{path.parent.name}\n" for path in chosen]
         (data / f"{name}.txt").write_text("".join(lines), encoding="utf-8")
     config = tmp_path / "run.toml"
@@ -66,6 +123,11 @@ def test_options_win_over_the_config_file_and_the_whole_is_kept_with_the_run(tmp
 
     assert done.returncode == 0, done.stderr
     assert "training on 9 pictures, validating on 9" in done.stdout
+    assert re.search(r"^epoch 1/2 .* s left", done.stdout, re.MULTILINE)
+    assert re.search(
+        r"^test accuracy [01]\.\d{4} \([\d.]+ to [\d.]+ at 95 %\) on 9 pictures$", done.stdout, re.MULTILINE
+    )
+    assert "validation image" in done.stdout  # what mirroring does
     settings = read_settings(tmp_path / "跑" / "config.toml")
     assert (settings["epochs"], settings["batch_size"], settings["cache"]) == (2, 4, "stream")
     assert settings["augmentation"]["rotation"] == 5
@@ -75,6 +137,7 @@ def test_options_win_over_the_config_file_and_the_whole_is_kept_with_the_run(tmp
     assert not (tmp_path / "m.run").exists()
     report = (tmp_path / "跑" / "report.html").read_text(encoding="utf-8")
     assert "红 roses" in report
+    assert "validation image" in report
     assert sorted(path.name for path in (tmp_path / "跑" / "plots").iterdir()) == [
         "accuracy.png",
         "confusion.png",

@@ -183,7 +183,7 @@ def test_a_file_that_is_not_there_ends_it(model: Path, tmp_path: Path, name: str
 
 
 def test_ctrl_c_keeps_nothing(model: Path) -> None:
-    ended = run_in_terminal("tune", model, "--seconds", "600", signals=[("measuring, ", signal.SIGINT)], timeout_s=60)
+    ended = run_in_terminal("tune", model, "--seconds", "600", signals=[("measuring, ", signal.SIGINT)])
 
     assert ended.exit_code == 1
     assert "Aborted!" in ended.shown

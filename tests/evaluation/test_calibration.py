@@ -85,6 +85,45 @@ def test_calibrating_brings_the_error_down_and_says_so() -> None:
     assert found.error_after == pytest.approx(expected_calibration_error(after, ids), rel=1e-9)
 
 
+def test_a_temperature_that_helps_elsewhere_too_is_an_improvement() -> None:
+    logits, ids = _calibrated(400)
+
+    found = calibrate(logits * 3, ids)
+
+    assert found.improves
+    assert found.loss_after <= found.held_out_loss < found.loss_before
+    assert found.held_out_error < found.error_before
+
+
+def test_a_temperature_that_only_fits_the_images_it_was_fitted_on_is_none() -> None:
+    # Probabilities that are right already: whatever a fit to 60 images changes is chance.
+    logits, ids = _calibrated(60)
+
+    found = calibrate(logits, ids)
+
+    assert found.loss_after <= found.loss_before
+    assert not found.improves
+
+
+def test_a_temperature_that_makes_the_calibration_error_larger_is_no_improvement() -> None:
+    # Most answers are rightly sure; a few sure misses ask for a temperature that makes all the others too modest.
+    rows = np.tile([12.0, 0.0], (200, 1))
+    rows[:180, 0] = 3.0
+    ids = np.zeros(200, int)
+    ids[:9] = 1
+    ids[-2:] = 1
+
+    found = calibrate(rows, ids)
+
+    assert found.held_out_loss < found.loss_before
+    assert max(found.held_out_error, found.error_after) > found.error_before
+    assert not found.improves
+
+
+def test_one_image_can_be_calibrated_on() -> None:
+    assert calibrate([[1.0, 0.0]], [0]).held_out_loss == pytest.approx(np.log1p(np.exp(-1)))
+
+
 def test_the_calibration_error_by_hand() -> None:
     # Of four pictures at 0.9, three are right; of two at 0.6, one. In ten ranges: 4/6 * 0.15 + 2/6 * 0.1.
     rows = [[0.9, 0.1]] * 4 + [[0.4, 0.6]] * 2

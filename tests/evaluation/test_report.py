@@ -16,6 +16,7 @@ from edgecls.errors import ImageReadError, OutputError
 from edgecls.evaluation.calibration import calibrate
 from edgecls.evaluation.evaluate import evaluate
 from edgecls.evaluation.history import HistoryRow
+from edgecls.evaluation.mirroring import MirrorChange, Mirroring
 from edgecls.evaluation.record import Evaluation
 from edgecls.evaluation.report import write_report
 from edgecls.image_spec import Fit
@@ -155,6 +156,55 @@ def test_a_report_of_a_faultless_model_has_no_mistakes(tiny_classifier: Classifi
     assert "Not one mistake." in page.text
 
 
+def test_many_labels_have_their_most_confused_block_and_a_matrix_to_zoom_into(tmp_path: Path) -> None:
+    count = 53
+    label_ids = np.repeat(np.arange(count), 3)
+    answers = np.where(np.arange(len(label_ids)) % 9 == 0, (label_ids + 1) % count, label_ids)
+    labels = tuple(f"限速 {index}" for index in range(count))
+    found = small_evaluation(
+        labels=labels,
+        paths=tuple(Path(f"{index}.png") for index in range(len(label_ids))),
+        label_ids=label_ids,
+        ranks=np.where(answers == label_ids, 0, 1),
+        true_probabilities=np.full(len(label_ids), 0.5),
+        top_ids=np.stack([answers, (answers + 1) % count, (answers + 2) % count], axis=1),
+        top_probabilities=np.tile([0.6, 0.3, 0.1], (len(label_ids), 1)),
+        times_ms=np.ones(len(label_ids)),
+    )
+    sample = dataclasses.replace(tiny_golden().samples[0], probabilities=(1 / count,) * count)
+    card = tiny_card(labels=labels, golden=dataclasses.replace(tiny_golden(), samples=(sample,)))
+
+    page = _page(tmp_path / "r.html", found, card)
+
+    alternatives = [attributes["alt"] for attributes in page.images()]
+    assert "Confusion matrix of the labels that are confused most often" in alternatives
+    assert "Confusion matrix: a row for what is shown, a column for what was said, all labels" in alternatives
+    assert "All 53 labels, those that are confused side by side" in page.text
+    assert "Labels with fewer than 5 pictures come last" in page.text
+
+
+@pytest.mark.parametrize(
+    ("settings", "advice"),
+    [
+        ({"augmentation_flip": True}, "something else: train with --no-augment-flip."),
+        ({"augmentation_flip": False}, "something else. No image was mirrored in training."),
+        ({"augment": False}, "something else. No image was mirrored in training."),
+    ],
+    ids=["mirrored", "not-mirrored", "not-augmented"],
+)
+def test_what_mirroring_does_is_told_where_it_was_measured(
+    found: Evaluation, tmp_path: Path, settings: dict[str, object], advice: str
+) -> None:
+    history = [HistoryRow(1, "all layers", 1.0, 0.5, 1.2, 0.6, 1e-3, 30.0)]
+    mirroring = Mirroring(20, 16, (MirrorChange("<left>", "right", 4, 5),))
+
+    page = _page(tmp_path / "r.html", found, tiny_card(), history=history, mirroring=mirroring, settings=settings)
+
+    assert "4 of 16 validation images that are answered right (25.0" in page.text
+    assert "most often right instead of <left> (4 of 5)" in page.text
+    assert advice in page.text
+
+
 def test_what_the_threshold_does_is_told(tmp_path: Path, found: Evaluation) -> None:
     strict = dataclasses.replace(found, unknown_threshold=0.9997)
 
@@ -205,7 +255,7 @@ def test_many_labels_are_folded_away(tmp_path: Path) -> None:
     page = _page(tmp_path / "r.html", found, tiny_card())
 
     assert "120 more labels" in page.text
-    assert len(page.images()) == 2 + 12 + 12
+    assert len(page.images()) == 3 + 12 + 12  # the matrix in two: its most confused block, and whole
     assert (tmp_path / "r.html").stat().st_size < 2_000_000
 
 

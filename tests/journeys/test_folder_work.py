@@ -102,7 +102,7 @@ def test_a_watched_folder_is_sorted_as_pictures_arrive(
         assert (tmp_path / "out" / label / f"{index:03d}.png").exists()
 
     watcher.send_signal(SIGINT)
-    out, err = watcher.communicate(timeout=60)
+    out, err = watcher.communicate(timeout=300)
 
     assert (watcher.returncode, out) == (0, "")
     assert err == "stopped; 2 pictures were classified\nmoved 2 pictures\n2 images: green 1, red 1\n"

@@ -86,7 +86,7 @@ def test_many_clients_get_their_own_answers(server: RunningServer) -> None:
 def _raw(server: RunningServer, request: bytes, *, shutdown: bool = False) -> bytes:
     """Send bytes as they are and return all that comes back."""
     address = urlsplit(server.url)
-    with socket.create_connection((address.hostname, address.port), timeout=30) as connection:
+    with socket.create_connection((address.hostname, address.port), timeout=120) as connection:
         connection.sendall(request)
         if shutdown:
             connection.shutdown(socket.SHUT_WR)

@@ -166,7 +166,7 @@ def test_models_are_unloaded_and_loaded_only_where_that_is_allowed(
 
 
 def _request(server: RunningServer, path: str, body: bytes, **headers: str) -> tuple[int, dict[str, str], bytes]:
-    connection = HTTPConnection(urlsplit(server.url).netloc, timeout=30)
+    connection = HTTPConnection(urlsplit(server.url).netloc, timeout=120)
     connection.request("POST", path, body, {name.replace("_", "-"): value for name, value in headers.items()})
     response = connection.getresponse()
     answer = response.status, dict(response.getheaders()), response.read()
@@ -236,7 +236,7 @@ def test_the_client_of_kserve_passes(server: RunningServer) -> None:
     import kserve
 
     async def ask() -> dict[str, Any]:
-        client = kserve.InferenceRESTClient(kserve.RESTConfig(protocol="v2", timeout=30))
+        client = kserve.InferenceRESTClient(kserve.RESTConfig(protocol="v2", timeout=120))
         answers: dict[str, Any] = {
             "live": await client.is_server_live(server.url),
             "ready": await client.is_server_ready(server.url),

@@ -20,7 +20,7 @@ from tiny_model import tiny_model_bytes
 from edgecls import image
 
 COLORS = {"红花.png": (250, 10, 20), "green leaf & more.png": (5, 240, 30), "天空🐱.png": (12, 30, 245)}
-WAIT_S = 30
+WAIT_S = 120
 
 
 @pytest.fixture(scope="module")

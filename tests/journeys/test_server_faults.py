@@ -22,7 +22,7 @@ from edgecls import image
 
 RED = image.encode_png(np.full((20, 30, 3), (250, 0, 0), np.uint8))
 PREDICT_RED = request_bytes("/predict", RED, close=True)
-PATIENCE_S = 30
+PATIENCE_S = 120
 
 
 @pytest.fixture(scope="module")

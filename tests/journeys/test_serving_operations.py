@@ -23,6 +23,7 @@ from edgecls import image
 
 RED = image.encode_png(np.full((20, 30, 3), (250, 0, 0), np.uint8))
 SITE = "https://app.example"
+PATIENCE_S = 120
 
 
 def _metric(server: RunningServer, name: str, **labels: str) -> float:
@@ -86,7 +87,7 @@ def test_the_access_log_has_a_line_for_every_answer(model: Path, tmp_path: Path)
         _, headers, _ = server.exchange("POST", "/predict", RED, X_Request_Id="mine-1")
         _, made, _ = server.exchange("GET", "/nothing")
         address = urlsplit(server.url)
-        with socket.create_connection((address.hostname, address.port), timeout=30) as connection:
+        with socket.create_connection((address.hostname, address.port), timeout=PATIENCE_S) as connection:
             connection.sendall(b"GARBAGE\r\n\r\n")
             assert connection.recv(100).startswith(b"HTTP/1.1 400")
         assert server.stop() == 0
@@ -141,7 +142,7 @@ def test_without_a_key_nothing_is_served_and_no_body_is_waited_for(model: Path, 
         assert server.exchange("GET", "/metrics", X_API_Key="first")[0] == 200
 
         address = urlsplit(server.url)
-        with socket.create_connection((address.hostname, address.port), timeout=30) as connection:
+        with socket.create_connection((address.hostname, address.port), timeout=PATIENCE_S) as connection:
             connection.sendall(b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n")
             refused = connection.recv(4096)
         assert refused.startswith(b"HTTP/1.1 401 Unauthorized")
@@ -181,11 +182,11 @@ def test_https_serves_those_who_trust_the_certificate(model: Path, tmp_path: Pat
         assert server.request("POST", "/predict", RED)[1]["label"] == "red"
         address = urlsplit(server.url)
         with (
-            socket.create_connection((address.hostname, address.port), timeout=30) as connection,
+            socket.create_connection((address.hostname, address.port), timeout=PATIENCE_S) as connection,
             pytest.raises(ssl.SSLError),
         ):
             ssl.create_default_context().wrap_socket(connection, server_hostname="127.0.0.1")
-        with socket.create_connection((address.hostname, address.port), timeout=30) as connection:
+        with socket.create_connection((address.hostname, address.port), timeout=PATIENCE_S) as connection:
             connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
             assert connection.recv(100).startswith(b"HTTP/1.1 400 ")
         assert server.request("GET", "/readyz")[0] == 200
@@ -249,7 +250,7 @@ def test_a_server_that_stops_is_not_ready_at_once_and_still_serves(model: Path) 
         assert (status, answer["error"]["message"]) == (503, "the server is stopping")
         assert server.request("GET", "/v2/health/ready")[0] == 503
         assert server.request("POST", "/predict", RED)[0] == 200
-        assert server.process.wait(timeout=60) == 0
+        assert server.process.wait(timeout=PATIENCE_S) == 0
 
 
 @pytest.mark.parametrize(
@@ -271,7 +272,7 @@ def test_what_cannot_be_done_is_refused_at_the_start(
     (tmp_path / "empty").touch()
     filled = [text.format(file=tmp_path / "empty", folder=tmp_path) for text in arguments]
     command = [sys.executable, "-m", "edgecls", "serve", "--port", "0", *filled]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
 
     assert (done.returncode, message in done.stderr) == (code, True), done.stderr
     assert "Traceback" not in done.stderr

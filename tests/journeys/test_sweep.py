@@ -11,6 +11,8 @@ from picture_folders import write_class_folders
 
 SIZES = {"12x12": "failed", "16x16": "trained"}  # simple_cnn takes no picture below 16 pixels
 
+PROGRESS_NAME = "progress.txt"
+
 
 def _command(data: Path, *arguments: object) -> list[str]:
     return [
@@ -28,9 +30,13 @@ def _trials(data: Path) -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str, Any]], str]:
-    """The data, the trials that had ended before the kill, and what the resumed sweep printed."""
+    """The data, the trials that had ended before the kill, and what the resumed sweep printed.
+
+    What the killed sweep said of its progress is in the file beside the data.
+    """
     data = write_class_folders(tmp_path_factory.mktemp("sweep") / "数据 集", per_label=8)
-    process = subprocess.Popen(_command(data), stdout=subprocess.PIPE, encoding="utf-8")
+    with open(data.parent / PROGRESS_NAME, "wb") as progress:
+        process = subprocess.Popen(_command(data), stdout=subprocess.PIPE, stderr=progress, encoding="utf-8")
     assert process.stdout is not None
     while "trial 3/4" not in (line := process.stdout.readline()):
         assert line, "the sweep ended before its third trial"
@@ -41,6 +47,18 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str
     done = subprocess.run(_command(data, "--resume"), capture_output=True, encoding="utf-8", check=False)
     assert done.returncode == 1, done.stderr  # two of the trials cannot be trained
     return data, before, done.stdout
+
+
+def test_where_there_is_no_terminal_every_epoch_has_a_line(swept: tuple[Path, list[dict[str, Any]], str]) -> None:
+    data, _, _ = swept
+
+    lines = (data.parent / PROGRESS_NAME).read_text(encoding="utf-8").splitlines()
+
+    assert "trial 3/4: arch simple_cnn, image size 16x16, batch size 8, learning rate 0.001" in lines
+    told = [line for line in lines if line.startswith("trial 3/4  epoch ")]
+    assert [line.split()[3] for line in told] == ["1/2", "2/2"]
+    assert all("val_accuracy" in line for line in told)
+    assert told[0].endswith(" left")
 
 
 def test_trials_that_had_ended_are_not_repeated(swept: tuple[Path, list[dict[str, Any]], str]) -> None:

@@ -23,7 +23,7 @@ from running_server import RunningServer, running_server
 from edgecls import image
 
 RED = image.encode_png(np.full((20, 30, 3), (250, 0, 0), np.uint8))
-PATIENCE_S = 60
+PATIENCE_S = 300
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="looks at processes as Linux shows them")
 

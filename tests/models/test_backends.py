@@ -51,7 +51,7 @@ def test_jax_trains_a_network_without_tensorflow() -> None:
     environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
 
     done = subprocess.run(
-        [sys.executable, "-c", ONE_STEP], env=environment, capture_output=True, text=True, check=False, timeout=300
+        [sys.executable, "-c", ONE_STEP], env=environment, capture_output=True, text=True, check=False
     )
 
     assert done.returncode == 0, done.stderr

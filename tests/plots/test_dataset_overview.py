@@ -45,3 +45,18 @@ def test_any_dataset_can_be_drawn(labels: list[str], sizes: list[tuple[int, int]
     assert pixels.shape[1] == 1500
     assert pixels.shape[0] < 2000
     assert _area(pixels, COLORS[0]) > 1000
+
+
+def test_a_gap_is_where_labels_are_left_out() -> None:
+    def rows(labels: int) -> npt.NDArray[np.bool_]:
+        pixels = _draw({"train": {f"label {number:03d}": 500 - number for number in range(labels)}}, [(40, 30)])
+        blue = np.abs(pixels[:, 380:420].astype(int) - [0x2F, 0x6F, 0xB0]).max(axis=2) <= 1
+        return np.flatnonzero(blue.all(axis=1))
+
+    def widest_gap(labels: int) -> float:
+        gaps = np.diff(rows(labels))
+        return float(gaps.max() / np.median(gaps[gaps > 1]))
+
+    assert widest_gap(40) < 2
+    assert widest_gap(41) > 3
+    assert widest_gap(200) > 3

@@ -50,3 +50,17 @@ def test_many_runs_stay_grey(chart: object) -> None:
     runs = _runs(sizes=("16x16", "32x32", "48x48", "64x64", "96x96", "112x112", "128x128", "160x160", "224x224"))
 
     assert _colors(chart(runs)) == set()  # type: ignore[operator]
+
+
+def test_names_are_not_joined_by_lines_and_sizes_are() -> None:
+    runs = [
+        Run({"arch": arch, "image_size": size}, accuracies=[accuracy], losses=[accuracy], best=0)
+        for arch, size, accuracy in (("b", "32x32", 0.1), ("a", "32x32", 0.9), ("b", "64x64", 0.2), ("a", "64x64", 0.8))
+    ]
+
+    def coloured(png: bytes) -> int:
+        pixels = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR).astype(int)
+        return int((np.ptp(pixels, axis=2) > 60).sum())
+
+    by_name, by_size = coloured(setting_chart(runs, "arch")), coloured(setting_chart(runs, "image_size"))
+    assert 0 < by_name < by_size / 2  # dots alone

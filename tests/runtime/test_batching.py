@@ -10,7 +10,7 @@ import pytest
 
 from edgecls.runtime.batching import Batcher
 
-TIMEOUT_S = 30
+TIMEOUT_S = 120
 
 
 def _picture(value: int) -> npt.NDArray[np.uint8]:

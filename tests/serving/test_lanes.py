@@ -10,7 +10,7 @@ from edgecls.serving.http.answer import Answer
 from edgecls.serving.http.request import Request
 from edgecls.serving.lanes import Job, Lane
 
-PATIENCE_S = 20
+PATIENCE_S = 120
 
 
 class Work:

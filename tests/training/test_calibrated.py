@@ -10,7 +10,7 @@ from edgecls.dataset.pixels.cache_kind import Cache
 from edgecls.dataset.pixels.pixel_cache import CachedPictures
 from edgecls.evaluation.calibration import negative_log_likelihood
 from edgecls.image_spec import ImageSpec
-from edgecls.models import HEAD_PREFIX, build_model
+from edgecls.models import HEAD_PREFIX, build_model, fold_temperature
 from edgecls.training.calibrated import MIN_PICTURES, calibrated
 from edgecls.training.config import TrainConfig
 from edgecls.training.pictures import PreparedPictures
@@ -55,6 +55,27 @@ def test_the_exported_network_is_less_sure_and_more_likely_right(network: keras.
     assert model.unknown_threshold is not None
     assert 0 < model.unknown_threshold < 1
     np.testing.assert_array_equal(network.predict(pictures.cached.pixels, verbose=0), before)
+
+
+def test_a_temperature_that_improves_nothing_is_not_kept(network: keras.Model) -> None:
+    pictures = _pictures(HELD_OUT)
+    rng = np.random.default_rng(2)
+    levels = rng.integers(0, 256, (HELD_OUT, 1, 1, 3)) * np.ones((1, *SPEC.shape_hwc))
+    pixels = levels.astype(np.uint8)
+    logits = np.log(network.predict(pixels, verbose=0).clip(1e-30))
+    calm = fold_temperature(network, float(np.ptp(logits, axis=1).mean()) / 3)
+    odds = calm.predict(pixels, verbose=0).astype(float)
+    # Labels that are as likely as the network says: there is nothing to mend.
+    label_ids = np.array([rng.choice(3, p=row / row.sum()) for row in odds], np.int32)
+    pictures = replace(pictures, cached=replace(pictures.cached, pixels=pixels, label_ids=label_ids))
+
+    model = calibrated(calm, CONFIG, pictures)
+
+    assert model.network is calm
+    assert (model.calibration, model.temperature) == (None, 1)
+    assert model.rejected is not None
+    assert not model.rejected.improves
+    assert model.unknown_threshold is not None
 
 
 def test_few_pictures_say_too_little(network: keras.Model) -> None:

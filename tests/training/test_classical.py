@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -125,6 +126,78 @@ def test_a_damaged_picture_is_left_out(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     assert "left out: " in done.stdout
     assert "training on 15 pictures, validating on 3" in done.stdout
+
+
+@pytest.mark.parametrize("remains", [("m.keras",), ("m.run",), ("m.keras", "m.run")], ids=" and ".join)
+def test_a_network_at_the_same_output_is_not_replaced_in_silence(
+    data: Path, tmp_path: Path, remains: tuple[str, ...]
+) -> None:
+    network = tmp_path / "m.onnx"
+    network.write_bytes(b"a network")
+    if "m.keras" in remains:
+        (tmp_path / "m.keras").write_bytes(b"the same as Keras has it")
+    if "m.run" in remains:
+        (tmp_path / "m.run").mkdir()
+        (tmp_path / "m.run" / "run.json").write_text('{"format": 1, "finished": true}', encoding="utf-8")
+        (tmp_path / "m.run" / "report.html").write_text("on the network", encoding="utf-8")
+    command = ("train", data, "-o", network, "--arch", "knn", "--image-size", "16")
+
+    refused = _edgecls(*command)
+
+    assert refused.exit_code == 1
+    assert "a network was trained to that file" in refused.stderr
+    assert all(str(tmp_path / name) in refused.stderr for name in remains)
+    assert "with --overwrite" in refused.stderr
+    assert network.read_bytes() == b"a network"
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["m.onnx", *remains])
+
+    replaced = _edgecls(*command, "--overwrite")
+
+    assert (replaced.exit_code, replaced.stderr) == (0, "")
+    assert edgecls.load(network).card.architecture == "knn"
+    assert [path.name for path in tmp_path.iterdir()] == ["m.onnx"]  # nothing that belongs to another model
+
+
+def test_what_is_no_run_stays_beside_a_classical_model(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "m.run").mkdir()
+    (tmp_path / "m.run" / "notes.txt").write_text("mine", encoding="utf-8")
+
+    for _ in range(2):  # a classical model takes the place of another one
+        done = _edgecls("train", data, "-o", tmp_path / "m.onnx", "--arch", "knn", "--image-size", "16", "--overwrite")
+        assert done.exit_code == 0, done.output
+
+    assert (tmp_path / "m.run" / "notes.txt").read_text(encoding="utf-8") == "mine"
+
+
+def test_accuracy_on_the_test_split_is_told(data: Path, tmp_path: Path) -> None:
+    pictures = sorted(data.rglob("*.png"))
+    for name, chosen in (("train", pictures[::2]), ("test", pictures[1::2])):
+        lines = [f"{path.relative_to(data).as_posix()}\t{path.parent.name}\n" for path in chosen]
+        (data / f"{name}.txt").write_text("".join(lines), encoding="utf-8")
+    try:
+        done = _edgecls("train", data, "-o", tmp_path / "m.onnx", "--arch", "knn", "--image-size", "16")
+    finally:
+        for name in ("train", "test"):
+            (data / f"{name}.txt").unlink()
+
+    assert done.exit_code == 0, done.output
+    assert "test accuracy 1.0000 (0.8865 to 1.0000 at 95 %) on 30 pictures" in done.stdout
+
+
+def test_a_classical_model_is_trained_without_keras(data: Path, tmp_path: Path) -> None:
+    script = (
+        "import sys\nfrom edgecls.cli import main\n"
+        "main(sys.argv[1:], standalone_mode=False)\n"
+        "print(sorted({'keras', 'tensorflow'} & set(sys.modules)))"
+    )
+    command = ("train", data, "-o", tmp_path / "m.onnx", "--arch", "decision_tree", "--image-size", "16")
+
+    done = subprocess.run(
+        [sys.executable, "-c", script, *map(str, command)], capture_output=True, encoding="utf-8", check=False
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[-1] == "[]"
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,9 @@ from edgecls.evaluation.report.cards import examples, mistakes
 from edgecls.evaluation.report.html import HTML, Html, joined
 from edgecls.evaluation.report.subject import Content, Subject
 from edgecls.evaluation.report.thumbnails import data_uri
-from edgecls.evaluation.report.words import findings, number, percent
+from edgecls.evaluation.report.words import FEW_IMAGES, findings, mirroring_text, number, percent
 from edgecls.image_formats.read import read_header
-from edgecls.plots.confusion import confusion_png
+from edgecls.plots.confusion import MAX_NUMBERED, confused_block_png, confusion_png, full_confusion_png
 from edgecls.plots.curves import training_curve_png
 from edgecls.plots.reliability import ReliabilityCurve, reliability_png
 
@@ -68,7 +68,7 @@ def _overview(subject: Subject) -> Content:
 
 def _labels(subject: Subject) -> Content:
     found = subject.evaluation
-    ranked = sorted(found.per_label, key=lambda entry: 2.0 if entry.f1 is None else entry.f1)
+    ranked = sorted(found.per_label, key=_weakness)
     rows = [_label_row(found, entry) for entry in ranked]
     parts = [HTML.fill("label_table", rows=joined(rows[:OPEN_ROWS]))]
     if rows[OPEN_ROWS:]:
@@ -76,9 +76,21 @@ def _labels(subject: Subject) -> Content:
         parts.append(HTML.fill("more", summary=f"{len(rows) - OPEN_ROWS} more labels", body=rest))
     return (
         "Weakest first. Precision: of the pictures that got this label, the part that deserved it. Recall: of the "
-        "pictures that deserve it, the part that got it. F1 is the harmonic mean of the two.",
+        "pictures that deserve it, the part that got it. F1 is the harmonic mean of the two."
+        + (
+            f" Labels with fewer than {FEW_IMAGES} pictures come last: their figures are as much chance as model."
+            if any(0 < entry.support < FEW_IMAGES for entry in ranked)
+            else ""
+        ),
         joined(parts),
     )
+
+
+def _weakness(entry: LabelMetrics) -> tuple[int, float]:
+    """Sort key: the weakest first, then labels with too few images to tell, then those without any."""
+    if entry.f1 is None:
+        return 2, 0.0
+    return int(entry.support < FEW_IMAGES), entry.f1
 
 
 def _label_row(found: Evaluation, entry: LabelMetrics) -> Html:
@@ -105,20 +117,31 @@ def _score(value: float | None) -> Html:
 
 def _confusion(subject: Subject) -> Content:
     found = subject.evaluation
-    plot = _plot(
-        confusion_png(found.confusion, found.labels),
-        "Confusion matrix: a row for what is shown, a column for what was said",
-    )
     items = [
         HTML.fill("confusion_item", shown=entry.shown, said=entry.said, count=number(entry.pictures))
         for entry in found.confusions(CONFUSIONS_SHOWN)
     ]
-    body = HTML.fill("beside", plot=plot, text=HTML.fill("confusion_list", items=joined(items))) if items else plot
-    return (
+    intro = (
         "A row is what the pictures show, a column what the model said: right answers are blue, mistakes orange, "
-        "the deeper the more of that row.",
-        body,
+        "the deeper the more of that row."
     )
+    about = "Confusion matrix: a row for what is shown, a column for what was said"
+    if len(found.labels) <= MAX_NUMBERED:
+        plot: Html | None = _plot(confusion_png(found.confusion, found.labels), about)
+        rest = []
+    else:
+        block = confused_block_png(found.confusion, found.labels)
+        plot = None if block is None else _plot(block, "Confusion matrix of the labels that are confused most often")
+        uri = data_uri(full_confusion_png(found.confusion, found.labels), "image/png")
+        rest = [HTML.fill("zoomed", uri=uri, alt=f"{about}, all labels", labels=number(len(found.labels)))]
+        if plot is not None:
+            intro += " These are the labels of the most frequent mistakes; all labels are below."
+    if plot is not None:
+        parts = (
+            [HTML.fill("beside", plot=plot, text=HTML.fill("confusion_list", items=joined(items)))] if items else [plot]
+        )
+        rest = parts + rest
+    return intro, joined(rest)
 
 
 def _calibration(subject: Subject) -> Content:
@@ -140,8 +163,9 @@ def _calibration(subject: Subject) -> Content:
                 text=f"A temperature of {fitted.temperature:.3f} was fitted on {number(fitted.pictures)} validation "
                 f"pictures and is part of the network. It took the expected calibration error there from "
                 f"{percent(fitted.error_before)} to {percent(fitted.error_after)} and the loss from "
-                f"{fitted.loss_before:.3f} to {fitted.loss_after:.3f}; no answer changes by it. The plot shows before "
-                "and after.",
+                f"{fitted.loss_before:.3f} to {fitted.loss_after:.3f}; no answer changes by it. Fitted without the "
+                f"images that it is measured on, the error is {percent(fitted.held_out_error)} and the loss "
+                f"{fitted.held_out_loss:.3f}. The plot shows before and after.",
             )
         )
     elif subject.card.temperature != 1:
@@ -200,12 +224,20 @@ def _training(subject: Subject) -> Content:
         )
         for title, (training, validation) in panels.items()
     ]
+    parts = [HTML.fill("plots", plots=joined(plots))]
+    if subject.mirroring is not None:
+        text = mirroring_text(subject.mirroring)
+        if subject.mirroring.changes_meaning:
+            text += " For some labels, a mirrored image seems to mean something else"
+            was_mirrored = subject.settings.get("augmentation_flip") is True
+            text += ": train with --no-augment-flip." if was_mirrored else ". No image was mirrored in training."
+        parts.append(HTML.fill("paragraph", text=text))
     seconds = sum(row.duration_s for row in rows)
     kept = "" if subject.best_epoch is None else f" The weights are those of epoch {subject.best_epoch}, the dot."
     took = f"{seconds:.0f} seconds" if seconds < 120 else f"{seconds / 60:.0f} minutes"
     return (
         f"{len(rows)} epochs in {took}.{kept}",
-        HTML.fill("plots", plots=joined(plots)),
+        joined(parts),
     )
 
 

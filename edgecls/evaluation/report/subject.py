@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from edgecls.evaluation.calibration import Calibration
 from edgecls.evaluation.history import HistoryRow
+from edgecls.evaluation.mirroring import Mirroring
 from edgecls.evaluation.record import Evaluation
 from edgecls.evaluation.report.html import Html
 from edgecls.model_card import ModelCard
@@ -27,5 +28,6 @@ class Subject:
     history: tuple[HistoryRow, ...]
     best_epoch: int | None
     calibration: Calibration | None
+    mirroring: Mirroring | None
     settings: Mapping[str, object]
     versions: Mapping[str, str]

@@ -4,13 +4,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edgecls.evaluation.mirroring import Mirroring
 from edgecls.evaluation.record import Evaluation
 
-__all__ = ["Finding", "findings", "number", "percent"]
+__all__ = ["FEW_IMAGES", "Finding", "findings", "mirroring_text", "number", "percent"]
 
 FAIR = 0.02  # how far mean probability and accuracy may differ where there are so many pictures that chance does not
 SECOND_GUESSES = 3
 FEW_MISTAKES = 5  # too few to say anything of them in percent
+FEW_IMAGES = 5  # of a label: too few to say how good the model is at it
+MANY_NEAR, FEW_NEAR = 0.5, 0.2  # parts of the mistakes that are near misses
 
 
 @dataclass(frozen=True)
@@ -43,23 +46,60 @@ def findings(evaluation: Evaluation) -> list[Finding]:
     ]
 
 
+def mirroring_text(mirroring: Mirroring) -> str:
+    """Return in words what mirroring does to right answers."""
+    if not mirroring.right:
+        return f"No validation image of {number(mirroring.images)} is answered right, so mirroring them tells nothing."
+    if not mirroring.changed:
+        return (
+            f"Mirrored left to right, all {number(mirroring.right)} validation images that are answered right keep "
+            "their answer."
+        )
+    worst = mirroring.changes[0]
+    return (
+        f"Mirrored left to right, {number(mirroring.changed)} of {number(mirroring.right)} validation images that are "
+        f"answered right ({percent(mirroring.part)}) get another answer, most often {worst.mirrored} instead of "
+        f"{worst.label} ({number(worst.images)} of {number(worst.right)})."
+    )
+
+
 def _labels(evaluation: Evaluation) -> list[Finding]:
-    rated = [(entry.f1, entry.label) for entry in evaluation.per_label if entry.f1 is not None]
+    rated = [
+        (entry.f1, entry.label)
+        for entry in evaluation.per_label
+        if entry.f1 is not None and entry.support >= FEW_IMAGES
+    ]
+    few = sum(0 < entry.support < FEW_IMAGES for entry in evaluation.per_label)
+    if few and len(rated) < 2:
+        return [
+            Finding(
+                "Too few pictures to compare labels",
+                f"{number(few)} label(s) have fewer than {FEW_IMAGES} pictures here, which says little about each.",
+            )
+        ]
     if len(rated) < 2:
         return []
     (worst, worst_label), (best, best_label) = min(rated), max(rated)
     if worst == best:
-        return [Finding("All labels alike", f"Every one has an F1 of {best:.2f}.")]
+        which = f"Every one with at least {FEW_IMAGES} pictures" if few else "Every one"
+        return [Finding("All labels alike", f"{which} has an F1 of {best:.2f}.")]
     return [
         Finding(
             f"Best at {best_label}, worst at {worst_label}",
-            f"F1 is {best:.2f} for the one and {worst:.2f} for the other.",
+            f"F1 is {best:.2f} for the one and {worst:.2f} for the other."
+            + (f" Left out: {number(few)} label(s) with fewer than {FEW_IMAGES} pictures." if few else ""),
         )
     ]
 
 
 def _confusion(evaluation: Evaluation) -> list[Finding]:
-    for worst in evaluation.confusions(1):
+    most = evaluation.confusions(2)
+    if len(most) > 1 and most[0].pictures == 1:
+        wrong = number(int((~evaluation.right).sum()))
+        return [
+            Finding("No two labels are confused more than once", f"The {wrong} mistakes are all of different kinds.")
+        ]
+    for worst in most[:1]:
         entry = evaluation.per_label[evaluation.labels.index(worst.shown)]
         back = int(evaluation.confusion[evaluation.labels.index(worst.said), evaluation.labels.index(worst.shown)])
         return [
@@ -77,9 +117,16 @@ def _second_guesses(evaluation: Evaluation) -> list[Finding]:
     if len(evaluation.labels) <= SECOND_GUESSES or wrong < FEW_MISTAKES:
         return []
     near = int(((evaluation.ranks > 0) & (evaluation.ranks < SECOND_GUESSES)).sum())
+    headline = (
+        "Its second thoughts are worth hearing"
+        if near > MANY_NEAR * wrong
+        else "Few of its mistakes are near misses"
+        if near <= FEW_NEAR * wrong
+        else "Some of its mistakes are near misses"
+    )
     return [
         Finding(
-            "Its second thoughts are worth hearing" if near > wrong / 2 else "Its mistakes are no near misses",
+            headline,
             f"Of {number(wrong)} wrong answers, {number(near)} had the right label in second or third place.",
         )
     ]
@@ -112,9 +159,16 @@ def _unknown(evaluation: Evaluation) -> list[Finding]:
     accuracy = (
         f"; of those it names, {percent(facts.answered_right / facts.answered)} are right" if facts.answered else ""
     )
+    headline = (
+        "Seldom at a loss"
+        if rejected < FEW_MISTAKES
+        else "It knows when to be silent"
+        if facts.rejected_wrong >= facts.rejected_right
+        else "It is silent too often"
+    )
     return [
         Finding(
-            "It knows when to be silent" if facts.rejected_wrong >= facts.rejected_right else "It is silent too often",
+            headline,
             f"Below a probability of {facts.threshold:g} it answers unknown: {number(rejected)} pictures, "
             f"{number(facts.rejected_wrong)} of which it would have got wrong{accuracy}.",
         )

@@ -12,6 +12,7 @@ import edgecls
 from edgecls.atomic_write import whole_files
 from edgecls.evaluation.calibration import Calibration
 from edgecls.evaluation.history import HistoryRow
+from edgecls.evaluation.mirroring import Mirroring
 from edgecls.evaluation.record import Evaluation
 from edgecls.evaluation.report.html import HTML, Html, joined
 from edgecls.evaluation.report.sections import all_sections
@@ -35,6 +36,7 @@ def write_report(
     history: Sequence[HistoryRow] | None = None,
     best_epoch: int | None = None,
     calibration: Calibration | None = None,
+    mirroring: Mirroring | None = None,
     settings: Mapping[str, object] | None = None,
 ) -> None:
     """Write an evaluation as one HTML file: no scripts, nothing loaded, for light and dark, desk and phone.
@@ -49,6 +51,7 @@ def write_report(
         history: What the epochs came to; without it there are no training curves.
         best_epoch: The epoch whose weights were kept.
         calibration: What the temperature did, where it was fitted just now.
+        mirroring: What mirroring did to right answers on the validation images, where that was measured just now.
         settings: What it was trained with, for a run that knows more than its card.
 
     Raises:
@@ -64,6 +67,7 @@ def write_report(
         history=tuple(history or ()),
         best_epoch=best_epoch,
         calibration=calibration,
+        mirroring=mirroring,
         settings=card.training if settings is None else settings,
         versions=_versions(),
     )

@@ -10,6 +10,8 @@ import numpy.typing as npt
 from edgecls import image
 from edgecls.drawing.heat_overlay import lay_over
 from edgecls.image_spec import ImageSpec, Placement
+from edgecls.runtime.explaining.occlusion import REACH
+from edgecls.runtime.explaining.receptive_field import CellAxis
 from edgecls.runtime.explaining.viewing import MAX_SIDE, for_viewing
 from edgecls.runtime.prediction import Prediction
 
@@ -34,14 +36,18 @@ class Evidence:
         method: How it was found.
         covers_padding: The grid lies over all that the model sees, black around the picture included; if false, over
             the seen part of the picture.
+        axes: Where its rows and columns look, in pixels of the model's input; None if they divide it evenly.
     """
 
     grid: npt.NDArray[np.float32]
     method: Method
     covers_padding: bool
+    axes: tuple[CellAxis, CellAxis] | None = None
 
 
-def evidence_of_activation(activation: npt.NDArray[np.float32], *, label: int) -> Evidence:
+def evidence_of_activation(
+    activation: npt.NDArray[np.float32], *, label: int, axes: tuple[CellAxis, CellAxis] | None = None
+) -> Evidence:
     """Return where a class activation speaks for one label more than for the others.
 
     A softmax sees only by how much labels differ. So the mean over all labels is taken off at each place, what then
@@ -50,19 +56,40 @@ def evidence_of_activation(activation: npt.NDArray[np.float32], *, label: int) -
     Args:
         activation: float32, ``[h, w, K]``.
         label: The number of the label.
+        axes: Where its rows and columns look, as `receptive_field.cell_axes` gives it; not used if it has another
+            number of them.
     """
+    if axes is not None and tuple(axis.cells for axis in axes) != activation.shape[:2]:
+        axes = None
     surplus = np.maximum(0, activation[..., label] - activation.mean(axis=-1))
-    return Evidence(surplus / (surplus.max() or 1), Method.CLASS_ACTIVATION, covers_padding=True)
+    return Evidence(surplus / (surplus.max() or 1), Method.CLASS_ACTIVATION, covers_padding=True, axes=axes)
 
 
 def evidence_of_drops(drops: npt.NDArray[np.float32]) -> Evidence:
     """Return where a label loses when the place is covered; the largest loss counts as 1.
 
+    What covers a cell covers its neighbours too. So a cell counts by the mean of all drops with which it was covered:
+    then the place that each of them covered is hotter than those around it.
+
     Args:
         drops: As `occlusion.log_odds_drops` gives them. If none is above MIN_DROP, that counts as 1.
     """
-    losses = np.maximum(0, drops)
-    return Evidence(losses / max(MIN_DROP, losses.max()), Method.OCCLUSION, covers_padding=False)
+    losses = _mean_with_neighbours(np.maximum(0, drops))
+    scale = max(MIN_DROP, float(losses.max()))
+    return Evidence(np.asarray(losses / scale, np.float32), Method.OCCLUSION, covers_padding=False)
+
+
+def _mean_with_neighbours(grid: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    """Return for each cell the mean of itself and the cells around it that are there."""
+    reach = ((0, 0), (REACH, REACH), (REACH, REACH))
+    padded = np.pad(np.stack([grid, np.ones_like(grid)]).astype(np.float64), reach)
+    height, width = grid.shape
+    sums, counts = np.zeros((2, height, width))
+    for y in range(2 * REACH + 1):
+        for x in range(2 * REACH + 1):
+            sums += padded[0, y : y + height, x : x + width]
+            counts += padded[1, y : y + height, x : x + width]
+    return np.asarray(sums / counts, np.float64)
 
 
 @dataclass(frozen=True)
@@ -88,6 +115,12 @@ class Explanation:
     def method(self) -> Method:
         """How it was found out what the label rests on."""
         return self.evidence.method
+
+    @property
+    def resolution(self) -> tuple[int, int]:
+        """Rows and columns of places that were told apart; between them the heat is interpolated."""
+        rows, columns = self.evidence.grid.shape
+        return rows, columns
 
     @property
     def heat(self) -> npt.NDArray[np.float32]:
@@ -121,7 +154,7 @@ class Explanation:
     def _heat(self, height: int, width: int) -> npt.NDArray[np.float32]:
         """Return the heat for the picture at some size."""
         placed = self._spec.place(height, width)
-        rows, columns = _extents(placed, self._spec, covers_padding=self.evidence.covers_padding)
+        rows, columns = _extents(placed, self._spec, self.evidence)
         grid = self.evidence.grid
         down = _weights(height, placed.seen[0], rows, cells=grid.shape[0])
         across = _weights(width, placed.seen[1], columns, cells=grid.shape[1])
@@ -136,13 +169,17 @@ _Extent = tuple[float, float]
 """Where a grid begins and how long it is, in pixels of the picture."""
 
 
-def _extents(placed: Placement, spec: ImageSpec, *, covers_padding: bool) -> tuple[_Extent, _Extent]:
+def _extents(placed: Placement, spec: ImageSpec, evidence: Evidence) -> tuple[_Extent, _Extent]:
     """Return the rows and the columns that a grid lies over."""
-    if not covers_padding:
+    if not evidence.covers_padding:
         return (placed.top, placed.height), (placed.left, placed.width)
     per_row, per_column = placed.height / placed.inner_height, placed.width / placed.inner_width
-    rows = (placed.top - placed.inner_top * per_row, spec.height * per_row)
-    columns = (placed.left - placed.inner_left * per_column, spec.width * per_column)
+    spans = [(0.0, float(side)) for side in (spec.height, spec.width)]  # in pixels of the model's input
+    if evidence.axes is not None:
+        spans = [(axis.first - axis.step / 2, axis.step * axis.cells) for axis in evidence.axes]
+    (top, height), (left, width) = spans
+    rows = (placed.top + (top - placed.inner_top) * per_row, height * per_row)
+    columns = (placed.left + (left - placed.inner_left) * per_column, width * per_column)
     return rows, columns
 
 
@@ -150,9 +187,10 @@ def _weights(count: int, seen: slice, extent: _Extent, *, cells: int) -> npt.NDA
     """Return how much of each cell's value each pixel of a row or column takes, ``[count, cells]``.
 
     By a cubic B-spline, which is smooth and, unlike other cubic interpolation, never leaves the range of the values.
+    Beyond the middles of the outermost cells the values stay: there a spline would go on to a peak at the very edge.
     """
     start, length = extent
-    positions = np.clip((np.arange(count) + 0.5 - start) * (cells / length), 0, cells)
+    positions = np.clip((np.arange(count) + 0.5 - start) * (cells / length), 0.5, cells - 0.5)
     distance = np.abs(positions[:, np.newaxis] - (np.arange(cells) + 0.5))
     near = 2 / 3 - distance**2 + distance**3 / 2
     far = np.maximum(0, 2 - distance) ** 3 / 6

@@ -20,6 +20,7 @@ from edgecls.runtime.prediction import Outcome
 
 if TYPE_CHECKING:
     from edgecls.runtime.classifier import Classifier
+    from edgecls.runtime.explaining.explanation import Method
 
 __all__ = ["Illustrator"]
 
@@ -38,18 +39,30 @@ class Illustrator:
         label_folder: Where pictures with their labels go; None for none. If it is `heat_folder`, there is one drawing
             of each picture, with both.
         roots: The folders that are classified; below them, drawings keep the folders of their pictures.
+        method: How to find the heat, as `Classifier.explain` takes it.
 
     Attributes:
         written_count: Drawings that were written.
         done_count: Drawings that were there already.
+        explained: By what method the last heat map was found, and how many rows and columns of places it tells apart;
+            None before the first.
 
     Raises:
         OutputError: A folder cannot be made, or a folder to classify is within it.
     """
 
-    def __init__(self, *, heat_folder: Path | None, label_folder: Path | None, roots: Sequence[str]) -> None:
+    def __init__(
+        self,
+        *,
+        heat_folder: Path | None,
+        label_folder: Path | None,
+        roots: Sequence[str],
+        method: "Method | None" = None,
+    ) -> None:
+        self._method = method
         self.written_count = 0
         self.done_count = 0
+        self.explained: tuple[Method, tuple[int, int]] | None = None
         self._roots = [os.path.abspath(root) for root in roots]
         self._wants_heat, self._wants_label = heat_folder is not None, label_folder is not None
         folders = [folder for folder in (heat_folder, label_folder) if folder is not None]
@@ -76,7 +89,8 @@ class Illustrator:
         """
         drawn: list[Pixels] = []
         if self._wants_heat:
-            explanation = classifier.explain(data, name=name)
+            explanation = classifier.explain(data, name=name, method=self._method)
+            self.explained = explanation.method, explanation.resolution
             prediction, plain = explanation.prediction, explanation.pixels
             drawn.append(explanation.overlay())
         else:

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from edgecls.image_spec import Placement
 
-__all__ = ["log_odds_drops"]
+__all__ = ["REACH", "log_odds_drops"]
 
 CELLS = 10  # a side of the grid
 REACH = 1  # cells that the patch reaches beyond its own, on each side

@@ -26,6 +26,10 @@ SCHEMAS: dict[str, Any] = {
         {
             "label": {"type": "string", "description": "Which label the heat map is about."},
             "method": {"type": "string", "enum": ["class activation", "occlusion"]},
+            "resolution": {
+                **array({"type": "integer", "minimum": 1}),
+                "description": "Rows and columns of places that are told apart; the heat between is interpolated.",
+            },
             "png": {"type": "string", "contentEncoding": "base64", "contentMediaType": "image/png"},
         }
     ),
@@ -55,8 +59,9 @@ _OPTIONS = [
     parameter(
         "explain",
         "query",
-        "1 for what the answer rests on, as a heat map over the picture.",
-        {"type": "string", "enum": ["0", "1"], "default": "0"},
+        "1 for what the answer rests on, as a heat map over the picture; occlusion to find it by covering parts of the "
+        "picture even where the model has a class activation, which is slower and finer.",
+        {"type": "string", "enum": ["0", "1", "occlusion"], "default": "0"},
         required=False,
     ),
     parameter(

@@ -11,7 +11,7 @@ from edgecls.runtime.prediction import Prediction
 from edgecls.runtime.session import Batch, Probabilities
 
 if TYPE_CHECKING:
-    from edgecls.runtime.explaining.explanation import Explanation
+    from edgecls.runtime.explaining.explanation import Explanation, Method
 
 __all__ = ["ServedModel", "open_model"]
 
@@ -38,9 +38,11 @@ class ServedModel:
         """Classify an encoded picture; raises as `Classifier.predict_bytes`."""
         return self.classifier.predict_bytes(data, name=image_name)
 
-    def explain(self, data: bytes, *, image_name: str, label: str | None) -> "Explanation":
+    def explain(
+        self, data: bytes, *, image_name: str, label: str | None, method: "Method | None" = None
+    ) -> "Explanation":
         """Classify an encoded picture and find what the answer rests on; raises as `Classifier.explain`."""
-        return self.classifier.explain(data, label=label, name=image_name)
+        return self.classifier.explain(data, label=label, name=image_name, method=method)
 
     def probabilities(self, batch_nhwc: Batch) -> Probabilities:
         """Run the network on pictures at its size; raises as `Classifier.probabilities`."""

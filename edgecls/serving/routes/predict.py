@@ -116,7 +116,12 @@ def _document(served: ServedModel, data: bytes, name: str) -> dict[str, Any]:
         return _classify(served, data, name).as_dict(top=top)
     explanation = _explain(served, data, name)
     png = base64.b64encode(explanation.overlay_png()).decode("ascii")
-    facts = {"label": explanation.label, "method": explanation.method.value, "png": png}
+    facts = {
+        "label": explanation.label,
+        "method": explanation.method.value,
+        "resolution": list(explanation.resolution),
+        "png": png,
+    }
     return {**explanation.prediction.as_dict(top=top), "explanation": facts}
 
 
@@ -130,7 +135,10 @@ def _explain(served: ServedModel, data: bytes, name: str) -> "Explanation":
     label: str | None = request.query.getunicode("label")
     if label is not None and label not in served.classifier.card.labels:
         raise Refusal(400, "BadRequest", f"model {served.name!r} has no label {label[:100]!r} to explain")
-    explanation = served.explain(data, image_name=name, label=label)
+    from edgecls.runtime.explaining.explanation import Method
+
+    method = Method.OCCLUSION if request.query.get("explain") == "occlusion" else None
+    explanation = served.explain(data, image_name=name, label=label, method=method)
     work_of(request.environ).classified(explanation.prediction)
     return explanation
 
@@ -140,11 +148,11 @@ def _is_form() -> bool:
 
 
 def _wants_explanation() -> bool:
-    """Return whether ?explain=1 asks what the answer rests on."""
+    """Return whether ?explain=1 or ?explain=occlusion asks what the answer rests on."""
     text = request.query.get("explain", "0")
-    if text not in ("0", "1"):
-        raise Refusal(400, "BadRequest", f"explain must be 0 or 1, got {text[:20]!r}")
-    return bool(text == "1")
+    if text not in ("0", "1", "occlusion"):
+        raise Refusal(400, "BadRequest", f"explain must be 0, 1 or occlusion, got {text[:20]!r}")
+    return bool(text != "0")
 
 
 def _top() -> int:

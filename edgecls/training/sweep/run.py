@@ -14,8 +14,8 @@ from edgecls.plots.sweep import Run, epochs_chart, setting_chart, swept_settings
 from edgecls.training.config import TrainConfig
 from edgecls.training.config_file import config_to_toml
 from edgecls.training.history import EpochReport
-from edgecls.training.job import Listener, RunOptions, default_run_directory, run_training
-from edgecls.training.run_directory import ExistingRun, RunDirectory
+from edgecls.training.job import Listener, RunOptions, run_training
+from edgecls.training.run_directory import ExistingRun, RunDirectory, default_run_directory
 from edgecls.training.sweep.record import SweepRecord, Trial
 from edgecls.training.sweep.space import Settings
 
@@ -29,12 +29,14 @@ class SweepListener:
     """Whom to tell how far a sweep is; each function does nothing by default.
 
     Attributes:
-        on_start: A trial begins: its number, the number of all, its settings.
+        on_start: A trial begins: its number, the number of all, its epochs, its settings.
+        on_batch: Steps done, all steps of the epoch, loss and accuracy so far.
         on_epoch: What an epoch of it came to.
         on_end: A trial has ended, now or in the part of the sweep that came before.
     """
 
-    on_start: Callable[[int, int, Settings], None] = field(default=lambda number, total, settings: None)
+    on_start: Callable[[int, int, int, Settings], None] = field(default=lambda number, total, epochs, settings: None)
+    on_batch: Callable[[int, int, float, float], None] = field(default=lambda done, total, loss, accuracy: None)
     on_epoch: Callable[[EpochReport], None] = field(default=lambda report: None)
     on_end: Callable[[Trial], None] = field(default=lambda trial: None)
 
@@ -100,7 +102,7 @@ def run_sweep(
     _keep_only_best(folder, record)  # a kill may have come between the record of a trial and this
     for number, settings in enumerate(trials, start=1):
         if not record.has(number):
-            listener.on_start(number, len(trials), settings)
+            listener.on_start(number, len(trials), base.epochs, settings)
             record.add(_run_trial(data, _model_path(folder, number), base, number, settings, listener))
             _keep_only_best(folder, record)
         listener.on_end(record.trials[number - 1])
@@ -117,7 +119,7 @@ def _run_trial(
     start = time.monotonic()
     run = RunDirectory(default_run_directory(onnx_path))
     existing = ExistingRun.RESUME if run.checkpoints.exist() else ExistingRun.OVERWRITE
-    epochs = Listener(on_epoch=listener.on_epoch)
+    epochs = Listener(on_batch=listener.on_batch, on_epoch=listener.on_epoch)
     try:
         result = run_training(
             data, onnx_path, settings.applied_to(base), options=RunOptions(existing=existing), listener=epochs

@@ -271,7 +271,7 @@ def test_stopping_ends_a_fetch_that_hangs(web: LocalWeb, session: GuardedSession
         session.stop()
 
         with pytest.raises(StoppedError):
-            future.result(timeout=15)
+            future.result(timeout=120)
     with pytest.raises(StoppedError):
         session.fetch(web.url, max_bytes=LIMIT)
 

@@ -147,7 +147,7 @@ def test_ctrl_c_ends_hanging_downloads_and_leaves_whole_files(web: LocalWeb, out
         def candidates(self, reader: Reader) -> Iterator[Candidate]:
             yield from UrlList(urls, "list").candidates(reader)
             for _ in range(3):
-                assert asked.acquire(timeout=30)
+                assert asked.acquire(timeout=120)
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

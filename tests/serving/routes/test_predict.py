@@ -70,7 +70,10 @@ def test_each_file_of_a_form_is_explained(client: Client) -> None:
 
 @pytest.mark.parametrize(
     ("query", "message"),
-    [("explain=yes", "explain must be 0 or 1"), ("explain=1&label=purple", "has no label 'purple' to explain")],
+    [
+        ("explain=yes", "explain must be 0, 1 or occlusion"),
+        ("explain=1&label=purple", "has no label 'purple' to explain"),
+    ],
 )
 def test_what_cannot_be_explained_is_refused(client: Client, query: str, message: str) -> None:
     answer = client("POST", "/predict", PICTURE, query=query)

@@ -13,14 +13,14 @@ def test_several_sockets_listen_at_the_port_that_is_held() -> None:
     holder, port = hold_port("127.0.0.1", 0)
     with holder, port.listen() as first, port.listen() as second:
         assert first.getsockname() == second.getsockname() == port.address
-        with socket.create_connection(port.address, timeout=10):
+        with socket.create_connection(port.address, timeout=60):
             pass
 
 
 def test_while_it_is_held_and_nobody_listens_connections_are_refused() -> None:
     holder, port = hold_port("127.0.0.1", 0)
     with holder, pytest.raises(ConnectionRefusedError):
-        socket.create_connection(port.address, timeout=10)
+        socket.create_connection(port.address, timeout=60)
 
 
 def test_a_port_where_another_server_is_is_not_shared_with_it() -> None:
