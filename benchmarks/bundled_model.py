@@ -7,7 +7,7 @@ Its card has the figures that were measured when it was made; the rest is read o
 
 from measure import write_results
 
-from edgecls.commands.shared_options import BUNDLED_MODEL
+from edgecls.commands.options import BUNDLED_MODEL
 from edgecls.modelfile import read_model
 
 

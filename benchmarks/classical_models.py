@@ -18,7 +18,7 @@ from edgecls.image_spec import Color, ImageSpec
 from edgecls.models.classical import classical_names
 from edgecls.models.classical.features import Features
 from edgecls.training.classical import ClassicalConfig, ClassicalListener, run_classical_training
-from edgecls.training.pictures import PreparedPictures
+from edgecls.training.images import PreparedPictures
 
 WAYS = ((Features.PIXELS, Color.GRAY), (Features.HOG, Color.GRAY), (Features.HOG_COLOR, Color.RGB))
 

@@ -17,9 +17,9 @@ from pathlib import Path
 
 from measure import byte_compile, machine_facts, write_results
 
-from edgecls.commands.shared_options import BUNDLED_MODEL
+from edgecls.commands.options import BUNDLED_MODEL
+from edgecls.measuring.turns import ratio_of, time_rounds
 from edgecls.modelfile import read_model
-from edgecls.rounds import ratio_of, time_rounds
 
 PICTURE = Path(__file__).parent.parent / "examples" / "dandelion.jpg"
 

@@ -19,7 +19,7 @@ from measure import byte_compile, machine_facts, write_results
 
 from edgecls import image
 from edgecls.image_spec import Color, Fit, ImageSpec
-from edgecls.rounds import ratio_of, time_rounds
+from edgecls.measuring.turns import ratio_of, time_rounds
 
 PICTURE = Path(__file__).parent.parent / "examples" / "dandelion.jpg"
 SIZES = {"500x375": (500, 375), "1920x1440": (1920, 1440), "4000x3000": (4000, 3000)}

@@ -23,7 +23,7 @@ import numpy as np
 from measure import byte_compile, machine_facts, write_results
 
 from edgecls import image
-from edgecls.rounds import ratio_of
+from edgecls.measuring.turns import ratio_of
 
 SAMPLES = 8
 IMAGENET_LABELS = 1000

@@ -10,19 +10,16 @@ from typing import Any
 import keras
 import numpy as np
 
-from edgecls.dataset.forms.labelled_pictures import LabelledPictures
-from edgecls.dataset.pixels.cache_kind import Cache
-from edgecls.dataset.pixels.pixel_cache import cache_pictures
-from edgecls.rounds import median_of, ratio_of, time_rounds
+from edgecls.dataset.formats.labelled_images import LabelledPictures
+from edgecls.dataset.pixel_cache import Cache, cache_pictures
+from edgecls.measuring.turns import median_of, ratio_of, time_rounds
 from edgecls.runtime.machine.cores import usable_cores
 from edgecls.training.augmentation import augmenting
 from edgecls.training.batches import PictureBatches, shuffled
 from edgecls.training.config import Device, TrainConfig
 from edgecls.training.devices import Devices, choose_devices, dtype_policy
-from edgecls.training.losses import cross_entropy
-from edgecls.training.schedule import make_optimizer
-from edgecls.training.stages import choose_trainable, plan_stages, rate_factors
-from edgecls.training.trainer import build_network
+from edgecls.training.stages import choose_trainable, make_optimizer, plan_stages, rate_factors
+from edgecls.training.trainer import build_network, cross_entropy
 
 __all__ = ["FitRounds", "measure_fit"]
 

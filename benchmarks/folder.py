@@ -28,8 +28,8 @@ from measure import byte_compile, machine_facts, write_results
 from small_model import write_small_model
 
 from edgecls import image
-from edgecls.commands.shared_options import BUNDLED_MODEL
-from edgecls.rounds import ratio_of
+from edgecls.commands.options import BUNDLED_MODEL
+from edgecls.measuring.turns import ratio_of
 from edgecls.runtime.classifier import Classifier
 from edgecls.runtime.machine.cores import usable_cores
 from edgecls.runtime.opening import load

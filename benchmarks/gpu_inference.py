@@ -30,12 +30,12 @@ from measure import byte_compile, machine_facts, write_results
 from network_cost import DevicePeak, floor_s, known_device, network_cost
 from untrained_network import write_untrained
 
+from edgecls.measuring.turns import median_of, ratio_of, time_rounds
 from edgecls.modelfile import read_model
-from edgecls.rounds import median_of, ratio_of, time_rounds
+from edgecls.runtime.class_activation import without_class_activation
 from edgecls.runtime.classifier import Classifier
 from edgecls.runtime.execution.gpu import this_machine
 from edgecls.runtime.execution.providers import Provider
-from edgecls.runtime.explaining.class_activation import without_class_activation
 from edgecls.runtime.golden import check_golden
 from edgecls.runtime.opening import load
 

@@ -25,16 +25,16 @@ import keras
 from fit_rounds import measure_fit
 from measure import byte_compile, machine_facts, write_results
 
-from edgecls.dataset.forms.labelled_pictures import Dataset
-from edgecls.dataset.forms.read import read_dataset
-from edgecls.dataset.pixels.cache_kind import Cache
+from edgecls.dataset.formats.labelled_images import Dataset
+from edgecls.dataset.formats.read import read_dataset
+from edgecls.dataset.pixel_cache import Cache
 from edgecls.image_spec import ImageSpec
 from edgecls.runtime.execution.gpu import this_machine
 from edgecls.training.config import Device, MixedPrecision, TrainConfig
 from edgecls.training.devices import choose_devices, dtype_policy
 from edgecls.training.epoch_keeper import Watch
 from edgecls.training.history import EpochReport
-from edgecls.training.pictures import PreparedPictures, prepare_pictures
+from edgecls.training.images import PreparedPictures, prepare_pictures
 from edgecls.training.trainer import build_network, train
 
 LEAST_ROUNDS = 5

@@ -19,9 +19,9 @@ import numpy as np
 from measure import byte_compile, machine_facts, write_results
 from small_model import write_small_model, write_tiny_model
 
-from edgecls.commands.shared_options import BUNDLED_MODEL
+from edgecls.commands.options import BUNDLED_MODEL
+from edgecls.measuring.turns import median_of, ratio_of, time_rounds
 from edgecls.modelfile import INPUT_NAME, OUTPUT_NAME
-from edgecls.rounds import median_of, ratio_of, time_rounds
 from edgecls.runtime.opening import load
 
 SECONDS_A_ROUND = 0.4

@@ -26,11 +26,10 @@ from untrained_network import write_untrained
 
 import edgecls
 from edgecls import image
-from edgecls.dataset.forms.read import read_dataset
-from edgecls.evaluation.evaluate import evaluate
-from edgecls.evaluation.parts import AUTO, choose_part
-from edgecls.picture_files import find_pictures
-from edgecls.rounds import ratio_of, time_rounds
+from edgecls.dataset.formats.read import read_dataset
+from edgecls.evaluation.evaluate import AUTO, choose_part, evaluate
+from edgecls.image_files import find_pictures
+from edgecls.measuring.turns import ratio_of, time_rounds
 from edgecls.runtime.classifier import Classifier
 from edgecls.runtime.machine.cores import usable_cores
 

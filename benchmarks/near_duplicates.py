@@ -18,8 +18,8 @@ import numpy as np
 from measure import machine_facts, write_results
 
 from edgecls import image
-from edgecls.dataset.forms.read import read_dataset
-from edgecls.dataset.likeness.near_duplicates import (
+from edgecls.dataset.formats.read import read_dataset
+from edgecls.dataset.similarity.near_duplicates import (
     HASH_SPEC,
     NEAR_DISTANCE,
     hash_distances,

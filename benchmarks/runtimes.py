@@ -32,10 +32,10 @@ from export import write_samples
 from measure import byte_compile, machine_facts, write_results
 from small_model import write_small_model
 
-from edgecls.commands.shared_options import BUNDLED_MODEL
+from edgecls.commands.options import BUNDLED_MODEL
+from edgecls.measuring.turns import Estimate, ratio_of, take_turns
 from edgecls.modelfile import read_model
-from edgecls.rounds import Estimate, ratio_of, take_turns
-from edgecls.runtime.explaining.class_activation import without_class_activation
+from edgecls.runtime.class_activation import without_class_activation
 
 CALLER = Path(__file__).with_name("runtime_caller.py")
 BASELINE = "onnxruntime"

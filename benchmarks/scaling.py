@@ -21,8 +21,8 @@ from folder import write_photos
 from measure import byte_compile, machine_facts, write_results
 from small_model import write_small_model
 
-from edgecls.commands.shared_options import BUNDLED_MODEL
-from edgecls.rounds import ratio_of, take_turns
+from edgecls.commands.options import BUNDLED_MODEL
+from edgecls.measuring.turns import ratio_of, take_turns
 from edgecls.runtime.classifier import Classifier
 from edgecls.runtime.machine.cores import usable_cores
 from edgecls.runtime.opening import load

@@ -25,8 +25,8 @@ from server_process import ServerProcess, free_port, serving
 from small_model import write_small_model
 from wrk_load import picture_body, run_wrk
 
-from edgecls.commands.shared_options import BUNDLED_MODEL
-from edgecls.rounds import ratio_of
+from edgecls.commands.options import BUNDLED_MODEL
+from edgecls.measuring.turns import ratio_of
 from edgecls.runtime.machine.cores import usable_cores
 
 __all__ = ["edgecls_command", "write_pictures"]

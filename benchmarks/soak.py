@@ -28,7 +28,7 @@ from measure import byte_compile, machine_facts, write_results
 from server_process import free_port, serving
 from wrk_load import picture_body
 
-from edgecls.commands.shared_options import BUNDLED_MODEL
+from edgecls.commands.options import BUNDLED_MODEL
 from edgecls.runtime.classifier import Classifier
 from edgecls.runtime.opening import load
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from folder import write_class_folders
 from measure import byte_compile, machine_facts, write_results
 
-from edgecls.dataset.forms.read import read_dataset
+from edgecls.dataset.formats.read import read_dataset
 
 TRAIN = """
 import resource, sys

@@ -25,7 +25,7 @@ import torch
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from edgecls.export.from_keras.file import load_keras
-from edgecls.rounds import time_rounds
+from edgecls.measuring.turns import time_rounds
 
 DEVICE = os.environ["KERAS_TORCH_DEVICE"]
 LEAST_S = 0.2  # of a round, so that it holds many runs

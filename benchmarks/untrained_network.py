@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from edgecls.export.precision.reduced_precision import ReducedPrecision
+    from edgecls.export.precision.recipe import ReducedPrecision
     from edgecls.modelfile import ModelFile
 
 __all__ = ["UntrainedNetwork", "write_untrained"]
@@ -71,9 +71,9 @@ def _write_here(pictures: Path, files: UntrainedNetwork, arch: str, side: int | 
     import keras
 
     from edgecls import modelfile
-    from edgecls.export.export import export_float32, golden_from
+    from edgecls.export.from_keras.export import export_float32, golden_from
     from edgecls.export.from_keras.file import save_keras
-    from edgecls.export.precision.reduced_precision import ReducedPrecision
+    from edgecls.export.precision.recipe import ReducedPrecision
     from edgecls.export.samples import read_samples
     from edgecls.image_spec import ImageSpec
     from edgecls.model_card import ModelCard
@@ -95,18 +95,16 @@ def _write_reduced(source: "ModelFile", path: Path, pictures: Path, precision: "
     import numpy as np
 
     from edgecls import modelfile
-    from edgecls.export.precision.activation_ranges import CalibrationMethod, observe_extremes, ranges_from
+    from edgecls.export.precision.budget import NARROWEST
     from edgecls.export.precision.float16_graph import float16_onnx
     from edgecls.export.precision.float_network import read_float_network
-    from edgecls.export.precision.golden_tolerance import NARROWEST
-    from edgecls.export.precision.int8_graph import int8_onnx
+    from edgecls.export.precision.int8_graph import CalibrationMethod, int8_onnx, observe_extremes, ranges_from
     from edgecls.export.precision.measurement import open_network
-    from edgecls.export.precision.recipe import recipe_for
-    from edgecls.export.precision.reduced_precision import ReducedPrecision
+    from edgecls.export.precision.recipe import ReducedPrecision, recipe_for
     from edgecls.export.proof import golden_answers
     from edgecls.export.samples import read_samples
     from edgecls.image import decode_to_fit, read_file
-    from edgecls.picture_files import find_pictures
+    from edgecls.image_files import find_pictures
     from edgecls.runtime.machine.cores import usable_cores
     from edgecls.runtime.machine.processor import read_processor
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from edgecls.errors import EdgeclsError, ImageError, RemoteError
     from edgecls.runtime.classifier import Classifier
     from edgecls.runtime.execution.providers import Provider
-    from edgecls.runtime.explaining.explanation import Explanation
+    from edgecls.runtime.explanation import Explanation
     from edgecls.runtime.opening import load
     from edgecls.runtime.prediction import LabelScore, Outcome, Prediction
 
@@ -37,7 +37,7 @@ _HOMES = {
     "Classifier": "edgecls.runtime.classifier",
     "Client": "edgecls.client.client",
     "EdgeclsError": "edgecls.errors",
-    "Explanation": "edgecls.runtime.explaining.explanation",
+    "Explanation": "edgecls.runtime.explanation",
     "ImageError": "edgecls.errors",
     "LabelScore": "edgecls.runtime.prediction",
     "Outcome": "edgecls.runtime.prediction",

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from edgecls.errors import DatasetError
-from edgecls.picture_files import is_hidden
+from edgecls.image_files import is_hidden
 
 __all__ = ["class_folder", "class_folders", "escaped_label", "folder_label", "label_fault"]
 

@@ -11,10 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from edgecls.serving.http.answer import Answer, Refusal
-from edgecls.serving.http.limits import HttpLimits
-from edgecls.serving.http.request import Request
-from edgecls.serving.http.server import HttpServer, listening_socket
+from edgecls.server.http.limits import HttpLimits
+from edgecls.server.http.messages import Answer, Refusal, Request
+from edgecls.server.http.server import HttpServer, listening_socket
 
 PATIENCE_S = 120
 

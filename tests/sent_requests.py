@@ -1,6 +1,6 @@
 """Requests as the HTTP layer hands them on."""
 
-from edgecls.serving.http.request import Request
+from edgecls.server.http.messages import Request
 
 
 def sent(method: str = "POST", path: str = "/predict", body: bytes = b"", **headers: str) -> Request:

@@ -123,7 +123,7 @@ def test_heavy_packages_stay_in_their_rooms(path: Path) -> None:
         ("import edgecls.bench.benchmark", HEAVY | WEB | {"onnxruntime", "click"}),
         ("import edgecls.evaluation.report", HEAVY | WEB | {"onnxruntime", "click"}),
         ("import edgecls.client.client", HEAVY | WEB | {"cv2", "numpy", "onnxruntime", "click"}),
-        ("import edgecls.server", HEAVY | {"onnxruntime", "click"}),
+        ("import edgecls.server.app", HEAVY | {"onnxruntime", "click"}),
     ],
 )
 def test_a_fresh_interpreter_loads_no_more_than_it_needs(statement: str, forbidden: set[str]) -> None:

@@ -15,12 +15,12 @@ from sent_requests import sent
 
 from edgecls import Classifier
 from edgecls.cli import main
-from edgecls.server import ServerSettings, create_app
-from edgecls.serving.metrics.exposition import Exposition
-from edgecls.serving.metrics.request_metrics import RequestMetrics
-from edgecls.serving.repository.repository import Repository
-from edgecls.serving.work import Work, WorkedAnswer
-from edgecls.serving.workers.board import Gathered, WorkerStatus
+from edgecls.server.app import ServerSettings, create_app
+from edgecls.server.dispatch.wsgi import Work, WorkedAnswer
+from edgecls.server.endpoints.metrics import Exposition
+from edgecls.server.metrics.request_metrics import RequestMetrics
+from edgecls.server.models.repository import Repository
+from edgecls.server.workers.board import Gathered, WorkerStatus
 
 DEPLOY = Path(__file__).parent.parent / "deploy"
 METRIC = re.compile(r"\b((?:edgecls|process)_[a-z_]+)(?:\{([^}]*)\})?")

@@ -15,13 +15,13 @@ with open(sys.argv[1], 'a') as log:
     log.write('started\\n')
 from edgecls.runtime.doctor.provider_check import check_provider
 from edgecls.runtime.execution.providers import Provider
-from edgecls.bench.starts import start_once
+from edgecls.bench.stages import start_once
 from pathlib import Path
 for provider in (Provider.CPU, Provider.CUDA):
     check = check_provider(sys.argv[2], provider, timeout_s=60)
     print(check.works, check.reason)
 print(start_once(sys.argv[2], Provider.CPU, Path('red.png')))
-from edgecls.commands.serving.several import serve_with_workers
+from edgecls.server.several import serve_with_workers
 from edgecls.errors import ServerError
 try:
     serve_with_workers(None)
@@ -58,7 +58,7 @@ def test_starts_are_measured_with_the_program(tiny_model_path: Path, pictures: P
         "if sys.argv[1] == 'run':\n"
         "    from edgecls.cli import main\n"
         "    main(prog_name='edgecls')\n"
-        "from edgecls.bench.starts import start_once\n"
+        "from edgecls.bench.stages import start_once\n"
         "from edgecls.runtime.execution.providers import Provider\n"
         "from pathlib import Path\n"
         "print(start_once(sys.argv[1], Provider.CPU, Path(sys.argv[2])))\n"

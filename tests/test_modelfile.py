@@ -10,7 +10,7 @@ import pytest
 from tiny_model import TINY_LABELS, tiny_card, tiny_golden, tiny_model_bytes, tiny_onnx
 
 from edgecls import modelfile, onnx_container
-from edgecls.commands.shared_options import BUNDLED_MODEL
+from edgecls.commands.options import BUNDLED_MODEL
 from edgecls.errors import ModelFileError, ModelFormatError, OutputError
 from edgecls.image_spec import Color, Fit, ImageSpec
 from edgecls.model_card import DatasetFacts, Golden, GoldenSample

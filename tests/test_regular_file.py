@@ -13,8 +13,8 @@ from edgecls import image, modelfile
 from edgecls.cli import main
 from edgecls.client.client import Client
 from edgecls.dataset.collect.manifest import Manifest
-from edgecls.dataset.collect.url_list import read_url_list
-from edgecls.dataset.forms.read import read_dataset
+from edgecls.dataset.collect.sources import read_url_list
+from edgecls.dataset.formats.read import read_dataset
 from edgecls.errors import DatasetError, EdgeclsError, ImageReadError, OutputError
 from edgecls.export.labels_file import read_labels
 from edgecls.regular_file import NotRegularFileError, open_regular, read_regular

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from edgecls.rounds import median_of, ratio_between, ratio_of, take_turns, time_rounds
+from edgecls.measuring.turns import median_of, ratio_between, ratio_of, take_turns, time_rounds
 
 
 def test_every_subject_is_measured_once_a_round_and_warm_up_is_left_out() -> None:

@@ -17,10 +17,10 @@ import edgecls
 from edgecls import Classifier, image
 from edgecls.errors import ModelFileError
 from edgecls.image import ImageLimits
-from edgecls.server import ServerSettings, create_app
-from edgecls.serving.api_keys import ApiKeys
-from edgecls.serving.image_root import ImageRoot
-from edgecls.serving.repository.repository import Repository
+from edgecls.server.app import ServerSettings, create_app
+from edgecls.server.middleware.api_keys import ApiKeys
+from edgecls.server.models.repository import Repository
+from edgecls.server.storage.image_root import ImageRoot
 
 RED = image.encode_png(np.full((6, 9, 3), (250, 0, 0), np.uint8))
 GREEN = image.encode_png(np.full((6, 9, 3), (0, 250, 0), np.uint8))

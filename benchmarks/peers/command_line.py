@@ -27,7 +27,7 @@ from folder import write_photos
 from measure import byte_compile, machine_facts, write_results
 
 from edgecls import image
-from edgecls.rounds import ratio_of, time_rounds
+from edgecls.measuring.turns import ratio_of, time_rounds
 
 APPS = Path(__file__).parent
 SIZE = 224

@@ -35,8 +35,8 @@ from small_model import write_small_model
 from wrk_load import picture_body, run_wrk
 
 import edgecls
-from edgecls.commands.shared_options import BUNDLED_MODEL
-from edgecls.rounds import Estimate, median_of, ratio_of
+from edgecls.commands.options import BUNDLED_MODEL
+from edgecls.measuring.turns import Estimate, median_of, ratio_of
 from edgecls.runtime.machine.cores import usable_cores
 
 SAME_WITHIN = 1e-4  # of a probability; builds of onnxruntime differ by less

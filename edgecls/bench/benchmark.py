@@ -3,14 +3,13 @@
 import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from edgecls.bench.figures import Figures, figures_of
-from edgecls.bench.stages import Place, Stages
-from edgecls.bench.starts import Start
+from edgecls.bench.stages import Place, Stages, Start
+from edgecls.bench.trials import Figures, figures_of
 from edgecls.bench.yardstick import Load, Yardstick
-from edgecls.dataset.forms.labelled_pictures import LabelledPictures
-from edgecls.evaluation.evaluate import evaluate
+from edgecls.dataset.formats.labelled_images import LabelledPictures
+from edgecls.evaluation.evaluate import check_labels, evaluate, without_foreign_labels
 from edgecls.evaluation.record import Evaluation
 from edgecls.modelfile import ModelFile
 from edgecls.runtime.execution.providers import Provider, SkippedProvider
@@ -18,7 +17,7 @@ from edgecls.runtime.setting import Setting
 from edgecls.runtime.tuning.contenders import Contender, open_contenders
 from edgecls.runtime.tuning.in_memory import InMemoryRun, warm_up
 
-__all__ = ["Benchmark", "Placement", "Row", "Yardsticks", "benchmark"]
+__all__ = ["MOST_LABELLED", "Benchmark", "Placement", "Row", "Yardsticks", "benchmark", "known_to_all", "some_of"]
 
 OPENING, BACK_TO_BACK, PACED = 0.2, 0.65, 0.85  # parts of the time at whose end each stage of the work shall be done
 
@@ -193,3 +192,39 @@ def _digest(pictures: Sequence[bytes]) -> str:
     for data in pictures:
         total.update(hashlib.sha256(data).digest())
     return total.hexdigest()
+
+
+MOST_LABELLED = 500
+
+
+def some_of(pictures: LabelledPictures) -> LabelledPictures:
+    """Return so many of the pictures that it takes seconds, spread evenly over the labels; the same at every call."""
+    total = len(pictures.paths)
+    if total <= MOST_LABELLED:
+        return pictures
+    chosen = [index * total // MOST_LABELLED for index in range(MOST_LABELLED)]
+    return replace(
+        pictures,
+        paths=tuple(pictures.paths[index] for index in chosen),
+        label_ids=tuple(pictures.label_ids[index] for index in chosen),
+    )
+
+
+def known_to_all(
+    pictures: LabelledPictures, models: Sequence[ModelFile], *, ignore_unknown_labels: bool
+) -> LabelledPictures:
+    """Return the pictures whose labels all models know, before anything is measured.
+
+    Args:
+        pictures: What to classify, and what it shows.
+        models: The model files.
+        ignore_unknown_labels: Leave pictures with other labels out.
+
+    Raises:
+        DatasetError: There are other labels and they are not to be left out, or no picture is left.
+    """
+    for model in models:
+        if ignore_unknown_labels:
+            pictures = without_foreign_labels(pictures, model.card.labels)
+        check_labels(pictures, model.card)
+    return pictures

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from edgecls.bench.figures import LEAST_ROUNDS
 from edgecls.bench.recorded import Recorded, Series
-from edgecls.rounds import Estimate, ratio_between
+from edgecls.bench.trials import LEAST_ROUNDS
+from edgecls.measuring.turns import Estimate, ratio_between
 
 __all__ = ["Compared", "Comparison", "Verdict", "compare"]
 

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from edgecls.bench.benchmark import Benchmark, Placement, Row
-from edgecls.bench.figures import Figures, is_too_noisy
+from edgecls.bench.trials import Figures, is_too_noisy
 from edgecls.bench.yardstick import Load
+from edgecls.measuring.turns import median_of
 from edgecls.modelfile import ModelFile
-from edgecls.rounds import median_of
 from edgecls.runtime.machine.facts import machine_facts
-from edgecls.runtime.tuning.hardware import this_hardware
+from edgecls.runtime.tuned import this_hardware
 
 __all__ = ["FORMAT", "KIND", "as_document"]
 

@@ -1,7 +1,10 @@
 """The stages of measuring. In each, everything takes turns, and the yardsticks with it."""
 
 import functools
+import json
 import math
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -9,17 +12,63 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from edgecls.bench.starts import Start, start_once
 from edgecls.bench.trials import Trial, take_back_to_back, take_paced
 from edgecls.bench.yardstick import Load, Yardstick
 from edgecls.errors import ProviderError
+from edgecls.frozen import can_start_children, child_command, is_frozen
+from edgecls.measuring.turns import take_turns
 from edgecls.modelfile import ModelFile
-from edgecls.rounds import take_turns
 from edgecls.runtime.execution.providers import Provider, SkippedProvider
 from edgecls.runtime.tuning.contenders import Contender
 from edgecls.runtime.tuning.in_memory import InMemoryRun, least_pictures
 
-__all__ = ["Place", "Stages", "Turns"]
+__all__ = ["Place", "Stages", "Start", "Turns", "start_once"]
+
+
+@dataclass(frozen=True)
+class Start:
+    """One run of `edgecls run` for one picture, from nothing.
+
+    Attributes:
+        elapsed_s: From starting the process to its end, in seconds.
+        peak_bytes: The most memory that it had resident; None where the system does not tell.
+    """
+
+    elapsed_s: float
+    peak_bytes: int | None
+
+
+def start_once(model_path: str, provider: Provider, picture: Path) -> Start | SkippedProvider:
+    """Run `edgecls run` for one picture in a new process, in the usual way, not as tuned.
+
+    Args:
+        model_path: The model file.
+        provider: What to run on, by name.
+        picture: The picture file.
+
+    Returns:
+        What it took, or how it failed.
+    """
+    if not can_start_children():
+        reason = "the start of 'edgecls run' not measured: this frozen program is another one"
+        return SkippedProvider(provider, reason, "measure with edgecls itself")
+    run = ["run", str(picture), "--no-tuned", "--model", model_path, "--provider", provider.value]
+    if is_frozen():
+        command = child_command("launch", sys.executable, *run)
+    else:
+        python = [sys.executable, "-m"]
+        command = [*python, "edgecls.bench.launcher", *python, "edgecls", *run]
+    done = subprocess.run(  # noqa: S603  this interpreter with this package
+        command, stdin=subprocess.DEVNULL, capture_output=True, check=False
+    )
+    told = json.loads(done.stdout) if done.returncode == 0 else {"exit_code": done.returncode}
+    if told["exit_code"]:
+        last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
+        how = ": ".join([f"exit code {told['exit_code']}", *last])
+        reason = f"the start of 'edgecls run' with {model_path!r} not measured: it failed ({how})"
+        return SkippedProvider(provider, reason, "try it by hand")
+    return Start(told["elapsed_s"], told["peak_bytes"])
+
 
 K = TypeVar("K")
 V = TypeVar("V")

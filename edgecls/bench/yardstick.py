@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from edgecls.runtime.machine.cores import usable_cores
-from edgecls.runtime.tuning.pictures import camera_like_jpegs
+from edgecls.runtime.tuning.timed_images import camera_like_jpegs
 
 __all__ = ["Load", "Yardstick"]
 

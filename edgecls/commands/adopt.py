@@ -19,7 +19,7 @@ from edgecls.commands.foreign_options import (
     stated_pixels,
     std_option,
 )
-from edgecls.commands.shared_options import image_size_option, model_output_option
+from edgecls.commands.options import image_size_option, model_output_option
 
 __all__ = ["adopt"]
 

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgecls.commands.evaluation_options import ignore_option, part_option
-from edgecls.commands.shared_options import provider_option
+from edgecls.commands.options import ignore_option, part_option, provider_option
 
 if TYPE_CHECKING:
     from edgecls.bench.benchmark import Benchmark
-    from edgecls.dataset.forms.labelled_pictures import LabelledPictures
+    from edgecls.dataset.formats.labelled_images import LabelledPictures
     from edgecls.errors import ImageError
 
 __all__ = ["bench"]
@@ -81,17 +80,14 @@ def bench(
     precisions to have them side by side. Without a model, the one that `edgecls run` would take is measured.
     """
     from edgecls.atomic_write import check_writable, whole_files
-    from edgecls.bench.benchmark import benchmark
+    from edgecls.bench.benchmark import benchmark, known_to_all
     from edgecls.bench.compare import compare
     from edgecls.bench.document import as_document
-    from edgecls.bench.labelled import known_to_all
     from edgecls.bench.recorded import read_recorded, recorded_from
-    from edgecls.commands.any_text import utf8_stdout
     from edgecls.commands.bench_output import comparison_as_dict, comparison_lines, plot_png, table_of
-    from edgecls.commands.busy_machine import say_if_busy
-    from edgecls.commands.measured_files import read_measured_files
-    from edgecls.commands.model_names import model_names
-    from edgecls.commands.status_line import StatusLine
+    from edgecls.commands.measured_files import read_measured_files, say_if_busy
+    from edgecls.commands.options import model_names
+    from edgecls.commands.terminal import StatusLine, utf8_stdout
     from edgecls.runtime.execution.providers import Provider
 
     if labelled is None and (ignore_unknown_labels or part != "auto"):
@@ -151,9 +147,9 @@ def bench(
 
 
 def _read_labelled(path: Path, part: str) -> "LabelledPictures":
-    from edgecls.bench.labelled import some_of
-    from edgecls.dataset.forms.read import read_dataset
-    from edgecls.evaluation.parts import choose_part
+    from edgecls.bench.benchmark import some_of
+    from edgecls.dataset.formats.read import read_dataset
+    from edgecls.evaluation.evaluate import choose_part
 
     return some_of(choose_part(read_dataset(path), part)[1])
 

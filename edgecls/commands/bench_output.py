@@ -7,11 +7,10 @@ from typing import Any
 
 from edgecls.bench.benchmark import Benchmark, Placement, Row
 from edgecls.bench.compare import Comparison, Verdict
-from edgecls.bench.figures import Figures, is_too_noisy
 from edgecls.bench.recorded import Recorded
-from edgecls.commands.any_text import on_one_line
-from edgecls.commands.text_columns import table_lines
-from edgecls.rounds import Estimate, median_of
+from edgecls.bench.trials import Figures, is_too_noisy
+from edgecls.commands.terminal import on_one_line, table_lines
+from edgecls.measuring.turns import Estimate, median_of
 from edgecls.runtime.setting import Setting
 
 __all__ = ["comparison_as_dict", "comparison_lines", "plot_png", "table_of"]

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgecls.commands.evaluation_options import ignore_option, part_option
-from edgecls.commands.shared_options import ModelPath, limits_option, provider_option
+from edgecls.commands.options import ModelPath, ignore_option, limits_option, part_option, provider_option
 
 if TYPE_CHECKING:
     from edgecls.evaluation.compare import Comparison
@@ -49,14 +48,12 @@ def compare(
     of the machine hits all of them.
     """
     from edgecls.atomic_write import whole_files
-    from edgecls.commands.model_names import model_names
-    from edgecls.commands.provider_notice import announce_provider
-    from edgecls.commands.status_line import StatusLine
-    from edgecls.dataset.forms.read import read_dataset
+    from edgecls.commands.options import model_names
+    from edgecls.commands.terminal import StatusLine, announce_provider
+    from edgecls.dataset.formats.read import read_dataset
     from edgecls.evaluation.compare import Contender
     from edgecls.evaluation.compare import compare as run_comparison
-    from edgecls.evaluation.evaluate import without_foreign_labels
-    from edgecls.evaluation.parts import choose_part
+    from edgecls.evaluation.evaluate import choose_part, without_foreign_labels
     from edgecls.image import DEFAULT_LIMITS, ImageLimits
     from edgecls.plots.ready import check_can_draw
     from edgecls.runtime.machine.cores import usable_cores
@@ -129,7 +126,7 @@ def _as_dict(found: "Comparison", models: tuple[Path, ...]) -> dict[str, Any]:
 
 
 def _print_table(found: "Comparison") -> None:
-    from edgecls.commands.text_columns import padded, width
+    from edgecls.commands.terminal import padded, width
 
     column = max(width(contender.name) for contender in found.contenders)
     click.echo(f"{padded('model', column)}  accuracy  macro F1  calibration error  latency ms    size MB")

@@ -2,13 +2,104 @@
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
-from edgecls.commands.shared_options import model_option
+from edgecls.commands.options import model_option
+from edgecls.commands.terminal import on_one_line
+from edgecls.runtime.doctor.diagnosis import Diagnosis, Finding
+from edgecls.runtime.doctor.provider_check import ProviderCheck
+from edgecls.runtime.execution.gpu import GpuReport
+from edgecls.runtime.machine.cores import CoreCount
 
-__all__ = ["doctor"]
+__all__ = ["doctor", "table_of"]
+
+_WIDTH = 11
+_GB = 1e9
+
+
+def table_of(diagnosis: Diagnosis) -> list[str]:
+    """Return a diagnosis as lines for a terminal, the verdict last."""
+    return [on_one_line(line) for line in _lines(diagnosis)]
+
+
+def _lines(diagnosis: Diagnosis) -> Iterator[str]:
+    versions = dict(diagnosis.versions)
+    training = [f"{name} {versions.pop(name)}" for name in ("keras", "tensorflow", "tf2onnx", "onnx") if versions[name]]
+    for name in ("keras", "tensorflow", "tf2onnx", "onnx"):
+        versions.pop(name, None)
+    openvino = versions.pop("openvino", None)
+    runtime = [*map(str, diagnosis.wheels), *([f"openvino {openvino}"] if openvino else [])]
+    yield _row("versions", ", ".join(f"{name} {version or 'missing'}" for name, version in versions.items()))
+    yield _row("runtime", ", ".join(runtime) or "neither onnxruntime nor OpenCV is installed")
+    yield _row("training", ", ".join(training) or 'not installed: pip install "edgecls[train]"')
+    yield _row("system", diagnosis.system)
+    yield _row("processor", diagnosis.processor)
+    yield _row("cores", _cores(diagnosis.cores))
+    yield _row("memory", _memory(diagnosis))
+    yield _row("GPU", _gpus(diagnosis.gpus))
+    readable = [name for name, readable in diagnosis.picture_formats.items() if readable]
+    yield _row("pictures", ", ".join(readable) or "none can be read")
+    cache = diagnosis.cache
+    kept = "no place for one" if cache.folder is None else f"{cache.folder}, {cache.size_bytes / 1e6:.1f} MB"
+    yield _row("cache", f"{kept}, {diagnosis.free_disk_bytes / _GB:.1f} GB free")
+    if diagnosis.providers:
+        yield ""
+        yield f"providers, tried with {Path(diagnosis.model).name}"
+        for check in diagnosis.providers:
+            yield from _provider(check)
+    for title, findings in (("could be better", diagnosis.remarks), ("wrong", diagnosis.faults)):
+        if findings:
+            yield ""
+            yield title
+            for finding in findings:
+                yield from _finding(finding)
+    yield ""
+    if diagnosis.faults:
+        yield f"verdict: {len(diagnosis.faults)} thing{'s' * (len(diagnosis.faults) > 1)} wrong"
+    else:
+        yield f"verdict: fine; models run on {diagnosis.best_provider}"
+
+
+def _row(name: str, text: str) -> str:
+    return f"{name:<{_WIDTH}} {text}"
+
+
+def _cores(cores: CoreCount) -> str:
+    quota = "no quota" if cores.quota is None else f"a quota of {cores.quota:g}"
+    return f"{cores.usable} usable, of {cores.host} on this host (affinity {cores.affinity}, {quota})"
+
+
+def _memory(diagnosis: Diagnosis) -> str:
+    free, total = diagnosis.free_memory_bytes, diagnosis.memory_bytes
+    if free is None and total is None:
+        return "unknown"
+    parts = [] if free is None else [f"{free / _GB:.1f} GB free for this process"]
+    return ", ".join(parts + ([] if total is None else [f"{total / _GB:.1f} GB on this host"]))
+
+
+def _gpus(report: GpuReport) -> str:
+    if report.problem:
+        return report.problem
+    names = [f"{gpu.name}, {gpu.memory_bytes / _GB:.0f} GB, {gpu.compute_capability}" for gpu in report.gpus]
+    return f"{'; '.join(names)} (driver {report.driver or 'of unknown version'}, up to CUDA {report.cuda})"
+
+
+def _provider(check: ProviderCheck) -> Iterator[str]:
+    if check.works:
+        nodes = ", ".join(f"{count} nodes on {name}" for name, count in check.nodes.items())
+        difference = f"golden samples within {check.largest_difference:.1g} (allowed {check.tolerance:g})"
+        yield f"  {check.provider:<9} works  {difference}, ready in {check.opening_s:.1f} s{', ' * bool(nodes)}{nodes}"
+    else:
+        yield f"  {check.provider:<9} no     {check.reason}"
+        yield f"  {'':<9}        {check.remedy}"
+
+
+def _finding(finding: Finding) -> Iterator[str]:
+    yield f"  {finding.what}"
+    yield from (f"    {step}" for step in finding.remedy)
 
 
 @click.command()
@@ -20,9 +111,7 @@ def doctor(model: Path, output_format: str) -> None:
     Each provider that is there runs the golden samples of the model. Exit code 0 if all is fine, 1 if
     something is wrong, as wheels that overwrote each other. A machine without a GPU is fine.
     """
-    from edgecls.commands.any_text import utf8_stdout
-    from edgecls.commands.doctor_table import table_of
-    from edgecls.commands.status_line import StatusLine
+    from edgecls.commands.terminal import StatusLine, utf8_stdout
     from edgecls.runtime.doctor.diagnosis import diagnose
 
     status = StatusLine()

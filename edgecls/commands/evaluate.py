@@ -7,8 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgecls.commands.evaluation_options import ignore_option, part_option
-from edgecls.commands.shared_options import ModelPath, limits_option, provider_option, unknown_threshold_option
+from edgecls.commands.options import (
+    ModelPath,
+    ignore_option,
+    limits_option,
+    part_option,
+    provider_option,
+    unknown_threshold_option,
+)
 
 if TYPE_CHECKING:
     from edgecls.evaluation.record import Evaluation
@@ -61,13 +67,11 @@ def evaluate(
     DATA is a folder with one folder of pictures for each label, a dataset divided into train, val and test, a list
     file or a CSV. Pictures that cannot be used are listed, and the exit code is then 1.
     """
-    from edgecls.commands.provider_notice import announce_provider
-    from edgecls.commands.status_line import StatusLine
-    from edgecls.dataset.forms.read import read_dataset
-    from edgecls.evaluation.as_dict import evaluation_to_dict
+    from edgecls.commands.terminal import StatusLine, announce_provider
+    from edgecls.dataset.formats.read import read_dataset
+    from edgecls.evaluation.evaluate import choose_part, without_foreign_labels
     from edgecls.evaluation.evaluate import evaluate as run_evaluation
-    from edgecls.evaluation.evaluate import without_foreign_labels
-    from edgecls.evaluation.parts import choose_part
+    from edgecls.evaluation.record import evaluation_to_dict
     from edgecls.image import DEFAULT_LIMITS, ImageLimits
     from edgecls.plots.ready import check_can_draw
     from edgecls.runtime.machine.cores import usable_cores
@@ -108,7 +112,7 @@ def evaluate(
 
 
 def _print_table(found: "Evaluation", *, top: int, part: str) -> None:
-    from edgecls.commands.text_columns import padded, width
+    from edgecls.commands.terminal import padded, width
 
     low, high = found.accuracy_interval
     best = min(top, len(found.labels))

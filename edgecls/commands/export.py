@@ -19,8 +19,8 @@ from edgecls.commands.foreign_options import (
     stated_pixels,
     std_option,
 )
-from edgecls.commands.native_output import import_keras
-from edgecls.commands.shared_options import image_size_option, model_output_option
+from edgecls.commands.options import image_size_option, model_output_option
+from edgecls.commands.terminal import import_keras
 
 __all__ = ["export"]
 
@@ -98,7 +98,7 @@ def export(
     scaling, order = stated_pixels(preset, pixel_range, mean, std, order_name)
     import_keras(purpose="exporting")
     from edgecls.atomic_write import check_writable, whole_files
-    from edgecls.export.export import export_float32
+    from edgecls.export.from_keras.export import export_float32
     from edgecls.export.from_keras.source import StatedFacts, read_keras_source
     from edgecls.export.labels_file import read_labels
     from edgecls.export.pixel_scaling import Layout

@@ -167,11 +167,10 @@ def check_accuracy(
         ExportError: The accuracy is too low.
         DatasetError: The data has none of the model's labels, or no image that can be classified.
     """
-    from edgecls.commands.status_line import StatusLine
-    from edgecls.dataset.forms.read import read_dataset
+    from edgecls.commands.terminal import StatusLine
+    from edgecls.dataset.formats.read import read_dataset
     from edgecls.errors import ExportError
-    from edgecls.evaluation.evaluate import evaluate, without_foreign_labels
-    from edgecls.evaluation.parts import AUTO, choose_part
+    from edgecls.evaluation.evaluate import AUTO, choose_part, evaluate, without_foreign_labels
     from edgecls.runtime.execution.providers import Provider
     from edgecls.runtime.machine.cores import usable_cores
     from edgecls.runtime.opening import open_classifier

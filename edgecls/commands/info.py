@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from edgecls.commands.shared_options import ModelPath
+from edgecls.commands.options import ModelPath
 
 __all__ = ["info"]
 

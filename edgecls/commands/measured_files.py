@@ -7,10 +7,10 @@ from pathlib import Path
 
 import click
 
-from edgecls.commands.shared_options import BUNDLED_MODEL
+from edgecls.commands.options import BUNDLED_MODEL
 from edgecls.modelfile import ModelFile
 
-__all__ = ["MeasuredFiles", "read_measured_files"]
+__all__ = ["MeasuredFiles", "read_measured_files", "say_if_busy"]
 
 PICTURES_MADE = 16  # where none are given
 
@@ -46,7 +46,7 @@ def read_measured_files(paths: Sequence[str], *, instead: Sequence[str] = ()) ->
         ImageError: A picture cannot be read, or none can be decoded.
     """
     from edgecls.modelfile import read_model
-    from edgecls.runtime.tuning.pictures import camera_like_jpegs, read_pictures
+    from edgecls.runtime.tuning.timed_images import camera_like_jpegs, read_pictures
 
     files = tuple(Path(path) for path in paths if path.endswith(".onnx")) or (_usual_model(),)
     models = tuple(read_model(path) for path in files)
@@ -62,3 +62,15 @@ def read_measured_files(paths: Sequence[str], *, instead: Sequence[str] = ()) ->
 
 def _usual_model() -> Path:
     return Path(os.environ.get("EDGECLS_MODEL") or BUNDLED_MODEL)
+
+
+BUSY = 0.3  # load of each core of the host from which on others get in the way
+
+
+def say_if_busy() -> None:
+    """Say on standard error that the machine is busy, if it is."""
+    from edgecls.runtime.machine.cores import count_cores
+
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    if load > BUSY * count_cores().host:
+        click.echo(f"this machine is busy (load {load:.1f}); measure again when it is not", err=True)

@@ -2,15 +2,21 @@
 
 import csv
 import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from itertools import islice
-from typing import Protocol, TextIO
+from typing import TYPE_CHECKING, Protocol, TextIO
 
-from edgecls.commands.any_text import on_one_line, utf8_stdout
-from edgecls.commands.text_columns import padded, width
+import click
+
+from edgecls.commands.terminal import on_one_line, padded, utf8_stdout, width
 from edgecls.runtime.prediction import Outcome, Prediction
 
-__all__ = ["Writer", "make_writer"]
+if TYPE_CHECKING:
+    from edgecls.runtime.folders.sort_into import Sorter
+    from edgecls.runtime.illustrator import Illustrator
+
+__all__ = ["Tally", "Writer", "make_writer"]
 
 MAX_NAME_WIDTH = 60  # columns; longer names push their line to the right instead of all lines
 NAMES_LOOKED_AT = 1000  # for the width of their column; a longer name later widens it from there on
@@ -102,3 +108,77 @@ class _Table:
 
 def _six_digits(probability: float) -> str:
     return f"{probability:.6f}"
+
+
+LABELS_TOLD = 20  # one by one
+
+
+class Tally:
+    """Takes outcomes as they come.
+
+    Args:
+        writer: Prints them.
+        sorter: Puts the pictures into folders; None to leave them alone.
+        illustrator: Keeps the drawings that it made; None if there are none.
+
+    Attributes:
+        classified: Pictures that got an answer.
+        failed: Pictures that did not.
+    """
+
+    def __init__(self, writer: Writer, sorter: "Sorter | None", illustrator: "Illustrator | None") -> None:
+        self.classified = 0
+        self.failed = 0
+        self._answers: Counter[str] = Counter()
+        self._writer = writer
+        self._sorter = sorter
+        self._illustrator = illustrator
+
+    def take(self, outcomes: Iterable[Outcome], *, total: int | None) -> None:
+        """File, sort, print and count them all, with a bar on the terminal.
+
+        Args:
+            outcomes: What became of the pictures.
+            total: How many pictures there are; None if nobody knows.
+        """
+        if total != 1:  # a lone picture does not pay for the import
+            from edgecls.commands.terminal import with_progress
+
+            outcomes = with_progress(outcomes, total)
+        for outcome in outcomes:
+            if self._illustrator is not None:
+                self._illustrator.keep(outcome)
+            if self._sorter is not None:
+                outcome = self._sorter.place(outcome)
+            if isinstance(outcome.result, Prediction):
+                self.classified += 1
+                self._answers[outcome.result.label] += 1
+            else:
+                self.failed += 1
+            self._writer.write(outcome)
+
+    def say_labels(self) -> None:
+        """Say on standard error how many images got which label, the most frequent first; nothing if none got any."""
+        if not self.classified:
+            return
+        ranked = sorted(self._answers.items(), key=lambda item: (-item[1], item[0]))
+        told = [f"{on_one_line(label)} {count}" for label, count in ranked[:LABELS_TOLD]]
+        rest = ranked[LABELS_TOLD:]
+        if rest:
+            told.append(f"{len(rest)} other labels {sum(count for _, count in rest)}")
+        images = "image" if self.classified == 1 else "images"
+        click.echo(f"{self.classified} {images}: {', '.join(told)}", err=True)
+
+    def say_what_was_kept(self) -> None:
+        """Say on standard error how many pictures were sorted and drawn; nothing if none were to."""
+        if self._sorter is not None:
+            done = "moved" if self._sorter.transfer == "move" else "copied"
+            there = f", {self._sorter.done_count} were there already" if self._sorter.done_count else ""
+            click.echo(f"{done} {self._sorter.sorted_count} pictures{there}", err=True)
+        if self._illustrator is not None:
+            there = f", {self._illustrator.done_count} were there already" if self._illustrator.done_count else ""
+            how = ""
+            if self._illustrator.explained is not None:
+                method, (rows, columns) = self._illustrator.explained
+                how = f"; heat by {method}, {rows} x {columns} places"
+            click.echo(f"wrote {self._illustrator.written_count} drawings{there}{how}", err=True)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgecls.commands.shared_options import ModelPath, model_output_option
+from edgecls.commands.options import ModelPath, model_output_option
 
 if TYPE_CHECKING:
     from edgecls.export.precision.reduce import ReducedModel
@@ -51,8 +51,8 @@ def quantize(
     is written, and the exit code is 1.
     """
     from edgecls.atomic_write import check_writable, whole_files
-    from edgecls.commands.status_line import StatusLine
-    from edgecls.dataset.forms.read import read_dataset
+    from edgecls.commands.terminal import StatusLine
+    from edgecls.dataset.formats.read import read_dataset
     from edgecls.export.precision.recipe import RECIPES, recipe_for
     from edgecls.export.precision.reduce import reduce_precision
     from edgecls.modelfile import read_model

@@ -2,26 +2,74 @@
 
 import os
 import sys
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from edgecls.commands.shared_options import (
+from edgecls.commands.options import (
     limits_option,
     model_option,
     provider_option,
     tuned_option,
     unknown_threshold_option,
 )
+from edgecls.commands.prediction_output import Tally
+from edgecls.commands.terminal import on_one_line
 from edgecls.commands.verbosity import is_verbose
+from edgecls.runtime.folders.watch import watch
 
 if TYPE_CHECKING:
     from edgecls.runtime.classifier import Classifier
-    from edgecls.runtime.explaining.illustrator import Illustrator
-    from edgecls.runtime.many.sort_into import Sorter
+    from edgecls.runtime.illustrator import Illustrator
+if TYPE_CHECKING:
+    from edgecls.runtime.classifier import Classifier
+    from edgecls.runtime.folders.sort_into import Sorter
+    from edgecls.runtime.illustrator import Illustrator
 
-__all__ = ["run"]
+__all__ = ["run", "write_until_stopped"]
+
+DEFAULT_INTERVAL_S = 1.0
+
+
+def write_until_stopped(
+    tally: Tally,
+    classifier: "Classifier",
+    folders: Sequence[Path],
+    *,
+    workers: int,
+    interval_s: float | None,
+    passing_over: Collection[str],
+    illustrator: "Illustrator | None",
+) -> None:
+    """Classify what is in the folders and what arrives there; Ctrl-C ends it, with a summary on standard error.
+
+    Args:
+        tally: Takes the outcomes.
+        classifier: The opened model.
+        folders: What to watch.
+        workers: Pictures to work on at once.
+        interval_s: Seconds between two looks; None for DEFAULT_INTERVAL_S.
+        passing_over: Folders within them that are left out, by their real paths.
+        illustrator: Makes drawings of the answers; None for none.
+    """
+    interval_s = interval_s or DEFAULT_INTERVAL_S
+    click.echo(f"watching {', '.join(on_one_line(str(folder)) for folder in folders)}; Ctrl-C ends it", err=True)
+    try:
+        outcomes = watch(
+            classifier,
+            folders,
+            workers=workers,
+            interval_s=interval_s,
+            passing_over=passing_over,
+            illustrator=illustrator,
+        )
+        tally.take(outcomes, total=None)
+    except KeyboardInterrupt:
+        failed = f", {tally.failed} could not be" if tally.failed else ""
+        click.echo(f"stopped; {tally.classified} pictures were classified{failed}", err=True)
+        tally.say_what_was_kept()
 
 
 @click.command()
@@ -109,18 +157,15 @@ def run(
     if explain_method is not None and heat_folder is None:
         raise click.UsageError("--explain-method goes with --explain DIR")
     _check_usage(paths, sort_into=sort_into, move=move, watch=watch, interval_s=interval_s)
-    from edgecls.commands.outcome_tally import Tally
-    from edgecls.commands.prediction_output import make_writer
-    from edgecls.commands.provider_notice import announce_provider
+    from edgecls.commands.prediction_output import Tally, make_writer
+    from edgecls.commands.terminal import announce_provider
     from edgecls.image import DEFAULT_LIMITS, ImageLimits
     from edgecls.modelfile import read_model
     from edgecls.runtime.execution.providers import Provider
-    from edgecls.runtime.many.sources import STDIN, find_names, open_source
-    from edgecls.runtime.many.stream import classify_stream
+    from edgecls.runtime.many_images import STDIN, classify_stream, find_names, open_source
     from edgecls.runtime.opening import open_classifier
     from edgecls.runtime.proven import prove_once
-    from edgecls.runtime.tuning.goal import Goal
-    from edgecls.runtime.tuning.lookup import tuned_setting
+    from edgecls.runtime.tuned import Goal, tuned_setting
 
     limits = ImageLimits(DEFAULT_LIMITS.max_bytes, int(max_megapixels * 1e6))
     wanted = Provider(provider)
@@ -142,8 +187,6 @@ def run(
     writer = make_writer(output_format, classifier.answers, names, top=min(top, len(classifier.card.labels)))
     tally = Tally(writer, sorter, illustrator)
     if watch:
-        from edgecls.commands.watching import write_until_stopped
-
         folders = [Path(path) for path in paths]
         write_until_stopped(
             tally,
@@ -173,7 +216,7 @@ def run(
 
 def _make_sorter(root: Path, classifier: "Classifier", *, move: bool) -> "Sorter":
     from edgecls.model_card import UNKNOWN
-    from edgecls.runtime.many.sort_into import Sorter, Transfer
+    from edgecls.runtime.folders.sort_into import Sorter, Transfer
 
     labels = classifier.card.labels
     answers = labels if classifier.unknown_threshold is None else (*labels, UNKNOWN)
@@ -189,9 +232,9 @@ def _make_illustrator(
 ) -> "Illustrator | None":
     if heat_folder is None and label_folder is None:
         return None
-    from edgecls.drawing.builtin_font import undrawable_remark
-    from edgecls.runtime.explaining.explanation import Method
-    from edgecls.runtime.explaining.illustrator import Illustrator
+    from edgecls.drawing.font import undrawable_remark
+    from edgecls.runtime.explanation import Method
+    from edgecls.runtime.illustrator import Illustrator
 
     remark = undrawable_remark(classifier.card.labels) if label_folder is not None else None
     if remark is not None:

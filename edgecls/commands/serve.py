@@ -1,17 +1,208 @@
 """edgecls serve: classify pictures over HTTP."""
 
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.core import ParameterSource
 
-from edgecls.commands.feedback_options import feedback_options
-from edgecls.commands.grouped_options import GroupedCommand
-from edgecls.commands.serve_options import serve_options
-from edgecls.commands.shared_options import ModelPath
+from edgecls.commands.options import (
+    GroupedCommand,
+    GroupedOption,
+    ModelPath,
+    limits_option,
+    model_option,
+    provider_option,
+    tuned_option,
+    unknown_threshold_option,
+)
 
-__all__ = ["serve"]
+if TYPE_CHECKING:
+    from edgecls.server.storage.feedback_store import FeedbackStore
+
+__all__ = ["FeedbackOptions", "feedback_options", "serve", "serve_options"]
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+_existing_file = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+def _group(heading: str) -> Callable[..., Callable[[Any], Any]]:
+    return partial(click.option, cls=GroupedOption, group=heading)
+
+
+_address = _group("Address")
+_files = _group("Models and pictures")
+_load = _group("Load")
+_access = _group("Who may ask")
+_operation = _group("Operation")
+
+_OPTIONS = (
+    model_option,
+    provider_option,
+    tuned_option,
+    unknown_threshold_option,
+    limits_option,
+    _files(
+        "--image-root",
+        type=click.Path(exists=True, file_okay=False, path_type=Path),
+        help="Folder whose pictures GET /predict/NAME classifies; off without it.",
+    ),
+    _files(
+        "--reload-on-change", is_flag=True, help="Load a model again when its file changes. SIGHUP does so in any case."
+    ),
+    _address(
+        "--host",
+        default="127.0.0.1",
+        show_default=True,
+        help="Address to listen on; 0.0.0.0 for all of IPv4, :: for all of IPv6 and IPv4.",
+    ),
+    _address("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 for any free port."),
+    _address(
+        "--tls-cert", type=_existing_file, help="Certificate (PEM) for HTTPS, with those between it and the root."
+    ),
+    _address("--tls-key", type=_existing_file, help="Its private key (PEM), if that is not in the same file."),
+    _load(
+        "--threads",
+        type=click.IntRange(min=1),
+        show_default="as tuned, or the cores this process may use",
+        help="Requests that compute at once, in all processes together.",
+    ),
+    _load(
+        "--workers",
+        type=click.IntRange(min=1),
+        default=1,
+        show_default=True,
+        help="Processes that serve, each with the models in its memory. One that dies is replaced.",
+    ),
+    _load(
+        "--max-upload-mb",
+        type=click.FloatRange(min=0, min_open=True),
+        default=32,
+        show_default=True,
+        help="Refuse larger request bodies, in MiB.",
+    ),
+    _load(
+        "--max-waiting",
+        type=click.IntRange(min=0),
+        default=256,
+        show_default=True,
+        help="Requests that may wait to compute; the next is told to come back (503).",
+    ),
+    _access(
+        "--api-keys",
+        type=_existing_file,
+        help="File of API keys, one a line, with a name after it or not. Without it, all who reach the server may ask.",
+    ),
+    _access(
+        "--allowed-host",
+        "allowed_hosts",
+        multiple=True,
+        metavar="NAME",
+        show_default="on a loopback address localhost, 127.0.0.1 and [::1]; elsewhere any",
+        help="Name or address that requests may be for (their Host); others are refused (421). May be given several "
+        "times; * for any.",
+    ),
+    _access(
+        "--cors-origin",
+        "cors_origins",
+        multiple=True,
+        metavar="ORIGIN",
+        help="Site whose pages may ask, as https://example.org, or * for all; may be given several times. What changes "
+        "something is taken from sites that are named only.",
+    ),
+    _access(
+        "--allow-model-control",
+        is_flag=True,
+        help="Let clients load and unload models (protocol v2); off without it.",
+    ),
+    _operation(
+        "--access-log",
+        type=click.Path(dir_okay=False, allow_dash=True),
+        help="Append a line of JSON for each request to this file; - for standard output.",
+    ),
+    _operation(
+        "--drain-delay",
+        type=click.FloatRange(min=0),
+        default=0,
+        show_default=True,
+        metavar="SECONDS",
+        help="When told to stop, answer /readyz with 503 so long before new connections are refused.",
+    ),
+)
+
+
+def serve_options(command: Function) -> Function:
+    """Give a command all options of the server."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+_option = functools.partial(click.option, cls=GroupedOption, group="Corrections")
+
+_FEEDBACK_OPTIONS = (
+    _option(
+        "--feedback",
+        "folder",
+        type=click.Path(file_okay=False, path_type=Path),
+        help="Folder for pictures whose answers users correct, to train on next; off without it.",
+    ),
+    _option(
+        "--feedback-max-mb",
+        "max_mb",
+        type=click.FloatRange(min=0, min_open=True),
+        default=1024,
+        show_default=True,
+        help="What that folder may take, in MiB; then corrections are refused (507).",
+    ),
+    _option(
+        "--feedback-new-labels",
+        "new_labels",
+        is_flag=True,
+        help="Take corrections to labels that the model does not have.",
+    ),
+)
+_FIELDS = ("folder", "max_mb", "new_labels")
+
+
+@dataclass(frozen=True)
+class FeedbackOptions:
+    """The options --feedback, --feedback-max-mb and --feedback-new-labels."""
+
+    folder: Path | None
+    max_mb: float
+    new_labels: bool
+
+    def store(self) -> "FeedbackStore | None":
+        """Return where corrections are kept; None if they are off.
+
+        Raises:
+            ServerError: Nothing can be written there.
+        """
+        from edgecls.server.storage.feedback_store import FeedbackStore
+
+        if self.folder is None:
+            return None
+        return FeedbackStore(self.folder, max_bytes=int(self.max_mb * 2**20), takes_new_labels=self.new_labels)
+
+
+def feedback_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options of `FeedbackOptions`, as its argument `feedback`."""
+
+    @functools.wraps(command)
+    def with_feedback(*args: Any, **options: Any) -> Any:
+        feedback = FeedbackOptions(**{name: options.pop(name) for name in _FIELDS})
+        return command(*args, feedback=feedback, **options)
+
+    wrapped: Callable[..., Any] = with_feedback
+    for option in reversed(_FEEDBACK_OPTIONS):
+        wrapped = option(wrapped)
+    return wrapped
 
 
 @click.command(cls=GroupedCommand)
@@ -39,7 +230,7 @@ def serve(context: click.Context, /, models: tuple[Path, ...], model: Path, **op
     Ctrl-C or SIGTERM finishes the requests in flight and ends with exit code 0. SIGHUP reads models, API keys and
     certificate again, and begins the access log anew.
     """
-    from edgecls.commands.serving.settings import ServeSettings, model_files
+    from edgecls.server.settings import ServeSettings, model_files
 
     if models and context.get_parameter_source("model") is ParameterSource.COMMANDLINE:
         raise click.UsageError("name the models either as arguments or with --model, not both")
@@ -49,9 +240,9 @@ def serve(context: click.Context, /, models: tuple[Path, ...], model: Path, **op
     if settings.allow_model_control and settings.workers > 1:
         raise click.UsageError("--allow-model-control needs --workers 1: only the process that is asked would load")
     if settings.workers > 1:
-        from edgecls.commands.serving.several import serve_with_workers
+        from edgecls.server.several import serve_with_workers
 
         context.exit(serve_with_workers(settings))
-    from edgecls.commands.serving.process import serve_alone
+    from edgecls.server.process import serve_alone
 
     serve_alone(settings)

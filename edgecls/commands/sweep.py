@@ -5,10 +5,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgecls.commands.native_output import import_keras
-from edgecls.commands.shared_options import ImageSize, model_output_option
-from edgecls.commands.status_line import StatusLine
-from edgecls.commands.training_output import TimeLeft
+from edgecls.commands.options import ImageSize, model_output_option
+from edgecls.commands.terminal import StatusLine, import_keras
+from edgecls.commands.train_options import TimeLeft
 
 if TYPE_CHECKING:
     from edgecls.training.history import EpochReport

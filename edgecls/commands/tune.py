@@ -1,12 +1,117 @@
 """edgecls tune: how do these models run best on this machine?"""
 
 import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
 
 import click
 
-from edgecls.commands.shared_options import provider_option
+from edgecls.commands.options import provider_option
+from edgecls.commands.terminal import on_one_line, table_lines
+from edgecls.model_card import ModelCard
+from edgecls.runtime.tuning.tune import ModelTuning, Row, Standing, Tuning
 
-__all__ = ["tune"]
+__all__ = ["as_dict", "table_of", "tune"]
+
+_HEAD = ("model", "precision", "accuracy", "provider", "at once", "threads", "batch", "pictures/s", "±", "ms", "")
+
+
+def table_of(found: Tuning, names: Sequence[str]) -> list[str]:
+    """Return what was found as lines for a terminal: a row for each setting, then what was chosen.
+
+    Args:
+        found: What was found.
+        names: What to call each model.
+    """
+    rows = [_cells(name, model.model.card, row) for name, model in _named(found, names) for row in model.rows]
+    lines = table_lines([_HEAD, *rows])
+    lines.append("")
+    for name, model in _named(found, names):
+        lines += _chosen(name, model)
+    lines += _beside_the_first(found, names)
+    return [on_one_line(line).rstrip() for line in lines]
+
+
+def as_dict(found: Tuning, names: Sequence[str]) -> dict[str, Any]:
+    """Return what was found as JSON can hold it.
+
+    Args:
+        found: What was found.
+        names: What to call each model.
+    """
+    return {
+        "hardware": asdict(found.hardware),
+        "models": [
+            {
+                "name": name,
+                "model": model.model.path,
+                "network_sha256": model.model.network_sha256,
+                "precision": model.model.card.precision,
+                "accuracy": _accuracy(model.model.card),
+                "rows": [asdict(row) for row in model.rows],
+                "choice": asdict(model.choice),
+            }
+            for name, model in _named(found, names)
+        ],
+        "skipped": [asdict(skipped) for skipped in found.skipped],
+    }
+
+
+def _named(found: Tuning, names: Sequence[str]) -> Iterator[tuple[str, ModelTuning]]:
+    return zip(names, found.models, strict=True)
+
+
+def _cells(name: str, card: ModelCard, row: Row) -> tuple[str, ...]:
+    accuracy, setting = _accuracy(card), row.setting
+    return (
+        name,
+        card.precision,
+        "" if accuracy is None else f"{accuracy:.4f}",
+        setting.provider,
+        str(setting.workers),
+        str(setting.intra_op_threads),
+        str(setting.batch_size),
+        f"{row.pictures_per_s:.1f}",
+        f"{row.spread:.0%}",
+        f"{row.latency_ms:.2f}",
+        _remark(row),
+    )
+
+
+def _remark(row: Row) -> str:
+    if Standing.CHOSEN in (row.throughput, row.latency):
+        goals = {"many": row.throughput, "one": row.latency}
+        return "best for " + " and ".join(goal for goal, standing in goals.items() if standing is Standing.CHOSEN)
+    return "level" if Standing.LEVEL in (row.throughput, row.latency) else ""
+
+
+def _chosen(name: str, model: ModelTuning) -> Iterator[str]:
+    many, one = model.row_of(model.choice.throughput), model.row_of(model.choice.latency)
+    level = sum(row.throughput is Standing.LEVEL for row in model.rows)
+    others = f" ({level} others cannot be told apart from it)" if level > 1 else ""
+    others = " (another cannot be told apart from it)" if level == 1 else others
+    yield f"{name}, for many pictures: {many.setting}: {many.pictures_per_s:.1f} pictures/s{others}"
+    yield f"{name}, for one picture: {one.setting}: {one.latency_ms:.2f} ms"
+
+
+def _beside_the_first(found: Tuning, names: Sequence[str]) -> Iterator[str]:
+    (first, base), *others = _named(found, names)
+    rate = base.row_of(base.choice.throughput).pictures_per_s
+    for name, model in others:
+        ratio = model.row_of(model.choice.throughput).pictures_per_s / rate
+        yield f"{name} classifies {ratio:.2f} times as many pictures a second as {first}{_drop(model.model.card)}"
+
+
+def _drop(card: ModelCard) -> str:
+    """Return the accuracy of a file of reduced precision beside that of float32 on the same pictures, if it tells."""
+    accuracy, before = card.metrics.get("accuracy"), card.metrics.get("accuracy_float32")
+    return "" if None in (accuracy, before) else f"; accuracy {accuracy:.4f}, {before:.4f} in float32"
+
+
+def _accuracy(card: ModelCard) -> float | None:
+    """Return the accuracy that the file tells, from 0 to 1; None if it tells none."""
+    return card.metrics.get("accuracy", card.metrics.get("validation_accuracy"))
 
 
 @click.command()
@@ -27,14 +132,11 @@ def tune(paths: tuple[str, ...], seconds: float, provider: str, output_format: s
     included, on noisy JPEGs of 500 x 375 pixels or on PICTURES: files, folders, patterns. Give files of several
     precisions to have them side by side. Without a model, the one that `edgecls run` would take is measured.
     """
-    from edgecls.commands.any_text import utf8_stdout
-    from edgecls.commands.busy_machine import say_if_busy
-    from edgecls.commands.measured_files import read_measured_files
-    from edgecls.commands.model_names import model_names
-    from edgecls.commands.status_line import StatusLine
-    from edgecls.commands.tuning_output import as_dict, table_of
+    from edgecls.commands.measured_files import read_measured_files, say_if_busy
+    from edgecls.commands.options import model_names
+    from edgecls.commands.terminal import StatusLine, utf8_stdout
     from edgecls.runtime.execution.providers import Provider
-    from edgecls.runtime.tuning.lookup import choices_folder
+    from edgecls.runtime.tuned import choices_folder
     from edgecls.runtime.tuning.tune import tune as find_best
 
     folder = choices_folder()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from edgecls.commands.shared_options import ModelPath, provider_option
+from edgecls.commands.options import ModelPath, provider_option
 
 __all__ = ["verify"]
 
@@ -22,7 +22,7 @@ def verify(model: Path, provider: str, output_format: str) -> None:
     Passes, with exit code 0, if every probability is within the file's tolerance of what the
     trained network gave; else fails with exit code 1.
     """
-    from edgecls.commands.provider_notice import announce_provider
+    from edgecls.commands.terminal import announce_provider
     from edgecls.runtime.opening import load
 
     classifier = load(model, provider)

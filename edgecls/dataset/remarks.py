@@ -5,14 +5,14 @@ from pathlib import Path
 from statistics import median
 
 from edgecls import image
-from edgecls.dataset.faults.label_names import label_twins
-from edgecls.dataset.faults.survey import Survey, survey
-from edgecls.dataset.forms.labelled_pictures import Dataset, LabelledPictures
-from edgecls.dataset.parts.series import series_in_names
+from edgecls.dataset.checks.label_names import label_twins
+from edgecls.dataset.checks.survey import Survey, survey
+from edgecls.dataset.formats.labelled_images import Dataset, LabelledPictures
+from edgecls.dataset.splits.series import series_in_names
 from edgecls.errors import ImageError
+from edgecls.image_files import has_picture_name
 from edgecls.image_formats import read_header
 from edgecls.image_spec import ImageSpec
-from edgecls.picture_files import has_picture_name
 
 __all__ = ["remarks_on"]
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from edgecls import image
-from edgecls.dataset.augmented.warp import WarpLimits, apply_warp, draw_warp
-from edgecls.dataset.forms.labelled_pictures import LabelledPictures
+from edgecls.dataset.augmentation.warp import WarpLimits, apply_warp, draw_warp
+from edgecls.dataset.formats.labelled_images import LabelledPictures
 from edgecls.errors import ImageError
 from edgecls.image_spec import Color, Fit, ImageSpec
 from edgecls.in_order import map_in_order

@@ -11,7 +11,7 @@ from typing import Any
 import cv2
 
 from edgecls import image
-from edgecls.dataset.forms.labelled_pictures import Dataset
+from edgecls.dataset.formats.labelled_images import Dataset
 from edgecls.errors import DatasetError, ImageError
 from edgecls.image_formats import read_header
 from edgecls.in_order import map_in_order

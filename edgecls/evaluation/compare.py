@@ -9,7 +9,7 @@ from itertools import combinations
 import numpy as np
 
 from edgecls import image
-from edgecls.dataset.forms.labelled_pictures import LabelledPictures
+from edgecls.dataset.formats.labelled_images import LabelledPictures
 from edgecls.errors import ImageError, ModelConfigError
 from edgecls.evaluation.evaluate import evaluate
 from edgecls.evaluation.record import Evaluation

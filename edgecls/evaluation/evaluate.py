@@ -10,16 +10,15 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from edgecls.dataset.forms.labelled_pictures import LabelledPictures
+from edgecls.dataset.formats.labelled_images import Dataset, LabelledPictures
 from edgecls.errors import DatasetError, ImageError
 from edgecls.evaluation.record import Evaluation
 from edgecls.model_card import ModelCard
 from edgecls.runtime.classifier import Classifier
-from edgecls.runtime.many.sources import file_source
-from edgecls.runtime.many.stream import classify_stream
+from edgecls.runtime.many_images import classify_stream, file_source
 from edgecls.runtime.prediction import Prediction
 
-__all__ = ["check_labels", "evaluate", "without_foreign_labels"]
+__all__ = ["ALL", "AUTO", "PART_NAMES", "check_labels", "choose_part", "evaluate", "without_foreign_labels"]
 
 TOP = 3  # answers that are kept of each picture
 NAMED_LABELS = 10  # labels that an error message lists
@@ -152,3 +151,29 @@ def _integers(values: "array[int]") -> npt.NDArray[np.int64]:
 
 def _numbers(values: "array[float]") -> npt.NDArray[np.float64]:
     return np.asarray(values, np.float64)
+
+
+AUTO, ALL = "auto", "all"
+PART_NAMES = (AUTO, "test", "val", "train", ALL)
+
+
+def choose_part(dataset: Dataset, name: str) -> tuple[str, LabelledPictures]:
+    """Return a part by its name, and what it is called; AUTO takes test, else val, else all there is.
+
+    Args:
+        dataset: All parts.
+        name: One of PART_NAMES.
+
+    Raises:
+        DatasetError: The dataset has no such part.
+    """
+    if name == AUTO:
+        name = next((held_out for held_out in ("test", "val") if held_out in dataset.parts), ALL)
+    if name == ALL:
+        return ALL, dataset.whole
+    if name not in dataset.parts:
+        raise DatasetError(
+            f"the dataset has no part {name!r}, only {', '.join(dataset.parts)}; choose another one with --part, "
+            "or divide it with 'edgecls data split'"
+        )
+    return name, dataset.parts[name]

@@ -9,8 +9,8 @@ import numpy.typing as npt
 from edgecls import image
 from edgecls.errors import DatasetError, ImageError
 from edgecls.export.proof import MAX_GOLDEN_SAMPLES
+from edgecls.image_files import find_pictures
 from edgecls.image_spec import ImageSpec
-from edgecls.picture_files import find_pictures
 
 __all__ = ["made_up_samples", "read_samples"]
 

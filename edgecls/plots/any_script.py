@@ -15,7 +15,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.figure import Figure
 
-from edgecls.drawing import builtin_font
+from edgecls.drawing import font as builtin_font
 from edgecls.plots.fonts import FontChoice
 
 __all__ = ["AnyScriptCanvas", "drawing_style"]

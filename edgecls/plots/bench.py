@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from edgecls.measuring.turns import Estimate
 from edgecls.plots.figure import COLORS, INK, MUTED, figure, png_bytes
-from edgecls.rounds import Estimate
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist

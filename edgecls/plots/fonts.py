@@ -5,7 +5,7 @@ import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from edgecls.drawing import builtin_font
+from edgecls.drawing import font as builtin_font
 from edgecls.extras import import_from_extra
 
 __all__ = ["FontChoice", "choose_fonts", "undrawable_remark"]

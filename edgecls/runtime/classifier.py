@@ -32,7 +32,7 @@ from edgecls.runtime.session import Batch, Probabilities, Session
 
 if TYPE_CHECKING:  # what only a tuned model needs is loaded where one is opened, as what only heat maps need
     from edgecls.runtime.batching import Batcher
-    from edgecls.runtime.explaining.explanation import Explanation, Method
+    from edgecls.runtime.explanation import Explanation, Method
     from edgecls.runtime.setting import Setting
 
 __all__ = ["Classifier"]
@@ -227,7 +227,7 @@ class Classifier:
             ModelFileError: The model file is no longer there, or another one is.
             As `predict`.
         """
-        from edgecls.runtime.explaining.explanation import (
+        from edgecls.runtime.explanation import (
             Explanation,
             Method,
             evidence_of_activation,
@@ -254,7 +254,7 @@ class Classifier:
         if activation is not None:
             evidence = evidence_of_activation(activation[0], label=index, axes=session.cell_axes)
         else:
-            from edgecls.runtime.explaining.occlusion import log_odds_drops
+            from edgecls.runtime.occlusion import log_odds_drops
 
             placed = self.card.image.place(*pixels.shape[:2])
             drops = log_odds_drops(session.run, seen, placed, label=index)

@@ -17,7 +17,7 @@ from edgecls.runtime.session import Session, open_session, try_provider
 
 if TYPE_CHECKING:  # what only a tuned model needs is loaded where one is opened
     from edgecls.runtime.setting import Setting
-    from edgecls.runtime.tuning.goal import Goal
+    from edgecls.runtime.tuned import Goal
 
 __all__ = ["load", "open_classifier"]
 
@@ -61,8 +61,7 @@ def load(
     model = modelfile.read_model(BUNDLED_MODEL if model_path is None else model_path)
     setting = None
     if tuned is not None:
-        from edgecls.runtime.tuning.goal import Goal
-        from edgecls.runtime.tuning.lookup import tuned_setting
+        from edgecls.runtime.tuned import Goal, tuned_setting
 
         setting = tuned_setting(model, Goal(tuned), provider=wanted)
     return open_classifier(

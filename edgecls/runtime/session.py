@@ -12,16 +12,16 @@ import numpy.typing as npt
 from edgecls.errors import InputShapeError, ModelFileError, ProviderError
 from edgecls.model_card import ModelCard
 from edgecls.modelfile import ACTIVATION_NAME, INPUT_NAME, OUTPUT_NAME, ModelFile
+from edgecls.runtime.class_activation import without_class_activation
 from edgecls.runtime.execution import providers
-from edgecls.runtime.execution.onnxruntime_errors import one_line, onnxruntime_errors
+from edgecls.runtime.execution.ort import one_line, onnxruntime_errors
 from edgecls.runtime.execution.providers import Provider, SkippedProvider
-from edgecls.runtime.explaining.class_activation import without_class_activation
+from edgecls.runtime.execution.raw_network import check_signature
 from edgecls.runtime.golden import TOGETHER, check_golden
-from edgecls.runtime.machine.byte_arithmetic import may_overflow_here
-from edgecls.runtime.signature import check_signature
+from edgecls.runtime.machine.processor import may_overflow_here
 
 if TYPE_CHECKING:  # loaded where a heat map is asked for
-    from edgecls.runtime.explaining.receptive_field import CellAxis
+    from edgecls.runtime.receptive_field import CellAxis
 
 __all__ = ["Activation", "Batch", "Probabilities", "Session", "open_session", "try_provider"]
 
@@ -183,7 +183,7 @@ def try_provider(
         return found
     axes = None
     if class_activation and is_explainable:
-        from edgecls.runtime.explaining.receptive_field import cell_axes
+        from edgecls.runtime.receptive_field import cell_axes
 
         axes = cell_axes(model.onnx, height=model.card.image.height, width=model.card.image.width)
     return replace(found, is_explainable=is_explainable, cell_axes=axes)
@@ -198,8 +198,8 @@ def _open_on(
 ) -> Session | SkippedProvider:
     if provider is Provider.CPU:
         return _open_on_cpu(model, skipped, intra_op_threads)
-    from edgecls.runtime.execution.clean_stdout import stdout_to_stderr  # what a CPU needs is loaded, and no more
     from edgecls.runtime.execution.probe import explained, probe
+    from edgecls.runtime.execution.providers import stdout_to_stderr  # what a CPU needs is loaded, and no more
 
     with stdout_to_stderr():
         hindrance = probe(provider)
@@ -271,7 +271,7 @@ def _open_in_onnxruntime(
     intra_op_threads: int,
     sizes: tuple[int, ...],
 ) -> Session:
-    from edgecls.runtime.execution.assignment import count_nodes, put_elsewhere
+    from edgecls.runtime.execution.ort import count_nodes, put_elsewhere
     from edgecls.runtime.execution.provider_options import provider_options
 
     options = _session_options(intra_op_threads)

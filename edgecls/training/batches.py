@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from edgecls.dataset.pixels.pixel_cache import CachedPictures
+from edgecls.dataset.pixel_cache import CachedPictures
 from edgecls.errors import ImageError
 
 __all__ = ["PictureBatches", "shuffled"]

@@ -8,12 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from edgecls.atomic_write import check_writable, whole_files
-from edgecls.dataset.forms.labelled_pictures import Dataset
-from edgecls.dataset.forms.read import read_dataset
-from edgecls.dataset.parts.rare_labels import RareLabels
-from edgecls.dataset.pixels.cache_kind import Cache
-from edgecls.dataset.pixels.pixel_cache import CachedPictures
+from edgecls.dataset.formats.labelled_images import Dataset
+from edgecls.dataset.formats.read import read_dataset
+from edgecls.dataset.pixel_cache import Cache, CachedPictures
 from edgecls.dataset.remarks import remarks_on
+from edgecls.dataset.splits.rare_labels import RareLabels
 from edgecls.errors import OutputError, TrainingError
 from edgecls.evaluation.evaluate import evaluate
 from edgecls.evaluation.record import Evaluation
@@ -26,8 +25,7 @@ from edgecls.models.classical.features import Features, feature_count, open_feat
 from edgecls.models.classical.registry import FeatureRows, FittedClassifier, TrainingRows, get_classical
 from edgecls.runtime.machine.cores import usable_cores
 from edgecls.runtime.opening import load
-from edgecls.training.golden_choice import golden_pictures
-from edgecls.training.pictures import PreparedPictures, prepare_pictures, without_rare_labels
+from edgecls.training.images import PreparedPictures, golden_pictures, prepare_pictures, without_rare_labels
 from edgecls.training.run_directory import RunDirectory, default_run_directory
 
 __all__ = ["ClassicalConfig", "ClassicalListener", "ClassicalResult", "Scores", "run_classical_training"]

@@ -1,8 +1,12 @@
 """What happens around each epoch: order and random numbers before, report and checkpoint after."""
 
+import contextlib
+import signal
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from types import FrameType
 
 import keras
 import numpy as np
@@ -12,11 +16,21 @@ from edgecls.training.batches import PictureBatches, shuffled
 from edgecls.training.checkpoint import Checkpoint, Checkpoints
 from edgecls.training.config import Schedule, TrainConfig
 from edgecls.training.history import EpochReport, best_of, epochs_since_best, is_better
-from edgecls.training.randomness import reseed
-from edgecls.training.schedule import rate_after
-from edgecls.training.stages import Stage
+from edgecls.training.stages import Stage, rate_after
 
-__all__ = ["EpochKeeper", "Stopped", "Watch"]
+__all__ = ["EpochKeeper", "Stopped", "Watch", "reseed", "stop_request"]
+
+STATE_SUFFIX = "seed_generator_state"  # ends the path of the variable that a keras.random.SeedGenerator draws from
+
+
+def reseed(model: keras.Model, *, seed: int, epoch: int) -> None:
+    """Set all random sources of a model, of augmentation and dropout, to where they begin an epoch."""
+    states = [variable for variable in model.variables if variable.path.endswith(STATE_SUFFIX)]
+    seeds = (
+        np.random.SeedSequence([seed, epoch, len(states)]).generate_state(max(1, len(states))) >> 1
+    )  # fits int32, too
+    for state, value in zip(states, seeds, strict=False):
+        state.assign([int(value), 0])
 
 
 @dataclass(frozen=True)
@@ -142,3 +156,27 @@ class EpochKeeper(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has 
             raise TrainingError("training was stopped before the first epoch was finished; there is no model yet")
         self._network.set_weights(self._best_weights)
         return best
+
+
+@contextlib.contextmanager
+def stop_request() -> Iterator[Callable[[], bool]]:
+    """Yield a function that tells whether the user has asked to stop by Ctrl-C since the block began.
+
+    Only the first Ctrl-C is taken so; the next one does what Ctrl-C did before the block. Outside
+    the main thread, where no signals arrive, nothing is ever asked for.
+    """
+    asked = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield asked.is_set
+        return
+    before = signal.getsignal(signal.SIGINT)
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        asked.set()
+        signal.signal(signal.SIGINT, before)
+
+    signal.signal(signal.SIGINT, ask)
+    try:
+        yield asked.is_set
+    finally:
+        signal.signal(signal.SIGINT, before)

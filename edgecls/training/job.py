@@ -7,25 +7,23 @@ from pathlib import Path
 import keras
 
 from edgecls.atomic_write import check_writable, whole_files
-from edgecls.dataset.forms.labelled_pictures import Dataset
-from edgecls.dataset.forms.read import read_dataset
+from edgecls.dataset.formats.labelled_images import Dataset
+from edgecls.dataset.formats.read import read_dataset
 from edgecls.dataset.remarks import remarks_on
 from edgecls.errors import OutputError
 from edgecls.evaluation.mirroring import Mirroring, measure_mirroring
 from edgecls.evaluation.record import Evaluation
-from edgecls.export.export import Export, export_float32
+from edgecls.export.from_keras.export import Export, export_float32
 from edgecls.export.from_keras.file import save_keras
 from edgecls.models import NO_WEIGHTS, get_architecture
 from edgecls.plots.ready import check_can_draw
-from edgecls.training.calibrated import CalibratedNetwork, calibrated
-from edgecls.training.card import write_card
 from edgecls.training.config import ClassWeights, TrainConfig
 from edgecls.training.config_file import Settings, build_config, read_settings
 from edgecls.training.devices import FULL_PRECISION, Devices, choose_devices, dtype_policy
-from edgecls.training.epoch_keeper import Watch
+from edgecls.training.document import CalibratedNetwork, calibrated, write_card
+from edgecls.training.epoch_keeper import Watch, stop_request
 from edgecls.training.history import EpochReport
-from edgecls.training.interrupt import stop_request
-from edgecls.training.pictures import PreparedPictures, prepare_pictures, without_rare_labels
+from edgecls.training.images import PreparedPictures, prepare_pictures, without_rare_labels
 from edgecls.training.run_directory import ExistingRun, RunDirectory, RunFacts, default_run_directory
 from edgecls.training.run_report import report_on_run
 from edgecls.training.trainer import TrainedNetwork, build_network, train

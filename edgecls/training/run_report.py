@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from edgecls.atomic_write import whole_files
-from edgecls.dataset.forms.labelled_pictures import Dataset, LabelledPictures
+from edgecls.dataset.formats.labelled_images import Dataset, LabelledPictures
 from edgecls.evaluation.calibration import Calibration
 from edgecls.evaluation.evaluate import evaluate
 from edgecls.evaluation.history import HistoryRow
@@ -16,7 +16,7 @@ from edgecls.plots.curves import training_curve_png
 from edgecls.runtime.machine.cores import usable_cores
 from edgecls.runtime.opening import load
 from edgecls.training.history import EpochReport, best_of
-from edgecls.training.pictures import PreparedPictures
+from edgecls.training.images import PreparedPictures
 from edgecls.training.run_directory import RunDirectory
 
 __all__ = ["report_on_run"]

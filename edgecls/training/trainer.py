@@ -1,30 +1,64 @@
 """Fitting a network: stage by stage, epoch by epoch, keeping the best one."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
+import numpy.typing as npt
 
-from edgecls.dataset.pixels.pixel_cache import CachedPictures
-from edgecls.dataset.pixels.streamed_pixels import StreamedPixels
+from edgecls.dataset.pixel_cache import CachedPictures, StreamedPixels
 from edgecls.errors import TrainingError
 from edgecls.models import build_model
 from edgecls.runtime.machine.cores import usable_cores
 from edgecls.training.augmentation import augmenting
 from edgecls.training.batches import PictureBatches
 from edgecls.training.checkpoint import Checkpoint, Checkpoints
-from edgecls.training.config import TrainConfig
+from edgecls.training.config import ClassWeights, TrainConfig
 from edgecls.training.devices import is_out_of_memory
 from edgecls.training.epoch_keeper import EpochKeeper, Stopped, Watch
 from edgecls.training.history import EpochReport
-from edgecls.training.losses import cross_entropy, label_weights
-from edgecls.training.schedule import make_optimizer
-from edgecls.training.stages import choose_trainable, plan_stages, rate_factors
+from edgecls.training.stages import choose_trainable, make_optimizer, plan_stages, rate_factors
 
-__all__ = ["TrainedNetwork", "build_network", "train"]
+__all__ = ["TrainedNetwork", "build_network", "cross_entropy", "label_weights", "train"]
+
+
+def cross_entropy(*, num_classes: int, label_smoothing: float) -> Callable[[object, object], object]:
+    """Return the cross-entropy between labels and probabilities, in nats, for each picture of a batch.
+
+    Args:
+        num_classes: Number of labels.
+        label_smoothing: Part of the target that is spread evenly over all labels, 0 to below 1.
+    """
+    if not label_smoothing:
+        return keras.losses.sparse_categorical_crossentropy  # type: ignore[no-any-return]
+
+    def smoothed_cross_entropy(label_ids: object, probabilities: object) -> object:
+        wanted = keras.ops.one_hot(keras.ops.reshape(label_ids, (-1,)), num_classes)
+        return keras.losses.categorical_crossentropy(wanted, probabilities, label_smoothing=label_smoothing)
+
+    return smoothed_cross_entropy
+
+
+def label_weights(
+    label_ids: npt.NDArray[np.int32], *, num_classes: int, kind: ClassWeights
+) -> npt.NDArray[np.float32] | None:
+    """Return how much a picture of each label counts, float32 ``[num_classes]``, or None if all count alike.
+
+    Balanced weights give each label the same sum; over all pictures their mean is 1.
+
+    Args:
+        label_ids: The labels of the pictures that are trained on; each occurs.
+        num_classes: Number of labels.
+        kind: Which weights.
+    """
+    if kind is ClassWeights.NONE:
+        return None
+    counts = np.bincount(label_ids, minlength=num_classes)
+    return (len(label_ids) / (num_classes * counts)).astype(np.float32)
 
 
 @dataclass(frozen=True)

@@ -10,14 +10,14 @@ from edgecls.bench.benchmark import Benchmark, benchmark
 from edgecls.bench.document import FORMAT, as_document
 from edgecls.bench.recorded import recorded_from
 from edgecls.bench.yardstick import Load
-from edgecls.dataset.forms.read import read_dataset
+from edgecls.dataset.formats.read import read_dataset
 from edgecls.errors import ProviderError
 from edgecls.modelfile import ModelFile, read_model
 from edgecls.runtime.execution.gpu import this_machine
 from edgecls.runtime.execution.providers import Provider
 from edgecls.runtime.machine.cores import usable_cores
-from edgecls.runtime.tuning.candidates import candidate_settings
-from edgecls.runtime.tuning.pictures import camera_like_jpegs
+from edgecls.runtime.tuning.contenders import candidate_settings
+from edgecls.runtime.tuning.timed_images import camera_like_jpegs
 
 PICTURES = camera_like_jpegs(2)
 

@@ -2,8 +2,7 @@
 
 import pytest
 
-from edgecls.bench.figures import LEAST_ROUNDS, figures_of, is_too_noisy
-from edgecls.bench.trials import PictureTime, Trial
+from edgecls.bench.trials import LEAST_ROUNDS, PictureTime, Trial, figures_of, is_too_noisy
 
 
 def _trial(*latencies_ms: float) -> Trial:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from edgecls.bench.labelled import MOST_LABELLED, known_to_all, some_of
-from edgecls.dataset.forms.labelled_pictures import LabelledPictures
+from edgecls.bench.benchmark import MOST_LABELLED, known_to_all, some_of
+from edgecls.dataset.formats.labelled_images import LabelledPictures
 from edgecls.errors import DatasetError
 from edgecls.modelfile import ModelFile
 

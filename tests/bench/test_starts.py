@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from edgecls.bench.launcher import launch
-from edgecls.bench.starts import Start, start_once
+from edgecls.bench.stages import Start, start_once
 from edgecls.runtime.execution.providers import Provider, SkippedProvider
 
 

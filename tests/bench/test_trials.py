@@ -11,7 +11,7 @@ from edgecls.runtime.execution.providers import Provider
 from edgecls.runtime.opening import open_classifier
 from edgecls.runtime.prediction import Prediction
 from edgecls.runtime.setting import Setting
-from edgecls.runtime.tuning.pictures import camera_like_jpegs
+from edgecls.runtime.tuning.timed_images import camera_like_jpegs
 
 PICTURES = camera_like_jpegs(2)
 

@@ -13,7 +13,7 @@ sys.path.append(str(REPOSITORY / "benchmarks" / "report"))
 from document import render  # noqa: E402
 from figures import FigureError, Results, fill_marks  # noqa: E402
 
-from edgecls.commands.shared_options import BUNDLED_MODEL  # noqa: E402
+from edgecls.commands.options import BUNDLED_MODEL  # noqa: E402
 from edgecls.modelfile import read_model  # noqa: E402
 
 

@@ -12,8 +12,8 @@ from runtime_wheels import install
 
 from edgecls.cli import main
 from edgecls.runtime.execution.providers import Provider
-from edgecls.runtime.execution.wheels import find_conflicts
 from edgecls.runtime.machine.cores import usable_cores
+from edgecls.runtime.machine.wheels import find_conflicts
 
 SOUND = not any(conflict.package == "onnxruntime" for conflict in find_conflicts())
 

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from tiny_model import tiny_golden, tiny_model_bytes
 
 from edgecls.cli import main
-from edgecls.commands.shared_options import BUNDLED_MODEL
+from edgecls.commands.options import BUNDLED_MODEL
 from edgecls.model_card import Golden, GoldenSample
 
 

@@ -14,7 +14,7 @@ import pytest
 def test_it_comes_out_only_with_a_fault(ending: str, stderr: str) -> None:
     script = (
         "import os\n"
-        "from edgecls.commands.native_output import held_back\n"
+        "from edgecls.commands.terminal import held_back\n"
         "with held_back():\n"
         "    os.write(2, b'notice\\n')\n"
         f"    {ending}\n"

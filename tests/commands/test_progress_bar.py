@@ -2,7 +2,7 @@
 
 import pytest
 
-from edgecls.commands.progress_bar import progress_text, with_progress
+from edgecls.commands.terminal import progress_text, with_progress
 
 
 @pytest.mark.parametrize(

@@ -115,8 +115,7 @@ def test_it_ends_with_how_many_got_which_label(pictures: Path, tmp_path: Path) -
 
 
 def test_of_many_labels_the_frequent_ones_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from edgecls.commands.outcome_tally import Tally
-    from edgecls.commands.prediction_output import make_writer
+    from edgecls.commands.prediction_output import Tally, make_writer
     from edgecls.runtime.prediction import Outcome, Prediction
 
     labels = tuple(f"l{number:02}" for number in range(30))

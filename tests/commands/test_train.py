@@ -90,7 +90,7 @@ def test_what_tensorflow_says_of_itself_is_not_shown(tmp_path: Path) -> None:
     """Wherever TensorFlow is loaded: its own backend, and JAX's, beside which only the export needs it."""
     environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
     script = (
-        "import logging, os\nfrom edgecls.commands.native_output import import_keras\n"
+        "import logging, os\nfrom edgecls.commands.terminal import import_keras\n"
         "import_keras(purpose='training')\nimport tensorflow as tf\n"
         "tf.config.list_logical_devices()\nlogging.getLogger('tensorflow').warning('5 out of the last 5 calls')\n"
     )

@@ -1,6 +1,6 @@
 """What training says of the time that is left."""
 
-from edgecls.commands.training_output import TimeLeft
+from edgecls.commands.train_options import TimeLeft
 from edgecls.training.history import EpochReport
 
 

@@ -15,10 +15,8 @@ from edgecls.cli import main
 from edgecls.runtime.execution.providers import Provider
 from edgecls.runtime.machine.cores import usable_cores
 from edgecls.runtime.setting import Setting
-from edgecls.runtime.tuning.candidates import candidate_settings
-from edgecls.runtime.tuning.choice import Choice, keep_choice
-from edgecls.runtime.tuning.hardware import this_hardware
-from edgecls.runtime.tuning.lookup import choices_folder
+from edgecls.runtime.tuned import Choice, choices_folder, keep_choice, this_hardware
+from edgecls.runtime.tuning.contenders import candidate_settings
 
 MANY = Setting(Provider.CPU, 5, 1, 2)
 ONE = Setting(Provider.CPU, 1, 2, 1)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from scenes import write_scene
 
-from edgecls.dataset.forms.read import read_dataset
+from edgecls.dataset.formats.read import read_dataset
 from edgecls.dataset.remarks import remarks_on
 from edgecls.image_spec import ImageSpec
 

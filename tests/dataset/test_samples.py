@@ -6,9 +6,9 @@ import numpy as np
 from picture_folders import COLORS, write_class_folders
 
 from edgecls import image
-from edgecls.dataset.augmented.warp import WarpLimits
-from edgecls.dataset.forms.labelled_pictures import LabelledPictures
-from edgecls.dataset.forms.read import read_dataset
+from edgecls.dataset.augmentation.warp import WarpLimits
+from edgecls.dataset.formats.labelled_images import LabelledPictures
+from edgecls.dataset.formats.read import read_dataset
 from edgecls.dataset.samples import LabelSamples, augmented_samples, plain_samples
 from edgecls.image_spec import Color, Fit, ImageSpec
 

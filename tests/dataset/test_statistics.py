@@ -9,7 +9,7 @@ from encoded_pictures import encodings
 from picture_folders import COLORS, write_class_folders
 
 from edgecls import image
-from edgecls.dataset.forms.read import read_dataset
+from edgecls.dataset.formats.read import read_dataset
 from edgecls.dataset.statistics import ColorMoments, DatasetStatistics, PictureSize, measure_dataset
 from edgecls.errors import DatasetError
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edgecls.drawing import builtin_font
+from edgecls.drawing import font as builtin_font
 
 
 @pytest.mark.parametrize("text", ["红玫瑰", "蒲公英 Löwenzahn", "ひまわり", "고양이", "ρόδο роза", "שושנה", "Ở đây"])

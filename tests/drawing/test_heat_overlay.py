@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from edgecls.drawing.heat_overlay import lay_over
+from edgecls.drawing.overlays import lay_over
 
 ALL = (slice(None), slice(None))
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from edgecls.drawing import builtin_font
-from edgecls.drawing.label_bar import FIGURE, LABEL, METER, TRACK, UNSURE_METER, with_label_bar
+from edgecls.drawing import font as builtin_font
+from edgecls.drawing.overlays import FIGURE, LABEL, METER, TRACK, UNSURE_METER, with_label_bar
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (300, 480, 3), np.uint8)
 

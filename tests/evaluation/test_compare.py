@@ -8,8 +8,8 @@ from scipy.stats import binomtest
 from tiny_model import TINY_SPEC, tiny_card, tiny_onnx
 
 from edgecls import modelfile
-from edgecls.dataset.forms.labelled_pictures import LabelledPictures
-from edgecls.dataset.forms.read import read_dataset
+from edgecls.dataset.formats.labelled_images import LabelledPictures
+from edgecls.dataset.formats.read import read_dataset
 from edgecls.errors import ModelConfigError
 from edgecls.evaluation.compare import Contender, compare, mcnemar_p_value, measure_latencies
 from edgecls.evaluation.evaluate import evaluate

@@ -9,8 +9,8 @@ import pytest
 from color_folders import PURE, write_color_folders, write_picture
 from tiny_model import tiny_answer, tiny_model_bytes
 
-from edgecls.dataset.forms.labelled_pictures import LabelledPictures
-from edgecls.dataset.forms.read import read_dataset
+from edgecls.dataset.formats.labelled_images import LabelledPictures
+from edgecls.dataset.formats.read import read_dataset
 from edgecls.errors import DatasetError
 from edgecls.evaluation.evaluate import evaluate, without_foreign_labels
 from edgecls.runtime.classifier import Classifier

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from edgecls.dataset.forms.labelled_pictures import Dataset, LabelledPictures
+from edgecls.dataset.formats.labelled_images import Dataset, LabelledPictures
 from edgecls.errors import DatasetError
-from edgecls.evaluation.parts import choose_part
+from edgecls.evaluation.evaluate import choose_part
 
 
 def _part(name: str) -> LabelledPictures:

@@ -8,8 +8,7 @@ import pytest
 from small_evaluation import small_evaluation
 
 from edgecls.errors import ImageReadError
-from edgecls.evaluation.as_dict import evaluation_to_dict
-from edgecls.evaluation.record import Confusion, UnknownFacts
+from edgecls.evaluation.record import Confusion, UnknownFacts, evaluation_to_dict
 
 FOUND = small_evaluation()
 

@@ -11,7 +11,7 @@ from color_folders import PURE, write_color_folders, write_picture
 from small_evaluation import small_evaluation
 from tiny_model import TINY_SPEC, tiny_card, tiny_golden
 
-from edgecls.dataset.forms.read import read_dataset
+from edgecls.dataset.formats.read import read_dataset
 from edgecls.errors import ImageReadError, OutputError
 from edgecls.evaluation.calibration import calibrate
 from edgecls.evaluation.evaluate import evaluate

@@ -8,7 +8,7 @@ from class_activation_nets import AVERAGING, HEIGHT, LABELS, MAP_HW, OTHERS, WID
 from onnx import TensorProto
 
 from edgecls.export.class_activation import with_class_activation
-from edgecls.runtime.explaining.class_activation import has_class_activation, without_class_activation
+from edgecls.runtime.class_activation import has_class_activation, without_class_activation
 
 PICTURES = np.random.default_rng(0).integers(0, 256, (6, HEIGHT, WIDTH, 3), np.uint8)
 FACTORS = {"temperature": 1 / 0.5, "AveragePool over all": 2.0}  # of the logits, where the head has one

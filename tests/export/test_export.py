@@ -15,7 +15,7 @@ import edgecls
 from edgecls import modelfile
 from edgecls.cli import main
 from edgecls.errors import ExportError, ParityError
-from edgecls.export.export import export_float32, golden_from
+from edgecls.export.from_keras.export import export_float32, golden_from
 from edgecls.export.from_keras.file import load_keras, read_embedded_card, save_keras
 from edgecls.image_spec import Color, Fit, ImageSpec
 from edgecls.model_card import ModelCard

@@ -8,7 +8,7 @@ from color_folders import write_color_folders
 from selenium import webdriver
 from tiny_model import tiny_card
 
-from edgecls.dataset.forms.read import read_dataset
+from edgecls.dataset.formats.read import read_dataset
 from edgecls.evaluation.evaluate import evaluate
 from edgecls.evaluation.history import HistoryRow
 from edgecls.evaluation.report import write_report

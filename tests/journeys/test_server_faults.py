@@ -308,7 +308,7 @@ def test_a_model_file_that_turns_to_garbage_is_served_on(tiny_model_path: Path, 
 
 FAULTY = """
 from edgecls.cli import main
-from edgecls.serving.http.connection import Connection
+from edgecls.server.http.connection import Connection
 
 def fail(connection):
     raise ZeroDivisionError("a fault of the loop")

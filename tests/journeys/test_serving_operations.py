@@ -74,7 +74,7 @@ def test_requests_of_the_inference_protocol_are_counted_alike(model: Path) -> No
 
 def test_no_more_is_loaded_to_serve_than_before_somebody_asks_for_metrics(model: Path) -> None:
     script = (
-        "import sys; import edgecls.commands.serving.process; "
+        "import sys; import edgecls.server.process; "
         "print({'prometheus_client', 'multiprocessing.pool'} & set(sys.modules))"
     )
 

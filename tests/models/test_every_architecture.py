@@ -10,12 +10,12 @@ from tiny_model import tiny_card
 
 import edgecls
 from edgecls.errors import ModelConfigError
-from edgecls.export.export import export_float32, golden_from
+from edgecls.export.from_keras.export import export_float32, golden_from
 from edgecls.image_spec import Color, Fit, ImageSpec
 from edgecls.models import HEAD_PREFIX, architecture_names, build_model, get_architecture
 from edgecls.models.keras_application import Application, published_network
 from edgecls.models.registry import features_model
-from edgecls.runtime.explaining.class_activation import has_class_activation
+from edgecls.runtime.class_activation import has_class_activation
 
 from .conftest import LABELS, SPEC, Fitted, noise
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from tiny_model import tiny_card
 
-from edgecls.export.export import export_float32, golden_from
+from edgecls.export.from_keras.export import export_float32, golden_from
 from edgecls.image_spec import Color, Fit, ImageSpec
 from edgecls.models.heads import Head, attach_head
 from edgecls.models.scaling import as_rgb, scale_alike, scale_each_color

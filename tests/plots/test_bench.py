@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
+from edgecls.measuring.turns import Estimate
 from edgecls.plots.bench import RATE, SettingBars, StageBar, bench_png
 from edgecls.plots.figure import COLORS
-from edgecls.rounds import Estimate
 
 
 def _bar(*stages_ms: float, noisy: bool = False) -> StageBar:

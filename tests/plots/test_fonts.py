@@ -9,7 +9,7 @@ import pytest
 from fontTools.fontBuilder import FontBuilder
 from fontTools.pens.ttGlyphPen import TTGlyphPen
 
-from edgecls.drawing import builtin_font
+from edgecls.drawing import font as builtin_font
 from edgecls.plots import fonts
 from edgecls.plots.figure import figure, rgb_pixels
 from edgecls.plots.fonts import BASE_FAMILY, choose_fonts, undrawable_remark

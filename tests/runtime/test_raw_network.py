@@ -6,7 +6,7 @@ from onnx import TensorProto, helper
 from tiny_model import tiny_answer, tiny_onnx
 
 from edgecls.errors import ModelFileError, ProviderError
-from edgecls.runtime.raw_network import open_raw_network
+from edgecls.runtime.execution.raw_network import open_raw_network
 
 PICTURES = np.random.default_rng(0).integers(0, 256, (3, 8, 8, 3), dtype=np.uint8)
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from edgecls.errors import OutputError
-from edgecls.serving import access_log
-from edgecls.serving.access_log import AccessLog, Entry
+from edgecls.server.middleware import access_log
+from edgecls.server.middleware.access_log import AccessLog, Entry
 
 ENTRY = Entry(
     time_s=1_800_000_000.25,

@@ -4,7 +4,7 @@ import pytest
 from sent_requests import sent
 
 from edgecls.errors import ServerError
-from edgecls.serving.api_keys import ApiKeys
+from edgecls.server.middleware.api_keys import ApiKeys
 
 TEXT = """\
 # Keys of the greenhouse

@@ -11,8 +11,8 @@ import pytest
 from bottle import HTTPResponse, request, static_file
 from sent_requests import sent
 
-from edgecls.serving.application import Application
-from edgecls.serving.http.answer import Refusal
+from edgecls.server.app import Application
+from edgecls.server.http.messages import Refusal
 
 
 @pytest.fixture

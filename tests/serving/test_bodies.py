@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgecls.serving.bodies import Upload, read_body, read_uploads
-from edgecls.serving.http.answer import Refusal
+from edgecls.server.endpoints.bodies import Upload, read_body, read_uploads
+from edgecls.server.http.messages import Refusal
 
 BOUNDARY = "xXx"
 FORM = f"multipart/form-data; boundary={BOUNDARY}"

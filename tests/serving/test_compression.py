@@ -10,8 +10,8 @@ from bottle import HTTPResponse
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgecls.serving.compression import compress_answer, decompress
-from edgecls.serving.http.answer import Refusal
+from edgecls.server.endpoints.bodies import compress_answer, decompress
+from edgecls.server.http.messages import Refusal
 
 ANSWER = b'{"probabilities": [0.25, 0.75]}' * 100
 

@@ -2,7 +2,7 @@ import pytest
 from sent_requests import sent
 
 from edgecls.errors import ServerError
-from edgecls.serving.cors import Cors
+from edgecls.server.middleware.cors import Cors
 
 SITE = "https://app.example"
 

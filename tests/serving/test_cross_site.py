@@ -2,8 +2,8 @@
 
 import pytest
 
-from edgecls.serving.cross_site import CrossSiteGuard
-from edgecls.serving.http.answer import Refusal
+from edgecls.server.http.messages import Refusal
+from edgecls.server.middleware.cross_site import CrossSiteGuard
 
 SITE = "https://app.example"
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from echo_server import PATIENCE_S, EchoServer, answers, eventually, read_all, request_bytes
 
-from edgecls.serving.dispatch import Dispatcher
-from edgecls.serving.http.limits import HttpLimits
-from edgecls.serving.http.server import HttpServer, listening_socket
+from edgecls.server.dispatch.dispatcher import Dispatcher
+from edgecls.server.http.limits import HttpLimits
+from edgecls.server.http.server import HttpServer, listening_socket
 
 
 @dataclass

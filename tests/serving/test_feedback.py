@@ -18,14 +18,14 @@ from tiny_model import tiny_model_bytes
 
 from edgecls import Classifier, image
 from edgecls.cli import main
-from edgecls.dataset.forms.class_folders import read_class_folders
+from edgecls.dataset.formats.folders import read_class_folders
 from edgecls.errors import ImageDecodeError, OutputError, ServerError
 from edgecls.runtime.opening import load
-from edgecls.serving import feedback
-from edgecls.serving.feedback import FeedbackStore
-from edgecls.serving.folder_lock import locked_folder
-from edgecls.serving.http.answer import Refusal
-from edgecls.serving.repository.served_model import ServedModel
+from edgecls.server.http.messages import Refusal
+from edgecls.server.models.served_model import ServedModel
+from edgecls.server.storage import feedback_store as feedback
+from edgecls.server.storage.feedback_store import FeedbackStore
+from edgecls.server.storage.folder_lock import locked_folder
 
 MODEL_SHA256 = "5" * 64
 PLENTY = 10**8
@@ -294,9 +294,9 @@ CORRECTING = """
 import hashlib, json, sys
 from pathlib import Path
 from edgecls.runtime.opening import load
-from edgecls.serving.feedback import FeedbackStore
-from edgecls.serving.folder_lock import locked_folder
-from edgecls.serving.repository.served_model import ServedModel
+from edgecls.server.storage.feedback_store import FeedbackStore
+from edgecls.server.storage.folder_lock import locked_folder
+from edgecls.server.models.served_model import ServedModel
 
 root, model_file, folder, label, rounds, max_bytes = sys.argv[1:]
 pictures = [file.read_bytes() for file in sorted(Path(folder).iterdir())]

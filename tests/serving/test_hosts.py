@@ -4,8 +4,8 @@ import pytest
 from sent_requests import sent
 
 from edgecls.errors import ServerError
-from edgecls.serving.hosts import AllowedHosts
-from edgecls.serving.http.request import Request
+from edgecls.server.http.messages import Request
+from edgecls.server.middleware.hosts import AllowedHosts
 
 
 def _allowed(*names: str, listening_on: str = "127.0.0.1", bound_to: str = "127.0.0.1") -> AllowedHosts:

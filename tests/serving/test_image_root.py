@@ -10,8 +10,8 @@ import pytest
 
 from edgecls.errors import ImageReadError, ImageTooLargeError, ServerError
 from edgecls.image import DEFAULT_LIMITS, ImageLimits
-from edgecls.serving import image_root
-from edgecls.serving.image_root import ImageRoot
+from edgecls.server.storage import image_root
+from edgecls.server.storage.image_root import ImageRoot
 
 TRIES = 6000
 SWAPPING = """

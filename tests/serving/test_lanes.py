@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from edgecls.serving.http.answer import Answer
-from edgecls.serving.http.request import Request
-from edgecls.serving.lanes import Job, Lane
+from edgecls.server.dispatch.worker_pool import Job, Lane
+from edgecls.server.http.messages import Answer, Request
 
 PATIENCE_S = 120
 

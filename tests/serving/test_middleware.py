@@ -5,15 +5,13 @@ from pathlib import Path
 import pytest
 from sent_requests import sent
 
-from edgecls.serving.access_log import AccessLog
-from edgecls.serving.api_keys import ApiKeys
-from edgecls.serving.cors import Cors
-from edgecls.serving.http.answer import Answer, Refusal, refusal_answer
-from edgecls.serving.http.handler import Ticket
-from edgecls.serving.http.request import Request
-from edgecls.serving.metrics.request_metrics import RequestMetrics
-from edgecls.serving.middleware import Middleware
-from edgecls.serving.work import Work, WorkedAnswer
+from edgecls.server.dispatch.wsgi import Work, WorkedAnswer
+from edgecls.server.http.messages import Answer, Refusal, Request, Ticket, refusal_answer
+from edgecls.server.metrics.request_metrics import RequestMetrics
+from edgecls.server.middleware.access_log import AccessLog
+from edgecls.server.middleware.api_keys import ApiKeys
+from edgecls.server.middleware.cors import Cors
+from edgecls.server.middleware.middleware import Middleware
 
 
 class Inner:
@@ -98,7 +96,7 @@ def test_a_request_is_logged_under_the_name_that_the_client_gets(tmp_path: Path,
 
 
 def test_a_line_that_the_log_drops_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edgecls.serving.access_log.MAX_UNWRITTEN", 0)
+    monkeypatch.setattr("edgecls.server.middleware.access_log.MAX_UNWRITTEN", 0)
     log, metrics = AccessLog(str(tmp_path / "log")), RequestMetrics()
     Middleware(Inner(), metrics, log=log).answered(sent(), Answer("200 OK"))
     log.close()

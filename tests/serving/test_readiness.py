@@ -3,9 +3,9 @@ from pathlib import Path
 import pytest
 
 from edgecls import Classifier
-from edgecls.serving.http.answer import Refusal
-from edgecls.serving.readiness import Readiness
-from edgecls.serving.repository.repository import Repository
+from edgecls.server.http.messages import Refusal
+from edgecls.server.models.readiness import Readiness
+from edgecls.server.models.repository import Repository
 
 
 @pytest.fixture

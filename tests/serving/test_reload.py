@@ -7,11 +7,11 @@ from sent_requests import sent
 from tiny_model import tiny_model_bytes
 
 import edgecls
-from edgecls.serving.access_log import AccessLog
-from edgecls.serving.api_keys import ApiKeys
-from edgecls.serving.reload import Reload
-from edgecls.serving.repository.repository import Repository
-from edgecls.serving.tls import Certificate
+from edgecls.server.http.tls import Certificate
+from edgecls.server.middleware.access_log import AccessLog
+from edgecls.server.middleware.api_keys import ApiKeys
+from edgecls.server.models.repository import Repository
+from edgecls.server.reload import Reload
 
 
 @pytest.fixture

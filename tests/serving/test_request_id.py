@@ -1,6 +1,6 @@
 import pytest
 
-from edgecls.serving.request_id import RequestIds
+from edgecls.server.middleware.middleware import RequestIds
 
 
 @pytest.mark.parametrize("given", ["a", "7b3f-11", "trace:1/2+3=", "x" * 128])

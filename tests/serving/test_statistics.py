@@ -3,7 +3,14 @@
 import json
 from concurrent.futures import ThreadPoolExecutor
 
-from edgecls.serving.statistics import SNAPSHOT_NAME, InferenceTimes, ModelStatistics, Statistics, Tally, combined
+from edgecls.server.metrics.statistics import (
+    SNAPSHOT_NAME,
+    InferenceTimes,
+    ModelStatistics,
+    Statistics,
+    Tally,
+    combined,
+)
 
 
 def test_times_are_added_up_in_all_and_by_batch_size() -> None:

@@ -5,7 +5,7 @@ import pytest
 from issued_certificate import issue
 
 from edgecls.errors import ServerError
-from edgecls.serving.tls import Certificate
+from edgecls.server.http.tls import Certificate
 
 
 def _handshake(server: ssl.SSLContext, client: ssl.SSLContext) -> str:

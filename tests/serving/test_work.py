@@ -1,7 +1,7 @@
 import pytest
 
 from edgecls.runtime.prediction import Prediction
-from edgecls.serving.work import WORK_KEY, Work, work_of
+from edgecls.server.dispatch.wsgi import WORK_KEY, Work, work_of
 
 
 def test_pictures_and_batches_add_up() -> None:

@@ -6,9 +6,8 @@ from wsgiref.validate import validator
 
 import pytest
 
-from edgecls.serving.http.request import Request
-from edgecls.serving.work import WorkedAnswer
-from edgecls.serving.wsgi import call_wsgi
+from edgecls.server.dispatch.wsgi import WorkedAnswer, call_wsgi
+from edgecls.server.http.messages import Request
 
 StartResponse = Callable[..., Callable[[bytes], object]]
 

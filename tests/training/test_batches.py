@@ -8,9 +8,8 @@ import numpy.typing as npt
 import pytest
 from picture_folders import write_class_folders
 
-from edgecls.dataset.forms.class_folders import read_class_folders
-from edgecls.dataset.pixels.cache_kind import Cache
-from edgecls.dataset.pixels.pixel_cache import CachedPictures, cache_pictures
+from edgecls.dataset.formats.folders import read_class_folders
+from edgecls.dataset.pixel_cache import Cache, CachedPictures, cache_pictures
 from edgecls.errors import ImageReadError
 from edgecls.image_spec import ImageSpec
 from edgecls.training.batches import AHEAD_PER_WORKER, PictureBatches, shuffled

@@ -6,14 +6,13 @@ import keras
 import numpy as np
 import pytest
 
-from edgecls.dataset.pixels.cache_kind import Cache
-from edgecls.dataset.pixels.pixel_cache import CachedPictures
+from edgecls.dataset.pixel_cache import Cache, CachedPictures
 from edgecls.evaluation.calibration import negative_log_likelihood
 from edgecls.image_spec import ImageSpec
 from edgecls.models import HEAD_PREFIX, build_model, fold_temperature
-from edgecls.training.calibrated import MIN_PICTURES, calibrated
 from edgecls.training.config import TrainConfig
-from edgecls.training.pictures import PreparedPictures
+from edgecls.training.document import MIN_PICTURES, calibrated
+from edgecls.training.images import PreparedPictures
 
 SPEC = ImageSpec(16, 16)
 CONFIG = TrainConfig(SPEC, arch="simple_cnn", batch_size=16, unknown_threshold="auto")

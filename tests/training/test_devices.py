@@ -56,7 +56,7 @@ if keras.backend.backend() == "tensorflow":
     import tensorflow as tf
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-from edgecls.dataset.pixels.pixel_cache import CachedPictures
+from edgecls.dataset.pixel_cache import CachedPictures
 from edgecls.image_spec import ImageSpec
 from edgecls.training.config import Device, TrainConfig
 from edgecls.training.devices import Devices

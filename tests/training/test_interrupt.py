@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from edgecls.training.interrupt import stop_request
+from edgecls.training.epoch_keeper import stop_request
 
 
 @pytest.fixture(autouse=True)

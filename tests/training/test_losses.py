@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from edgecls.training.config import ClassWeights
-from edgecls.training.losses import cross_entropy, label_weights
+from edgecls.training.trainer import cross_entropy, label_weights
 
 PROBABILITIES = np.array([[0.7, 0.2, 0.1], [0.1, 0.1, 0.8]], np.float32)
 

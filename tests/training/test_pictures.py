@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 from picture_folders import write_class_folders
 
-from edgecls.dataset.forms.labelled_pictures import Dataset
-from edgecls.dataset.forms.read import read_dataset
-from edgecls.dataset.parts.rare_labels import RareLabels
-from edgecls.dataset.pixels.cache_kind import Cache
+from edgecls.dataset.formats.labelled_images import Dataset
+from edgecls.dataset.formats.read import read_dataset
+from edgecls.dataset.pixel_cache import Cache
+from edgecls.dataset.splits.rare_labels import RareLabels
 from edgecls.errors import DatasetError
 from edgecls.image_spec import ImageSpec
-from edgecls.training.pictures import PreparedPictures, prepare_pictures, without_rare_labels
+from edgecls.training.images import PreparedPictures, prepare_pictures, without_rare_labels
 
 
 @pytest.fixture

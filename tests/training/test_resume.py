@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from picture_folders import write_class_folders
 
-from edgecls.dataset.forms.class_folders import read_class_folders
-from edgecls.dataset.parts.partition import partition
-from edgecls.dataset.pixels.pixel_cache import CachedPictures, cache_pictures
+from edgecls.dataset.formats.folders import read_class_folders
+from edgecls.dataset.pixel_cache import CachedPictures, cache_pictures
+from edgecls.dataset.splits.partition import partition
 from edgecls.errors import TrainingError
 from edgecls.image_spec import ImageSpec
 from edgecls.models import build_model

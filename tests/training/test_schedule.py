@@ -7,8 +7,7 @@ import pytest
 from edgecls.image_spec import ImageSpec
 from edgecls.models import HEAD_PREFIX, build_model
 from edgecls.training.config import Schedule, TrainConfig
-from edgecls.training.schedule import make_optimizer, rate_after
-from edgecls.training.stages import choose_trainable, plan_stages, rate_factors
+from edgecls.training.stages import choose_trainable, make_optimizer, plan_stages, rate_after, rate_factors
 
 SPEC = ImageSpec(16, 16)
 

@@ -1,14 +1,50 @@
 """edgecls data augment: copies of pictures, each a little different."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
-from edgecls.commands.data.warp_options import warp_options
-from edgecls.commands.status_line import StatusLine
+from edgecls.commands.terminal import StatusLine
 
-__all__ = ["augment"]
+__all__ = ["augment", "warp_options"]
+
+_OPTIONS = (
+    click.option(
+        "--rotation",
+        type=click.FloatRange(0, 180),
+        default=15,
+        show_default=True,
+        help="Degrees to turn by at most, either way.",
+    ),
+    click.option(
+        "--shift",
+        type=click.FloatRange(0, 1, max_open=True),
+        default=0.1,
+        show_default=True,
+        help="Part of width and height to move by at most.",
+    ),
+    click.option(
+        "--shear", type=click.FloatRange(0, 60), default=10, show_default=True, help="Degrees to lean by at most."
+    ),
+    click.option(
+        "--zoom",
+        type=click.FloatRange(0, 1, max_open=True),
+        default=0.1,
+        show_default=True,
+        help="Part to grow or shrink by at most.",
+    ),
+    click.option("--flip/--no-flip", default=True, show_default=True, help="Mirror half of them, left to right."),
+)
+
+
+def warp_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options --rotation, --shift, --shear, --zoom and --flip."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
 
 
 @click.command()
@@ -45,10 +81,10 @@ def augment(
     parts only train is augmented. The file augmented.jsonl in OUT says what was made from what, so
     that `edgecls data split` keeps copies with their source.
     """
-    from edgecls.dataset.augmented.augment import AugmentSettings
-    from edgecls.dataset.augmented.augment import augment as augment_dataset
-    from edgecls.dataset.augmented.warp import WarpLimits
-    from edgecls.dataset.forms.read import read_dataset
+    from edgecls.dataset.augmentation.augment import AugmentSettings
+    from edgecls.dataset.augmentation.augment import augment as augment_dataset
+    from edgecls.dataset.augmentation.warp import WarpLimits
+    from edgecls.dataset.formats.read import read_dataset
     from edgecls.runtime.machine.cores import usable_cores
 
     limits = WarpLimits(rotation_deg=rotation, shift=shift, shear_deg=shear, zoom=zoom, flip=flip)

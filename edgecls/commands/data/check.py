@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgecls.commands.any_text import on_one_line, utf8_stdout
-from edgecls.commands.status_line import StatusLine
+from edgecls.commands.terminal import StatusLine, on_one_line, utf8_stdout
 
 if TYPE_CHECKING:
-    from edgecls.dataset.faults.check import CheckReport
+    from edgecls.dataset.checks.check import CheckReport
 
 __all__ = ["check"]
 
@@ -84,8 +83,8 @@ def check(
         _restore(restore_folder)
         return
     assert data is not None  # noqa: S101  for the type checker
-    from edgecls.dataset.faults.check import CheckSettings, check_dataset
-    from edgecls.dataset.faults.quarantine import quarantine
+    from edgecls.dataset.checks.check import CheckSettings, check_dataset
+    from edgecls.dataset.checks.quarantine import quarantine
     from edgecls.runtime.machine.cores import usable_cores
 
     line = StatusLine()
@@ -120,7 +119,7 @@ def _print_report(report: "CheckReport", output_format: str) -> None:
 
 
 def _restore(folder: Path) -> None:
-    from edgecls.dataset.faults.quarantine import restore
+    from edgecls.dataset.checks.quarantine import restore
 
     line = StatusLine()
     restored = restore(folder, on_progress=lambda done, total: line.show(f"moving files {done}/{total}"))

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgecls.commands.shared_options import limits_option
-from edgecls.commands.status_line import StatusLine
+from edgecls.commands.options import limits_option
+from edgecls.commands.terminal import StatusLine
 
 if TYPE_CHECKING:
     from edgecls.dataset.collect.job import ClassRequest, Summary
@@ -176,8 +176,7 @@ def _requests(
     from edgecls.dataset.collect.gallery import GalleryPages, Site
     from edgecls.dataset.collect.job import ClassRequest
     from edgecls.dataset.collect.search import KeywordSearch
-    from edgecls.dataset.collect.sources import UrlList
-    from edgecls.dataset.collect.url_list import read_url_list
+    from edgecls.dataset.collect.sources import UrlList, read_url_list
 
     given = [name for name, value in (("--urls", url_file), ("--page", pages), ("--site", site)) if value]
     if len(given) > 1 or (given and keywords):

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgecls.commands.data.warp_options import warp_options
-from edgecls.commands.status_line import StatusLine
+from edgecls.commands.data.augment import warp_options
+from edgecls.commands.terminal import StatusLine
 
 if TYPE_CHECKING:
     from edgecls.dataset.samples import LabelSamples
@@ -61,8 +61,8 @@ def show(
     Samples that cannot be read are named, and the exit code is then 1; others take their place.
     """
     from edgecls.atomic_write import check_writable, whole_files
-    from edgecls.dataset.augmented.warp import WarpLimits
-    from edgecls.dataset.forms.read import read_dataset
+    from edgecls.dataset.augmentation.warp import WarpLimits
+    from edgecls.dataset.formats.read import read_dataset
     from edgecls.dataset.samples import augmented_samples, plain_samples
     from edgecls.plots.contact_sheet import blocks_that_fit, contact_sheet
     from edgecls.plots.fonts import undrawable_remark

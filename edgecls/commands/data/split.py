@@ -5,11 +5,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgecls.commands.any_text import on_one_line, utf8_stdout
-from edgecls.commands.status_line import StatusLine
+from edgecls.commands.terminal import StatusLine, on_one_line, utf8_stdout
 
 if TYPE_CHECKING:
-    from edgecls.dataset.parts.split import Leak, SplitResult
+    from edgecls.dataset.splits.split import Leak, SplitResult
 
 __all__ = ["split"]
 
@@ -102,9 +101,9 @@ def split(
     Frames of one object, photos of one patient or of one day look different and still tell the answer:
     keep them together with --group-by.
     """
-    from edgecls.dataset.parts.rare_labels import RareLabels
-    from edgecls.dataset.parts.split import split_dataset
-    from edgecls.dataset.parts.write_parts import PartsForm
+    from edgecls.dataset.splits.rare_labels import RareLabels
+    from edgecls.dataset.splits.split import split_dataset
+    from edgecls.dataset.splits.write import PartsForm
     from edgecls.runtime.machine.cores import usable_cores
 
     if keep_rare_in_train and leave_out_rare:

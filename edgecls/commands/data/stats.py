@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgecls.commands.any_text import on_one_line, utf8_stdout
-from edgecls.commands.status_line import StatusLine
-from edgecls.commands.text_columns import table_lines
+from edgecls.commands.terminal import StatusLine, on_one_line, table_lines, utf8_stdout
 
 if TYPE_CHECKING:
     from edgecls.dataset.statistics import DatasetStatistics
@@ -33,7 +31,7 @@ def stats(data: Path, output_format: str, plot: Path | None) -> None:
     values from 0 to 1. Pictures that cannot be read are named, and the exit code is then 1.
     """
     from edgecls.atomic_write import check_writable
-    from edgecls.dataset.forms.read import read_dataset
+    from edgecls.dataset.formats.read import read_dataset
     from edgecls.dataset.statistics import measure_dataset
     from edgecls.runtime.machine.cores import usable_cores
 

@@ -12,7 +12,7 @@ from bs4 import BeautifulSoup, Tag
 from edgecls.dataset.collect.guarded_session import Fetched
 from edgecls.dataset.collect.quiet_soup import quiet_soup
 from edgecls.dataset.collect.sources import Candidate, Reader
-from edgecls.picture_files import PICTURE_SUFFIXES
+from edgecls.image_files import PICTURE_SUFFIXES
 
 __all__ = ["GalleryPages", "PageContent", "Site", "read_html"]
 

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from edgecls.dataset.collect.guarded_session import GuardedSession, SessionSettings
+from edgecls.dataset.collect.image_store import PictureStore
 from edgecls.dataset.collect.manifest import MANIFEST_NAME, Manifest, Record
 from edgecls.dataset.collect.outcomes import FetchError
-from edgecls.dataset.collect.picture_store import PictureStore
 from edgecls.dataset.collect.robots import Robots
 from edgecls.dataset.collect.sources import Candidate, Reader, Source
 from edgecls.errors import DatasetError, OutputError

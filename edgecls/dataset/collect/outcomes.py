@@ -1,6 +1,16 @@
 """What can become of the address of a picture."""
 
-__all__ = ["FetchError", "StoppedError", "is_transient"]
+from urllib3.exceptions import (
+    DecodeError,
+    HTTPError,
+    LocationValueError,
+    ProtocolError,
+    ProxyError,
+    SSLError,
+)
+from urllib3.exceptions import TimeoutError as UrllibTimeoutError
+
+__all__ = ["FetchError", "StoppedError", "fetch_error_of", "is_transient"]
 
 _TRANSIENT = frozenset(
     [
@@ -37,3 +47,25 @@ class FetchError(Exception):
 
 class StoppedError(Exception):
     """The work was stopped from outside."""
+
+
+_FAULTS: tuple[tuple[tuple[type[Exception], ...], str, bool], ...] = (
+    ((UrllibTimeoutError, TimeoutError), "timeout", True),
+    ((SSLError,), "tls_failed", False),
+    ((LocationValueError, UnicodeError), "bad_url", False),
+    ((DecodeError,), "bad_encoding", False),
+    ((ProtocolError,), "connection_lost", True),
+    ((ProxyError, HTTPError, OSError), "connection_failed", True),
+    ((ValueError,), "bad_url", False),
+)
+"""Exceptions, the outcome they mean, and whether another attempt may help; the most specific come first."""
+
+
+def fetch_error_of(error: Exception) -> FetchError:
+    """Return the FetchError that says what an exception of urllib3 or of a socket means."""
+    if isinstance(error, FetchError):
+        return error
+    for types, outcome, transient in _FAULTS:
+        if isinstance(error, types):
+            return FetchError(outcome, str(error) or type(error).__name__, transient=transient)
+    raise error

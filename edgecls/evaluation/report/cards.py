@@ -3,10 +3,8 @@
 import numpy as np
 
 from edgecls.evaluation.record import Evaluation
-from edgecls.evaluation.report.html import HTML, Html, joined
-from edgecls.evaluation.report.subject import Content, Subject
-from edgecls.evaluation.report.thumbnails import thumbnail_uri
-from edgecls.evaluation.report.words import percent
+from edgecls.evaluation.report.html import HTML, Html, joined, thumbnail_uri
+from edgecls.evaluation.report.words import Content, Subject, percent
 
 __all__ = ["examples", "mistakes"]
 

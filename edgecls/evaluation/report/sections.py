@@ -8,10 +8,8 @@ from edgecls.evaluation.calibration import ReliabilityBin
 from edgecls.evaluation.metrics import LabelMetrics
 from edgecls.evaluation.record import Evaluation
 from edgecls.evaluation.report.cards import examples, mistakes
-from edgecls.evaluation.report.html import HTML, Html, joined
-from edgecls.evaluation.report.subject import Content, Subject
-from edgecls.evaluation.report.thumbnails import data_uri
-from edgecls.evaluation.report.words import FEW_IMAGES, findings, mirroring_text, number, percent
+from edgecls.evaluation.report.html import HTML, Html, data_uri, joined
+from edgecls.evaluation.report.words import FEW_IMAGES, Content, Subject, findings, mirroring_text, number, percent
 from edgecls.image_formats.read import read_header
 from edgecls.plots.confusion import MAX_NUMBERED, confused_block_png, confusion_png, full_confusion_png
 from edgecls.plots.curves import training_curve_png

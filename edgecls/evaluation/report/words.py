@@ -1,13 +1,18 @@
 """Numbers and facts in plain words."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
+from edgecls.evaluation.calibration import Calibration
+from edgecls.evaluation.history import HistoryRow
 from edgecls.evaluation.mirroring import Mirroring
 from edgecls.evaluation.record import Evaluation
+from edgecls.evaluation.report.html import Html
+from edgecls.model_card import ModelCard
 
-__all__ = ["FEW_IMAGES", "Finding", "findings", "mirroring_text", "number", "percent"]
+__all__ = ["FEW_IMAGES", "Content", "Finding", "Subject", "findings", "mirroring_text", "number", "percent"]
 
 FAIR = 0.02  # how far mean probability and accuracy may differ where there are so many pictures that chance does not
 SECOND_GUESSES = 3
@@ -188,3 +193,24 @@ def _missing(evaluation: Evaluation) -> list[Finding]:
             )
         )
     return found
+
+
+Content = tuple[str, Html] | None
+"""Introduction and body of a section; None where there is nothing to say."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """All that goes into a report; `write_report` explains the fields."""
+
+    evaluation: Evaluation
+    card: ModelCard
+    data_name: str
+    part: str
+    model_bytes: int | None
+    history: tuple[HistoryRow, ...]
+    best_epoch: int | None
+    calibration: Calibration | None
+    mirroring: Mirroring | None
+    settings: Mapping[str, object]
+    versions: Mapping[str, str]

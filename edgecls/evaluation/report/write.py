@@ -16,8 +16,7 @@ from edgecls.evaluation.mirroring import Mirroring
 from edgecls.evaluation.record import Evaluation
 from edgecls.evaluation.report.html import HTML, Html, joined
 from edgecls.evaluation.report.sections import all_sections
-from edgecls.evaluation.report.subject import Subject
-from edgecls.evaluation.report.words import number, percent
+from edgecls.evaluation.report.words import Subject, number, percent
 from edgecls.model_card import ModelCard
 
 __all__ = ["write_report"]

@@ -14,9 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from edgecls.export.foreign.file import load_onnx_package
-from edgecls.export.from_keras.shape_constants import fold_shape_constants
-from edgecls.export.graph_surgery import drop_unneeded, fresh_name, tensor_names
-from edgecls.export.inferred_shapes import InferredShapes, infer_shapes
+from edgecls.export.graph.shapes import InferredShapes, fold_shape_constants, infer_shapes
+from edgecls.export.graph.surgery import drop_unneeded, fresh_name, tensor_names
 
 __all__ = ["free_batch"]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from edgecls import onnx_container
 from edgecls.errors import ExportError
-from edgecls.export.graph_surgery import all_graphs
+from edgecls.export.graph.surgery import all_graphs
 from edgecls.extras import import_from_extra
 from edgecls.modelfile import DOCUMENT_KEY
 from edgecls.regular_file import read_regular

@@ -14,10 +14,10 @@ import keras
 import numpy as np
 
 from edgecls.errors import ExportError
-from edgecls.export.from_keras.initializers import Arrays, serialized_with
 from edgecls.export.from_keras.operators import rules
-from edgecls.export.from_keras.tidy import Shapes, tidy
-from edgecls.export.from_keras.zero_padding import keep_zero_padding
+from edgecls.export.graph.initializers import Arrays, serialized_with
+from edgecls.export.graph.padding import keep_zero_padding
+from edgecls.export.graph.tidy import Shapes, tidy
 from edgecls.extras import import_from_extra
 from edgecls.modelfile import INPUT_NAME, OUTPUT_NAME
 

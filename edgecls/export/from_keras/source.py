@@ -9,8 +9,8 @@ import keras
 import numpy as np
 
 from edgecls.errors import ExportError
-from edgecls.export.export import golden_from, keras_network
 from edgecls.export.from_keras.ends import check_outputs, giving_probabilities, taking_raw_pixels
+from edgecls.export.from_keras.export import golden_from, keras_network
 from edgecls.export.from_keras.file import load_keras, read_embedded_card
 from edgecls.export.from_keras.input_form import InputForm, find_input_form
 from edgecls.export.from_keras.known_networks import KnownNetwork, recognise

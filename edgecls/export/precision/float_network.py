@@ -6,10 +6,10 @@ from types import ModuleType
 from typing import Any
 
 from edgecls.errors import ExportError
-from edgecls.export.from_keras.initializers import Arrays, serialized_with
-from edgecls.export.from_keras.tidy import tidy
-from edgecls.export.graph_surgery import all_graphs
-from edgecls.export.precision.padding import pad_in_convolutions
+from edgecls.export.graph.initializers import Arrays, serialized_with
+from edgecls.export.graph.padding import pad_in_convolutions
+from edgecls.export.graph.surgery import all_graphs
+from edgecls.export.graph.tidy import tidy
 from edgecls.extras import import_from_extra
 from edgecls.modelfile import OUTPUT_NAME, ModelFile
 

@@ -1,10 +1,11 @@
 """How bytes stand for numbers in an int8 network: that depends on the processor that will multiply them."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from edgecls.runtime.machine.processor import Processor
 
-__all__ = ["RECIPES", "Int8Recipe", "recipe_for"]
+__all__ = ["RECIPES", "Int8Recipe", "ReducedPrecision", "recipe_for"]
 
 
 @dataclass(frozen=True)
@@ -42,3 +43,14 @@ def recipe_for(processor: Processor) -> Int8Recipe:
     if processor.is_arm:
         return RECIPES["arm"]
     return RECIPES["x86-vnni" if processor.is_x86 and processor.has_byte_dot_products else "x86"]
+
+
+class ReducedPrecision(StrEnum):
+    """What stands on the card as the precision.
+
+    INT8: weights and activations of the layers are bytes; for processors.
+    FLOAT16: weights and arithmetic are half-precision floats; for GPUs.
+    """
+
+    INT8 = "int8"
+    FLOAT16 = "float16"

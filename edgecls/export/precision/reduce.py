@@ -6,19 +6,16 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from edgecls import modelfile
-from edgecls.dataset.forms.labelled_pictures import Dataset
+from edgecls.dataset.formats.labelled_images import Dataset
 from edgecls.errors import ExportError, ImageError
-from edgecls.export.precision.activation_ranges import observe_extremes
-from edgecls.export.precision.budget import AccuracyBudget, Attempt, Candidate
+from edgecls.export.precision.budget import AccuracyBudget, Attempt, Candidate, golden_tolerance
 from edgecls.export.precision.float16_graph import LARGEST, float16_onnx
 from edgecls.export.precision.float_network import FloatNetwork, read_float_network
-from edgecls.export.precision.golden_tolerance import golden_tolerance
+from edgecls.export.precision.images import LabelledPixels, decode_measuring_pictures
+from edgecls.export.precision.int8_graph import observe_extremes
 from edgecls.export.precision.int8_search import find_int8
-from edgecls.export.precision.measurement import answers, check_informative, open_network
-from edgecls.export.precision.pictures import LabelledPixels, decode_measuring_pictures
-from edgecls.export.precision.recipe import Int8Recipe
-from edgecls.export.precision.reduced_precision import ReducedPrecision
-from edgecls.export.precision.speed import Speed, compare_speed
+from edgecls.export.precision.measurement import Speed, answers, check_informative, compare_speed, open_network
+from edgecls.export.precision.recipe import Int8Recipe, ReducedPrecision
 from edgecls.export.proof import versions
 from edgecls.model_card import ModelCard
 from edgecls.modelfile import ModelFile

@@ -3,11 +3,11 @@
 Importing this loads neither Keras nor scikit-learn.
 """
 
-from edgecls.models.classical import decision_tree as _decision_tree
 from edgecls.models.classical import kmeans as _kmeans
 from edgecls.models.classical import knn as _knn
-from edgecls.models.classical import random_forest as _random_forest
 from edgecls.models.classical import svm as _svm
+from edgecls.models.classical import trees as _decision_tree
+from edgecls.models.classical import trees as _random_forest
 from edgecls.models.classical import xgboost as _xgboost
 from edgecls.models.classical.registry import ClassicalModel, FittedClassifier, classical_names, get_classical
 

@@ -7,9 +7,9 @@ import numpy as np
 
 from edgecls.extras import import_from_extra
 from edgecls.models.classical.graph import OPSET, OPSET_ML, Graph
-from edgecls.models.classical.registry import FeatureRows, Probabilities
+from edgecls.models.classical.registry import FeatureRows, Probabilities, TrainingRows, register_classical
 
-__all__ = ["SklearnTrees"]
+__all__ = ["SklearnTrees", "fit_decision_tree", "fit_random_forest"]
 
 
 @dataclass(frozen=True)
@@ -37,3 +37,36 @@ class SklearnTrees:
             target_opset={"": OPSET, "ai.onnx.ml": OPSET_ML},
         )
         return graph.trees(converted, features)
+
+
+MIN_LEAF = 10  # pictures: fewer and the leaf's shares say nothing
+
+
+@register_classical("decision_tree", settings={"min_samples_leaf": MIN_LEAF})
+def fit_decision_tree(rows: TrainingRows) -> SklearnTrees:
+    """Fit one tree that asks for one feature at a time.
+
+    Source:
+        Breiman et al., "Classification and Regression Trees", 1984, as in scikit-learn.
+    """
+    tree = import_from_extra("sklearn.tree", extra="classical", purpose="training decision_tree")
+    estimator = tree.DecisionTreeClassifier(min_samples_leaf=MIN_LEAF, random_state=rows.seed)
+    return SklearnTrees(estimator.fit(rows.features, rows.label_ids))
+
+
+TREES = 200
+FOREST_MIN_LEAF = 3  # pictures: half the file of fully grown trees
+
+
+@register_classical("random_forest", settings={"trees": TREES, "min_samples_leaf": FOREST_MIN_LEAF})
+def fit_random_forest(rows: TrainingRows) -> SklearnTrees:
+    """Fit TREES trees and average their answers.
+
+    Source:
+        Breiman, "Random Forests", Machine Learning 45, 2001, as in scikit-learn.
+    """
+    ensemble = import_from_extra("sklearn.ensemble", extra="classical", purpose="training random_forest")
+    estimator = ensemble.RandomForestClassifier(
+        TREES, min_samples_leaf=FOREST_MIN_LEAF, random_state=rows.seed, n_jobs=rows.threads
+    )
+    return SklearnTrees(estimator.fit(rows.features, rows.label_ids))

@@ -10,19 +10,17 @@ from typing import Any
 
 from edgecls.errors import MissingExtraError, ProviderError
 from edgecls.modelfile import read_model
-from edgecls.runtime.doctor.picture_support import readable_formats
 from edgecls.runtime.doctor.provider_check import ProviderCheck, check_provider, not_working
-from edgecls.runtime.doctor.versions import installed_versions
-from edgecls.runtime.execution import wheels
-from edgecls.runtime.execution.clean_stdout import stdout_to_stderr
+from edgecls.runtime.doctor.support import installed_versions, readable_formats
 from edgecls.runtime.execution.gpu import GpuReport, this_machine
 from edgecls.runtime.execution.probe import probe
-from edgecls.runtime.execution.providers import Provider, load_onnxruntime
-from edgecls.runtime.execution.wheels import Conflict, Wheel
+from edgecls.runtime.execution.providers import Provider, load_onnxruntime, stdout_to_stderr
+from edgecls.runtime.machine import wheels
 from edgecls.runtime.machine.cache_folder import CacheState, cache_folder, look_at_cache
 from edgecls.runtime.machine.cores import CoreCount, count_cores
 from edgecls.runtime.machine.memory import available_memory_bytes, total_memory_bytes
 from edgecls.runtime.machine.processor import read_processor
+from edgecls.runtime.machine.wheels import Conflict, Wheel
 
 __all__ = ["Diagnosis", "Finding", "diagnose"]
 

@@ -16,9 +16,8 @@ from typing import Any
 
 from edgecls.errors import EdgeclsError
 from edgecls.frozen import can_start_children, child_command, is_frozen
-from edgecls.runtime.execution.clean_stdout import stdout_to_stderr
 from edgecls.runtime.execution.probe import explained
-from edgecls.runtime.execution.providers import Provider, SkippedProvider
+from edgecls.runtime.execution.providers import Provider, SkippedProvider, stdout_to_stderr
 
 __all__ = ["ProviderCheck", "check_provider", "not_working", "write_check"]
 
@@ -95,7 +94,7 @@ def write_check(model_path: str, provider: str) -> None:
 
 def _check_here(model_path: str, provider: Provider) -> ProviderCheck:
     from edgecls.modelfile import read_model
-    from edgecls.runtime.explaining.class_activation import without_class_activation
+    from edgecls.runtime.class_activation import without_class_activation
     from edgecls.runtime.golden import check_golden
     from edgecls.runtime.session import try_provider
 

@@ -5,15 +5,17 @@ trust here: `edgecls.runtime.execution.probe` looks for what a provider needs, `
 it with fallback switched off, asks the session what it really uses, and checks its answers.
 """
 
+import contextlib
 import functools
 import os
+import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from types import ModuleType
 
 from edgecls.errors import ProviderError
 from edgecls.extras import import_from_extra
-from edgecls.runtime.execution.clean_stdout import stdout_to_stderr
 
 __all__ = [
     "Provider",
@@ -22,7 +24,31 @@ __all__ = [
     "load_onnxruntime",
     "openvino_version",
     "ready_made_providers",
+    "stdout_to_stderr",
 ]
+
+
+@contextlib.contextmanager
+def stdout_to_stderr() -> Iterator[None]:
+    """Send what is written to standard output in the block, by Python or past it, to standard error instead.
+
+    The whole process is affected, its other threads too.
+    """
+    if sys.stdout is not None:
+        sys.stdout.flush()
+    try:
+        original = os.dup(1)
+    except OSError:  # there is no standard output
+        yield
+        return
+    try:
+        with contextlib.suppress(OSError):  # there is no standard error
+            os.dup2(2, 1)
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    finally:
+        os.dup2(original, 1)
+        os.close(original)
 
 
 class Provider(StrEnum):

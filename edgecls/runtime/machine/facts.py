@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from edgecls import __version__
-from edgecls.runtime.execution import wheels
+from edgecls.runtime.machine import wheels
 from edgecls.runtime.machine.cores import usable_cores
 from edgecls.runtime.machine.processor import read_processor
 

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from edgecls.runtime.machine.control_groups import own_groups_v1, own_groups_v2
+from edgecls.runtime.machine.cores import own_groups_v1, own_groups_v2
 
 __all__ = ["available_memory_bytes", "total_memory_bytes"]
 

@@ -8,8 +8,7 @@ from itertools import cycle, islice
 
 from edgecls.runtime.classifier import Classifier
 from edgecls.runtime.execution.providers import Provider, SkippedProvider
-from edgecls.runtime.many.sources import Source
-from edgecls.runtime.many.stream import classify_stream
+from edgecls.runtime.many_images import Source, classify_stream
 from edgecls.runtime.prediction import Prediction
 from edgecls.runtime.setting import Setting
 from edgecls.runtime.tuning.contenders import Contender

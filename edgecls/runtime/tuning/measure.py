@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from edgecls.runtime.execution.providers import Provider, SkippedProvider
 from edgecls.runtime.setting import Setting
+from edgecls.runtime.tuned import Goal
 from edgecls.runtime.tuning.contenders import Contender
-from edgecls.runtime.tuning.goal import Goal
 from edgecls.runtime.tuning.in_memory import classify_in_memory, least_pictures, warm_up
 from edgecls.runtime.tuning.races import Race, Trial, take_rounds
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgecls.runtime.tuning.goal import Goal
+from edgecls.runtime.tuned import Goal
 
 __all__ = ["Race", "Trial", "take_rounds"]
 

@@ -13,9 +13,8 @@ import numpy as np
 from edgecls.modelfile import ModelFile
 from edgecls.runtime.execution.providers import Provider, SkippedProvider
 from edgecls.runtime.setting import Setting
-from edgecls.runtime.tuning.choice import Choice, keep_choice
+from edgecls.runtime.tuned import Choice, Hardware, keep_choice, this_hardware
 from edgecls.runtime.tuning.contenders import open_contenders
-from edgecls.runtime.tuning.hardware import Hardware, this_hardware
 from edgecls.runtime.tuning.measure import measure
 from edgecls.runtime.tuning.races import LOST_AFTER, Race, Trial
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import keras
 
 from edgecls.atomic_write import check_writable, remove_leftovers, whole_files
-from edgecls.dataset.forms.read import read_dataset
+from edgecls.dataset.formats.read import read_dataset
 from edgecls.errors import EdgeclsError, MissingExtraError, OutputError, TrainingError
 from edgecls.plots.sweep import Run, epochs_chart, setting_chart, swept_settings
 from edgecls.training.config import TrainConfig

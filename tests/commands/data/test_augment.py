@@ -7,7 +7,7 @@ from click.testing import CliRunner, Result
 from picture_folders import COLORS, write_class_folders
 
 from edgecls.cli import main
-from edgecls.dataset.augmented.lineage import read_manifest
+from edgecls.dataset.augmentation.lineage import read_manifest
 
 
 def _augment(*arguments: str | Path) -> Result:

@@ -7,7 +7,7 @@ from click.testing import CliRunner, Result
 from scenes import write_scene
 
 from edgecls.cli import main
-from edgecls.dataset.forms.read import read_dataset
+from edgecls.dataset.formats.read import read_dataset
 
 
 @pytest.fixture

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from edgecls.commands.serving.settings import model_files
 from edgecls.errors import ModelFileError
+from edgecls.server.settings import model_files
 
 
 def test_a_folder_stands_for_the_model_files_in_it(tmp_path: Path) -> None:

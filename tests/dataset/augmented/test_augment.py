@@ -13,10 +13,10 @@ import pytest
 from picture_folders import COLORS, write_class_folders
 
 from edgecls import image
-from edgecls.dataset.augmented.augment import AugmentResult, AugmentSettings, augment
-from edgecls.dataset.augmented.lineage import MANIFEST, read_lineage, read_manifest
-from edgecls.dataset.augmented.warp import Warp, WarpLimits, apply_warp
-from edgecls.dataset.forms.read import read_dataset
+from edgecls.dataset.augmentation.augment import AugmentResult, AugmentSettings, augment
+from edgecls.dataset.augmentation.lineage import MANIFEST, read_lineage, read_manifest
+from edgecls.dataset.augmentation.warp import Warp, WarpLimits, apply_warp
+from edgecls.dataset.formats.read import read_dataset
 from edgecls.errors import DatasetError, OutputError
 
 SETTINGS = AugmentSettings(copies=2, seed=4)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from edgecls.dataset.augmented.lineage import MANIFEST, Augmented, lineage_of, read_lineage, read_manifest
+from edgecls.dataset.augmentation.lineage import MANIFEST, Augmented, lineage_of, read_lineage, read_manifest
 from edgecls.errors import DatasetError
 
 FIRST, SECOND = "a" * 64, "b" * 64

@@ -5,7 +5,7 @@ from dataclasses import astuple, replace
 import numpy as np
 import pytest
 
-from edgecls.dataset.augmented.warp import MAX_SIDE, Warp, WarpLimits, apply_warp, draw_warp
+from edgecls.dataset.augmentation.warp import MAX_SIDE, Warp, WarpLimits, apply_warp, draw_warp
 from edgecls.errors import DatasetError, ImageTooLargeError
 from edgecls.image import Pixels
 

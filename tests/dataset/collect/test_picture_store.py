@@ -9,8 +9,8 @@ import pytest
 from encoded_pictures import encodings
 from local_web import picture
 
+from edgecls.dataset.collect.image_store import PictureStore
 from edgecls.dataset.collect.manifest import Record
-from edgecls.dataset.collect.picture_store import PictureStore
 from edgecls.errors import OutputError
 from edgecls.image import ImageLimits
 

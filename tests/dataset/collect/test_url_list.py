@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from edgecls.dataset.collect.url_list import read_url_list
+from edgecls.dataset.collect.sources import read_url_list
 from edgecls.errors import DatasetError
 
 

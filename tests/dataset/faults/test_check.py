@@ -16,9 +16,9 @@ from PIL import Image
 from scenes import scene, write_scene
 
 from edgecls import image
-from edgecls.dataset.augmented.lineage import MANIFEST
-from edgecls.dataset.faults.check import CheckReport, CheckSettings, check_dataset
-from edgecls.dataset.forms.read import read_dataset
+from edgecls.dataset.augmentation.lineage import MANIFEST
+from edgecls.dataset.checks.check import CheckReport, CheckSettings, check_dataset
+from edgecls.dataset.formats.read import read_dataset
 from edgecls.errors import DatasetError
 
 

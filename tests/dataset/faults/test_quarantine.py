@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from scenes import write_scene
 
-from edgecls.dataset.faults import quarantine as module
-from edgecls.dataset.faults.check import CheckReport, CheckSettings, check_dataset
-from edgecls.dataset.faults.quarantine import MANIFEST_NAME, quarantine, restore
+from edgecls.dataset.checks import quarantine as module
+from edgecls.dataset.checks.check import CheckReport, CheckSettings, check_dataset
+from edgecls.dataset.checks.quarantine import MANIFEST_NAME, quarantine, restore
 from edgecls.errors import DatasetError, OutputError
 
 
@@ -108,8 +108,8 @@ def test_nothing_is_made_where_nothing_was_found(tmp_path: Path) -> None:
 KILL = """
 import os, sys
 from pathlib import Path
-from edgecls.dataset.faults import quarantine as module
-from edgecls.dataset.faults.check import CheckSettings, check_dataset
+from edgecls.dataset.checks import quarantine as module
+from edgecls.dataset.checks.check import CheckSettings, check_dataset
 
 steps, left = sys.argv[3], [3]
 real = getattr(os, steps)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from edgecls.dataset.forms.class_folders import read_class_folders
+from edgecls.dataset.formats.folders import read_class_folders
 from edgecls.errors import DatasetError
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from edgecls.dataset.forms.labelled_pictures import Dataset, LabelledPictures
-from edgecls.dataset.forms.read import read_dataset
+from edgecls.dataset.formats.labelled_images import Dataset, LabelledPictures
+from edgecls.dataset.formats.read import read_dataset
 from edgecls.errors import DatasetError
 
 UMLAUT = unicodedata.normalize("NFC", "Männertreu")

@@ -10,7 +10,7 @@ from encoded_pictures import Encoded, encodings
 from scenes import write_scene
 
 from edgecls import image
-from edgecls.dataset.likeness.fingerprints import Fingerprint, UnusablePicture, fingerprint_pictures, is_cut_short
+from edgecls.dataset.similarity.fingerprints import Fingerprint, UnusablePicture, fingerprint_pictures, is_cut_short
 
 ENCODINGS = encodings()
 WITH_AN_END = ("jpeg", "png", "gif", "webp", "bmp")

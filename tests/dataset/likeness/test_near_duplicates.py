@@ -10,7 +10,7 @@ from PIL import Image
 from scenes import scene
 
 from edgecls import image
-from edgecls.dataset.likeness.near_duplicates import (
+from edgecls.dataset.similarity.near_duplicates import (
     HASH_BITS,
     HASH_SPEC,
     NEAR_DISTANCE,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgecls.dataset.parts.partition import partition
+from edgecls.dataset.splits.partition import partition
 from edgecls.errors import DatasetError
 
 RATIOS = st.sampled_from([(80, 20), (70, 30), (70, 15, 15), (0.5, 0.5), (0.9, 0.1), (97, 2, 1)])

@@ -14,14 +14,14 @@ from PIL import Image
 from scenes import scene, write_scene
 
 from edgecls import image
-from edgecls.dataset.augmented.lineage import MANIFEST
-from edgecls.dataset.forms.labelled_pictures import Dataset, LabelledPictures
-from edgecls.dataset.forms.read import read_dataset
-from edgecls.dataset.parts import write_parts as module
-from edgecls.dataset.parts.rare_labels import RareLabels
-from edgecls.dataset.parts.series import series_in_names
-from edgecls.dataset.parts.split import SplitResult, split_dataset
-from edgecls.dataset.parts.write_parts import PartsForm, write_parts
+from edgecls.dataset.augmentation.lineage import MANIFEST
+from edgecls.dataset.formats.labelled_images import Dataset, LabelledPictures
+from edgecls.dataset.formats.read import read_dataset
+from edgecls.dataset.splits import write as module
+from edgecls.dataset.splits.rare_labels import RareLabels
+from edgecls.dataset.splits.series import series_in_names
+from edgecls.dataset.splits.split import SplitResult, split_dataset
+from edgecls.dataset.splits.write import PartsForm, write_parts
 from edgecls.errors import DatasetError, OutputError
 
 LABELS = ("tulips", "玫瑰🌹")

@@ -7,8 +7,8 @@ import pytest
 from picture_folders import COLORS, write_class_folders
 
 from edgecls import image
-from edgecls.dataset.forms.class_folders import read_class_folders
-from edgecls.dataset.pixels.pixel_cache import CachedPictures, cache_pictures
+from edgecls.dataset.formats.folders import read_class_folders
+from edgecls.dataset.pixel_cache import CachedPictures, cache_pictures
 from edgecls.errors import DatasetError
 from edgecls.image_spec import Color, Fit, ImageSpec
 

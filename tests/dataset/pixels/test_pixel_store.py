@@ -5,8 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgecls.dataset.pixels.cache_kind import Cache
-from edgecls.dataset.pixels.pixel_store import allocate_pixels, choose_cache, free_disk_bytes
+from edgecls.dataset.pixel_cache import Cache, allocate_pixels, choose_cache, free_disk_bytes
 from edgecls.errors import DatasetError
 
 

@@ -6,10 +6,8 @@ import numpy as np
 import pytest
 from picture_folders import COLORS, write_class_folders
 
-from edgecls.dataset.forms.class_folders import read_class_folders
-from edgecls.dataset.pixels.cache_kind import Cache
-from edgecls.dataset.pixels.pixel_cache import CachedPictures, cache_pictures
-from edgecls.dataset.pixels.streamed_pixels import StreamedPixels
+from edgecls.dataset.formats.folders import read_class_folders
+from edgecls.dataset.pixel_cache import Cache, CachedPictures, StreamedPixels, cache_pictures
 from edgecls.errors import ImageReadError
 from edgecls.image_spec import ImageSpec
 

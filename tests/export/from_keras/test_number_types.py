@@ -14,9 +14,9 @@ from tiny_model import tiny_card
 import edgecls
 from edgecls.cli import main
 from edgecls.errors import ParityError
-from edgecls.export import export as export_module
-from edgecls.export.export import export_float32, golden_from
+from edgecls.export.from_keras import export as export_module
 from edgecls.export.from_keras.convert import keras_to_onnx
+from edgecls.export.from_keras.export import export_float32, golden_from
 from edgecls.export.parity import MAX_DIFFERENCE
 from edgecls.image_spec import ImageSpec
 from edgecls.model_card import ModelCard

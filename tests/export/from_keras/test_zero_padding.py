@@ -6,9 +6,9 @@ import onnx
 import pytest
 from tiny_model import tiny_card
 
-from edgecls.export.export import export_float32, golden_from
 from edgecls.export.from_keras.convert import keras_to_onnx
-from edgecls.export.from_keras.zero_padding import keep_zero_padding
+from edgecls.export.from_keras.export import export_float32, golden_from
+from edgecls.export.graph.padding import keep_zero_padding
 from edgecls.image_spec import ImageSpec
 
 

@@ -6,8 +6,8 @@ import pytest
 from color_network import color_model, color_pictures
 from picture_folders import write_class_folders
 
-from edgecls.export.precision.activation_ranges import CalibrationMethod, Ranges, observe_extremes, ranges_from
 from edgecls.export.precision.float_network import FloatNetwork, read_float_network
+from edgecls.export.precision.int8_graph import CalibrationMethod, Ranges, observe_extremes, ranges_from
 
 
 @pytest.fixture(scope="session")

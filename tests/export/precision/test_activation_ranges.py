@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from edgecls.export.precision.activation_ranges import CalibrationMethod, observe_extremes, ranges_from
 from edgecls.export.precision.float_network import FloatNetwork
+from edgecls.export.precision.int8_graph import CalibrationMethod, observe_extremes, ranges_from
 
 
 def _flat(*levels: int) -> np.ndarray:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from edgecls.export.precision.golden_tolerance import golden_tolerance, largest_golden_difference
-from edgecls.export.precision.reduced_precision import ReducedPrecision
+from edgecls.export.precision.budget import golden_tolerance, largest_golden_difference
+from edgecls.export.precision.recipe import ReducedPrecision
 from edgecls.model_card import Golden, GoldenSample
 
 

@@ -11,9 +11,8 @@ from color_network import LAYERS, color_model, color_onnx, color_pictures, run_o
 from onnx import TensorProto, helper
 
 from edgecls import modelfile
-from edgecls.export.precision.activation_ranges import CalibrationMethod, Ranges, observe_extremes, ranges_from
 from edgecls.export.precision.float_network import FloatNetwork, read_float_network
-from edgecls.export.precision.int8_graph import int8_onnx
+from edgecls.export.precision.int8_graph import CalibrationMethod, Ranges, int8_onnx, observe_extremes, ranges_from
 from edgecls.export.precision.recipe import RECIPES
 from edgecls.modelfile import ModelFile
 

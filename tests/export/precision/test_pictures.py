@@ -9,10 +9,10 @@ from color_network import COLOR_SPEC
 from picture_folders import COLORS, write_class_folders
 from tiny_model import tiny_card
 
-from edgecls.dataset.forms.read import read_dataset
+from edgecls.dataset.formats.read import read_dataset
 from edgecls.errors import DatasetError
-from edgecls.export.precision import pictures as subject
-from edgecls.export.precision.pictures import LabelledPixels, MeasuringPictures, decode_measuring_pictures
+from edgecls.export.precision import images as subject
+from edgecls.export.precision.images import LabelledPixels, MeasuringPictures, decode_measuring_pictures
 from edgecls.model_card import Golden, GoldenSample, ModelCard
 
 

@@ -12,7 +12,7 @@ from tiny_model import tiny_onnx
 
 import edgecls
 from edgecls import image, modelfile
-from edgecls.dataset.forms.read import read_dataset
+from edgecls.dataset.formats.read import read_dataset
 from edgecls.errors import AccuracyBudgetError, DatasetError, ExportError
 from edgecls.export.precision import int8_search
 from edgecls.export.precision.float_network import read_float_network

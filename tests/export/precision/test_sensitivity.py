@@ -2,10 +2,10 @@
 
 from color_network import color_model, color_pictures
 
-from edgecls.export.precision.activation_ranges import CalibrationMethod, observe_extremes, ranges_from
 from edgecls.export.precision.float_network import read_float_network
+from edgecls.export.precision.int8_graph import CalibrationMethod, observe_extremes, ranges_from
+from edgecls.export.precision.int8_search import rank_layers
 from edgecls.export.precision.recipe import RECIPES
-from edgecls.export.precision.sensitivity import rank_layers
 
 
 def test_the_layers_around_an_outlier_come_first() -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pytest
 
 from edgecls.modelfile import ModelFile
-from edgecls.runtime.execution.assignment import count_nodes, put_elsewhere
+from edgecls.runtime.execution.ort import count_nodes, put_elsewhere
 from edgecls.runtime.execution.providers import Provider, load_onnxruntime
 
 

@@ -13,7 +13,7 @@ from runtime_wheels import install
 from tiny_model import TINY_SPEC, tiny_answer, tiny_card, tiny_golden, tiny_onnx
 
 from edgecls import image, modelfile
-from edgecls.commands.shared_options import BUNDLED_MODEL
+from edgecls.commands.options import BUNDLED_MODEL
 from edgecls.errors import ModelFileError, ProviderError
 from edgecls.export.class_activation import with_class_activation
 from edgecls.model_card import ModelCard
@@ -25,8 +25,7 @@ from edgecls.runtime.execution.providers import Provider, candidates, openvino_v
 from edgecls.runtime.opening import load
 from edgecls.runtime.session import Session, open_session
 from edgecls.runtime.setting import Setting
-from edgecls.runtime.tuning.choice import Choice, keep_choice
-from edgecls.runtime.tuning.lookup import choices_folder
+from edgecls.runtime.tuned import Choice, choices_folder, keep_choice
 from edgecls.runtime.tuning.tune import tune
 
 needs_openvino = pytest.mark.skipif(

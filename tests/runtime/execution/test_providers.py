@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edgecls.commands.shared_options import provider_option
+from edgecls.commands.options import provider_option
 from edgecls.runtime.execution.providers import Provider, candidates, ready_made_providers
 
 

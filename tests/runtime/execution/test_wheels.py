@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from runtime_wheels import install
 
-from edgecls.runtime.execution.wheels import Wheel, commands_for, find_conflicts, wheels_of
+from edgecls.runtime.machine.wheels import Wheel, commands_for, find_conflicts, wheels_of
 
 
 def test_two_wheels_of_onnxruntime_are_a_conflict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,8 +15,8 @@ from edgecls import modelfile
 from edgecls.errors import ModelFileError
 from edgecls.export.class_activation import with_class_activation
 from edgecls.modelfile import ModelFile
+from edgecls.runtime.class_activation import has_class_activation, without_class_activation
 from edgecls.runtime.execution.providers import Provider
-from edgecls.runtime.explaining.class_activation import has_class_activation, without_class_activation
 from edgecls.runtime.session import Session, open_session
 
 

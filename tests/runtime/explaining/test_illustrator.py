@@ -12,7 +12,7 @@ import pytest
 import edgecls
 from edgecls import image
 from edgecls.errors import ImageDecodeError, OutputError
-from edgecls.runtime.explaining.illustrator import Illustrator
+from edgecls.runtime.illustrator import Illustrator
 from edgecls.runtime.prediction import Outcome
 
 RED = image.encode_png(np.full((30, 40, 3), (250, 0, 0), np.uint8))

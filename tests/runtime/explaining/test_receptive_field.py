@@ -13,8 +13,8 @@ from edgecls import image, modelfile
 from edgecls.export.class_activation import with_class_activation
 from edgecls.image_spec import Fit, ImageSpec
 from edgecls.model_card import Golden, GoldenSample
-from edgecls.runtime.explaining.explanation import Method
-from edgecls.runtime.explaining.receptive_field import CellAxis, cell_axes
+from edgecls.runtime.explanation import Method
+from edgecls.runtime.receptive_field import CellAxis, cell_axes
 
 SIDE = 32
 STRIDES = 3  # of 2 each: 4 x 4 cells

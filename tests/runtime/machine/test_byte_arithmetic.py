@@ -9,8 +9,7 @@ from tiny_model import tiny_card, tiny_golden, tiny_onnx
 from edgecls import modelfile
 from edgecls.errors import ModelFileError
 from edgecls.runtime.machine import processor
-from edgecls.runtime.machine.byte_arithmetic import may_overflow_here
-from edgecls.runtime.machine.processor import Processor
+from edgecls.runtime.machine.processor import Processor, may_overflow_here
 from edgecls.runtime.opening import load
 
 OLD, NEW = Processor("old", "x86_64", ("avx2",)), Processor("new", "x86_64", ("avx2", "avx512_vnni"))

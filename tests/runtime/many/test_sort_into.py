@@ -7,7 +7,7 @@ import pytest
 
 from edgecls.errors import ImageDecodeError, ImageReadError, OutputError
 from edgecls.model_card import UNKNOWN
-from edgecls.runtime.many.sort_into import Sorter, Transfer
+from edgecls.runtime.folders.sort_into import Sorter, Transfer
 from edgecls.runtime.prediction import Outcome, Prediction
 
 LABELS = ("红", "AC/DC")

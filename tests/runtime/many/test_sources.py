@@ -9,7 +9,7 @@ import pytest
 
 from edgecls.errors import ImageReadError
 from edgecls.image import DEFAULT_LIMITS
-from edgecls.runtime.many.sources import find_names, open_source
+from edgecls.runtime.many_images import find_names, open_source
 
 
 @pytest.fixture

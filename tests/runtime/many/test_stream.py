@@ -10,8 +10,7 @@ from edgecls.errors import ImageDecodeError
 from edgecls.in_order import AHEAD_PER_WORKER
 from edgecls.modelfile import ModelFile
 from edgecls.runtime.execution.providers import Provider
-from edgecls.runtime.many.sources import Source
-from edgecls.runtime.many.stream import classify_stream
+from edgecls.runtime.many_images import Source, classify_stream
 from edgecls.runtime.session import Batch, Probabilities, open_session
 from edgecls.runtime.setting import Setting
 

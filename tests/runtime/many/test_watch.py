@@ -6,8 +6,8 @@ from pathlib import Path
 
 from edgecls import Classifier, Outcome, Prediction
 from edgecls.errors import ImageDecodeError
-from edgecls.runtime.explaining.illustrator import Illustrator
-from edgecls.runtime.many.watch import PATIENCE_S, Arrivals, Stamp, watch
+from edgecls.runtime.folders.watch import PATIENCE_S, Arrivals, Stamp, watch
+from edgecls.runtime.illustrator import Illustrator
 
 ONE, TWO = Stamp(10, 100), Stamp(20, 200)
 

@@ -8,11 +8,10 @@ from typing import Any
 import pytest
 
 from edgecls.errors import OutputError
+from edgecls.runtime import tuned as choice_module
 from edgecls.runtime.execution.providers import Provider
 from edgecls.runtime.setting import Setting
-from edgecls.runtime.tuning import choice as choice_module
-from edgecls.runtime.tuning.choice import Choice, find_choice, keep_choice
-from edgecls.runtime.tuning.hardware import Hardware
+from edgecls.runtime.tuned import Choice, Hardware, find_choice, keep_choice
 
 MANY = Setting(Provider.CPU, 3, 2, 4)
 ONE = Setting(Provider.CPU, 1, 2, 1)

@@ -12,7 +12,7 @@ from edgecls.runtime.execution.gpu import this_machine
 from edgecls.runtime.execution.providers import Provider, load_onnxruntime, openvino_version, ready_made_providers
 from edgecls.runtime.machine.cores import usable_cores
 from edgecls.runtime.machine.processor import read_processor
-from edgecls.runtime.tuning.hardware import this_hardware
+from edgecls.runtime.tuned import this_hardware
 
 
 def test_this_machine_is_told_apart_by_processor_cores_and_runtime() -> None:
@@ -39,7 +39,7 @@ def test_another_openvino_is_other_hardware(tmp_path: Path, monkeypatch: pytest.
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs taskset")
 def test_fewer_usable_cores_are_other_hardware() -> None:
     script = "import os; os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])\n"
-    script += "from edgecls.runtime.tuning.hardware import this_hardware; print(this_hardware().cores)"
+    script += "from edgecls.runtime.tuned import this_hardware; print(this_hardware().cores)"
 
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
 

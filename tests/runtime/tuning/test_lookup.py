@@ -9,10 +9,7 @@ import edgecls
 from edgecls.modelfile import ModelFile
 from edgecls.runtime.execution.providers import Provider, ready_made_providers
 from edgecls.runtime.setting import Setting
-from edgecls.runtime.tuning.choice import Choice, keep_choice
-from edgecls.runtime.tuning.goal import Goal
-from edgecls.runtime.tuning.hardware import this_hardware
-from edgecls.runtime.tuning.lookup import choices_folder, tuned_setting
+from edgecls.runtime.tuned import Choice, Goal, choices_folder, keep_choice, this_hardware, tuned_setting
 
 MANY = Setting(Provider.CPU, 3, 2, 4)
 ONE = Setting(Provider.CPU, 1, 2, 1)

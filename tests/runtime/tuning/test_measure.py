@@ -5,12 +5,11 @@ from edgecls.runtime.classifier import Classifier
 from edgecls.runtime.execution.providers import Provider
 from edgecls.runtime.opening import open_classifier
 from edgecls.runtime.setting import Setting
-from edgecls.runtime.tuning.candidates import candidate_settings
-from edgecls.runtime.tuning.contenders import Contender
-from edgecls.runtime.tuning.goal import Goal
+from edgecls.runtime.tuned import Goal
+from edgecls.runtime.tuning.contenders import Contender, candidate_settings
 from edgecls.runtime.tuning.measure import measure, races_between
-from edgecls.runtime.tuning.pictures import camera_like_jpegs
 from edgecls.runtime.tuning.races import Race
+from edgecls.runtime.tuning.timed_images import camera_like_jpegs
 
 
 def _contenders(classifier: Classifier, *settings: Setting) -> dict[int, Contender]:

@@ -7,7 +7,7 @@ import pytest
 
 from edgecls import image
 from edgecls.errors import ImageDecodeError, ImageReadError
-from edgecls.runtime.tuning.pictures import MOST_PICTURES, camera_like_jpegs, read_pictures
+from edgecls.runtime.tuning.timed_images import MOST_PICTURES, camera_like_jpegs, read_pictures
 
 
 def test_pictures_made_on_the_spot_are_as_heavy_as_photos_and_always_the_same() -> None:

@@ -5,7 +5,7 @@ from itertools import count
 
 import pytest
 
-from edgecls.runtime.tuning.goal import Goal
+from edgecls.runtime.tuned import Goal
 from edgecls.runtime.tuning.races import MOST_ROUNDS, Race, Trial, take_rounds
 
 RACE = Race(Goal.THROUGHPUT, (0, 1, 2))

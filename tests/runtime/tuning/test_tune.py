@@ -16,11 +16,9 @@ from edgecls.runtime.execution.providers import Provider
 from edgecls.runtime.machine.cores import usable_cores
 from edgecls.runtime.opening import open_classifier
 from edgecls.runtime.setting import Setting
+from edgecls.runtime.tuned import find_choice, this_hardware
 from edgecls.runtime.tuning import contenders as contenders_module
-from edgecls.runtime.tuning.candidates import candidate_settings
-from edgecls.runtime.tuning.choice import find_choice
-from edgecls.runtime.tuning.contenders import open_contenders
-from edgecls.runtime.tuning.hardware import this_hardware
+from edgecls.runtime.tuning.contenders import candidate_settings, open_contenders
 from edgecls.runtime.tuning.tune import Standing, Tuning, tune
 
 PICTURES = [image.encode_png(np.full((20, 30, 3), value, np.uint8)) for value in (10, 90, 200)]

@@ -4,8 +4,7 @@ import json
 
 import pytest
 
-from edgecls.serving.http.answer import Answer, Refusal, refusal_answer
-from edgecls.serving.http.request import Request
+from edgecls.server.http.messages import Answer, Refusal, Request, refusal_answer
 
 
 def _encode(answer: Answer, *, method: str = "GET", version: str = "1.1", close: bool = False) -> bytes:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from edgecls.serving.http.bodies_budget import BodiesBudget, plain_address
+from edgecls.server.http.limits import BodiesBudget, plain_address
 
 
 def _fill(budget: BodiesBudget, client: str, step: int = 1) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from echo_server import EchoServer, answers, echo_server, eventually, read_all, request_bytes
 
-from edgecls.serving.http.answer import Answer
+from edgecls.server.http.messages import Answer
 
 LAST = request_bytes("/last", method="GET", close=True)
 

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from edgecls.serving.http.file_handles import raise_handle_limit
+from edgecls.server.http.server import raise_handle_limit
 
 resource = pytest.importorskip("resource", reason="this system has no such limit")
 
@@ -14,7 +14,7 @@ resource = pytest.importorskip("resource", reason="this system has no such limit
 def test_the_limit_is_raised_as_far_as_the_system_lets_it(soft: int, hard: int, wanted: int, got: int) -> None:
     code = (
         "import resource\n"
-        "from edgecls.serving.http.file_handles import raise_handle_limit\n"
+        "from edgecls.server.http.server import raise_handle_limit\n"
         f"resource.setrlimit(resource.RLIMIT_NOFILE, ({soft}, {hard}))\n"
         f"assert raise_handle_limit({wanted}) == min({wanted}, {got})\n"
         f"assert resource.getrlimit(resource.RLIMIT_NOFILE) == ({got}, {hard})\n"

@@ -13,8 +13,8 @@ import pytest
 from echo_server import PATIENCE_S, EchoHandler, Received, answers, echo_server, eventually, read_all, request_bytes
 
 from edgecls.errors import ServerError
-from edgecls.serving.http.limits import HttpLimits
-from edgecls.serving.http.server import HttpServer, listening_socket
+from edgecls.server.http.limits import HttpLimits
+from edgecls.server.http.server import HttpServer, listening_socket
 
 LAST = request_bytes("/last", method="GET", close=True)
 

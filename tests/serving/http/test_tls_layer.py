@@ -10,7 +10,7 @@ import pytest
 from echo_server import PATIENCE_S, EchoServer, answers, echo_server, eventually, read_all, request_bytes
 from issued_certificate import IssuedCertificate, issue
 
-from edgecls.serving.tls import Certificate
+from edgecls.server.http.tls import Certificate
 
 LONG_S = 600.0
 SHORT_S = 0.01

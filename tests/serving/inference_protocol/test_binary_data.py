@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from tritonclient.utils import deserialize_bytes_tensor, serialize_byte_tensor
 
-from edgecls.serving.inference_protocol.binary_data import (
+from edgecls.server.inference_protocol.tensors import (
+    InvalidRequestError,
     bytes_from_binary,
     bytes_to_binary,
     float32_to_binary,
     uint8_from_binary,
 )
-from edgecls.serving.inference_protocol.invalid import InvalidRequestError
 
 
 @given(arrays.arrays(np.uint8, arrays.array_shapes(max_dims=4, max_side=4)))

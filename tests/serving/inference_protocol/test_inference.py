@@ -12,9 +12,9 @@ import edgecls
 from edgecls import Classifier, image
 from edgecls.errors import ImageTooLargeError
 from edgecls.image import ImageLimits
-from edgecls.serving.http.answer import Refusal
-from edgecls.serving.inference_protocol.inference import Inference, infer
-from edgecls.serving.repository.served_model import ServedModel
+from edgecls.server.http.messages import Refusal
+from edgecls.server.inference_protocol.inference import Inference, infer
+from edgecls.server.models.served_model import ServedModel
 
 PIXELS = np.random.default_rng(5).integers(0, 256, (3, *TINY_SPEC.shape_hwc), dtype=np.uint8)
 

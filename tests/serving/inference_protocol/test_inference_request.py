@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from edgecls.serving.http.answer import Refusal
-from edgecls.serving.inference_protocol.inference_request import (
+from edgecls.server.http.messages import Refusal
+from edgecls.server.inference_protocol.inference_request import (
     InferenceRequest,
     InputTensor,
     WantedOutput,

@@ -11,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from edgecls.serving.inference_protocol.invalid import InvalidRequestError
-from edgecls.serving.inference_protocol.json_data import bytes_from_json, uint8_from_json
+from edgecls.server.inference_protocol.tensors import InvalidRequestError, bytes_from_json, uint8_from_json
 
 UINT8_ARRAYS = arrays.arrays(np.uint8, arrays.array_shapes(min_dims=1, max_dims=4, max_side=4))
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from edgecls.serving.http.answer import Refusal
-from edgecls.serving.inference_protocol.json_document import MAX_JSON_BYTES, read_json_object
+from edgecls.server.http.messages import Refusal
+from edgecls.server.inference_protocol.inference_request import MAX_JSON_BYTES, read_json_object
 
 
 def test_an_object_is_read() -> None:

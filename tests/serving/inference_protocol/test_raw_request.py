@@ -5,8 +5,8 @@ import pytest
 from tiny_model import TINY_SPEC
 
 from edgecls import image
-from edgecls.serving.inference_protocol.invalid import InvalidRequestError
-from edgecls.serving.inference_protocol.raw_request import read_raw_request
+from edgecls.server.inference_protocol.inference_request import read_raw_request
+from edgecls.server.inference_protocol.tensors import InvalidRequestError
 
 PNG = image.encode_png(np.zeros((5, 7, 3), np.uint8))
 SIZE = 8 * 8 * 3

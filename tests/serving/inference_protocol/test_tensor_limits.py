@@ -3,7 +3,7 @@
 import pytest
 
 from edgecls.image_spec import ImageSpec
-from edgecls.serving.inference_protocol.tensor_limits import max_batch_size
+from edgecls.server.inference_protocol.tensors import max_batch_size
 
 
 @pytest.mark.parametrize(("side", "expected"), [(8, 64), (224, 64), (1024, 21), (4096, 1)])

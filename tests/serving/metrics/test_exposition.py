@@ -7,11 +7,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from sent_requests import sent
 
 from edgecls import Classifier
-from edgecls.serving.metrics.exposition import Exposition
-from edgecls.serving.metrics.request_metrics import RequestMetrics
-from edgecls.serving.repository.repository import Repository
-from edgecls.serving.work import Work, WorkedAnswer
-from edgecls.serving.workers.board import Gathered, WorkerStatus
+from edgecls.server.dispatch.wsgi import Work, WorkedAnswer
+from edgecls.server.endpoints.metrics import Exposition
+from edgecls.server.metrics.request_metrics import RequestMetrics
+from edgecls.server.models.repository import Repository
+from edgecls.server.workers.board import Gathered, WorkerStatus
 
 
 def _snapshot(label: str) -> dict[str, dict[tuple[str, ...], list[float]]]:

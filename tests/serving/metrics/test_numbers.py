@@ -1,7 +1,6 @@
 import pytest
 
-from edgecls.serving.metrics.families import Family
-from edgecls.serving.metrics.numbers import Counter, Histogram, summed
+from edgecls.server.metrics.counters import Counter, Family, Histogram, summed
 
 COUNT = Family("things_total", "Things.", ("kind",))
 TIMES = Family("times_seconds", "Times.", ("kind",), (0.1, 1.0))

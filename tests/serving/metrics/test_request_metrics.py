@@ -3,9 +3,9 @@ import time
 import pytest
 from sent_requests import sent
 
-from edgecls.serving.http.answer import Answer
-from edgecls.serving.metrics.request_metrics import RequestMetrics
-from edgecls.serving.work import Work, WorkedAnswer
+from edgecls.server.dispatch.wsgi import Work, WorkedAnswer
+from edgecls.server.http.messages import Answer
+from edgecls.server.metrics.request_metrics import RequestMetrics
 
 
 def test_a_request_that_classified_is_counted_in_every_way() -> None:

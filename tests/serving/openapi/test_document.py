@@ -7,9 +7,9 @@ import bottle
 from schemathesis.openapi import from_dict
 
 from edgecls import Classifier
-from edgecls.server import ServerSettings, create_app
-from edgecls.serving.openapi.document import openapi_document
-from edgecls.serving.repository.repository import Repository
+from edgecls.server.app import ServerSettings, create_app
+from edgecls.server.endpoints.openapi import openapi_document
+from edgecls.server.models.repository import Repository
 
 
 def _routes(app: bottle.Bottle) -> set[tuple[str, str]]:

@@ -6,8 +6,8 @@ import pytest
 from tiny_model import tiny_model_bytes
 
 import edgecls
-from edgecls.serving.repository.file_watch import FileWatch
-from edgecls.serving.repository.repository import Repository
+from edgecls.server.models.file_watch import FileWatch
+from edgecls.server.models.repository import Repository
 
 
 @pytest.fixture

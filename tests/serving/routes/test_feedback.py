@@ -8,9 +8,9 @@ import pytest
 from wsgi_client import Client, wsgi_client
 
 from edgecls import Classifier, image
-from edgecls.server import ServerSettings, create_app
-from edgecls.serving.feedback import FeedbackStore
-from edgecls.serving.repository.repository import Repository
+from edgecls.server.app import ServerSettings, create_app
+from edgecls.server.models.repository import Repository
+from edgecls.server.storage.feedback_store import FeedbackStore
 
 RED = image.encode_png(np.full((6, 9, 3), (250, 0, 0), np.uint8))
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from wsgi_client import Client, wsgi_client
 
-from edgecls.server import ServerSettings, create_app
-from edgecls.serving.repository.repository import Repository
-from edgecls.serving.routes.page import MIME_TYPES, WEB_FOLDER
+from edgecls.server.app import ServerSettings, create_app
+from edgecls.server.endpoints.page import MIME_TYPES, WEB_FOLDER
+from edgecls.server.models.repository import Repository
 
 FILES = sorted(path.name for path in WEB_FOLDER.iterdir())
 

@@ -8,8 +8,8 @@ import pytest
 from wsgi_client import Client, wsgi_client
 
 from edgecls import Classifier, image
-from edgecls.server import ServerSettings, create_app
-from edgecls.serving.repository.repository import Repository
+from edgecls.server.app import ServerSettings, create_app
+from edgecls.server.models.repository import Repository
 
 HALVES = np.full((40, 80, 3), (0, 0, 200), np.uint8)
 HALVES[:, :40] = (250, 0, 0)

@@ -9,11 +9,11 @@ from wsgi_client import wsgi_client
 import edgecls
 from edgecls import Classifier, image
 from edgecls.errors import ModelFileError
-from edgecls.server import ServerSettings, create_app
-from edgecls.serving.feedback import FeedbackStore
-from edgecls.serving.metrics.families import PREDICTIONS
-from edgecls.serving.repository.repository import Repository
-from edgecls.serving.workers.board import Gathered
+from edgecls.server.app import ServerSettings, create_app
+from edgecls.server.metrics.counters import PREDICTIONS
+from edgecls.server.models.repository import Repository
+from edgecls.server.storage.feedback_store import FeedbackStore
+from edgecls.server.workers.board import Gathered
 
 RED = image.encode_png(np.full((6, 9, 3), (250, 0, 0), np.uint8))
 

@@ -1,4 +1,4 @@
-from edgecls.serving.workers.back_off import LONG_LIVED_S, LONGEST_S, BackOff
+from edgecls.server.workers.supervisor import LONG_LIVED_S, LONGEST_S, BackOff
 
 
 def test_the_first_death_costs_no_wait_and_the_next_ones_ever_longer() -> None:

@@ -1,7 +1,6 @@
 from pathlib import Path
 
-from edgecls.serving.workers.board import Board, WorkerStatus
-from edgecls.serving.workers.posting import Posting
+from edgecls.server.workers.board import Board, Posting, WorkerStatus
 
 SNAPSHOT = {"things_total": {("a", "b"): [3.0]}, "times_seconds": {(): [1.0, 0.0, 0.5]}}
 

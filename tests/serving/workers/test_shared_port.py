@@ -3,8 +3,8 @@ import socket
 import pytest
 
 from edgecls.errors import ServerError
-from edgecls.serving.http.server import listening_socket
-from edgecls.serving.workers.shared_port import hold_port
+from edgecls.server.http.server import listening_socket
+from edgecls.server.workers.shared_port import hold_port
 
 pytestmark = pytest.mark.skipif(not hasattr(socket, "SO_REUSEPORT"), reason="this system cannot share ports")
 

@@ -1,6 +1,6 @@
 import pytest
 
-from edgecls.serving.workers.shares import share
+from edgecls.server.workers.shared_port import share
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,177 @@
+"""Options that several commands have."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from edgecls.bundled_model import BUNDLED_MODEL
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+__all__ = [
+    "BUNDLED_MODEL",
+    "GroupedCommand",
+    "GroupedOption",
+    "ImageSize",
+    "ModelPath",
+    "ignore_option",
+    "image_size_option",
+    "limits_option",
+    "model_names",
+    "model_option",
+    "model_output_option",
+    "part_option",
+    "provider_option",
+    "tuned_option",
+    "unknown_threshold_option",
+]
+
+
+class ModelPath(click.Path):
+    """The path of a model file, which shells complete to what ends in .onnx."""
+
+    def __init__(self, *, exists: bool = False) -> None:
+        super().__init__(exists=exists, path_type=Path)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> "list[CompletionItem]":
+        from click.shell_completion import CompletionItem
+
+        folder, _, start = incomplete.rpartition("/")
+        try:
+            entries = [entry for entry in os.scandir(folder + "/" if folder else ".") if entry.name.startswith(start)]
+        except OSError:
+            entries = []
+        models = sorted(entry.name for entry in entries if entry.name.endswith(".onnx") and entry.is_file())
+        folders = any(entry.is_dir() for entry in entries)
+        if not models:
+            return [CompletionItem(incomplete, type="dir")]
+        if folders:  # a shell completes to names that it is given, or looks for folders itself
+            return [CompletionItem(incomplete, type="file")]
+        return [CompletionItem(f"{folder}/{name}" if folder or incomplete.startswith("/") else name) for name in models]
+
+
+model_option = click.option(
+    "--model",
+    "-m",
+    type=ModelPath(),
+    default=BUNDLED_MODEL,
+    envvar="EDGECLS_MODEL",
+    show_default="the bundled flowers model",
+    help="Model file (.onnx) to use. Environment: EDGECLS_MODEL.",
+)
+
+model_output_option = click.option(
+    "--output",
+    "-o",
+    type=click.Path(dir_okay=False, path_type=Path),
+    required=True,
+    help="Model file (.onnx) to write.",
+)
+
+provider_option = click.option(
+    "--provider",
+    type=click.Choice(["auto", "tensorrt", "cuda", "openvino", "directml", "coreml", "cpu"]),
+    default="auto",
+    show_default=True,
+    help="What runs the network. auto takes the best that works here; a name runs there or fails.",
+)
+
+tuned_option = click.option(
+    "--tuned/--no-tuned",
+    default=True,
+    show_default=True,
+    help="Run as 'edgecls tune' found best on this machine, if it was asked.",
+)
+
+
+class ImageSize(click.ParamType[tuple[int, int]]):
+    """One number for a square, or HEIGHTxWIDTH, in pixels."""
+
+    name = "SIDE|HxW"
+
+    def convert(
+        self, value: str | tuple[int, int], param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int]:
+        if isinstance(value, tuple):
+            return value
+        sides = value.lower().split("x")
+        try:
+            numbers = [int(side) for side in sides]
+        except ValueError:
+            numbers = []
+        if len(numbers) not in (1, 2) or min(numbers) < 1:
+            self.fail(f"{value!r} is not a size; give one side, as 128, or height and width, as 96x128", param, ctx)
+        return numbers[0], numbers[-1]
+
+
+image_size_option = click.option(
+    "--image-size",
+    type=ImageSize(),
+    show_default="what the architecture was designed for",
+    help="Size of the network's picture in pixels: one side of a square, or HEIGHTxWIDTH.",
+)
+
+unknown_threshold_option = click.option(
+    "--unknown-threshold",
+    metavar="P",
+    type=click.FloatRange(min=0, max=1, max_open=True),
+    show_default="as the model file says",
+    help='Answer "unknown" where no label is at least so probable; 0 for a label in any case.',
+)
+
+limits_option = click.option(
+    "--max-megapixels",
+    type=click.FloatRange(min=0, min_open=True),
+    default=100,
+    show_default=True,
+    help="Refuse pictures with more pixels than that, before decoding them.",
+)
+
+
+part_option = click.option(
+    "--part",
+    type=click.Choice(["auto", "test", "val", "train", "all"]),
+    default="auto",
+    show_default="test if there is one, else val, else all",
+    help="Which part of DATA to measure on.",
+)
+
+ignore_option = click.option(
+    "--ignore-unknown-labels", is_flag=True, help="Leave out pictures whose label the model does not know."
+)
+
+
+class GroupedOption(click.Option):
+    """An option that knows under which heading it stands.
+
+    Args:
+        group: The heading.
+    """
+
+    def __init__(self, *arguments: Any, group: str, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        self.group = group
+
+
+class GroupedCommand(click.Command):
+    """A command whose help shows its options by group, in the order in which the groups first come."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for param in self.get_params(ctx):
+            record = param.get_help_record(ctx) if isinstance(param, click.Option) else None
+            if record is not None:
+                groups.setdefault(param.group if isinstance(param, GroupedOption) else "Options", []).append(record)
+        for heading, records in groups.items():
+            with formatter.section(heading):
+                formatter.write_dl(records)
+
+
+def model_names(models: Sequence[Path]) -> list[str]:
+    """Return what to call each model: the name of its file, or its whole path where two files are named alike."""
+    stems = [path.stem for path in models]
+    return [str(path) if stems.count(path.stem) > 1 else path.stem for path in models]

@@ -1,1 +1,0 @@
-"""How `edgecls serve` runs: in one process, or in several."""

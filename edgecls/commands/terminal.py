@@ -1,0 +1,209 @@
+"""Printing labels and file names, whatever is in them."""
+
+import contextlib
+import importlib
+import importlib.util
+import io
+import logging
+import os
+import sys
+import tempfile
+import time
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TextIO, TypeVar
+
+import click
+
+from edgecls.extras import import_from_extra
+from edgecls.runtime.classifier import Classifier
+
+__all__ = [
+    "StatusLine",
+    "announce_provider",
+    "duration_text",
+    "held_back",
+    "import_keras",
+    "on_one_line",
+    "padded",
+    "table_lines",
+    "utf8_stdout",
+    "width",
+    "with_progress",
+]
+
+
+def utf8_stdout() -> TextIO:
+    """Return standard output, able to print every label and file name whatever the locale."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", errors="replace")
+    return sys.stdout
+
+
+def on_one_line(name: str) -> str:
+    """Return a file name without characters that would move the cursor."""
+    return "".join("?" if unicodedata.category(char) == "Cc" else char for char in name)
+
+
+class StatusLine:
+    """A line on the terminal that is overwritten while work goes on; nothing where there is no terminal."""
+
+    def __init__(self) -> None:
+        self._is_terminal = sys.stderr.isatty()
+
+    def show(self, text: str) -> None:
+        """Replace the line."""
+        if self._is_terminal:
+            click.echo(f"\r\x1b[K{text}", nl=False, err=True)
+
+    @property
+    def is_shown(self) -> bool:
+        """True if there is a terminal."""
+        return self._is_terminal
+
+    def then(self, text: str) -> None:
+        """Clear the line and print a lasting one."""
+        if self._is_terminal:
+            click.echo("\r\x1b[K", nl=False, err=True)
+        click.echo(text)
+
+
+def padded(text: str, columns: int) -> str:
+    """Return `text` followed by spaces, so that it takes `columns` columns; a wider text stays as it is."""
+    return text + " " * (columns - width(text))
+
+
+def table_lines(rows: Iterable[Sequence[str]]) -> list[str]:
+    """Return a line for each row, its cells under those of the other rows: the first column left, others right.
+
+    Args:
+        rows: As many cells in each, no line breaks in them.
+    """
+    cells = [tuple(row) for row in rows]
+    widths = [max(map(width, column)) for column in zip(*cells, strict=True)]
+    lines = []
+    for first, *others in cells:
+        gaps = [" " * (columns - width(cell)) + cell for cell, columns in zip(others, widths[1:], strict=True)]
+        lines.append("  ".join([padded(first, widths[0]), *gaps]))
+    return lines
+
+
+def width(text: str) -> int:
+    """Return the columns that a text takes on a terminal, where Chinese characters take two."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text
+    )
+
+
+BAR_COLUMNS = 24
+SHOWN_EVERY_S = 0.1
+
+Item = TypeVar("Item")
+
+
+def with_progress(
+    items: Iterable[Item], total: int | None, *, clock: Callable[[], float] = time.monotonic
+) -> Iterator[Item]:
+    """Pass items on and show on the terminal how many have come; nothing where there is no terminal.
+
+    The line is gone while an item is in the caller's hands if standard output is a terminal too, as what is
+    printed there would end up behind it.
+
+    Args:
+        items: What is waited for.
+        total: How many there will be; None if nobody knows.
+        clock: Tells the time in seconds.
+    """
+    line = StatusLine()
+    if not line.is_shown:
+        yield from items
+        return
+    shares_terminal = sys.stdout.isatty()
+    start_s = shown_s = clock()
+    try:
+        for done, item in enumerate(items, 1):
+            if shares_terminal:
+                line.show("")
+            yield item
+            now_s = clock()
+            if shares_terminal or now_s - shown_s >= SHOWN_EVERY_S:
+                line.show(progress_text(done, total, now_s - start_s))
+                shown_s = now_s
+    finally:
+        line.show("")
+
+
+def progress_text(done: int, total: int | None, elapsed_s: float) -> str:
+    """Return the line: a bar, the count, pictures a second, and the time that is left."""
+    rate = f"{done / elapsed_s:.1f}/s" if elapsed_s > 0 else ""
+    if total is None:
+        return f"{done} pictures"
+    filled = BAR_COLUMNS * done // total
+    left = "" if done == 0 else f"{duration_text(elapsed_s / done * (total - done))} left"
+    return f"[{'#' * filled}{'.' * (BAR_COLUMNS - filled)}] {done}/{total}  {rate}  {left}"
+
+
+def duration_text(seconds: float) -> str:
+    """Return a duration as seconds, minutes or hours, as "42 s", "3:05 min" or "1:30 h"."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    return f"{minutes}:{rest:02d} min" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02d} h"
+
+
+QUIET = "3"  # of TF_CPP_MIN_LOG_LEVEL: nothing but what ends the process
+
+
+@contextlib.contextmanager
+def held_back() -> Iterator[None]:
+    """Hold back what is written to standard error in the block, and let it out only if the block raises.
+
+    For what libraries say that no setting of theirs turns off.
+    """
+    sys.stderr.flush()
+    original = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            held.seek(0)
+            os.write(original, held.read())
+            raise
+        finally:
+            os.dup2(original, 2)
+            os.close(original)
+
+
+def import_keras(*, purpose: str) -> None:
+    """Import Keras and its backend without the notices that TensorFlow greets with and goes on to log.
+
+    It greets when it is imported and once more when it looks for devices; both happen here. Whoever sets
+    TF_CPP_MIN_LOG_LEVEL sees its log.
+
+    Args:
+        purpose: What it is needed for, as the beginning of a sentence.
+
+    Raises:
+        MissingExtraError: Keras or its backend is not installed.
+    """
+    is_quiet = os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", QUIET) == QUIET
+    with held_back():
+        import_from_extra("keras", extra="train", purpose=purpose)
+        if importlib.util.find_spec("tensorflow"):  # where JAX trains, it still exports
+            importlib.import_module("tensorflow").config.list_physical_devices()
+    if is_quiet:
+        for name in ("tensorflow", "absl", "jax"):
+            logging.getLogger(name).setLevel(logging.ERROR)
+
+
+def announce_provider(classifier: Classifier) -> None:
+    """Say in one line how it was tuned to run, or what better provider was passed over; nothing if neither."""
+    if classifier.setting is not None:
+        click.echo(f"running as tuned for this machine: {classifier.setting}", err=True)
+    if classifier.skipped:
+        reasons = ". ".join(str(skipped) for skipped in classifier.skipped)
+        click.echo(f"running on {classifier.provider}; skipped {reasons}", err=True)

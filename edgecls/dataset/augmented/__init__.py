@@ -1,1 +1,0 @@
-"""Augmented copies of pictures, and where they come from."""

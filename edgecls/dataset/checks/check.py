@@ -1,0 +1,210 @@
+"""What is wrong with a dataset: damaged, misnamed, useless and duplicate pictures."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgecls import image
+from edgecls.dataset.checks.duplicates import duplicate_findings
+from edgecls.dataset.checks.findings import Finding, FindingKind
+from edgecls.dataset.checks.label_names import label_name_fault, label_twins
+from edgecls.dataset.checks.survey import Survey, survey
+from edgecls.dataset.formats.assemble import label_text
+from edgecls.dataset.similarity.families import families
+from edgecls.dataset.similarity.fingerprints import Fingerprint, UnusablePicture, fingerprint_pictures
+from edgecls.dataset.similarity.near_duplicates import MAX_NEAR_DISTANCE, NEAR_DISTANCE
+from edgecls.errors import DatasetError, ImageError
+from edgecls.image_files import SUFFIXES_OF_FORMAT, has_picture_name
+from edgecls.image_formats import read_header
+
+__all__ = ["CheckReport", "CheckSettings", "check_dataset"]
+
+REMEDY = "add some, or divide with --keep-rare-in-train or --leave-out-rare"
+MIN_SIDE = 32  # pixels; the smallest input that the common networks take
+
+
+@dataclass(frozen=True)
+class CheckSettings:
+    """Where a fault begins.
+
+    Attributes:
+        min_side: A picture with a side of fewer pixels is tiny.
+        near_distance: Two pictures are near duplicates if their hashes of 256 bits differ in at most so many.
+
+    Raises:
+        DatasetError: A value is outside its limits.
+    """
+
+    min_side: int = MIN_SIDE
+    near_distance: int = NEAR_DISTANCE
+
+    def __post_init__(self) -> None:
+        if self.min_side < 1:
+            raise DatasetError(f"the smallest side of a picture must be at least 1 pixel, got {self.min_side}")
+        if not 0 <= self.near_distance <= MAX_NEAR_DISTANCE:
+            raise DatasetError(
+                f"the distance of near duplicates must be from 0 to {MAX_NEAR_DISTANCE} bits, got {self.near_distance}"
+            )
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """What a check has found.
+
+    Attributes:
+        data: The dataset.
+        is_folders: Its labels are folders, rather than named in a list or a table.
+        pictures: Number of files that are taken for pictures.
+        labels: All labels.
+        findings: The faults, by kind and then by path; one file may have several.
+    """
+
+    data: Path
+    is_folders: bool
+    pictures: int
+    labels: tuple[str, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def counts(self) -> dict[FindingKind, int]:
+        """Number of findings of each kind, also of those that were not found."""
+        counted = Counter(finding.kind for finding in self.findings)
+        return {kind: counted[kind] for kind in FindingKind}
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the report as one JSON document."""
+        return {
+            "data": str(self.data),
+            "summary": {
+                "pictures": self.pictures,
+                "labels": list(self.labels),
+                "findings": len(self.findings),
+                "kinds": {kind.value: count for kind, count in self.counts.items()},
+            },
+            "findings": [finding.as_dict() for finding in self.findings],
+        }
+
+
+def check_dataset(
+    data: Path,
+    settings: CheckSettings,
+    *,
+    workers: int,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> CheckReport:
+    """Look for faults in a dataset; nothing is changed.
+
+    Args:
+        data: A dataset in any form that `read_dataset` takes; a folder may also have empty class folders.
+        settings: Where a fault begins.
+        workers: Number of threads that decode.
+        on_progress: Called with the number of pictures looked at and the number of all.
+
+    Raises:
+        DatasetError: There is no dataset, or its list or table cannot be used.
+        MissingExtraError: ImageHash is not installed (extra "data").
+    """
+    found = survey(data)
+    findings = [_stray(path) for path in found.strays]
+    findings += [Finding(FindingKind.EMPTY_CLASS, path, "this class folder has no pictures") for path in found.empty]
+    findings += _label_findings(data, found)
+    findings += map(_outside, found.outside)
+    findings += map(_hidden, found.hidden)
+    usable: Counter[str] = Counter()
+    comparable: list[Fingerprint] = []
+    labels: list[str] = []
+    faulty: set[int] = set()
+    looked_at = fingerprint_pictures(found.paths, workers=workers)
+    for done, (picture, label) in enumerate(zip(looked_at, found.path_labels, strict=True), 1):
+        faults = list(_faults(picture, settings))
+        usable[label] += isinstance(picture, Fingerprint)
+        findings += faults
+        if isinstance(picture, Fingerprint) and not picture.is_blank:
+            if faults:
+                faulty.add(len(comparable))
+            comparable.append(picture)
+            labels.append(label)
+        on_progress(done, len(found.paths))
+    findings += [
+        Finding(
+            FindingKind.FEW_IMAGES, _place_of(label, data, found), f"label {label!r} has one usable image; {REMEDY}"
+        )
+        for label, count in usable.items()
+        if count == 1
+    ]
+    findings += duplicate_findings(
+        comparable, labels, max_distance=settings.near_distance, families=families(comparable), faulty=faulty
+    )
+    order = {kind: index for index, kind in enumerate(FindingKind)}
+    findings.sort(key=lambda finding: (order[finding.kind], str(finding.path)))
+    return CheckReport(data, found.is_folders, len(found.paths), found.labels, tuple(findings))
+
+
+def _faults(picture: Fingerprint | UnusablePicture, settings: CheckSettings) -> Iterator[Finding]:
+    """Yield what is wrong with one picture by itself."""
+    if isinstance(picture, UnusablePicture):
+        kind = FindingKind.TRUNCATED if picture.cut_short else FindingKind.UNREADABLE
+        yield Finding(kind, picture.path, _without_name(picture.reason, picture.path))
+        return
+    suffixes = SUFFIXES_OF_FORMAT[picture.format]
+    if picture.path.suffix.lower() not in suffixes:
+        yield _misnamed(picture.path, picture.format)
+    if min(picture.height, picture.width) < settings.min_side:
+        detail = f"{picture.width}x{picture.height} pixels; a side should have at least {settings.min_side}"
+        yield Finding(FindingKind.TINY, picture.path, detail)
+    if picture.is_blank:
+        detail = f"nearly of one colour: standard deviation {picture.spread:.1f} of 255"
+        yield Finding(FindingKind.BLANK, picture.path, detail)
+
+
+def _label_findings(data: Path, found: Survey) -> Iterator[Finding]:
+    """Yield what is wrong with the names of labels, and with each two of them."""
+    named = {folder.name: folder for folder in reversed(found.folders)} or dict.fromkeys(found.labels, data)
+    for name in sorted(named):
+        if fault := label_name_fault(name):
+            yield Finding(FindingKind.LABEL_NAME, named[name], f"label {name!r} cannot be used everywhere: {fault}")
+    for name, first, difference in label_twins(sorted(named)):
+        other = named[first] if found.is_folders else None
+        yield Finding(FindingKind.LABEL_TWIN, named[name], f"label {name!r} differs from {first!r} {difference}", other)
+
+
+def _place_of(label: str, data: Path, found: Survey) -> Path:
+    return next((folder for folder in found.folders if label_text(folder.name) == label), data)
+
+
+def _outside(path: Path) -> Finding:
+    what = "an image" if has_picture_name(path.name) else "a file"
+    detail = f"{what} beside the class folders belongs to no label, and is passed over in training"
+    return Finding(FindingKind.OUTSIDE_CLASS, path, detail)
+
+
+def _hidden(path: Path) -> Finding:
+    what = "a folder with images in it" if path.is_dir() else "a file"
+    return Finding(
+        FindingKind.HIDDEN, path, f"{what}, hidden or kept by a system or a tool; every command passes it over"
+    )
+
+
+def _stray(path: Path) -> Finding:
+    """Say what a file without a picture's suffix is doing in a class folder."""
+    try:
+        if path.is_file():
+            header = read_header(image.read_file(path), name=str(path))
+            return _misnamed(path, header.format)
+    except ImageError:
+        pass
+    return Finding(FindingKind.NOT_A_PICTURE, path, "no picture, and passed over in training")
+
+
+def _misnamed(path: Path, image_format: str) -> Finding:
+    usual = SUFFIXES_OF_FORMAT[image_format][0]
+    ending = f"ends in {path.suffix!r}" if path.suffix else "has no ending"
+    detail = f"its bytes are a picture in {image_format}, its name {ending}; rename it to end in {usual!r}"
+    return Finding(FindingKind.WRONG_EXTENSION, path, detail)
+
+
+def _without_name(reason: ImageError, path: Path) -> str:
+    """Return what an error says, without the name that stands beside it anyway."""
+    return str(reason).removeprefix(f"cannot read {str(path)!r}: ").removeprefix(f"cannot use {str(path)!r}: ")

@@ -1,0 +1,233 @@
+"""Taking faulty files out of a dataset, and putting them back.
+
+The quarantine folder holds the files under their paths in the dataset, and `quarantine.jsonl`, to which lines are only
+appended: first where the dataset is, then each move before it is made, and each return after it. Whether a
+move was made is seen from the files, so that a kill at any moment loses nothing.
+"""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import IO, Any
+
+from edgecls.dataset.checks.check import CheckReport
+from edgecls.dataset.checks.findings import Finding
+from edgecls.errors import DatasetError, OutputError
+from edgecls.file_moves import move_file, same_content
+from edgecls.regular_file import read_regular
+
+__all__ = ["MANIFEST_NAME", "Restored", "quarantine", "restore"]
+
+MANIFEST_NAME = "quarantine.jsonl"
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What came of putting files back.
+
+    Attributes:
+        root: The dataset.
+        moved: Files that are back in their places.
+        refused: Why each of the others is not.
+    """
+
+    root: Path
+    moved: tuple[Path, ...]
+    refused: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Manifest:
+    root: Path
+    paths: tuple[str, ...]  # of the files that were moved and are not noted as returned
+
+
+def quarantine(
+    report: CheckReport, folder: Path, *, on_progress: Callable[[int, int], None] = lambda done, total: None
+) -> tuple[Path, ...]:
+    """Move every file that a check has a finding on out of the dataset; folders stay.
+
+    Of duplicates that is all but the best; of a label conflict, all. The files keep their paths
+    below `folder`. Nothing is overwritten: what stands in the way is found out before the first move.
+
+    Args:
+        report: What was found.
+        folder: New, empty, or the quarantine of the same dataset from earlier; outside of the dataset.
+        on_progress: Called with the number of files moved and the number of all.
+
+    Returns:
+        Where the files were.
+
+    Raises:
+        DatasetError: The dataset is a list or a table, which would name files that are gone.
+        OutputError: The folder cannot be used, or a file cannot be moved; those moved before stay moved,
+            and `restore` brings them back.
+    """
+    if not report.is_folders:
+        raise DatasetError(
+            f"cannot move files away from {str(report.data)!r}: it is a list, and would name files that are gone; "
+            "take their lines out of it instead"
+        )
+    root, folder = report.data.resolve(), folder.absolute()
+    if folder.resolve() == root or root in folder.resolve().parents:
+        raise OutputError(f"cannot use {str(folder)!r} as quarantine: it is in the dataset; choose a folder outside")
+    faults: dict[str, list[Finding]] = {}
+    for finding in report.findings:
+        if finding.path.is_symlink() or not finding.path.is_dir():
+            faults.setdefault(finding.path.relative_to(report.data).as_posix(), []).append(finding)
+    if not faults:
+        return ()
+    try:
+        with _open_manifest(folder, root) as manifest:
+            for path in faults:
+                if os.path.lexists(folder / path):
+                    raise OutputError(
+                        f"{str(folder / path)!r} is there already; restore it first, or choose a new folder"
+                    )
+            for done, (path, findings) in enumerate(faults.items(), 1):
+                kinds = [finding.kind.value for finding in findings]
+                _append(manifest, {"move": path, "kinds": kinds, "details": [finding.detail for finding in findings]})
+                (folder / path).parent.mkdir(parents=True, exist_ok=True)
+                move_file(root / path, folder / path)
+                on_progress(done, len(faults))
+    except OSError as error:
+        raise OutputError(
+            f"cannot move to quarantine {str(folder)!r}: {_reason(error)}; "
+            f"what was moved can be put back with --restore {str(folder)!r}"
+        ) from error
+    return tuple(report.data / path for path in faults)
+
+
+def restore(folder: Path, *, on_progress: Callable[[int, int], None] = lambda done, total: None) -> Restored:
+    """Put the files of a quarantine back where they were. It can be run again.
+
+    A file whose place has been taken meanwhile stays in quarantine, and so does one that cannot be
+    moved; both are told. Folders that become empty are removed; the manifest stays.
+
+    Raises:
+        DatasetError: The folder is no quarantine, its manifest is damaged, or the dataset is not where it was.
+        OutputError: The manifest cannot be written.
+    """
+    folder = folder.absolute()
+    manifest = _read_manifest(folder)
+    if not manifest.root.is_dir():
+        raise DatasetError(
+            f"cannot restore {str(folder)!r}: the dataset {str(manifest.root)!r} is not there; put it back where it was"
+        )
+    moved: list[Path] = []
+    refused: list[str] = []
+    try:
+        with _open_manifest(folder, manifest.root) as stream:
+            for done, path in enumerate(manifest.paths, 1):
+                source, target = folder / path, manifest.root / path
+                try:
+                    if _put_back(source, target):
+                        moved.append(target)
+                except OSError as error:
+                    refused.append(f"cannot put {str(source)!r} back: {_reason(error)}")
+                else:
+                    _append(stream, {"returned": path})
+                    _remove_empty_folders(source.parent, folder)
+                on_progress(done, len(manifest.paths))
+    except OSError as error:
+        raise OutputError(f"cannot write the manifest in {str(folder)!r}: {_reason(error)}") from error
+    return Restored(manifest.root, tuple(moved), tuple(refused))
+
+
+def _put_back(source: Path, target: Path) -> bool:
+    """Move a file back if it was moved; False if it is in its place already."""
+    if not os.path.lexists(source):
+        if not os.path.lexists(target):
+            raise FileNotFoundError(None, "it is neither there nor in its place", str(target))
+        return False  # killed before the move, or between the return and its line
+    if os.path.lexists(target):
+        if not same_content(source, target):
+            raise FileExistsError(None, "another file is in its place; move that away and try again", str(target))
+        source.unlink()  # killed in the middle of a move, when the file had both names
+        return False
+    target.parent.mkdir(parents=True, exist_ok=True)
+    move_file(source, target)
+    return True
+
+
+def _remove_empty_folders(parent: Path, top: Path) -> None:
+    while parent != top:
+        try:
+            parent.rmdir()
+        except OSError:
+            return
+        parent = parent.parent
+
+
+def _open_manifest(folder: Path, root: Path) -> IO[bytes]:
+    """Open the manifest for appending; begin it where the folder is new or empty."""
+    path = folder / MANIFEST_NAME
+    if not path.exists() and folder.is_dir() and any(folder.iterdir()):
+        raise OutputError(f"{str(folder)!r} is not empty and no quarantine; choose a new or empty folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    path.touch()
+    stream = open(path, "r+b")  # noqa: SIM115  the caller closes it
+    # A line without its end was being written when the process was killed; what it announces was not done.
+    stream.truncate(stream.read().rfind(b"\n") + 1)
+    if stream.seek(0, os.SEEK_END) == 0:
+        _append(stream, {"format": _FORMAT, "root": str(root)})
+    elif (of := _read_manifest(folder).root) != root:
+        stream.close()
+        raise OutputError(f"{str(folder)!r} is the quarantine of {str(of)!r}; choose another folder")
+    return stream
+
+
+def _append(stream: IO[bytes], record: dict[str, Any]) -> None:
+    """Write a line, on disk when this returns."""
+    # File names that are no Unicode come as lone surrogates, and go back to the bytes they were.
+    stream.write(json.dumps(record, ensure_ascii=False).encode("utf-8", "surrogateescape") + b"\n")
+    stream.flush()
+    os.fsync(stream.fileno())
+
+
+def _read_manifest(folder: Path) -> _Manifest:
+    path = folder / MANIFEST_NAME
+    try:
+        whole_lines = read_regular(path).rpartition(b"\n")[0]
+    except OSError as error:
+        raise DatasetError(
+            f"{str(folder)!r} is no quarantine: cannot read its {MANIFEST_NAME}, {_reason(error)}; "
+            "give the folder that was given to --quarantine"
+        ) from error
+    waiting: dict[str, None] = {}
+    try:
+        header, *records = _records(whole_lines)
+        if header["format"] != _FORMAT:
+            raise ValueError(f"its format is {header['format']!r}, not {_FORMAT}")
+        root = Path(header["root"])
+        for record in records:
+            if "move" in record:
+                waiting[_inner(record["move"])] = None
+            else:
+                waiting.pop(_inner(record["returned"]), None)
+    except (ValueError, KeyError) as error:
+        raise DatasetError(f"the manifest {str(path)!r} is damaged: {error}; correct the line by hand") from error
+    return _Manifest(root, tuple(waiting))
+
+
+def _records(lines: bytes) -> Iterator[dict[str, Any]]:
+    for line in lines.decode("utf-8", "surrogateescape").split("\n"):
+        record = json.loads(line)
+        if not isinstance(record, dict):
+            raise ValueError(f"a line is {line[:80]!r}")
+        yield record
+
+
+def _inner(path: object) -> str:
+    """Return a path of the manifest if it stays inside the folders."""
+    if not isinstance(path, str) or not path or PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
+        raise ValueError(f"the path {path!r} leaves the folder")
+    return path
+
+
+def _reason(error: OSError) -> str:
+    named = f" ({error.filename!r})" if error.filename else ""
+    return f"{error.strerror or error}{named}"

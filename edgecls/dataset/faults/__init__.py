@@ -1,1 +1,0 @@
-"""Faulty pictures: finding them, and moving them away so that it can be undone."""

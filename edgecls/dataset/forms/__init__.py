@@ -1,1 +1,0 @@
-"""Datasets in every form: class folders, folders of parts, lists, CSV."""

@@ -1,1 +1,0 @@
-"""Dividing datasets into parts."""

@@ -1,0 +1,234 @@
+"""Where the decoded pictures of a training run are kept."""
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from edgecls import image
+from edgecls.dataset.formats.labelled_images import LabelledPictures
+from edgecls.errors import DatasetError, ImageError
+from edgecls.image_spec import ImageSpec
+from edgecls.in_order import map_in_order
+
+__all__ = [
+    "Cache",
+    "CachedPictures",
+    "StreamedPixels",
+    "allocate_pixels",
+    "cache_pictures",
+    "choose_cache",
+    "free_disk_bytes",
+]
+
+
+class Cache(StrEnum):
+    """Where the decoded pictures of a training run are kept.
+
+    AUTO: in memory if half of what is free is enough, else on disk if there is room, else nowhere.
+    MEMORY: as one array in memory.
+    DISK: in one temporary file, mapped into memory.
+    STREAM: nowhere; pictures are decoded anew in every epoch.
+    """
+
+    AUTO = "auto"
+    MEMORY = "memory"
+    DISK = "disk"
+    STREAM = "stream"
+
+
+MEMORY_PART = 0.5  # of what is free; the rest is for the network and its batches
+DISK_PART = 0.8  # of what is free
+
+
+def choose_cache(size_bytes: int, *, memory_bytes: int | None, disk_bytes: int) -> Cache:
+    """Choose where decoded pictures are kept: in memory rather than on disk, on disk rather than nowhere.
+
+    Args:
+        size_bytes: What all of them take.
+        memory_bytes: What is free in memory; None if nobody can tell.
+        disk_bytes: What is free on disk.
+    """
+    if memory_bytes is None or size_bytes <= memory_bytes * MEMORY_PART:
+        return Cache.MEMORY
+    return Cache.DISK if size_bytes <= disk_bytes * DISK_PART else Cache.STREAM
+
+
+def free_disk_bytes(folder: Path) -> int:
+    """Return how many bytes can be written into a folder."""
+    return shutil.disk_usage(folder).free
+
+
+def allocate_pixels(shape: tuple[int, int, int, int], cache: Cache, *, folder: Path) -> npt.NDArray[np.uint8] | None:
+    """Return an array of uint8 to put decoded pictures into, or None for Cache.STREAM.
+
+    The file of Cache.DISK has no name: it is gone as soon as nobody uses it, however the process
+    ends. All its room is taken at once, so that a full disk is found out here.
+
+    Args:
+        shape: ``(N, height, width, channels)``.
+        cache: Not AUTO.
+        folder: Where the file goes.
+
+    Raises:
+        DatasetError: There is not enough room.
+    """
+    size_bytes = int(np.prod(shape, dtype=np.int64))
+    try:
+        if cache is Cache.STREAM:
+            return None
+        if cache is Cache.MEMORY:
+            return np.empty(shape, np.uint8)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, size_bytes)
+            return np.memmap(file, np.uint8, mode="w+", shape=shape)
+    except MemoryError as error:
+        raise DatasetError(
+            f"there is no memory for {size_bytes / 1e9:.1f} GB of decoded pictures; use --cache disk or stream"
+        ) from error
+    except OSError as error:
+        raise DatasetError(
+            f"cannot keep {size_bytes / 1e9:.1f} GB of decoded pictures in {str(folder)!r}: {error.strerror}; "
+            "give another --cache-dir, or use --cache stream"
+        ) from error
+
+
+class StreamedPixels:
+    """Looks like an array of pictures, uint8 ``[N, height, width, channels]``, and keeps none of them.
+
+    May be used from several threads at once.
+    """
+
+    def __init__(self, paths: Sequence[Path], spec: ImageSpec) -> None:
+        self._paths = paths
+        self._spec = spec
+        self.shape = (len(paths), *spec.shape_hwc)
+        self.dtype = np.dtype(np.uint8)
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def __getitem__(self, indices: int | Sequence[int] | npt.NDArray[np.intp]) -> npt.NDArray[np.uint8]:
+        """Return one picture, ``[H, W, C]``, or several, ``[n, H, W, C]``.
+
+        Raises:
+            ImageError: A picture cannot be decoded any more.
+        """
+        if isinstance(indices, int | np.integer):
+            return self._decoded(int(indices))
+        pixels = np.empty((len(indices), *self._spec.shape_hwc), np.uint8)
+        for row, index in enumerate(indices):
+            pixels[row] = self._decoded(int(index))
+        return pixels
+
+    def _decoded(self, index: int) -> npt.NDArray[np.uint8]:
+        path = self._paths[index]
+        return image.decode_to_fit(image.read_file(path), self._spec, name=str(path))
+
+
+@dataclass(frozen=True)
+class CachedPictures:
+    """The pictures of a dataset that could be decoded.
+
+    Attributes:
+        labels: All labels.
+        pixels: uint8, ``[N, height, width, channels]``: an array, or what decodes pictures when it
+            is indexed like one.
+        label_ids: int32, ``[N]``: index into `labels`.
+        names: What each picture is called: its path.
+        positions: int64, ``[N]``: its index among the pictures that were asked for.
+        failures: Why each of the other pictures could not be used.
+        sha256: Fingerprint of the used pictures and their labels, whatever their names and order.
+    """
+
+    labels: tuple[str, ...]
+    pixels: npt.NDArray[np.uint8] | StreamedPixels
+    label_ids: npt.NDArray[np.int32]
+    names: tuple[str, ...]
+    positions: npt.NDArray[np.int64]
+    failures: tuple[ImageError, ...]
+    sha256: str
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Number of usable pictures for each label."""
+        counted = np.bincount(self.label_ids, minlength=len(self.labels))
+        return dict(zip(self.labels, counted.tolist(), strict=True))
+
+
+def cache_pictures(
+    pictures: LabelledPictures,
+    spec: ImageSpec,
+    *,
+    workers: int,
+    cache: Cache = Cache.MEMORY,
+    folder: Path = Path(),
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> CachedPictures:
+    """Decode all pictures to the model's size.
+
+    A picture that cannot be decoded is left out and listed, so that one damaged file does not end a
+    training run. With Cache.STREAM, all are decoded once to find those, and none is kept.
+
+    Args:
+        pictures: What to decode.
+        spec: The size, colour and fit rule.
+        workers: Number of threads that decode.
+        cache: Where the decoded pictures are kept; not AUTO.
+        folder: Where the file of Cache.DISK goes; it has no name and needs no removing.
+        on_progress: Called with the number of pictures done and the number of all.
+
+    Raises:
+        DatasetError: Of some label that has pictures, none can be decoded, or there is no room for all.
+    """
+    total = len(pictures.paths)
+    pixels = allocate_pixels((total, *spec.shape_hwc), cache, folder=folder)
+    kept: list[int] = []
+    failures: list[ImageError] = []
+    digests: list[bytes] = []
+    for index, outcome in enumerate(_decode_in_order(pictures.paths, spec, workers)):
+        if isinstance(outcome, ImageError):
+            failures.append(outcome)
+        else:
+            if pixels is not None:
+                pixels[len(kept)] = outcome[0]
+            digests.append(pictures.labels[pictures.label_ids[index]].encode() + b"\0" + outcome[1])
+            kept.append(index)
+        on_progress(index + 1, total)
+    label_ids = np.asarray([pictures.label_ids[index] for index in kept], np.int32)
+    if lost := sorted(set(pictures.label_ids) - set(label_ids.tolist())):
+        named = ", ".join(repr(pictures.labels[label_id]) for label_id in lost)
+        raise DatasetError(f"no picture of label {named} can be used; the first fault: {failures[0]}")
+    paths = [pictures.paths[index] for index in kept]
+    return CachedPictures(
+        labels=pictures.labels,
+        pixels=StreamedPixels(paths, spec) if pixels is None else pixels[: len(kept)],
+        label_ids=label_ids,
+        names=tuple(map(str, paths)),
+        positions=np.asarray(kept, np.int64),
+        failures=tuple(failures),
+        sha256=hashlib.sha256(b"".join(sorted(digests))).hexdigest(),
+    )
+
+
+Decoded = tuple[image.Pixels, bytes]
+"""A picture at the model's size, and the SHA-256 of its file."""
+
+
+def _decode_in_order(paths: Sequence[Path], spec: ImageSpec, workers: int) -> Iterator[Decoded | ImageError]:
+    def decode_one(path: Path) -> Decoded | ImageError:
+        try:
+            data = image.read_file(path)
+            return image.decode_to_fit(data, spec, name=str(path)), hashlib.sha256(data).digest()
+        except ImageError as error:
+            return error
+
+    yield from map_in_order(decode_one, paths, workers=workers)

@@ -1,1 +1,0 @@
-"""Pixels for training: decoded once and kept, or decoded when they are needed."""

@@ -1,0 +1,143 @@
+"""The shapes of a network's tensors at two batch sizes: what differs between them is the batch."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edgecls.export.foreign.file import EXTRA, load_onnx_package
+from edgecls.extras import import_from_extra
+
+__all__ = ["SMALL", "InferredShapes", "Shape", "fold_shape_constants", "infer_shapes"]
+
+SMALL = 1024  # elements; nothing larger is a shape
+
+SHAPE_ARITHMETIC = {
+    *("Add", "Cast", "Concat", "ConstantOfShape", "Div", "Equal", "Gather", "Identity", "Mod", "Mul", "Range"),
+    *("ReduceProd", "Reshape", "Slice", "Squeeze", "Sub", "Unsqueeze", "Where"),
+}
+
+
+def fold_shape_constants(proto: Any) -> None:
+    """Replace the nodes of an onnx.ModelProto that compute small integers from constants by their results."""
+    package = load_onnx_package()
+    to_array, from_array = package.numpy_helper.to_array, package.numpy_helper.from_array
+    known: dict[str, npt.NDArray[np.generic]] = {
+        weight.name: to_array(weight) for weight in proto.graph.initializer if prod(weight.dims) <= SMALL
+    }
+    for node in proto.graph.node:
+        if node.op_type == "Constant" and node.attribute[0].name == "value":
+            if prod(node.attribute[0].t.dims) <= SMALL:
+                known[node.output[0]] = to_array(node.attribute[0].t)
+        elif _is_arithmetic(node) and all(name in known for name in node.input if name):
+            results = _computed(package, proto, node, known)
+            if results is None:
+                continue
+            known[node.output[0]] = results
+            name = node.output[0]
+            node.CopyFrom(package.helper.make_node("Constant", [], [name], value=from_array(results)))
+
+
+def _is_arithmetic(node: Any) -> bool:
+    return node.domain in ("", "ai.onnx") and node.op_type in SHAPE_ARITHMETIC and len(node.output) == 1
+
+
+def _computed(
+    package: Any, proto: Any, node: Any, known: dict[str, npt.NDArray[np.generic]]
+) -> npt.NDArray[np.generic] | None:
+    """Return the result of one node if it is made of few integers or truth values, else None."""
+    given = {name: known[name] for name in node.input if name}
+    if not all(values.dtype.kind in "iub" for values in given.values()):
+        return None
+    evaluator = import_from_extra("onnx.reference", extra=EXTRA, purpose="adopting an ONNX file").ReferenceEvaluator
+    make = package.helper
+    inputs = [
+        make.make_tensor_value_info(name, make.np_dtype_to_tensor_dtype(values.dtype), values.shape)
+        for name, values in given.items()
+    ]
+    graph = make.make_graph([node], "shape", inputs, [make.make_empty_tensor_value_info(node.output[0])])
+    model = make.make_model(graph, opset_imports=[one for one in proto.opset_import if one.domain in ("", "ai.onnx")])
+    try:
+        result: npt.NDArray[np.generic] = np.asarray(evaluator(model).run(None, given)[0])
+    except (ValueError, TypeError, IndexError, KeyError, NotImplementedError, RuntimeError):
+        return None  # what cannot be computed here is computed where it always was
+    return result if result.dtype.kind in "iub" and result.size <= SMALL else None
+
+
+FACTOR = 7  # of the second batch size; a prime that no tensor grows by through anything else
+
+Shape = tuple[int | None, ...]
+"""Dimensions; None where inference does not know."""
+
+
+@dataclass(frozen=True)
+class InferredShapes:
+    """Shapes of tensors by name; a tensor whose rank is not known is missing.
+
+    Attributes:
+        once: At the batch size that the network was made for.
+        more: At FACTOR times it.
+    """
+
+    once: Mapping[str, Shape]
+    more: Mapping[str, Shape]
+
+    def known(self, name: str) -> tuple[int, ...] | None:
+        """Return the shape of a tensor at the original batch size if all of it is known."""
+        shape = self.once.get(name, (None,))
+        numbers = tuple(size for size in shape if size is not None)
+        return numbers if len(numbers) == len(shape) else None
+
+    def batch_axis(self, name: str) -> int | None:
+        """Return the one axis of a tensor that grows with the batch, or None."""
+        once, more = self.known(name), self.more.get(name, ())
+        if once is None or len(once) != len(more):
+            return None
+        growing = [axis for axis, (before, after) in enumerate(zip(once, more, strict=True)) if before != after]
+        return growing[0] if len(growing) == 1 else None
+
+    def breaks(self, name: str) -> bool:
+        """True if a tensor that has a shape at the original batch size has none at the other."""
+        return self.known(name) is not None and None in self.more.get(name, (None,))
+
+
+def infer_shapes(proto: Any, input_name: str, *, batch: int, sizes: tuple[int, int, int]) -> InferredShapes:
+    """Infer the shapes of all tensors of an onnx.ModelProto.
+
+    Args:
+        proto: The network.
+        input_name: Of its only input.
+        batch: The batch size that it was made for.
+        sizes: The other three dimensions of its input.
+    """
+    return InferredShapes(*(_shapes_at(proto, input_name, (count, *sizes)) for count in (batch, FACTOR * batch)))
+
+
+def _shapes_at(proto: Any, input_name: str, shape: tuple[int, ...]) -> dict[str, Shape]:
+    package = load_onnx_package()
+    bare = package.ModelProto(ir_version=proto.ir_version, opset_import=proto.opset_import, functions=proto.functions)
+    bare.graph.name = "shapes"
+    bare.graph.node.extend(proto.graph.node)
+    make = package.helper.make_tensor_value_info
+    for value in proto.graph.input:
+        if value.name == input_name:
+            bare.graph.input.append(make(input_name, value.type.tensor_type.elem_type, shape))
+    for weight in proto.graph.initializer:
+        if prod(weight.dims) <= SMALL:
+            bare.graph.initializer.append(weight)
+        else:  # no shape is computed from it: its own shape will do, and copying stays cheap
+            bare.graph.input.append(make(weight.name, weight.data_type, weight.dims))
+    bare.graph.output.extend(proto.graph.output)
+    inferred = package.shape_inference.infer_shapes(bare, data_prop=True).graph
+    shapes: dict[str, Shape] = {
+        value.name: tuple(
+            dim.dim_value if dim.WhichOneof("value") == "dim_value" else None
+            for dim in value.type.tensor_type.shape.dim
+        )
+        for value in (*inferred.value_info, *inferred.input, *inferred.output)
+        if value.type.tensor_type.HasField("shape")
+    }
+    return shapes | {weight.name: tuple(weight.dims) for weight in inferred.initializer}

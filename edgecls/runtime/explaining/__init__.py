@@ -1,1 +1,0 @@
-"""What answers rest on, found and drawn."""

@@ -1,0 +1,126 @@
+"""Watching folders: classifying pictures as they arrive, once they are whole.
+
+Folders are looked at again and again, which works on every file system, on mounted ones too. A file is
+tried when it has not changed between two looks. One that then cannot be read may still be written by
+somebody slow, so it counts as faulty only after it has stayed as it is for some time.
+"""
+
+import os
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgecls.errors import ImageError
+from edgecls.image_files import picture_names
+from edgecls.runtime.many_images import classify_stream, file_source
+from edgecls.runtime.prediction import Outcome
+
+if TYPE_CHECKING:
+    from edgecls.runtime.classifier import Classifier
+    from edgecls.runtime.illustrator import Illustrator
+
+__all__ = ["PATIENCE_S", "Arrivals", "Stamp", "watch"]
+
+PATIENCE_S = 5.0  # how long a file that cannot be read must stay as it is
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """What tells that a file was written to or replaced: its size in bytes, its time of change in nanoseconds, and its
+    number in the file system, 0 where that is not asked for."""
+
+    size: int
+    modified_ns: int
+    file_number: int = 0
+
+
+@dataclass(frozen=True)
+class _Seen:
+    stamp: Stamp
+    since_s: float
+    is_settled: bool = False
+
+
+class Arrivals:
+    """Says which files have arrived and are whole, look by look. It touches neither disk nor clock.
+
+    Args:
+        patience_s: How long a file that cannot be read must stay as it is to be given up.
+    """
+
+    def __init__(self, *, patience_s: float) -> None:
+        self._patience_s = patience_s
+        self._seen: dict[str, _Seen] = {}
+
+    def look(self, stamps: Mapping[str, Stamp], *, now_s: float) -> list[str]:
+        """Take in what is there, and return the files to try now: not settled, and as they were at the last look.
+
+        A file that changes later arrives again, and so does one that comes back.
+        """
+        before, self._seen = self._seen, {}
+        unchanged = []
+        for name, stamp in stamps.items():
+            seen = before.get(name)
+            if seen is None or seen.stamp != stamp:
+                seen = _Seen(stamp, now_s)
+            elif not seen.is_settled:
+                unchanged.append(name)
+            self._seen[name] = seen
+        return unchanged
+
+    def is_given_up(self, name: str, *, now_s: float) -> bool:
+        """True if a file that cannot be read has stayed as it is for so long that it is not being written."""
+        return now_s - self._seen[name].since_s >= self._patience_s
+
+    def settle(self, name: str) -> None:
+        """Take a file as dealt with, until it changes."""
+        self._seen[name] = replace(self._seen[name], is_settled=True)
+
+
+def watch(
+    classifier: "Classifier",
+    folders: Sequence[Path],
+    *,
+    workers: int,
+    interval_s: float,
+    passing_over: Collection[str] = (),
+    illustrator: "Illustrator | None" = None,
+    clock: Callable[[], float] = time.monotonic,
+    wait: Callable[[float], None] = time.sleep,
+) -> Iterator[Outcome]:
+    """Classify the pictures in folders and those that arrive in them, for ever.
+
+    Args:
+        classifier: The opened model.
+        folders: With all below them; one that is not there is looked for again.
+        workers: How many pictures to work on at once, at least 1.
+        interval_s: Seconds between two looks.
+        passing_over: Folders within them that are left out, by their real paths.
+        illustrator: Makes drawings of the answers; None for none.
+        clock: Tells the time in seconds.
+        wait: Waits for so many seconds.
+    """
+    arrivals = Arrivals(patience_s=max(PATIENCE_S, 2 * interval_s))
+    while True:
+        unchanged = arrivals.look(_stamps(folders, passing_over), now_s=clock())
+        sources = map(file_source, unchanged)
+        for outcome in classify_stream(classifier, sources, workers=workers, illustrator=illustrator):
+            if isinstance(outcome.result, ImageError) and not arrivals.is_given_up(outcome.name, now_s=clock()):
+                continue
+            arrivals.settle(outcome.name)
+            yield outcome
+        wait(interval_s)
+
+
+def _stamps(folders: Sequence[Path], passing_over: Collection[str]) -> dict[str, Stamp]:
+    stamps = {}
+    for folder in folders:
+        for name in picture_names(folder, passing_over=passing_over):
+            try:
+                status = os.stat(name)
+            except OSError:  # gone since the folder was listed, or a link to nowhere
+                continue
+            stamps[name] = Stamp(status.st_size, status.st_mtime_ns)
+    return stamps

@@ -1,1 +1,0 @@
-"""Many pictures: where they come from, several at once, sorted, watched for."""

@@ -1,0 +1,214 @@
+"""What a model may be tuned for."""
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgecls.atomic_write import whole_files
+from edgecls.errors import OutputError
+from edgecls.modelfile import ModelFile
+from edgecls.runtime.execution.gpu import GpuReport, this_machine
+from edgecls.runtime.execution.providers import Provider, load_onnxruntime, openvino_version, ready_made_providers
+from edgecls.runtime.machine.cache_folder import cache_folder
+from edgecls.runtime.machine.cores import usable_cores
+from edgecls.runtime.machine.processor import read_processor
+from edgecls.runtime.setting import Setting
+
+if TYPE_CHECKING:
+    from edgecls.runtime.setting import Setting
+
+__all__ = [
+    "FORMAT",
+    "Choice",
+    "Goal",
+    "Hardware",
+    "choices_folder",
+    "find_choice",
+    "keep_choice",
+    "this_hardware",
+    "tuned_setting",
+]
+
+
+class Goal(StrEnum):
+    """What a setting is best for: many pictures (a folder, a server), or one whose answer is waited for."""
+
+    THROUGHPUT = "throughput"
+    LATENCY = "latency"
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """A machine and the runtime on it; when any of it changes, what was measured no longer holds.
+
+    Attributes:
+        processor: Name of the processor.
+        features: SHA-256 of the names of its features.
+        cores: Those this process may use.
+        gpus: Names of the NVIDIA GPUs; empty if the installed onnxruntime cannot use any.
+        driver: Version of their driver, or the CUDA it runs; empty without GPUs.
+        onnxruntime: Its version.
+        openvino: Version of OpenVINO; empty where it is not installed.
+        providers: Those that are installed.
+    """
+
+    processor: str
+    features: str
+    cores: int
+    gpus: tuple[str, ...]
+    driver: str
+    onnxruntime: str
+    openvino: str
+    providers: tuple[str, ...]
+
+
+def this_hardware() -> Hardware:
+    """Return the machine that this is.
+
+    Raises:
+        MissingExtraError: onnxruntime is not installed.
+        ProviderError: It cannot be loaded.
+    """
+    processor = read_processor()
+    providers = ready_made_providers()
+    # Asking the driver takes a tenth of a second.
+    gpus = this_machine() if any(one.runs_on_nvidia for one in providers) else GpuReport(None, None, (), None)
+    return Hardware(
+        processor=processor.name,
+        features=hashlib.sha256(" ".join(processor.features).encode()).hexdigest(),
+        cores=usable_cores(),
+        gpus=tuple(gpu.name for gpu in gpus.gpus),
+        driver=gpus.driver or gpus.cuda or "",
+        onnxruntime=load_onnxruntime().__version__,
+        openvino=openvino_version() or "",
+        providers=tuple(providers),
+    )
+
+
+FORMAT = 1
+"""The version of the record; one of another version is passed over."""
+
+_MOST = 4096  # of anything that a setting counts; a record with more is damaged
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How a model runs best on a machine.
+
+    Attributes:
+        throughput: For the most pictures a second.
+        latency: For the soonest answer to one picture.
+        measured: When it was found, as ISO 8601.
+    """
+
+    throughput: Setting
+    latency: Setting
+    measured: str
+
+    def for_goal(self, goal: Goal) -> Setting:
+        """Return the setting that is best for a goal."""
+        return self.throughput if goal is Goal.THROUGHPUT else self.latency
+
+
+def find_choice(network_sha256: str, hardware: Hardware, *, folder: Path) -> Choice | None:
+    """Return what is kept for a network on a machine; None if there is nothing, or it is damaged.
+
+    Args:
+        network_sha256: Digest of the network.
+        hardware: The machine.
+        folder: Where choices are kept.
+    """
+    key = _key(network_sha256, hardware)
+    try:
+        record = json.loads((folder / _file_name(key)).read_text(encoding="utf-8"))
+        if record["key"] != key:
+            return None
+        return Choice(_setting_from(record["throughput"]), _setting_from(record["latency"]), str(record["measured"]))
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        return None
+
+
+def keep_choice(choice: Choice, network_sha256: str, hardware: Hardware, *, folder: Path) -> Path:
+    """Keep a choice, in the place of an earlier one, and return the file.
+
+    Args:
+        choice: What was found.
+        network_sha256: Digest of the network.
+        hardware: The machine.
+        folder: Where choices are kept; it is made.
+
+    Raises:
+        OutputError: It cannot be kept there.
+    """
+    key = _key(network_sha256, hardware)
+    path = folder / _file_name(key)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot keep the choice in {str(folder)!r}: {error.strerror or error}") from error
+    with whole_files(path) as (temporary,):
+        temporary.write_text(json.dumps({"key": key, **asdict(choice)}, indent=2) + "\n", encoding="utf-8")
+    return path
+
+
+def _key(network_sha256: str, hardware: Hardware) -> dict[str, Any]:
+    """Return all that a choice depends on, as JSON gives it back."""
+    facts = {"format": FORMAT, "network_sha256": network_sha256, "hardware": asdict(hardware)}
+    key: dict[str, Any] = json.loads(json.dumps(facts))
+    return key
+
+
+def _file_name(key: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:32] + ".json"
+
+
+def _setting_from(record: dict[str, Any]) -> Setting:
+    provider = Provider(record["provider"])
+    if provider is Provider.AUTO:
+        raise ValueError("a choice names its provider")
+    return Setting(provider, *(_count(record[name]) for name in ("workers", "intra_op_threads", "batch_size")))
+
+
+def _count(value: Any) -> int:
+    if type(value) is not int or not 1 <= value <= _MOST:
+        raise ValueError(f"{value!r} is no count")
+    return value
+
+
+def choices_folder() -> Path | None:
+    """Return the folder of all choices; it need not exist. None where there is no place for one."""
+    cache = cache_folder()
+    return None if cache is None else cache / "tuning"
+
+
+def tuned_setting(
+    model: ModelFile, goal: Goal, *, provider: Provider = Provider.AUTO, workers: int | None = None
+) -> "Setting | None":
+    """Return how a model was found to run best on this machine, or None if that was not measured.
+
+    Args:
+        model: The model file.
+        goal: What it shall be best for.
+        provider: What the caller wants; there is no setting for it if another was found better.
+        workers: Pictures to work on at once, as the caller wants it; each then runs in one thread.
+
+    Raises:
+        MissingExtraError: onnxruntime is not installed.
+        ProviderError: It cannot be loaded.
+    """
+    folder = choices_folder()
+    if folder is None or not os.path.isdir(folder):  # and not Path.is_dir, which raises where it may not look
+        return None
+    from dataclasses import replace
+
+    choice = find_choice(model.network_sha256, this_hardware(), folder=folder)
+    if choice is None:
+        return None
+    setting = choice.for_goal(goal)
+    if provider not in (Provider.AUTO, setting.provider):
+        return None
+    return setting if workers is None else replace(setting, workers=workers, intra_op_threads=1)

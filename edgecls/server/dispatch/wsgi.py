@@ -1,0 +1,124 @@
+"""What an application did for a request: noted by the routes, read by metrics and access log."""
+
+import io
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from edgecls.runtime.prediction import Prediction
+from edgecls.server.http.messages import Answer, Request
+
+__all__ = ["WORK_KEY", "Work", "WorkedAnswer", "call_wsgi", "work_of"]
+
+WORK_KEY = "edgecls.work"
+"""Where the record of a request is found in its WSGI environment."""
+
+
+@dataclass(slots=True)
+class Work:
+    """The record of one request, in seconds.
+
+    Attributes:
+        queue_s: It waited for a thread, whole.
+        total_s: A thread worked on it.
+        decode_s: The part of that for decoding and resizing pictures.
+        infer_s: The part for running the network.
+        model: Name of the model asked for; empty for none.
+        answers: A label and its probability, from 0 to 1, for each picture that was classified.
+        batch_sizes: For each of them, how many the network ran together.
+    """
+
+    queue_s: float = 0.0
+    total_s: float = 0.0
+    decode_s: float = 0.0
+    infer_s: float = 0.0
+    model: str = ""
+    answers: list[tuple[str, float]] = field(default_factory=list)
+    batch_sizes: list[int] = field(default_factory=list)
+
+    def ran(self, answers: Sequence[tuple[str, float]], *, infer_s: float) -> None:
+        """Note a batch that came as one, by the answer for each picture."""
+        self.infer_s += infer_s
+        self.answers += answers
+        self.batch_sizes += [len(answers)] * len(answers)
+
+    def classified(self, prediction: Prediction) -> None:
+        """Note a picture that was decoded and classified."""
+        self.decode_s += prediction.decode_ms / 1000
+        self.infer_s += (prediction.time_ms - prediction.decode_ms) / 1000
+        self.answers.append((prediction.label, prediction.probability))
+        self.batch_sizes.append(prediction.batch_size)
+
+
+@dataclass(slots=True)
+class WorkedAnswer(Answer):
+    """An answer of the application.
+
+    Attributes:
+        work: How it came about.
+    """
+
+    work: Work = field(default_factory=Work)
+
+
+def work_of(environ: Mapping[str, Any]) -> Work:
+    """Return the record of a request; one that nobody reads if another server called the application."""
+    return environ.get(WORK_KEY) or Work()
+
+
+def call_wsgi(app: Callable[..., Iterable[bytes]], request: Request, work: Work | None = None) -> Answer:
+    """Return the application's answer; what it raises is raised.
+
+    Args:
+        app: A WSGI application.
+        request: Whole.
+        work: Where it notes what it does; None for a record that only the answer has.
+    """
+    work = work or Work()
+    started: list[Any] = []
+    written: list[bytes] = []
+
+    def start_response(status: str, headers: list[tuple[str, str]], exc_info: object = None) -> Callable[[bytes], None]:
+        started[:] = [status, headers]
+        return written.append
+
+    environ = _environ(request, work)
+    chunks = app(environ, start_response)
+    try:
+        body = b"".join(chunks)
+    finally:
+        if hasattr(chunks, "close"):
+            chunks.close()
+    environ.clear()  # Bottle has it until the thread's next request, and would keep the body so long
+    status, headers = started
+    return WorkedAnswer(status, headers, b"".join(written) + body if written else body, work)
+
+
+def _environ(request: Request, work: Work) -> dict[str, Any]:
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": request.method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": request.decoded_path.encode().decode("latin-1"),
+        "QUERY_STRING": request.query,
+        "REMOTE_ADDR": request.client,
+        "SERVER_NAME": "localhost",
+        "SERVER_PORT": "80",
+        "SERVER_PROTOCOL": f"HTTP/{request.version}",
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "http",
+        "wsgi.input": io.BytesIO(request.body),
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+        WORK_KEY: work,
+    }
+    for name, value in request.headers:
+        if name == "transfer-encoding" or "_" in name:
+            continue  # the body has been put together; and "a_b" could pass itself off as "a-b"
+        key = "CONTENT_TYPE" if name == "content-type" else "HTTP_" + name.upper().replace("-", "_")
+        environ[key] = f"{environ[key]},{value}" if key in environ else value
+    environ["CONTENT_LENGTH"] = str(len(request.body))
+    environ.pop("HTTP_CONTENT_LENGTH", None)
+    return environ

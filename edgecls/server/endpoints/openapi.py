@@ -1,0 +1,63 @@
+"""The document, put together."""
+
+from typing import Any
+
+from bottle import Bottle, HTTPResponse, request
+
+from edgecls import __version__
+from edgecls.server.endpoints.answers import json_answer
+from edgecls.server.endpoints.bodies import compress_answer
+from edgecls.server.endpoints.operations import json_content, objects, operation
+
+__all__ = ["PATHS", "SCHEMAS", "mount_openapi", "openapi_document"]
+
+PATHS: dict[str, Any] = {
+    "/openapi.json": {
+        "get": operation("This document", group="health", success=json_content({"type": "object"})),
+    }
+}
+
+SCHEMAS: dict[str, Any] = {}
+
+
+# A new group of routes gives its part in a file beside this one, and is named here.
+_GROUPS = (page, health, status, metrics, models, openapi, predict, inference, feedback, model_control)
+
+_ERROR = objects(
+    {
+        "error": objects(
+            {
+                "type": {"type": "string", "description": "Name of the type, for programs."},
+                "message": {"type": "string", "description": "What happened, and what to do."},
+            }
+        )
+    }
+)
+
+
+def openapi_document() -> dict[str, Any]:
+    """Return the OpenAPI 3.1 document of all addresses."""
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "edgecls",
+            "version": __version__,
+            "description": "Classifies pictures. Every failure has one shape, but for /v2, which has the protocol's.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "/"}],
+        "paths": {path: item for group in _GROUPS for path, item in group.PATHS.items()},
+        "components": {
+            "schemas": {"Error": _ERROR, **{name: it for group in _GROUPS for name, it in group.SCHEMAS.items()}}
+        },
+    }
+
+
+def mount_openapi(app: Bottle) -> None:
+    """Add the OpenAPI document to an application."""
+
+    def document() -> HTTPResponse:
+
+        return compress_answer(json_answer(openapi_document()), request.get_header("Accept-Encoding", ""))
+
+    app.route("/openapi.json", "GET", document)

@@ -1,0 +1,96 @@
+"""Which models there are."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from bottle import Bottle, HTTPResponse
+
+from edgecls import __version__
+from edgecls.server.endpoints.answers import json_answer
+from edgecls.server.endpoints.operations import array, json_content, objects, operation, ref
+from edgecls.server.metrics.counters import PREDICTIONS, summed
+from edgecls.server.models.repository import Repository, facts_of_models
+from edgecls.server.storage.feedback_store import FeedbackStore
+from edgecls.server.workers.board import Gathered
+
+__all__ = ["MODELS_PATHS", "MODELS_SCHEMAS", "PATHS", "SCHEMAS", "mount_models", "mount_status"]
+
+
+def mount_models(app: Bottle, repository: Repository) -> None:
+    """Add the list of models to an application."""
+    app.route("/models", "GET", lambda: json_answer({"models": facts_of_models(repository)}))
+
+
+MODELS_SCHEMAS: dict[str, Any] = {
+    "Models": {
+        **array({"type": "object", "required": ["name", "state", "reason"]}),
+        "description": "Each with its labels, precision, provider and what was skipped, once it is loaded.",
+    }
+}
+
+MODELS_PATHS: dict[str, Any] = {
+    "/models": {
+        "get": operation(
+            "The models that requests may name",
+            group="health",
+            success=json_content(objects({"models": ref("Models")})),
+        )
+    },
+}
+
+
+def mount_status(
+    app: Bottle, repository: Repository, feedback: FeedbackStore | None, gather: Callable[[], Gathered]
+) -> None:
+    """Add the status to an application; its uptime counts from now.
+
+    Args:
+        app: The application.
+        repository: The models.
+        feedback: Where corrections are kept; None if they are not.
+        gather: Returns what all processes of the server have counted.
+    """
+    started_s = time.monotonic()
+
+    def status() -> HTTPResponse:
+        facts = {
+            "version": __version__,
+            "uptime_s": round(time.monotonic() - started_s, 1),
+            "pictures_answered": _pictures(gather()),
+            "feedback": None if feedback is None else {"new_labels": feedback.takes_new_labels},
+            "models": facts_of_models(repository),
+        }
+        return json_answer(facts)
+
+    app.route("/status", "GET", status)
+
+
+def _pictures(gathered: Gathered) -> int:
+    by_answer = summed(gathered.snapshots).get(PREDICTIONS.name, {})
+    return int(sum(count for (count,) in by_answer.values()))
+
+
+_TEXT = {"type": "string"}
+_STATUS = objects(
+    {
+        "version": _TEXT,
+        "uptime_s": {"type": "number", "minimum": 0},
+        "pictures_answered": {"type": "integer", "minimum": 0},
+        "feedback": {
+            "description": "How corrections are taken; null if they are not.",
+            "anyOf": [{"type": "null"}, objects({"new_labels": {"type": "boolean"}})],
+        },
+        "models": ref("Models"),
+    }
+)
+
+PATHS: dict[str, Any] = {
+    "/status": {
+        "get": operation(
+            "Models, what they run on and why, pictures answered", group="health", success=json_content(_STATUS)
+        )
+    },
+}
+
+SCHEMAS: dict[str, Any] = {}

@@ -1,0 +1,146 @@
+"""From the body of a request to the body of its answer."""
+
+import functools
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from edgecls import image
+from edgecls.errors import ImageError, ImageTooLargeError
+from edgecls.image_spec import ImageSpec
+from edgecls.modelfile import INPUT_NAME
+from edgecls.runtime.classifier import Classifier
+from edgecls.runtime.session import Probabilities
+from edgecls.server.inference_protocol.inference_request import (
+    InferenceRequest,
+    InputTensor,
+    read_raw_request,
+    read_request,
+)
+from edgecls.server.inference_protocol.model_outputs import ResponseBody, check_outputs, make_outputs, write_response
+from edgecls.server.inference_protocol.tensors import (
+    InvalidRequestError,
+    bytes_from_binary,
+    bytes_from_json,
+    max_batch_size,
+    uint8_from_binary,
+    uint8_from_json,
+)
+from edgecls.server.metrics.statistics import InferenceTimes
+from edgecls.server.models.served_model import VERSION, ServedModel
+
+__all__ = ["Decode", "Inference", "infer", "read_batch"]
+
+Decode = Callable[[bytes, str], npt.NDArray[np.uint8]]
+"""From an encoded picture and what to call it to uint8 pixels at the model's size."""
+
+
+def read_batch(tensor: InputTensor, spec: ImageSpec, decode: Decode) -> npt.NDArray[np.uint8]:
+    """Return the pictures of an input.
+
+    Args:
+        tensor: UINT8 ``[N, height, width, channels]`` at the model's size, or BYTES ``[N]`` or ``[N, 1]``, each
+            element a whole encoded picture of any size.
+        spec: What the model takes.
+        decode: Decodes a picture; what it raises is raised.
+
+    Returns:
+        uint8, ``[N, height, width, channels]``.
+
+    Raises:
+        InvalidRequestError: The input is something else, or too many pictures.
+    """
+    if tensor.name != INPUT_NAME:
+        raise InvalidRequestError(f"the model has no input {tensor.name[:100]!r}; its only input is {INPUT_NAME!r}")
+    if tensor.datatype == "UINT8":
+        return _pixels(tensor, spec)
+    if tensor.datatype == "BYTES":
+        encoded = _encoded(tensor, spec)
+        names = [f"{INPUT_NAME}[{index}]" for index in range(len(encoded))]
+        return np.stack([decode(data, name) for data, name in zip(encoded, names, strict=True)])
+    raise InvalidRequestError(
+        f"input {tensor.name!r} takes UINT8 (pixels) or BYTES (encoded pictures), got {tensor.datatype[:20]!r}"
+    )
+
+
+def _pixels(tensor: InputTensor, spec: ImageSpec) -> npt.NDArray[np.uint8]:
+    _check(tensor, ["N", *spec.shape_hwc], fits=tensor.shape[1:] == spec.shape_hwc, spec=spec)
+    read = uint8_from_binary if isinstance(tensor.data, bytes) else uint8_from_json
+    return read(tensor.data, tensor.shape, name=tensor.name)
+
+
+def _encoded(tensor: InputTensor, spec: ImageSpec) -> list[bytes]:
+    _check(tensor, ["N"], fits=math.prod(tensor.shape[1:]) == 1, spec=spec)
+    read = bytes_from_binary if isinstance(tensor.data, bytes) else bytes_from_json
+    return read(tensor.data, tensor.shape, name=tensor.name)
+
+
+def _check(tensor: InputTensor, shape: list[object], *, fits: bool, spec: ImageSpec) -> None:
+    most = max_batch_size(spec)
+    if not fits or tensor.shape[0] > most:
+        raise InvalidRequestError(
+            f"input {tensor.name!r} of datatype {tensor.datatype} must have the shape "
+            f"[{', '.join(map(str, shape))}] with N from 1 to {most}, got {list(tensor.shape)}"
+        )
+
+
+@dataclass(frozen=True)
+class Inference:
+    """A request that was answered.
+
+    Attributes:
+        body: Of the answer.
+        probabilities: float32, ``[N, labels]``, a row for each picture.
+        times: Where the time went.
+    """
+
+    body: ResponseBody
+    probabilities: Probabilities
+    times: InferenceTimes
+
+
+def infer(model: ServedModel, body: bytes, header_length: str | None, *, queue_ns: int, began_ns: int) -> Inference:
+    """Answer a request.
+
+    Args:
+        model: What answers it.
+        body: Of the request, no longer compressed.
+        header_length: The header field Inference-Header-Content-Length; None where there is none.
+        queue_ns: How long the request waited for a thread, in nanoseconds.
+        began_ns: When work on it began, by time.perf_counter_ns().
+
+    Raises:
+        Refusal: The request does not follow the protocol, or the model does not have what it asks for.
+        ImageTooLargeError: An encoded picture is above the model's limits.
+    """
+    classifier = model.classifier
+    request = _read(body, header_length, classifier)
+    wanted = check_outputs(request)
+    batch = read_batch(request.input, classifier.card.image, functools.partial(_decode, classifier))
+    prepared_ns = time.perf_counter_ns()
+    probabilities = model.probabilities(batch)
+    inferred_ns = time.perf_counter_ns()
+    facts = {"model_name": model.name, "model_version": VERSION, "id": request.id}
+    response = write_response(facts, make_outputs(wanted, probabilities, classifier))
+    ended_ns = time.perf_counter_ns()
+    times = InferenceTimes(queue_ns, prepared_ns - began_ns, inferred_ns - prepared_ns, ended_ns - inferred_ns)
+    return Inference(response, probabilities, times)
+
+
+def _read(body: bytes, header_length: str | None, classifier: Classifier) -> InferenceRequest:
+    if header_length == "0":
+        return read_raw_request(body, classifier.card.image)
+    return read_request(body, header_length)
+
+
+def _decode(classifier: Classifier, data: bytes, name: str) -> npt.NDArray[np.uint8]:
+    try:
+        return image.decode_to_fit(data, classifier.card.image, name=name, limits=classifier.limits)
+    except ImageTooLargeError:
+        raise
+    except ImageError as error:
+        raise InvalidRequestError(str(error)) from error

@@ -1,0 +1,60 @@
+"""Counting requests as they are answered."""
+
+import threading
+import time
+
+from edgecls.server.dispatch.wsgi import Work, WorkedAnswer
+from edgecls.server.http.messages import Answer, Request
+from edgecls.server.metrics import counters as families
+from edgecls.server.metrics.counters import Counter, Histogram, Snapshot
+
+__all__ = ["RequestMetrics"]
+
+
+class RequestMetrics:
+    """The numbers of one process; `answered` is called in one thread only, the other methods in any."""
+
+    def __init__(self) -> None:
+        self._requests = Counter(families.REQUESTS)
+        self._predictions = Counter(families.PREDICTIONS)
+        self._log_dropped = Counter(families.LOG_DROPPED)
+        self._log_dropped.add((), 0)
+        self._dropping = threading.Lock()
+        self._durations = Histogram(families.DURATION)
+        self._stages = Histogram(families.STAGE)
+        self._batch_sizes = Histogram(families.BATCH_SIZE)
+        self._confidences = Histogram(families.CONFIDENCE)
+
+    def answered(self, request: Request, answer: Answer) -> None:
+        """Count a request and its answer."""
+        work = answer.work if isinstance(answer, WorkedAnswer) else _NO_WORK
+        model = work.model
+        self._requests.add((model, answer.status[:3]))
+        self._durations.observe((model,), time.monotonic() - request.began_s)
+        if not model:
+            return
+        observe_stage = self._stages.observe
+        observe_stage((model, "receive"), request.whole_s - request.began_s)
+        observe_stage((model, "queue"), work.queue_s)
+        observe_stage((model, "decode"), work.decode_s)
+        observe_stage((model, "infer"), work.infer_s)
+        observe_stage((model, "rest"), work.total_s - work.decode_s - work.infer_s)
+        for size in work.batch_sizes:
+            self._batch_sizes.observe((model,), size)
+        for label, probability in work.answers:
+            self._predictions.add((model, label))
+            self._confidences.observe((model,), probability)
+
+    def log_dropped(self, count: int = 1) -> None:
+        """Count lines that the access log could not take or write."""
+        with self._dropping:
+            self._log_dropped.add((), count)
+
+    def snapshot(self) -> Snapshot:
+        """Return all numbers so far."""
+        counters = (self._requests, self._predictions, self._log_dropped)
+        histograms = (self._durations, self._stages, self._batch_sizes, self._confidences)
+        return {numbers.family.name: numbers.snapshot() for numbers in (*counters, *histograms)}
+
+
+_NO_WORK = Work()

@@ -1,0 +1,186 @@
+"""Which models are served, by name."""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from edgecls.errors import EdgeclsError, ModelFileError
+from edgecls.runtime.classifier import Classifier
+from edgecls.server.http.messages import Refusal
+from edgecls.server.models.served_model import ServedModel, open_model
+
+__all__ = ["IndexEntry", "ModelState", "Repository", "facts_of_models"]
+
+
+class ModelState(StrEnum):
+    """What a model is doing, in the words of protocol v2."""
+
+    LOADING = "LOADING"
+    READY = "READY"
+    UNAVAILABLE = "UNAVAILABLE"
+
+
+@dataclass(frozen=True)
+class IndexEntry:
+    """A model that the server knows.
+
+    Attributes:
+        name: What requests call it.
+        file: Where it is loaded from.
+        state: What it is doing.
+        reason: Why it is not ready, or why a newer file was not taken; empty if all is well.
+    """
+
+    name: str
+    file: Path
+    state: ModelState
+    reason: str = ""
+
+
+class Repository:
+    """The models of a server; all methods may be called from any thread.
+
+    A model that is loaded again is opened and proved beside the one that serves, and then takes its place: no
+    request meets a gap, and one that cannot be used leaves the old one serving.
+
+    Args:
+        files: Model files, each known by its name without the suffix. The first is what requests without a
+            model's name get.
+        load: Opens a model file.
+
+    Raises:
+        ModelFileError: Two files have the same name.
+    """
+
+    def __init__(self, files: Sequence[Path], load: Callable[[Path], Classifier]) -> None:
+        self._load = load
+        self._files = {file.stem: file for file in files}
+        if len(self._files) < len(files):
+            names = [file.stem for file in files]
+            doubled = next(name for name in names if names.count(name) > 1)
+            raise ModelFileError(
+                f"two model files are called {doubled!r}; rename one, requests tell them apart by name"
+            )
+        self._default = files[0].stem
+        self._serving: dict[str, ServedModel] = {}
+        self._reasons: dict[str, str] = {}
+        self._loading: set[str] = set(self._files)
+        self._one_at_a_time = threading.Lock()
+
+    @property
+    def ready(self) -> bool:
+        """True while every model that is meant to be served is."""
+        return bool(self._serving) and not self._loading - self._serving.keys()
+
+    def model(self, name: str | None = None) -> ServedModel:
+        """Return a model by name, or the first one.
+
+        Raises:
+            Refusal: There is none of that name (404), or it is not ready (503).
+        """
+        wanted = self._default if name is None else name
+        found = self._serving.get(wanted)
+        if found is not None:
+            return found
+        self._file(wanted)
+        if wanted in self._loading:
+            raise Refusal(
+                503,
+                "NotReady",
+                "the model is still being loaded and checked; try again shortly",
+                **{"Retry-After": "1"},
+            )
+        reason = self._reasons.get(wanted, "it was unloaded")
+        raise Refusal(503, "NotReady", f"model {wanted!r} is not loaded: {reason}")
+
+    def serving(self, name: str) -> ServedModel | None:
+        """Return a model by name, None where it is not ready."""
+        return self._serving.get(name)
+
+    def index(self) -> list[IndexEntry]:
+        """Return what is known of every model, in the order of the files."""
+        return [self._entry(name, file) for name, file in self._files.items()]
+
+    def load_all(self) -> None:
+        """Load what is not loaded yet.
+
+        Raises:
+            EdgeclsError: One cannot be used; those before it are served.
+        """
+        for name in self._files:
+            if name not in self._serving:
+                self.load(name)
+
+    def load(self, name: str) -> ServedModel:
+        """Load a model, or load it again, and serve it from then on.
+
+        Raises:
+            Refusal: There is none of that name (404).
+            EdgeclsError: It cannot be used. If it was served before, the old one still is.
+        """
+        file = self._file(name)
+        with self._one_at_a_time:
+            self._loading.add(name)
+            try:
+                model = open_model(name, file, self._load(file))
+            except EdgeclsError as error:
+                self._reasons[name] = str(error)
+                raise
+            finally:
+                self._loading.discard(name)
+            self._reasons.pop(name, None)
+            self._serving[name] = model
+            return model
+
+    def unload(self, name: str) -> None:
+        """Serve a model no more; requests that have it already end as usual.
+
+        Raises:
+            Refusal: There is none of that name (404), or it is not loaded (503).
+        """
+        self.model(name)
+        with self._one_at_a_time:
+            self._serving.pop(name, None)
+
+    def _file(self, name: str) -> Path:
+        file = self._files.get(name)
+        if file is None:
+            known = ", ".join(self._files)
+            raise Refusal(404, "NotFound", f"there is no model {name[:100]!r}; there is: {known}")
+        return file
+
+    def _entry(self, name: str, file: Path) -> IndexEntry:
+        if name in self._serving:
+            state = ModelState.READY
+        else:
+            state = ModelState.LOADING if name in self._loading else ModelState.UNAVAILABLE
+        return IndexEntry(name, file, state, self._reasons.get(name, ""))
+
+
+def facts_of_models(repository: Repository) -> list[dict[str, Any]]:
+    """Return the facts of every model, as JSON holds them."""
+    return [_model_facts(entry, repository.serving(entry.name)) for entry in repository.index()]
+
+
+def _model_facts(entry: IndexEntry, model: ServedModel | None) -> dict[str, Any]:
+    facts: dict[str, Any] = {"name": entry.name, "state": entry.state.value, "reason": entry.reason}
+    if model is None:
+        return facts
+    classifier = model.classifier
+    card = classifier.card
+    return facts | {
+        "sha256": model.sha256,
+        "labels": list(card.labels),
+        "architecture": card.architecture,
+        "precision": card.precision,
+        "image": {"height": card.image.height, "width": card.image.width, "color": card.image.color.value},
+        "unknown_threshold": classifier.unknown_threshold,
+        "provider": classifier.provider.value,
+        "skipped": [
+            {"provider": skipped.provider.value, "reason": skipped.reason, "remedy": skipped.remedy}
+            for skipped in classifier.skipped
+        ],
+    }

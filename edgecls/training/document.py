@@ -1,0 +1,118 @@
+"""What a trained network's model file says about itself."""
+
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from edgecls.evaluation.calibration import Calibration, calibrate, choose_unknown_threshold
+from edgecls.export.from_keras.export import golden_from
+from edgecls.model_card import DatasetFacts, ModelCard
+from edgecls.models import fold_temperature
+from edgecls.training.config import TrainConfig
+from edgecls.training.history import EpochReport
+from edgecls.training.images import PreparedPictures, golden_pictures
+
+__all__ = ["MIN_PICTURES", "CalibratedNetwork", "calibrated", "write_card"]
+
+MIN_PICTURES = 50
+"""Held out; from fewer, a temperature says more about those few pictures than about the network."""
+
+
+@dataclass(frozen=True)
+class CalibratedNetwork:
+    """A network that is as sure as it is right.
+
+    Attributes:
+        network: The network, its temperature folded in.
+        calibration: What the temperature changed; None if there is none.
+        rejected: What a temperature would have changed that is not kept, as it improves nothing; None otherwise.
+        unknown_threshold: Probability of the best label under which the answer is "unknown"; None for never.
+    """
+
+    network: keras.Model
+    calibration: Calibration | None
+    unknown_threshold: float | None
+    rejected: Calibration | None = None
+
+    @property
+    def temperature(self) -> float:
+        """What the logits are divided by; 1 if nothing was fitted."""
+        return 1.0 if self.calibration is None else self.calibration.temperature
+
+
+def calibrated(network: keras.Model, config: TrainConfig, pictures: PreparedPictures) -> CalibratedNetwork:
+    """Fit a temperature on the pictures held out and choose the unknown threshold, as the settings say.
+
+    With fewer than MIN_PICTURES held out there is no temperature, and no threshold but a stated one. A temperature that
+    does not improve both loss and calibration error, on images that it was not fitted on, is not kept either.
+
+    Args:
+        network: In float32; it stays as it is.
+        config: The settings.
+        pictures: Those held out count.
+    """
+    enough = len(pictures.validation_indices) >= MIN_PICTURES
+    wants_threshold = config.unknown_threshold == "auto"
+    threshold = config.unknown_threshold if isinstance(config.unknown_threshold, float | int) else None
+    calibration = rejected = None
+    if enough and (config.calibrate or wants_threshold):
+        label_ids = pictures.cached.label_ids[pictures.validation_indices]
+        if config.calibrate:
+            with np.errstate(divide="ignore"):
+                fitted = calibrate(np.log(_probabilities(network, config, pictures)), label_ids)
+            calibration, rejected = (fitted, None) if fitted.improves else (None, fitted)
+            if calibration is not None:
+                network = fold_temperature(network, calibration.temperature)
+        if wants_threshold:
+            threshold = choose_unknown_threshold(_probabilities(network, config, pictures), label_ids)
+    return CalibratedNetwork(network, calibration, threshold, rejected)
+
+
+def _probabilities(network: keras.Model, config: TrainConfig, pictures: PreparedPictures) -> npt.NDArray[np.float32]:
+    return np.concatenate([network.predict_on_batch(pixels) for pixels, _ in pictures.held_out(config.batch_size)])
+
+
+def write_card(
+    name: str, config: TrainConfig, pictures: PreparedPictures, model: CalibratedNetwork, best: EpochReport
+) -> ModelCard:
+    """Return the card of a network.
+
+    Args:
+        name: Of the model.
+        config: The settings it was trained with.
+        pictures: What it was trained on; its golden samples are some of those held out.
+        model: The network that is exported.
+        best: What its epoch came to.
+
+    Raises:
+        ExportError: The answers are no probabilities.
+    """
+    cached = pictures.cached
+    samples = golden_pictures(cached, pictures.validation_indices)
+    metrics = {
+        "validation_accuracy": round(best.validation_accuracy, 6),
+        "validation_loss": round(best.validation_loss, 6),
+        "best_epoch": best.epoch,
+    }
+    if model.calibration is not None:
+        metrics["validation_loss"] = round(model.calibration.loss_after, 6)
+        metrics["validation_calibration_error"] = round(model.calibration.error_after, 6)
+    return ModelCard(
+        name=name,
+        labels=cached.labels,
+        image=config.image,
+        architecture=config.arch,
+        golden=golden_from(model.network, samples),
+        temperature=model.temperature,
+        unknown_threshold=model.unknown_threshold,
+        metrics=metrics,
+        training=config.as_facts(),
+        dataset=DatasetFacts(
+            sha256=cached.sha256,
+            train_images=len(pictures.train_indices),
+            validation_images=len(pictures.validation_indices),
+            images_per_label=cached.counts,
+        ),
+    )

@@ -1,0 +1,180 @@
+"""Which pictures become golden samples."""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from edgecls.dataset.augmentation.lineage import lineage_of
+from edgecls.dataset.formats.labelled_images import Dataset, LabelledPictures
+from edgecls.dataset.pixel_cache import Cache, CachedPictures, cache_pictures, choose_cache, free_disk_bytes
+from edgecls.dataset.splits.partition import partition, without_rare
+from edgecls.dataset.splits.rare_labels import RareLabels
+from edgecls.errors import DatasetError
+from edgecls.export.proof import MAX_GOLDEN_SAMPLES
+from edgecls.image_spec import ImageSpec
+from edgecls.runtime.machine.cores import usable_cores
+from edgecls.runtime.machine.memory import available_memory_bytes
+
+__all__ = ["PreparedPictures", "golden_pictures", "prepare_pictures", "without_rare_labels"]
+
+MIN_GOLDEN_SAMPLES = 4  # where there are so many pictures held out
+
+
+def golden_pictures(cached: CachedPictures, held_out: Sequence[int]) -> dict[str, npt.NDArray[np.uint8]]:
+    """Return a few pictures held out of training: one of each label while they last, then a second one.
+
+    They are named by label and file: a model file that travels says nothing about the folders of its maker.
+
+    Args:
+        cached: All pictures.
+        held_out: Indices of those held out.
+    """
+    seen: Counter[int] = Counter()
+    ranked = []
+    for index in held_out:
+        label = int(cached.label_ids[index])
+        ranked.append((seen[label], label, index))
+        seen[label] += 1
+    count = min(MAX_GOLDEN_SAMPLES, max(MIN_GOLDEN_SAMPLES, len(cached.labels)))
+    chosen = [index for _, _, index in sorted(ranked)[:count]]
+    return {
+        f"{cached.labels[cached.label_ids[index]]}/{Path(cached.names[index]).name}": cached.pixels[index]
+        for index in chosen
+    }
+
+
+PART_COUNT = 2  # train and what is held out
+
+
+@dataclass(frozen=True)
+class PreparedPictures:
+    """Decoded pictures, and what each is for.
+
+    Attributes:
+        cached: All of them.
+        train_indices: Which to train on.
+        validation_indices: Which are held out for choosing the best epoch.
+        cache: Where they are kept; not AUTO.
+    """
+
+    cached: CachedPictures
+    train_indices: list[int]
+    validation_indices: list[int]
+    cache: Cache
+
+    def held_out(self, batch_size: int) -> Iterator[tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]]]:
+        """Yield what is held out in batches of about one size, at most `batch_size`: pixels and label numbers."""
+        indices = np.asarray(self.validation_indices)
+        for part in np.array_split(indices, -(-len(indices) // batch_size)):
+            yield self.cached.pixels[part], self.cached.label_ids[part]
+
+
+def prepare_pictures(
+    dataset: Dataset,
+    image: ImageSpec,
+    *,
+    validation_fraction: float,
+    rare_labels: RareLabels = RareLabels.REFUSE,
+    seed: int,
+    cache: Cache,
+    cache_folder: Path,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> PreparedPictures:
+    """Decode the pictures to train on and to validate on, and tell them apart.
+
+    What the dataset calls its validation part is held out; if it names none, a part of each label's
+    pictures is, chosen by the seed, augmented copies of one picture together. Its test part is not touched.
+
+    Args:
+        dataset: The pictures.
+        image: The picture the model takes.
+        validation_fraction: Part of each label's pictures to hold out, above 0 and below 1.
+        rare_labels: What becomes of labels with too few pictures for that.
+        seed: Of the division.
+        cache: Where decoded pictures are kept.
+        cache_folder: Where decoded pictures go if they are kept on disk.
+        on_progress: Called with the number of pictures done and the number of all.
+
+    Raises:
+        DatasetError: There are too few usable pictures of a label, or no room for all.
+    """
+    train, validation = dataset.train, dataset.validation
+    used = train
+    if validation is not None:
+        used = LabelledPictures(train.labels, train.paths + validation.paths, train.label_ids + validation.label_ids)
+    if cache is Cache.AUTO:
+        cache = choose_cache(
+            len(used.paths) * prod(image.shape_hwc),
+            memory_bytes=available_memory_bytes(),
+            disk_bytes=free_disk_bytes(cache_folder),
+        )
+    cached = cache_pictures(
+        used, image, workers=usable_cores(), cache=cache, folder=cache_folder, on_progress=on_progress
+    )
+    if validation is None:
+        train_indices, held_out = partition(
+            cached.label_ids.tolist(),
+            _families(cached.names),
+            (1 - validation_fraction, validation_fraction),
+            seed,
+            labels=cached.labels,
+            rare_in=0 if rare_labels is RareLabels.KEEP_IN_TRAIN else None,
+        )
+    else:
+        is_training = cached.positions < len(train.paths)
+        train_indices, held_out = np.flatnonzero(is_training).tolist(), np.flatnonzero(~is_training).tolist()
+        _check_parts(cached, train_indices, held_out)
+    return PreparedPictures(cached, train_indices, held_out, cache)
+
+
+def without_rare_labels(dataset: Dataset, rare_labels: RareLabels) -> tuple[Dataset, tuple[str, ...]]:
+    """Return a dataset without the labels that have too few pictures to be divided, if they are to be left out.
+
+    One that has a validation part needs no dividing, and is returned as it is.
+
+    Returns:
+        The dataset, and a remark on the labels that were left out, if some were.
+
+    Raises:
+        DatasetError: Fewer than two labels are left.
+    """
+    if rare_labels is not RareLabels.LEAVE_OUT or dataset.validation is not None:
+        return dataset, ()
+    train = dataset.train
+    groups = _families([str(path) for path in train.paths])
+    left = {train.label_ids[index] for index in without_rare(train.label_ids, groups, part_count=PART_COUNT)}
+    if len(left) < 2:
+        raise DatasetError("fewer than two labels have enough pictures to be divided; add pictures")
+    rest = Dataset(_only(train, left), None, None if dataset.test is None else _only(dataset.test, left))
+    lost = [repr(label) for label in train.labels if label not in rest.labels]
+    return rest, (f"left out, with too few images to hold one out: {', '.join(lost)}",) if lost else ()
+
+
+def _only(pictures: LabelledPictures, label_ids: Collection[int]) -> LabelledPictures:
+    new_id = {old: new for new, old in enumerate(sorted(label_ids))}
+    kept = [index for index, label_id in enumerate(pictures.label_ids) if label_id in new_id]
+    return LabelledPictures(
+        tuple(pictures.labels[old] for old in new_id),
+        tuple(pictures.paths[index] for index in kept),
+        tuple(new_id[pictures.label_ids[index]] for index in kept),
+    )
+
+
+def _families(names: Sequence[str]) -> list[int]:
+    """Return a number for each picture, the same for augmented copies of one source."""
+    sources = lineage_of(map(Path, names))
+    numbers: dict[str, int] = {}
+    return [numbers.setdefault(sources.get(Path(name), name), len(numbers)) for name in names]
+
+
+def _check_parts(cached: CachedPictures, train_indices: list[int], held_out: list[int]) -> None:
+    trained = set(cached.label_ids[train_indices].tolist())
+    if lost := [repr(label) for index, label in enumerate(cached.labels) if index not in trained]:
+        raise DatasetError(f"no picture of label {', '.join(lost)} in the training part can be used; add some")
+    if not held_out:
+        raise DatasetError("no picture of the validation part can be used; add some, or leave the part out")
