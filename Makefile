@@ -7,7 +7,7 @@ TEST_EXTRAS ?= cpu,train,classical,data,dev
 
 .PHONY: run test check bench bench-peers report clean
 
-# Classify the example picture with the bundled model.
+# Classify the example image with the bundled model.
 run: $(VENV)/run-installed
 	$(BIN)/edgecls run examples/dandelion.jpg
 

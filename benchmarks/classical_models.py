@@ -1,6 +1,6 @@
 """How good do the classical models get, and by what?
 
-Every one of them on grey pixels, grey HOG and colour HOG, trained as `edgecls train` does, on the same pictures, with
+Every one of them on grey pixels, grey HOG and colour HOG, trained as `edgecls train` does, on the same images, with
 the same ones held out: accuracy and cross-entropy on these, the size of the file, and the processor time of it all.
 
     python benchmarks/classical_models.py --data FOLDER [--side 64] [--arch svm]...
@@ -18,7 +18,7 @@ from edgecls.image_spec import Color, ImageSpec
 from edgecls.models.classical import classical_names
 from edgecls.models.classical.features import Features
 from edgecls.training.classical import ClassicalConfig, ClassicalListener, run_classical_training
-from edgecls.training.images import PreparedPictures
+from edgecls.training.images import PreparedImages
 
 WAYS = ((Features.PIXELS, Color.GRAY), (Features.HOG, Color.GRAY), (Features.HOG_COLOR, Color.RGB))
 
@@ -26,8 +26,8 @@ WAYS = ((Features.PIXELS, Color.GRAY), (Features.HOG, Color.GRAY), (Features.HOG
 def _train(data: Path, arch: str, features: Features, spec: ImageSpec) -> dict[str, Any]:
     counts: dict[str, int] = {}
 
-    def note(pictures: PreparedPictures) -> None:
-        counts.update(training=len(pictures.train_indices), held_out=len(pictures.validation_indices))
+    def note(images: PreparedImages) -> None:
+        counts.update(training=len(images.train_indices), held_out=len(images.validation_indices))
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"{arch}.onnx"
@@ -42,7 +42,7 @@ def _train(data: Path, arch: str, features: Features, spec: ImageSpec) -> dict[s
             "cross_entropy": found.scores.validation_loss,
             "file_bytes": path.stat().st_size,
             "processor_s": round(cpu_s, 1),
-            "pictures": counts,
+            "images": counts,
         }
     print(
         f"{arch:14} {row['features']:14} accuracy {row['accuracy']:.3f}, cross-entropy {row['cross_entropy']:.3f}, "
@@ -56,7 +56,7 @@ def main() -> None:
     """Train, print and write the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="a dataset in any form")
-    parser.add_argument("--side", type=int, default=64, help="of the picture that the models take, in pixels")
+    parser.add_argument("--side", type=int, default=64, help="of the image that the models take, in pixels")
     parser.add_argument("--arch", action="append", choices=classical_names(), help="instead of all")
     arguments = parser.parse_args()
     print(machine_facts()["processor"])

@@ -1,4 +1,4 @@
-"""How long does `edgecls run picture.jpg` take from process start to label?
+"""How long does `edgecls run image.jpg` take from process start to label?
 
 The floor is a bare script that imports numpy, cv2 and onnxruntime, opens the same model and runs
 it once: what no command line on these libraries can beat by much. Besides, an interpreter that
@@ -21,7 +21,7 @@ from edgecls.commands.options import BUNDLED_MODEL
 from edgecls.measuring.turns import ratio_of, time_rounds
 from edgecls.modelfile import read_model
 
-PICTURE = Path(__file__).parent.parent / "examples" / "dandelion.jpg"
+IMAGE = Path(__file__).parent.parent / "examples" / "dandelion.jpg"
 
 FLOOR = """
 import cv2, numpy, onnxruntime
@@ -41,7 +41,7 @@ def main() -> None:
     commands = {
         "interpreter": [sys.executable, "-c", "pass"],
         "floor": [sys.executable, "-c", FLOOR.format(model=str(BUNDLED_MODEL), shape=shape)],
-        "edgecls run": [str(Path(sys.executable).with_name("edgecls")), "run", str(PICTURE)],
+        "edgecls run": [str(Path(sys.executable).with_name("edgecls")), "run", str(IMAGE)],
     }
 
     def runner(command: list[str]) -> object:

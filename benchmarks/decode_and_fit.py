@@ -1,7 +1,7 @@
 """What do decoding a JPEG and bringing it to a model's size cost?
 
 Baselines, in the same rounds: cv2.imdecode at full size, then INTER_AREA (properly filtered, slow) or
-plain bilinear (fast, but large photos alias). Pictures: the example photo at ordinary sizes, and
+plain bilinear (fast, but large photos alias). Images: the example photo at ordinary sizes, and
 one of 12 megapixels with noise, as cameras make it.
 
     python benchmarks/decode_and_fit.py [--rounds 15]
@@ -21,14 +21,14 @@ from edgecls import image
 from edgecls.image_spec import Color, Fit, ImageSpec
 from edgecls.measuring.turns import ratio_of, time_rounds
 
-PICTURE = Path(__file__).parent.parent / "examples" / "dandelion.jpg"
+IMAGE = Path(__file__).parent.parent / "examples" / "dandelion.jpg"
 SIZES = {"500x375": (500, 375), "1920x1440": (1920, 1440), "4000x3000": (4000, 3000)}
 SIDES = (224, 128)
 SECONDS_A_ROUND = 0.1  # each subject is repeated for about that long
 
 
 def _encode(width: int, height: int) -> bytes:
-    photo = cv2.imdecode(np.frombuffer(PICTURE.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
+    photo = cv2.imdecode(np.frombuffer(IMAGE.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
     resized = cv2.resize(photo, (width, height), interpolation=cv2.INTER_CUBIC).astype(np.int16)
     noise = np.random.default_rng(0).normal(0, 8, resized.shape)  # levels of 255, as at a middling ISO
     _, encoded = cv2.imencode(".jpg", np.clip(resized + noise, 0, 255).astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, 90])
@@ -65,7 +65,7 @@ def main() -> None:
     byte_compile()
     cv2.setNumThreads(1)
     machine = machine_facts()
-    print(f"{machine['processor']}, 1 thread, {rounds} rounds, median ms a picture")
+    print(f"{machine['processor']}, 1 thread, {rounds} rounds, median ms an image")
     rows = []
     for size, (width, height) in SIZES.items():
         data = _encode(width, height)
@@ -84,7 +84,7 @@ def main() -> None:
             )
             rows.append(
                 {
-                    "picture": size,
+                    "image": size,
                     "bytes": len(data),
                     "side": side,
                     "milliseconds": {name: round(value, 3) for name, value in milliseconds.items()},

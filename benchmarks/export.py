@@ -77,7 +77,7 @@ def main() -> None:
 
 
 def write_samples(folder: Path) -> tuple[str, str]:
-    """Write a few pictures and 1,000 labels, and return the folder of the first and the file of the second."""
+    """Write a few images and 1,000 labels, and return the folder of the first and the file of the second."""
     rng = np.random.default_rng(0)
     (folder / "samples").mkdir()
     for index in range(SAMPLES):

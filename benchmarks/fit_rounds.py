@@ -10,12 +10,12 @@ from typing import Any
 import keras
 import numpy as np
 
-from edgecls.dataset.formats.labelled_images import LabelledPictures
-from edgecls.dataset.pixel_cache import Cache, cache_pictures
+from edgecls.dataset.formats.labelled_images import LabelledImages
+from edgecls.dataset.pixel_cache import Cache, cache_images
 from edgecls.measuring.turns import median_of, ratio_of, time_rounds
 from edgecls.runtime.machine.cores import usable_cores
 from edgecls.training.augmentation import augmenting
-from edgecls.training.batches import PictureBatches, shuffled
+from edgecls.training.batches import ImageBatches, shuffled
 from edgecls.training.config import Device, TrainConfig
 from edgecls.training.devices import Devices, choose_devices, dtype_policy
 from edgecls.training.stages import choose_trainable, make_optimizer, plan_stages, rate_factors
@@ -33,55 +33,55 @@ class FitRounds:
     Attributes:
         devices: What trained.
         policy: Name of Keras's dtype policy.
-        pictures: In one round.
-        seconds: Of each round, by where pictures come from: "memory", "disk", "stream", "constant".
+        images: In one round.
+        seconds: Of each round, by where images come from: "memory", "disk", "stream", "constant".
     """
 
     devices: Devices
     policy: str
-    pictures: int
+    images: int
     seconds: dict[str, list[float]]
 
     def rows(self) -> dict[str, dict[str, Any]]:
-        """Return for each source its speed, as part of the constant batch's and in pictures a second; for results."""
+        """Return for each source its speed, as part of the constant batch's and in images a second; for results."""
         return {name: self._row(values) for name, values in self.seconds.items()}
 
     def _row(self, seconds: list[float]) -> dict[str, Any]:
         ratio = ratio_of(self.seconds[CONSTANT], seconds)  # of speeds: the constant batch's time over this one's
         return {
             **dataclasses.asdict(ratio),
-            "pictures_per_s": dataclasses.asdict(median_of([self.pictures / taken for taken in seconds])),
+            "images_per_s": dataclasses.asdict(median_of([self.images / taken for taken in seconds])),
             "seconds": seconds,
         }
 
     def print_rows(self) -> None:
         """Print a line for each source."""
         for name, seconds in self.seconds.items():
-            per_s = median_of([self.pictures / taken for taken in seconds])
+            per_s = median_of([self.images / taken for taken in seconds])
             ratio = ratio_of(self.seconds[CONSTANT], seconds)
-            print(f"{name:9} {per_s.value:7.1f} pictures/s   of the constant batch's speed: {ratio}", flush=True)
+            print(f"{name:9} {per_s.value:7.1f} images/s   of the constant batch's speed: {ratio}", flush=True)
 
 
 def measure_fit(
-    config: TrainConfig, pictures: LabelledPictures, *, count: int, caches: Sequence[Cache], rounds: int
+    config: TrainConfig, images: LabelledImages, *, count: int, caches: Sequence[Cache], rounds: int
 ) -> FitRounds:
-    """Let the sources of pictures take turns.
+    """Let the sources of images take turns.
 
     Args:
         config: The settings; the network trains as in the last stage that they give.
-        pictures: Some of them are trained on, always the same ones.
+        images: Some of them are trained on, always the same ones.
         count: How many at most; whole batches, so that all sources take the same steps.
-        caches: Where decoded pictures are kept.
+        caches: Where decoded images are kept.
         rounds: That count, after two that warm up.
 
     Raises:
-        SystemExit: There are fewer pictures than a batch takes.
+        SystemExit: There are fewer images than a batch takes.
     """
-    found = _some(pictures, count)
+    found = _some(images, count)
     steps = len(found.paths) // config.batch_size
     if not steps:
         raise SystemExit(
-            f"there are {len(found.paths)} pictures and a batch takes {config.batch_size}; lower --batch-size"
+            f"there are {len(found.paths)} images and a batch takes {config.batch_size}; lower --batch-size"
         )
     devices = choose_devices(Device.AUTO)
     policy = dtype_policy(config.mixed_precision, devices)
@@ -90,9 +90,9 @@ def measure_fit(
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         subjects: dict[str, Callable[[], object]] = {}
         for cache in caches:
-            cached = cache_pictures(found, config.image, workers=usable_cores(), cache=cache, folder=folder)
+            cached = cache_images(found, config.image, workers=usable_cores(), cache=cache, folder=folder)
             workers = usable_cores() if cache is Cache.STREAM else 1
-            batches = PictureBatches(
+            batches = ImageBatches(
                 cached, range(steps * config.batch_size), batch_size=config.batch_size, workers=workers
             )
             subjects[cache] = _epoch_of(fitted, stack.enter_context(batches))
@@ -102,12 +102,12 @@ def measure_fit(
     return FitRounds(devices, policy, steps * config.batch_size, times)
 
 
-def _some(pictures: LabelledPictures, count: int) -> LabelledPictures:
-    chosen = np.random.default_rng(0).permutation(len(pictures.paths))[:count]
-    return LabelledPictures(
-        pictures.labels,
-        tuple(pictures.paths[index] for index in chosen),
-        tuple(pictures.label_ids[index] for index in chosen),
+def _some(images: LabelledImages, count: int) -> LabelledImages:
+    chosen = np.random.default_rng(0).permutation(len(images.paths))[:count]
+    return LabelledImages(
+        images.labels,
+        tuple(images.paths[index] for index in chosen),
+        tuple(images.label_ids[index] for index in chosen),
     )
 
 
@@ -153,7 +153,7 @@ def _compiled(config: TrainConfig, num_classes: int, steps: int, policy: str) ->
     return fitted
 
 
-def _epoch_of(fitted: keras.Model, batches: PictureBatches) -> Callable[[], object]:
+def _epoch_of(fitted: keras.Model, batches: ImageBatches) -> Callable[[], object]:
     epoch = 0
 
     def fit() -> None:

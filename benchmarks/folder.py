@@ -1,11 +1,11 @@
-"""How much of the machine does `edgecls run FOLDER` turn into classified pictures?
+"""How much of the machine does `edgecls run FOLDER` turn into classified images?
 
 The limit is what one thread spends on decoding, fitting and inference, in CPU time, spread over all
-usable cores. Beside it, in the same rounds, `edgecls run` over the folder and over a few of its pictures:
-the difference is the pictures alone, without the start, which benchmarks/cold_start.py looks at. The CPU time
-a picture tells more on a busy machine, where the wall clock also counts what others do.
+usable cores. Beside it, in the same rounds, `edgecls run` over the folder and over a few of its images:
+the difference is the images alone, without the start, which benchmarks/cold_start.py looks at. The CPU time
+an image tells more on a busy machine, where the wall clock also counts what others do.
 
-The photos are the example picture with noise, at sizes as in ImageNet.
+The photos are the example image with noise, at sizes as in ImageNet.
 
     python benchmarks/folder.py [--photos 500] [--rounds 7] [--model my.onnx]...
 """
@@ -36,17 +36,17 @@ from edgecls.runtime.opening import load
 
 __all__ = ["write_class_folders", "write_photos"]
 
-PICTURE = Path(__file__).parent.parent / "examples" / "dandelion.jpg"
+IMAGE = Path(__file__).parent.parent / "examples" / "dandelion.jpg"
 SIZES = ((500, 375), (375, 500), (500, 333), (500, 500), (640, 480))
 LABELS = 5  # of photos that are to be trained on
-FEW = 16  # pictures in the short run that is taken off the long one
+FEW = 16  # images in the short run that is taken off the long one
 LEAST_S = 4  # a run over less work names the folder several times, so that its start does not blur it
 
 
 def write_photos(folder: Path, count: int) -> None:
     """Write so many different photos into a folder, called 00000.jpg and so on."""
     rng = np.random.default_rng(0)
-    photo = cv2.imdecode(np.frombuffer(PICTURE.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
+    photo = cv2.imdecode(np.frombuffer(IMAGE.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
     for index in range(count):
         resized = cv2.resize(photo, SIZES[index % len(SIZES)], interpolation=cv2.INTER_CUBIC).astype(np.int16)
         noisy = np.clip(resized + rng.normal(0, 10, resized.shape), 0, 255).astype(np.uint8)
@@ -103,18 +103,18 @@ def _measure(model: Path, folder: Path, rounds: int) -> dict[str, object]:
                 taken[subject] = _run(model, names[:FEW] if subject == "few" else [str(folder)] * repeats)
         if index == 0:
             continue  # warms up
-        pictures = len(names) * repeats - FEW
+        images = len(names) * repeats - FEW
         limit.append(cores * len(names) / taken["limit"].cpu_s)
         cpu_limit.append(taken["limit"].cpu_s / len(names))
-        reached.append(pictures / (taken["all"].wall_s - taken["few"].wall_s))
-        cpu.append((taken["all"].cpu_s - taken["few"].cpu_s) / pictures)
+        reached.append(images / (taken["all"].wall_s - taken["few"].wall_s))
+        cpu.append((taken["all"].cpu_s - taken["few"].cpu_s) / images)
         whole.append(len(names) * repeats / taken["all"].wall_s)
     of_limit, of_cpu = ratio_of(reached, limit), ratio_of(cpu, cpu_limit)
     print(
         f"{model.name}, {repeats} times over: limit {statistics.median(limit):.1f}/s, "
         f"edgecls run {statistics.median(reached):.1f}/s "
         f"({statistics.median(whole):.1f}/s with its start): {of_limit} of the limit; "
-        f"CPU a picture {of_cpu} of the limit's {1000 * statistics.median(cpu_limit):.2f} ms"
+        f"CPU an image {of_cpu} of the limit's {1000 * statistics.median(cpu_limit):.2f} ms"
     )
     return {
         "model": model.name,

@@ -6,7 +6,7 @@ there already. Beside them stand PyTorch running the same network from its .kera
 and the floor counted from arithmetic and bytes (benchmarks/network_cost.py). Each precision runs in a process of its
 own, as TF32 is switched for a whole process. The golden samples are checked at every batch size.
 
-    edgecls quantize flowers.onnx -o flowers-fp16.onnx --calibrate pictures --fp16
+    edgecls quantize flowers.onnx -o flowers-fp16.onnx --calibrate images --fp16
     python benchmarks/gpu_inference.py flowers.onnx flowers-fp16.onnx [--keras flowers.keras] [--provider cuda]
     python benchmarks/gpu_inference.py --arch resnet50v2        # untrained, so for speed alone
         [--batches 1,2,4,8,16,32,64,128,256] [--rounds 7] [--peak-tflops 67,494.5,989.5] [--bandwidth-gbs 3350]

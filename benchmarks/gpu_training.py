@@ -1,13 +1,13 @@
 """How fast does a GPU train, and how soon is a network as accurate as wanted?
 
-For each architecture: pictures a second of `fit` as `edgecls train` feeds it, against one constant batch (the input
+For each architecture: images a second of `fit` as `edgecls train` feeds it, against one constant batch (the input
 pipeline ratio, as in benchmarks/training.py); then whole trainings with different seeds, each until its accuracy on the
-pictures held out reaches the one that is asked for, or its epochs are over. The time counts from the first step to the
+images held out reaches the one that is asked for, or its epochs are over. The time counts from the first step to the
 end of that epoch, compiling and validating included, decoding left out. It runs on the backend that
 Keras is told to use.
 
     KERAS_BACKEND=jax python benchmarks/gpu_training.py --data flowers [--accuracy 0.85] [--arch mobilenet_v2]...
-        [--side 224] [--batch-size 64] [--epochs 30] [--weights none] [--seeds 3] [--rounds 5] [--pictures 2048]
+        [--side 224] [--batch-size 64] [--epochs 30] [--weights none] [--seeds 3] [--rounds 5] [--images 2048]
 """
 
 import argparse
@@ -34,16 +34,16 @@ from edgecls.training.config import Device, MixedPrecision, TrainConfig
 from edgecls.training.devices import choose_devices, dtype_policy
 from edgecls.training.epoch_keeper import Watch
 from edgecls.training.history import EpochReport
-from edgecls.training.images import PreparedPictures, prepare_pictures
+from edgecls.training.images import PreparedImages, prepare_images
 from edgecls.training.trainer import build_network, train
 
 LEAST_ROUNDS = 5
 
 
-def _train_until(accuracy: float, config: TrainConfig, pictures: PreparedPictures) -> dict[str, Any]:
-    """Train until an accuracy is reached on the pictures held out, and return when that was."""
+def _train_until(accuracy: float, config: TrainConfig, images: PreparedImages) -> dict[str, Any]:
+    """Train until an accuracy is reached on the images held out, and return when that was."""
     policy = dtype_policy(config.mixed_precision, choose_devices(Device.AUTO))
-    network = build_network(config, num_classes=len(pictures.cached.labels), policy=policy)
+    network = build_network(config, num_classes=len(images.cached.labels), policy=policy)
     reached_s: float | None = None
     epochs: list[EpochReport] = []
     start_s = time.perf_counter()
@@ -57,9 +57,9 @@ def _train_until(accuracy: float, config: TrainConfig, pictures: PreparedPicture
     trained = train(
         config,
         network,
-        pictures.cached,
-        train_indices=pictures.train_indices,
-        validation_indices=pictures.validation_indices,
+        images.cached,
+        train_indices=images.train_indices,
+        validation_indices=images.validation_indices,
         watch=Watch(on_epoch=note, should_stop=lambda: reached_s is not None),
     )
     return {
@@ -74,10 +74,10 @@ def _train_until(accuracy: float, config: TrainConfig, pictures: PreparedPicture
 
 def _measure(config: TrainConfig, dataset: Dataset, options: argparse.Namespace) -> dict[str, Any]:
     print(f"{config.arch} {config.image}, batches of {config.batch_size}, weights {Path(config.weights).name}")
-    fit = measure_fit(config, dataset.train, count=options.pictures, caches=[Cache.MEMORY], rounds=options.rounds)
+    fit = measure_fit(config, dataset.train, count=options.images, caches=[Cache.MEMORY], rounds=options.rounds)
     fit.print_rows()
     with tempfile.TemporaryDirectory() as scratch:
-        pictures = prepare_pictures(
+        images = prepare_images(
             dataset,
             config.image,
             validation_fraction=config.validation_fraction,
@@ -88,15 +88,15 @@ def _measure(config: TrainConfig, dataset: Dataset, options: argparse.Namespace)
         runs = []
         for seed in range(options.seeds):
             keras.backend.clear_session()
-            runs.append(_train_until(options.accuracy, dataclasses.replace(config, seed=seed), pictures))
+            runs.append(_train_until(options.accuracy, dataclasses.replace(config, seed=seed), images))
             _print(runs[-1], options.accuracy)
     times = [run["reached_s"] for run in runs if run["reached_s"] is not None]
     return {
         "image": str(config.image),
         "policy": fit.policy,
         "fit": fit.rows(),
-        "train_pictures": len(pictures.train_indices),
-        "validation_pictures": len(pictures.validation_indices),
+        "train_images": len(images.train_indices),
+        "validation_images": len(images.validation_indices),
         "reached": len(times),
         "median_s": statistics.median(times) if times else None,
         "runs": runs,
@@ -114,7 +114,7 @@ def _print(run: dict[str, Any], accuracy: float) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="a dataset in any form")
-    parser.add_argument("--accuracy", type=float, default=0.85, help="to reach on the pictures held out, 0 to 1")
+    parser.add_argument("--accuracy", type=float, default=0.85, help="to reach on the images held out, 0 to 1")
     parser.add_argument("--arch", action="append", help="instead of mobilenet_v2 and resnet50v2")
     parser.add_argument("--side", type=int, default=224)
     parser.add_argument("--batch-size", type=int, default=64)
@@ -123,7 +123,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--mixed-precision", choices=list(MixedPrecision), default="auto")
     parser.add_argument("--seeds", type=int, default=3, help="how many trainings")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--pictures", type=int, default=2048, help="of a round of the input pipeline, at most")
+    parser.add_argument("--images", type=int, default=2048, help="of a round of the input pipeline, at most")
     return parser
 
 

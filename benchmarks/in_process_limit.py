@@ -1,10 +1,10 @@
-"""How many pictures a second this machine can classify without any server.
+"""How many images a second this machine can classify without any server.
 
 Decoding, fitting, inference and the JSON text of the answer, in as many threads as there are usable cores. On another
 provider than the CPU, the smaller one of two: decoding and fitting in all threads, and inference in batches.
 Prints one number.
 
-    python benchmarks/in_process_limit.py model.onnx picture.jpg SECONDS THREADS PROVIDER
+    python benchmarks/in_process_limit.py model.onnx image.jpg SECONDS THREADS PROVIDER
 """
 
 import json
@@ -22,10 +22,10 @@ BATCH = 64  # on a GPU
 
 
 def measure_limit(
-    model: Path, picture: Path, *, seconds: float, threads: int | None = None, provider: str = "cpu"
+    model: Path, image: Path, *, seconds: float, threads: int | None = None, provider: str = "cpu"
 ) -> float:
-    """Return pictures a second, measured in a process of its own."""
-    command = [sys.executable, __file__, str(model), str(picture), str(seconds), str(threads or 0), provider]
+    """Return images a second, measured in a process of its own."""
+    command = [sys.executable, __file__, str(model), str(image), str(seconds), str(threads or 0), provider]
     return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[-1])
 
 
@@ -56,19 +56,19 @@ def main() -> None:
     from edgecls.runtime.machine.cores import usable_cores
     from edgecls.runtime.opening import load
 
-    picture, seconds = Path(sys.argv[2]).read_bytes(), float(sys.argv[3])
+    encoded, seconds = Path(sys.argv[2]).read_bytes(), float(sys.argv[3])
     threads, provider = int(sys.argv[4]) or usable_cores(), sys.argv[5]
     if provider == "cpu":
         classifier = load(sys.argv[1], "cpu")
-        classifier.predict_bytes(picture)
-        answer = lambda: json.dumps(classifier.predict_bytes(picture).as_dict(top=5), ensure_ascii=False)  # noqa: E731
+        classifier.predict_bytes(encoded)
+        answer = lambda: json.dumps(classifier.predict_bytes(encoded).as_dict(top=5), ensure_ascii=False)  # noqa: E731
         print(_rate(answer, threads, seconds))
         return
     batch = 1 if threads == 1 else BATCH
     classifier = load(sys.argv[1], provider, batch_sizes=[batch])
     spec = classifier.card.image
-    pixels = np.repeat(image.decode_to_fit(picture, spec)[np.newaxis], batch, axis=0)
-    decoding = _rate(lambda: image.decode_to_fit(picture, spec), threads, seconds / 2)
+    pixels = np.repeat(image.decode_to_fit(encoded, spec)[np.newaxis], batch, axis=0)
+    decoding = _rate(lambda: image.decode_to_fit(encoded, spec), threads, seconds / 2)
     inference = batch * _rate(lambda: classifier.probabilities(pixels), 1, seconds / 2)
     print(min(decoding, inference))
 

@@ -63,12 +63,12 @@ def _measure(model: Path, batch: int, rounds: int) -> dict[str, Any]:
         "plain_us": statistics.median(plain),
         "added_us": asdict(added),
         "edgecls_over_plain": asdict(ratio),
-        "pictures_per_s": 1e6 * batch / statistics.median(ours),
+        "images_per_s": 1e6 * batch / statistics.median(ours),
         "microseconds": {"edgecls": ours, "plain": plain},
     }
     print(
         f"{model.stem:8} batch {batch:<3} plain {row['plain_us']:9.1f} us  edgecls adds {added} us  "
-        f"edgecls / plain {ratio.value:.3f} ({ratio.low:.3f} to {ratio.high:.3f})  {row['pictures_per_s']:.0f}/s",
+        f"edgecls / plain {ratio.value:.3f} ({ratio.low:.3f} to {ratio.high:.3f})  {row['images_per_s']:.0f}/s",
         flush=True,
     )
     return row

@@ -1,7 +1,7 @@
 """What does a model of reduced precision gain, and what does it lose?
 
-A model file in float32 and the one that `edgecls quantize` made of it: pictures a second on one thread, of the network
-alone and with decoding, and accuracy on labelled pictures. Give pictures that neither training nor calibration
+A model file in float32 and the one that `edgecls quantize` made of it: images a second on one thread, of the network
+alone and with decoding, and accuracy on labelled images. Give images that neither training nor calibration
 has seen. Without files, a MobileNetV2 of 224 pixels with random weights and made-up photos take their place; then
 only speed and size are reported, as there is no accuracy to lose.
 
@@ -28,14 +28,14 @@ import edgecls
 from edgecls import image
 from edgecls.dataset.formats.read import read_dataset
 from edgecls.evaluation.evaluate import AUTO, choose_part, evaluate
-from edgecls.image_files import find_pictures
+from edgecls.image_files import find_images
 from edgecls.measuring.turns import ratio_of, time_rounds
 from edgecls.runtime.classifier import Classifier
 from edgecls.runtime.machine.cores import usable_cores
 
-PICTURES = 50  # that are timed
-PICTURES_A_ROUND = 25
-SIDE = 224  # of the untrained network's pictures, in pixels
+IMAGES = 50  # that are timed
+IMAGES_A_ROUND = 25
+SIDE = 224  # of the untrained network's images, in pixels
 
 
 def main() -> None:
@@ -43,24 +43,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("float32", type=Path, nargs="?")
     parser.add_argument("reduced", type=Path, nargs="?")
-    parser.add_argument("pictures", type=Path, nargs="?")
+    parser.add_argument("images", type=Path, nargs="?")
     parser.add_argument("--rounds", type=int, default=30)
     arguments = parser.parse_args()
-    if arguments.float32 and not arguments.pictures:
-        parser.error("give a file in float32, a reduced one and pictures; or none of them, for an untrained network")
+    if arguments.float32 and not arguments.images:
+        parser.error("give a file in float32, a reduced one and images; or none of them, for an untrained network")
     byte_compile()
-    print(f"{machine_facts()['processor']}, 1 thread, {arguments.rounds} rounds of {PICTURES_A_ROUND} pictures")
+    print(f"{machine_facts()['processor']}, 1 thread, {arguments.rounds} rounds of {IMAGES_A_ROUND} images")
     if arguments.float32:
-        _compare_trained(arguments.float32, arguments.reduced, arguments.pictures, arguments.rounds)
+        _compare_trained(arguments.float32, arguments.reduced, arguments.images, arguments.rounds)
     else:
         _compare_untrained(arguments.rounds)
 
 
 def _compare_trained(float32: Path, reduced: Path, folder: Path, rounds: int) -> None:
-    part, pictures = choose_part(read_dataset(folder), AUTO)
-    order = np.random.default_rng(0).permutation(len(pictures.paths))[:PICTURES]
-    classifiers, results = _compare_speed(float32, reduced, [pictures.paths[index] for index in order], rounds)
-    results["accuracy"] = _accuracy(classifiers, part, pictures)
+    part, images = choose_part(read_dataset(folder), AUTO)
+    order = np.random.default_rng(0).permutation(len(images.paths))[:IMAGES]
+    classifiers, results = _compare_speed(float32, reduced, [images.paths[index] for index in order], rounds)
+    results["accuracy"] = _accuracy(classifiers, part, images)
     print(f"wrote {write_results(classifiers['reduced'].card.precision, results)}")
 
 
@@ -68,9 +68,9 @@ def _compare_untrained(rounds: int) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         photos = Path(scratch) / "photos"
         photos.mkdir()
-        write_photos(photos, PICTURES)
+        write_photos(photos, IMAGES)
         network = write_untrained(photos, Path(scratch), side=SIDE)
-        _, results = _compare_speed(network.float32, network.reduced, find_pictures(photos), rounds)
+        _, results = _compare_speed(network.float32, network.reduced, find_images(photos), rounds)
     print(f"wrote {write_results('int8_untrained', results)}")
 
 
@@ -95,39 +95,39 @@ def _compare_speed(
         "with decoding": {name: _taking_turns(each.predict_bytes, encoded) for name, each in classifiers.items()},
     }.items():
         times = time_rounds(subjects, rounds=rounds, warm_up=2)
-        rates = {name: PICTURES_A_ROUND / statistics.median(seconds) for name, seconds in times.items()}
+        rates = {name: IMAGES_A_ROUND / statistics.median(seconds) for name, seconds in times.items()}
         gain = ratio_of(times["float32"], times["reduced"])
-        print(f"{what:14} float32 {rates['float32']:.0f}, reduced {rates['reduced']:.0f} pictures/s: {gain} times")
+        print(f"{what:14} float32 {rates['float32']:.0f}, reduced {rates['reduced']:.0f} images/s: {gain} times")
         results[what] = {
-            "pictures_per_second": {name: round(rate, 1) for name, rate in rates.items()},
+            "images_per_second": {name: round(rate, 1) for name, rate in rates.items()},
             "times_as_fast": asdict(gain),
             "seconds": times,
         }
     return classifiers, results
 
 
-def _taking_turns(run: Callable[..., object], pictures: list[object]) -> Callable[[], object]:
-    """Return a function that runs over the next few pictures."""
-    endless = itertools.cycle(pictures)
+def _taking_turns(run: Callable[..., object], images: list[object]) -> Callable[[], object]:
+    """Return a function that runs over the next few images."""
+    endless = itertools.cycle(images)
 
     def repeat() -> None:
-        for picture in itertools.islice(endless, PICTURES_A_ROUND):
-            run(picture)
+        for image in itertools.islice(endless, IMAGES_A_ROUND):
+            run(image)
 
     return repeat
 
 
-def _accuracy(classifiers: dict[str, Classifier], part: str, pictures: object) -> dict[str, object]:
-    found = {name: evaluate(each, pictures, workers=usable_cores()) for name, each in classifiers.items()}
+def _accuracy(classifiers: dict[str, Classifier], part: str, images: object) -> dict[str, object]:
+    found = {name: evaluate(each, images, workers=usable_cores()) for name, each in classifiers.items()}
     said = {name: evaluation.top_ids[:, 0] for name, evaluation in found.items()}
     same = float((said["float32"] == said["reduced"]).mean())
     accuracy = {name: evaluation.accuracy for name, evaluation in found.items()}
-    count = found["float32"].pictures
+    count = found["float32"].images
     print(
         f"accuracy       float32 {accuracy['float32']:.4f}, reduced {accuracy['reduced']:.4f} "
-        f"on {count} pictures ({part}); same label {same:.4f}"
+        f"on {count} images ({part}); same label {same:.4f}"
     )
-    return {"pictures": count, **accuracy, "same_label": same}
+    return {"images": count, **accuracy, "same_label": same}
 
 
 if __name__ == "__main__":

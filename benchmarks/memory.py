@@ -1,7 +1,7 @@
 """How much memory does `edgecls run` take, beside a bare script on onnxruntime?
 
 The bare script imports numpy, OpenCV and onnxruntime, opens the same model from its path with one thread a run,
-and classifies the same pictures one after the other with cv2.imdecode and cv2.resize. Measured is the
+and classifies the same images one after the other with cv2.imdecode and cv2.resize. Measured is the
 largest resident set of each process, in a process of its own each time.
 
     python benchmarks/memory.py [--photos 40] [--rounds 5] [--model my.onnx]...

@@ -18,9 +18,9 @@ _INTERLACED = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2,
 _NUMBERS = (0, 1, 2, 3, 7, 8, 16, 19, 21, 27, 29, 40, 127, 128, 255, 256, 1000, 32768, 65535)
 
 
-def _saved(picture: Image.Image, encoding: str, **options: Any) -> bytes:
+def _saved(image: Image.Image, encoding: str, **options: Any) -> bytes:
     stream = io.BytesIO()
-    picture.save(stream, encoding, **options)
+    image.save(stream, encoding, **options)
     return stream.getvalue()
 
 
@@ -40,16 +40,16 @@ def corpus() -> dict[str, list[bytes]]:
     numbers = " ".join(map(str, array.ravel()))
     return {
         "JPEG": [
-            *(_saved(picture, "JPEG", quality=85) for picture in (rgb, gray, cmyk)),
-            *(_saved(picture, "JPEG", quality=85, progressive=True) for picture in (rgb, gray, cmyk)),
+            *(_saved(image, "JPEG", quality=85) for image in (rgb, gray, cmyk)),
+            *(_saved(image, "JPEG", quality=85, progressive=True) for image in (rgb, gray, cmyk)),
             _saved(rgb, "JPEG", quality=95, subsampling=0, optimize=True),
             _saved(rgb, "JPEG", restart_marker_blocks=1),
             _saved(rgb, "JPEG", restart_marker_blocks=1, progressive=True),
         ],
         "PNG": [
-            *(_saved(picture, "PNG") for picture in (rgb, rgba, gray, palette, bilevel, rgba.convert("LA"))),
+            *(_saved(image, "PNG") for image in (rgb, rgba, gray, palette, bilevel, rgba.convert("LA"))),
             _saved(palette, "PNG", transparency=bytes(range(256))),
-            *(_interlaced(np.asarray(picture), kind) for picture, kind in ((rgb, 2), (gray, 0), (rgba, 6))),
+            *(_interlaced(np.asarray(image), kind) for image, kind in ((rgb, 2), (gray, 0), (rgba, 6))),
             cv2.imencode(".png", wide)[1].tobytes(),
         ],
         "animated PNG": [
@@ -70,11 +70,11 @@ def corpus() -> dict[str, list[bytes]]:
             _saved(palette, "GIF", append_images=[palette.rotate(180)], **twice),
         ],
         "BMP": [
-            *(_saved(picture, "BMP") for picture in (rgb, rgba, palette, gray, bilevel)),
+            *(_saved(image, "BMP") for image in (rgb, rgba, palette, gray, bilevel)),
             *_bmp_runs(np.asarray(palette)),
         ],
         "TIFF": [
-            *(_saved(picture, "TIFF") for picture in (rgb, rgba, gray, palette, bilevel, cmyk)),
+            *(_saved(image, "TIFF") for image in (rgb, rgba, gray, palette, bilevel, cmyk)),
             *(
                 _saved(one, "TIFF", compression=kind, tiffinfo={278: 8})
                 for kind in ("tiff_lzw", "tiff_deflate", "packbits", "jpeg")
@@ -84,7 +84,7 @@ def corpus() -> dict[str, list[bytes]]:
             *(cv2.imencode(".tiff", wide, [cv2.IMWRITE_TIFF_COMPRESSION, kind])[1].tobytes() for kind in (1, 5, 8)),
         ],
         "AVIF": [
-            *(_saved(picture, "AVIF", quality=60) for picture in (rgb, rgba, gray)),
+            *(_saved(image, "AVIF", quality=60) for image in (rgb, rgba, gray)),
             _saved(rgb, "AVIF", quality=60, append_images=[rgb.rotate(180)], **twice),
             *(
                 cv2.imencode(".avif", wide >> (16 - depth), [cv2.IMWRITE_AVIF_DEPTH, depth])[1].tobytes()
@@ -92,7 +92,7 @@ def corpus() -> dict[str, list[bytes]]:
             ),
         ],
         "PNM": [
-            *(_saved(picture, "PPM") for picture in (rgb, gray, bilevel)),
+            *(_saved(image, "PPM") for image in (rgb, gray, bilevel)),
             f"P3\n# text\n{WIDTH} {HEIGHT}\n255\n{numbers}\n".encode(),
             b"P1 %d %d\n" % (WIDTH, HEIGHT) + b"0 1 1 0 1 " * (HEIGHT * WIDTH // 5),
             b"P6 %d %d 65535\n" % (WIDTH, HEIGHT) + wide.astype(">u2").tobytes(),

@@ -1,9 +1,9 @@
 """How far apart are a photo and what people make of it, in bits of its perceptual hash?
 
-`edgecls data check` and `split` take pictures for the same whose hashes differ in few of 256 bits. Photos are edited as
+`edgecls data check` and `split` take images for the same whose hashes differ in few of 256 bits. Photos are edited as
 people and sites do it; beside that, the pairs that are found among the photos themselves.
 
-    python benchmarks/near_duplicates.py --data FOLDER [--pictures 450]
+    python benchmarks/near_duplicates.py --data FOLDER [--images 450]
 """
 
 import argparse
@@ -70,7 +70,7 @@ EDITS: dict[str, Callable[[Pixels], Pixels]] = {
     "gamma 0.7": _gamma,
     "grey": _grey,
     "2 % cut away on every side": lambda pixels: _cropped(pixels, 0.02),
-    "a white mark over 2 % of the picture, in a corner": _marked,
+    "a white mark over 2 % of the image, in a corner": _marked,
     "5 % cut away on every side": lambda pixels: _cropped(pixels, 0.05),
 }
 
@@ -83,13 +83,13 @@ def main() -> None:
     """Measure, print and write the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="a dataset in any form")
-    parser.add_argument("--pictures", type=int, default=450, help="that are edited")
+    parser.add_argument("--images", type=int, default=450, help="that are edited")
     arguments = parser.parse_args()
     paths = sorted(read_dataset(arguments.data).whole.paths)
     hashes = np.stack([perceptual_hash(image.decode_to_fit(image.read_file(path), HASH_SPEC)) for path in paths])
-    step = max(1, len(paths) // arguments.pictures)
+    step = max(1, len(paths) // arguments.images)
     edited = [image.decode(image.read_file(path)) for path in paths[::step]]
-    print(f"{machine_facts()['processor']}, {len(paths)} pictures, {len(edited)} of them edited")
+    print(f"{machine_facts()['processor']}, {len(paths)} images, {len(edited)} of them edited")
     rows = []
     for name, edit in EDITS.items():
         bits = [int(hash_distances(_hash(edit(pixels))[np.newaxis], _hash(pixels))[0]) for pixels in edited]
@@ -99,14 +99,14 @@ def main() -> None:
     pairs = sum(int(one == other) for one, other in itertools.pairwise(np.sort(groups).tolist()))
     apart = [int(bits) for index in range(0, len(hashes), step) for bits in hash_distances(hashes, hashes[index])]
     results = {
-        "pictures": len(paths),
+        "images": len(paths),
         "edited": len(edited),
         "near_distance": NEAR_DISTANCE,
         "edits": rows,
-        "near_pictures": pairs,
+        "near_images": pairs,
         "median_bits_apart": statistics.median(apart),
     }
-    print(f"within {NEAR_DISTANCE} bits of an earlier one: {pairs} pictures")
+    print(f"within {NEAR_DISTANCE} bits of an earlier one: {pairs} images")
     print(f"wrote {write_results('near_duplicates', results)}")
 
 

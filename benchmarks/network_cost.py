@@ -20,7 +20,7 @@ COUNTED = ("Conv", "Gemm", "MatMul")
 
 @dataclass(frozen=True)
 class Layer:
-    """What one layer costs for one picture.
+    """What one layer costs for one image.
 
     Attributes:
         operations: Multiplications and additions, counted separately.
@@ -39,17 +39,17 @@ class NetworkCost:
 
     Attributes:
         layers: Those that are counted.
-        picture_bytes: Of one picture, as it goes in.
-        answers: Numbers that come out for one picture.
+        image_bytes: Of one image, as it goes in.
+        answers: Numbers that come out for one image.
     """
 
     layers: tuple[Layer, ...]
-    picture_bytes: int
+    image_bytes: int
     answers: int
 
     @property
     def operations(self) -> int:
-        """For one picture."""
+        """For one image."""
         return sum(layer.operations for layer in self.layers)
 
     @property
@@ -112,16 +112,16 @@ def floor_s(cost: NetworkCost, peak: DevicePeak, *, precision: str, batch: int) 
         cost: Of the network.
         peak: Of the device.
         precision: "float32", "TF32" or "float16".
-        batch: Pictures in a run.
+        batch: Images in a run.
 
     Returns:
-        First the roofline of the whole network: all arithmetic, or weights, pictures and answers moved once, whichever
+        First the roofline of the whole network: all arithmetic, or weights, images and answers moved once, whichever
         takes longer. Then the sum over the layers of the roofline of each, what goes in and comes out of it being moved
         through memory; caches may beat that in small batches.
     """
     per_s, bytes_per_s = 1e12 * peak.tflops[precision], 1e9 * peak.bandwidth_gbs
     size = 2 if precision == "float16" else 4
-    moved = cost.weights * size + batch * (cost.picture_bytes + cost.answers * 4)
+    moved = cost.weights * size + batch * (cost.image_bytes + cost.answers * 4)
     whole = max(batch * cost.operations / per_s, moved / bytes_per_s)
     layered = sum(
         max(batch * layer.operations / per_s, (batch * layer.moved + layer.weights) * size / bytes_per_s)

@@ -50,7 +50,7 @@ BENCHMARKS = (
     Benchmark("memory", 60),
     Benchmark("training", 240),
     Benchmark("export", 400, ("--networks", "NASNetMobile")),
-    Benchmark("streaming_memory", 120, ("--pictures", "200", "--factor", "4")),
+    Benchmark("streaming_memory", 120, ("--images", "200", "--factor", "4")),
     Benchmark("server_load", 480, ("--seconds", "2"), needs=WRK),
 )
 

@@ -17,11 +17,11 @@ from typing import Any
 
 import numpy as np
 
-Run = Callable[[Any], Any]  # uint8 pictures [N, height, width, channels] to probabilities [N, labels]
+Run = Callable[[Any], Any]  # uint8 images [N, height, width, channels] to probabilities [N, labels]
 Open = Callable[[str, int], list[Run]]  # a model file and the number of streams, to one function for each stream
 
 INPUT = "image"
-PICTURES = 8  # different ones, in turns, so that no runtime can live on one
+IMAGES = 8  # different ones, in turns, so that no runtime can live on one
 
 
 def _onnxruntime(path: str, streams: int) -> list[Run]:
@@ -41,8 +41,8 @@ def _shared_session(path: str, streams: int, *, providers: list[Any]) -> list[Ru
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     session = onnxruntime.InferenceSession(path, options, providers=providers, enable_fallback=0)
 
-    def run(pictures: Any) -> Any:
-        return session.run(None, {INPUT: pictures})[0]
+    def run(images: Any) -> Any:
+        return session.run(None, {INPUT: images})[0]
 
     return [run] * streams
 
@@ -70,12 +70,12 @@ def _openvino(path: str, streams: int) -> list[Run]:
     }
     core = openvino.Core()
     network = core.read_model(path)
-    network.reshape([1, *list(network.inputs[0].partial_shape)[1:]])  # for one picture, as it is run
+    network.reshape([1, *list(network.inputs[0].partial_shape)[1:]])  # for one image, as it is run
     compiled = core.compile_model(network, "CPU", settings)
 
     def stream() -> Run:
         request = compiled.create_infer_request()
-        return lambda pictures: request.infer({INPUT: pictures}, share_inputs=True)[0].copy()
+        return lambda images: request.infer({INPUT: images}, share_inputs=True)[0].copy()
 
     return [stream() for _ in range(streams)]
 
@@ -89,14 +89,14 @@ RUNTIMES: dict[str, Open] = {
 }
 
 
-def _time(runs: list[Run], pictures: list[Any], count: int) -> dict[str, float]:
-    """Run `count` pictures in each stream, all streams at once; return seconds on the clock and of the processor."""
+def _time(runs: list[Run], images: list[Any], count: int) -> dict[str, float]:
+    """Run `count` images in each stream, all streams at once; return seconds on the clock and of the processor."""
     ready = threading.Barrier(len(runs) + 1)
 
     def repeat(run: Run) -> None:
         ready.wait()
         for index in range(count):
-            run(pictures[index % len(pictures)])
+            run(images[index % len(images)])
 
     threads = [threading.Thread(target=repeat, args=(run,)) for run in runs]
     for thread in threads:
@@ -118,13 +118,13 @@ def main() -> None:
     for line in sys.stdin:
         request = json.loads(line)
         shape, key = request["shape_hwc"], (request["model"], request["streams"])
-        pictures = list(np.random.default_rng(0).integers(0, 256, (PICTURES, 1, *shape), dtype=np.uint8))
+        images = list(np.random.default_rng(0).integers(0, 256, (IMAGES, 1, *shape), dtype=np.uint8))
         if key not in opened:
             opened[key] = RUNTIMES[runtime](paths[request["model"]], request["streams"])
         if request["count"]:
-            answer: dict[str, Any] = _time(opened[key], pictures, request["count"])
+            answer: dict[str, Any] = _time(opened[key], images, request["count"])
         else:
-            rows = np.concatenate([opened[key][0](picture) for picture in pictures])
+            rows = np.concatenate([opened[key][0](image) for image in images])
             package = {"edgecls": "onnxruntime", "edgecls on openvino": "openvino"}.get(runtime, runtime)
             answer = {"probabilities": rows.tolist(), "version": f"{package} {version(package)}"}
         print(json.dumps(answer), file=answers, flush=True)

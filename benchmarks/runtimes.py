@@ -2,7 +2,7 @@
 
 Raw onnxruntime and raw OpenVINO, edgecls upon each of them, and OpenVINO as a provider of onnxruntime (the wheel
 onnxruntime-openvino), on the CPU. Each runs in a process of its own, in a virtual environment made for it
-(benchmarks/.peers, when missing, from the package index), and gets the same network and the same pixels. One picture
+(benchmarks/.peers, when missing, from the package index), and gets the same network and the same pixels. One image
 after the other in one thread, then two streams of one thread each. All compute in float32 what is float32: where a
 processor has bfloat16, OpenVINO would take that unasked. Beside the time on the clock stands the processor time,
 which other work on the machine disturbs less.
@@ -58,7 +58,7 @@ for layer in model.layers:
 model(numpy.random.default_rng(0).uniform(-1, 1, (8, 224, 224, 3)), training=True)
 model.save(sys.argv[1])
 """
-"""Batch normalisation learns its statistics from noise, or else nothing of a picture would reach the last layers."""
+"""Batch normalisation learns its statistics from noise, or else nothing of an image would reach the last layers."""
 
 STREAMS = (1, 2)
 WORTH_OFFERING = 1.2  # times as fast as onnxruntime
@@ -71,7 +71,7 @@ class Network:
     Attributes:
         path: The model file, for edgecls.
         lean_path: Its network as edgecls opens it, without class activation, for the others.
-        shape_hwc: Height, width and channels of a picture.
+        shape_hwc: Height, width and channels of an image.
     """
 
     path: Path
@@ -91,7 +91,7 @@ class Caller:
         self._networks = networks
 
     def ask(self, model: str, *, streams: int, count: int) -> dict[str, Any]:
-        """Have every stream run `count` pictures and return the times; or the probabilities, for a count of 0.
+        """Have every stream run `count` images and return the times; or the probabilities, for a count of 0.
 
         Raises:
             RuntimeError: The process has ended.
@@ -212,9 +212,9 @@ def _measure(
     busy = {name: [one["processor_seconds"] for one in taken[-rounds:]] for name, taken in asked.items()}
     return {
         name: {
-            "ms_a_picture": [round(1000 * taken / count, 4) for taken in clock[name]],
-            "processor_ms_a_picture": [round(1000 * taken / count / streams, 4) for taken in busy[name]],
-            "pictures_per_s": round(streams * count / statistics.median(clock[name]), 1),
+            "ms_a_image": [round(1000 * taken / count, 4) for taken in clock[name]],
+            "processor_ms_a_image": [round(1000 * taken / count / streams, 4) for taken in busy[name]],
+            "images_per_s": round(streams * count / statistics.median(clock[name]), 1),
             "times_as_fast": asdict(ratio_of(clock[BASELINE], clock[name])),
             "times_as_frugal": asdict(ratio_of(busy[BASELINE], busy[name])),
         }
@@ -228,7 +228,7 @@ def _report(model: str, streams: int, found: Mapping[str, dict[str, Any]]) -> No
         fast, frugal = Estimate(**figures["times_as_fast"]), Estimate(**figures["times_as_frugal"])
         verdict = "  worth offering" if min(fast.value, frugal.value) > WORTH_OFFERING else ""
         print(
-            f"  {name:21} {statistics.median(figures['ms_a_picture']):7.3f} ms  {figures['pictures_per_s']:7.1f}/s  "
+            f"  {name:21} {statistics.median(figures['ms_a_image']):7.3f} ms  {figures['images_per_s']:7.1f}/s  "
             f"{fast} times as fast, {frugal} by processor time, "
             f"differs by {figures['largest_difference']}{verdict}"
         )

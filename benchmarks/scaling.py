@@ -1,4 +1,4 @@
-"""How do pictures a second grow with threads: more callers, or more threads within a run?
+"""How do images a second grow with threads: more callers, or more threads within a run?
 
 Decoding, fitting and inference of the same photos, from 1 thread to twice the usable cores, as a ratio to one thread
 in the same round.
@@ -38,7 +38,7 @@ def _thread_counts() -> list[int]:
 
 
 def _rate(classifier: Classifier, photos: list[bytes], callers: int, seconds: float) -> Callable[[], float]:
-    """Return a function that gives the pictures a second of so many callers."""
+    """Return a function that gives the images a second of so many callers."""
 
     def run() -> float:
         done = [0] * callers

@@ -2,7 +2,7 @@
 
 The limit is what the same machine classifies without a server (benchmarks/in_process_limit.py), taken before and after
 each load. On a GPU it is the smaller one of what all cores decode and what the GPU classifies in batches. wrk posts one
-picture again and again; it shares the cores with the server.
+image again and again; it shares the cores with the server.
 
     python benchmarks/server_load.py [--rounds 5] [--seconds 3] [--connections 1,8,32,128]
         [--workers 1] [--provider cpu] [--model my.onnx]... [--name server_load]
@@ -23,18 +23,18 @@ from in_process_limit import measure_limit
 from measure import byte_compile, machine_facts, write_results
 from server_process import ServerProcess, free_port, serving
 from small_model import write_small_model
-from wrk_load import picture_body, run_wrk
+from wrk_load import image_body, run_wrk
 
 from edgecls.commands.options import BUNDLED_MODEL
 from edgecls.measuring.turns import ratio_of
 from edgecls.runtime.machine.cores import usable_cores
 
-__all__ = ["edgecls_command", "write_pictures"]
+__all__ = ["edgecls_command", "write_images"]
 
 QUEUEING_BOUND = "connections / throughput"
 
 
-def write_pictures(folder: Path) -> dict[str, Path]:
+def write_images(folder: Path) -> dict[str, Path]:
     """Write a photo of 500 x 375 and its thumbnail of 128 x 96; return them by name."""
     write_photos(folder, 1)
     photo = folder / "00000.jpg"
@@ -54,7 +54,7 @@ def edgecls_command(model: Path, port: int, *more: str, provider: str = "cpu") -
 def _measure(
     server: ServerProcess,
     model: Path,
-    picture: Path,
+    image: Path,
     form: str,
     *,
     connections: int,
@@ -62,15 +62,15 @@ def _measure(
     seconds: float,
     provider: str,
 ) -> dict[str, Any]:
-    body, content_type = picture_body(picture.read_bytes(), form)
+    body, content_type = image_body(image.read_bytes(), form)
     threads = 1 if connections == 1 else None
     limits, rates, cpu_ms, p50, p99, failed = [], [], [], [], [], 0
     for index in range(rounds + 1):
-        before = measure_limit(model, picture, seconds=seconds / 2, threads=threads, provider=provider)
+        before = measure_limit(model, image, seconds=seconds / 2, threads=threads, provider=provider)
         cpu_s = server.cpu_s()
         load = run_wrk(server.url, body, content_type, connections=connections, seconds=seconds)
         cpu_s = server.cpu_s() - cpu_s
-        after = measure_limit(model, picture, seconds=seconds / 2, threads=threads, provider=provider)
+        after = measure_limit(model, image, seconds=seconds / 2, threads=threads, provider=provider)
         if index == 0:
             continue  # warms up
         limits.append((before + after) / 2)
@@ -83,7 +83,7 @@ def _measure(
     of_cpu = ratio_of(cpu_ms, [1000 * (threads or usable_cores()) / limit for limit in limits])
     row = {
         "model": model.stem,
-        "picture": picture.stem,
+        "image": image.stem,
         "form": form,
         "connections": connections,
         "limit_per_s": [round(value, 1) for value in limits],
@@ -101,7 +101,7 @@ def _measure(
         "pss_mb": round(server.pss_mb(), 1),
     }
     print(
-        f"{model.stem:10} {picture.stem:10} {form:10} c{connections:<4} {statistics.median(rates):8.1f}/s  "
+        f"{model.stem:10} {image.stem:10} {form:10} c{connections:<4} {statistics.median(rates):8.1f}/s  "
         f"{of_limit} of the limit  p50 {row['p50_ms']} ms  p99 {row['p99_ms']} ms "
         f"({row['p99_of_queueing_bound']} of {QUEUEING_BOUND})  {row['cpu_ms_a_request']} ms CPU, "
         f"{of_cpu} of the limit's  "
@@ -132,14 +132,14 @@ def main() -> None:
     name = f"server_load_{arguments.workers}_workers" if workers else "server_load"
     name += f"_{arguments.provider}" if arguments.provider != "cpu" else ""
     with tempfile.TemporaryDirectory() as scratch:
-        pictures = write_pictures(Path(scratch))
+        images = write_images(Path(scratch))
         models = arguments.model or [BUNDLED_MODEL, write_small_model(Path(scratch) / "small.onnx")]
         for model in models:
             port = free_port()
             url = f"http://127.0.0.1:{port}/predict"
-            photo = pictures["photo"].read_bytes()
+            photo = images["photo"].read_bytes()
             with serving(
-                edgecls_command(model, port, *workers, provider=arguments.provider), url, *picture_body(photo, "raw")
+                edgecls_command(model, port, *workers, provider=arguments.provider), url, *image_body(photo, "raw")
             ) as server:
                 starts[model.stem] = round(server.start_s, 3)
                 print(f"{model.stem}: first answer after {server.start_s:.2f} s")
@@ -150,14 +150,14 @@ def main() -> None:
                     _measure(
                         server,
                         model,
-                        pictures[picture],
+                        images[image],
                         form,
                         connections=connections,
                         rounds=arguments.rounds,
                         seconds=arguments.seconds,
                         provider=arguments.provider,
                     )
-                    for picture, form, connections in plans
+                    for image, form, connections in plans
                 ]
     results = {"rounds": arguments.rounds, "seconds": arguments.seconds, "first_answer_s": starts, "rows": rows}
     print(f"wrote {write_results(arguments.name or name, results)}")

@@ -22,8 +22,8 @@ class ServerProcess:
     """A server that answers.
 
     Attributes:
-        url: Where pictures are posted to.
-        start_s: Seconds from the start of the process to the first answer to a picture.
+        url: Where images are posted to.
+        start_s: Seconds from the start of the process to the first answer to an image.
         process: Its first process; there may be more below it.
     """
 
@@ -85,7 +85,7 @@ def serving(
     cwd: Path | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Iterator[ServerProcess]:
-    """Run a server until the block ends; the block begins with its first answer to a picture.
+    """Run a server until the block ends; the block begins with its first answer to an image.
 
     Raises:
         RuntimeError: It ended, or gave no answer in time; with the end of its output.

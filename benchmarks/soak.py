@@ -1,6 +1,6 @@
 """Does `edgecls serve` stay right and small through minutes of everything at once?
 
-Clients send good pictures, bad ones, several at once, slowly, too large ones, and go away in the middle. Every
+Clients send good images, bad ones, several at once, slowly, too large ones, and go away in the middle. Every
 200 is compared with the answer without a server, every other status with what that request has to get; the
 memory of the server is looked at each second.
 
@@ -26,7 +26,7 @@ from urllib.parse import urlsplit
 from folder import write_photos
 from measure import byte_compile, machine_facts, write_results
 from server_process import free_port, serving
-from wrk_load import picture_body
+from wrk_load import image_body
 
 from edgecls.commands.options import BUNDLED_MODEL
 from edgecls.runtime.classifier import Classifier
@@ -46,7 +46,7 @@ class Soak:
     Args:
         url: The server.
         classifier: What its answers are compared with.
-        photos: Encoded pictures.
+        photos: Encoded images.
     """
 
     def __init__(self, url: str, classifier: Classifier, photos: list[bytes]) -> None:
@@ -59,7 +59,7 @@ class Soak:
         self.wrong: list[str] = []
 
     def good(self, rng: random.Random) -> None:
-        """Post pictures over one connection and compare the answers."""
+        """Post images over one connection and compare the answers."""
         with contextlib.closing(http.client.HTTPConnection(self._host, self._port, timeout=60)) as connection:
             for _ in range(20):
                 index = rng.randrange(len(self._photos))
@@ -70,16 +70,16 @@ class Soak:
     def several(self, rng: random.Random) -> None:
         """Post a form."""
         index = rng.randrange(len(self._photos))
-        body, content_type = picture_body(self._photos[index], "multipart")
+        body, content_type = image_body(self._photos[index], "multipart")
         status, answer = self._post(body, content_type)
         if status == 200:
             answer = json.dumps(json.loads(answer)["predictions"][0]).encode()
         self._judge("form", status, {200} | BUSY, answer, self._right[index])
 
     def bad(self, rng: random.Random) -> None:
-        """Post what is no picture, or not a whole one."""
+        """Post what is no image, or not a whole one."""
         photo = rng.choice(self._photos)
-        body, status = rng.choice([(b"no picture", 415), (photo[: len(photo) // 3], 422), (b"", 400)])
+        body, status = rng.choice([(b"no image", 415), (photo[: len(photo) // 3], 422), (b"", 400)])
         self._judge("bad", self._post(body, "image/jpeg")[0], {status} | BUSY)
 
     def huge(self, rng: random.Random) -> None:
@@ -101,7 +101,7 @@ class Soak:
         self._judge("gone", 0, {0})
 
     def slow(self, rng: random.Random) -> None:
-        """Send a picture in pieces over two seconds."""
+        """Send an image in pieces over two seconds."""
         index = rng.randrange(len(self._photos))
         photo = self._photos[index]
         with socket.create_connection((self._host, self._port), timeout=60) as connection:

@@ -1,10 +1,10 @@
 """Does the memory of streaming mode grow with the dataset?
 
-Trains one epoch with `--cache stream` on some pictures and on eight times as many (copies of the
+Trains one epoch with `--cache stream` on some images and on eight times as many (copies of the
 same files), each in a process of its own, and reports the largest resident memory until the export
 begins. Beside it the same with the cache in memory, which does grow.
 
-    python benchmarks/streaming_memory.py [--data FOLDER] [--pictures 500] [--factor 8] [--side 96]
+    python benchmarks/streaming_memory.py [--data FOLDER] [--images 500] [--factor 8] [--side 96]
 """
 
 import argparse
@@ -36,10 +36,10 @@ run_training(data, data.parent / f"{cache}.onnx", config, listener=listener)
 """
 
 
-def _copy(data: Path, folder: Path, *, pictures: int, factor: int) -> int:
-    """Make a dataset of some of the pictures, each copied `factor` times, and return how many there are."""
+def _copy(data: Path, folder: Path, *, images: int, factor: int) -> int:
+    """Make a dataset of some of the images, each copied `factor` times, and return how many there are."""
     found = read_dataset(data).whole
-    each = pictures // len(found.labels)
+    each = images // len(found.labels)
     count = 0
     for index, label in enumerate(found.labels):
         (folder / label).mkdir(parents=True)
@@ -54,7 +54,7 @@ def main() -> None:
     """Measure, print and write the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, help="a dataset in any form; made if left out")
-    parser.add_argument("--pictures", type=int, default=500)
+    parser.add_argument("--images", type=int, default=500)
     parser.add_argument("--factor", type=int, default=8)
     parser.add_argument("--side", type=int, default=96)
     options = parser.parse_args()
@@ -65,14 +65,14 @@ def main() -> None:
     for factor in (1, options.factor):
         with tempfile.TemporaryDirectory() as name:
             data = Path(name) / "data"
-            source = options.data or write_class_folders(Path(name) / "made", options.pictures)
-            count = _copy(source, data, pictures=options.pictures, factor=factor)
+            source = options.data or write_class_folders(Path(name) / "made", options.images)
+            count = _copy(source, data, images=options.images, factor=factor)
             for cache in ("stream", "memory"):
                 command = [sys.executable, "-c", TRAIN, str(data), str(options.side), cache]
                 done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
                 peak = int(done.stdout.split()[-1])
-                rows.append({"pictures": count, "cache": cache, "peak_bytes": peak})
-                print(f"{cache:7} {count:7d} pictures: {peak / 1e6:7.0f} MB at most")
+                rows.append({"images": count, "cache": cache, "peak_bytes": peak})
+                print(f"{cache:7} {count:7d} images: {peak / 1e6:7.0f} MB at most")
     print(f"wrote {write_results('streaming_memory', {'side': options.side, 'rows': rows})}")
 
 

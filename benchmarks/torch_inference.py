@@ -43,7 +43,7 @@ def _runs(network: keras.Model, pixels: Any) -> dict[str, Callable[[Any], Any]]:
 
 
 def _rates(network: keras.Model, pixels: Any, rounds: int) -> dict[str, list[float]]:
-    """Return pictures a second in each round, for each way to run the network."""
+    """Return images a second in each round, for each way to run the network."""
     runs = _runs(network, pixels)
     counts: dict[str, int] = {}
 

@@ -1,12 +1,12 @@
 """Does the input pipeline keep the device busy?
 
-Pictures a second of `fit` as `edgecls train` feeds it, against the same model and the same steps fed
-one constant batch that is in memory already: 1 means that pictures cost nothing. Pictures are kept
+Images a second of `fit` as `edgecls train` feeds it, against the same model and the same steps fed
+one constant batch that is in memory already: 1 means that images cost nothing. Images are kept
 in memory, in a mapped file, or decoded anew in every epoch (stream), and augmented or not. Without a dataset, class
 folders of made-up photos take its place: what they show makes no difference to the speed.
 
     python benchmarks/training.py [--data FOLDER] [--arch simple_cnn] [--side 128] [--batch-size 32]
-        [--pictures 384] [--rounds 7] [--cache memory --cache disk --cache stream] [--mixed-precision auto]
+        [--images 384] [--rounds 7] [--cache memory --cache disk --cache stream] [--mixed-precision auto]
 """
 
 import argparse
@@ -36,14 +36,14 @@ def main() -> None:
     parser.add_argument("--arch", default="simple_cnn")
     parser.add_argument("--side", type=int, default=128)
     parser.add_argument("--batch-size", type=int, default=32)
-    parser.add_argument("--pictures", type=int, default=384)
+    parser.add_argument("--images", type=int, default=384)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--cache", action="append", choices=["memory", "disk", "stream"])
     parser.add_argument("--mixed-precision", choices=list(MixedPrecision), default="auto")
     parser.add_argument("--no-augment", action="store_true")
     options = parser.parse_args()
-    if options.pictures < options.batch_size or options.rounds < LEAST_ROUNDS:
-        parser.error(f"--pictures must be at least one batch, and --rounds at least {LEAST_ROUNDS}")
+    if options.images < options.batch_size or options.rounds < LEAST_ROUNDS:
+        parser.error(f"--images must be at least one batch, and --rounds at least {LEAST_ROUNDS}")
     byte_compile()
     config = TrainConfig(
         ImageSpec(options.side, options.side),
@@ -54,9 +54,9 @@ def main() -> None:
     )
     caches = [Cache(cache) for cache in options.cache or ["memory", "disk", "stream"]]
     with tempfile.TemporaryDirectory() as scratch:
-        data = options.data or write_class_folders(Path(scratch) / "photos", options.pictures)
-        pictures = read_dataset(data).whole
-        found = measure_fit(config, pictures, count=options.pictures, caches=caches, rounds=options.rounds)
+        data = options.data or write_class_folders(Path(scratch) / "photos", options.images)
+        images = read_dataset(data).whole
+        found = measure_fit(config, images, count=options.images, caches=caches, rounds=options.rounds)
     machine = machine_facts()
     print(f"{machine['processor']}, {machine['usable_cores']} cores, {'+'.join(found.devices.names)}, {found.policy}")
     shown = "augmented" if config.augment else "not augmented"
@@ -74,7 +74,7 @@ def main() -> None:
             "augmented": config.augment,
             "rounds": options.rounds,
             "batch_size": config.batch_size,
-            "pictures": found.pictures,
+            "images": found.images,
             "fit": found.rows(),
         },
     )

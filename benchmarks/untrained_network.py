@@ -1,9 +1,9 @@
 """A network with seeded random weights, as .keras and as model files in float32 and in fewer bits: for speed and size.
 
 `edgecls quantize` refuses a network that knows nothing, as nothing could be lost; so its parts are put together here:
-calibration on the pictures that are given, every layer in int8, the recipe for this processor; or all in float16.
+calibration on the images that are given, every layer in int8, the recipe for this processor; or all in float16.
 
-    python benchmarks/untrained_network.py PICTURES FOLDER [--arch mobilenet_v2] [--side 224] [--precision int8]
+    python benchmarks/untrained_network.py IMAGES FOLDER [--arch mobilenet_v2] [--side 224] [--precision int8]
 """
 
 import argparse
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["UntrainedNetwork", "write_untrained"]
 
 LABELS = tuple(f"label {index}" for index in range(10))
-CALIBRATED_ON = 16  # pictures
+CALIBRATED_ON = 16  # images
 
 
 @dataclass(frozen=True)
@@ -40,21 +40,21 @@ class UntrainedNetwork:
 
 
 def write_untrained(
-    pictures: Path, folder: Path, *, arch: str = "mobilenet_v2", side: int | None = None, precision: str = "int8"
+    images: Path, folder: Path, *, arch: str = "mobilenet_v2", side: int | None = None, precision: str = "int8"
 ) -> UntrainedNetwork:
     """Write the files, in a process of its own, as TensorFlow would stay in the memory of this one.
 
     Args:
-        pictures: A folder of pictures to calibrate on.
+        images: A folder of images to calibrate on.
         folder: Where the files go.
         arch: An architecture of the registry.
-        side: Height and width of the picture that it takes, in pixels; None for what it was designed for.
+        side: Height and width of the image that it takes, in pixels; None for what it was designed for.
         precision: "int8" or "float16".
 
     Raises:
         RuntimeError: They cannot be made; with the last words of that process.
     """
-    command = [sys.executable, __file__, str(pictures), str(folder), "--arch", arch, "--precision", precision]
+    command = [sys.executable, __file__, str(images), str(folder), "--arch", arch, "--precision", precision]
     command += [] if side is None else ["--side", str(side)]
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
@@ -67,7 +67,7 @@ def _files(folder: Path, precision: str) -> UntrainedNetwork:
     return UntrainedNetwork(folder / "network.keras", folder / "float32.onnx", folder / f"{precision}.onnx")
 
 
-def _write_here(pictures: Path, files: UntrainedNetwork, arch: str, side: int | None, precision: str) -> None:
+def _write_here(images: Path, files: UntrainedNetwork, arch: str, side: int | None, precision: str) -> None:
     import keras
 
     from edgecls import modelfile
@@ -83,15 +83,15 @@ def _write_here(pictures: Path, files: UntrainedNetwork, arch: str, side: int | 
     spec = ImageSpec(side or default_side, side or default_side, color)
     keras.utils.set_random_seed(0)
     network = build_model(arch, num_classes=len(LABELS), spec=spec)
-    golden = golden_from(network, read_samples(pictures, spec))
+    golden = golden_from(network, read_samples(images, spec))
     card = ModelCard(name="untrained", labels=LABELS, image=spec, architecture=arch, golden=golden)
     export = export_float32(network, card)
     save_keras(files.keras, network, export.card)
     files.float32.write_bytes(export.onnx)
-    _write_reduced(modelfile.read_model(files.float32), files.reduced, pictures, ReducedPrecision(precision))
+    _write_reduced(modelfile.read_model(files.float32), files.reduced, images, ReducedPrecision(precision))
 
 
-def _write_reduced(source: "ModelFile", path: Path, pictures: Path, precision: "ReducedPrecision") -> None:
+def _write_reduced(source: "ModelFile", path: Path, images: Path, precision: "ReducedPrecision") -> None:
     import numpy as np
 
     from edgecls import modelfile
@@ -104,7 +104,7 @@ def _write_reduced(source: "ModelFile", path: Path, pictures: Path, precision: "
     from edgecls.export.proof import golden_answers
     from edgecls.export.samples import read_samples
     from edgecls.image import decode_to_fit, read_file
-    from edgecls.image_files import find_pictures
+    from edgecls.image_files import find_images
     from edgecls.runtime.machine.cores import usable_cores
     from edgecls.runtime.machine.processor import read_processor
 
@@ -112,7 +112,7 @@ def _write_reduced(source: "ModelFile", path: Path, pictures: Path, precision: "
     facts: dict[str, str | float | bool] = {}
     if precision is ReducedPrecision.INT8:
         recipe = recipe_for(read_processor())
-        pixels = np.stack([decode_to_fit(read_file(path), spec) for path in find_pictures(pictures)[:CALIBRATED_ON]])
+        pixels = np.stack([decode_to_fit(read_file(path), spec) for path in find_images(images)[:CALIBRATED_ON]])
         ranges = ranges_from(observe_extremes(network, pixels, workers=usable_cores()), CalibrationMethod.MIN_MAX)
         onnx = int8_onnx(network, network.layers, ranges, recipe)
         facts = {"int8_recipe": recipe.name, "int8_calibration_images": len(pixels)}
@@ -120,7 +120,7 @@ def _write_reduced(source: "ModelFile", path: Path, pictures: Path, precision: "
         onnx = float16_onnx(network)
     card = replace(source.card, name=f"untrained-{precision}", precision=precision.value)
     # Its own answers are the golden ones: how far they are from those in float32 means nothing here.
-    golden = golden_answers(open_network(onnx, card), read_samples(pictures, spec), name=card.name)
+    golden = golden_answers(open_network(onnx, card), read_samples(images, spec), name=card.name)
     golden = replace(golden, tolerance=NARROWEST[precision])
     modelfile.write_model(path, onnx, replace(card, golden=golden, training=facts))
 
@@ -128,14 +128,14 @@ def _write_reduced(source: "ModelFile", path: Path, pictures: Path, precision: "
 def main() -> None:
     """Write the files."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("pictures", type=Path)
+    parser.add_argument("images", type=Path)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--arch", default="mobilenet_v2")
     parser.add_argument("--side", type=int)
     parser.add_argument("--precision", choices=["int8", "float16"], default="int8")
     arguments = parser.parse_args()
     files = _files(arguments.folder, arguments.precision)
-    _write_here(arguments.pictures, files, arguments.arch, arguments.side, arguments.precision)
+    _write_here(arguments.images, files, arguments.arch, arguments.side, arguments.precision)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Load by wrk: so many connections post the same picture as fast as they are answered."""
+"""Load by wrk: so many connections post the same image as fast as they are answered."""
 
 import base64
 import json
@@ -11,7 +11,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Form", "Load", "picture_body", "run_wrk"]
+__all__ = ["Form", "Load", "image_body", "run_wrk"]
 
 _SCRIPT = """
 local file = io.open(os.getenv("EDGECLS_BENCH_BODY"), "rb")
@@ -23,7 +23,7 @@ _BOUNDARY = "edgeclsBenchBoundary"
 _SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0}
 
 Form = str
-"""How a picture is sent: "raw" as the body, "multipart" as the file of a form, "v2" as the Base64 of a V2 request."""
+"""How an image is sent: "raw" as the body, "multipart" as the file of a form, "v2" as the Base64 of a V2 request."""
 
 
 @dataclass(frozen=True)
@@ -43,17 +43,17 @@ class Load:
     failed: int
 
 
-def picture_body(picture: bytes, form: Form, *, field: str = "file") -> tuple[bytes, str]:
-    """Return the body of a request with a picture, and its content type."""
+def image_body(image: bytes, form: Form, *, field: str = "file") -> tuple[bytes, str]:
+    """Return the body of a request with an image, and its content type."""
     if form == "raw":
-        return picture, "image/jpeg"
+        return image, "image/jpeg"
     if form == "v2":
-        sent = {"name": "image", "shape": [1, 1], "datatype": "BYTES", "data": [base64.b64encode(picture).decode()]}
+        sent = {"name": "image", "shape": [1, 1], "datatype": "BYTES", "data": [base64.b64encode(image).decode()]}
         wanted = [{"name": "probabilities"}]
         return json.dumps({"inputs": [sent], "outputs": wanted}).encode(), "application/json"
     head = f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="{field}"; filename="photo.jpg"\r\n'
     head += "Content-Type: image/jpeg\r\n\r\n"
-    return head.encode() + picture + f"\r\n--{_BOUNDARY}--\r\n".encode(), f"multipart/form-data; boundary={_BOUNDARY}"
+    return head.encode() + image + f"\r\n--{_BOUNDARY}--\r\n".encode(), f"multipart/form-data; boundary={_BOUNDARY}"
 
 
 def run_wrk(url: str, body: bytes, content_type: str, *, connections: int, seconds: float) -> Load:

@@ -2,11 +2,11 @@
 
     EdgeclsError
     ├── MissingExtraError          an optional package is not installed
-    ├── ImageError                 one picture cannot be used; the others can
+    ├── ImageError                 one image cannot be used; the others can
     │   ├── ImageReadError             its bytes cannot be read
     │   ├── ImageTooLargeError         more bytes or pixels than allowed
     │   ├── ImageArrayError            an array is not an image (also an InputShapeError)
-    │   └── ImageDecodeError           its bytes are not a whole picture
+    │   └── ImageDecodeError           its bytes are not a whole image
     │       └── UnsupportedImageError      a format that edgecls does not read
     ├── ClosedError                a classifier is used after it was closed
     ├── InputShapeError            an array does not have the shape or type the model takes
@@ -14,7 +14,7 @@
     │   └── ModelFormatError           it was written in a newer format
     ├── ModelConfigError           an architecture cannot be built as asked
     ├── ProviderError              an execution provider cannot run the model here
-    ├── DatasetError               a folder of pictures cannot be trained on
+    ├── DatasetError               a folder of images cannot be trained on
     ├── TrainingError              training cannot start or did not converge to numbers
     ├── ExportError                a model cannot be turned into a model file
     │   ├── ParityError                the exported network does not answer as the original
@@ -24,7 +24,7 @@
     ├── ServerError                the server cannot start
     └── RemoteError                the client has no answer from a server
         ├── UnreachableError           there is no server, or it does not answer in time
-        └── RefusedError               it refuses the request, not for the picture in it
+        └── RefusedError               it refuses the request, not for the image in it
             └── RefusedImageError          its answer is about this image only: too large, empty (also an ImageError)
 
 Every message says what happened, to which input, and what to do about it.
@@ -73,22 +73,22 @@ class MissingExtraError(EdgeclsError):
 
 
 class ImageError(EdgeclsError):
-    """One picture cannot be used."""
+    """One image cannot be used."""
 
 
 class ImageReadError(ImageError):
-    """The bytes of a picture cannot be read: no such file, a folder, no permission."""
+    """The bytes of an image cannot be read: no such file, a folder, no permission."""
 
 
 class ImageTooLargeError(ImageError):
-    """A picture has more bytes or more pixels than the limits allow."""
+    """An image has more bytes or more pixels than the limits allow."""
 
 
 class ImageDecodeError(ImageError):
-    """The bytes are not a whole, undamaged picture.
+    """The bytes are not a whole, undamaged image.
 
     Attributes:
-        cut_short: The end of the picture is known to be missing.
+        cut_short: The end of the image is known to be missing.
     """
 
     def __init__(self, message: str, *, cut_short: bool = False) -> None:
@@ -129,7 +129,7 @@ class ProviderError(EdgeclsError):
 
 
 class DatasetError(EdgeclsError):
-    """A folder of pictures cannot be used for training or as samples."""
+    """A folder of images cannot be used for training or as samples."""
 
 
 class TrainingError(EdgeclsError):
@@ -169,7 +169,7 @@ class UnreachableError(RemoteError):
 
 
 class RefusedError(RemoteError):
-    """A server refuses a request, not for the picture in it.
+    """A server refuses a request, not for the image in it.
 
     Attributes:
         status: HTTP status code.

@@ -4,7 +4,7 @@ Training, golden samples, command line and server all go through `decode` and `f
 model sees the same pixels everywhere. Normalisation is not here: it is part of the network.
 
 Importing this module sets OpenCV to one thread per call and silences its log, for the whole
-process: pictures are decoded in parallel with each other, and every failure becomes an exception.
+process: images are decoded in parallel with each other, and every failure becomes an exception.
 """
 
 import errno
@@ -45,7 +45,7 @@ cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 @dataclass(frozen=True)
 class ImageLimits:
-    """What a picture may cost, checked before anything large is allocated.
+    """What an image may cost, checked before anything large is allocated.
 
     Attributes:
         max_bytes: Largest encoded size in bytes.
@@ -60,7 +60,7 @@ DEFAULT_LIMITS = ImageLimits()
 
 
 def read_file(path: str | os.PathLike[str], *, limits: ImageLimits = DEFAULT_LIMITS) -> bytes:
-    """Read an encoded picture from disk; the path may be in any script.
+    """Read an encoded image from disk; the path may be in any script.
 
     Raises:
         ImageReadError: There is no such file, it is a folder, a pipe or a device, or it may not be read.
@@ -76,14 +76,14 @@ def read_file(path: str | os.PathLike[str], *, limits: ImageLimits = DEFAULT_LIM
         raise ImageReadError(f"cannot read {name!r}: {error}; give an image file") from error
     except (IsADirectoryError, PermissionError) as error:
         if Path(path).is_dir():  # Windows calls opening a folder a matter of permission
-            raise ImageReadError(f"cannot read {name!r}: it is a folder; give a picture in it") from error
+            raise ImageReadError(f"cannot read {name!r}: it is a folder; give an image in it") from error
         raise ImageReadError(f"cannot read {name!r}: no permission; check who may read the file") from error
     except (OSError, ValueError) as error:
         raise ImageReadError(f"cannot read {name!r}: {error}") from error
 
 
 def read_stdin(*, limits: ImageLimits = DEFAULT_LIMITS) -> bytes:
-    """Read one encoded picture from standard input.
+    """Read one encoded image from standard input.
 
     Raises:
         ImageReadError: It is closed, or cannot be read.
@@ -108,7 +108,7 @@ def _read_bounded(stream: BinaryIO, name: str, limits: ImageLimits, *, expected:
 
 
 def check_size(size: int, *, name: str, limits: ImageLimits = DEFAULT_LIMITS) -> None:
-    """Refuse an encoded picture of too many bytes.
+    """Refuse an encoded image of too many bytes.
 
     Raises:
         ImageTooLargeError: `size` is above ``limits.max_bytes``.
@@ -126,15 +126,15 @@ def decode(
     color: Color = Color.RGB,
     limits: ImageLimits = DEFAULT_LIMITS,
 ) -> Pixels:
-    """Decode a picture at full size.
+    """Decode an image at full size.
 
     JPEG (also CMYK and progressive), PNG, BMP, WebP, GIF (first frame), TIFF (first page), PPM
     and AVIF. Orientation from Exif (or, in AVIF, from the file's own transforms) is applied,
     transparency is laid over white, 16-bit samples become 8-bit ones.
 
     Args:
-        data: The whole encoded picture.
-        name: What to call the picture in error messages.
+        data: The whole encoded image.
+        name: What to call the image in error messages.
         color: RGB for three channels, GRAY for one.
         limits: Bounds on bytes and pixels.
 
@@ -144,7 +144,7 @@ def decode(
     Raises:
         ImageTooLargeError: More bytes or pixels than `limits` allow; nothing was decoded.
         UnsupportedImageError: The bytes are of no format that edgecls reads.
-        ImageDecodeError: The picture is damaged or cut short.
+        ImageDecodeError: The image is damaged or cut short.
     """
     header = _checked_header(data, name, limits)
     return decode_pixels(data, header, name=name, channels=color.channels, shrink=1)
@@ -157,7 +157,7 @@ def decode_to_fit(
     name: str = "image",
     limits: ImageLimits = DEFAULT_LIMITS,
 ) -> Pixels:
-    """Decode a picture and bring it to a model's size: what every prediction starts with.
+    """Decode an image and bring it to a model's size: what every prediction starts with.
 
     Like `decode` followed by `fit`, but a JPEG much larger than needed is decoded at the smallest
     DCT scale (1/2, 1/4 or 1/8) that still covers the target.
@@ -176,7 +176,7 @@ def decode_to_fit(
 
 
 def check_whole(data: bytes, *, name: str = "image") -> None:
-    """Check of a picture that can be decoded that nothing of it is missing, not even the last of its details.
+    """Check of an image that can be decoded that nothing of it is missing, not even the last of its details.
 
     A JPEG of several scans (a progressive one) shows the whole image before its last scan is complete. `decode` notices
     that up to a megapixel, and at any size if whole scans are missing; this costs two more decodings, and always does.

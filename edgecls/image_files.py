@@ -1,11 +1,11 @@
-"""Which files in a folder are pictures."""
+"""Which files in a folder are images."""
 
 import itertools
 import os
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-__all__ = ["PICTURE_SUFFIXES", "SUFFIXES_OF_FORMAT", "find_pictures", "has_picture_name", "is_hidden", "picture_names"]
+__all__ = ["IMAGE_SUFFIXES", "SUFFIXES_OF_FORMAT", "find_images", "has_image_name", "image_names", "is_hidden"]
 
 SUFFIXES_OF_FORMAT = {
     "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
@@ -20,13 +20,13 @@ SUFFIXES_OF_FORMAT = {
 }
 """The file name endings of each format (`edgecls.image_formats`), the usual one first."""
 
-PICTURE_SUFFIXES = frozenset([*itertools.chain.from_iterable(SUFFIXES_OF_FORMAT.values()), ".heic", ".heif"])
-"""File name endings, in lower case, that mark a file in a folder as a picture.
+IMAGE_SUFFIXES = frozenset([*itertools.chain.from_iterable(SUFFIXES_OF_FORMAT.values()), ".heic", ".heif"])
+"""File name endings, in lower case, that mark a file in a folder as an image.
 
-HEIC is among them although it cannot be read: a picture that is reported beats one passed over in silence.
+HEIC is among them although it cannot be read: an image that is reported beats one passed over in silence.
 """
 
-_SUFFIXES = tuple(PICTURE_SUFFIXES)
+_SUFFIXES = tuple(IMAGE_SUFFIXES)
 
 _OF_SYSTEMS = frozenset(
     [
@@ -39,13 +39,13 @@ _OF_SYSTEMS = frozenset(
 )
 
 
-def find_pictures(folder: Path) -> list[Path]:
-    """Return every file below a folder that has a picture's suffix, sorted; hidden ones are passed over."""
-    return list(map(Path, picture_names(folder)))
+def find_images(folder: Path) -> list[Path]:
+    """Return every file below a folder that has an image's suffix, sorted; hidden ones are passed over."""
+    return list(map(Path, image_names(folder)))
 
 
-def picture_names(folder: Path, *, passing_over: Collection[str] = ()) -> Iterator[str]:
-    """Yield what `find_pictures` returns as text, one folder at a time: huge folders cost less so.
+def image_names(folder: Path, *, passing_over: Collection[str] = ()) -> Iterator[str]:
+    """Yield what `find_images` returns as text, one folder at a time: huge folders cost less so.
 
     Args:
         folder: Where to look.
@@ -57,12 +57,12 @@ def picture_names(folder: Path, *, passing_over: Collection[str] = ()) -> Iterat
             folders[:] = [name for name in folders if os.path.realpath(os.path.join(parent, name)) not in passing_over]
         beginning = "" if parent == os.curdir else os.path.join(parent, "")
         for name in sorted(files):
-            if has_picture_name(name):
+            if has_image_name(name):
                 yield beginning + name
 
 
-def has_picture_name(name: str) -> bool:
-    """True if a file of this name in a folder is taken for a picture."""
+def has_image_name(name: str) -> bool:
+    """True if a file of this name in a folder is taken for an image."""
     return name.lower().endswith(_SUFFIXES) and not is_hidden(name)
 
 

@@ -1,4 +1,4 @@
-"""What picture a model takes: its size, its colour and how any photo is brought to that size."""
+"""What image a model takes: its size, its colour and how any photo is brought to that size."""
 
 import math
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ MAX_SIDE = 4096  # pixels; bounds what a hostile model file can make us allocate
 
 
 class Color(StrEnum):
-    """Channels of the picture: three in the order red, green, blue, or one of luminance."""
+    """Channels of the image: three in the order red, green, blue, or one of luminance."""
 
     RGB = "rgb"
     GRAY = "gray"
@@ -25,11 +25,11 @@ class Color(StrEnum):
 
 
 class Fit(StrEnum):
-    """How a picture of any shape becomes the model's height and width.
+    """How an image of any shape becomes the model's height and width.
 
     STRETCH: both sides are scaled to the target, whatever that does to the proportions.
-    CROP: scaled until the picture just covers the target, then the centre is cut out.
-    PAD: scaled until the picture just fits inside the target, then centred on black.
+    CROP: scaled until the image just covers the target, then the centre is cut out.
+    PAD: scaled until the image just fits inside the target, then centred on black.
     """
 
     STRETCH = "stretch"
@@ -39,14 +39,14 @@ class Fit(StrEnum):
 
 @dataclass(frozen=True)
 class Placement:
-    """Which part of a picture a model sees, and where that comes to lie in its input; all in pixels.
+    """Which part of an image a model sees, and where that comes to lie in its input; all in pixels.
 
     Attributes:
-        top: First row of the picture that is seen.
+        top: First row of the image that is seen.
         left: First column.
         height: Rows that are seen; the last one may be seen in part.
         width: Columns that are seen, likewise.
-        inner_top: First row of the input that shows the picture; what is outside is black.
+        inner_top: First row of the input that shows the image; what is outside is black.
         inner_left: First column.
         inner_height: Rows that show it.
         inner_width: Columns that show it.
@@ -63,20 +63,20 @@ class Placement:
 
     @property
     def seen(self) -> tuple[slice, slice]:
-        """The rows and columns of the picture that are seen."""
+        """The rows and columns of the image that are seen."""
         bottom, right = self.top + math.ceil(self.height), self.left + math.ceil(self.width)
         return slice(self.top, bottom), slice(self.left, right)
 
     @property
     def inner(self) -> tuple[slice, slice]:
-        """The rows and columns of the input that show the picture."""
+        """The rows and columns of the input that show the image."""
         bottom, right = self.inner_top + self.inner_height, self.inner_left + self.inner_width
         return slice(self.inner_top, bottom), slice(self.inner_left, right)
 
 
 @dataclass(frozen=True)
 class ImageSpec:
-    """The picture a model takes: uint8, ``[height, width, channels]``, values 0 to 255.
+    """The image a model takes: uint8, ``[height, width, channels]``, values 0 to 255.
 
     Raises:
         ModelConfigError: A side is not a whole number from MIN_SIDE to MAX_SIDE, or colour or
@@ -108,11 +108,11 @@ class ImageSpec:
 
     @property
     def shape_hwc(self) -> tuple[int, int, int]:
-        """Shape of one picture: (height, width, channels)."""
+        """Shape of one image: (height, width, channels)."""
         return (self.height, self.width, self.channels)
 
     def place(self, height: float, width: float) -> Placement:
-        """Return what the fit rule does with a picture of this height and width in pixels."""
+        """Return what the fit rule does with an image of this height and width in pixels."""
         if self.fit is Fit.CROP:
             scale = max(self.height / height, self.width / width)
             seen_height, seen_width = min(height, self.height / scale), min(width, self.width / scale)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
 from typing import TYPE_CHECKING, TypeVar
 
-if TYPE_CHECKING:  # a lone picture does not pay for the import
+if TYPE_CHECKING:  # a lone image does not pay for the import
     from queue import SimpleQueue
 
 __all__ = ["map_in_order"]
@@ -50,7 +50,7 @@ def _in_threads(
 ) -> Iterator[_Result]:
     """Do it with bare threads and queues.
 
-    concurrent.futures costs 3 % of a picture on a network of a millisecond, and its import a hundredth of a second.
+    concurrent.futures costs 3 % of an image on a network of a millisecond, and its import a hundredth of a second.
     """
     from queue import Empty, SimpleQueue
 
@@ -127,4 +127,4 @@ def _work(
             done.put((index, function(item)))
         except BaseException as error:  # noqa: BLE001
             done.put((index, _Raised(error)))
-        del task, item  # or else an idle thread would keep a picture
+        del task, item  # or else an idle thread would keep an image

@@ -29,11 +29,11 @@ SUM_TOLERANCE = 1e-3  # how far the probabilities of a golden sample may be from
 
 @dataclass(frozen=True)
 class GoldenSample:
-    """A small real picture and the probabilities that the original network gave for it.
+    """A small real image and the probabilities that the original network gave for it.
 
     Attributes:
-        name: What the picture is called, for reports.
-        png: The picture at the model's size, as PNG.
+        name: What the image is called, for reports.
+        png: The image at the model's size, as PNG.
         probabilities: One for each label of the model, in its order; they sum to 1.
     """
 
@@ -74,10 +74,10 @@ class DatasetFacts:
     """What a model was trained on.
 
     Attributes:
-        sha256: Fingerprint of all pictures and their labels, whatever their names and order.
-        train_images: Number of pictures trained on.
-        validation_images: Number of pictures held out for choosing the best epoch.
-        images_per_label: Number of pictures for each label, held-out ones included.
+        sha256: Fingerprint of all images and their labels, whatever their names and order.
+        train_images: Number of images trained on.
+        validation_images: Number of images held out for choosing the best epoch.
+        images_per_label: Number of images for each label, held-out ones included.
     """
 
     sha256: str
@@ -98,7 +98,7 @@ class ModelCard:
     Attributes:
         name: Short name of the model.
         labels: One for each output, in the order of the outputs; unique, any script.
-        image: The picture the network takes.
+        image: The image the network takes.
         architecture: Name of the network's design.
         golden: Samples with known answers.
         precision: Number format of the weights and the arithmetic, as in "float32".

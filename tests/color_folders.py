@@ -1,4 +1,4 @@
-"""Class folders for the tiny model: pictures of one colour each, some of them in the wrong folder."""
+"""Class folders for the tiny model: images of one colour each, some of them in the wrong folder."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from edgecls import image
 PURE = {"red": (250, 10, 20), "green": (5, 240, 30), "blue": (12, 30, 245)}
 
 
-def write_picture(path: Path, color: tuple[int, int, int], *, size_hw: tuple[int, int] = (12, 16)) -> Path:
+def write_image(path: Path, color: tuple[int, int, int], *, size_hw: tuple[int, int] = (12, 16)) -> Path:
     """Write a PNG of one colour, with the folders it needs."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(image.encode_png(np.full((*size_hw, 3), color, np.uint8)))
@@ -17,14 +17,14 @@ def write_picture(path: Path, color: tuple[int, int, int], *, size_hw: tuple[int
 
 
 def write_color_folders(root: Path) -> Path:
-    """Write four red, three green and two blue pictures; one of the green is in the folder of the red ones.
+    """Write four red, three green and two blue images; one of the green is in the folder of the red ones.
 
     So the tiny model gets 8 of 9 right.
     """
     for index in range(3):
-        write_picture(root / "red" / f"{index}.png", PURE["red"])
-        write_picture(root / "green" / f"{index}.png", PURE["green"])
-    write_picture(root / "red" / "3 in truth green.png", PURE["green"])
+        write_image(root / "red" / f"{index}.png", PURE["red"])
+        write_image(root / "green" / f"{index}.png", PURE["green"])
+    write_image(root / "red" / "3 in truth green.png", PURE["green"])
     for index in range(2):
-        write_picture(root / "blue" / f"{index}.png", PURE["blue"])
+        write_image(root / "blue" / f"{index}.png", PURE["blue"])
     return root

@@ -1,15 +1,15 @@
-"""A model file of convolutions that tells the colours of `picture_folders` apart; its weights are set by hand.
+"""A model file of convolutions that tells the colours of `image_folders` apart; its weights are set by hand.
 
 It has what exported networks have: a scaled uint8 input, a Pad of its own, an activation, a sum of two branches, a mean
-over the picture, a dense layer and a softmax.
+over the image, a dense layer and a softmax.
 """
 
 import numpy as np
 import numpy.typing as npt
 import onnx
 import onnxruntime
+from image_folders import COLORS
 from onnx import TensorProto, helper, numpy_helper
-from picture_folders import COLORS
 
 from edgecls import image, modelfile
 from edgecls.export.proof import golden_answers
@@ -78,15 +78,15 @@ def color_onnx(*, outlier: float = 1.0, class_activation: bool = False) -> bytes
     return serialized
 
 
-def run_onnx(network: bytes, pictures: npt.NDArray[np.uint8], output: str = "probabilities") -> npt.NDArray[np.float32]:
-    """Return one output of a network for pictures."""
+def run_onnx(network: bytes, images: npt.NDArray[np.uint8], output: str = "probabilities") -> npt.NDArray[np.float32]:
+    """Return one output of a network for images."""
     session = onnxruntime.InferenceSession(network, providers=["CPUExecutionProvider"])
-    found: npt.NDArray[np.float32] = session.run([output], {"image": pictures})[0]
+    found: npt.NDArray[np.float32] = session.run([output], {"image": images})[0]
     return found
 
 
-def color_pictures(per_label: int = 4, seed: int = 5) -> npt.NDArray[np.uint8]:
-    """Return pictures of every colour at the model's size, label by label."""
+def color_images(per_label: int = 4, seed: int = 5) -> npt.NDArray[np.uint8]:
+    """Return images of every colour at the model's size, label by label."""
     rng = np.random.default_rng(seed)
     colors = np.repeat(np.array(list(COLORS.values())), per_label, axis=0)[:, None, None]
     return np.clip(colors + rng.normal(0, 30, (len(colors), *COLOR_SPEC.shape_hwc)), 0, 255).astype(np.uint8)
@@ -95,13 +95,13 @@ def color_pictures(per_label: int = 4, seed: int = 5) -> npt.NDArray[np.uint8]:
 def color_model_bytes(*, outlier: float = 1.0, class_activation: bool = False, **changes: object) -> bytes:
     """Return the whole model file, with a card that differs from the usual one by `changes`."""
     network = color_onnx(outlier=outlier, class_activation=class_activation)
-    samples = {f"sample {index}": pixels for index, pixels in enumerate(color_pictures(1))}
+    samples = {f"sample {index}": pixels for index, pixels in enumerate(color_images(1))}
     facts: dict[str, object] = {
         "name": "colors",
         "labels": tuple(COLORS),
         "image": COLOR_SPEC,
         "architecture": "color_network",
-        "golden": golden_answers(lambda pictures: run_onnx(network, pictures), samples, name="colors"),
+        "golden": golden_answers(lambda images: run_onnx(network, images), samples, name="colors"),
         "temperature": 1.25,
         "metrics": {"validation_accuracy": 1.0},
         "training": {"epochs": 3},
@@ -117,8 +117,8 @@ def color_model(*, outlier: float = 1.0, class_activation: bool = False, **chang
 
 def unsure_golden() -> Golden:
     """Return a golden sample whose answer is nearly that all labels are equally likely: the network is far off."""
-    picture = image.encode_png(color_pictures(1)[0])
-    return Golden(1e-3, (GoldenSample("unsure", picture, (0.334, 0.333, 0.333)),))
+    encoded = image.encode_png(color_images(1)[0])
+    return Golden(1e-3, (GoldenSample("unsure", encoded, (0.334, 0.333, 0.333)),))
 
 
 def weights_of(network: bytes) -> dict[str, npt.NDArray[np.generic]]:

@@ -1,4 +1,4 @@
-"""Fixtures that many tests share: a tiny model file whose answers are known, and a few pictures."""
+"""Fixtures that many tests share: a tiny model file whose answers are known, and a few images."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from edgecls.runtime.opening import load
 
 @pytest.fixture(scope="session")
 def tiny_model_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model file that tells red, green and blue pictures apart."""
+    """A model file that tells red, green and blue images apart."""
     path = tmp_path_factory.mktemp("models") / "colors.onnx"
     path.write_bytes(tiny_model_bytes())
     return path
@@ -40,9 +40,9 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def pictures(tmp_path: Path) -> Path:
+def images(tmp_path: Path) -> Path:
     """A folder with a red, a green and a blue PNG."""
-    folder = tmp_path / "pictures"
+    folder = tmp_path / "images"
     folder.mkdir()
     for name, color in (("red", (250, 10, 20)), ("green", (5, 240, 30)), ("blue", (12, 30, 245))):
         pixels = np.full((12, 16, 3), color, np.uint8)

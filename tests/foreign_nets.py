@@ -34,7 +34,7 @@ def net(
     ir_version: int = 8,
     gain: float = 1.0,
 ) -> ModelProto:
-    """Return a convolution, a mean over the picture and a dense layer.
+    """Return a convolution, a mean over the image and a dense layer.
 
     Args:
         layout: "nchw" or "nhwc".
@@ -99,7 +99,7 @@ def net(
 
 
 def answer(model: ModelProto | bytes, values: npt.NDArray[Any], *, at_once: int = 1) -> npt.NDArray[np.float64]:
-    """Return what the first output of a foreign network gives, run by onnxruntime alone, `at_once` pictures a run."""
+    """Return what the first output of a foreign network gives, run by onnxruntime alone, `at_once` images a run."""
     serialized = model if isinstance(model, bytes) else model.SerializeToString()
     session = onnxruntime.InferenceSession(serialized, providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name

@@ -86,7 +86,7 @@ def local_web(host: str = "127.0.0.1") -> Iterator[LocalWeb]:
         web.server.server_close()
 
 
-def picture(seed: int, *, width: int = 80, height: int = 70) -> bytes:
+def noise_png(seed: int, *, width: int = 80, height: int = 70) -> bytes:
     """Return a PNG that no other seed has."""
     pixels = np.random.default_rng(seed).integers(0, 256, (height // 10, width // 10, 3), np.uint8)
     return image.encode_png(np.repeat(np.repeat(pixels, 10, axis=0), 10, axis=1))

@@ -14,13 +14,13 @@ def made_up_document(
     slowness: float = 1.0,
     machine_slowness: float = 1.0,
     shape: Sequence[float] = STEADY,
-    settings: Sequence[str] = ("cpu, 1 picture at a time",),
+    settings: Sequence[str] = ("cpu, 1 image at a time",),
     **machine: Any,
 ) -> dict[str, Any]:
     """Return a document with the fields that a comparison reads.
 
     Args:
-        slowness: How many times as long a picture takes as 10 ms; the machine comes on top.
+        slowness: How many times as long an image takes as 10 ms; the machine comes on top.
         machine_slowness: How many times as long everything takes, the yardstick too.
         shape: What each round is multiplied with.
         settings: Those that were measured.
@@ -33,14 +33,14 @@ def made_up_document(
         "format": 1,
         "machine": {"processor": "Slide Rule 3", "packages": {"numpy": "2.0"}, "time": "1970", **machine},
         "pace_s": 0.1,
-        "pictures": {"count": 1, "sha256": "beef"},
+        "images": {"count": 1, "sha256": "beef"},
         "models": [{"name": "花", "network_sha256": "cafe"}],
         "settings": [
             {
                 "model": "花",
                 "setting": setting,
                 "yardstick": "one_core",
-                "back_to_back": {"pictures_per_s": {"rounds": [1000 / time_ms for time_ms in times_ms]}},
+                "back_to_back": {"images_per_s": {"rounds": [1000 / time_ms for time_ms in times_ms]}},
                 "paced": {"latency_ms": {"rounds": times_ms}},
             }
             for setting in settings

@@ -1,4 +1,4 @@
-"""Pictures with large light and dark shapes, as photos have them: each seed is another scene."""
+"""Images with large light and dark shapes, as photos have them: each seed is another scene."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from edgecls import image
 
 
 def scene(seed: int, *, height: int = 90, width: int = 120) -> image.Pixels:
-    """Return a smooth colourful picture, uint8 ``[height, width, 3]``."""
+    """Return a smooth colourful image, uint8 ``[height, width, 3]``."""
     coarse = np.random.default_rng(seed).uniform(0, 255, (9, 12, 3)).astype(np.float32)
     return np.clip(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC), 0, 255).astype(np.uint8)
 

@@ -8,7 +8,7 @@ from edgecls.evaluation.record import Evaluation
 
 
 def small_evaluation(**changes: object) -> Evaluation:
-    """Return six pictures of three labels: four right, two wrong; a fourth label has none."""
+    """Return six images of three labels: four right, two wrong; a fourth label has none."""
     rows = np.array(
         [
             # cat    dog   猫头鹰 <none>

@@ -18,7 +18,7 @@ FLOORS = [
         "atomic_write",
         "file_moves",
         "image_spec",
-        "picture_files",
+        "image_files",
         "resize",
         "rounds",
         "onnx_container",
@@ -39,12 +39,12 @@ FLOORS = [
 
 WEB = {"bottle", "httptools", "multipart", "prometheus_client"}
 TRAINING = {"tensorflow", "keras", "onnx", "tf2onnx", "sklearn", "xgboost", "skl2onnx", "onnxmltools", "torch", "jax"}
-PICTURES = {"icrawler", "imagehash", "PIL", "urllib3", "bs4", "certifi"}
-HEAVY = TRAINING | PICTURES | {"matplotlib"}
+IMAGES = {"icrawler", "imagehash", "PIL", "urllib3", "bs4", "certifi"}
+HEAVY = TRAINING | IMAGES | {"matplotlib"}
 ROOMS_OF = {
     **{package: {"models", "export", "training"} for package in TRAINING},
     **{package: {"server", "serving"} for package in WEB},
-    **{package: {"dataset"} for package in PICTURES},
+    **{package: {"dataset"} for package in IMAGES},
     "matplotlib": {"plots"},
     "onnxruntime": {"runtime"},
     "openvino": {"runtime"},

@@ -11,15 +11,15 @@ import edgecls
 from edgecls import LabelScore, RemoteOutcome, RemotePrediction
 
 
-def test_a_row_for_each_outcome_with_the_columns_of_csv(tiny_classifier: edgecls.Classifier, pictures: Path) -> None:
-    outcomes = tiny_classifier.predict_many([pictures / "red.png", pictures / "gone.png"])
+def test_a_row_for_each_outcome_with_the_columns_of_csv(tiny_classifier: edgecls.Classifier, images: Path) -> None:
+    outcomes = tiny_classifier.predict_many([images / "red.png", images / "gone.png"])
 
     table = edgecls.to_dataframe(outcomes, top=2)
 
     further = ["label_2", "probability_2"]
     assert list(table) == ["image", "label", "known", "probability", *further, "best_label", "time_ms", "error"]
     assert table["label"].tolist()[0] == table["best_label"].tolist()[0] == "red"
-    assert table["image"].tolist() == [str(pictures / "red.png"), str(pictures / "gone.png")]
+    assert table["image"].tolist() == [str(images / "red.png"), str(images / "gone.png")]
     assert table["probability"].dtype == table["time_ms"].dtype == "float64"
     assert table["probability"].iloc[0] > table["probability_2"].iloc[0]
     assert table["known"].iloc[0]
@@ -38,8 +38,8 @@ def test_predictions_of_a_server_are_taken_too() -> None:
     assert table["error"].iloc[1] == "damaged"
 
 
-def test_one_prediction_and_none_are_tables_too(tiny_classifier: edgecls.Classifier, pictures: Path) -> None:
-    one = edgecls.to_dataframe(tiny_classifier.predict(pictures / "red.png"))
+def test_one_prediction_and_none_are_tables_too(tiny_classifier: edgecls.Classifier, images: Path) -> None:
+    one = edgecls.to_dataframe(tiny_classifier.predict(images / "red.png"))
 
     assert one["label"].tolist() == ["red"]
     assert list(edgecls.to_dataframe([])) == list(one)

@@ -48,7 +48,7 @@ def repository(tiny_classifier: Classifier, tiny_model_path: Path) -> Repository
 
 @pytest.fixture
 def served(repository: Repository) -> dict[str, set[str]]:
-    """The names of all samples at /metrics once a picture was classified, and their labels."""
+    """The names of all samples at /metrics once an image was classified, and their labels."""
     metrics = RequestMetrics()
     work = Work(model="tiny")
     work.ran([("red", 0.9)], infer_s=0.1)

@@ -23,14 +23,14 @@ def file_system(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.usefixtures("file_system")
 def test_a_file_is_moved_with_its_time(tmp_path: Path) -> None:
     source, target = tmp_path / "猫.jpg", tmp_path / "there" / "狗.jpg"
-    source.write_bytes(b"picture")
+    source.write_bytes(b"image")
     os.utime(source, (1e9, 1e9))
     target.parent.mkdir()
 
     move_file(source, target)
 
     assert not source.exists()
-    assert target.read_bytes() == b"picture"
+    assert target.read_bytes() == b"image"
     assert target.stat().st_mtime == 1e9
     assert os.listdir(target.parent) == ["狗.jpg"]
 
@@ -51,13 +51,13 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("file_system")
 def test_a_copy_is_a_file_of_its_own(tmp_path: Path) -> None:
     source, target = tmp_path / "a", tmp_path / "b"
-    source.write_bytes(b"picture")
+    source.write_bytes(b"image")
     os.utime(source, (1e9, 1e9))
 
     copy_file(source, target)
     source.write_bytes(b"changed")
 
-    assert target.read_bytes() == b"picture"
+    assert target.read_bytes() == b"image"
     assert target.stat().st_mtime == 1e9
     assert sorted(os.listdir(tmp_path)) == ["a", "b"]
 
@@ -75,13 +75,13 @@ def test_a_copy_overwrites_nothing(tmp_path: Path) -> None:
 
 
 def test_of_a_link_the_file_is_copied(tmp_path: Path) -> None:
-    (tmp_path / "a").write_bytes(b"picture")
+    (tmp_path / "a").write_bytes(b"image")
     (tmp_path / "link").symlink_to("a")
 
     copy_file(tmp_path / "link", tmp_path / "b")
 
     assert not (tmp_path / "b").is_symlink()
-    assert (tmp_path / "b").read_bytes() == b"picture"
+    assert (tmp_path / "b").read_bytes() == b"image"
 
 
 def test_a_link_is_moved_as_a_link(tmp_path: Path) -> None:
@@ -98,11 +98,11 @@ def test_to_another_real_file_system(tmp_path: Path) -> None:
     if not memory.is_dir() or memory.stat().st_dev == tmp_path.stat().st_dev:
         pytest.skip("there is no second file system to write to")
     target = memory / f"edgecls-test-{os.getpid()}"
-    (tmp_path / "a").write_bytes(b"picture")
+    (tmp_path / "a").write_bytes(b"image")
     try:
         move_file(tmp_path / "a", target)
         move_file(target, tmp_path / "b")
-        assert (tmp_path / "b").read_bytes() == b"picture"
+        assert (tmp_path / "b").read_bytes() == b"image"
         assert not target.exists()
     finally:
         target.unlink(missing_ok=True)
@@ -120,12 +120,12 @@ def test_contents_are_compared_by_bytes(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("file_system")
 def test_a_new_file_is_written_only_where_there_is_none(tmp_path: Path) -> None:
-    write_new_file(b"picture", tmp_path / "a")
+    write_new_file(b"image", tmp_path / "a")
 
     with pytest.raises(FileExistsError):
         write_new_file(b"other", tmp_path / "a")
 
-    assert (tmp_path / "a").read_bytes() == b"picture"
+    assert (tmp_path / "a").read_bytes() == b"image"
     assert os.listdir(tmp_path) == ["a"]
 
 

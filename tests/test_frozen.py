@@ -51,7 +51,7 @@ def test_the_doctor_tries_providers_in_processes_of_the_program(tiny_model_path:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a script is no program there")
-def test_starts_are_measured_with_the_program(tiny_model_path: Path, pictures: Path, tmp_path: Path) -> None:
+def test_starts_are_measured_with_the_program(tiny_model_path: Path, images: Path, tmp_path: Path) -> None:
     source = (
         "from edgecls.frozen import answer_as_child\n"
         "answer_as_child()\n"
@@ -63,7 +63,7 @@ def test_starts_are_measured_with_the_program(tiny_model_path: Path, pictures: P
         "from pathlib import Path\n"
         "print(start_once(sys.argv[1], Provider.CPU, Path(sys.argv[2])))\n"
     )
-    command = [_frozen(tmp_path, source), tiny_model_path, pictures / "red.png"]
+    command = [_frozen(tmp_path, source), tiny_model_path, images / "red.png"]
 
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
 
@@ -71,10 +71,10 @@ def test_starts_are_measured_with_the_program(tiny_model_path: Path, pictures: P
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a script is no program there")
-def test_another_frozen_program_is_not_started_again(tiny_model_path: Path, pictures: Path, tmp_path: Path) -> None:
+def test_another_frozen_program_is_not_started_again(tiny_model_path: Path, images: Path, tmp_path: Path) -> None:
     command = [_frozen(tmp_path, ANOTHER), tmp_path / "log", tiny_model_path]
 
-    done = subprocess.run(command, cwd=pictures, capture_output=True, text=True, check=True, timeout=120)
+    done = subprocess.run(command, cwd=images, capture_output=True, text=True, check=True, timeout=120)
 
     cpu, cuda, start, workers = done.stdout.splitlines()
     assert cpu == "True None"

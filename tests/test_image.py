@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from encoded_pictures import Encoded, encodings
+from encoded_images import Encoded, encodings
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -76,7 +76,7 @@ def test_the_first_bytes_alone_are_refused(encoded: Encoded, length: int) -> Non
     encoded=st.sampled_from(list(ENCODINGS.values())),
     changes=st.lists(st.tuples(st.integers(0, 400), st.integers(0, 255)), min_size=1, max_size=8),
 )
-def test_changed_bytes_give_a_picture_or_an_image_error(encoded: Encoded, changes: list[tuple[int, int]]) -> None:
+def test_changed_bytes_give_a_image_or_an_image_error(encoded: Encoded, changes: list[tuple[int, int]]) -> None:
     damaged = bytearray(encoded.data)
     for offset, value in changes:
         damaged[offset % len(damaged)] = value
@@ -186,9 +186,9 @@ def test_an_animation_of_many_frames_costs_one_frame() -> None:
     ("data", "message"),
     [
         (b"", "the file is empty"),
-        (b"hello, this is a text file", "not a picture in a supported format"),
-        (b"%PDF-1.7 some document", "not a picture in a supported format"),
-        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIC pictures are not supported; export the photo as JPEG"),
+        (b"hello, this is a text file", "not an image in a supported format"),
+        (b"%PDF-1.7 some document", "not an image in a supported format"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIC images are not supported; export the photo as JPEG"),
         (b"\xff\xd8\xff\xe0\0\x10JFIF", "header is damaged or cut short"),
         (b"P6 10 ten 255\n", "header is damaged or cut short"),
         (b"P6 10 10 70000\n", "from 1 to 65535"),
@@ -196,13 +196,13 @@ def test_an_animation_of_many_frames_costs_one_frame() -> None:
     ],
     ids=["empty", "text", "pdf", "heic", "jpeg-head", "ppm-words", "ppm-largest-value", "gif-without-frame"],
 )
-def test_what_is_no_picture_is_named_with_a_reason(data: bytes, message: str) -> None:
+def test_what_is_no_image_is_named_with_a_reason(data: bytes, message: str) -> None:
     with pytest.raises(ImageDecodeError, match=message) as caught:
         image.decode(data, name="some name.jpg")
     assert "'some name.jpg'" in str(caught.value)
 
 
-def test_a_file_that_is_no_picture_is_told_from_a_damaged_one() -> None:
+def test_a_file_that_is_no_image_is_told_from_a_damaged_one() -> None:
     with pytest.raises(UnsupportedImageError):
         image.decode(b"plain text")
     with pytest.raises(ImageDecodeError) as caught:
@@ -262,7 +262,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         image.read_file(tmp_path / "nothing.jpg")
 
 
-def test_a_folder_is_no_picture(tmp_path: Path) -> None:
+def test_a_folder_is_no_image(tmp_path: Path) -> None:
     with pytest.raises(ImageReadError, match="it is a folder"):
         image.read_file(tmp_path)
 
@@ -329,7 +329,7 @@ def _three_bands(height: int, width: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("height", "width"), [(30, 90), (90, 30)], ids=["wide", "high"])
-def test_stretch_keeps_the_whole_picture(height: int, width: int) -> None:
+def test_stretch_keeps_the_whole_image(height: int, width: int) -> None:
     fitted = image.fit(_three_bands(height, width), ImageSpec(30, 30, Color.RGB, Fit.STRETCH))
 
     np.testing.assert_allclose(fitted.mean(axis=(0, 1)), [85, 85, 85], atol=3)
@@ -360,11 +360,11 @@ def test_a_placement_names_the_part_that_is_seen_and_where_it_lies(fit: Fit, siz
 
     placed = spec.place(*size)
 
-    shows_picture = np.zeros((30, 20), bool)
-    shows_picture[placed.inner] = True
-    np.testing.assert_array_equal((image.fit(pixels, spec) == 200).all(axis=2), shows_picture)
+    shows_image = np.zeros((30, 20), bool)
+    shows_image[placed.inner] = True
+    np.testing.assert_array_equal((image.fit(pixels, spec) == 200).all(axis=2), shows_image)
     assert pixels[placed.seen].shape[:2] == (math.ceil(placed.height), math.ceil(placed.width))
-    assert shows_picture.all() or fit is Fit.PAD
+    assert shows_image.all() or fit is Fit.PAD
     assert (placed.height, placed.width) == size or fit is Fit.CROP
 
 
@@ -372,11 +372,11 @@ def test_a_placement_names_the_part_that_is_seen_and_where_it_lies(fit: Fit, siz
 
 
 def _large_jpeg(width: int, height: int, *, orientation: int = 1) -> bytes:
-    picture = Image.fromarray(ENCODINGS["png-rgb"].expected).resize((width, height), Image.Resampling.BICUBIC)
+    image = Image.fromarray(ENCODINGS["png-rgb"].expected).resize((width, height), Image.Resampling.BICUBIC)
     exif = Image.Exif()
     exif[274] = orientation
     stream = io.BytesIO()
-    picture.save(stream, "JPEG", quality=95, exif=exif)
+    image.save(stream, "JPEG", quality=95, exif=exif)
     return stream.getvalue()
 
 

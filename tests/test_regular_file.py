@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from picture_folders import write_class_folders
+from image_folders import write_class_folders
 from tiny_model import tiny_model_bytes
 
 from edgecls import image, modelfile

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from encoded_pictures import encodings
+from encoded_images import encodings
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -16,7 +16,7 @@ from edgecls.resize import resize
     target=st.integers(8, 120),
     value=st.integers(0, 255),
 )
-def test_a_flat_picture_stays_flat(source: int, target: int, value: int) -> None:
+def test_a_flat_image_stays_flat(source: int, target: int, value: int) -> None:
     resized = resize(np.full((source, source, 3), value, np.uint8), target, target)
 
     assert resized.shape == (target, target, 3)

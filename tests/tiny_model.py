@@ -1,6 +1,6 @@
 """A model file made by hand, small enough that its answers can be computed with numpy.
 
-Probabilities are the softmax of SHARPNESS times the mean red, green and blue of the picture.
+Probabilities are the softmax of SHARPNESS times the mean red, green and blue of the image.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ SHARPNESS = 10.0
 
 
 def tiny_answer(batch_nhwc: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
-    """Return the probabilities that the tiny model gives for a batch of pictures."""
+    """Return the probabilities that the tiny model gives for a batch of images."""
     logits = SHARPNESS * batch_nhwc.mean(axis=(1, 2)) / 255
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
     return powers / powers.sum(axis=1, keepdims=True)
@@ -27,10 +27,10 @@ def tiny_answer(batch_nhwc: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
 
 def tiny_golden(seed: int = 3, count: int = 3) -> Golden:
     rng = np.random.default_rng(seed)
-    pictures = rng.integers(0, 256, (count, *TINY_SPEC.shape_hwc), dtype=np.uint8)
+    images = rng.integers(0, 256, (count, *TINY_SPEC.shape_hwc), dtype=np.uint8)
     samples = [
         GoldenSample(f"sample {index}", image.encode_png(pixels), tuple(tiny_answer(pixels[np.newaxis])[0].tolist()))
-        for index, pixels in enumerate(pictures)
+        for index, pixels in enumerate(images)
     ]
     return Golden(tolerance=1e-3, samples=tuple(samples))
 

@@ -1,4 +1,4 @@
-"""BentoML: `bentoml serve bentoml_app:Classify`, two workers, pictures in a form."""
+"""BentoML: `bentoml serve bentoml_app:Classify`, two workers, images in a form."""
 
 import os
 from pathlib import Path
@@ -10,7 +10,7 @@ import edgecls
 
 @bentoml.service(workers=2)
 class Classify:
-    """Classifies an uploaded picture."""
+    """Classifies an uploaded image."""
 
     def __init__(self) -> None:
         self.classifier = edgecls.load(os.environ["EDGECLS_BENCH_MODEL"], "cpu")

@@ -1,11 +1,11 @@
-"""How long from the command to the last label, for one picture and for a folder of 100?
+"""How long from the command to the last label, for one image and for a folder of 100?
 
 MobileNetV2 at 224 x 224 with random weights, in float32: as a model file for `edgecls run`, as a .keras file for the
 script that one writes with Keras alone (keras_predict.py). `yolo classify predict` runs YOLOv8n-cls at the same size,
 also with random weights: no file of one fits the other. Each is in a virtual environment of its own (benchmarks/.peers,
 made when missing; the one of YOLO takes several GB), byte-compiled, and runs once before it is timed.
 
-    python benchmarks/peers/command_line.py [--rounds 5] [--pictures 100]
+    python benchmarks/peers/command_line.py [--rounds 5] [--images 100]
 """
 
 import argparse
@@ -35,7 +35,7 @@ LABELS = 1000
 SAMPLES = 4
 TIMEOUT_S = 600
 NOTES = (
-    "The weights are random, so labels mean nothing: checked is that every picture gets one.",
+    "The weights are random, so labels mean nothing: checked is that every image gets one.",
     "YOLOv8n-cls is another network, of 0.8 times MobileNetV2's weights: the row tells what the command costs.",
 )
 MAKE_KERAS = """
@@ -67,13 +67,13 @@ class Models:
 
 @dataclass(frozen=True)
 class Program:
-    """A command that tells the label of pictures.
+    """A command that tells the label of images.
 
     Attributes:
         name: As in the table.
         environment: Which virtual environment it runs in.
         prepare: Makes the file it loads, given the folder of its programs; raises RuntimeError where that fails.
-        command: The command, from the folder of its programs, the files and the picture or folder.
+        command: The command, from the folder of its programs, the files and the image or folder.
     """
 
     name: str
@@ -105,17 +105,17 @@ def _make_yolo(programs: Path, models: Models) -> None:
     _run([programs / "python", "-c", MAKE_YOLO, models.yolo])
 
 
-def _edgecls(programs: Path, models: Models, pictures: Path) -> list[object]:
-    return [programs / "edgecls", "run", "-m", models.onnx, "--provider", "cpu", pictures]
+def _edgecls(programs: Path, models: Models, images: Path) -> list[object]:
+    return [programs / "edgecls", "run", "-m", models.onnx, "--provider", "cpu", images]
 
 
-def _keras(programs: Path, models: Models, pictures: Path) -> list[object]:
-    return [programs / "python", APPS / "keras_predict.py", models.keras, pictures]
+def _keras(programs: Path, models: Models, images: Path) -> list[object]:
+    return [programs / "python", APPS / "keras_predict.py", models.keras, images]
 
 
-def _yolo(programs: Path, models: Models, pictures: Path) -> list[object]:
-    # Without save=False it also writes every picture again, with the label in it.
-    options = [f"model={models.yolo}", f"source={pictures}", f"imgsz={SIZE}", "device=cpu", "save=False"]
+def _yolo(programs: Path, models: Models, images: Path) -> list[object]:
+    # Without save=False it also writes every image again, with the label in it.
+    options = [f"model={models.yolo}", f"source={images}", f"imgsz={SIZE}", "device=cpu", "save=False"]
     return [programs / "yolo", "classify", "predict", *options, f"project={models.yolo.parent / 'runs'}"]
 
 
@@ -154,7 +154,7 @@ def main() -> None:
     """Measure, print and write the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--pictures", type=int, default=100, help="in the folder")
+    parser.add_argument("--images", type=int, default=100, help="in the folder")
     arguments = parser.parse_args()
     byte_compile()
     machine = machine_facts()
@@ -165,26 +165,26 @@ def main() -> None:
         folder = Path(scratch)
         models = Models(folder / "network.keras", folder / "network.onnx", folder / "network.pt")
         one, many = folder / "one", folder / "many"
-        for target, count in ((one, 1), (many, arguments.pictures)):
+        for target, count in ((one, 1), (many, arguments.images)):
             target.mkdir()
             write_photos(target, count)
-        (picture,) = one.iterdir()
-        ready = _ready(models, picture, missing)
-        for count, pictures in ((1, picture), (arguments.pictures, many)):
-            rows += _measure(ready, models, pictures, count=count, rounds=arguments.rounds)
+        (image,) = one.iterdir()
+        ready = _ready(models, image, missing)
+        for count, images in ((1, image), (arguments.images, many)):
+            rows += _measure(ready, models, images, count=count, rounds=arguments.rounds)
     results = {"rounds": arguments.rounds, "rows": rows, "missing": missing, "notes": NOTES}
     print(f"wrote {write_results('command_line', results)}")
 
 
-def _ready(models: Models, picture: Path, missing: dict[str, str]) -> dict[Program, Path]:
+def _ready(models: Models, image: Path, missing: dict[str, str]) -> dict[Program, Path]:
     """Return the programs that answer, each with its folder; say of the others why not."""
     ready = {}
     for program in PROGRAMS:
         try:
             programs = environment(program.environment)
             program.prepare(programs, models)
-            if picture.name not in _run(program.command(programs, models, picture)):
-                raise RuntimeError("gives the picture no label")
+            if image.name not in _run(program.command(programs, models, image)):
+                raise RuntimeError("gives the image no label")
         except RuntimeError as error:
             missing[program.name] = str(error)
             print(f"{program.name}: {error}")
@@ -194,23 +194,23 @@ def _ready(models: Models, picture: Path, missing: dict[str, str]) -> dict[Progr
 
 
 def _measure(
-    ready: dict[Program, Path], models: Models, pictures: Path, *, count: int, rounds: int
+    ready: dict[Program, Path], models: Models, images: Path, *, count: int, rounds: int
 ) -> list[dict[str, object]]:
     def timed(program: Program, programs: Path) -> Callable[[], object]:
-        return lambda: _run(program.command(programs, models, pictures))
+        return lambda: _run(program.command(programs, models, images))
 
     subjects = {program.name: timed(program, programs) for program, programs in ready.items()}
     seconds = time_rounds(subjects, rounds=rounds)
     ours = seconds.get("edgecls run")
     rows: list[dict[str, object]] = []
     for name, values in seconds.items():
-        row: dict[str, object] = {"command": name, "pictures": count, "seconds": [round(value, 3) for value in values]}
+        row: dict[str, object] = {"command": name, "images": count, "seconds": [round(value, 3) for value in values]}
         beside = ""
         if ours is not None and values is not ours:
             ratio = ratio_of(ours, values)
             row["edgecls_over_it"] = asdict(ratio)
             beside = f", edgecls takes {ratio.value:.3f} ({ratio.low:.3f} to {ratio.high:.3f}) of it"
-        print(f"{name:24} {count:4} pictures: median {statistics.median(values):7.2f} s{beside}", flush=True)
+        print(f"{name:24} {count:4} images: median {statistics.median(values):7.2f} s{beside}", flush=True)
         rows.append(row)
     return rows
 

@@ -13,7 +13,7 @@ app = FastAPI()
 
 @app.post("/raw")
 async def raw(request: Request) -> dict[str, object]:
-    """Answer for a picture that is the body."""
+    """Answer for an image that is the body."""
     data = await request.body()
     prediction = await run_in_threadpool(classifier.predict_bytes, data)
     return prediction.as_dict(top=5)
@@ -21,7 +21,7 @@ async def raw(request: Request) -> dict[str, object]:
 
 @app.post("/multipart")
 async def multipart(file: UploadFile) -> dict[str, object]:
-    """Answer for a picture in a form."""
+    """Answer for an image in a form."""
     data = await file.read()
     prediction = await run_in_threadpool(classifier.predict_bytes, data)
     return prediction.as_dict(top=5)

@@ -1,4 +1,4 @@
-"""What one writes with Keras alone: `python keras_predict.py MODEL.keras PICTURE_OR_FOLDER`, a line a picture."""
+"""What one writes with Keras alone: `python keras_predict.py MODEL.keras IMAGE_OR_FOLDER`, a line an image."""
 
 import os
 import sys
@@ -11,8 +11,8 @@ import numpy as np
 
 model = keras.models.load_model(sys.argv[1], compile=False)
 given = Path(sys.argv[2])
-pictures = sorted(given.iterdir()) if given.is_dir() else [given]
-pixels = [np.asarray(keras.utils.load_img(picture, target_size=model.input_shape[1:3])) for picture in pictures]
+images = sorted(given.iterdir()) if given.is_dir() else [given]
+pixels = [np.asarray(keras.utils.load_img(image, target_size=model.input_shape[1:3])) for image in images]
 probabilities = model.predict(np.stack(pixels).astype(np.float32) / 255, verbose=0)
-for picture, row in zip(pictures, probabilities, strict=True):
-    print(picture.name, f"label {row.argmax()}", f"{row.max():.4f}")
+for image, row in zip(images, probabilities, strict=True):
+    print(image.name, f"label {row.argmax()}", f"{row.max():.4f}")

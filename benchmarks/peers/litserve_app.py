@@ -1,4 +1,4 @@
-"""LitServe: `python litserve_app.py PORT`, two workers, pictures in a form."""
+"""LitServe: `python litserve_app.py PORT`, two workers, images in a form."""
 
 import os
 import sys
@@ -10,14 +10,14 @@ import edgecls
 
 
 class Api(litserve.LitAPI):  # type: ignore[misc,name-defined]  # published without types
-    """Classifies an uploaded picture."""
+    """Classifies an uploaded image."""
 
     def setup(self, device: str) -> None:
         """Open the model in a worker."""
         self.classifier = edgecls.load(os.environ["EDGECLS_BENCH_MODEL"], "cpu")
 
     def decode_request(self, request: Request) -> bytes:
-        """Take the picture out of the form."""
+        """Take the image out of the form."""
         data: bytes = request["file"].file.read()  # LitServe has read the form already
         return data
 

@@ -1,6 +1,6 @@
-"""MLServer: `mlserver start FOLDER`, two workers, the picture as Base64 in the JSON of the Open Inference Protocol.
+"""MLServer: `mlserver start FOLDER`, two workers, the image as Base64 in the JSON of the Open Inference Protocol.
 
-As its guide to custom runtimes says; it takes no other form of a picture over REST.
+As its guide to custom runtimes says; it takes no other form of an image over REST.
 """
 
 import os
@@ -14,7 +14,7 @@ import edgecls
 
 
 class Classify(MLModel):  # type: ignore[misc,name-defined]  # published without types
-    """Classifies the one picture of a request."""
+    """Classifies the one image of a request."""
 
     async def load(self) -> bool:
         """Open the model in a worker."""
@@ -23,7 +23,7 @@ class Classify(MLModel):  # type: ignore[misc,name-defined]  # published without
 
     async def predict(self, payload: InferenceRequest) -> InferenceResponse:
         """Classify it."""
-        (picture,) = Base64Codec.decode_input(payload.inputs[0])
-        probabilities = self.classifier.predict_bytes(picture).probabilities
+        (image,) = Base64Codec.decode_input(payload.inputs[0])
+        probabilities = self.classifier.predict_bytes(image).probabilities
         output = NumpyCodec.encode_output("probabilities", np.asarray([probabilities], np.float32))
         return InferenceResponse(model_name=self.name, outputs=[output])

@@ -1,4 +1,4 @@
-"""Ray Serve: `python ray_app.py PORT`, two replicas, the picture as the body."""
+"""Ray Serve: `python ray_app.py PORT`, two replicas, the image as the body."""
 
 import os
 import sys

@@ -3,7 +3,7 @@
 Every server answers with the same Python call, `Classifier.predict_bytes`, so that only the servers differ. Each is
 installed into a virtual environment of its own (benchmarks/.peers, made when missing, from the package index).
 In every round all of them are loaded in turn, in changing order, each between two samples of the in-process limit,
-after the answer to the picture was compared with that of the model itself. A round of all of them takes 3 to 4 minutes
+after the answer to the image was compared with that of the model itself. A round of all of them takes 3 to 4 minutes
 for each model with the defaults (5 rounds of two models: 35 minutes), installing them 5 minutes and 4 GB.
 
     python benchmarks/peers/run.py [--rounds 5] [--seconds 3] [--connections 8,32] [--peers edgecls,fastapi,...]
@@ -28,11 +28,11 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from environments import PACKAGES, environment, size_mb
 from in_process_limit import measure_limit
 from measure import byte_compile, machine_facts, write_results
-from server_load import write_pictures
+from server_load import write_images
 from server_process import free_port, serving
 from servers import PEERS, Peer
 from small_model import write_small_model
-from wrk_load import picture_body, run_wrk
+from wrk_load import image_body, run_wrk
 
 import edgecls
 from edgecls.commands.options import BUNDLED_MODEL
@@ -54,11 +54,11 @@ class Samples:
     failed: int = 0
 
 
-def _load(peer: Peer, model: Path, picture: Path, samples: Mapping[int, Samples], *, seconds: float) -> None:
+def _load(peer: Peer, model: Path, image: Path, samples: Mapping[int, Samples], *, seconds: float) -> None:
     """Start a peer, load it with each number of connections, and stop it; what was measured goes to `samples`."""
     port = free_port()
     url = f"http://127.0.0.1:{port}{peer.path.format(model=model.stem)}"
-    body, content_type = picture_body(picture.read_bytes(), peer.form)
+    body, content_type = image_body(image.read_bytes(), peer.form)
     command = [str(part) for part in peer.command(environment(peer.environment), model, port)]
     quiet = {
         "EDGECLS_BENCH_MODEL": str(model),
@@ -71,14 +71,14 @@ def _load(peer: Peer, model: Path, picture: Path, samples: Mapping[int, Samples]
             url,
             body,
             content_type,
-            expected=edgecls.load(model, "cpu").predict_bytes(picture.read_bytes()).probabilities,
+            expected=edgecls.load(model, "cpu").predict_bytes(image.read_bytes()).probabilities,
         )
         run_wrk(url, body, content_type, connections=min(samples), seconds=1)  # warms up
         for connections, kept in samples.items():
-            before = measure_limit(model, picture, seconds=seconds / 2)
+            before = measure_limit(model, image, seconds=seconds / 2)
             load = run_wrk(url, body, content_type, connections=connections, seconds=seconds)
             kept.pss_mb.append(server.pss_mb())
-            limit = (before + measure_limit(model, picture, seconds=seconds / 2)) / 2
+            limit = (before + measure_limit(model, image, seconds=seconds / 2)) / 2
             kept.per_s.append(load.per_s)
             kept.of_limit.append(load.per_s / limit)
             kept.p99_ms.append(load.p99_ms)
@@ -92,7 +92,7 @@ def _ours(peer: Peer) -> Peer:
 
 
 def _check_answer(url: str, body: bytes, content_type: str, *, expected: Sequence[float]) -> None:
-    """Compare the answer to a picture with that of the model without a server.
+    """Compare the answer to an image with that of the model without a server.
 
     Raises:
         RuntimeError: It is another.
@@ -134,7 +134,7 @@ def _row(peer: Peer, model: Path, connections: int, samples: Samples, ours: Samp
 def _measure(
     peers: Sequence[Peer],
     model: Path,
-    picture: Path,
+    image: Path,
     *,
     connections: Sequence[int],
     rounds: int,
@@ -149,7 +149,7 @@ def _measure(
             if peer.name in missing:
                 continue
             try:
-                _load(peer, model, picture, samples[peer.name], seconds=seconds)
+                _load(peer, model, image, samples[peer.name], seconds=seconds)
             except (RuntimeError, OSError, KeyError, ValueError, subprocess.SubprocessError) as error:
                 missing[peer.name] = str(error)
                 print(f"{peer.name}: {error}")
@@ -180,12 +180,12 @@ def main() -> None:
     missing: dict[str, str] = {}
     rows = []
     with tempfile.TemporaryDirectory() as scratch:
-        picture = write_pictures(Path(scratch))["photo"]
+        image = write_images(Path(scratch))["photo"]
         for model in (BUNDLED_MODEL, write_small_model(Path(scratch) / "small.onnx")):
             rows += _measure(
                 peers,
                 model,
-                picture,
+                image,
                 connections=connections,
                 rounds=arguments.rounds,
                 seconds=arguments.seconds,

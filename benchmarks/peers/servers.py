@@ -22,7 +22,7 @@ class Peer:
     Attributes:
         name: As in the table.
         environment: Which virtual environment it runs in.
-        form: How a picture is sent.
+        form: How an image is sent.
         path: Where to; {model} stands for the model's name.
         command: Its command, from the folder of programs, the model and the port.
     """

@@ -1,4 +1,4 @@
-"""Triton through nvidia-pytriton: `python triton_app.py PORT`, two instances, the picture as Base64 in JSON."""
+"""Triton through nvidia-pytriton: `python triton_app.py PORT`, two instances, the image as Base64 in JSON."""
 
 import base64
 import os
@@ -15,7 +15,7 @@ import edgecls
 
 
 class Classify:
-    """Classifies the pictures of a batch; every instance is a process of its own."""
+    """Classifies the images of a batch; every instance is a process of its own."""
 
     def __init__(self) -> None:
         self.classifier = edgecls.load(os.environ["EDGECLS_BENCH_MODEL"], "cpu")
@@ -23,8 +23,8 @@ class Classify:
     @batch
     def __call__(self, image: np.ndarray) -> list[np.ndarray]:
         """Classify them."""
-        pictures = [base64.b64decode(text) for text in image[:, 0]]
-        found = [self.classifier.predict_bytes(picture).probabilities for picture in pictures]
+        images = [base64.b64decode(text) for text in image[:, 0]]
+        found = [self.classifier.predict_bytes(encoded).probabilities for encoded in images]
         return [np.asarray(found, np.float32)]
 
 

@@ -84,7 +84,7 @@ def _cold_start(found: dict[str, Any]) -> tuple[Panels, float | None, str]:
 
 
 def _decode_and_fit(found: dict[str, Any]) -> tuple[Panels, float | None, str]:
-    bars = [(f"{row['picture']} to {row['side']}", row["edgecls_over_area"], True) for row in found["rows"]]
+    bars = [(f"{row['image']} to {row['side']}", row["edgecls_over_area"], True) for row in found["rows"]]
     return {"": bars}, 1, "time beside decoding all and INTER_AREA (1 = level, less is faster)"
 
 
@@ -103,13 +103,13 @@ def _scaling(found: dict[str, Any]) -> tuple[Panels, float | None, str]:
         how = _many(row["threads"], "caller") if callers else f"{row['threads']} {row['kind']}"
         return how, row["of_one_thread"], callers
 
-    return _by_model(found, bar), 1, "pictures a second, of one thread's"
+    return _by_model(found, bar), 1, "images a second, of one thread's"
 
 
 def _server_load(found: dict[str, Any]) -> tuple[Panels, float | None, str]:
     def bar(row: dict[str, Any]) -> Bar:
-        picture = "thumbnail" if row["picture"] == "thumbnail" else "photo"
-        return f"{picture}, {row['form']}, {_many(row['connections'], 'connection')}", row["of_limit"], True
+        image = "thumbnail" if row["image"] == "thumbnail" else "photo"
+        return f"{image}, {row['form']}, {_many(row['connections'], 'connection')}", row["of_limit"], True
 
     return _by_model(found, bar), 1, "answers a second, of the in-process limit"
 

@@ -14,7 +14,7 @@ _NAMES = {
     "flowers-float32": "MobileNetV2 float32",
     "mobilenet_v2": "MobileNetV2 float32",
 }
-_PICTURES = {"00000": "photo"}
+_IMAGES = {"00000": "photo"}
 
 
 def model_name(name: str) -> str:
@@ -43,10 +43,10 @@ def _cold_start(results: Results) -> str:
 def _decode_and_fit(results: Results) -> str:
     rows = results["decode_and_fit"]["rows"]
     return _table(
-        ["picture", "to", "edgecls ms", "full + area ms", "full + bilinear ms", "edgecls / area", "edgecls / bilinear"],
+        ["image", "to", "edgecls ms", "full + area ms", "full + bilinear ms", "edgecls / area", "edgecls / bilinear"],
         [
             [
-                f"{row['picture'].replace('x', ' x ')}, {row['bytes'] / 1e6:.2f} MB",
+                f"{row['image'].replace('x', ' x ')}, {row['bytes'] / 1e6:.2f} MB",
                 row["side"],
                 *(f"{row['milliseconds'][name]:.2f}" for name in ("edgecls", "full + area", "full + bilinear")),
                 interval(row["edgecls_over_area"]),
@@ -71,7 +71,7 @@ def _int8_table(found: dict[str, Any]) -> str:
         [
             [
                 label,
-                *(f"{found[key]['pictures_per_second'][name]:.0f}" for name in ("float32", "reduced")),
+                *(f"{found[key]['images_per_second'][name]:.0f}" for name in ("float32", "reduced")),
                 interval(found[key]["times_as_fast"]),
             ]
             for key, label in (("network", "network alone"), ("with decoding", "decoding included"))
@@ -111,13 +111,13 @@ def _memory(results: Results) -> str:
 
 def _server_rows(*names: str) -> Callable[[Results], str]:
     def table(results: Results) -> str:
-        head = ["network", "picture", "form", "connections", "served/s", "of the limit", "CPU of the limit's"]
+        head = ["network", "image", "form", "connections", "served/s", "of the limit", "CPU of the limit's"]
         return _table(
             [*head, "p50 ms", "p99 ms", "p99 / (connections / throughput)", "PSS MB", "failed"],
             [
                 [
                     model_name(row["model"]),
-                    _PICTURES.get(row["picture"], row["picture"]),
+                    _IMAGES.get(row["image"], row["image"]),
                     row["form"],
                     row["connections"],
                     f"{statistics.median(row['served_per_s']):.0f}",
@@ -176,7 +176,7 @@ def _command_line(results: Results) -> str:
     rows = [
         [
             row["command"],
-            row["pictures"],
+            row["images"],
             f"{statistics.median(row['seconds']):.2f}",
             interval(row["edgecls_over_it"], ".3f") if "edgecls_over_it" in row else "",
         ]
@@ -186,7 +186,7 @@ def _command_line(results: Results) -> str:
         *(f"- {name}: not measured: {reason}" for name, reason in found["missing"].items()),
         *_listed(found["notes"]),
     ]
-    return "\n\n".join([_table(["command", "pictures", "seconds", "edgecls / it"], rows), "\n".join(said)]).strip()
+    return "\n\n".join([_table(["command", "images", "seconds", "edgecls / it"], rows), "\n".join(said)]).strip()
 
 
 def _listed(notes: Sequence[str]) -> list[str]:
@@ -199,7 +199,7 @@ def _runtimes(results: Results) -> str:
         [
             measured,
             f"{runtime} {found['versions'].get(runtime, '')}".strip(),
-            f"{statistics.median(figures['ms_a_picture']):.2f}",
+            f"{statistics.median(figures['ms_a_image']):.2f}",
             interval(figures["times_as_fast"]),
             interval(figures["times_as_frugal"]),
         ]
@@ -207,7 +207,7 @@ def _runtimes(results: Results) -> str:
         for runtime, figures in runtimes.items()
     ]
     left_out = [f"- {name}: {reason}" for name, reason in found["left_out"].items()]
-    head = ["network", "runtime", "ms a picture", "times as fast as onnxruntime", "the same by processor time"]
+    head = ["network", "runtime", "ms an image", "times as fast as onnxruntime", "the same by processor time"]
     return "\n\n".join([_table(head, rows), "\n".join(left_out)]).strip()
 
 
@@ -218,7 +218,7 @@ def _soak(results: Results) -> str:
 
 def _inference(results: Results) -> str:
     return _table(
-        ["network", "batch", "onnxruntime µs a run", "edgecls / onnxruntime", "edgecls adds, µs a call", "pictures/s"],
+        ["network", "batch", "onnxruntime µs a run", "edgecls / onnxruntime", "edgecls adds, µs a call", "images/s"],
         [
             [
                 model_name(row["model"]),
@@ -226,7 +226,7 @@ def _inference(results: Results) -> str:
                 f"{row['plain_us']:.0f}",
                 interval(row["edgecls_over_plain"], ".3f"),
                 interval(row["added_us"], ".1f"),
-                f"{row['pictures_per_s']:.0f}",
+                f"{row['images_per_s']:.0f}",
             ]
             for row in results["inference"]["rows"]
         ],
@@ -235,7 +235,7 @@ def _inference(results: Results) -> str:
 
 def _scaling(results: Results) -> str:
     return _table(
-        ["network", "what has several threads", "threads", "pictures/s", "of one thread"],
+        ["network", "what has several threads", "threads", "images/s", "of one thread"],
         [
             [
                 model_name(row["model"]),
@@ -257,12 +257,12 @@ def _install_size(results: Results) -> str:
 
 def _training(results: Results) -> str:
     return _table(
-        ["network", "pictures from", "pictures/s", "of the constant batch's speed"],
+        ["network", "images from", "images/s", "of the constant batch's speed"],
         [
             [
                 f"{results[name]['arch']}, {results[name]['side']} pixels",
                 source,
-                f"{results[name]['pictures'] / statistics.median(row['seconds']):.0f}",
+                f"{results[name]['images'] / statistics.median(row['seconds']):.0f}",
                 interval(row),
             ]
             for name in results.names()
@@ -289,9 +289,9 @@ def _export(results: Results) -> str:
 
 def _streaming_memory(results: Results) -> str:
     return _table(
-        ["cache", "pictures", "peak MB"],
+        ["cache", "images", "peak MB"],
         [
-            [row["cache"], row["pictures"], f"{row['peak_bytes'] / 1e6:.0f}"]
+            [row["cache"], row["images"], f"{row['peak_bytes'] / 1e6:.0f}"]
             for row in results["streaming_memory"]["rows"]
         ],
     )
@@ -344,7 +344,7 @@ def _gpu_inference(results: Results) -> str:
                         f"{floors[batch]:.0f}" if batch in floors else "",
                     ]
                 )
-    head = ["network", "precision", "batch", "edgecls, pictures/s", "edgecls / bound onnxruntime loop"]
+    head = ["network", "precision", "batch", "edgecls, images/s", "edgecls / bound onnxruntime loop"]
     return _table([*head, "PyTorch", "PyTorch compiled", "at most by the data sheet"], rows)
 
 
@@ -357,8 +357,8 @@ def _gpu_training(results: Results) -> str:
         for arch, row in found["rows"].items():
             fed = row["fit"]["memory"]
             time = "not reached" if row["median_s"] is None else f"{row['median_s']:.0f}"
-            rows.append([arch, found["backend"], interval(fed["pictures_per_s"], ".0f"), interval(fed), time])
-    head = ["network", "Keras on", "pictures/s", "of the constant batch's speed", "seconds to the accuracy"]
+            rows.append([arch, found["backend"], interval(fed["images_per_s"], ".0f"), interval(fed), time])
+    head = ["network", "Keras on", "images/s", "of the constant batch's speed", "seconds to the accuracy"]
     return _table(head, rows)
 
 

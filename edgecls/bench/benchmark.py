@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from edgecls.bench.stages import Place, Stages, Start
 from edgecls.bench.trials import Figures, figures_of
 from edgecls.bench.yardstick import Load, Yardstick
-from edgecls.dataset.formats.labelled_images import LabelledPictures
+from edgecls.dataset.formats.labelled_images import LabelledImages
 from edgecls.evaluation.evaluate import check_labels, evaluate, without_foreign_labels
 from edgecls.evaluation.record import Evaluation
 from edgecls.modelfile import ModelFile
@@ -29,9 +29,9 @@ class Row:
     Attributes:
         model: Which of the models, from 0.
         setting: How it was run.
-        first: Its first pictures, which count for nothing else; the network may have been warm from another setting.
-        back_to_back: One picture right after the other.
-        paced: One picture every so often; None if the setting is for several at once.
+        first: Its first images, which count for nothing else; the network may have been warm from another setting.
+        back_to_back: One image right after the other.
+        paced: One image every so often; None if the setting is for several at once.
     """
 
     model: int
@@ -54,8 +54,8 @@ class Placement:
         model: Which of the models, from 0.
         provider: What it runs on.
         nodes: Number of nodes on each provider, by onnxruntime's names; empty on the CPU, which runs all of them.
-        starts: `edgecls run` for one picture, from nothing, in each round.
-        evaluation: Answers to labelled pictures; None if there are none.
+        starts: `edgecls run` for one image, from nothing, in each round.
+        evaluation: Answers to labelled images; None if there are none.
     """
 
     model: int
@@ -89,9 +89,9 @@ class Benchmark:
         rows: Every setting of every model.
         placements: Every model on every provider.
         yardsticks: How fast the machine itself was meanwhile.
-        pictures: How many different ones were classified.
-        pictures_sha256: Digest of their bytes.
-        pace_s: Seconds from one picture to the next in the paced rounds.
+        images: How many different ones were classified.
+        images_sha256: Digest of their bytes.
+        pace_s: Seconds from one image to the next in the paced rounds.
         seconds: How long all of it should take.
         skipped: What was not measured, with reason and remedy.
     """
@@ -100,8 +100,8 @@ class Benchmark:
     rows: tuple[Row, ...]
     placements: tuple[Placement, ...]
     yardsticks: Yardsticks
-    pictures: int
-    pictures_sha256: str
+    images: int
+    images_sha256: str
     pace_s: float
     seconds: float
     skipped: tuple[SkippedProvider, ...]
@@ -109,10 +109,10 @@ class Benchmark:
 
 def benchmark(
     models: Sequence[ModelFile],
-    pictures: Sequence[bytes],
+    images: Sequence[bytes],
     *,
     provider: Provider = Provider.AUTO,
-    labelled: LabelledPictures | None = None,
+    labelled: LabelledImages | None = None,
     seconds: float,
     pace_s: float,
     on_progress: Callable[[str], None] = lambda text: None,
@@ -121,26 +121,26 @@ def benchmark(
 
     Args:
         models: At least one, of different networks.
-        pictures: Encoded pictures to measure with, at least one; they can be decoded.
+        images: Encoded images to measure with, at least one; they can be decoded.
         provider: One by name, or AUTO for all that work.
-        labelled: Pictures whose labels are known, for the accuracy.
+        labelled: Images whose labels are known, for the accuracy.
         seconds: About how long it may take, accuracy aside. Exceeded where a provider takes long to open, or one
             round of everything takes longer.
-        pace_s: Seconds from one picture to the next in the paced rounds.
+        pace_s: Seconds from one image to the next in the paced rounds.
         on_progress: Is told what is going on.
 
     Raises:
         ModelFileError: A network does not match its document, or onnxruntime cannot load it.
         ProviderError: A model runs nowhere, or not on the provider asked for.
-        DatasetError: The labelled pictures have labels that a model does not know, or none can be classified.
+        DatasetError: The labelled images have labels that a model does not know, or none can be classified.
     """
     start_s = time.perf_counter()
     contenders, not_opened = open_contenders(
         models, provider, deadline_s=start_s + OPENING * seconds, on_progress=on_progress
     )
-    first, not_measured = warm_up(contenders, pictures, seconds=seconds, on_progress=on_progress)
+    first, not_measured = warm_up(contenders, images, seconds=seconds, on_progress=on_progress)
     measured = {number: contenders[number] for number in first}
-    stages = Stages(measured, pictures, {load: Yardstick(load) for load in Load}, on_progress)
+    stages = Stages(measured, images, {load: Yardstick(load) for load in Load}, on_progress)
     back_to_back = stages.back_to_back(first, deadline_s=start_s + BACK_TO_BACK * seconds)
     paced = stages.paced(pace_s, deadline_s=start_s + PACED * seconds)
     usual: dict[Place, Contender] = {}  # each place in its usual setting, which is the first
@@ -165,8 +165,8 @@ def benchmark(
             for place, one in usual.items()
         ),
         yardsticks=Yardsticks(back_to_back.yardsticks_s, paced.yardsticks_s, starts.yardsticks_s),
-        pictures=len(pictures),
-        pictures_sha256=_digest(pictures),
+        images=len(images),
+        images_sha256=_digest(images),
         pace_s=pace_s,
         seconds=seconds,
         skipped=tuple(dict.fromkeys((*not_opened, *not_measured, *not_started))),
@@ -174,22 +174,22 @@ def benchmark(
 
 
 def _evaluate(
-    usual: Mapping[Place, Contender], labelled: LabelledPictures, *, on_progress: Callable[[str], None]
+    usual: Mapping[Place, Contender], labelled: LabelledImages, *, on_progress: Callable[[str], None]
 ) -> dict[Place, Evaluation]:
     return {
         place: evaluate(
             one.classifier,
             labelled,
             workers=one.classifier.workers,
-            on_progress=lambda done, total: on_progress(f"accuracy, {done} of {total} pictures"),
+            on_progress=lambda done, total: on_progress(f"accuracy, {done} of {total} images"),
         )
         for place, one in usual.items()
     }
 
 
-def _digest(pictures: Sequence[bytes]) -> str:
+def _digest(images: Sequence[bytes]) -> str:
     total = hashlib.sha256()
-    for data in pictures:
+    for data in images:
         total.update(hashlib.sha256(data).digest())
     return total.hexdigest()
 
@@ -197,34 +197,32 @@ def _digest(pictures: Sequence[bytes]) -> str:
 MOST_LABELLED = 500
 
 
-def some_of(pictures: LabelledPictures) -> LabelledPictures:
-    """Return so many of the pictures that it takes seconds, spread evenly over the labels; the same at every call."""
-    total = len(pictures.paths)
+def some_of(images: LabelledImages) -> LabelledImages:
+    """Return so many of the images that it takes seconds, spread evenly over the labels; the same at every call."""
+    total = len(images.paths)
     if total <= MOST_LABELLED:
-        return pictures
+        return images
     chosen = [index * total // MOST_LABELLED for index in range(MOST_LABELLED)]
     return replace(
-        pictures,
-        paths=tuple(pictures.paths[index] for index in chosen),
-        label_ids=tuple(pictures.label_ids[index] for index in chosen),
+        images,
+        paths=tuple(images.paths[index] for index in chosen),
+        label_ids=tuple(images.label_ids[index] for index in chosen),
     )
 
 
-def known_to_all(
-    pictures: LabelledPictures, models: Sequence[ModelFile], *, ignore_unknown_labels: bool
-) -> LabelledPictures:
-    """Return the pictures whose labels all models know, before anything is measured.
+def known_to_all(images: LabelledImages, models: Sequence[ModelFile], *, ignore_unknown_labels: bool) -> LabelledImages:
+    """Return the images whose labels all models know, before anything is measured.
 
     Args:
-        pictures: What to classify, and what it shows.
+        images: What to classify, and what it shows.
         models: The model files.
-        ignore_unknown_labels: Leave pictures with other labels out.
+        ignore_unknown_labels: Leave images with other labels out.
 
     Raises:
-        DatasetError: There are other labels and they are not to be left out, or no picture is left.
+        DatasetError: There are other labels and they are not to be left out, or no image is left.
     """
     for model in models:
         if ignore_unknown_labels:
-            pictures = without_foreign_labels(pictures, model.card.labels)
-        check_labels(pictures, model.card)
-    return pictures
+            images = without_foreign_labels(images, model.card.labels)
+        check_labels(images, model.card)
+    return images

@@ -54,7 +54,7 @@ class Comparison:
         rows: What was measured both times, in the order of now.
         only_then: What was measured then, and not now.
         only_now: What is measured now, and was not then.
-        differences: What else is not as it was then: the machine, versions, networks, pictures.
+        differences: What else is not as it was then: the machine, versions, networks, images.
     """
 
     rows: tuple[Compared, ...]
@@ -121,7 +121,7 @@ def _differences(then: Recorded, now: Recorded) -> Iterator[str]:
     for name in now.networks:
         if name in then.networks and then.networks[name] != now.networks[name]:
             yield f"{name}: another network then"
-    if then.conditions["pictures"] != now.conditions["pictures"]:
-        yield "other pictures then"
+    if then.conditions["images"] != now.conditions["images"]:
+        yield "other images then"
     if then.conditions["pace"] != now.conditions["pace"]:
         yield f"pace: {then.conditions['pace']:g} s then, {now.conditions['pace']:g} s now"

@@ -41,7 +41,7 @@ def as_document(found: Benchmark, names: Sequence[str], *, folder: Path) -> dict
         },
         "seconds": found.seconds,
         "pace_s": found.pace_s,
-        "pictures": {"count": found.pictures, "sha256": found.pictures_sha256},
+        "images": {"count": found.images, "sha256": found.images_sha256},
         "models": [_model(name, model) for name, model in zip(names, found.models, strict=True)],
         "settings": [_row(names[row.model], row) for row in found.rows],
         "placements": [_placement(names[placement.model], placement) for placement in found.placements],
@@ -70,19 +70,19 @@ def _row(name: str, row: Row) -> dict[str, Any]:
         "setting": str(row.setting),
         "yardstick": row.load,
         "warm_up": {
-            "first_picture_ms": first[0].time_ms,
-            "pictures": len(first),
-            "pictures_per_s": row.first.pictures_per_s,
+            "first_image_ms": first[0].time_ms,
+            "images": len(first),
+            "images_per_s": row.first.images_per_s,
         },
-        "back_to_back": _figures(row.back_to_back, judged_by=row.back_to_back.pictures_per_s),
+        "back_to_back": _figures(row.back_to_back, judged_by=row.back_to_back.images_per_s),
         "paced": None if row.paced is None else _figures(row.paced, judged_by=row.paced.latency_ms),
     }
 
 
 def _figures(figures: Figures, *, judged_by: Sequence[float]) -> dict[str, Any]:
     return {
-        "pictures": figures.pictures,
-        "pictures_per_s": _estimate(figures.pictures_per_s),
+        "images": figures.images,
+        "images_per_s": _estimate(figures.images_per_s),
         "latency_ms": _estimate(figures.latency_ms),
         "p95_ms": figures.p95_ms,
         "p99_ms": figures.p99_ms,
@@ -110,7 +110,7 @@ def _placement(name: str, placement: Placement) -> dict[str, Any]:
             "value": evaluation.accuracy,
             "low": evaluation.accuracy_interval[0],
             "high": evaluation.accuracy_interval[1],
-            "pictures": evaluation.pictures,
+            "images": evaluation.images,
         },
     }
 

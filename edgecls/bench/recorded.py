@@ -99,7 +99,7 @@ def recorded_from(document: Any, *, name: str) -> Recorded:
         return Recorded(
             machine=_object(document["machine"]),
             networks={_text(model["name"]): _text(model["network_sha256"]) for model in document["models"]},
-            conditions={"pictures": _text(document["pictures"]["sha256"]), "pace": _number(document["pace_s"])},
+            conditions={"images": _text(document["images"]["sha256"]), "pace": _number(document["pace_s"])},
             series=_all_series(document),
         )
     except (KeyError, TypeError, ValueError) as error:
@@ -125,7 +125,7 @@ def _all_series(document: Mapping[str, Any]) -> dict[str, Series]:
 
     for row in document["settings"]:
         what = f"{_text(row['model'])}, {_text(row['setting'])}"
-        rates = _numbers(row["back_to_back"]["pictures_per_s"]["rounds"])
+        rates = _numbers(row["back_to_back"]["images_per_s"]["rounds"])
         add(f"{what}, back-to-back", tuple(1000 / rate for rate in rates), "back_to_back", row["yardstick"])
         if row["paced"] is not None:
             add(f"{what}, paced", _numbers(row["paced"]["latency_ms"]["rounds"]), "paced", row["yardstick"])

@@ -20,14 +20,14 @@ from edgecls.measuring.turns import take_turns
 from edgecls.modelfile import ModelFile
 from edgecls.runtime.execution.providers import Provider, SkippedProvider
 from edgecls.runtime.tuning.contenders import Contender
-from edgecls.runtime.tuning.in_memory import InMemoryRun, least_pictures
+from edgecls.runtime.tuning.in_memory import InMemoryRun, least_images
 
 __all__ = ["Place", "Stages", "Start", "Turns", "start_once"]
 
 
 @dataclass(frozen=True)
 class Start:
-    """One run of `edgecls run` for one picture, from nothing.
+    """One run of `edgecls run` for one image, from nothing.
 
     Attributes:
         elapsed_s: From starting the process to its end, in seconds.
@@ -38,13 +38,13 @@ class Start:
     peak_bytes: int | None
 
 
-def start_once(model_path: str, provider: Provider, picture: Path) -> Start | SkippedProvider:
-    """Run `edgecls run` for one picture in a new process, in the usual way, not as tuned.
+def start_once(model_path: str, provider: Provider, image: Path) -> Start | SkippedProvider:
+    """Run `edgecls run` for one image in a new process, in the usual way, not as tuned.
 
     Args:
         model_path: The model file.
         provider: What to run on, by name.
-        picture: The picture file.
+        image: The image file.
 
     Returns:
         What it took, or how it failed.
@@ -52,7 +52,7 @@ def start_once(model_path: str, provider: Provider, picture: Path) -> Start | Sk
     if not can_start_children():
         reason = "the start of 'edgecls run' not measured: this frozen program is another one"
         return SkippedProvider(provider, reason, "measure with edgecls itself")
-    run = ["run", str(picture), "--no-tuned", "--model", model_path, "--provider", provider.value]
+    run = ["run", str(image), "--no-tuned", "--model", model_path, "--provider", provider.value]
     if is_frozen():
         command = child_command("launch", sys.executable, *run)
     else:
@@ -80,7 +80,7 @@ PLANNED_ROUNDS = 12
 MOST_ROUNDS = 40
 MOST_STARTS = 12
 LEAST_TRIAL_S = 0.02
-LEAST_PACED = 3  # pictures in a trial
+LEAST_PACED = 3  # images in a trial
 
 
 @dataclass(frozen=True)
@@ -102,21 +102,21 @@ class Stages:
 
     Attributes:
         contenders: What to measure, by number.
-        pictures: Encoded pictures to measure with.
+        images: Encoded images to measure with.
         yardsticks: Take part in every round.
         on_progress: Is told what is going on.
     """
 
     contenders: Mapping[int, Contender]
-    pictures: Sequence[bytes]
+    images: Sequence[bytes]
     yardsticks: Mapping[Load, Yardstick]
     on_progress: Callable[[str], None]
 
     def back_to_back(self, first: Mapping[int, InMemoryRun], *, deadline_s: float) -> Turns[int, Trial]:
-        """Measure all contenders, one picture right after the other.
+        """Measure all contenders, one image right after the other.
 
         Args:
-            first: A run of each, which tells how many pictures fit into a round.
+            first: A run of each, which tells how many images fit into a round.
             deadline_s: When to end, as `time.perf_counter` has it; one round is taken in any case.
         """
         trial_s = max(
@@ -126,16 +126,16 @@ class Stages:
         def run(number: int) -> Trial:
             one = self.contenders[number]
             self._tell("back-to-back", deadline_s, one)
-            count = max(least_pictures(one.setting), round(first[number].pictures_per_s * trial_s))
-            return take_back_to_back(one.classifier, self.pictures, count)
+            count = max(least_images(one.setting), round(first[number].images_per_s * trial_s))
+            return take_back_to_back(one.classifier, self.images, count)
 
         return self._in_turns(list(self.contenders), run, deadline_s=deadline_s, most_rounds=MOST_ROUNDS)
 
     def paced(self, pace_s: float, *, deadline_s: float) -> Turns[int, Trial]:
-        """Measure the contenders that work on one picture at a time with one every so often.
+        """Measure the contenders that work on one image at a time with one every so often.
 
         Args:
-            pace_s: Seconds from one picture to the next.
+            pace_s: Seconds from one image to the next.
             deadline_s: As for `back_to_back`.
         """
         alone = [number for number, one in self.contenders.items() if one.setting.workers == 1]
@@ -144,8 +144,8 @@ class Stages:
 
         def run(number: int) -> Trial:
             one = self.contenders[number]
-            self._tell(f"a picture every {pace_s:g} s", deadline_s, one)
-            return take_paced(one.classifier, self.pictures, count, pace_s=pace_s)
+            self._tell(f"an image every {pace_s:g} s", deadline_s, one)
+            return take_paced(one.classifier, self.images, count, pace_s=pace_s)
 
         return self._in_turns(alone, run, deadline_s=deadline_s, most_rounds=MOST_ROUNDS)
 
@@ -166,13 +166,13 @@ class Stages:
             ProviderError: What had worked failed later.
         """
         with tempfile.TemporaryDirectory() as folder:
-            picture = Path(folder) / "picture"
-            picture.write_bytes(self.pictures[0])
+            image = Path(folder) / "image"
+            image.write_bytes(self.images[0])
 
             def run(place: Place) -> Start | SkippedProvider:
                 path, provider = models[place[0]].path, place[1]
                 self.on_progress(f"starting anew with {path} on {provider}")
-                return start_once(path, provider, picture)
+                return start_once(path, provider, image)
 
             def run_again(place: Place) -> Start:
                 found = run(place)

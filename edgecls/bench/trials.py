@@ -1,4 +1,4 @@
-"""One measurement of a setting: pictures one right after the other, or one every so often."""
+"""One measurement of a setting: images one right after the other, or one every so often."""
 
 import statistics
 import time
@@ -15,7 +15,7 @@ from edgecls.runtime.tuning.in_memory import InMemoryRun, classify_in_memory
 __all__ = [
     "LEAST_ROUNDS",
     "Figures",
-    "PictureTime",
+    "ImageTime",
     "Trial",
     "as_trial",
     "figures_of",
@@ -26,12 +26,12 @@ __all__ = [
 
 
 @dataclass(frozen=True)
-class PictureTime:
-    """Where the time of a picture went, from its bytes to its answer, in milliseconds.
+class ImageTime:
+    """Where the time of an image went, from its bytes to its answer, in milliseconds.
 
     Attributes:
         decode_ms: Decoding and resizing.
-        queue_ms: Waiting: for the batch before to end; where pictures come at fixed times, for the picture before.
+        queue_ms: Waiting: for the batch before to end; where images come at fixed times, for the image before.
         inference_ms: The network.
     """
 
@@ -50,54 +50,54 @@ class Trial:
     """One measurement of a setting.
 
     Attributes:
-        times: Of each picture.
+        times: Of each image.
         elapsed_s: How long all of it took, in seconds.
     """
 
-    times: tuple[PictureTime, ...]
+    times: tuple[ImageTime, ...]
     elapsed_s: float
 
     @property
-    def pictures_per_s(self) -> float:
-        """Pictures a second, decoding included."""
+    def images_per_s(self) -> float:
+        """Images a second, decoding included."""
         return len(self.times) / self.elapsed_s
 
 
-def take_back_to_back(classifier: Classifier, pictures: Sequence[bytes], count: int) -> Trial:
-    """Classify pictures one right after the other, as many at once as the classifier wants.
+def take_back_to_back(classifier: Classifier, images: Sequence[bytes], count: int) -> Trial:
+    """Classify images one right after the other, as many at once as the classifier wants.
 
     Args:
         classifier: How to run.
-        pictures: Encoded pictures, at least one; taken over and over.
+        images: Encoded images, at least one; taken over and over.
         count: How many to classify, at least 1.
     """
-    return as_trial(classify_in_memory(classifier, pictures, count))
+    return as_trial(classify_in_memory(classifier, images, count))
 
 
 def as_trial(run: InMemoryRun) -> Trial:
-    """Return the times of pictures that were classified from memory."""
+    """Return the times of images that were classified from memory."""
     return Trial(tuple(_time_of(prediction) for prediction in run.predictions), run.elapsed_s)
 
 
 def take_paced(
     classifier: Classifier,
-    pictures: Sequence[bytes],
+    images: Sequence[bytes],
     count: int,
     *,
     pace_s: float,
     clock: Callable[[], float] = time.perf_counter,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Trial:
-    """Classify one picture every so often; the machine idles in between, before the first one too.
+    """Classify one image every so often; the machine idles in between, before the first one too.
 
-    A picture that comes while the one before is still worked on waits for it, and that counts as queueing: slow
-    answers must not make pictures come later.
+    An image that comes while the one before is still worked on waits for it, and that counts as queueing: slow
+    answers must not make images come later.
 
     Args:
         classifier: How to run.
-        pictures: Encoded pictures, at least one; taken over and over.
+        images: Encoded images, at least one; taken over and over.
         count: How many to classify, at least 1.
-        pace_s: Seconds from one picture to the next.
+        pace_s: Seconds from one image to the next.
         clock: Tells the time in seconds.
         sleep: Waits for so many seconds.
     """
@@ -110,13 +110,13 @@ def take_paced(
             sleep(early_s)
             due_s = clock()  # how late the system wakes a program is not the model's
         waited_s = max(0.0, clock() - due_s) if early_s <= 0 else 0.0
-        prediction = classifier.predict_bytes(pictures[index % len(pictures)])
+        prediction = classifier.predict_bytes(images[index % len(images)])
         times.append(_time_of(prediction, waited_ms=1000 * waited_s))
     return Trial(tuple(times), clock() - start_s)
 
 
-def _time_of(prediction: Prediction, *, waited_ms: float = 0.0) -> PictureTime:
-    return PictureTime(prediction.decode_ms, prediction.queue_ms + waited_ms, prediction.inference_ms)
+def _time_of(prediction: Prediction, *, waited_ms: float = 0.0) -> ImageTime:
+    return ImageTime(prediction.decode_ms, prediction.queue_ms + waited_ms, prediction.inference_ms)
 
 
 LEAST_ROUNDS = 5  # that it takes to tell noise from a difference
@@ -127,29 +127,29 @@ class Figures:
     """What was measured of a setting in all rounds.
 
     Attributes:
-        pictures: How many were classified.
-        pictures_per_s: In each round, decoding included; where pictures come at a pace, that is the pace.
-        latency_ms: In each round the median time of a picture from its bytes to its answer, in milliseconds.
-        p95_ms: 95 % of all pictures were as fast or faster.
-        p99_ms: 99 % were; of fewer than a hundred pictures, that is about the slowest.
-        stages: Where the time of a picture goes, in the mean of a round; of that the median over the rounds.
+        images: How many were classified.
+        images_per_s: In each round, decoding included; where images come at a pace, that is the pace.
+        latency_ms: In each round the median time of an image from its bytes to its answer, in milliseconds.
+        p95_ms: 95 % of all images were as fast or faster.
+        p99_ms: 99 % were; of fewer than a hundred images, that is about the slowest.
+        stages: Where the time of an image goes, in the mean of a round; of that the median over the rounds.
     """
 
-    pictures: int
-    pictures_per_s: tuple[float, ...]
+    images: int
+    images_per_s: tuple[float, ...]
     latency_ms: tuple[float, ...]
     p95_ms: float
     p99_ms: float
-    stages: PictureTime
+    stages: ImageTime
 
     @property
     def throughput(self) -> Estimate:
-        """Pictures a second."""
-        return median_of(self.pictures_per_s)
+        """Images a second."""
+        return median_of(self.images_per_s)
 
     @property
     def latency(self) -> Estimate:
-        """Median time of a picture, in milliseconds."""
+        """Median time of an image, in milliseconds."""
         return median_of(self.latency_ms)
 
 
@@ -157,17 +157,17 @@ def figures_of(trials: Sequence[Trial]) -> Figures:
     """Return what trials of one setting tell.
 
     Args:
-        trials: One for each round, at least one, each with at least one picture.
+        trials: One for each round, at least one, each with at least one image.
     """
     times = [time.latency_ms for trial in trials for time in trial.times]
     p95_ms, p99_ms = np.percentile(times, (95, 99)).tolist()
     return Figures(
-        pictures=len(times),
-        pictures_per_s=tuple(trial.pictures_per_s for trial in trials),
+        images=len(times),
+        images_per_s=tuple(trial.images_per_s for trial in trials),
         latency_ms=tuple(statistics.median(time.latency_ms for time in trial.times) for trial in trials),
         p95_ms=p95_ms,
         p99_ms=p99_ms,
-        stages=PictureTime(
+        stages=ImageTime(
             *(
                 statistics.median(statistics.fmean(getattr(time, stage) for time in trial.times) for trial in trials)
                 for stage in ("decode_ms", "queue_ms", "inference_ms")

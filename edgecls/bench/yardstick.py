@@ -34,8 +34,8 @@ class Yardstick:
     """
 
     def __init__(self, load: Load) -> None:
-        (picture,) = camera_like_jpegs(1)  # its module has OpenCV use one thread a call
-        self._encoded = np.frombuffer(picture, np.uint8)
+        (image,) = camera_like_jpegs(1)  # its module has OpenCV use one thread a call
+        self._encoded = np.frombuffer(image, np.uint8)
         self._matrix = np.random.default_rng(0).random((SIDE, SIDE), np.float32)
         self._threads = usable_cores() if load is Load.ALL_CORES else 1
 
@@ -44,7 +44,7 @@ class Yardstick:
         return statistics.median(self._measure_once() for _ in range(MEASUREMENTS))
 
     def _measure_once(self) -> float:
-        # Threads take the next piece when they are done with one, as those of edgecls take pictures.
+        # Threads take the next piece when they are done with one, as those of edgecls take images.
         pieces = itertools.count()
 
         def work() -> None:

@@ -1,4 +1,4 @@
-"""The client: pictures to a server, predictions back."""
+"""The client: images to a server, predictions back."""
 
 import json
 import os
@@ -17,12 +17,12 @@ from edgecls.regular_file import read_regular
 
 __all__ = ["Client"]
 
-Picture = str | os.PathLike[str] | bytes | bytearray | memoryview
-"""A path to a file, or an encoded picture itself."""
+Image = str | os.PathLike[str] | bytes | bytearray | memoryview
+"""A path to a file, or an encoded image itself."""
 
 CONTENT_TOO_LARGE = 413
-AHEAD_PER_CONNECTION = 2  # pictures taken before their outcome is asked for
-BYTES_NAME = "image"  # what a picture that has no path is called
+AHEAD_PER_CONNECTION = 2  # images taken before their outcome is asked for
+BYTES_NAME = "image"  # what an image that has no path is called
 MOST_BYTES = 2**30  # of a file; no server takes more, and it is read whole
 
 
@@ -70,21 +70,21 @@ class Client:
         """Close the connections; the client may be used again, which opens new ones."""
         self._transport.close()
 
-    def predict(self, picture: Picture, *, top: int = 1, model: str | None = None) -> RemotePrediction:
-        """Classify a picture.
+    def predict(self, image: Image, *, top: int = 1, model: str | None = None) -> RemotePrediction:
+        """Classify an image.
 
         Args:
-            picture: A path to a file, or the bytes of an encoded picture.
+            image: A path to a file, or the bytes of an encoded image.
             top: Number of best labels in the answer.
             model: Name of the model; None for the server's first.
 
         Raises:
-            ImageError: The picture cannot be used; the very class that the classifier raises on the server, or
+            ImageError: The image cannot be used; the very class that the classifier raises on the server, or
                 RefusedImageError if it never got so far, as it is empty or has more bytes than the server takes.
             RefusedError: The server refuses the request for another reason, with the server's message.
             UnreachableError: There is no server, or it does not answer in time.
         """
-        name, data = _name(picture), _data(picture)
+        name, data = _name(image), _data(image)
         query = {"top": str(top)} if model is None else {"top": str(top), "model": model}
         path = f"/predict/{quote(os.fsencode(os.path.basename(name)), safe='')}?{urlencode(query)}"
         try:
@@ -95,32 +95,30 @@ class Client:
             raise
 
     def predict_many(
-        self, pictures: Iterable[Picture], *, top: int = 1, model: str | None = None, connections: int = 4
+        self, images: Iterable[Image], *, top: int = 1, model: str | None = None, connections: int = 4
     ) -> Iterator[RemoteOutcome]:
-        """Classify pictures, several at once; the outcomes come in the order of the pictures.
+        """Classify images, several at once; the outcomes come in the order of the images.
 
         Args:
-            pictures: Each as for `predict`; they are taken only a few ahead of the outcome that is asked for.
+            images: Each as for `predict`; they are taken only a few ahead of the outcome that is asked for.
             top: Number of best labels in each answer.
             model: Name of the model; None for the server's first.
             connections: How many to send at once, at least 1.
 
         Returns:
-            An outcome for each picture. One that cannot be used does not end the work: its outcome has the
+            An outcome for each image. One that cannot be used does not end the work: its outcome has the
             ImageError as its result. Any other error is raised, and ends it.
 
         Raises:
             ValueError: `connections` is below 1.
-            TypeError: `pictures` is one picture, whose letters or bytes would be taken for pictures; while the
-                outcomes are taken: something among them is no picture.
+            TypeError: `images` is one image, whose letters or bytes would be taken for images; while the
+                outcomes are taken: something among them is no image.
         """
-        if isinstance(pictures, str | bytes | bytearray | memoryview | os.PathLike) or not isinstance(
-            pictures, Iterable
-        ):
-            raise TypeError(f"pictures must be an iterable, got {type(pictures).__name__}; use predict for one picture")
+        if isinstance(images, str | bytes | bytearray | memoryview | os.PathLike) or not isinstance(images, Iterable):
+            raise TypeError(f"images must be an iterable, got {type(images).__name__}; use predict for one image")
         if connections < 1:
             raise ValueError(f"connections must be at least 1, got {connections}")
-        return self._outcomes(pictures, top, model, connections)
+        return self._outcomes(images, top, model, connections)
 
     def models(self) -> list[RemoteModel]:
         """Return the models that the server knows, the first one first.
@@ -146,36 +144,36 @@ class Client:
         return True
 
     def _outcomes(
-        self, pictures: Iterable[Picture], top: int, model: str | None, connections: int
+        self, images: Iterable[Image], top: int, model: str | None, connections: int
     ) -> Iterator[RemoteOutcome]:
-        def outcome(picture: Picture) -> RemoteOutcome:
+        def outcome(image: Image) -> RemoteOutcome:
             try:
-                return RemoteOutcome(_name(picture), self.predict(picture, top=top, model=model))
+                return RemoteOutcome(_name(image), self.predict(image, top=top, model=model))
             except ImageError as error:
-                return RemoteOutcome(_name(picture), error)
+                return RemoteOutcome(_name(image), error)
 
-        return map_in_order(outcome, pictures, workers=connections, ahead_per_worker=AHEAD_PER_CONNECTION)
+        return map_in_order(outcome, images, workers=connections, ahead_per_worker=AHEAD_PER_CONNECTION)
 
     def _document(self, method: str, path: str, body: bytes = b"") -> Any:
         return _read(self._transport.request(method, path, body, max_wait_s=self._max_wait_s))
 
 
-def _name(picture: Picture) -> str:
-    if isinstance(picture, bytes | bytearray | memoryview):
+def _name(image: Image) -> str:
+    if isinstance(image, bytes | bytearray | memoryview):
         return BYTES_NAME
-    if isinstance(picture, str | os.PathLike):
-        return os.fspath(picture)
-    raise TypeError(f"a picture is a path or encoded bytes, not {type(picture).__name__}; encode it as PNG or JPEG")
+    if isinstance(image, str | os.PathLike):
+        return os.fspath(image)
+    raise TypeError(f"an image is a path or encoded bytes, not {type(image).__name__}; encode it as PNG or JPEG")
 
 
-def _data(picture: Picture) -> bytes:
-    if isinstance(picture, bytes | bytearray | memoryview):
-        return bytes(picture)
-    name = os.fspath(picture)
+def _data(image: Image) -> bytes:
+    if isinstance(image, bytes | bytearray | memoryview):
+        return bytes(image)
+    name = os.fspath(image)
     try:
-        if os.path.isfile(picture) and os.path.getsize(picture) > MOST_BYTES:
+        if os.path.isfile(image) and os.path.getsize(image) > MOST_BYTES:
             raise ImageTooLargeError(f"cannot send {name!r}: more than {MOST_BYTES / 2**20:.0f} MiB; save it smaller")
-        return read_regular(picture)
+        return read_regular(image)
     except (OSError, ValueError) as error:
         raise ImageReadError(f"cannot read {name!r}: {getattr(error, 'strerror', error)}; check the path") from error
 

@@ -11,10 +11,10 @@ __all__ = ["RemoteModel", "RemoteOutcome", "RemotePrediction"]
 
 @dataclass(frozen=True)
 class RemotePrediction:
-    """The answer of a server for one picture.
+    """The answer of a server for one image.
 
     Attributes:
-        image: What the picture is called.
+        image: What the image is called.
         label: The best label, or "unknown" where it is not probable enough.
         is_known: Whether the best label is as probable as the model demands.
         probability: Of the best label.
@@ -31,17 +31,17 @@ class RemotePrediction:
 
     @classmethod
     def from_json(cls, document: dict[str, Any], *, image: str) -> "RemotePrediction":
-        """Read an answer; the picture is called `image` whatever the server calls it."""
+        """Read an answer; the image is called `image` whatever the server calls it."""
         scores = tuple(LabelScore(score["label"], score["probability"]) for score in document["top"])
         return cls(image, document["label"], document["known"], document["probability"], scores, document["time_ms"])
 
 
 @dataclass(frozen=True)
 class RemoteOutcome:
-    """What became of one of many pictures.
+    """What became of one of many images.
 
     Attributes:
-        name: What the picture is called.
+        name: What the image is called.
         result: The answer, or the fault that stood in its way.
     """
 

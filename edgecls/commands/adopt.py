@@ -38,7 +38,7 @@ __all__ = ["adopt"]
     "--samples",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     required=True,
-    help="Folder with a few real pictures for the golden samples and the parity gate.",
+    help="Folder with a few real images for the golden samples and the parity gate.",
 )
 @number_duplicates_option
 @preset_option
@@ -53,7 +53,7 @@ __all__ = ["adopt"]
     type=click.Choice(["stretch", "crop", "pad"]),
     default="crop",
     show_default=True,
-    help="How pictures become the network's size.",
+    help="How images become the network's size.",
 )
 @click.option(
     "--scores",
@@ -114,7 +114,7 @@ def adopt(
     not given and cannot be told from the network is asked for.
 
     The file is written only if it answers like the original, whose pixels are prepared with numpy,
-    on the samples and on random pictures, one by one and in batches.
+    on the samples and on random images, one by one and in batches.
     """
     from edgecls.atomic_write import check_writable, whole_files
     from edgecls.export.foreign.adopt import adopt_file

@@ -13,7 +13,7 @@ from edgecls.commands.options import ignore_option, part_option, provider_option
 
 if TYPE_CHECKING:
     from edgecls.bench.benchmark import Benchmark
-    from edgecls.dataset.formats.labelled_images import LabelledPictures
+    from edgecls.dataset.formats.labelled_images import LabelledImages
     from edgecls.errors import ImageError
 
 __all__ = ["bench"]
@@ -25,7 +25,7 @@ __all__ = ["bench"]
     "--labelled",
     metavar="DATA",
     type=click.Path(exists=True, path_type=Path),
-    help="Also measure accuracy on these labelled pictures, on 500 of them if there are more.",
+    help="Also measure accuracy on these labelled images, on 500 of them if there are more.",
 )
 @part_option
 @ignore_option
@@ -42,7 +42,7 @@ __all__ = ["bench"]
     type=click.FloatRange(min=0.001, max=60),
     default=0.1,
     show_default=True,
-    help="Time from one picture to the next where they come one every so often.",
+    help="Time from one image to the next where they come one every so often.",
 )
 @provider_option
 @click.option("--format", "output_format", type=click.Choice(["table", "json"]), default="table", show_default=True)
@@ -75,7 +75,7 @@ def bench(
 ) -> None:
     """Measure model files on this machine: speed, where the time goes, start, memory, accuracy; compare with earlier.
 
-    Measured are all providers that work here, or the one asked for, pictures at once, threads and batches, on noisy
+    Measured are all providers that work here, or the one asked for, images at once, threads and batches, on noisy
     JPEGs of 500 x 375 pixels, on IMAGES (files, folders, patterns) or on those of --labelled. Give files of several
     precisions to have them side by side. Without a model, the one that `edgecls run` would take is measured.
     """
@@ -91,7 +91,7 @@ def bench(
     from edgecls.runtime.execution.providers import Provider
 
     if labelled is None and (ignore_unknown_labels or part != "auto"):
-        raise click.UsageError("--part and --ignore-unknown-labels are about the pictures of --labelled; give them too")
+        raise click.UsageError("--part and --ignore-unknown-labels are about the images of --labelled; give them too")
     # What can fail fails before the long work.
     old = None if then is None else read_recorded(then)
     if output is not None:
@@ -110,7 +110,7 @@ def bench(
     try:
         found = benchmark(
             given.models,
-            given.pictures,
+            given.images,
             provider=Provider(provider),
             labelled=data,
             seconds=seconds,
@@ -146,7 +146,7 @@ def bench(
         sys.exit(1)
 
 
-def _read_labelled(path: Path, part: str) -> "LabelledPictures":
+def _read_labelled(path: Path, part: str) -> "LabelledImages":
     from edgecls.bench.benchmark import some_of
     from edgecls.dataset.formats.read import read_dataset
     from edgecls.evaluation.evaluate import choose_part
@@ -155,5 +155,5 @@ def _read_labelled(path: Path, part: str) -> "LabelledPictures":
 
 
 def _faults(found: "Benchmark") -> "Iterable[ImageError]":
-    """Return what was wrong with labelled pictures, which is the same for every model."""
+    """Return what was wrong with labelled images, which is the same for every model."""
     return next((place.evaluation.failures.values() for place in found.placements if place.evaluation), ())

@@ -28,12 +28,12 @@ def table_of(found: Benchmark, names: Sequence[str]) -> list[str]:
         found: What was measured.
         names: What to call each model.
     """
-    back_to_back: list[tuple[str, ...]] = [(*_SETTING, "pictures/s", "95 %", *_TIMES, "first", "")]
+    back_to_back: list[tuple[str, ...]] = [(*_SETTING, "images/s", "95 %", *_TIMES, "first", "")]
     paced: list[tuple[str, ...]] = [(*_SETTING, *_TIMES, "of back-to-back", "")]
     for row in found.rows:
         setting = _setting(found, names, row)
         rates = row.back_to_back.throughput
-        remark = _NOISY if is_too_noisy(row.back_to_back.pictures_per_s) else ""
+        remark = _NOISY if is_too_noisy(row.back_to_back.images_per_s) else ""
         first = f"{row.first.predictions[0].time_ms:.2f}"
         times = _times(row.back_to_back)
         back_to_back.append((*setting, f"{rates.value:.1f}", _interval(rates, 1), *times, first, remark))
@@ -43,13 +43,13 @@ def table_of(found: Benchmark, names: Sequence[str]) -> list[str]:
             paced.append((*setting, *_times(row.paced), f"{times_longer:.2f} times", remark))
     placements = [_PLACEMENT, *(_placement(found, names, placement) for placement in found.placements)]
     lines = [
-        "one picture right after the other",
+        "one image right after the other",
         *table_lines(back_to_back),
         "",
-        f"one picture every {found.pace_s:g} s",
+        f"one image every {found.pace_s:g} s",
         *table_lines(paced),
         "",
-        "'edgecls run' of one picture, from nothing",
+        "'edgecls run' of one image, from nothing",
         *table_lines(placements),
     ]
     return [on_one_line(line).rstrip() for line in lines]
@@ -153,7 +153,7 @@ def plot_png(found: Benchmark, names: Sequence[str]) -> bytes:
                 names[row.model],
                 _short(row.setting),
                 row.back_to_back.throughput,
-                bar(row.back_to_back, row.back_to_back.pictures_per_s),
+                bar(row.back_to_back, row.back_to_back.images_per_s),
                 None if row.paced is None else bar(row.paced, row.paced.latency_ms),
             )
             for row in found.rows

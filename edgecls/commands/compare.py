@@ -1,4 +1,4 @@
-"""edgecls compare: which of these models, for these pictures?"""
+"""edgecls compare: which of these models, for these images?"""
 
 import json
 import sys
@@ -28,7 +28,7 @@ __all__ = ["compare"]
     "--threads",
     type=click.IntRange(min=1),
     show_default="the cores this process may use",
-    help="Pictures to work on at once; latency is measured one by one.",
+    help="Images to work on at once; latency is measured one by one.",
 )
 @limits_option
 def compare(
@@ -42,9 +42,9 @@ def compare(
     threads: int | None,
     max_megapixels: float,
 ) -> None:
-    """Compare model files on the labelled pictures of DATA: accuracy beside latency and size.
+    """Compare model files on the labelled images of DATA: accuracy beside latency and size.
 
-    Latency is the median time of one picture alone, decoding included; the models take turns, so that a busy moment
+    Latency is the median time of one image alone, decoding included; the models take turns, so that a busy moment
     of the machine hits all of them.
     """
     from edgecls.atomic_write import whole_files
@@ -69,16 +69,16 @@ def compare(
         for name, path in zip(model_names(models), models, strict=True)
     ]
     announce_provider(contenders[0].classifier)
-    part, pictures = choose_part(read_dataset(data), part)
+    part, images = choose_part(read_dataset(data), part)
     if ignore_unknown_labels:
         for contender in contenders:
-            pictures = without_foreign_labels(pictures, contender.classifier.card.labels)
+            images = without_foreign_labels(images, contender.classifier.card.labels)
     line = StatusLine()
     found = run_comparison(
         contenders,
-        pictures,
+        images,
         workers=threads or usable_cores(),
-        on_progress=lambda name, done, total: line.show(f"{name}: classifying pictures {done}/{total}"),
+        on_progress=lambda name, done, total: line.show(f"{name}: classifying images {done}/{total}"),
     )
     line.show("")
     failures = found.evaluations[0].failures
@@ -88,7 +88,7 @@ def compare(
         document = {
             "data": str(data),
             "part": part,
-            "pictures": found.evaluations[0].pictures,
+            "images": found.evaluations[0].images,
             **_as_dict(found, models),
         }
         click.echo(json.dumps(document, ensure_ascii=False, indent=2))

@@ -40,8 +40,8 @@ def _lines(diagnosis: Diagnosis) -> Iterator[str]:
     yield _row("cores", _cores(diagnosis.cores))
     yield _row("memory", _memory(diagnosis))
     yield _row("GPU", _gpus(diagnosis.gpus))
-    readable = [name for name, readable in diagnosis.picture_formats.items() if readable]
-    yield _row("pictures", ", ".join(readable) or "none can be read")
+    readable = [name for name, readable in diagnosis.image_formats.items() if readable]
+    yield _row("images", ", ".join(readable) or "none can be read")
     cache = diagnosis.cache
     kept = "no place for one" if cache.folder is None else f"{cache.folder}, {cache.size_bytes / 1e6:.1f} MB"
     yield _row("cache", f"{kept}, {diagnosis.free_disk_bytes / _GB:.1f} GB free")

@@ -1,4 +1,4 @@
-"""edgecls evaluate: how good is this model on these pictures?"""
+"""edgecls evaluate: how good is this model on these images?"""
 
 import json
 import sys
@@ -26,7 +26,7 @@ __all__ = ["evaluate"]
 @click.argument("model", type=ModelPath())
 @click.argument("data", type=click.Path(exists=True, path_type=Path))
 @click.option(
-    "--report", type=click.Path(dir_okay=False, path_type=Path), help="Also write a report with pictures (.html)."
+    "--report", type=click.Path(dir_okay=False, path_type=Path), help="Also write a report with images (.html)."
 )
 @click.option("--format", "output_format", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @click.option(
@@ -45,7 +45,7 @@ __all__ = ["evaluate"]
     "--threads",
     type=click.IntRange(min=1),
     show_default="the cores this process may use",
-    help="Pictures to work on at once.",
+    help="Images to work on at once.",
 )
 @unknown_threshold_option
 @limits_option
@@ -62,10 +62,10 @@ def evaluate(
     unknown_threshold: float | None,
     max_megapixels: float,
 ) -> None:
-    """Measure MODEL, a model file, on the labelled pictures of DATA.
+    """Measure MODEL, a model file, on the labelled images of DATA.
 
-    DATA is a folder with one folder of pictures for each label, a dataset divided into train, val and test, a list
-    file or a CSV. Pictures that cannot be used are listed, and the exit code is then 1.
+    DATA is a folder with one folder of images for each label, a dataset divided into train, val and test, a list
+    file or a CSV. Images that cannot be used are listed, and the exit code is then 1.
     """
     from edgecls.commands.terminal import StatusLine, announce_provider
     from edgecls.dataset.formats.read import read_dataset
@@ -82,15 +82,15 @@ def evaluate(
     limits = ImageLimits(DEFAULT_LIMITS.max_bytes, int(max_megapixels * 1e6))
     classifier = load(model, provider, limits=limits, unknown_threshold=unknown_threshold)
     announce_provider(classifier)
-    part, pictures = choose_part(read_dataset(data), part)
+    part, images = choose_part(read_dataset(data), part)
     if ignore_unknown_labels:
-        pictures = without_foreign_labels(pictures, classifier.card.labels)
+        images = without_foreign_labels(images, classifier.card.labels)
     line = StatusLine()
     found = run_evaluation(
         classifier,
-        pictures,
+        images,
         workers=threads or usable_cores(),
-        on_progress=lambda done, total: line.show(f"classifying pictures {done}/{total}"),
+        on_progress=lambda done, total: line.show(f"classifying images {done}/{total}"),
     )
     line.show("")
     for error in found.failures.values():
@@ -118,7 +118,7 @@ def _print_table(found: "Evaluation", *, top: int, part: str) -> None:
     best = min(top, len(found.labels))
     label, baseline = found.baseline
     rows = {
-        "pictures": f"{found.pictures} ({part})",
+        "images": f"{found.images} ({part})",
         "accuracy": f"{found.accuracy:.4f} (95 % interval {low:.4f} to {high:.4f})",
         f"among {best} best": f"{found.top_accuracy(best):.4f}" if best > 1 else "",
         "guessing": f"{baseline:.4f} (always {label})",
@@ -133,7 +133,7 @@ def _print_table(found: "Evaluation", *, top: int, part: str) -> None:
         if value:
             click.echo(f"{key:<13}  {value}")
     column = max(map(width, ("label", *found.labels)))
-    click.echo(f"\n{padded('label', column)}  pictures  precision  recall      F1")
+    click.echo(f"\n{padded('label', column)}  images  precision  recall      F1")
     for entry in found.per_label:
         scores = ["   n/a" if value is None else f"{value:.4f}" for value in (entry.precision, entry.recall, entry.f1)]
         click.echo(f"{padded(entry.label, column)}  {entry.support:8d}     {scores[0]}  {scores[1]}  {scores[2]}")

@@ -31,7 +31,7 @@ __all__ = ["export"]
 @click.option(
     "--samples",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder with a few real pictures for the golden samples and the parity gate.",
+    help="Folder with a few real images for the golden samples and the parity gate.",
 )
 @click.option(
     "--labels",
@@ -41,7 +41,7 @@ __all__ = ["export"]
     help="Text file (UTF-8) with the labels, one a line, in the order of the outputs; or JSON.",
 )
 @number_duplicates_option
-@click.option("--fit", type=click.Choice(["stretch", "crop", "pad"]), help="How pictures become the network's size.")
+@click.option("--fit", type=click.Choice(["stretch", "crop", "pad"]), help="How images become the network's size.")
 @image_size_option
 @preset_option
 @pixel_range_option
@@ -92,7 +92,7 @@ def export(
     --check measures the model file on labelled images before it is written.
 
     The file is written only if onnxruntime answers like Keras on the samples and on random
-    pictures, one by one and in batches.
+    images, one by one and in batches.
     """
     refuse_a_bound_without_data(check_data, min_accuracy)
     scaling, order = stated_pixels(preset, pixel_range, mean, std, order_name)

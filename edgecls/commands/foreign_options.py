@@ -196,7 +196,7 @@ def check_accuracy(
     low, high = found.accuracy_interval
     label, baseline = found.baseline
     measured = (
-        f"accuracy {found.accuracy:.4f} (95 % interval {low:.4f} to {high:.4f}) on {found.pictures} labelled images "
+        f"accuracy {found.accuracy:.4f} (95 % interval {low:.4f} to {high:.4f}) on {found.images} labelled images "
         f"of {str(data)!r} ({part}); always giving {label!r} would have {baseline:.4f}"
     )
     if min_accuracy is None:
@@ -223,7 +223,7 @@ def _clearly_better(found: "Evaluation", card: "ModelCard", otherwise: "Mapping[
 
     if not otherwise:
         return ""
-    chosen = np.unique(np.linspace(0, found.pictures - 1, min(found.pictures, COMPARED_IMAGES)).astype(int))
+    chosen = np.unique(np.linspace(0, found.images - 1, min(found.images, COMPARED_IMAGES)).astype(int))
     paths = [found.paths[index] for index in chosen]
     true = found.label_ids[chosen]
     right = found.top_ids[chosen, 0] == true

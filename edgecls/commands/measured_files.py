@@ -1,4 +1,4 @@
-"""Model files and pictures that a command measures, as they stand on the command line."""
+"""Model files and images that a command measures, as they stand on the command line."""
 
 import os
 from collections.abc import Sequence
@@ -12,41 +12,41 @@ from edgecls.modelfile import ModelFile
 
 __all__ = ["MeasuredFiles", "read_measured_files", "say_if_busy"]
 
-PICTURES_MADE = 16  # where none are given
+IMAGES_MADE = 16  # where none are given
 
 
 @dataclass(frozen=True)
 class MeasuredFiles:
-    """What to measure, and with which pictures.
+    """What to measure, and with which images.
 
     Attributes:
         paths: The model files.
         models: What is in them.
-        pictures: Encoded pictures.
+        images: Encoded images.
     """
 
     paths: tuple[Path, ...]
     models: tuple[ModelFile, ...]
-    pictures: tuple[bytes, ...]
+    images: tuple[bytes, ...]
 
 
 def read_measured_files(paths: Sequence[str], *, instead: Sequence[str] = ()) -> MeasuredFiles:
-    """Read model files, which end in .onnx, and pictures: files, folders, patterns.
+    """Read model files, which end in .onnx, and images: files, folders, patterns.
 
-    Without a model file it is the one that `edgecls run` would take; without pictures, some are made. Pictures that
+    Without a model file it is the one that `edgecls run` would take; without images, some are made. Images that
     cannot be decoded are named on standard error and left out.
 
     Args:
         paths: Both, in any order.
-        instead: Pictures to take where `paths` has none.
+        instead: Images to take where `paths` has none.
 
     Raises:
         UsageError: Two of the model files hold the same network.
         ModelFileError: A model file is missing, damaged or not self-describing.
-        ImageError: A picture cannot be read, or none can be decoded.
+        ImageError: An image cannot be read, or none can be decoded.
     """
     from edgecls.modelfile import read_model
-    from edgecls.runtime.tuning.timed_images import camera_like_jpegs, read_pictures
+    from edgecls.runtime.tuning.timed_images import camera_like_jpegs, read_images
 
     files = tuple(Path(path) for path in paths if path.endswith(".onnx")) or (_usual_model(),)
     models = tuple(read_model(path) for path in files)
@@ -54,10 +54,10 @@ def read_measured_files(paths: Sequence[str], *, instead: Sequence[str] = ()) ->
     if len(set(digests)) < len(digests):
         raise click.UsageError("two of the model files hold the same network; give each once")
     named = [path for path in paths if not path.endswith(".onnx")] or list(instead)
-    pictures, faults = read_pictures(named) if named else (camera_like_jpegs(PICTURES_MADE), [])
+    images, faults = read_images(named) if named else (camera_like_jpegs(IMAGES_MADE), [])
     for fault in faults:
         click.echo(f"left out: {fault}", err=True)
-    return MeasuredFiles(files, models, tuple(pictures))
+    return MeasuredFiles(files, models, tuple(images))
 
 
 def _usual_model() -> Path:

@@ -112,7 +112,7 @@ image_size_option = click.option(
     "--image-size",
     type=ImageSize(),
     show_default="what the architecture was designed for",
-    help="Size of the network's picture in pixels: one side of a square, or HEIGHTxWIDTH.",
+    help="Size of the network's image in pixels: one side of a square, or HEIGHTxWIDTH.",
 )
 
 unknown_threshold_option = click.option(
@@ -128,7 +128,7 @@ limits_option = click.option(
     type=click.FloatRange(min=0, min_open=True),
     default=100,
     show_default=True,
-    help="Refuse pictures with more pixels than that, before decoding them.",
+    help="Refuse images with more pixels than that, before decoding them.",
 )
 
 
@@ -141,7 +141,7 @@ part_option = click.option(
 )
 
 ignore_option = click.option(
-    "--ignore-unknown-labels", is_flag=True, help="Leave out pictures whose label the model does not know."
+    "--ignore-unknown-labels", is_flag=True, help="Leave out images whose label the model does not know."
 )
 
 

@@ -35,8 +35,8 @@ def make_writer(output_format: str, answers: Sequence[str], names: Sequence[str]
     Args:
         output_format: "table", "json" or "csv".
         answers: All answers that can occur, for the width of their column.
-        names: The names of the pictures, for the width of theirs, as far as they are known.
-        top: How many labels to print for each picture, at most as many as the model has.
+        names: The names of the images, for the width of theirs, as far as they are known.
+        top: How many labels to print for each image, at most as many as the model has.
     """
     out = utf8_stdout()
     if output_format == "json":
@@ -118,12 +118,12 @@ class Tally:
 
     Args:
         writer: Prints them.
-        sorter: Puts the pictures into folders; None to leave them alone.
+        sorter: Puts the images into folders; None to leave them alone.
         illustrator: Keeps the drawings that it made; None if there are none.
 
     Attributes:
-        classified: Pictures that got an answer.
-        failed: Pictures that did not.
+        classified: Images that got an answer.
+        failed: Images that did not.
     """
 
     def __init__(self, writer: Writer, sorter: "Sorter | None", illustrator: "Illustrator | None") -> None:
@@ -138,10 +138,10 @@ class Tally:
         """File, sort, print and count them all, with a bar on the terminal.
 
         Args:
-            outcomes: What became of the pictures.
-            total: How many pictures there are; None if nobody knows.
+            outcomes: What became of the images.
+            total: How many images there are; None if nobody knows.
         """
-        if total != 1:  # a lone picture does not pay for the import
+        if total != 1:  # a lone image does not pay for the import
             from edgecls.commands.terminal import with_progress
 
             outcomes = with_progress(outcomes, total)
@@ -170,11 +170,11 @@ class Tally:
         click.echo(f"{self.classified} {images}: {', '.join(told)}", err=True)
 
     def say_what_was_kept(self) -> None:
-        """Say on standard error how many pictures were sorted and drawn; nothing if none were to."""
+        """Say on standard error how many images were sorted and drawn; nothing if none were to."""
         if self._sorter is not None:
             done = "moved" if self._sorter.transfer == "move" else "copied"
             there = f", {self._sorter.done_count} were there already" if self._sorter.done_count else ""
-            click.echo(f"{done} {self._sorter.sorted_count} pictures{there}", err=True)
+            click.echo(f"{done} {self._sorter.sorted_count} images{there}", err=True)
         if self._illustrator is not None:
             there = f", {self._illustrator.done_count} were there already" if self._illustrator.done_count else ""
             how = ""

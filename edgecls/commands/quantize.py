@@ -22,7 +22,7 @@ __all__ = ["quantize"]
     "data",
     type=click.Path(exists=True, path_type=Path),
     required=True,
-    help="Labelled pictures of the model's labels, as for edgecls evaluate: some to calibrate on, others to check on.",
+    help="Labelled images of the model's labels, as for edgecls evaluate: some to calibrate on, others to check on.",
 )
 @click.option(
     "--max-drop",
@@ -39,14 +39,14 @@ __all__ = ["quantize"]
     show_default=True,
     help="Processor that the int8 file is for: x86 with VNNI or AMX, any x86, or ARM.",
 )
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Divides the pictures.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Divides the images.")
 @click.option("--format", "output_format", type=click.Choice(["table", "json"]), default="table", show_default=True)
 def quantize(
     model: Path, output: Path, data: Path, max_drop: float, fp16: bool, cpu: str, seed: int, output_format: str
 ) -> None:
     """Write MODEL, a float32 model file, with int8 weights and arithmetic: smaller, and faster on a CPU.
 
-    Accuracy is measured in both precisions on pictures that were not calibrated on. If int8 loses more than
+    Accuracy is measured in both precisions on images that were not calibrated on. If int8 loses more than
     --max-drop, the layers that lose most are left in float32, more and more of them; if that does not help, no file
     is written, and the exit code is 1.
     """
@@ -81,8 +81,8 @@ def quantize(
         click.echo(f"left out: {error}", err=True)
     if 0 < max_drop < reduced.resolution:
         click.echo(
-            f"one of {reduced.chosen.measurement.pictures} pictures is {reduced.resolution:.2f} points: "
-            "give more pictures to see smaller drops",
+            f"one of {reduced.chosen.measurement.images} images is {reduced.resolution:.2f} points: "
+            "give more images to see smaller drops",
             err=True,
         )
     with whole_files(output) as (temporary,):
@@ -102,10 +102,10 @@ def _as_dict(reduced: "ReducedModel") -> dict[str, Any]:
         "precision": reduced.card.precision,
         "recipe": reduced.card.training.get("int8_recipe"),
         "calibration": reduced.chosen.candidate.calibration or None,
-        "calibration_pictures": reduced.calibration_pictures,
+        "calibration_images": reduced.calibration_images,
         "layers": reduced.chosen.candidate.layers,
         "float32_layers": len(reduced.chosen.candidate.float_layers),
-        "pictures": found.pictures,
+        "images": found.images,
         "accuracy": found.accuracy,
         "accuracy_float32": found.float32_accuracy,
         "drop_points": found.drop,
@@ -126,11 +126,11 @@ def _rows(reduced: "ReducedModel") -> dict[str, str]:
     recipe = reduced.card.training.get("int8_recipe", "")
     return {
         "precision": f"{reduced.card.precision} {recipe}".strip() + f", {candidate}",
-        "pictures": f"{reduced.calibration_pictures} to calibrate on, {found.pictures} others to check on",
+        "images": f"{reduced.calibration_images} to calibrate on, {found.images} others to check on",
         "accuracy": f"{found.accuracy:.4f}, in float32 {found.float32_accuracy:.4f}: drop {found.drop:.2f} points",
-        "same label": f"{found.agreement:.4f} of the pictures",
+        "same label": f"{found.agreement:.4f} of the images",
         "golden": f"largest difference {reduced.chosen.golden_difference:.2g}, "
         f"tolerance {reduced.card.golden.tolerance:.2g}",
-        "speed": f"{speed.reduced:.0f} pictures/s on one thread, in float32 {speed.float32:.0f}: "
+        "speed": f"{speed.reduced:.0f} images/s on one thread, in float32 {speed.float32:.0f}: "
         f"{speed.ratio:.2f} times{remark}",
     }

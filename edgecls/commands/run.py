@@ -1,4 +1,4 @@
-"""edgecls run: classify pictures."""
+"""edgecls run: classify images."""
 
 import os
 import sys
@@ -49,7 +49,7 @@ def write_until_stopped(
         tally: Takes the outcomes.
         classifier: The opened model.
         folders: What to watch.
-        workers: Pictures to work on at once.
+        workers: Images to work on at once.
         interval_s: Seconds between two looks; None for DEFAULT_INTERVAL_S.
         passing_over: Folders within them that are left out, by their real paths.
         illustrator: Makes drawings of the answers; None for none.
@@ -68,7 +68,7 @@ def write_until_stopped(
         tally.take(outcomes, total=None)
     except KeyboardInterrupt:
         failed = f", {tally.failed} could not be" if tally.failed else ""
-        click.echo(f"stopped; {tally.classified} pictures were classified{failed}", err=True)
+        click.echo(f"stopped; {tally.classified} images were classified{failed}", err=True)
         tally.say_what_was_kept()
 
 
@@ -88,21 +88,21 @@ def write_until_stopped(
     "--sort-into",
     metavar="DIR",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Copy every picture into a folder of DIR named by its label. Nothing is overwritten.",
+    help="Copy every image into a folder of DIR named by its label. Nothing is overwritten.",
 )
-@click.option("--move", is_flag=True, help="With --sort-into: move the pictures instead.")
+@click.option("--move", is_flag=True, help="With --sort-into: move the images instead.")
 @click.option(
     "--explain",
     "heat_folder",
     metavar="DIR",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Write every picture to DIR with a heat map over it: what the answer rests on.",
+    help="Write every image to DIR with a heat map over it: what the answer rests on.",
 )
 @click.option(
     "--explain-method",
     type=click.Choice(["auto", "occlusion"]),
     help="With --explain: auto takes the network's class activation if the file has one, which is quick and coarse; "
-    "occlusion covers parts of the picture, 100 runs of the network.",
+    "occlusion covers parts of the image, 100 runs of the network.",
     show_default="auto",
 )
 @click.option(
@@ -110,9 +110,9 @@ def write_until_stopped(
     "label_folder",
     metavar="DIR",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Write every picture to DIR with its label and probability under it. May be the DIR of --explain.",
+    help="Write every image to DIR with its label and probability under it. May be the DIR of --explain.",
 )
-@click.option("--watch", is_flag=True, help="Go on with pictures that arrive in the folders, until Ctrl-C.")
+@click.option("--watch", is_flag=True, help="Go on with images that arrive in the folders, until Ctrl-C.")
 @click.option(
     "--interval",
     "interval_s",
@@ -127,7 +127,7 @@ def write_until_stopped(
     "--threads",
     type=click.IntRange(min=1),
     show_default="as tuned, or the cores this process may use",
-    help="Pictures to work on at once.",
+    help="Images to work on at once.",
 )
 @unknown_threshold_option
 @limits_option
@@ -149,10 +149,10 @@ def run(
     unknown_threshold: float | None,
     max_megapixels: float,
 ) -> None:
-    """Classify pictures: files, folders (with all below them), patterns, or - for standard input.
+    """Classify images: files, folders (with all below them), patterns, or - for standard input.
 
-    A picture that cannot be used is reported on its line and the rest go on; the exit code is then 1. The table of
-    several pictures ends, on standard error, with how many got which label.
+    An image that cannot be used is reported on its line and the rest go on; the exit code is then 1. The table of
+    several images ends, on standard error, with how many got which label.
     """
     if explain_method is not None and heat_folder is None:
         raise click.UsageError("--explain-method goes with --explain DIR")
@@ -208,7 +208,7 @@ def run(
     if output_format == "table" and len(names) > 1:
         tally.say_labels()
         if tally.failed:
-            click.echo(f"{tally.failed} of {len(names)} pictures could not be classified", err=True)
+            click.echo(f"{tally.failed} of {len(names)} images could not be classified", err=True)
     tally.say_what_was_kept()
     if tally.failed:
         sys.exit(1)

@@ -1,4 +1,4 @@
-"""edgecls serve: classify pictures over HTTP."""
+"""edgecls serve: classify images over HTTP."""
 
 import functools
 from collections.abc import Callable
@@ -36,7 +36,7 @@ def _group(heading: str) -> Callable[..., Callable[[Any], Any]]:
 
 
 _address = _group("Address")
-_files = _group("Models and pictures")
+_files = _group("Models and images")
 _load = _group("Load")
 _access = _group("Who may ask")
 _operation = _group("Operation")
@@ -50,7 +50,7 @@ _OPTIONS = (
     _files(
         "--image-root",
         type=click.Path(exists=True, file_okay=False, path_type=Path),
-        help="Folder whose pictures GET /predict/NAME classifies; off without it.",
+        help="Folder whose images GET /predict/NAME classifies; off without it.",
     ),
     _files(
         "--reload-on-change", is_flag=True, help="Load a model again when its file changes. SIGHUP does so in any case."
@@ -150,7 +150,7 @@ _FEEDBACK_OPTIONS = (
         "--feedback",
         "folder",
         type=click.Path(file_okay=False, path_type=Path),
-        help="Folder for pictures whose answers users correct, to train on next; off without it.",
+        help="Folder for images whose answers users correct, to train on next; off without it.",
     ),
     _option(
         "--feedback-max-mb",
@@ -211,20 +211,20 @@ def feedback_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @feedback_options
 @click.pass_context
 def serve(context: click.Context, /, models: tuple[Path, ...], model: Path, **options: Any) -> None:
-    """Serve a web page and an HTTP interface that classify pictures.
+    """Serve a web page and an HTTP interface that classify images.
 
     MODEL is a model file (.onnx) or a folder of them. Requests name a model by its file without the suffix; those that
     name none get the first.
 
     \b
-    POST /predict              a picture as the body, or multipart/form-data with one or several files
+    POST /predict              an image as the body, or multipart/form-data with one or several files
     POST /predict/NAME         the same; NAME comes back in the answer
-    GET  /predict/NAME         a picture in the folder given with --image-root
+    GET  /predict/NAME         an image in the folder given with --image-root
     /models, /models/MODEL/predict...   which models there are; one of them in the same ways
     POST /v2/models/MODEL/infer  the Open Inference Protocol (KServe v2), for its clients
     GET  /openapi.json         all addresses, described
-    POST /feedback             a picture and what it shows (?label=), where the answer was wrong; with --feedback
-    GET  /status, /metrics     models, what they run on, pictures answered; the same and more for Prometheus
+    POST /feedback             an image and what it shows (?label=), where the answer was wrong; with --feedback
+    GET  /status, /metrics     models, what they run on, images answered; the same and more for Prometheus
     GET  /livez, /readyz       is the process alive; are the models loaded, warmed and verified
 
     Ctrl-C or SIGTERM finishes the requests in flight and ends with exit code 0. SIGHUP reads models, API keys and

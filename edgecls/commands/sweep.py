@@ -47,7 +47,7 @@ class _LearningRate(click.ParamType["float | Range"]):
     help="TOML file with the settings that all trials share, as for edgecls train.",
 )
 @click.option("--arch", "archs", multiple=True, help="Architecture to try; may be repeated, as may the next three.")
-@click.option("--image-size", "image_sizes", type=ImageSize(), multiple=True, help="Size of the picture to try.")
+@click.option("--image-size", "image_sizes", type=ImageSize(), multiple=True, help="Size of the image to try.")
 @click.option("--batch-size", "batch_sizes", type=click.IntRange(min=1), multiple=True, help="Batch size to try.")
 @click.option(
     "--learning-rate", "rates", type=_LearningRate(), multiple=True, help="Learning rate to try, or a range of them."
@@ -55,7 +55,7 @@ class _LearningRate(click.ParamType["float | Range"]):
 @click.option(
     "--random", "draws", type=click.IntRange(min=1), help="Try only so many combinations, drawn at random.", metavar="N"
 )
-@click.option("--epochs", type=click.IntRange(min=1), help="Passes over the pictures in each trial.")
+@click.option("--epochs", type=click.IntRange(min=1), help="Passes over the images in each trial.")
 @click.option("--weights", help="none, imagenet, or a weights file, for all trials.")
 @click.option("--seed", type=click.IntRange(min=0, max=2**32 - 1), help="Of every trial, and of --random.")
 @click.option(
@@ -82,7 +82,7 @@ def sweep(
 ) -> None:
     """Train on DATA with every combination of the settings given more than once, or some at random.
 
-    All trials hold the same pictures out. Each is recorded as it ends, in trials.jsonl; a sweep that
+    All trials hold the same images out. Each is recorded as it ends, in trials.jsonl; a sweep that
     was killed goes on with --resume. In the end the best model is written, and line charts of
     accuracy and loss. Exit code 1 if a trial failed.
     """

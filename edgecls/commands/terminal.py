@@ -136,10 +136,10 @@ def with_progress(
 
 
 def progress_text(done: int, total: int | None, elapsed_s: float) -> str:
-    """Return the line: a bar, the count, pictures a second, and the time that is left."""
+    """Return the line: a bar, the count, images a second, and the time that is left."""
     rate = f"{done / elapsed_s:.1f}/s" if elapsed_s > 0 else ""
     if total is None:
-        return f"{done} pictures"
+        return f"{done} images"
     filled = BAR_COLUMNS * done // total
     left = "" if done == 0 else f"{duration_text(elapsed_s / done * (total - done))} left"
     return f"[{'#' * filled}{'.' * (BAR_COLUMNS - filled)}] {done}/{total}  {rate}  {left}"

@@ -1,4 +1,4 @@
-"""edgecls train: from a folder of pictures to a model file."""
+"""edgecls train: from a folder of images to a model file."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,12 +64,12 @@ def train_classical(context: click.Context) -> None:
     listener = ClassicalListener(
         on_found=lambda dataset: line.then(found_text(dataset)),
         on_remarks=print_remarks,
-        on_decoded=lambda done, total: line.show(f"decoding pictures {done}/{total}"),
-        on_prepared=lambda pictures: line.then(prepared_text(pictures)),
+        on_decoded=lambda done, total: line.show(f"decoding images {done}/{total}"),
+        on_prepared=lambda images: line.then(prepared_text(images)),
         on_features=lambda done, total: line.show(f"computing features {done}/{total}"),
         on_fitting=lambda: line.show(f"fitting {config.arch} to {config.features}"),
         on_exporting=lambda: line.show("exporting and comparing with the fitted model"),
-        on_evaluated=lambda done, total: line.show(f"classifying test pictures {done}/{total}"),
+        on_evaluated=lambda done, total: line.show(f"classifying test images {done}/{total}"),
     )
     result = run_classical_training(
         Path(given["data"]), Path(given["output"]), config, replaces_network=given["overwrite"], listener=listener
@@ -104,14 +104,14 @@ NAMED_CHANGES = 5  # labels that a mirrored image is taken for, in one warning
 @click.option(
     "--features",
     type=click.Choice(["pixels", "hog", "hog_color"]),
-    show_default="hog_color, of grey pictures hog",
+    show_default="hog_color, of grey images hog",
     help="What a classical model looks at; networks find their own.",
 )
 @click.option(
     "--cache-dir",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     show_default="the output's folder",
-    help="Where decoded pictures go if they are kept on disk.",
+    help="Where decoded images go if they are kept on disk.",
 )
 @click.option(
     "--run-dir",
@@ -141,7 +141,7 @@ def train(
     features: str | None,
     **flags: Any,
 ) -> None:
-    """Train on DATA: a folder that has one folder of pictures for each label, one with the folders train, val and
+    """Train on DATA: a folder that has one folder of images for each label, one with the folders train, val and
     test, a list file or a CSV.
 
     Writes the model file and, beside it, the .keras file it was made from; both whole or neither.
@@ -152,7 +152,7 @@ def train(
     at once. Either way, as after a crash, --resume goes on with the last whole epoch.
 
     Classical models (decision_tree, kmeans, knn, random_forest, svm, xgboost) are fitted to
-    features of the pictures instead; options of networks do nothing for them, and there is no
+    features of the images instead; options of networks do nothing for them, and there is no
     .keras file.
     """
     from edgecls.models.classical import classical_names
@@ -178,8 +178,8 @@ def train(
     listener = Listener(
         on_found=lambda dataset: line.then(found_text(dataset)),
         on_remarks=print_remarks,
-        on_decoded=lambda done, total: line.show(f"decoding pictures {done}/{total}"),
-        on_prepared=lambda pictures: line.then(prepared_text(pictures)),
+        on_decoded=lambda done, total: line.show(f"decoding images {done}/{total}"),
+        on_prepared=lambda images: line.then(prepared_text(images)),
         on_devices=_print_remark,
         on_resumed=lambda report: _say_resumed(line, left, report),
         on_batch=lambda done, total, loss, accuracy: line.show(
@@ -187,7 +187,7 @@ def train(
         ),
         on_epoch=lambda report: line.then(_epoch_text(report, left.after_epoch(report))),
         on_exporting=lambda trained: _show_exporting(line, trained),
-        on_evaluated=lambda done, total: line.show(f"classifying pictures for the report {done}/{total}"),
+        on_evaluated=lambda done, total: line.show(f"classifying images for the report {done}/{total}"),
     )
     result = run_training(data, output, config, options=options, listener=listener)
     best = result.trained.best
@@ -200,7 +200,7 @@ def train(
         losses = f"from {rejected.loss_before:.4f} to {rejected.held_out_loss:.4f}"
         click.echo(
             f"not calibrated: a temperature of {rejected.temperature:.2f} would take the calibration error {errors} "
-            f"and the loss {losses} on pictures that it was not fitted on"
+            f"and the loss {losses} on images that it was not fitted on"
         )
     if result.model.unknown_threshold is not None:
         click.echo(f"unknown below a probability of {result.model.unknown_threshold:g}")
@@ -241,8 +241,8 @@ def _say_mirroring(mirroring: "Mirroring", *, is_flipped: bool) -> None:
     if mirroring.changes_meaning and is_flipped:
         labels = ", ".join(f"{one.label} as {one.mirrored}" for one in mirroring.telling[:NAMED_CHANGES])
         click.echo(
-            "warning: mirroring seems to change what the pictures mean"
-            f"{f' (mirrored, it sees {labels})' if labels else ''}, and half of the training pictures were mirrored; "
+            "warning: mirroring seems to change what the images mean"
+            f"{f' (mirrored, it sees {labels})' if labels else ''}, and half of the training images were mirrored; "
             "train with --no-augment-flip",
             err=True,
         )

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from edgecls.dataset.formats.labelled_images import Dataset
     from edgecls.evaluation.record import Evaluation
     from edgecls.training.history import EpochReport
-    from edgecls.training.images import PreparedPictures
+    from edgecls.training.images import PreparedImages
 
 __all__ = [
     "TimeLeft",
@@ -91,7 +91,7 @@ _OPTIONS = [
         type=click.Choice(["stretch", "crop", "pad"]),
         default="crop",
         show_default=True,
-        help="How a picture of any shape becomes the network's size.",
+        help="How an image of any shape becomes the network's size.",
     ),
     _setting(
         "--head",
@@ -104,8 +104,8 @@ _OPTIONS = [
         "Part of the features left out in each training step.",
     ),
     _setting("--hidden-units", click.IntRange(min=0), "Width of a dense layer before the labels; 0 for none."),
-    _setting("--epochs", click.IntRange(min=1), "Passes over the pictures."),
-    _setting("--batch-size", click.IntRange(min=1), "Pictures in one step."),
+    _setting("--epochs", click.IntRange(min=1), "Passes over the images."),
+    _setting("--batch-size", click.IntRange(min=1), "Images in one step."),
     _setting("--learning-rate", click.FloatRange(min=0, min_open=True), "Of new layers."),
     _setting(
         "--backbone-factor",
@@ -125,12 +125,12 @@ _OPTIONS = [
         "Part of the target probability that is spread over all labels.",
     ),
     _setting(
-        "--class-weights", click.Choice(["none", "balanced"]), "balanced makes the pictures of rare labels count more."
+        "--class-weights", click.Choice(["none", "balanced"]), "balanced makes the images of rare labels count more."
     ),
     _setting(
         "--val-split",
         _fraction,
-        "Part of each label's pictures to hold out for choosing the best epoch, if DATA has no validation part.",
+        "Part of each label's images to hold out for choosing the best epoch, if DATA has no validation part.",
         name="validation_fraction",
     ),
     click.option(
@@ -140,19 +140,19 @@ _OPTIONS = [
     ),
     click.option("--leave-out-rare", is_flag=True, help="Leave labels with too few images to hold one out out."),
     _setting("--seed", click.IntRange(min=0, max=2**32 - 1), "Same seed, same run."),
-    _setting("--augment/--no-augment", bool, "Show every picture a little differently in each epoch."),
+    _setting("--augment/--no-augment", bool, "Show every image a little differently in each epoch."),
     click.option(
         "--augment-flip/--no-augment-flip",
         default=Augmentation.flip,
         show_default=True,
-        help="Mirror half of the pictures left to right; not where that changes what they show, as arrows or letters.",
+        help="Mirror half of the images left to right; not where that changes what they show, as arrows or letters.",
     ),
-    _amount("rotation", "DEGREES", 180, "Largest turn of a picture, to either side."),
+    _amount("rotation", "DEGREES", 180, "Largest turn of an image, to either side."),
     _amount("shift", "PART", 1, "Largest shift, as part of a side."),
     _amount("zoom", "PART", 1, "Largest zoom in or out, as part of a side; below 1."),
     _amount("brightness", "PART", 1, "Largest change of all values, as part of their range."),
     _amount("contrast", "PART", 1, "Largest change of contrast."),
-    _setting("--calibrate/--no-calibrate", bool, "Calibrate the probabilities on the pictures held out."),
+    _setting("--calibrate/--no-calibrate", bool, "Calibrate the probabilities on the images held out."),
     _setting(
         "--unknown-threshold",
         str,
@@ -163,7 +163,7 @@ _OPTIONS = [
     _setting(
         "--cache",
         click.Choice(["auto", "memory", "disk", "stream"]),
-        "Where decoded pictures are kept; stream decodes them anew in every epoch.",
+        "Where decoded images are kept; stream decodes them anew in every epoch.",
     ),
 ]
 
@@ -191,9 +191,9 @@ def settings_from(context: click.Context, flags: dict[str, Any]) -> dict[str, An
     given = {name: value for name, value in given.items() if name not in RARE_FLAGS}
     if rare_labels is not None:
         given["rare_labels"] = rare_labels.value
-    picture: dict[str, Any] = {name: given.pop(name) for name in ("color", "fit") if name in given}
+    image: dict[str, Any] = {name: given.pop(name) for name in ("color", "fit") if name in given}
     if "image_size" in given:
-        picture["height"], picture["width"] = given.pop("image_size")
+        image["height"], image["width"] = given.pop("image_size")
     amounts = {
         field.name: given.pop(f"augment_{field.name}")
         for field in fields(Augmentation)
@@ -201,7 +201,7 @@ def settings_from(context: click.Context, flags: dict[str, Any]) -> dict[str, An
     }
     if "unknown_threshold" in given:
         given["unknown_threshold"] = _number_or_text(given["unknown_threshold"])
-    tables = {"image": picture, "augmentation": amounts}
+    tables = {"image": image, "augmentation": amounts}
     return {**given, **{name: table for name, table in tables.items() if table}}
 
 
@@ -225,10 +225,10 @@ def _number_or_text(value: str) -> float | str:
 
 
 def found_text(dataset: "Dataset") -> str:
-    """Return a line for each label with its number of pictures, and one for all."""
+    """Return a line for each label with its number of images, and one for all."""
     found = dataset.whole
     lines = [f"{count:7d}  {label}" for label, count in found.counts.items()]
-    return "\n".join([*lines, f"{len(found.paths):7d}  pictures of {len(found.labels)} labels"])
+    return "\n".join([*lines, f"{len(found.paths):7d}  images of {len(found.labels)} labels"])
 
 
 def print_remarks(remarks: Sequence[str]) -> None:
@@ -237,18 +237,18 @@ def print_remarks(remarks: Sequence[str]) -> None:
         click.echo(on_one_line(f"note: {remark}"), err=True)
 
 
-def prepared_text(pictures: "PreparedPictures") -> str:
-    """Return a line for each picture that cannot be used, and one on what the others are for."""
-    faults = [f"left out: {error}" for error in pictures.cached.failures]
-    counts = len(pictures.train_indices), len(pictures.validation_indices)
-    return "\n".join([*faults, "training on {} pictures, validating on {}".format(*counts)])
+def prepared_text(images: "PreparedImages") -> str:
+    """Return a line for each image that cannot be used, and one on what the others are for."""
+    faults = [f"left out: {error}" for error in images.cached.failures]
+    counts = len(images.train_indices), len(images.validation_indices)
+    return "\n".join([*faults, "training on {} images, validating on {}".format(*counts)])
 
 
 def test_text(found: "Evaluation") -> str:
     """Return a line on how good a model is on the test split."""
     low, high = found.accuracy_interval
     unused = f"; {len(found.failures)} more could not be used" if found.failures else ""
-    return f"test accuracy {found.accuracy:.4f} ({low:.4f} to {high:.4f} at 95 %) on {found.pictures} pictures{unused}"
+    return f"test accuracy {found.accuracy:.4f} ({low:.4f} to {high:.4f} at 95 %) on {found.images} images{unused}"
 
 
 class TimeLeft:

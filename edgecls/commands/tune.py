@@ -14,7 +14,7 @@ from edgecls.runtime.tuning.tune import ModelTuning, Row, Standing, Tuning
 
 __all__ = ["as_dict", "table_of", "tune"]
 
-_HEAD = ("model", "precision", "accuracy", "provider", "at once", "threads", "batch", "pictures/s", "±", "ms", "")
+_HEAD = ("model", "precision", "accuracy", "provider", "at once", "threads", "batch", "images/s", "±", "ms", "")
 
 
 def table_of(found: Tuning, names: Sequence[str]) -> list[str]:
@@ -72,7 +72,7 @@ def _cells(name: str, card: ModelCard, row: Row) -> tuple[str, ...]:
         str(setting.workers),
         str(setting.intra_op_threads),
         str(setting.batch_size),
-        f"{row.pictures_per_s:.1f}",
+        f"{row.images_per_s:.1f}",
         f"{row.spread:.0%}",
         f"{row.latency_ms:.2f}",
         _remark(row),
@@ -91,20 +91,20 @@ def _chosen(name: str, model: ModelTuning) -> Iterator[str]:
     level = sum(row.throughput is Standing.LEVEL for row in model.rows)
     others = f" ({level} others cannot be told apart from it)" if level > 1 else ""
     others = " (another cannot be told apart from it)" if level == 1 else others
-    yield f"{name}, for many pictures: {many.setting}: {many.pictures_per_s:.1f} pictures/s{others}"
-    yield f"{name}, for one picture: {one.setting}: {one.latency_ms:.2f} ms"
+    yield f"{name}, for many images: {many.setting}: {many.images_per_s:.1f} images/s{others}"
+    yield f"{name}, for one image: {one.setting}: {one.latency_ms:.2f} ms"
 
 
 def _beside_the_first(found: Tuning, names: Sequence[str]) -> Iterator[str]:
     (first, base), *others = _named(found, names)
-    rate = base.row_of(base.choice.throughput).pictures_per_s
+    rate = base.row_of(base.choice.throughput).images_per_s
     for name, model in others:
-        ratio = model.row_of(model.choice.throughput).pictures_per_s / rate
-        yield f"{name} classifies {ratio:.2f} times as many pictures a second as {first}{_drop(model.model.card)}"
+        ratio = model.row_of(model.choice.throughput).images_per_s / rate
+        yield f"{name} classifies {ratio:.2f} times as many images a second as {first}{_drop(model.model.card)}"
 
 
 def _drop(card: ModelCard) -> str:
-    """Return the accuracy of a file of reduced precision beside that of float32 on the same pictures, if it tells."""
+    """Return the accuracy of a file of reduced precision beside that of float32 on the same images, if it tells."""
     accuracy, before = card.metrics.get("accuracy"), card.metrics.get("accuracy_float32")
     return "" if None in (accuracy, before) else f"; accuracy {accuracy:.4f}, {before:.4f} in float32"
 
@@ -115,7 +115,7 @@ def _accuracy(card: ModelCard) -> float | None:
 
 
 @click.command()
-@click.argument("paths", metavar="[MODEL.onnx]... [PICTURES]...", nargs=-1, type=click.Path())
+@click.argument("paths", metavar="[MODEL.onnx]... [IMAGES]...", nargs=-1, type=click.Path())
 @click.option(
     "--seconds",
     type=click.FloatRange(min=1, max=3600),
@@ -128,8 +128,8 @@ def _accuracy(card: ModelCard) -> float | None:
 def tune(paths: tuple[str, ...], seconds: float, provider: str, output_format: str) -> None:
     """Measure how model files run best on this machine, and keep the choice for `edgecls run` and `serve`.
 
-    Measured are all providers that work here, or the one asked for, pictures at once, threads and batches, decoding
-    included, on noisy JPEGs of 500 x 375 pixels or on PICTURES: files, folders, patterns. Give files of several
+    Measured are all providers that work here, or the one asked for, images at once, threads and batches, decoding
+    included, on noisy JPEGs of 500 x 375 pixels or on IMAGES: files, folders, patterns. Give files of several
     precisions to have them side by side. Without a model, the one that `edgecls run` would take is measured.
     """
     from edgecls.commands.measured_files import read_measured_files, say_if_busy
@@ -147,7 +147,7 @@ def tune(paths: tuple[str, ...], seconds: float, provider: str, output_format: s
     line = StatusLine()
     try:
         found = find_best(
-            given.models, given.pictures, provider=Provider(provider), seconds=seconds, on_progress=line.show
+            given.models, given.images, provider=Provider(provider), seconds=seconds, on_progress=line.show
         )
     finally:
         line.show("")

@@ -1,1 +1,1 @@
-"""Folders of pictures: reading, splitting, caching as pixels."""
+"""Folders of images: reading, splitting, caching as pixels."""

@@ -1,4 +1,4 @@
-"""Where the decoded pictures of a training run are kept."""
+"""Where the decoded images of a training run are kept."""
 
 import hashlib
 import os
@@ -13,29 +13,29 @@ import numpy as np
 import numpy.typing as npt
 
 from edgecls import image
-from edgecls.dataset.formats.labelled_images import LabelledPictures
+from edgecls.dataset.formats.labelled_images import LabelledImages
 from edgecls.errors import DatasetError, ImageError
 from edgecls.image_spec import ImageSpec
 from edgecls.in_order import map_in_order
 
 __all__ = [
     "Cache",
-    "CachedPictures",
+    "CachedImages",
     "StreamedPixels",
     "allocate_pixels",
-    "cache_pictures",
+    "cache_images",
     "choose_cache",
     "free_disk_bytes",
 ]
 
 
 class Cache(StrEnum):
-    """Where the decoded pictures of a training run are kept.
+    """Where the decoded images of a training run are kept.
 
     AUTO: in memory if half of what is free is enough, else on disk if there is room, else nowhere.
     MEMORY: as one array in memory.
     DISK: in one temporary file, mapped into memory.
-    STREAM: nowhere; pictures are decoded anew in every epoch.
+    STREAM: nowhere; images are decoded anew in every epoch.
     """
 
     AUTO = "auto"
@@ -49,7 +49,7 @@ DISK_PART = 0.8  # of what is free
 
 
 def choose_cache(size_bytes: int, *, memory_bytes: int | None, disk_bytes: int) -> Cache:
-    """Choose where decoded pictures are kept: in memory rather than on disk, on disk rather than nowhere.
+    """Choose where decoded images are kept: in memory rather than on disk, on disk rather than nowhere.
 
     Args:
         size_bytes: What all of them take.
@@ -67,7 +67,7 @@ def free_disk_bytes(folder: Path) -> int:
 
 
 def allocate_pixels(shape: tuple[int, int, int, int], cache: Cache, *, folder: Path) -> npt.NDArray[np.uint8] | None:
-    """Return an array of uint8 to put decoded pictures into, or None for Cache.STREAM.
+    """Return an array of uint8 to put decoded images into, or None for Cache.STREAM.
 
     The file of Cache.DISK has no name: it is gone as soon as nobody uses it, however the process
     ends. All its room is taken at once, so that a full disk is found out here.
@@ -92,17 +92,17 @@ def allocate_pixels(shape: tuple[int, int, int, int], cache: Cache, *, folder: P
             return np.memmap(file, np.uint8, mode="w+", shape=shape)
     except MemoryError as error:
         raise DatasetError(
-            f"there is no memory for {size_bytes / 1e9:.1f} GB of decoded pictures; use --cache disk or stream"
+            f"there is no memory for {size_bytes / 1e9:.1f} GB of decoded images; use --cache disk or stream"
         ) from error
     except OSError as error:
         raise DatasetError(
-            f"cannot keep {size_bytes / 1e9:.1f} GB of decoded pictures in {str(folder)!r}: {error.strerror}; "
+            f"cannot keep {size_bytes / 1e9:.1f} GB of decoded images in {str(folder)!r}: {error.strerror}; "
             "give another --cache-dir, or use --cache stream"
         ) from error
 
 
 class StreamedPixels:
-    """Looks like an array of pictures, uint8 ``[N, height, width, channels]``, and keeps none of them.
+    """Looks like an array of images, uint8 ``[N, height, width, channels]``, and keeps none of them.
 
     May be used from several threads at once.
     """
@@ -117,10 +117,10 @@ class StreamedPixels:
         return len(self._paths)
 
     def __getitem__(self, indices: int | Sequence[int] | npt.NDArray[np.intp]) -> npt.NDArray[np.uint8]:
-        """Return one picture, ``[H, W, C]``, or several, ``[n, H, W, C]``.
+        """Return one image, ``[H, W, C]``, or several, ``[n, H, W, C]``.
 
         Raises:
-            ImageError: A picture cannot be decoded any more.
+            ImageError: An image cannot be decoded any more.
         """
         if isinstance(indices, int | np.integer):
             return self._decoded(int(indices))
@@ -135,18 +135,18 @@ class StreamedPixels:
 
 
 @dataclass(frozen=True)
-class CachedPictures:
-    """The pictures of a dataset that could be decoded.
+class CachedImages:
+    """The images of a dataset that could be decoded.
 
     Attributes:
         labels: All labels.
-        pixels: uint8, ``[N, height, width, channels]``: an array, or what decodes pictures when it
+        pixels: uint8, ``[N, height, width, channels]``: an array, or what decodes images when it
             is indexed like one.
         label_ids: int32, ``[N]``: index into `labels`.
-        names: What each picture is called: its path.
-        positions: int64, ``[N]``: its index among the pictures that were asked for.
-        failures: Why each of the other pictures could not be used.
-        sha256: Fingerprint of the used pictures and their labels, whatever their names and order.
+        names: What each image is called: its path.
+        positions: int64, ``[N]``: its index among the images that were asked for.
+        failures: Why each of the other images could not be used.
+        sha256: Fingerprint of the used images and their labels, whatever their names and order.
     """
 
     labels: tuple[str, ...]
@@ -159,57 +159,57 @@ class CachedPictures:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Number of usable pictures for each label."""
+        """Number of usable images for each label."""
         counted = np.bincount(self.label_ids, minlength=len(self.labels))
         return dict(zip(self.labels, counted.tolist(), strict=True))
 
 
-def cache_pictures(
-    pictures: LabelledPictures,
+def cache_images(
+    images: LabelledImages,
     spec: ImageSpec,
     *,
     workers: int,
     cache: Cache = Cache.MEMORY,
     folder: Path = Path(),
     on_progress: Callable[[int, int], None] = lambda done, total: None,
-) -> CachedPictures:
-    """Decode all pictures to the model's size.
+) -> CachedImages:
+    """Decode all images to the model's size.
 
-    A picture that cannot be decoded is left out and listed, so that one damaged file does not end a
+    An image that cannot be decoded is left out and listed, so that one damaged file does not end a
     training run. With Cache.STREAM, all are decoded once to find those, and none is kept.
 
     Args:
-        pictures: What to decode.
+        images: What to decode.
         spec: The size, colour and fit rule.
         workers: Number of threads that decode.
-        cache: Where the decoded pictures are kept; not AUTO.
+        cache: Where the decoded images are kept; not AUTO.
         folder: Where the file of Cache.DISK goes; it has no name and needs no removing.
-        on_progress: Called with the number of pictures done and the number of all.
+        on_progress: Called with the number of images done and the number of all.
 
     Raises:
-        DatasetError: Of some label that has pictures, none can be decoded, or there is no room for all.
+        DatasetError: Of some label that has images, none can be decoded, or there is no room for all.
     """
-    total = len(pictures.paths)
+    total = len(images.paths)
     pixels = allocate_pixels((total, *spec.shape_hwc), cache, folder=folder)
     kept: list[int] = []
     failures: list[ImageError] = []
     digests: list[bytes] = []
-    for index, outcome in enumerate(_decode_in_order(pictures.paths, spec, workers)):
+    for index, outcome in enumerate(_decode_in_order(images.paths, spec, workers)):
         if isinstance(outcome, ImageError):
             failures.append(outcome)
         else:
             if pixels is not None:
                 pixels[len(kept)] = outcome[0]
-            digests.append(pictures.labels[pictures.label_ids[index]].encode() + b"\0" + outcome[1])
+            digests.append(images.labels[images.label_ids[index]].encode() + b"\0" + outcome[1])
             kept.append(index)
         on_progress(index + 1, total)
-    label_ids = np.asarray([pictures.label_ids[index] for index in kept], np.int32)
-    if lost := sorted(set(pictures.label_ids) - set(label_ids.tolist())):
-        named = ", ".join(repr(pictures.labels[label_id]) for label_id in lost)
-        raise DatasetError(f"no picture of label {named} can be used; the first fault: {failures[0]}")
-    paths = [pictures.paths[index] for index in kept]
-    return CachedPictures(
-        labels=pictures.labels,
+    label_ids = np.asarray([images.label_ids[index] for index in kept], np.int32)
+    if lost := sorted(set(images.label_ids) - set(label_ids.tolist())):
+        named = ", ".join(repr(images.labels[label_id]) for label_id in lost)
+        raise DatasetError(f"no image of label {named} can be used; the first fault: {failures[0]}")
+    paths = [images.paths[index] for index in kept]
+    return CachedImages(
+        labels=images.labels,
         pixels=StreamedPixels(paths, spec) if pixels is None else pixels[: len(kept)],
         label_ids=label_ids,
         names=tuple(map(str, paths)),
@@ -220,7 +220,7 @@ def cache_pictures(
 
 
 Decoded = tuple[image.Pixels, bytes]
-"""A picture at the model's size, and the SHA-256 of its file."""
+"""An image at the model's size, and the SHA-256 of its file."""
 
 
 def _decode_in_order(paths: Sequence[Path], spec: ImageSpec, workers: int) -> Iterator[Decoded | ImageError]:

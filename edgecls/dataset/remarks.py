@@ -7,10 +7,10 @@ from statistics import median
 from edgecls import image
 from edgecls.dataset.checks.label_names import label_twins
 from edgecls.dataset.checks.survey import Survey, survey
-from edgecls.dataset.formats.labelled_images import Dataset, LabelledPictures
+from edgecls.dataset.formats.labelled_images import Dataset, LabelledImages
 from edgecls.dataset.splits.series import series_in_names
 from edgecls.errors import ImageError
-from edgecls.image_files import has_picture_name
+from edgecls.image_files import has_image_name
 from edgecls.image_formats import read_header
 from edgecls.image_spec import ImageSpec
 
@@ -51,8 +51,8 @@ def remarks_on(data: Path, dataset: Dataset, spec: ImageSpec, *, can_balance: bo
     return remarks
 
 
-def _on_counts(pictures: LabelledPictures, *, can_balance: bool) -> Iterator[str]:
-    by_count = sorted((count, label) for label, count in pictures.counts.items() if count)
+def _on_counts(images: LabelledImages, *, can_balance: bool) -> Iterator[str]:
+    by_count = sorted((count, label) for label, count in images.counts.items() if count)
     (least, smallest), (most, largest) = by_count[0], by_count[-1]
     if most >= MUCH_LARGER * least:
         advice = "; --class-weights balanced makes those of rare labels count more" if can_balance else ""
@@ -62,9 +62,9 @@ def _on_counts(pictures: LabelledPictures, *, can_balance: bool) -> Iterator[str
         yield f"fewer than {FEW_IMAGES} images of {', '.join(few[:NAMED_AT_MOST])}{more}: expect little of such labels"
 
 
-def _on_sizes(pictures: LabelledPictures, spec: ImageSpec) -> Iterator[str]:
+def _on_sizes(images: LabelledImages, spec: ImageSpec) -> Iterator[str]:
     sizes = []
-    for path in _spread(pictures.paths):
+    for path in _spread(images.paths):
         try:
             sizes.append(read_header(image.read_file(path), name=str(path)).upright_hw)
         except ImageError:
@@ -91,7 +91,7 @@ def _on_passed_over(found: Survey) -> Iterator[str]:
             f"passed over: {at_least}{len(unnamed)} images whose names do not end like an image's, as "
             f"{str(unnamed[0])!r}; edgecls data check lists them"
         )
-    if outside := [path for path in found.outside if has_picture_name(path.name)]:
+    if outside := [path for path in found.outside if has_image_name(path.name)]:
         yield f"passed over: {len(outside)} images beside the class folders, as {str(outside[0])!r}; they have no label"
 
 

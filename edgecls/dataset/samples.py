@@ -8,7 +8,7 @@ import numpy as np
 
 from edgecls import image
 from edgecls.dataset.augmentation.warp import WarpLimits, apply_warp, draw_warp
-from edgecls.dataset.formats.labelled_images import LabelledPictures
+from edgecls.dataset.formats.labelled_images import LabelledImages
 from edgecls.errors import ImageError
 from edgecls.image_spec import Color, Fit, ImageSpec
 from edgecls.in_order import map_in_order
@@ -22,9 +22,9 @@ class LabelSamples:
 
     Attributes:
         label: What they show.
-        total: How many pictures the label has.
-        rows: For each sample the picture and, after it, augmented versions; uint8 ``[side, side, 3]`` RGB.
-        failures: Why pictures that were drawn as samples cannot be shown; others took their place.
+        total: How many images the label has.
+        rows: For each sample the image and, after it, augmented versions; uint8 ``[side, side, 3]`` RGB.
+        failures: Why images that were drawn as samples cannot be shown; others took their place.
     """
 
     label: str
@@ -34,13 +34,13 @@ class LabelSamples:
 
 
 def plain_samples(
-    pictures: LabelledPictures, *, per_label: int, side: int, seed: int, workers: int
+    images: LabelledImages, *, per_label: int, side: int, seed: int, workers: int
 ) -> Iterator[LabelSamples]:
     """Draw samples of each label, label by label.
 
     Args:
-        pictures: Where to draw from.
-        per_label: How many samples, at least 1; fewer where a label has not as many readable pictures.
+        images: Where to draw from.
+        per_label: How many samples, at least 1; fewer where a label has not as many readable images.
         side: Height and width of a sample in pixels; what does not fit into the square is cut off.
         seed: Same seed, same samples.
         workers: How many labels to work on at once.
@@ -50,11 +50,11 @@ def plain_samples(
     def show(path: Path) -> tuple[image.Pixels, ...]:
         return (image.decode_to_fit(image.read_file(path), spec, name=str(path)),)
 
-    return _samples(pictures, show, per_label, seed, workers)
+    return _samples(images, show, per_label, seed, workers)
 
 
 def augmented_samples(
-    pictures: LabelledPictures,
+    images: LabelledImages,
     *,
     per_label: int,
     versions: int,
@@ -66,7 +66,7 @@ def augmented_samples(
     """Draw samples of each label, with augmented versions of each, as `edgecls data augment` would make them.
 
     Args:
-        pictures: Where to draw from.
+        images: Where to draw from.
         per_label: As in `plain_samples`.
         versions: How many augmented versions of each sample.
         limits: How far they may differ from it.
@@ -82,25 +82,25 @@ def augmented_samples(
         warped = [apply_warp(pixels, draw_warp(limits, rng)) for _ in range(versions)]
         return tuple(image.fit(version, spec) for version in (pixels, *warped))
 
-    return _samples(pictures, show, per_label, seed, workers)
+    return _samples(images, show, per_label, seed, workers)
 
 
 def _samples(
-    pictures: LabelledPictures,
+    images: LabelledImages,
     show: Callable[[Path], tuple[image.Pixels, ...]],
     per_label: int,
     seed: int,
     workers: int,
 ) -> Iterator[LabelSamples]:
-    by_label: list[list[Path]] = [[] for _ in pictures.labels]
-    for path, label_id in zip(pictures.paths, pictures.label_ids, strict=True):
+    by_label: list[list[Path]] = [[] for _ in images.labels]
+    for path, label_id in zip(images.paths, images.label_ids, strict=True):
         by_label[label_id].append(path)
 
     def draw(label_id: int) -> LabelSamples:
         paths = by_label[label_id]
         order = np.random.default_rng([seed, label_id]).permutation(len(paths)).tolist()
         rows, failures = _first_usable([paths[index] for index in order], show, per_label)
-        return LabelSamples(pictures.labels[label_id], len(paths), rows, failures)
+        return LabelSamples(images.labels[label_id], len(paths), rows, failures)
 
     yield from map_in_order(draw, range(len(by_label)), workers=workers)
 

@@ -16,14 +16,14 @@ from edgecls.errors import DatasetError, ImageError
 from edgecls.image_formats import read_header
 from edgecls.in_order import map_in_order
 
-__all__ = ["ColorMoments", "DatasetStatistics", "PictureSize", "Spread", "measure_dataset"]
+__all__ = ["ColorMoments", "DatasetStatistics", "ImageSize", "Spread", "measure_dataset"]
 
 MEGA = 1e6
 
 
 @dataclass(frozen=True)
-class PictureSize:
-    """How large a picture is.
+class ImageSize:
+    """How large an image is.
 
     Attributes:
         width: In pixels, once it is upright.
@@ -91,26 +91,26 @@ class DatasetStatistics:
 
     Attributes:
         labels: All labels.
-        counts: For each part, by its name, the number of pictures for each label; unreadable ones included.
-        sizes: Of the readable pictures, in the order of the dataset.
-        moments: Of the pixels of all readable pictures, each at its full size.
-        failures: Why each of the other pictures cannot be read.
+        counts: For each part, by its name, the number of images for each label; unreadable ones included.
+        sizes: Of the readable images, in the order of the dataset.
+        moments: Of the pixels of all readable images, each at its full size.
+        failures: Why each of the other images cannot be read.
     """
 
     labels: tuple[str, ...]
     counts: Mapping[str, Mapping[str, int]]
-    sizes: tuple[PictureSize, ...] = field(repr=False)
+    sizes: tuple[ImageSize, ...] = field(repr=False)
     moments: ColorMoments
     failures: tuple[ImageError, ...]
 
     @property
     def totals(self) -> dict[str, int]:
-        """Number of pictures for each label, over all parts."""
+        """Number of images for each label, over all parts."""
         return {label: sum(part[label] for part in self.counts.values()) for label in self.labels}
 
     @property
     def imbalance(self) -> float:
-        """How many times as many pictures the largest label has as the smallest, at least 1."""
+        """How many times as many images the largest label has as the smallest, at least 1."""
         return max(self.totals.values()) / min(self.totals.values())
 
     @property
@@ -125,13 +125,13 @@ class DatasetStatistics:
 
     @property
     def formats(self) -> dict[str, int]:
-        """Number of readable pictures in each format, the most frequent first."""
+        """Number of readable images in each format, the most frequent first."""
         return dict(Counter(size.format for size in self.sizes).most_common())
 
     def as_dict(self) -> dict[str, Any]:
         """Return the statistics as they are printed in JSON."""
         return {
-            "pictures": sum(self.totals.values()),
+            "images": sum(self.totals.values()),
             "unreadable": [str(failure) for failure in self.failures],
             "labels": list(self.labels),
             "counts": {part: dict(counts) for part, counts in self.counts.items()},
@@ -153,35 +153,35 @@ def measure_dataset(
     workers: int,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> DatasetStatistics:
-    """Read every picture once and add up what it is like; no more than a few are in memory at a time.
+    """Read every image once and add up what it is like; no more than a few are in memory at a time.
 
     Args:
-        dataset: The pictures.
+        dataset: The images.
         workers: How many to decode at once.
-        on_progress: Called with the number of pictures done and the number of all.
+        on_progress: Called with the number of images done and the number of all.
 
     Raises:
-        DatasetError: No picture can be read.
+        DatasetError: No image can be read.
     """
     paths = dataset.whole.paths
     moments = ColorMoments()
-    sizes: list[PictureSize] = []
+    sizes: list[ImageSize] = []
     failures: list[ImageError] = []
     for count, outcome in enumerate(map_in_order(_measure, paths, workers=workers), 1):
         if isinstance(outcome, ImageError):
             failures.append(outcome)
         else:
-            size, of_picture = outcome
+            size, of_image = outcome
             sizes.append(size)
-            moments += of_picture
+            moments += of_image
         on_progress(count, len(paths))
     if not sizes:
-        raise DatasetError(f"none of the {len(paths)} pictures can be read; the first fault: {failures[0]}")
+        raise DatasetError(f"none of the {len(paths)} images can be read; the first fault: {failures[0]}")
     counts = {name: part.counts for name, part in dataset.parts.items()}
     return DatasetStatistics(dataset.labels, counts, tuple(sizes), moments, tuple(failures))
 
 
-def _measure(path: Path) -> tuple[PictureSize, ColorMoments] | ImageError:
+def _measure(path: Path) -> tuple[ImageSize, ColorMoments] | ImageError:
     try:
         data = image.read_file(path)
         header = read_header(data, name=str(path))
@@ -189,12 +189,12 @@ def _measure(path: Path) -> tuple[PictureSize, ColorMoments] | ImageError:
     except ImageError as error:
         return error
     height, width = header.upright_hw
-    return PictureSize(width, height, len(data), header.format), _moments(pixels)
+    return ImageSize(width, height, len(data), header.format), _moments(pixels)
 
 
 def _moments(pixels: image.Pixels) -> ColorMoments:
     channels = cv2.split(pixels)
-    # Sums of whole numbers held as doubles, exact for far more pixels than a picture may have. OpenCV takes
+    # Sums of whole numbers held as doubles, exact for far more pixels than an image may have. OpenCV takes
     # the root of the second and squares it again: rounding brings back the whole number.
     sums = tuple(round(total) for total in cv2.sumElems(pixels)[:3])
     square_sums = tuple(round(cv2.norm(channel, cv2.NORM_L2SQR)) for channel in channels)

@@ -1,1 +1,1 @@
-"""Drawing into pictures: heat, and text in any script. Needs numpy and OpenCV only."""
+"""Drawing into images: heat, and text in any script. Needs numpy and OpenCV only."""

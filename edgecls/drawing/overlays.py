@@ -1,4 +1,4 @@
-"""A bar under a picture that says what it was taken for."""
+"""A bar under an image that says what it was taken for."""
 
 import cv2
 import numpy as np
@@ -8,10 +8,10 @@ from edgecls.drawing import font as builtin_font
 
 __all__ = ["lay_over", "with_label_bar"]
 
-TEXT_SIZE = 0.042  # of the picture's longer side
+TEXT_SIZE = 0.042  # of the image's longer side
 MIN_TEXT_PX = 18
 SMALLEST = 0.55  # of the text's size: as small as a long label gets
-MAX_TEXT_WIDTH = 0.2  # of the picture's width: narrow pictures get smaller text
+MAX_TEXT_WIDTH = 0.2  # of the image's width: narrow images get smaller text
 BAR_HEIGHT, MARGIN, GAP, METER_HEIGHT = 2.1, 0.6, 0.8, 0.16  # of the text's size
 CAPITAL_HEIGHT = 0.72  # of the text's size
 ELLIPSIS = "…"
@@ -24,7 +24,7 @@ UNSURE_LABEL, UNSURE_METER = (180, 180, 188), (140, 140, 148)
 def with_label_bar(
     pixels: npt.NDArray[np.uint8], label: str, probability: float, *, is_known: bool
 ) -> npt.NDArray[np.uint8]:
-    """Return a picture with a bar under it: the label, its probability in percent, and a line as long as that.
+    """Return an image with a bar under it: the label, its probability in percent, and a line as long as that.
 
     Text that is too long gets smaller, down to a limit, and is then cut short.
 
@@ -93,9 +93,9 @@ def _write(
 COLOR_MAP = cv2.COLORMAP_INFERNO
 """Its lightness grows steadily, so that it also reads without colour vision, and printed in grey."""
 
-GRAYING = 0.7  # how far the picture gives up its own colours, which would be taken for heat
-MAX_OPACITY = 0.65  # where the heat is 1; the picture can be seen through it
-FAINTEST = 0.05  # heat below this is left out: it would only stain the picture
+GRAYING = 0.7  # how far the image gives up its own colours, which would be taken for heat
+MAX_OPACITY = 0.65  # where the heat is 1; the image can be seen through it
+FAINTEST = 0.05  # heat below this is left out: it would only stain the image
 LINE_AT = 0.5
 UNSEEN_LIGHT = 0.4  # of the part that the model does not see
 
@@ -105,7 +105,7 @@ _GRAYSCALE = np.array([0.299, 0.587, 0.114], np.float32)
 def lay_over(
     pixels: npt.NDArray[np.uint8], heat: npt.NDArray[np.float32], *, seen: tuple[slice, slice]
 ) -> npt.NDArray[np.uint8]:
-    """Return a picture with heat laid over it: the hotter, the lighter and the less transparent.
+    """Return an image with heat laid over it: the hotter, the lighter and the less transparent.
 
     A line goes round where the heat is above a half. What the model does not see is darkened.
 

@@ -23,12 +23,12 @@ __all__ = [
 BINS = 15  # as in Guo et al. 2017
 
 MIN_TEMPERATURE, MAX_TEMPERATURE = 0.25, 10.0
-"""Where every picture is answered right, the likelihood asks for a temperature of 0; a bound keeps sense in it."""
+"""Where every image is answered right, the likelihood asks for a temperature of 0; a bound keeps sense in it."""
 
 BISECTIONS = 60  # halve the range of the temperature down to the precision of a double
 
 SMALLEST_LOG = -103.0
-"""Stands for the logarithm of a probability that is 0 in float32, relative to the largest of its picture."""
+"""Stands for the logarithm of a probability that is 0 in float32, relative to the largest of its image."""
 
 FOLDS = 5
 """What a temperature does for images that it was not fitted on is measured with as many fits, each without a fifth."""
@@ -42,33 +42,33 @@ MAX_UNKNOWN_THRESHOLD = 0.95
 
 @dataclass(frozen=True)
 class ReliabilityBin:
-    """The pictures whose best label got a probability in one range.
+    """The images whose best label got a probability in one range.
 
     Attributes:
         lower: Start of the range, itself outside of it but for 0.
         upper: End of the range, inside of it.
-        pictures: Their number.
+        images: Their number.
         confidence: Their mean probability of the best label; 0 if there are none.
         accuracy: Part of them that was answered right; 0 if there are none.
     """
 
     lower: float
     upper: float
-    pictures: int
+    images: int
     confidence: float
     accuracy: float
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """What a temperature did for the probabilities of one set of pictures.
+    """What a temperature did for the probabilities of one set of images.
 
     Attributes:
         temperature: What the logits are divided by before the softmax.
-        pictures: Number of pictures it was fitted on.
+        images: Number of images it was fitted on.
         error_before: Expected calibration error without it.
         error_after: Expected calibration error with it.
-        loss_before: Negative log likelihood without it, in nats for each picture.
+        loss_before: Negative log likelihood without it, in nats for each image.
         loss_after: Negative log likelihood with it.
         bins_before: Reliability without it.
         bins_after: Reliability with it.
@@ -77,7 +77,7 @@ class Calibration:
     """
 
     temperature: float
-    pictures: int
+    images: int
     error_before: float
     error_after: float
     loss_before: float
@@ -99,7 +99,7 @@ def calibrate(logits: npt.ArrayLike, label_ids: npt.ArrayLike) -> Calibration:
 
     Args:
         logits: ``[N, K]``: as `fit_temperature` takes them, of the network without a temperature.
-        label_ids: ``[N]``: what the pictures show.
+        label_ids: ``[N]``: what the images show.
 
     Raises:
         As `fit_temperature`.
@@ -110,7 +110,7 @@ def calibrate(logits: npt.ArrayLike, label_ids: npt.ArrayLike) -> Calibration:
     held_out = np.exp(_log_softmax(rows / _held_out_temperatures(rows, ids)[:, np.newaxis]))
     return Calibration(
         temperature=temperature,
-        pictures=len(ids),
+        images=len(ids),
         error_before=expected_calibration_error(before, ids),
         error_after=expected_calibration_error(after, ids),
         loss_before=negative_log_likelihood(before, ids),
@@ -141,11 +141,11 @@ def fit_temperature(logits: npt.ArrayLike, label_ids: npt.ArrayLike) -> float:
     Args:
         logits: ``[N, K]``: logits, or logarithms of probabilities, which do as well; -inf where a
             probability is 0.
-        label_ids: ``[N]``: what the pictures show, from 0 to K - 1.
+        label_ids: ``[N]``: what the images show, from 0 to K - 1.
 
     Raises:
         InputShapeError: The shapes do not fit, a logit is NaN or +inf, or a label is out of range.
-        DatasetError: There are no pictures.
+        DatasetError: There are no images.
 
     Source:
         Guo et al., "On Calibration of Modern Neural Networks", ICML 2017, arXiv:1706.04599.
@@ -162,7 +162,7 @@ def fit_temperature(logits: npt.ArrayLike, label_ids: npt.ArrayLike) -> float:
 
 
 def negative_log_likelihood(probabilities: npt.ArrayLike, label_ids: npt.ArrayLike) -> float:
-    """Return the mean of -log(probability of what the picture shows), in nats; a probability of 0 counts as 1e-12.
+    """Return the mean of -log(probability of what the image shows), in nats; a probability of 0 counts as 1e-12.
 
     Args:
         probabilities: ``[N, K]``, N at least 1.
@@ -175,8 +175,8 @@ def negative_log_likelihood(probabilities: npt.ArrayLike, label_ids: npt.ArrayLi
 def expected_calibration_error(probabilities: npt.ArrayLike, label_ids: npt.ArrayLike, bins: int = BINS) -> float:
     """Return how far probability and accuracy of the best labels lie apart, from 0 (not at all) to 1.
 
-    The pictures are sorted into `bins` ranges of equal width by the probability of their best label;
-    the distance of mean probability and accuracy is averaged over the ranges by their pictures.
+    The images are sorted into `bins` ranges of equal width by the probability of their best label;
+    the distance of mean probability and accuracy is averaged over the ranges by their images.
 
     Args:
         probabilities: ``[N, K]``, N at least 1.
@@ -191,13 +191,13 @@ def expected_calibration_error(probabilities: npt.ArrayLike, label_ids: npt.Arra
 
 
 def calibration_error(bins: tuple[ReliabilityBin, ...]) -> float:
-    """Return the expected calibration error of pictures that are sorted already."""
-    total = sum(entry.pictures for entry in bins)
-    return sum(entry.pictures * abs(entry.accuracy - entry.confidence) for entry in bins) / total
+    """Return the expected calibration error of images that are sorted already."""
+    total = sum(entry.images for entry in bins)
+    return sum(entry.images * abs(entry.accuracy - entry.confidence) for entry in bins) / total
 
 
 def reliability_bins(confidences: npt.ArrayLike, right: npt.ArrayLike, bins: int = BINS) -> tuple[ReliabilityBin, ...]:
-    """Sort pictures into ranges of equal width by how sure the model is.
+    """Sort images into ranges of equal width by how sure the model is.
 
     Args:
         confidences: ``[N]``: probability of the best label, 0 to 1.
@@ -229,16 +229,16 @@ def choose_unknown_threshold(
 ) -> float | None:
     """Return the highest threshold that costs little: how sure a model should be before it names a label.
 
-    The rule: of the validation pictures that the model answers right, at most the part `max_rejected`
+    The rule: of the validation images that the model answers right, at most the part `max_rejected`
     may become "unknown". The result is rounded down to four digits and at most MAX_UNKNOWN_THRESHOLD.
 
     Args:
-        probabilities: ``[N, K]``: of pictures not trained on, after calibration.
+        probabilities: ``[N, K]``: of images not trained on, after calibration.
         label_ids: ``[N]``: what they show.
         max_rejected: From 0 to below 1.
 
     Returns:
-        Above 0 and below 1; None if no picture is answered right, so that there is nothing to go by.
+        Above 0 and below 1; None if no image is answered right, so that there is nothing to go by.
 
     Raises:
         As `fit_temperature`.
@@ -256,11 +256,11 @@ def _checked(values: npt.ArrayLike, label_ids: npt.ArrayLike) -> tuple[npt.NDArr
     rows, ids = np.asarray(values, np.float64), np.asarray(label_ids)
     if rows.ndim != 2 or ids.shape != rows.shape[:1] or rows.shape[1] < 2:
         raise InputShapeError(
-            f"expected one row for each picture and one column for each label, got {rows.shape} for "
+            f"expected one row for each image and one column for each label, got {rows.shape} for "
             f"{ids.shape} label numbers"
         )
     if not len(ids):
-        raise DatasetError("there are no pictures to measure calibration on; hold some out of training")
+        raise DatasetError("there are no images to measure calibration on; hold some out of training")
     ids = ids.astype(np.int64)
     if ids.min() < 0 or ids.max() >= rows.shape[1]:
         raise InputShapeError(f"label numbers must be 0 to {rows.shape[1] - 1}, got {ids.min()} to {ids.max()}")

@@ -1,4 +1,4 @@
-"""Comparing models on the same pictures: accuracy beside latency and size."""
+"""Comparing models on the same images: accuracy beside latency and size."""
 
 import math
 import time
@@ -9,7 +9,7 @@ from itertools import combinations
 import numpy as np
 
 from edgecls import image
-from edgecls.dataset.formats.labelled_images import LabelledPictures
+from edgecls.dataset.formats.labelled_images import LabelledImages
 from edgecls.errors import ImageError, ModelConfigError
 from edgecls.evaluation.evaluate import evaluate
 from edgecls.evaluation.record import Evaluation
@@ -17,7 +17,7 @@ from edgecls.runtime.classifier import Classifier
 
 __all__ = ["Comparison", "Contender", "Disagreement", "Latency", "compare", "mcnemar_p_value", "measure_latencies"]
 
-TIMED_PICTURES = 24
+TIMED_IMAGES = 24
 ROUNDS = 5
 WARM_UP = 3  # predictions of each model before any is timed
 TIMING_SEED = 0
@@ -40,10 +40,10 @@ class Contender:
 
 @dataclass(frozen=True)
 class Latency:
-    """How long one picture takes, alone, from its encoded bytes to the answer.
+    """How long one image takes, alone, from its encoded bytes to the answer.
 
     Attributes:
-        median_ms: Median over all pictures and rounds, in milliseconds.
+        median_ms: Median over all images and rounds, in milliseconds.
         p95_ms: 95th percentile.
     """
 
@@ -53,13 +53,13 @@ class Latency:
 
 @dataclass(frozen=True)
 class Disagreement:
-    """Where two models part: the pictures that only one of them gets right.
+    """Where two models part: the images that only one of them gets right.
 
     Attributes:
         first: Name of the one.
         second: Name of the other.
-        only_first: Pictures that only the first gets right.
-        only_second: Pictures that only the second gets right.
+        only_first: Images that only the first gets right.
+        only_second: Images that only the second gets right.
         p_value: How likely so lopsided a split or a worse one is if neither is better (exact McNemar test).
     """
 
@@ -82,22 +82,22 @@ class Comparison:
 
 def compare(
     contenders: Sequence[Contender],
-    pictures: LabelledPictures,
+    images: LabelledImages,
     *,
     workers: int,
     on_progress: Callable[[str, int, int], None] = lambda name, done, total: None,
 ) -> Comparison:
-    """Evaluate models on the same pictures, then time them side by side.
+    """Evaluate models on the same images, then time them side by side.
 
     Args:
         contenders: At least two.
-        pictures: What to classify, and what it shows.
-        workers: Number of pictures to work on at once while evaluating; timing takes one after the other.
-        on_progress: Called with the name of the model, the number of pictures done and that of all.
+        images: What to classify, and what it shows.
+        workers: Number of images to work on at once while evaluating; timing takes one after the other.
+        on_progress: Called with the name of the model, the number of images done and that of all.
 
     Raises:
         ModelConfigError: Fewer than two models, or two of the same name.
-        DatasetError: The data has labels that one of the models does not know, or no usable picture.
+        DatasetError: The data has labels that one of the models does not know, or no usable image.
     """
     names = [contender.name for contender in contenders]
     if len(names) < 2 or len(set(names)) < len(names):
@@ -108,7 +108,7 @@ def compare(
         def progress(done: int, total: int, name: str = contender.name) -> None:
             on_progress(name, done, total)
 
-        evaluations.append(evaluate(contender.classifier, pictures, workers=workers, on_progress=progress))
+        evaluations.append(evaluate(contender.classifier, images, workers=workers, on_progress=progress))
     return Comparison(
         contenders=tuple(contenders),
         evaluations=tuple(evaluations),
@@ -121,16 +121,16 @@ def compare(
 
 
 def measure_latencies(classifiers: Sequence[Classifier], evaluation: Evaluation) -> tuple[Latency, ...]:
-    """Time models picture by picture, taking turns, so that a noisy moment of the machine hits all alike.
+    """Time models image by image, taking turns, so that a noisy moment of the machine hits all alike.
 
     Args:
         classifiers: The models.
-        evaluation: An evaluation whose pictures to take a few of.
+        evaluation: An evaluation whose images to take a few of.
 
     Returns:
         One for each model.
     """
-    encoded = _some_pictures(evaluation, classifiers[0])
+    encoded = _some_images(evaluation, classifiers[0])
     times_ms: list[list[float]] = [[] for _ in classifiers]
     for classifier in classifiers:
         for data in encoded[:WARM_UP]:
@@ -161,7 +161,7 @@ def mcnemar_p_value(only_first: int, only_second: int) -> float:
 
 
 def _disagreement(first: str, second: str, one: Evaluation, other: Evaluation) -> Disagreement:
-    # A picture may be left out by one model only, where their limits differ.
+    # An image may be left out by one model only, where their limits differ.
     right = dict(zip(other.paths, other.right.tolist(), strict=True))
     pairs = [(hit, right[path]) for path, hit in zip(one.paths, one.right.tolist(), strict=True) if path in right]
     only_first = sum(hit and not other_hit for hit, other_hit in pairs)
@@ -169,9 +169,9 @@ def _disagreement(first: str, second: str, one: Evaluation, other: Evaluation) -
     return Disagreement(first, second, only_first, only_second, mcnemar_p_value(only_first, only_second))
 
 
-def _some_pictures(evaluation: Evaluation, classifier: Classifier) -> list[bytes]:
-    """Return the bytes of a few pictures, the same at every call."""
-    order = np.random.default_rng(TIMING_SEED).permutation(evaluation.pictures)[:TIMED_PICTURES]
+def _some_images(evaluation: Evaluation, classifier: Classifier) -> list[bytes]:
+    """Return the bytes of a few images, the same at every call."""
+    order = np.random.default_rng(TIMING_SEED).permutation(evaluation.images)[:TIMED_IMAGES]
     encoded = []
     for index in order:
         try:

@@ -1,4 +1,4 @@
-"""Running a model over labelled pictures, in bounded memory: a few numbers are kept of each."""
+"""Running a model over labelled images, in bounded memory: a few numbers are kept of each."""
 
 import time
 import unicodedata
@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from edgecls.dataset.formats.labelled_images import Dataset, LabelledPictures
+from edgecls.dataset.formats.labelled_images import Dataset, LabelledImages
 from edgecls.errors import DatasetError, ImageError
 from edgecls.evaluation.record import Evaluation
 from edgecls.model_card import ModelCard
@@ -20,33 +20,33 @@ from edgecls.runtime.prediction import Prediction
 
 __all__ = ["ALL", "AUTO", "PART_NAMES", "check_labels", "choose_part", "evaluate", "without_foreign_labels"]
 
-TOP = 3  # answers that are kept of each picture
+TOP = 3  # answers that are kept of each image
 NAMED_LABELS = 10  # labels that an error message lists
 
 
 def evaluate(
     classifier: Classifier,
-    pictures: LabelledPictures,
+    images: LabelledImages,
     *,
     workers: int,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Evaluation:
-    """Classify labelled pictures and keep what the figures need.
+    """Classify labelled images and keep what the figures need.
 
     Labels of data and model are matched by name, so their order may differ. Labels of the model
-    without pictures are fine; pictures that cannot be read are listed in the result.
+    without images are fine; images that cannot be read are listed in the result.
 
     Args:
         classifier: The opened model.
-        pictures: What to classify, and what it shows.
-        workers: Number of pictures to work on at once, at least 1.
-        on_progress: Called with the number of pictures done and the number of all.
+        images: What to classify, and what it shows.
+        workers: Number of images to work on at once, at least 1.
+        on_progress: Called with the number of images done and the number of all.
 
     Raises:
-        DatasetError: The data has labels that the model does not know, or not one picture can be classified.
+        DatasetError: The data has labels that the model does not know, or not one image can be classified.
     """
-    model_ids = _match_labels(pictures.labels, classifier.card.labels, classifier.card.name)
-    total = len(pictures.paths)
+    model_ids = _match_labels(images.labels, classifier.card.labels, classifier.card.name)
+    total = len(images.paths)
     kept: list[Path] = []
     failures: dict[str, ImageError] = {}
     # Plain arrays grow in place and hold 8 bytes a number, where a list would hold objects.
@@ -54,13 +54,13 @@ def evaluate(
     true_probabilities, times_ms = array("d"), array("d")
     top_ids, top_probabilities = array("q"), array("d")
     started = time.perf_counter()
-    outcomes = classify_stream(classifier, [file_source(str(path)) for path in pictures.paths], workers=workers)
+    outcomes = classify_stream(classifier, [file_source(str(path)) for path in images.paths], workers=workers)
     for index, outcome in enumerate(outcomes):
         if isinstance(outcome.result, Prediction):
-            label_id = model_ids[pictures.label_ids[index]]
+            label_id = model_ids[images.label_ids[index]]
             row = np.asarray(outcome.result.probabilities)
             order = np.argsort(-row, kind="stable")  # of equals the first, as Prediction has it
-            kept.append(pictures.paths[index])
+            kept.append(images.paths[index])
             label_ids.append(label_id)
             ranks.append(int(np.flatnonzero(order == label_id)[0]))
             true_probabilities.append(float(row[label_id]))
@@ -71,8 +71,8 @@ def evaluate(
             failures[outcome.name] = outcome.result
         on_progress(index + 1, total)
     if not kept:
-        first = next(iter(failures.values()), "there are no pictures")
-        raise DatasetError(f"not one of {total} pictures could be classified; the first fault: {first}")
+        first = next(iter(failures.values()), "there are no images")
+        raise DatasetError(f"not one of {total} images could be classified; the first fault: {first}")
     return Evaluation(
         labels=classifier.card.labels,
         paths=tuple(kept),
@@ -90,36 +90,36 @@ def evaluate(
     )
 
 
-def check_labels(pictures: LabelledPictures, card: ModelCard) -> None:
+def check_labels(images: LabelledImages, card: ModelCard) -> None:
     """Find out whether a model knows all labels of the data, as `evaluate` demands.
 
     Raises:
         DatasetError: It does not.
     """
-    _match_labels(pictures.labels, card.labels, card.name)
+    _match_labels(images.labels, card.labels, card.name)
 
 
-def without_foreign_labels(pictures: LabelledPictures, model_labels: tuple[str, ...]) -> LabelledPictures:
-    """Return the pictures whose labels the model knows.
+def without_foreign_labels(images: LabelledImages, model_labels: tuple[str, ...]) -> LabelledImages:
+    """Return the images whose labels the model knows.
 
     Raises:
         DatasetError: There are none.
     """
     known = {_normal(label) for label in model_labels}
-    kept = [index for index, label in enumerate(pictures.label_ids) if _normal(pictures.labels[label]) in known]
+    kept = [index for index, label in enumerate(images.label_ids) if _normal(images.labels[label]) in known]
     if not kept:
         raise DatasetError(
-            f"the model knows none of the labels of the data ({_listed(pictures.labels)}); "
+            f"the model knows none of the labels of the data ({_listed(images.labels)}); "
             f"its labels are {_listed(model_labels)}"
         )
     # The foreign labels go too, or they would still be looked for in the model.
-    labels = tuple(label for label in pictures.labels if _normal(label) in known)
+    labels = tuple(label for label in images.labels if _normal(label) in known)
     places = {label: place for place, label in enumerate(labels)}
     return replace(
-        pictures,
+        images,
         labels=labels,
-        paths=tuple(pictures.paths[index] for index in kept),
-        label_ids=tuple(places[pictures.labels[pictures.label_ids[index]]] for index in kept),
+        paths=tuple(images.paths[index] for index in kept),
+        label_ids=tuple(places[images.labels[images.label_ids[index]]] for index in kept),
     )
 
 
@@ -130,7 +130,7 @@ def _match_labels(data: tuple[str, ...], model: tuple[str, ...], model_name: str
     if foreign:
         raise DatasetError(
             f"model {model_name!r} does not know {len(foreign)} label(s) of the data: {_listed(foreign)}; its labels "
-            f"are {_listed(model)}. Rename them, or leave their pictures out with --ignore-unknown-labels"
+            f"are {_listed(model)}. Rename them, or leave their images out with --ignore-unknown-labels"
         )
     return [places[_normal(label)] for label in data]
 
@@ -157,7 +157,7 @@ AUTO, ALL = "auto", "all"
 PART_NAMES = (AUTO, "test", "val", "train", ALL)
 
 
-def choose_part(dataset: Dataset, name: str) -> tuple[str, LabelledPictures]:
+def choose_part(dataset: Dataset, name: str) -> tuple[str, LabelledImages]:
     """Return a part by its name, and what it is called; AUTO takes test, else val, else all there is.
 
     Args:

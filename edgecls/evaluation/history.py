@@ -12,10 +12,10 @@ class HistoryRow:
     Attributes:
         epoch: Its number, from 1.
         stage: What was trained, as in "head".
-        loss: Mean loss over the training pictures, as they were shown (augmented or not).
+        loss: Mean loss over the training images, as they were shown (augmented or not).
         accuracy: Part of them that was labelled right, 0 to 1.
-        validation_loss: The same for the pictures held out.
-        validation_accuracy: The same for the pictures held out.
+        validation_loss: The same for the images held out.
+        validation_accuracy: The same for the images held out.
         learning_rate: Of the last step, of the layers that learn fastest.
         duration_s: Seconds it took.
     """

@@ -28,8 +28,8 @@ class LabelMetrics:
 
     Attributes:
         label: The label.
-        support: Number of pictures that show it.
-        predicted: Number of pictures that the model gave it.
+        support: Number of images that show it.
+        predicted: Number of images that the model gave it.
         precision: Part of `predicted` that is right; None if `predicted` is 0.
         recall: Part of `support` that was found; None if `support` is 0.
         f1: Harmonic mean of the two; None if `support` is 0.
@@ -45,7 +45,7 @@ class LabelMetrics:
 
 @dataclass(frozen=True)
 class Averages:
-    """Precision, recall and F1 over all labels that have pictures; a precision that is None counts as 0."""
+    """Precision, recall and F1 over all labels that have images; a precision that is None counts as 0."""
 
     precision: float
     recall: float
@@ -56,7 +56,7 @@ def confusion_matrix(label_ids: npt.ArrayLike, predicted_ids: npt.ArrayLike, *, 
     """Count how often each label was taken for each.
 
     Args:
-        label_ids: ``[N]``: what the pictures show.
+        label_ids: ``[N]``: what the images show.
         predicted_ids: ``[N]``: what the model said.
         num_labels: Number of labels.
 
@@ -91,12 +91,12 @@ def per_label_metrics(confusion: Counts, labels: Sequence[str]) -> tuple[LabelMe
 
 
 def macro_average(metrics: Sequence[LabelMetrics]) -> Averages:
-    """Return the averages in which every label that has pictures counts alike."""
+    """Return the averages in which every label that has images counts alike."""
     return _average(metrics, [1] * len(metrics))
 
 
 def weighted_average(metrics: Sequence[LabelMetrics]) -> Averages:
-    """Return the averages in which every label counts by its number of pictures."""
+    """Return the averages in which every label counts by its number of images."""
     return _average(metrics, [entry.support for entry in metrics])
 
 
@@ -112,7 +112,7 @@ def _average(metrics: Sequence[LabelMetrics], weights: Sequence[int]) -> Average
 
 
 def wilson_interval(successes: int, total: int) -> tuple[float, float]:
-    """Return the 95 % interval of a part, which holds its width also near 0 and 1 and for few pictures.
+    """Return the 95 % interval of a part, which holds its width also near 0 and 1 and for few images.
 
     Args:
         successes: From 0 to `total`.

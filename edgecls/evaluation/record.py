@@ -1,4 +1,4 @@
-"""What an evaluation found: a few numbers for each picture, and every figure that follows from them."""
+"""What an evaluation found: a few numbers for each image, and every figure that follows from them."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -33,7 +33,7 @@ class Confusion:
 
     shown: str
     said: str
-    pictures: int
+    images: int
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,10 @@ class UnknownFacts:
 
     Attributes:
         threshold: The threshold.
-        answered: Number of pictures that got a label.
+        answered: Number of images that got a label.
         answered_right: Number of those whose label is right.
-        rejected_right: Pictures whose label would have been right, answered "unknown".
-        rejected_wrong: Pictures whose label would have been wrong, answered "unknown".
+        rejected_right: Images whose label would have been right, answered "unknown".
+        rejected_wrong: Images whose label would have been wrong, answered "unknown".
     """
 
     threshold: float
@@ -57,21 +57,21 @@ class UnknownFacts:
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """How a model did on labelled pictures. Accuracy and the like are of the best label, however sure it was.
+    """How a model did on labelled images. Accuracy and the like are of the best label, however sure it was.
 
     Attributes:
         labels: The labels of the model, K in number.
-        paths: The pictures that could be classified, N in number, at least 1.
+        paths: The images that could be classified, N in number, at least 1.
         label_ids: ``[N]``: what they show.
         ranks: ``[N]``: how many labels the model found more probable than the right one; 0 where it is right.
         true_probabilities: ``[N]``: the probability that it gave to the right one.
         top_ids: ``[N, T]``: its most probable labels, best first, T at least 1.
         top_probabilities: ``[N, T]``: their probabilities.
-        times_ms: ``[N]``: from the encoded bytes to the answer, with `workers` pictures at once.
-        failures: Why the other pictures could not be classified, by their names.
+        times_ms: ``[N]``: from the encoded bytes to the answer, with `workers` images at once.
+        failures: Why the other images could not be classified, by their names.
         unknown_threshold: Below this probability of the best label the answer is "unknown"; None for never.
         provider: What the network ran on.
-        workers: Number of pictures that were worked on at once.
+        workers: Number of images that were worked on at once.
         duration_s: How long all of it took, in seconds.
     """
 
@@ -90,8 +90,8 @@ class Evaluation:
     duration_s: float
 
     @property
-    def pictures(self) -> int:
-        """Number of pictures classified."""
+    def images(self) -> int:
+        """Number of images classified."""
         return len(self.label_ids)
 
     @property
@@ -107,17 +107,17 @@ class Evaluation:
 
     @property
     def accuracy(self) -> float:
-        """Part of the pictures whose best label is right."""
+        """Part of the images whose best label is right."""
         return self.top_accuracy(1)
 
     def top_accuracy(self, count: int) -> float:
-        """Return the part of the pictures whose right label is among the `count` most probable."""
+        """Return the part of the images whose right label is among the `count` most probable."""
         return float(np.mean(self.ranks < count))
 
     @property
     def accuracy_interval(self) -> tuple[float, float]:
-        """Where the accuracy on more pictures of the same kind can be expected, at 95 % (Wilson)."""
-        return wilson_interval(int(self.right.sum()), self.pictures)
+        """Where the accuracy on more images of the same kind can be expected, at 95 % (Wilson)."""
+        return wilson_interval(int(self.right.sum()), self.images)
 
     @cached_property
     def confusion(self) -> Counts:
@@ -131,23 +131,23 @@ class Evaluation:
 
     @property
     def macro(self) -> Averages:
-        """Averages in which every label that has pictures counts alike."""
+        """Averages in which every label that has images counts alike."""
         return macro_average(self.per_label)
 
     @property
     def weighted(self) -> Averages:
-        """Averages in which every label counts by its number of pictures."""
+        """Averages in which every label counts by its number of images."""
         return weighted_average(self.per_label)
 
     @property
     def baseline(self) -> tuple[str, float]:
-        """The label with the most pictures, and the accuracy of always saying it."""
+        """The label with the most images, and the accuracy of always saying it."""
         most = max(self.per_label, key=lambda entry: entry.support)
-        return most.label, most.support / self.pictures
+        return most.label, most.support / self.images
 
     @property
     def loss(self) -> float:
-        """Negative log likelihood of the right labels, in nats for each picture."""
+        """Negative log likelihood of the right labels, in nats for each image."""
         return float(np.mean(-np.log(np.maximum(self.true_probabilities, SMALLEST_PROBABILITY))))
 
     @cached_property
@@ -207,7 +207,7 @@ def evaluation_to_dict(evaluation: Evaluation, *, top: int) -> dict[str, Any]:
     label, baseline = evaluation.baseline
     unknown = evaluation.unknown
     return {
-        "pictures": evaluation.pictures,
+        "images": evaluation.images,
         "accuracy": evaluation.accuracy,
         "accuracy_interval": [low, high],
         "top_accuracy": {

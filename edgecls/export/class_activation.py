@@ -1,4 +1,4 @@
-"""Giving a network the output "class_activation": how much each place of a picture speaks for each label.
+"""Giving a network the output "class_activation": how much each place of an image speaks for each label.
 
 It is the feature map, weighted as the network weights its mean (Zhou et al., "Learning Deep Features for
 Discriminative Localization", 2016): the mean of the output over all places is the logits without
@@ -183,8 +183,8 @@ def with_class_activation(onnx: bytes) -> bytes:
     proto = load_onnx_package().load_model_from_string(onnx)
     if not _is_suitable(proto):
         return onnx
-    (picture,) = proto.graph.input
-    height, width, channels = (dim.dim_value for dim in picture.type.tensor_type.shape.dim[1:])
+    (image,) = proto.graph.input
+    height, width, channels = (dim.dim_value for dim in image.type.tensor_type.shape.dim[1:])
     shapes = infer_shapes(proto, INPUT_NAME, batch=1, sizes=(height, width, channels))
     head = find_averaging_head(proto.graph, shapes)
     labels = shapes.known(OUTPUT_NAME)

@@ -25,7 +25,7 @@ def export_classical(
     features: Features,
     card: ModelCard,
     *,
-    pictures: Mapping[str, npt.NDArray[np.uint8]] | None = None,
+    images: Mapping[str, npt.NDArray[np.uint8]] | None = None,
     max_difference: float = MAX_DIFFERENCE,
 ) -> Export:
     """Turn a fitted classical model into a model file, in memory.
@@ -34,8 +34,8 @@ def export_classical(
         fitted: As the registry's `fit` returns it.
         features: What it was fitted to.
         card: What the file will say about itself; the answers of its golden samples are computed anew.
-        pictures: Real pictures to compare the answers for, beside the golden samples. Give some: where a tree's
-            threshold were rounded to the wrong side, only pictures would show it.
+        images: Real images to compare the answers for, beside the golden samples. Give some: where a tree's
+            threshold were rounded to the wrong side, only images would show it.
         max_difference: Largest difference of any probability between the library and onnxruntime.
 
     Raises:
@@ -47,7 +47,7 @@ def export_classical(
         original_network(fitted, features, card.image),
         card,
         packages=(*get_classical(card.architecture).packages, *CONVERTERS),
-        pictures=pictures,
+        images=images,
         max_difference=max_difference,
     )
 
@@ -55,7 +55,7 @@ def export_classical(
 def classical_to_onnx(
     fitted: FittedClassifier, features: Features, spec: ImageSpec, *, labels: tuple[str, ...], name: str
 ) -> bytes:
-    """Return one ONNX network from pictures through features to probabilities.
+    """Return one ONNX network from images through features to probabilities.
 
     Raises:
         ExportError: The model cannot be converted.
@@ -70,6 +70,6 @@ def classical_to_onnx(
 
 
 def original_network(fitted: FittedClassifier, features: Features, spec: ImageSpec) -> Network:
-    """Return the model as its library runs it, from pictures to probabilities."""
+    """Return the model as its library runs it, from images to probabilities."""
     rows = open_features(features, spec, intra_op_threads=1)
     return lambda batch: fitted.probabilities(rows(batch))

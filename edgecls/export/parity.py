@@ -11,13 +11,13 @@ from edgecls.errors import ParityError
 __all__ = ["BATCH_SIZES", "MAX_DIFFERENCE", "Network", "ParityReport", "Recomputed", "check_parity", "remembering"]
 
 Network = Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]]
-"""Gives float32 probabilities ``[N, K]`` for uint8 pictures ``[N, H, W, C]``."""
+"""Gives float32 probabilities ``[N, K]`` for uint8 images ``[N, H, W, C]``."""
 
 MAX_DIFFERENCE = 1e-4
 """Of any probability. Sums run in another order in onnxruntime; that was seen to make 1e-7 to 2e-6."""
 
-BATCH_SIZES = (1, 3)  # a lone picture, and a size that the exporter has never seen
-REFERENCE_BATCH = 8  # pictures that the original network gets at once: calling Keras costs more than a small network
+BATCH_SIZES = (1, 3)  # a lone image, and a size that the exporter has never seen
+REFERENCE_BATCH = 8  # images that the original network gets at once: calling Keras costs more than a small network
 SUM_TOLERANCE = 1e-3
 
 ROUNDING_FACTOR = 10
@@ -37,8 +37,8 @@ class ParityReport:
 
     Attributes:
         difference: Largest difference of any probability.
-        where: The picture, batch size and label it was found at.
-        comparisons: Number of pictures compared, counting each batch size.
+        where: The image, batch size and label it was found at.
+        comparisons: Number of images compared, counting each batch size.
         same_label: How many of them got the same most probable label.
         rounding: Why a difference beyond the bound passed: what rounding alone does to the original; None if it is
             within the bound.
@@ -74,13 +74,13 @@ class Recomputed:
 def check_parity(
     original: Network,
     exported: Network,
-    pictures: Mapping[str, npt.NDArray[np.uint8]],
+    images: Mapping[str, npt.NDArray[np.uint8]],
     labels: tuple[str, ...],
     *,
     max_difference: float = MAX_DIFFERENCE,
     recomputed: Recomputed | None = None,
 ) -> ParityReport:
-    """Compare two networks on named pictures, at every one of BATCH_SIZES.
+    """Compare two networks on named images, at every one of BATCH_SIZES.
 
     A network that takes large numbers, or has large weights, rounds its own answers by more than the bound. So a
     difference beyond it passes if the export is as close to the answers in float64 as the original itself.
@@ -88,7 +88,7 @@ def check_parity(
     Args:
         original: The network to agree with.
         exported: The network to check.
-        pictures: Name to pixels, uint8 ``[H, W, C]``.
+        images: Name to pixels, uint8 ``[H, W, C]``.
         labels: The labels of the outputs, for the report.
         max_difference: Largest difference of any probability that passes.
         recomputed: The original computed otherwise, used only for a difference that is larger, and not for a bound
@@ -97,8 +97,8 @@ def check_parity(
     Raises:
         ParityError: Output shapes differ, a row is not a distribution, or a difference is larger.
     """
-    names = list(pictures)
-    answers = _answers(original, pictures, labels)
+    names = list(images)
+    answers = _answers(original, images, labels)
     worst = (-1.0, "")
     same = 0
     given: list[tuple[str, npt.NDArray[np.float32]]] = []
@@ -106,11 +106,11 @@ def check_parity(
         for start in range(0, len(names), batch_size):
             chunk = names[start : start + batch_size]
             # The last chunk is filled up, so that every batch has the size it is meant to test.
-            batch = np.stack([pictures[name] for name in (chunk * batch_size)[:batch_size]])
+            batch = np.stack([images[name] for name in (chunk * batch_size)[:batch_size]])
             expected, found = np.stack([answers[name] for name in chunk]), exported(batch)
             if found.shape != (batch_size, len(labels)):
                 raise ParityError(
-                    f"the export gives shape {found.shape} for {batch_size} pictures and {len(labels)} labels"
+                    f"the export gives shape {found.shape} for {batch_size} images and {len(labels)} labels"
                 )
             for row, name in enumerate(chunk):
                 differences = np.abs(expected[row].astype(np.float64) - found[row])
@@ -118,7 +118,7 @@ def check_parity(
                 if not differences[label] <= worst[0]:
                     worst = (
                         float(differences[label]),
-                        f"picture {name!r}, batch of {batch_size}, label {labels[label]!r}: "
+                        f"image {name!r}, batch of {batch_size}, label {labels[label]!r}: "
                         f"{expected[row][label]:.6g} became {found[row][label]:.6g}",
                     )
                 given.append((name, found[row]))
@@ -129,7 +129,7 @@ def check_parity(
     told = ""
     stricter = max_difference < MAX_DIFFERENCE  # whoever asks for that means it, rounding or not
     if recomputed is not None and not stricter and same == report.comparisons and report.difference <= MAX_ROUNDING:
-        explained, told = _rounding(recomputed, pictures, labels, answers, given, report.difference, max_difference)
+        explained, told = _rounding(recomputed, images, labels, answers, given, report.difference, max_difference)
         if explained:
             return replace(report, rounding=told)
         told = f" ({told})"
@@ -142,7 +142,7 @@ def check_parity(
 
 def _rounding(
     recomputed: Recomputed,
-    pictures: Mapping[str, npt.NDArray[np.uint8]],
+    images: Mapping[str, npt.NDArray[np.uint8]],
     labels: tuple[str, ...],
     answers: Mapping[str, npt.NDArray[np.float32]],
     given: list[tuple[str, npt.NDArray[np.float32]]],
@@ -153,35 +153,35 @@ def _rounding(
 
     Args:
         recomputed: The original computed otherwise.
-        pictures: Name to pixels.
+        images: Name to pixels.
         labels: The labels of the outputs.
-        answers: What the original gave for each picture.
+        answers: What the original gave for each image.
         given: What the export gave, at every batch size.
         difference: The largest between the two.
         max_difference: What is allowed whatever the original's rounding is.
     """
-    variants = [answers, *(_answers(recomputed.again, pictures, labels, size) for size in BATCH_SIZES)]
+    variants = [answers, *(_answers(recomputed.again, images, labels, size) for size in BATCH_SIZES)]
     try:
-        exact = _answers(recomputed.exact, pictures, labels)
+        exact = _answers(recomputed.exact, images, labels)
     except NotImplementedError:
-        spread = max(float(np.abs(variant[name] - answers[name]).max()) for variant in variants for name in pictures)
+        spread = max(float(np.abs(variant[name] - answers[name]).max()) for variant in variants for name in images)
         told = f"the original itself differs by {spread:.2g} between batch sizes"
         return difference <= ROUNDING_FACTOR * spread, told
-    own = max(float(np.abs(variant[name] - exact[name]).max()) for variant in variants for name in pictures)
+    own = max(float(np.abs(variant[name] - exact[name]).max()) for variant in variants for name in images)
     off = max(float(np.abs(row - exact[name]).max()) for name, row in given)
     explained = off <= max(max_difference, ROUNDING_FACTOR * own)
     return explained, f"from the answers in float64 the original is {own:.2g} off, the export {off:.2g}"
 
 
 def remembering(network: Network) -> Network:
-    """Return a network that answers like another, but computes the answer for a picture only once.
+    """Return a network that answers like another, but computes the answer for an image only once.
 
     It is of use as long as the other one does not change.
     """
     known: dict[bytes, npt.NDArray[np.float32]] = {}
 
     def answer(batch: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        keys = [picture.tobytes() for picture in batch]
+        keys = [image.tobytes() for image in batch]
         new = [index for index, key in enumerate(keys) if key not in known]
         if new:
             known.update(zip([keys[index] for index in new], network(batch[new]), strict=True))
@@ -192,15 +192,15 @@ def remembering(network: Network) -> Network:
 
 def _answers(
     original: Network,
-    pictures: Mapping[str, npt.NDArray[np.uint8]],
+    images: Mapping[str, npt.NDArray[np.uint8]],
     labels: tuple[str, ...],
     batch_size: int = REFERENCE_BATCH,
 ) -> dict[str, npt.NDArray[np.float32]]:
-    names = list(pictures)
+    names = list(images)
     answers: dict[str, npt.NDArray[np.float32]] = {}
     for start in range(0, len(names), batch_size):
         chunk = names[start : start + batch_size]
-        rows = original(np.stack([pictures[name] for name in chunk]))
+        rows = original(np.stack([images[name] for name in chunk]))
         _check_distribution(rows, "original", labels)
         answers.update(zip(chunk, rows, strict=True))
     return answers

@@ -26,7 +26,7 @@ class ChannelOrder(StrEnum):
 
     @property
     def color(self) -> Color:
-        """The colour of the pictures that the model file takes: RGB for both orders."""
+        """The colour of the images that the model file takes: RGB for both orders."""
         return Color.GRAY if self is ChannelOrder.GRAY else Color.RGB
 
     @property
@@ -36,7 +36,7 @@ class ChannelOrder(StrEnum):
 
 
 class Layout(StrEnum):
-    """Order of the dimensions of a batch of pictures."""
+    """Order of the dimensions of a batch of images."""
 
     NCHW = "nchw"
     NHWC = "nhwc"

@@ -28,7 +28,7 @@ GOLDEN_TOLERANCE = 1e-3
 
 TOLERANCE_FACTOR = 10  # of the tolerance to the difference from Keras here, where that is beyond the bound
 
-RANDOM_PICTURES = 4  # noise and flat pictures reach values that photos do not
+RANDOM_IMAGES = 4  # noise and flat images reach values that photos do not
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def prove(
     card: ModelCard,
     *,
     packages: Iterable[str],
-    pictures: Mapping[str, npt.NDArray[np.uint8]] | None = None,
+    images: Mapping[str, npt.NDArray[np.uint8]] | None = None,
     max_difference: float = MAX_DIFFERENCE,
     exact: Network | None = None,
 ) -> Export:
@@ -65,7 +65,7 @@ def prove(
         original: What it was made from.
         card: What the file will say about itself; the answers of its golden samples are computed anew.
         packages: The Python packages that made the network, as pip names them.
-        pictures: More pictures to compare the answers for, beside the golden samples and random ones.
+        images: More images to compare the answers for, beside the golden samples and random ones.
         max_difference: Largest difference of any probability between the original and onnxruntime.
         exact: The original computed in float64, to tell rounding from a difference; it is called only if the largest
             difference is larger, and raises NotImplementedError if it cannot.
@@ -94,7 +94,7 @@ def prove(
     parity = check_parity(
         original,
         session.run,
-        {**(pictures or {}), **samples, **_random_pictures(card.image.shape_hwc)},
+        {**(images or {}), **samples, **_random_images(card.image.shape_hwc)},
         card.labels,
         max_difference=max_difference,
         recomputed=recomputed,
@@ -105,20 +105,20 @@ def prove(
     return Export(described, card, parity)
 
 
-def golden_answers(original: Network, pictures: Mapping[str, npt.NDArray[np.uint8]], *, name: str) -> Golden:
+def golden_answers(original: Network, images: Mapping[str, npt.NDArray[np.uint8]], *, name: str) -> Golden:
     """Return golden samples with the answers that a network gives.
 
     Args:
         original: The network whose answers count.
-        pictures: Name to pixels at the model's size, uint8 ``[H, W, C]``; at least one.
+        images: Name to pixels at the model's size, uint8 ``[H, W, C]``; at least one.
         name: What to call the network in error messages.
 
     Raises:
         ExportError: The answers are no probabilities.
     """
     samples = []
-    answers = original(np.stack(list(pictures.values())))
-    for (sample, pixels), answer in zip(pictures.items(), answers, strict=True):
+    answers = original(np.stack(list(images.values())))
+    for (sample, pixels), answer in zip(images.items(), answers, strict=True):
         if not abs(float(answer.sum()) - 1) <= SUM_TOLERANCE:
             raise ExportError(
                 f"the outputs of {name!r} are not probabilities (they sum to {float(answer.sum()):.4g} "
@@ -140,7 +140,7 @@ def versions(packages: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def _random_pictures(shape_hwc: tuple[int, int, int]) -> dict[str, npt.NDArray[np.uint8]]:
+def _random_images(shape_hwc: tuple[int, int, int]) -> dict[str, npt.NDArray[np.uint8]]:
     rng = np.random.default_rng(seed=0)
-    noise = {f"random noise {index}": rng.integers(0, 256, shape_hwc, np.uint8) for index in range(RANDOM_PICTURES)}
+    noise = {f"random noise {index}": rng.integers(0, 256, shape_hwc, np.uint8) for index in range(RANDOM_IMAGES)}
     return {**noise, "all black": np.zeros(shape_hwc, np.uint8), "all white": np.full(shape_hwc, 255, np.uint8)}

@@ -1,4 +1,4 @@
-"""A few real pictures of the user's: the golden samples of a model file that has none yet."""
+"""A few real images of the user's: the golden samples of a model file that has none yet."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +9,7 @@ import numpy.typing as npt
 from edgecls import image
 from edgecls.errors import DatasetError, ImageError
 from edgecls.export.proof import MAX_GOLDEN_SAMPLES
-from edgecls.image_files import find_pictures
+from edgecls.image_files import find_images
 from edgecls.image_spec import ImageSpec
 
 __all__ = ["made_up_samples", "read_samples"]
@@ -18,12 +18,12 @@ BLOBS = 6  # discs of colour in a made-up image
 
 
 def read_samples(folder: Path, spec: ImageSpec) -> dict[str, npt.NDArray[np.uint8]]:
-    """Return up to MAX_GOLDEN_SAMPLES pictures spread evenly over a folder, by their names in it.
+    """Return up to MAX_GOLDEN_SAMPLES images spread evenly over a folder, by their names in it.
 
     Raises:
-        DatasetError: It has no picture that can be decoded.
+        DatasetError: It has no image that can be decoded.
     """
-    paths = find_pictures(folder)
+    paths = find_images(folder)
     usable = {}
     for path in _spread(paths):
         try:
@@ -34,7 +34,7 @@ def read_samples(folder: Path, spec: ImageSpec) -> dict[str, npt.NDArray[np.uint
         if len(usable) == MAX_GOLDEN_SAMPLES:
             break
     if not usable:
-        raise DatasetError(f"{str(folder)!r} has no usable picture; give a folder with a few real ones")
+        raise DatasetError(f"{str(folder)!r} has no usable image; give a folder with a few real ones")
     return usable
 
 

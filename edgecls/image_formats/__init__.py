@@ -1,4 +1,4 @@
-"""What is particular to the formats of pictures: what their first bytes say, and decoding what they store.
+"""What is particular to the formats of images: what their first bytes say, and decoding what they store.
 
 The header is read before the decoder allocates anything: format, size, orientation, and how samples are stored. Formats
 that have no file here never reach a decoder.

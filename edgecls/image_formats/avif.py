@@ -31,7 +31,7 @@ def ftyp_brands(data: bytes) -> set[bytes]:
 
 
 def read_avif(data: bytes) -> ImageHeader:
-    """Read the properties of the main picture; OpenCV applies none of its turns, so they are reported."""
+    """Read the properties of the main image; OpenCV applies none of its turns, so they are reported."""
     meta, meta_end = _box(data, 0, len(data), b"meta")
     children = meta + 4, meta_end  # after version and flags
     pitm, _ = _box(data, *children, b"pitm")
@@ -57,7 +57,7 @@ def read_avif(data: bytes) -> ImageHeader:
 
 
 def eight_bit_still_avif(data: bytes) -> bytes:
-    """Return an AVIF whose main picture, rather than a sequence, is decoded, to samples of 8 bits.
+    """Return an AVIF whose main image, rather than a sequence, is decoded, to samples of 8 bits.
 
     OpenCV takes the depth from the properties, but libavif fills the pixels by the depth of the compressed data: where
     the properties promise more bits than there are, half of each row would be left as it was in memory. With 8 bits
@@ -114,4 +114,4 @@ def _associations(data: bytes, ipma: int, item: int) -> list[int]:
         if owner == item:
             indices = [int.from_bytes(data[at : at + step], "big") & mask for at in range(first, position, step)]
             return [index for index in indices if index]
-    raise DamagedHeaderError("the AVIF does not describe its main picture")
+    raise DamagedHeaderError("the AVIF does not describe its main image")

@@ -39,7 +39,7 @@ def check_bmp_runs(data: bytes, header: ImageHeader) -> None:
             position += (value * bits + 15) // 16 * 2
         elif value == 2 or column < header.width:
             break
-        else:  # end of the row, or of the picture
+        else:  # end of the row, or of the image
             column, row = 0, row + 1
             if value == 1:
                 break

@@ -1,4 +1,4 @@
-"""Encoded pictures to pixels with OpenCV, whatever their format stores: orientation, transparency, 16 bits, grey."""
+"""Encoded images to pixels with OpenCV, whatever their format stores: orientation, transparency, 16 bits, grey."""
 
 import struct
 from typing import Any
@@ -18,7 +18,7 @@ from edgecls.image_formats.tiff_data import check_tiff_data
 __all__ = ["Pixels", "check_scans", "decode_pixels", "proves_scans", "scale_to_8_bits"]
 
 Pixels = npt.NDArray[np.uint8]
-"""A picture: uint8, ``[height, width, channels]``, 3 channels in the order RGB or 1 of luminance."""
+"""An image: uint8, ``[height, width, channels]``, 3 channels in the order RGB or 1 of luminance."""
 
 _WHITE = 255
 
@@ -43,12 +43,12 @@ _JPEG_FLAGS = {
 
 
 def decode_pixels(data: bytes, header: ImageHeader, *, name: str, channels: int, shrink: int) -> Pixels:
-    """Decode a picture whose header is known: upright, opaque, 8 bits, with the channels wanted.
+    """Decode an image whose header is known: upright, opaque, 8 bits, with the channels wanted.
 
     Args:
-        data: The whole encoded picture.
+        data: The whole encoded image.
         header: What it says about itself.
-        name: What to call the picture in error messages.
+        name: What to call the image in error messages.
         channels: 3 for colour, 1 for grey.
         shrink: How many times smaller a JPEG is decoded: 1, 2, 4 or 8; 1 for every other format.
 
@@ -56,7 +56,7 @@ def decode_pixels(data: bytes, header: ImageHeader, *, name: str, channels: int,
         uint8, ``[height, width, channels]``, colour in the order RGB.
 
     Raises:
-        ImageDecodeError: The picture is damaged or cut short.
+        ImageDecodeError: The image is damaged or cut short.
     """
     as_stored = header.has_alpha or header.transparent_gray is not None or header.format == "PPM"
     if as_stored:
@@ -76,7 +76,7 @@ def decode_pixels(data: bytes, header: ImageHeader, *, name: str, channels: int,
         raise _cut_short(name) if _is_jpeg_cut_short(data, header) else _undecodable(header, name)
     if decoded.shape[:2] != (-(-header.height // shrink), -(-header.width // shrink)):
         raise ImageDecodeError(
-            f"cannot read {name!r}: the {header.format} header and the picture in it disagree about its size; "
+            f"cannot read {name!r}: the {header.format} header and the image in it disagree about its size; "
             "save or download it again"
         )
     if proves_scans(header):
@@ -100,7 +100,7 @@ def _decode(encoded: bytes, flags: int) -> npt.NDArray[Any] | None:
 
 
 def _for_decoder(data: bytes, header: ImageHeader) -> bytes:
-    """Return an encoded picture such that OpenCV either writes all of its pixels or fails.
+    """Return an encoded image such that OpenCV either writes all of its pixels or fails.
 
     Where a format's decoder leaves pixels as they were in memory, or makes them up, when data are missing, the data are
     checked or rewritten first.
@@ -137,9 +137,9 @@ def check_scans(data: bytes, header: ImageHeader, *, name: str, pixels: npt.NDAr
     """Check that each of the scans of a JPEG of several is whole; it costs a full decoding, or two.
 
     Args:
-        data: The whole encoded picture.
+        data: The whole encoded image.
         header: What it says about itself.
-        name: What to call the picture in error messages.
+        name: What to call the image in error messages.
         pixels: What it decodes to in RGB at full size, as it is stored, if known.
 
     Raises:
@@ -166,7 +166,7 @@ def _cut_short(name: str) -> ImageDecodeError:
 
 def _undecodable(header: ImageHeader, name: str) -> ImageDecodeError:
     return ImageDecodeError(
-        f"cannot read {name!r}: the {header.format} picture is damaged, cut short, or of a rare kind; "
+        f"cannot read {name!r}: the {header.format} image is damaged, cut short, or of a rare kind; "
         "save or download it again"
     )
 

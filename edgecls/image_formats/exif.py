@@ -9,7 +9,7 @@ __all__ = ["exif_orientation"]
 
 
 def exif_orientation(tiff: bytes) -> int:
-    """Return the orientation in an Exif block; a block that cannot be read leaves the picture upright."""
+    """Return the orientation in an Exif block; a block that cannot be read leaves the image upright."""
     try:
         order = byte_order(tiff)
         tags = first_directory(tiff, order)

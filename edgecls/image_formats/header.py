@@ -1,11 +1,11 @@
-"""What an encoded picture says about itself."""
+"""What an encoded image says about itself."""
 
 from dataclasses import dataclass
 
 __all__ = ["MAX_PARTS", "UPRIGHT", "DamagedHeaderError", "ImageHeader"]
 
 UPRIGHT = 1
-"""Exif orientation of a picture that needs no turning."""
+"""Exif orientation of an image that needs no turning."""
 
 MAX_PARTS = 4096
 """Boxes, chunks or segments walked before a file is called damaged."""
@@ -13,14 +13,14 @@ MAX_PARTS = 4096
 
 @dataclass(frozen=True)
 class ImageHeader:
-    """What the first bytes of a picture tell.
+    """What the first bytes of an image tell.
 
     Attributes:
         format: Name of the format, as in "JPEG".
         width: Stored width in pixels, before `orientation` is applied.
         height: Stored height in pixels, before `orientation` is applied.
         orientation: Exif orientation, 1 to 8, that the decoder leaves to us.
-        has_alpha: The picture carries transparency in a channel or a palette.
+        has_alpha: The image carries transparency in a channel or a palette.
         sample_max: Value of a full sample where the decoder returns samples unscaled.
         premultiplied: The decoder returns colours that are multiplied by their alpha already.
         transparent_gray: In a grey PNG, the one value, in units of `sample_max`, that is transparent.
@@ -49,7 +49,7 @@ class DamagedHeaderError(ValueError):
     """A header, or what it describes, that contradicts its format, with the reason as message.
 
     Attributes:
-        cut_short: The end of the picture is missing.
+        cut_short: The end of the image is missing.
     """
 
     def __init__(self, reason: str, *, cut_short: bool = False) -> None:

@@ -29,7 +29,7 @@ _STUFFING = b"\xdb\x6d\xb6" * 40
 
 
 def read_jpeg(data: bytes) -> ImageHeader:
-    """Walk the segments up to the compressed picture; of a JPEG with several scans, through all of them.
+    """Walk the segments up to the compressed image; of a JPEG with several scans, through all of them.
 
     Stray bytes between segments are passed over, as libjpeg does: some webcams write them.
     """
@@ -53,7 +53,7 @@ def read_jpeg(data: bytes) -> ImageHeader:
             continue
         if marker == 0xD9:
             if not scan_ends:
-                raise DamagedHeaderError("the JPEG has no picture data")
+                raise DamagedHeaderError("the JPEG has no image data")
             if any(bit != 0 for bits in precision.values() for bit in bits):
                 raise DamagedHeaderError("the JPEG is cut short: scans are missing", cut_short=True)
             return ImageHeader(
@@ -83,7 +83,7 @@ def read_jpeg(data: bytes) -> ImageHeader:
             end = found.start()
             while data[end - 1] == 0xFF:  # fill bytes
                 end -= 1
-            if frame not in _PROGRESSIVE and data[body] == len(precision):  # one scan is the whole picture
+            if frame not in _PROGRESSIVE and data[body] == len(precision):  # one scan is the whole image
                 whole_scan = () if frame in _ARITHMETIC else (end,)
                 return ImageHeader("JPEG", *_known(size), orientation=orientation, scan_ends=whole_scan)
             if not scan_ends and data.count(b"\xff\xda", position) > MAX_JPEG_SCANS:
@@ -101,7 +101,7 @@ def read_jpeg(data: bytes) -> ImageHeader:
 def without_end_marker(data: bytes, scan_end: int) -> bytes:
     """Return a JPEG of one scan such that libjpeg fails where data are missing.
 
-    At a marker it would make up the rest of the picture, which comes out grey, and only warn.
+    At a marker it would make up the rest of the image, which comes out grey, and only warn.
     """
     return data[:scan_end] + _READ_AHEAD
 

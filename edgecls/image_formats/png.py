@@ -51,7 +51,7 @@ def read_png(data: bytes) -> ImageHeader:
 def still_png(data: bytes) -> bytes:
     """Return a PNG without its animation: what a program shows that does not know animated PNG.
 
-    OpenCV decodes animations by itself, and takes it for a whole picture when their data end early. A still picture is
+    OpenCV decodes animations by itself, and takes it for a whole image when their data end early. A still image is
     decoded by libpng, which does not.
     """
     pieces, from_here, end = [], 0, len(data)

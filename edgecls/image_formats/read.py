@@ -1,4 +1,4 @@
-"""Reading the header of a picture in any supported format."""
+"""Reading the header of an image in any supported format."""
 
 import struct
 from collections.abc import Callable
@@ -29,11 +29,11 @@ _READERS: tuple[tuple[bytes, Callable[[bytes], ImageHeader]], ...] = (
 
 
 def read_header(data: bytes, *, name: str) -> ImageHeader:
-    """Read format, size and orientation from an encoded picture.
+    """Read format, size and orientation from an encoded image.
 
     Args:
-        data: The whole encoded picture.
-        name: What to call the picture in error messages.
+        data: The whole encoded image.
+        name: What to call the image in error messages.
 
     Raises:
         UnsupportedImageError: The bytes are of no format that edgecls reads.
@@ -67,9 +67,9 @@ def _find_reader(data: bytes, name: str) -> Callable[[bytes], ImageHeader]:
             return read_avif
         if brands & {b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"}:
             raise UnsupportedImageError(
-                f"cannot read {name!r}: HEIC pictures are not supported; export the photo as JPEG or PNG"
+                f"cannot read {name!r}: HEIC images are not supported; export the photo as JPEG or PNG"
             )
     raise UnsupportedImageError(
-        f"cannot read {name!r}: it is not a picture in a supported format; "
+        f"cannot read {name!r}: it is not an image in a supported format; "
         "give a JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or PPM file"
     )

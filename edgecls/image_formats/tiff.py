@@ -16,10 +16,10 @@ def read_tiff(data: bytes) -> ImageHeader:
     if _TIFF_WIDTH not in tags or _TIFF_HEIGHT not in tags:
         raise DamagedHeaderError("the TIFF does not say its size")
     if tags.get(_TIFF_SAMPLE_FORMAT, (1,))[0] != 1 or max(tags.get(_TIFF_BITS, (1,))) > 16:
-        raise DamagedHeaderError("the TIFF holds measurements (signed, float or 32-bit samples), not a picture")
+        raise DamagedHeaderError("the TIFF holds measurements (signed, float or 32-bit samples), not an image")
     width, height = tags[_TIFF_WIDTH][0], tags[_TIFF_HEIGHT][0]
     if valid_orientation(tags.get(TIFF_ORIENTATION, (UPRIGHT,))) >= 5:
-        width, height = height, width  # OpenCV's TIFF decoder turns the picture itself
+        width, height = height, width  # OpenCV's TIFF decoder turns the image itself
     is_16_bit = max(tags.get(_TIFF_BITS, (1,))) == 16
     extra_samples = tags.get(_TIFF_EXTRA_SAMPLES, ())
     return ImageHeader(

@@ -1,6 +1,6 @@
 """Whether the compressed data of a TIFF are all there (TIFF 6.0, and Adobe's technical notes on Deflate and JPEG).
 
-libtiff fills what it has no data for with zeros, and OpenCV takes that for part of the picture.
+libtiff fills what it has no data for with zeros, and OpenCV takes that for part of the image.
 """
 
 import zlib

@@ -24,7 +24,7 @@ def read_webp(data: bytes) -> ImageHeader:
         (bits,) = struct.unpack_from("<I", data, first + 1)
         return ImageHeader("WebP", (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1, has_alpha=bool(bits >> 28 & 1))
     if kind != b"VP8X":
-        raise DamagedHeaderError("the WebP has no picture data")
+        raise DamagedHeaderError("the WebP has no image data")
     flags = data[first]
     width = int.from_bytes(data[first + 4 : first + 7], "little") + 1
     height = int.from_bytes(data[first + 7 : first + 10], "little") + 1

@@ -34,11 +34,11 @@ def build_model(
     Args:
         name: An architecture of the registry.
         num_classes: Number of labels, at least 2.
-        spec: The picture it takes.
+        spec: The image it takes.
         weights: "none" for random ones; "imagenet" for those that Keras downloads; or the path of a weights
             file (.weights.h5 or .keras) of the same architecture, for any labels and with any head: its
-            head is left out. With grey pictures, weights of a colour network are converted, so
-            that the grey network gives what the colour network gives for a grey picture.
+            head is left out. With grey images, weights of a colour network are converted, so
+            that the grey network gives what the colour network gives for a grey image.
         head: The head, one of `head_names()`; None for the architecture's own, as with the two below.
         dropout: Part of the features left out in each training step, 0 to below 1.
         hidden_units: Width of a dense layer before the classification; 0 for none.
@@ -106,7 +106,7 @@ def _load_weights(features: keras.Model, architecture: Architecture, path: Path)
 
 
 def _copy_weights(donor: keras.Model, features: keras.Model) -> None:
-    """Copy all weights; where the first kernel is to take grey pictures, sum it over the colours."""
+    """Copy all weights; where the first kernel is to take grey images, sum it over the colours."""
     taken = []
     for given, own in zip(donor.get_weights(), features.get_weights(), strict=True):
         if given.shape != own.shape and own.ndim == 4 and own.shape[2] == 1:

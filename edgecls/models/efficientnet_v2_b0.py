@@ -27,19 +27,19 @@ DEVIATION_RGB = (0.229 * 255, 0.224 * 255, 0.225 * 255)
     source="Tan and Le 2021, arXiv:2104.00298",
     application=APPLICATION,
 )
-def efficientnet_v2_b0(pictures: keras.KerasTensor) -> keras.KerasTensor:
+def efficientnet_v2_b0(images: keras.KerasTensor) -> keras.KerasTensor:
     """Build EfficientNetV2-B0 up to its feature map.
 
     Args:
-        pictures: uint8, ``[N, H, W, C]``, H and W at least 32, C 3 or 1.
+        images: uint8, ``[N, H, W, C]``, H and W at least 32, C 3 or 1.
 
     Returns:
         float32, ``[N, H/32, W/32, 1280]``, rounded up.
 
     Source:
         Tan and Le, "EfficientNetV2: Smaller Models and Faster Training", ICML 2021, arXiv:2104.00298,
-        as built and scaled by keras.applications. Differs from it: a grey picture becomes a colour
-        picture in the first layer.
+        as built and scaled by keras.applications. Differs from it: a grey image becomes a colour
+        image in the first layer.
     """
-    scaled = scale_each_color(as_rgb(pictures), mean=MEAN_RGB, deviation=DEVIATION_RGB)
+    scaled = scale_each_color(as_rgb(images), mean=MEAN_RGB, deviation=DEVIATION_RGB)
     return application_map(APPLICATION, scaled)

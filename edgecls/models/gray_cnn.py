@@ -1,4 +1,4 @@
-"""Two convolutions and a dense layer, for small grey pictures: digits, letters, signs."""
+"""Two convolutions and a dense layer, for small grey images: digits, letters, signs."""
 
 import keras
 
@@ -21,14 +21,14 @@ FILTERS = (32, 64)
     source="after the Keras convnet example for MNIST",
     color=Color.GRAY,
 )
-def gray_cnn(pictures: keras.KerasTensor) -> keras.KerasTensor:
+def gray_cnn(images: keras.KerasTensor) -> keras.KerasTensor:
     """Build two 3x3 convolutions with ReLU, and 2x2 max pooling.
 
-    Its own head flattens the map, so that its weights grow with the picture's area: 4 million at
+    Its own head flattens the map, so that its weights grow with the image's area: 4 million at
     48 pixels, 30 million at 128, where head="average" or another architecture is the better choice.
 
     Args:
-        pictures: uint8, ``[N, H, W, C]``, H and W at least 8, C 1 or 3.
+        images: uint8, ``[N, H, W, C]``, H and W at least 8, C 1 or 3.
 
     Returns:
         float32, ``[N, H/2 - 2, W/2 - 2, 64]``, rounded down.
@@ -36,7 +36,7 @@ def gray_cnn(pictures: keras.KerasTensor) -> keras.KerasTensor:
     Source:
         After the convolutional network of the Keras example for MNIST.
     """
-    x = scale_alike(pictures)
+    x = scale_alike(images)
     for number, filters in enumerate(FILTERS, start=1):
         x = keras.layers.Conv2D(filters, 3, activation="relu", name=f"conv{number}")(x)
     return keras.layers.MaxPooling2D(name="pool")(x)

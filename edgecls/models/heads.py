@@ -1,7 +1,7 @@
 """Heads: how a feature map becomes labels.
 
 A head is all that belongs to one set of labels. It turns the feature map of an architecture into
-one vector a picture, drops some of it out while training, passes it through a dense layer if one
+one vector an image, drops some of it out while training, passes it through a dense layer if one
 is asked for, and ends in a softmax over the labels.
 """
 
@@ -61,7 +61,7 @@ class Head:
     """What follows the feature map of a network.
 
     Attributes:
-        name: How the map becomes a vector: "average" or "max" over the picture, "average_max" for both, "flatten"
+        name: How the map becomes a vector: "average" or "max" over the image, "average_max" for both, "flatten"
             for every place of the map by itself (its weights fit one image size only), or
             "max_average_flatten" for all three.
         dropout: Part of that vector, and of the dense layer's, that is left out in each training step; 0 to below 1.
@@ -134,6 +134,6 @@ def _dense(x: keras.KerasTensor, units: int, activation: str | None, name: str) 
     if x.shape[-1] * units > MAX_HEAD_WEIGHTS:
         raise ModelConfigError(
             f"a dense layer from {x.shape[-1]:,} features to {units:,} has more than {MAX_HEAD_WEIGHTS:,} weights; "
-            "take the head average, smaller pictures or fewer hidden units"
+            "take the head average, smaller images or fewer hidden units"
         )
     return keras.layers.Dense(units, activation=activation, name=HEAD_PREFIX + name)(x)

@@ -18,7 +18,7 @@ NORM_MOMENTUM = 0.9
 
 
 def application_map(application: Application, scaled: keras.KerasTensor) -> keras.KerasTensor:
-    """Build an untrained backbone on scaled pictures and return its feature map.
+    """Build an untrained backbone on scaled images and return its feature map.
 
     Differs from keras.applications in the momentum of batch normalisation, which only training
     from scratch notices, and in that layers are named alike however many networks were built before.

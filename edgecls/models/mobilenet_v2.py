@@ -19,11 +19,11 @@ __all__ = ["mobilenet_v2"]
     source="Sandler et al. 2018, arXiv:1801.04381",
     application=keras.applications.MobileNetV2,
 )
-def mobilenet_v2(pictures: keras.KerasTensor) -> keras.KerasTensor:
+def mobilenet_v2(images: keras.KerasTensor) -> keras.KerasTensor:
     """Build MobileNetV2 up to its feature map.
 
     Args:
-        pictures: uint8, ``[N, H, W, C]``, H and W at least 32, C 3 or 1.
+        images: uint8, ``[N, H, W, C]``, H and W at least 32, C 3 or 1.
 
     Returns:
         float32, ``[N, H/32, W/32, 1280]``, rounded up.
@@ -32,4 +32,4 @@ def mobilenet_v2(pictures: keras.KerasTensor) -> keras.KerasTensor:
         Sandler et al., "MobileNetV2: Inverted Residuals and Linear Bottlenecks", CVPR 2018,
         arXiv:1801.04381, table 2, as built by keras.applications.
     """
-    return application_map(keras.applications.MobileNetV2, scale_alike(pictures))
+    return application_map(keras.applications.MobileNetV2, scale_alike(images))

@@ -23,11 +23,11 @@ APPLICATION = partial(keras.applications.MobileNetV3Small, include_preprocessing
     source="Howard et al. 2019, arXiv:1905.02244",
     application=APPLICATION,
 )
-def mobilenet_v3_small(pictures: keras.KerasTensor) -> keras.KerasTensor:
+def mobilenet_v3_small(images: keras.KerasTensor) -> keras.KerasTensor:
     """Build MobileNetV3-Small up to its feature map.
 
     Args:
-        pictures: uint8, ``[N, H, W, C]``, H and W at least 32, C 3 or 1.
+        images: uint8, ``[N, H, W, C]``, H and W at least 32, C 3 or 1.
 
     Returns:
         float32, ``[N, H/32, W/32, 576]``, rounded up.
@@ -37,4 +37,4 @@ def mobilenet_v3_small(pictures: keras.KerasTensor) -> keras.KerasTensor:
         keras.applications. Differs from it: without the dense layer of 1024 after pooling, for which
         Keras's weights without top have nothing; hidden_units=1024 puts one there.
     """
-    return application_map(APPLICATION, scale_alike(pictures))
+    return application_map(APPLICATION, scale_alike(images))

@@ -19,11 +19,11 @@ __all__ = ["nasnet_mobile"]
     source="Zoph et al. 2018, arXiv:1707.07012",
     application=keras.applications.NASNetMobile,
 )
-def nasnet_mobile(pictures: keras.KerasTensor) -> keras.KerasTensor:
+def nasnet_mobile(images: keras.KerasTensor) -> keras.KerasTensor:
     """Build NASNetMobile up to its feature map.
 
     Args:
-        pictures: uint8, ``[N, H, W, C]``, H and W at least 32, C 3 or 1.
+        images: uint8, ``[N, H, W, C]``, H and W at least 32, C 3 or 1.
 
     Returns:
         float32, ``[N, H/32, W/32, 1056]``, rounded up.
@@ -33,4 +33,4 @@ def nasnet_mobile(pictures: keras.KerasTensor) -> keras.KerasTensor:
         arXiv:1707.07012, NASNet-A (4 @ 1056), as built by keras.applications. Its own head joins
         global maximum, global average and the flattened map, and drops half of them out.
     """
-    return application_map(keras.applications.NASNetMobile, scale_alike(pictures))
+    return application_map(keras.applications.NASNetMobile, scale_alike(images))

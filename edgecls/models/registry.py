@@ -1,6 +1,6 @@
 """The registry of architectures, and the frame that every network of edgecls has.
 
-A network takes uint8 pictures as `edgecls.image` makes them, scales them itself, and ends in a
+A network takes uint8 images as `edgecls.image` makes them, scales them itself, and ends in a
 softmax. An architecture supplies what makes a feature map of pixels, and names the head
 (`edgecls.models.heads`) that makes labels of the map.
 """
@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 FeatureMap = Callable[[keras.KerasTensor], keras.KerasTensor]
-"""Builds a network from uint8 pictures, ``[N, H, W, C]``, to a float feature map, ``[N, h, w, C']``."""
+"""Builds a network from uint8 images, ``[N, H, W, C]``, to a float feature map, ``[N, h, w, C']``."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Architecture:
         default_side: Height and width it was designed for.
         parameters: Number of weights of the feature map in colour, those included that are not trained.
         source: The publication it follows.
-        color: The pictures it was designed for; it takes the others too.
+        color: The images it was designed for; it takes the others too.
         application: The function of keras.applications that has ImageNet weights for it; None if there are none.
     """
 
@@ -59,7 +59,7 @@ class Architecture:
 
     @property
     def default_image(self) -> tuple[int, Color]:
-        """Side and colour of the picture it was designed for."""
+        """Side and colour of the image it was designed for."""
         return self.default_side, self.color
 
 
@@ -117,18 +117,18 @@ def get_architecture(name: str) -> Architecture:
 
 
 def features_model(architecture: Architecture, spec: ImageSpec) -> keras.Model:
-    """Build an untrained network from pictures to a feature map.
+    """Build an untrained network from images to a feature map.
 
     Returns:
         An uncompiled model; input uint8 ``[N, *spec.shape_hwc]``, output float ``[N, h, w, C']``.
 
     Raises:
-        ModelConfigError: The picture is too small for the architecture.
+        ModelConfigError: The image is too small for the architecture.
     """
     if min(spec.height, spec.width) < architecture.min_side:
         raise ModelConfigError(
-            f"{architecture.name} takes pictures of at least {architecture.min_side}x{architecture.min_side} pixels, "
+            f"{architecture.name} takes images of at least {architecture.min_side}x{architecture.min_side} pixels, "
             f"got {spec.width}x{spec.height}; give a larger image size"
         )
-    pictures = keras.Input(shape=spec.shape_hwc, dtype="uint8", name=INPUT_NAME)
-    return keras.Model(pictures, architecture.feature_map(pictures))
+    images = keras.Input(shape=spec.shape_hwc, dtype="uint8", name=INPUT_NAME)
+    return keras.Model(images, architecture.feature_map(images))

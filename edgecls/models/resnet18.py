@@ -1,4 +1,4 @@
-"""ResNet18: eight residual blocks; the usual size for training from scratch on a few thousand pictures."""
+"""ResNet18: eight residual blocks; the usual size for training from scratch on a few thousand images."""
 
 import keras
 
@@ -21,11 +21,11 @@ NORM_MOMENTUM = 0.9  # as the paper's code; Keras's 0.99 does not settle within 
     parameters=11_186_112,
     source="He et al. 2015, arXiv:1512.03385",
 )
-def resnet18(pictures: keras.KerasTensor) -> keras.KerasTensor:
+def resnet18(images: keras.KerasTensor) -> keras.KerasTensor:
     """Build ResNet18 up to its feature map.
 
     Args:
-        pictures: uint8, ``[N, H, W, C]``, H and W at least 32, C 3 or 1.
+        images: uint8, ``[N, H, W, C]``, H and W at least 32, C 3 or 1.
 
     Returns:
         float32, ``[N, H/32, W/32, 512]``, rounded up.
@@ -36,7 +36,7 @@ def resnet18(pictures: keras.KerasTensor) -> keras.KerasTensor:
         et al., arXiv:1502.01852. Differs from it: pixels are scaled to [-1, 1], and dropout of 0.2
         precedes the classification.
     """
-    x = _convolved(scale_alike(pictures), FILTERS[0], 7, 2, "stem")
+    x = _convolved(scale_alike(images), FILTERS[0], 7, 2, "stem")
     x = keras.layers.ReLU(name="stem_relu")(x)
     x = keras.layers.MaxPooling2D(3, strides=2, padding="same", name="stem_pool")(x)
     for stage, filters in enumerate(FILTERS, start=1):

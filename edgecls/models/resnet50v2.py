@@ -19,11 +19,11 @@ __all__ = ["resnet50v2"]
     source="He et al. 2016, arXiv:1603.05027",
     application=keras.applications.ResNet50V2,
 )
-def resnet50v2(pictures: keras.KerasTensor) -> keras.KerasTensor:
+def resnet50v2(images: keras.KerasTensor) -> keras.KerasTensor:
     """Build ResNet50V2 up to its feature map.
 
     Args:
-        pictures: uint8, ``[N, H, W, C]``, H and W at least 32, C 3 or 1.
+        images: uint8, ``[N, H, W, C]``, H and W at least 32, C 3 or 1.
 
     Returns:
         float32, ``[N, H/32, W/32, 2048]``, rounded up.
@@ -32,4 +32,4 @@ def resnet50v2(pictures: keras.KerasTensor) -> keras.KerasTensor:
         He et al., "Identity Mappings in Deep Residual Networks", ECCV 2016, arXiv:1603.05027, with 50
         layers, as built by keras.applications.
     """
-    return application_map(keras.applications.ResNet50V2, scale_alike(pictures))
+    return application_map(keras.applications.ResNet50V2, scale_alike(images))

@@ -1,9 +1,9 @@
 """The first layers of a network: raw pixels to the numbers that it computes with.
 
 A grey network has to be able to take the weights of a colour network, and then to answer as that
-does for a grey picture. Where scaling treats all colours alike, it is enough to sum the kernels of
+does for a grey image. Where scaling treats all colours alike, it is enough to sum the kernels of
 the first convolution over the colours. Where it does not, that fails at the border, because a
-convolution pads with zeros after scaling: there, the grey picture becomes a colour picture first.
+convolution pads with zeros after scaling: there, the grey image becomes a colour image first.
 """
 
 from collections.abc import Sequence
@@ -16,18 +16,18 @@ __all__ = ["as_rgb", "scale_alike", "scale_each_color"]
 DTYPE = "float32"
 
 
-def scale_alike(pictures: keras.KerasTensor) -> keras.KerasTensor:
+def scale_alike(images: keras.KerasTensor) -> keras.KerasTensor:
     """Scale all pixels from 0..255 to -1..1; uint8 to float32, ``[N, H, W, C]``."""
-    return keras.layers.Rescaling(1 / 127.5, offset=-1, dtype=DTYPE, name="scale")(pictures)
+    return keras.layers.Rescaling(1 / 127.5, offset=-1, dtype=DTYPE, name="scale")(images)
 
 
 def scale_each_color(
-    pictures: keras.KerasTensor, *, mean: Sequence[float], deviation: Sequence[float] = (1, 1, 1)
+    images: keras.KerasTensor, *, mean: Sequence[float], deviation: Sequence[float] = (1, 1, 1)
 ) -> keras.KerasTensor:
     """Subtract a mean from each channel and divide it by a deviation, both in steps of a pixel's value.
 
     Args:
-        pictures: uint8, ``[N, H, W, 3]``.
+        images: uint8, ``[N, H, W, 3]``.
         mean: One for each channel.
         deviation: One for each channel.
 
@@ -36,11 +36,11 @@ def scale_each_color(
     """
     scale = [1 / one for one in deviation]
     offset = [-centre / one for centre, one in zip(mean, deviation, strict=True)]
-    return keras.layers.Rescaling(scale, offset=offset, dtype=DTYPE, name="scale")(pictures)
+    return keras.layers.Rescaling(scale, offset=offset, dtype=DTYPE, name="scale")(images)
 
 
-def as_rgb(pictures: keras.KerasTensor) -> keras.KerasTensor:
-    """Return colour pictures as they are, and grey ones with their channel three times; ``[N, H, W, 3]``."""
-    if pictures.shape[-1] == 3:
-        return pictures
-    return keras.layers.Concatenate(name="gray_as_rgb")([pictures, pictures, pictures])
+def as_rgb(images: keras.KerasTensor) -> keras.KerasTensor:
+    """Return colour images as they are, and grey ones with their channel three times; ``[N, H, W, 3]``."""
+    if images.shape[-1] == 3:
+        return images
+    return keras.layers.Concatenate(name="gray_as_rgb")([images, images, images])

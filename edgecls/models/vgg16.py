@@ -22,11 +22,11 @@ RGB_TO_BGR = (2, 1, 0)
     source="Simonyan and Zisserman 2015, arXiv:1409.1556",
     application=keras.applications.VGG16,
 )
-def vgg16(pictures: keras.KerasTensor) -> keras.KerasTensor:
+def vgg16(images: keras.KerasTensor) -> keras.KerasTensor:
     """Build VGG16 up to its feature map.
 
     Args:
-        pictures: uint8, ``[N, H, W, C]``, H and W at least 32, C 3 or 1.
+        images: uint8, ``[N, H, W, C]``, H and W at least 32, C 3 or 1.
 
     Returns:
         float32, ``[N, H/32, W/32, 512]``, rounded down.
@@ -36,8 +36,8 @@ def vgg16(pictures: keras.KerasTensor) -> keras.KerasTensor:
         ICLR 2015, arXiv:1409.1556, configuration D, as built by keras.applications, with the scaling
         that its weights were trained with: blue before red, less the mean colour. Differs from it:
         averages the map where the paper has two dense layers of 4096, nine tenths of its weights;
-        head="flatten" with hidden_units=4096 is nearest to them. A grey picture becomes a colour
-        picture in the first layer.
+        head="flatten" with hidden_units=4096 is nearest to them. A grey image becomes a colour
+        image in the first layer.
     """
-    blue_first = keras.ops.take(as_rgb(pictures), RGB_TO_BGR, axis=-1)
+    blue_first = keras.ops.take(as_rgb(images), RGB_TO_BGR, axis=-1)
     return application_map(keras.applications.VGG16, scale_each_color(blue_first, mean=MEAN_BGR))

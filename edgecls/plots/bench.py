@@ -1,4 +1,4 @@
-"""What a benchmark found: pictures a second, and where the time of a picture goes, for each setting."""
+"""What a benchmark found: images a second, and where the time of an image goes, for each setting."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ NAMED_FROM = 0.14  # part of the time from which a stage has room for its millis
 
 @dataclass(frozen=True)
 class StageBar:
-    """How long a picture takes.
+    """How long an image takes.
 
     Attributes:
         stages_ms: Mean time of each of STAGES, in milliseconds.
@@ -51,8 +51,8 @@ class SettingBars:
     Attributes:
         model: Name of its model.
         setting: What it is.
-        throughput: Pictures a second.
-        back_to_back: One picture right after the other.
+        throughput: Images a second.
+        back_to_back: One image right after the other.
         paced: One every so often; None if that was not measured.
     """
 
@@ -64,11 +64,11 @@ class SettingBars:
 
 
 def bench_png(rows: Sequence[SettingBars], *, pace_s: float) -> bytes:
-    """Draw settings below each other: pictures a second; time of a picture, on a logarithmic axis; its parts.
+    """Draw settings below each other: images a second; time of an image, on a logarithmic axis; its parts.
 
     Args:
         rows: At least one, those of a model together.
-        pace_s: Seconds from one picture to the next where they are paced.
+        pace_s: Seconds from one image to the next where they are paced.
 
     Returns:
         A PNG.
@@ -99,7 +99,7 @@ def bench_png(rows: Sequence[SettingBars], *, pace_s: float) -> bytes:
                 rates.annotate(
                     row.model, (0, place - 0.68), xycoords=("axes fraction", "data"), fontweight="bold", va="center"
                 )
-        rates.set_title("pictures a second, with 95 % interval")
+        rates.set_title("images a second, with 95 % interval")
         times.set_title("milliseconds from bytes to answer")
         stages.set_title("where they go, in the mean")
         drawn = [bar for row in rows for bar in (row.back_to_back, row.paced) if bar is not None]

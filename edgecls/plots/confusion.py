@@ -1,4 +1,4 @@
-"""The confusion matrix as a picture: what is shown against what was said; of many labels, those confused first."""
+"""The confusion matrix as an image: what is shown against what was said; of many labels, those confused first."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -19,10 +19,10 @@ MAX_NUMBERED = 25
 """Labels up to which every cell has its count written in it; beyond, labels that are confused stand together."""
 
 BLOCK_LABELS = 20  # of the block that is shown large where there are more labels than can be numbered
-HANDY_IN = 11.0  # the longer side of a picture for a page
+HANDY_IN = 11.0  # the longer side of an image for a page
 CELL_IN = 0.15  # a side of a cell beside which a name of 7 points can be read
 NAMES_IN = 2.6  # room for names of MAX_NAME_LENGTH characters, and the axis's own name
-MAX_NAMED = int((HANDY_IN - NAMES_IN) / CELL_IN)  # labels up to which a picture for a page has their names
+MAX_NAMED = int((HANDY_IN - NAMES_IN) / CELL_IN)  # labels up to which an image for a page has their names
 MAX_SHEET_LABELS = 300  # labels up to which the sheet has their names: it has 7,000 pixels a side then
 SHEET_IN = 24.0  # a side of the sheet beyond
 MAX_NAME_LENGTH = 24  # characters

@@ -1,4 +1,4 @@
-"""A contact sheet: small pictures in lines under headings."""
+"""A contact sheet: small images in lines under headings."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -19,12 +19,12 @@ HEADING_PT, NOTE_PT = 11, 8
 
 @dataclass(frozen=True)
 class SheetBlock:
-    """Pictures that belong together.
+    """Images that belong together.
 
     Attributes:
         heading: What they show.
         note: Something to add in small print.
-        lines: The pictures, all of the same square size, uint8 ``[side, side, 3]`` RGB.
+        lines: The images, all of the same square size, uint8 ``[side, side, 3]`` RGB.
     """
 
     heading: str
@@ -38,11 +38,11 @@ def blocks_that_fit(lines: int, *, side: int) -> int:
 
 
 def contact_sheet(blocks: Sequence[SheetBlock], *, side: int, column_names: tuple[str, str] | None = None) -> bytes:
-    """Draw a contact sheet as PNG, a pixel of a picture on a pixel of the sheet.
+    """Draw a contact sheet as PNG, a pixel of an image on a pixel of the sheet.
 
     Args:
         blocks: What to show, from top to bottom; no more than fit.
-        side: Height and width of every picture in pixels.
+        side: Height and width of every image in pixels.
         column_names: What the first column shows and what all others, if they differ.
 
     Raises:
@@ -71,8 +71,8 @@ def contact_sheet(blocks: Sequence[SheetBlock], *, side: int, column_names: tupl
     for top, block in _placed(blocks, first, side):
         for number, line in enumerate(block.lines):
             y = top + number * (side + GAP)
-            for x, picture in zip(lefts, line, strict=False):
-                sheet[y : y + side, x : x + side] = picture
+            for x, image in zip(lefts, line, strict=False):
+                sheet[y : y + side, x : x + side] = image
     return encode_png(sheet)
 
 

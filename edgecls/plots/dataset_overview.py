@@ -1,4 +1,4 @@
-"""The figure of a dataset: pictures for each label, how large they are, and their colours."""
+"""The figure of a dataset: images for each label, how large they are, and their colours."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -27,8 +27,8 @@ def dataset_overview(
     Of more than 40 labels the largest and the smallest twenty are shown, with a gap between them that says so.
 
     Args:
-        counts: For each part, by its name, the number of pictures for each label, the same labels in each.
-        sizes_wh: Width and height of each picture in pixels; at least one.
+        counts: For each part, by its name, the number of images for each label, the same labels in each.
+        sizes_wh: Width and height of each image in pixels; at least one.
         mean_rgb: Mean of red, green and blue, 0 to 1.
         std_rgb: Their standard deviations.
 
@@ -39,7 +39,7 @@ def dataset_overview(
     for part in counts.values():
         totals.update(part)
     labels = sorted(totals, key=lambda label: (-totals[label], label))
-    title = f"{sum(totals.values())} pictures of {len(labels)} labels"
+    title = f"{sum(totals.values())} images of {len(labels)} labels"
     if len(labels) > MOST_LABELS:
         labels = labels[: MOST_LABELS // 2] + labels[-MOST_LABELS // 2 :]
     with figure(10, max(4.6, 1.6 + 0.24 * len(labels)), texts=labels) as made:
@@ -85,13 +85,13 @@ def _draw_counts(
     axes.margins(x=0.1, y=0.01)
     axes.grid(visible=False, axis="y")
     axes.set_title(title)
-    axes.set_xlabel("pictures")
+    axes.set_xlabel("images")
     if len(counts) > 1:
         axes.legend(loc="lower right", ncols=len(counts))
 
 
 def _draw_sizes(axes: "Axes", sizes_wh: Sequence[tuple[int, int]]) -> None:
-    """Draw a dot for each size, the larger the more pictures have it."""
+    """Draw a dot for each size, the larger the more images have it."""
     counted = Counter(sizes_wh)
     most = max(counted.values())
     areas = [14 + 220 * (count / most) * (len(counted) < len(sizes_wh)) for count in counted.values()]

@@ -10,23 +10,23 @@ __all__ = ["ReliabilityCurve", "reliability_png"]
 
 @dataclass(frozen=True)
 class ReliabilityCurve:
-    """The reliability of one set of answers; one entry for each range of probability that has pictures.
+    """The reliability of one set of answers; one entry for each range of probability that has images.
 
     Attributes:
         name: What to call it.
         confidences: Mean probability of the best label.
         accuracies: Part of the answers that is right.
-        pictures: Number of pictures.
+        images: Number of images.
     """
 
     name: str
     confidences: Sequence[float]
     accuracies: Sequence[float]
-    pictures: Sequence[int]
+    images: Sequence[int]
 
 
 def reliability_png(curves: Sequence[ReliabilityCurve]) -> bytes:
-    """Draw one or several reliability curves above the distribution of the last one's pictures.
+    """Draw one or several reliability curves above the distribution of the last one's images.
 
     Args:
         curves: At most as many as there are colours; the last one is the one that counts, and is drawn so.
@@ -57,10 +57,10 @@ def reliability_png(curves: Sequence[ReliabilityCurve]) -> bytes:
         above.set_ylabel("part that is right")
         if len(curves) > 1:
             above.legend(loc="lower right")
-        total = max(1, sum(last.pictures))
-        below.bar(last.confidences, [pictures / total for pictures in last.pictures], width=0.04, color=COLORS[0])
+        total = max(1, sum(last.images))
+        below.bar(last.confidences, [images / total for images in last.images], width=0.04, color=COLORS[0])
         below.set_xlim(0, 1.02)
-        below.set_ylabel("pictures")
+        below.set_ylabel("images")
         below.yaxis.set_major_formatter(lambda part, _: f"{part:.0%}")
         below.set_xlabel("probability of the answer")
         return png_bytes(made)

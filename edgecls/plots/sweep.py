@@ -22,8 +22,8 @@ class Run:
 
     Attributes:
         settings: Value of every setting.
-        accuracies: Accuracy on the pictures held out, 0 to 1, epoch by epoch.
-        losses: Loss on the pictures held out, nats, epoch by epoch.
+        accuracies: Accuracy on the images held out, 0 to 1, epoch by epoch.
+        losses: Loss on the images held out, nats, epoch by epoch.
         best: Index of the epoch that counts.
     """
 

@@ -31,9 +31,9 @@ class ModelPoint:
 
     Attributes:
         name: What to write beside it.
-        latency_ms: Time for one picture.
+        latency_ms: Time for one image.
         accuracy: From 0 to 1.
-        accuracy_interval: Where it can be expected on other pictures.
+        accuracy_interval: Where it can be expected on other images.
         size_bytes: Size of the file.
     """
 
@@ -72,7 +72,7 @@ def tradeoff_png(points: Sequence[ModelPoint]) -> bytes:
         limits = _limits(points)
         axes.set_xlim(0, limits.slowest)
         axes.set_ylim(limits.low, limits.high)
-        axes.set_xlabel("milliseconds for one picture, decoding included")
+        axes.set_xlabel("milliseconds for one image, decoding included")
         axes.set_ylabel("accuracy, with its 95 % interval")
         axes.yaxis.set_major_formatter(lambda part, _: f"{part:.0%}")
         for index, point in enumerate(points):

@@ -16,11 +16,11 @@ Row = npt.NDArray[np.float32]
 
 
 class Ran(NamedTuple):
-    """What became of a picture.
+    """What became of an image.
 
     Attributes:
         row: Its probabilities, ``[labels]``.
-        batch_size: Pictures that were run together, this one among them.
+        batch_size: Images that were run together, this one among them.
         queued_s: How long it waited for its batch to begin, in seconds.
     """
 
@@ -30,13 +30,13 @@ class Ran(NamedTuple):
 
 
 class Batcher:
-    """Runs the pictures of many threads together, one batch after the other.
+    """Runs the images of many threads together, one batch after the other.
 
-    No thread of its own: the thread whose picture is first in the queue runs the next batch, for all in it. So a
-    lone picture runs at once, in the thread that brings it, and nothing ever waits for a batch to fill.
+    No thread of its own: the thread whose image is first in the queue runs the next batch, for all in it. So a
+    lone image runs at once, in the thread that brings it, and nothing ever waits for a batch to fill.
 
     Args:
-        run: Gives probabilities ``[N, labels]`` for uint8 pictures ``[N, height, width, channels]``; it is never
+        run: Gives probabilities ``[N, labels]`` for uint8 images ``[N, height, width, channels]``; it is never
             called by two threads at once.
         sizes: The sizes that a batch may have, each at least 1; 1 is always among them.
     """
@@ -50,17 +50,17 @@ class Batcher:
 
     @property
     def queued(self) -> int:
-        """Pictures that wait for the batch that is running to end."""
+        """Images that wait for the batch that is running to end."""
         return len(self._queue)
 
     def submit(self, pixels: Pixels) -> Ran:
-        """Return the probabilities of a picture; waits for the batch that is running, if there is one.
+        """Return the probabilities of an image; waits for the batch that is running, if there is one.
 
         Args:
             pixels: uint8, ``[height, width, channels]``, of the same shape in all calls.
 
         Raises:
-            BaseException: What `run` raised for the batch that the picture was in.
+            BaseException: What `run` raised for the batch that the image was in.
         """
         arrived_s = time.perf_counter()
         request = _Request(pixels)
@@ -84,7 +84,7 @@ class Batcher:
         try:
             for request, row in zip(batch, self._run(np.stack([one.pixels for one in batch])), strict=True):
                 request.row = row
-        except BaseException as error:  # noqa: BLE001  raised in the thread of each picture
+        except BaseException as error:  # noqa: BLE001  raised in the thread of each image
             for request in batch:
                 request.error = error
         for request in batch:
@@ -99,7 +99,7 @@ class Batcher:
 
 
 class _Request:
-    """A picture in the queue, and what becomes of it."""
+    """An image in the queue, and what becomes of it."""
 
     __slots__ = ("batch_size", "begun_s", "error", "is_done", "pixels", "row", "turn")
 
@@ -111,5 +111,5 @@ class _Request:
         self.pixels = pixels
         self.is_done = False
         self.error: BaseException | None = None
-        self.turn = threading.Lock()  # is released when the picture is done, or its thread shall run a batch
+        self.turn = threading.Lock()  # is released when the image is done, or its thread shall run a batch
         self.turn.acquire()

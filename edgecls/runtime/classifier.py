@@ -1,4 +1,4 @@
-"""The classifier: pictures in, predictions out."""
+"""The classifier: images in, predictions out."""
 
 import os
 import threading
@@ -47,7 +47,7 @@ class Classifier:
 
     Attributes:
         card: What the model file says about itself.
-        limits: Bounds on every picture.
+        limits: Bounds on every image.
         unknown_threshold: Below this probability of the best label the answer is "unknown"; None for never.
         setting: How it was opened to be run, if `edgecls tune` found that; None for the usual way.
     """
@@ -84,7 +84,7 @@ class Classifier:
 
     @property
     def workers(self) -> int:
-        """Pictures to work on at once: as many as were found best, or else as this process may use cores."""
+        """Images to work on at once: as many as were found best, or else as this process may use cores."""
         return usable_cores() if self.setting is None else self.setting.workers
 
     @property
@@ -156,12 +156,12 @@ class Classifier:
         return prediction
 
     def predict_bytes(self, data: bytes, *, name: str = UNNAMED) -> Prediction:
-        """Classify an encoded picture, such as the body of an upload.
+        """Classify an encoded image, such as the body of an upload.
 
         If the classifier runs batches, those of several threads run together.
 
         Args:
-            data: The whole encoded picture.
+            data: The whole encoded image.
             name: What to call it in the answer and in errors.
 
         Raises:
@@ -202,23 +202,23 @@ class Classifier:
 
     def explain(
         self,
-        picture: ImageInput,
+        image: ImageInput,
         *,
         label: str | None = None,
         name: str | None = None,
         channel_order: ChannelOrder = "rgb",
         method: "Method | str | None" = None,
     ) -> "Explanation":
-        """Classify a picture, and find out which places of it the answer rests on.
+        """Classify an image, and find out which places of it the answer rests on.
 
         By the network's class activation where the model file has one, which costs hardly more than a prediction; for
-        that the model file is opened once more when the first picture is explained. Otherwise by occlusion: 100
-        predictions with different parts of the picture covered.
+        that the model file is opened once more when the first image is explained. Otherwise by occlusion: 100
+        predictions with different parts of the image covered.
 
         Args:
-            picture: As for `predict`.
+            image: As for `predict`.
             label: The label to explain; None for the most probable.
-            name: What to call the picture in the answer and in errors; None for its path, or else "image".
+            name: What to call the image in the answer and in errors; None for its path, or else "image".
             channel_order: As for `predict`.
             method: "class activation" or "occlusion"; None for the first where the model file has it, else the second.
 
@@ -237,8 +237,8 @@ class Classifier:
         wanted = None if method is None else Method(method)
         if label is not None and label not in self.card.labels:
             raise ValueError(f"model {self.card.name!r} has no label {label!r}; it has {', '.join(self.card.labels)}")
-        name = name_of(picture) if name is None else name
-        content = read_input(picture, name=name, channel_order=channel_order, limits=self.limits)
+        name = name_of(image) if name is None else name
+        content = read_input(image, name=name, channel_order=channel_order, limits=self.limits)
         if wanted is Method.CLASS_ACTIVATION and not self._session.is_explainable:
             raise ValueError(f"the file of model {self.card.name!r} has no class activation; use occlusion")
         session = self._session if wanted is Method.OCCLUSION else self._session_to_explain_with()
@@ -308,10 +308,10 @@ class Classifier:
         return map_in_order(outcome, images, workers=workers or self.workers)
 
     def warm_up(self, batch_sizes: Sequence[int] = (1,)) -> None:
-        """Run the network once for each batch size, so that the first pictures take no longer than the others.
+        """Run the network once for each batch size, so that the first images take no longer than the others.
 
         Args:
-            batch_sizes: As `probabilities` will be called with; pictures that are predicted run one by one.
+            batch_sizes: As `probabilities` will be called with; images that are predicted run one by one.
 
         Raises:
             ClosedError: The classifier is closed.
@@ -321,7 +321,7 @@ class Classifier:
             self._session.run(np.zeros((max(0, size), *self.card.image.shape_hwc), np.uint8))
 
     def probabilities(self, batch_nhwc: Batch) -> Probabilities:
-        """Run the network on pictures that are at the model's size already.
+        """Run the network on images that are at the model's size already.
 
         Args:
             batch_nhwc: uint8, ``[N, height, width, channels]``, RGB or grey, N at least 1.

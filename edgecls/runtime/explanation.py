@@ -1,4 +1,4 @@
-"""Which places of a picture an answer rests on."""
+"""Which places of an image an answer rests on."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -31,7 +31,7 @@ MIN_SIDE, MAX_SIDE = 480, 1280  # pixels of the longer side
 
 
 def for_viewing(pixels: Pixels, *, max_side: int = MAX_SIDE) -> Pixels:
-    """Shrink a picture that is larger than needed, enlarge one too small to see much, and return others as they are.
+    """Shrink an image that is larger than needed, enlarge one too small to see much, and return others as they are.
 
     Args:
         pixels: uint8, ``[H, W, C]``.
@@ -45,7 +45,7 @@ def for_viewing(pixels: Pixels, *, max_side: int = MAX_SIDE) -> Pixels:
     return resize(pixels, max(1, round(height * scale)), max(1, round(width * scale)))
 
 
-MIN_DROP = 0.1  # of the log-odds; where no part of a picture makes more of a difference, the heat stays faint
+MIN_DROP = 0.1  # of the log-odds; where no part of an image makes more of a difference, the heat stays faint
 
 
 class Method(StrEnum):
@@ -62,8 +62,8 @@ class Evidence:
     Attributes:
         grid: float32, ``[rows, columns]``, from 0 to 1.
         method: How it was found.
-        covers_padding: The grid lies over all that the model sees, black around the picture included; if false, over
-            the seen part of the picture.
+        covers_padding: The grid lies over all that the model sees, black around the image included; if false, over
+            the seen part of the image.
         axes: Where its rows and columns look, in pixels of the model's input; None if they divide it evenly.
     """
 
@@ -125,10 +125,10 @@ class Explanation:
     """An answer and what it rests on.
 
     Attributes:
-        prediction: The answer for the picture.
+        prediction: The answer for the image.
         label: The label that is explained.
         probability: That of the label.
-        pixels: The picture as decoded, uint8 ``[H, W, 3]`` RGB.
+        pixels: The image as decoded, uint8 ``[H, W, 3]`` RGB.
         evidence: What speaks for the label.
     """
 
@@ -152,19 +152,19 @@ class Explanation:
 
     @property
     def heat(self) -> npt.NDArray[np.float32]:
-        """How much each pixel of the picture speaks for the label: float32 ``[H, W]``, from 0 to 1.
+        """How much each pixel of the image speaks for the label: float32 ``[H, W]``, from 0 to 1.
 
-        1 is the strongest place of this picture, 0 is no evidence for the label or evidence against it; so
-        the heat of two pictures cannot be compared. Where the model does not see the picture, as beside
+        1 is the strongest place of this image, 0 is no evidence for the label or evidence against it; so
+        the heat of two images cannot be compared. Where the model does not see the image, as beside
         the centre that is cut out, it is 0. It is computed anew each time.
         """
         return self._heat(*self.pixels.shape[:2])
 
     def overlay(self, *, max_side: int = MAX_SIDE) -> image.Pixels:
-        """Return the picture with the heat laid over it, uint8 ``[h, w, 3]`` RGB.
+        """Return the image with the heat laid over it, uint8 ``[h, w, 3]`` RGB.
 
         Args:
-            max_side: Most pixels of the longer side; a larger picture is shrunk. One of less than 480 is enlarged.
+            max_side: Most pixels of the longer side; a larger image is shrunk. One of less than 480 is enlarged.
         """
         shown = for_viewing(self.pixels, max_side=max_side)
         height, width = shown.shape[:2]
@@ -180,13 +180,13 @@ class Explanation:
         return image.encode_png(self.overlay(max_side=max_side), compression=1)
 
     def _heat(self, height: int, width: int) -> npt.NDArray[np.float32]:
-        """Return the heat for the picture at some size."""
+        """Return the heat for the image at some size."""
         placed = self._spec.place(height, width)
         rows, columns = _extents(placed, self._spec, self.evidence)
         grid = self.evidence.grid
         down = _weights(height, placed.seen[0], rows, cells=grid.shape[0])
         across = _weights(width, placed.seen[1], columns, cells=grid.shape[1])
-        # Not numpy's product, whose threads go on spinning for a while and take the cores from the other pictures.
+        # Not numpy's product, whose threads go on spinning for a while and take the cores from the other images.
         nothing = np.empty(0, np.float32)  # would be added
         spread = cv2.gemm(cv2.gemm(down, grid, 1, nothing, 0), across, 1, nothing, 0, flags=cv2.GEMM_2_T)
         # Spreading flattens peaks; they get their height back.
@@ -194,7 +194,7 @@ class Explanation:
 
 
 _Extent = tuple[float, float]
-"""Where a grid begins and how long it is, in pixels of the picture."""
+"""Where a grid begins and how long it is, in pixels of the image."""
 
 
 def _extents(placed: Placement, spec: ImageSpec, evidence: Evidence) -> tuple[_Extent, _Extent]:

@@ -22,7 +22,7 @@ class GoldenResult:
 
     Attributes:
         sample: Name of the sample.
-        batch_size: Number of pictures that ran together.
+        batch_size: Number of images that ran together.
         difference: Largest difference of any probability from the stored one.
         tolerance: Largest difference that passes.
         label: The label with the largest difference.
@@ -61,24 +61,24 @@ def check_golden(
 
     Args:
         card: The model's card.
-        run: Gives float32 probabilities ``[N, labels]`` for uint8 pictures ``[N, height, width, channels]``.
+        run: Gives float32 probabilities ``[N, labels]`` for uint8 images ``[N, height, width, channels]``.
         batch_sizes: Further sizes of batches, which hold the samples one after the other, again and again.
 
     Returns:
-        A result for each sample alone, then one for each picture of each batch, smaller batches first. Of an odd number
+        A result for each sample alone, then one for each image of each batch, smaller batches first. Of an odd number
         of samples, the last but one is in two batches of two.
 
     Raises:
-        ModelFileError: A golden sample is not a picture of the model's size.
+        ModelFileError: A golden sample is not an image of the model's size.
     """
-    pictures = _golden_batch(card)
-    count = len(pictures)
+    images = _golden_batch(card)
+    count = len(images)
     batches = [np.array([index]) for index in range(count)]
     if count > 1:
         starts = (min(start, count - TOGETHER) for start in range(0, count, TOGETHER))
         batches += [np.arange(start, start + TOGETHER) for start in starts]
     batches += [np.arange(size) % count for size in sorted({*batch_sizes} - {1, TOGETHER})]
-    found = np.concatenate([run(pictures[batch]) for batch in batches])
+    found = np.concatenate([run(images[batch]) for batch in batches])
     sizes = [len(batch) for batch in batches for _ in batch]
     samples = [card.golden.samples[index] for batch in batches for index in batch]
     results = []
@@ -100,7 +100,7 @@ def check_golden(
 
 
 def _golden_batch(card: ModelCard) -> npt.NDArray[np.uint8]:
-    pictures = []
+    images = []
     for sample in card.golden.samples:
         try:
             pixels = image.decode(sample.png, name=sample.name, color=card.image.color)
@@ -111,5 +111,5 @@ def _golden_batch(card: ModelCard) -> npt.NDArray[np.uint8]:
                 f"golden sample {sample.name!r} of model {card.name!r} is {pixels.shape}, "
                 f"the model takes {card.image.shape_hwc}; export it again"
             )
-        pictures.append(pixels)
-    return np.stack(pictures)
+        images.append(pixels)
+    return np.stack(images)

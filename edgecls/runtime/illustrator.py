@@ -1,6 +1,6 @@
-"""Drawings of answers, for many pictures: heat maps, and pictures with their labels.
+"""Drawings of answers, for many images: heat maps, and images with their labels.
 
-A drawing has the name of its picture, below the folder that was classified, and is a JPEG. Nothing is ever
+A drawing has the name of its image, below the folder that was classified, and is a JPEG. Nothing is ever
 overwritten, and a run that is repeated puts no drawing there twice.
 """
 
@@ -29,16 +29,16 @@ STDIN_NAME = "stdin"
 
 
 class Illustrator:
-    """Draws and files what a classifier says of pictures.
+    """Draws and files what a classifier says of images.
 
     A name that another drawing has already gets a number: "rose-2.jpg". A drawing that is there under its name or a
     numbered one, byte by byte, counts as done.
 
     Args:
         heat_folder: Where heat maps go; None for none.
-        label_folder: Where pictures with their labels go; None for none. If it is `heat_folder`, there is one drawing
-            of each picture, with both.
-        roots: The folders that are classified; below them, drawings keep the folders of their pictures.
+        label_folder: Where images with their labels go; None for none. If it is `heat_folder`, there is one drawing
+            of each image, with both.
+        roots: The folders that are classified; below them, drawings keep the folders of their images.
         method: How to find the heat, as `Classifier.explain` takes it.
 
     Attributes:
@@ -77,15 +77,15 @@ class Illustrator:
         return frozenset(map(os.path.realpath, self._folders))
 
     def classify(self, classifier: "Classifier", data: bytes, *, name: str) -> Outcome:
-        """Classify an encoded picture and draw what came out; may be called in several threads at once.
+        """Classify an encoded image and draw what came out; may be called in several threads at once.
 
         Args:
             classifier: The opened model.
-            data: The whole encoded picture.
-            name: What the picture is called.
+            data: The whole encoded image.
+            name: What the image is called.
 
         Raises:
-            ImageError: The picture cannot be used.
+            ImageError: The image cannot be used.
         """
         drawn: list[Pixels] = []
         if self._wants_heat:
@@ -103,7 +103,7 @@ class Illustrator:
         return Outcome(name, prediction, tuple(image.encode_jpeg(one, quality=JPEG_QUALITY) for one in drawn))
 
     def keep(self, outcome: Outcome) -> None:
-        """Write the drawings of a picture, if it has any.
+        """Write the drawings of an image, if it has any.
 
         Raises:
             OutputError: One cannot be written.

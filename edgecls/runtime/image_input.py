@@ -110,7 +110,7 @@ def check_several(images: Iterable[ImageInput]) -> None:
     is_one_array = isinstance(images, np.ndarray) and images.ndim < 4
     is_one = isinstance(images, str | bytes | bytearray | memoryview | os.PathLike) or is_one_array
     if is_one or _is_pil(images) or hasattr(images, "read"):
-        raise TypeError(f"many images are an iterable, got one {type(images).__name__}; use predict for one picture")
+        raise TypeError(f"many images are an iterable, got one {type(images).__name__}; use predict for one image")
     if not isinstance(images, Iterable):
         raise TypeError(f"many images are an iterable, not {_described(images)}")
 

@@ -1,4 +1,4 @@
-"""Where pictures come from: files, folders, patterns, standard input."""
+"""Where images come from: files, folders, patterns, standard input."""
 
 import glob
 import os
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from edgecls import image
 from edgecls.errors import ImageError, ImageReadError
 from edgecls.image import ImageLimits
-from edgecls.image_files import picture_names
+from edgecls.image_files import image_names
 from edgecls.in_order import map_in_order
 from edgecls.runtime.prediction import Outcome
 
@@ -25,7 +25,7 @@ STDIN = "-"
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One picture that has not been read yet.
+    """One image that has not been read yet.
 
     Attributes:
         name: What it is called in results: its path, or "-" for standard input.
@@ -37,9 +37,9 @@ class Source:
 
 
 def find_names(paths: Sequence[str], *, passing_over: Collection[str] = ()) -> list[str]:
-    """Turn what a user names into the names of pictures, in that order. `open_source` opens each.
+    """Turn what a user names into the names of images, in that order. `open_source` opens each.
 
-    A file is taken whatever its suffix. A folder gives all pictures below it, sorted, by their
+    A file is taken whatever its suffix. A folder gives all images below it, sorted, by their
     suffixes. A name that does not exist and has ``*``, ``?`` or ``[`` in it is a pattern (``**`` for
     folders at any depth), as shells on Windows do not expand them. ``-`` is standard input. A name
     that leads to nothing is kept, so that it is reported in its place.
@@ -47,9 +47,9 @@ def find_names(paths: Sequence[str], *, passing_over: Collection[str] = ()) -> l
     Args:
         paths: Files, folders, patterns, "-".
         passing_over: Folders below those of `paths` that are left out, by their real paths. If there are
-            any, a folder without pictures is no fault: they may all be in there.
+            any, a folder without images is no fault: they may all be in there.
     """
-    # Names and not sources: of a million pictures, these take a hundred megabytes, those would take several.
+    # Names and not sources: of a million images, these take a hundred megabytes, those would take several.
     return [name for path in paths for name in _names_of(path, passing_over)]
 
 
@@ -57,8 +57,8 @@ def _names_of(path: str, passing_over: Collection[str]) -> list[str]:
     if path == STDIN:
         return [path]
     if os.path.isdir(path):
-        pictures = list(picture_names(Path(path), passing_over=passing_over))
-        return pictures if pictures or passing_over else [path]
+        images = list(image_names(Path(path), passing_over=passing_over))
+        return images if images or passing_over else [path]
     if os.path.lexists(path) or not glob.has_magic(path):
         return [path]
     matches = sorted(match for match in glob.iglob(path, recursive=True) if not os.path.isdir(match))
@@ -66,14 +66,14 @@ def _names_of(path: str, passing_over: Collection[str]) -> list[str]:
 
 
 def open_source(name: str) -> Source:
-    """Return a picture that `find_names` has named."""
+    """Return an image that `find_names` has named."""
     if name == STDIN:
         return Source(STDIN, lambda limits: image.read_stdin(limits=limits))
     return Source(name, lambda limits: _read_named(name, limits))
 
 
 def file_source(path: str) -> Source:
-    """Return a file, whatever its name, as a picture to read."""
+    """Return a file, whatever its name, as an image to read."""
     return Source(path, lambda limits: image.read_file(path, limits=limits))
 
 
@@ -82,7 +82,7 @@ def _read_named(name: str, limits: ImageLimits) -> bytes:
         return image.read_file(name, limits=limits)
     except ImageReadError as error:
         if os.path.isdir(name):
-            reason = "the folder has no pictures"
+            reason = "the folder has no images"
         elif glob.has_magic(name) and not os.path.lexists(name):
             reason = "no file matches the pattern"
         else:
@@ -93,15 +93,15 @@ def _read_named(name: str, limits: ImageLimits) -> bytes:
 def classify_stream(
     classifier: "Classifier", sources: Iterable[Source], *, workers: int, illustrator: "Illustrator | None" = None
 ) -> Iterator[Outcome]:
-    """Classify pictures and return an outcome for each, in the order of `sources`.
+    """Classify images and return an outcome for each, in the order of `sources`.
 
-    Each worker reads, decodes and classifies one picture at a time; that keeps as many cores busy
+    Each worker reads, decodes and classifies one image at a time; that keeps as many cores busy
     as there are workers, which on a CPU beats batches. If the classifier runs batches, those that several workers
     have decoded run together.
 
     Args:
         classifier: The opened model.
-        sources: The pictures; taken one by one, a few ahead of the outcomes.
+        sources: The images; taken one by one, a few ahead of the outcomes.
         workers: How many to work on at once, at least 1.
         illustrator: Makes drawings of the answers; None for none.
     """

@@ -85,14 +85,14 @@ def prediction_html(prediction: "Prediction", shown: ShownImage | None) -> str:
         shown: Where its image comes from; None if nobody knows.
     """
     pixels = None if shown is None else shown.pixels()
-    picture = "" if pixels is None else _thumbnail(pixels)
+    image = "" if pixels is None else _thumbnail(pixels)
     scores = prediction.top(BARS)
     color = _BLUE if prediction.is_known else _GREY
     bars = "".join(_bar(score.label, score.probability, color if score is scores[0] else _GREY) for score in scores)
     title = f"<b>{_escaped(prediction.described)}</b> {_escaped(prediction.image)}"
     table = f'<table style="border:none;margin:0">{bars}</table>'
     style = "display:flex;gap:12px;align-items:center"
-    return f'<div style="{style}">{picture}<div><div>{title}</div>{table}</div></div>'
+    return f'<div style="{style}">{image}<div><div>{title}</div>{table}</div></div>'
 
 
 def outcome_html(outcome: "Outcome") -> str:

@@ -41,10 +41,10 @@ def load(
             caller who waits for each answer; with several callers one each is faster.
         batch_sizes: The sizes of batches that `Classifier.probabilities` will be given, the likeliest first; on
             anything but the CPU each is run once beforehand.
-        limits: Bounds on every picture.
+        limits: Bounds on every image.
         unknown_threshold: Takes the place of the one in the file: the answer is "unknown" where no label is at
-            least so probable. From 0, where every picture gets a label, to below 1; None for the file's own.
-        tuned: "throughput" for many pictures or "latency" for one at a time: run as `edgecls tune` found best for
+            least so probable. From 0, where every image gets a label, to below 1; None for the file's own.
+        tuned: "throughput" for many images or "latency" for one at a time: run as `edgecls tune` found best for
             that on this machine, whatever `intra_op_threads` and `batch_sizes` say. Makes no difference
             where nothing was measured, or where another provider was found best than the one asked for by name.
 

@@ -25,16 +25,16 @@ class LabelScore:
 
 @dataclass(frozen=True, repr=False)
 class Prediction:
-    """The answer for one picture.
+    """The answer for one image.
 
     Attributes:
-        image: What the picture is called.
+        image: What the image is called.
         labels: The labels of the model, in its order.
         probabilities: One for each label, in the same order; they sum to 1.
         time_ms: Milliseconds from the encoded bytes to the answer: decoding, resizing, inference.
         unknown_threshold: Below this probability of the best label the answer is UNKNOWN; None for never.
         decode_ms: The part of `time_ms` for decoding and resizing.
-        batch_size: Pictures that the network ran together, this one among them.
+        batch_size: Images that the network ran together, this one among them.
         queue_ms: The part of `time_ms` for waiting until the batch that ran before was done; 0 without batches.
     """
 
@@ -124,12 +124,12 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one of many pictures.
+    """What became of one of many images.
 
     Attributes:
-        name: What the picture is called.
+        name: What the image is called.
         result: The answer, or the fault that stood in its way.
-        drawings: Encoded pictures that show the answer, where somebody wanted them.
+        drawings: Encoded images that show the answer, where somebody wanted them.
     """
 
     name: str

@@ -26,13 +26,13 @@ if TYPE_CHECKING:  # loaded where a heat map is asked for
 __all__ = ["Activation", "Batch", "Probabilities", "Session", "open_session", "try_provider"]
 
 Batch = npt.NDArray[np.uint8]
-"""Pictures: uint8, ``[N, height, width, channels]``."""
+"""Images: uint8, ``[N, height, width, channels]``."""
 
 Probabilities = npt.NDArray[np.float32]
 """float32, ``[N, labels]``; every row sums to 1."""
 
 Activation = npt.NDArray[np.float32]
-"""How much each place of a picture speaks for each label: float32, ``[N, h, w, labels]``."""
+"""How much each place of an image speaks for each label: float32, ``[N, h, w, labels]``."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Session:
     _turn: contextlib.AbstractContextManager[object] = field(default_factory=contextlib.nullcontext)
 
     def run(self, batch: Batch) -> Probabilities:
-        """Return the probabilities for a batch of pictures.
+        """Return the probabilities for a batch of images.
 
         Args:
             batch: uint8, ``[N, height, width, channels]`` at the model's size, N at least 1.
@@ -73,17 +73,17 @@ class Session:
         if batch.dtype != np.uint8 or batch.ndim != 4 or batch.shape[1:] != shape or not len(batch):
             raise InputShapeError(
                 f"cannot classify an array of {batch.dtype} {batch.shape}: model {self.card.name!r} takes uint8 "
-                f"of shape (N, {', '.join(map(str, shape))}); bring pictures there with edgecls.image.fit"
+                f"of shape (N, {', '.join(map(str, shape))}); bring images there with edgecls.image.fit"
             )
         largest = self._largest_batch or len(batch)
         parts = [self._run(batch[start : start + largest], [OUTPUT_NAME])[0] for start in range(0, len(batch), largest)]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
-    def run_explained(self, picture: npt.NDArray[np.uint8]) -> tuple[Probabilities, Activation | None]:
-        """Return the probabilities and the class activation for one picture.
+    def run_explained(self, image: npt.NDArray[np.uint8]) -> tuple[Probabilities, Activation | None]:
+        """Return the probabilities and the class activation for one image.
 
         Args:
-            picture: uint8, ``[height, width, channels]`` at the model's size.
+            image: uint8, ``[height, width, channels]`` at the model's size.
 
         Returns:
             As for a batch of one. The second is None if the session was opened without a class activation.
@@ -91,7 +91,7 @@ class Session:
         Raises:
             ProviderError: The provider failed while running.
         """
-        batch = picture[np.newaxis]
+        batch = image[np.newaxis]
         if all(output.name != ACTIVATION_NAME for output in self._session.get_outputs()):
             return self.run(batch), None
         probabilities, activation = self._run(batch, [OUTPUT_NAME, ACTIVATION_NAME])

@@ -13,9 +13,9 @@ class Setting:
 
     Attributes:
         provider: What the network runs on; not AUTO.
-        workers: Pictures that are worked on at once.
+        workers: Images that are worked on at once.
         intra_op_threads: Threads that one run may use on the CPU.
-        batch_size: Pictures that may run together; 1 for no batches.
+        batch_size: Images that may run together; 1 for no batches.
     """
 
     provider: Provider
@@ -33,7 +33,7 @@ class Setting:
         return (self.batch_size, *reversed(lower))
 
     def __str__(self) -> str:
-        pictures = "1 picture at a time" if self.workers == 1 else f"{self.workers} pictures at once"
+        images = "1 image at a time" if self.workers == 1 else f"{self.workers} images at once"
         threads = f", {self.intra_op_threads} threads a run" if self.intra_op_threads > 1 else ""
         batches = f", batches of up to {self.batch_size}" if self.batch_size > 1 else ""
-        return f"{self.provider}, {pictures}{threads}{batches}"
+        return f"{self.provider}, {images}{threads}{batches}"

@@ -35,7 +35,7 @@ __all__ = [
 
 
 class Goal(StrEnum):
-    """What a setting is best for: many pictures (a folder, a server), or one whose answer is waited for."""
+    """What a setting is best for: many images (a folder, a server), or one whose answer is waited for."""
 
     THROUGHPUT = "throughput"
     LATENCY = "latency"
@@ -100,8 +100,8 @@ class Choice:
     """How a model runs best on a machine.
 
     Attributes:
-        throughput: For the most pictures a second.
-        latency: For the soonest answer to one picture.
+        throughput: For the most images a second.
+        latency: For the soonest answer to one image.
         measured: When it was found, as ISO 8601.
     """
 
@@ -194,7 +194,7 @@ def tuned_setting(
         model: The model file.
         goal: What it shall be best for.
         provider: What the caller wants; there is no setting for it if another was found better.
-        workers: Pictures to work on at once, as the caller wants it; each then runs in one thread.
+        workers: Images to work on at once, as the caller wants it; each then runs in one thread.
 
     Raises:
         MissingExtraError: onnxruntime is not installed.

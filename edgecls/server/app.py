@@ -139,7 +139,7 @@ def _whole(body: Any) -> bytes:
 
 @dataclass(frozen=True)
 class ServerSettings:
-    """Bounds of the server; those on pictures are the classifier's own.
+    """Bounds of the server; those on images are the classifier's own.
 
     Attributes:
         max_body_bytes: Largest body of a request.
@@ -172,7 +172,7 @@ def create_app(
     Args:
         repository: The models.
         settings: Bounds.
-        image_root: Pictures that may be asked for by name; None for no such pictures.
+        image_root: Images that may be asked for by name; None for no such images.
         feedback: Where corrections are kept; None to take none.
         readiness: Whether the server can serve; None for whether the models are loaded.
         keys: API keys that requests are checked against before they come here, which some answers tell more with.

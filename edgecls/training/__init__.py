@@ -1,1 +1,1 @@
-"""Training a network on folders of pictures. Needs the extra "train"."""
+"""Training a network on folders of images. Needs the extra "train"."""

@@ -1,4 +1,4 @@
-"""Showing a network every picture a little differently in each epoch."""
+"""Showing a network every image a little differently in each epoch."""
 
 import keras
 
@@ -8,22 +8,22 @@ __all__ = ["augmenting"]
 
 
 def augmenting(network: keras.Model, amounts: Augmentation | None, *, seed: int) -> keras.Model:
-    """Return a network for training that augments its pictures before `network` sees them.
+    """Return a network for training that augments its images before `network` sees them.
 
     The two share their weights. Augmentation runs in the training step only, and gives uint8
-    pictures again, so that `network` sees what it will see in use.
+    images again, so that `network` sees what it will see in use.
 
     Args:
-        network: Takes uint8 pictures, ``[N, H, W, C]``.
-        amounts: How much is changed; None to show the pictures as they are.
+        network: Takes uint8 images, ``[N, H, W, C]``.
+        amounts: How much is changed; None to show the images as they are.
         seed: Of the random amounts.
     """
-    pictures = keras.Input(shape=network.input_shape[1:], dtype="uint8", name="image")
-    x = pictures if amounts is None else _augmented(pictures, amounts, seed)
-    return keras.Model(pictures, network(x))
+    images = keras.Input(shape=network.input_shape[1:], dtype="uint8", name="image")
+    x = images if amounts is None else _augmented(images, amounts, seed)
+    return keras.Model(images, network(x))
 
 
-def _augmented(pictures: keras.KerasTensor, amounts: Augmentation, seed: int) -> keras.KerasTensor:
+def _augmented(images: keras.KerasTensor, amounts: Augmentation, seed: int) -> keras.KerasTensor:
     layers = keras.layers
     steps = [layers.Rescaling(1.0, name="as_float", dtype="float32")]
     if amounts.flip:
@@ -40,7 +40,7 @@ def _augmented(pictures: keras.KerasTensor, amounts: Augmentation, seed: int) ->
         steps.append(layers.RandomBrightness(amounts.brightness, seed=seed + 4, **values))
     if amounts.contrast:
         steps.append(layers.RandomContrast(amounts.contrast, seed=seed + 5, **values))
-    x = pictures
+    x = images
     for step in steps:
         x = step(x)
     return x

@@ -1,4 +1,4 @@
-"""Batches of pictures for Keras, in an order that depends on seed and epoch alone."""
+"""Batches of images for Keras, in an order that depends on seed and epoch alone."""
 
 import threading
 from collections import deque
@@ -11,13 +11,13 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from edgecls.dataset.pixel_cache import CachedPictures
+from edgecls.dataset.pixel_cache import CachedImages
 from edgecls.errors import ImageError
 
-__all__ = ["PictureBatches", "shuffled"]
+__all__ = ["ImageBatches", "shuffled"]
 
 Batch = tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]] | tuple[npt.NDArray[np.generic], ...]
-"""Pictures, labels and, where labels have weights, the weight of each picture."""
+"""Images, labels and, where labels have weights, the weight of each image."""
 
 AHEAD_PER_WORKER = 2  # batches that wait, made, for the network
 
@@ -27,20 +27,20 @@ def shuffled(indices: npt.NDArray[np.int64], *, seed: int, epoch: int) -> npt.ND
     return np.random.default_rng([seed, epoch]).permutation(indices)
 
 
-class PictureBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no types
-    """Hands out pictures in batches, made by threads of its own ahead of need.
+class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no types
+    """Hands out images in batches, made by threads of its own ahead of need.
 
-    A few batches are in memory at once, however many pictures there are. Use it in a `with` block.
+    A few batches are in memory at once, however many images there are. Use it in a `with` block.
 
     Attributes:
-        indices: The pictures to show.
+        indices: The images to show.
         order: Those of the current epoch, in the order they are handed out.
-        fault: The picture that could not be decoded and so ended the epoch, or None.
+        fault: The image that could not be decoded and so ended the epoch, or None.
     """
 
     def __init__(
         self,
-        pictures: CachedPictures,
+        images: CachedImages,
         indices: Sequence[int],
         *,
         batch_size: int,
@@ -50,20 +50,20 @@ class PictureBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
     ) -> None:
         """
         Args:
-            pictures: Pixels and labels.
+            images: Pixels and labels.
             indices: Which of them, in the order of the first epoch.
-            batch_size: Pictures in one batch; the last one of an epoch may have fewer.
+            batch_size: Images in one batch; the last one of an epoch may have fewer.
             workers: Number of threads that make batches.
-            label_weights: How much a picture of each label counts, ``[K]``; None if all count alike.
+            label_weights: How much an image of each label counts, ``[K]``; None if all count alike.
             shares: Number of devices that share each batch. They need equal shares, so an epoch ends up to
-                `shares` - 1 pictures early; which, is left to the order.
+                `shares` - 1 images early; which, is left to the order.
         """
         super().__init__()
         self.indices = np.asarray(indices, np.int64)
         self._shares = shares
         self.show(self.indices)
         self.fault: ImageError | None = None
-        self._pictures = pictures
+        self._images = images
         self._batch_size = batch_size
         self._label_weights = label_weights
         self._ahead = workers * AHEAD_PER_WORKER
@@ -72,7 +72,7 @@ class PictureBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
         self._waiting: deque[tuple[int, npt.NDArray[np.int64], Future[Batch]]] = deque()
 
     def show(self, order: npt.NDArray[np.int64]) -> None:
-        """Hand out pictures in another order from now on; not in the middle of an epoch."""
+        """Hand out images in another order from now on; not in the middle of an epoch."""
         self.order = order[: len(order) - len(order) % self._shares]
 
     def __len__(self) -> int:
@@ -90,7 +90,7 @@ class PictureBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
         """Return a batch of the current epoch.
 
         Raises:
-            ImageError: A picture cannot be decoded any more; it is kept in `fault` as well.
+            ImageError: An image cannot be decoded any more; it is kept in `fault` as well.
         """
         with self._lock:
             if not self._waiting or self._waiting[0][0] != index or self._waiting[0][1] is not self.order:
@@ -102,7 +102,7 @@ class PictureBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
             try:
                 return batch.result()
             except ImageError as error:
-                self.fault = error  # what Keras makes of the exception no longer says which picture it was
+                self.fault = error  # what Keras makes of the exception no longer says which image it was
                 raise
 
     def _forget_waiting(self) -> None:
@@ -112,8 +112,8 @@ class PictureBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
 
     def _batch(self, index: int, order: npt.NDArray[np.int64]) -> Batch:
         chosen = order[index * self._batch_size : (index + 1) * self._batch_size]
-        label_ids = self._pictures.label_ids[chosen]
-        pixels = self._pictures.pixels[chosen]
+        label_ids = self._images.label_ids[chosen]
+        pixels = self._images.pixels[chosen]
         if self._label_weights is None:
             return pixels, label_ids
         return pixels, label_ids, self._label_weights[label_ids]

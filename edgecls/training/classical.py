@@ -10,7 +10,7 @@ import numpy.typing as npt
 from edgecls.atomic_write import check_writable, whole_files
 from edgecls.dataset.formats.labelled_images import Dataset
 from edgecls.dataset.formats.read import read_dataset
-from edgecls.dataset.pixel_cache import Cache, CachedPictures
+from edgecls.dataset.pixel_cache import Cache, CachedImages
 from edgecls.dataset.remarks import remarks_on
 from edgecls.dataset.splits.rare_labels import RareLabels
 from edgecls.errors import OutputError, TrainingError
@@ -25,30 +25,30 @@ from edgecls.models.classical.features import Features, feature_count, open_feat
 from edgecls.models.classical.registry import FeatureRows, FittedClassifier, TrainingRows, get_classical
 from edgecls.runtime.machine.cores import usable_cores
 from edgecls.runtime.opening import load
-from edgecls.training.images import PreparedPictures, golden_pictures, prepare_pictures, without_rare_labels
+from edgecls.training.images import PreparedImages, golden_images, prepare_images, without_rare_labels
 from edgecls.training.run_directory import RunDirectory, default_run_directory
 
 __all__ = ["ClassicalConfig", "ClassicalListener", "ClassicalResult", "Scores", "run_classical_training"]
 
-PIXELS_AT_ONCE = 2**18  # whose features are computed together: 64 pictures of 64x64
-PARITY_PICTURES = 64  # held-out ones, compared before a file is written
+PIXELS_AT_ONCE = 2**18  # whose features are computed together: 64 images of 64x64
+PARITY_IMAGES = 64  # held-out ones, compared before a file is written
 SMALLEST_PROBABILITY = 1e-7  # in the loss: a tree may rule out a label
 
 
 @dataclass(frozen=True)
 class ClassicalConfig:
-    """Everything that the training of a classical model depends on beside its pictures.
+    """Everything that the training of a classical model depends on beside its images.
 
     Attributes:
-        image: The picture the model takes.
+        image: The image the model takes.
         arch: A classical model of the registry.
         features: What it looks at.
-        validation_fraction: Part of each label's pictures held out for the figures, above 0, below 1.
-        rare_labels: What becomes of labels with too few pictures for that.
+        validation_fraction: Part of each label's images held out for the figures, above 0, below 1.
+        rare_labels: What becomes of labels with too few images for that.
         seed: Of the split and the model.
 
     Raises:
-        ModelConfigError: There is no such model, or no such features of such pictures.
+        ModelConfigError: There is no such model, or no such features of such images.
         TrainingError: A value is outside its limits.
     """
 
@@ -84,11 +84,11 @@ class ClassicalListener:
     """Whom to tell how far a training run is; each function does nothing by default.
 
     Attributes:
-        on_found: The pictures that were found.
+        on_found: The images that were found.
         on_remarks: What is worth knowing about them before training.
-        on_decoded: Number of pictures decoded, number of all.
-        on_prepared: The pictures that can be used, and what they are used for.
-        on_features: Number of pictures whose features are computed, number of all.
+        on_decoded: Number of images decoded, number of all.
+        on_prepared: The images that can be used, and what they are used for.
+        on_features: Number of images whose features are computed, number of all.
         on_fitting: Fitting begins.
         on_exporting: Fitting is over, the export begins.
         on_evaluated: Number of test images that the model file has answered, number of all.
@@ -97,7 +97,7 @@ class ClassicalListener:
     on_found: Callable[[Dataset], None] = field(default=lambda dataset: None)
     on_remarks: Callable[[Sequence[str]], None] = field(default=lambda remarks: None)
     on_decoded: Callable[[int, int], None] = field(default=lambda done, total: None)
-    on_prepared: Callable[[PreparedPictures], None] = field(default=lambda pictures: None)
+    on_prepared: Callable[[PreparedImages], None] = field(default=lambda images: None)
     on_features: Callable[[int, int], None] = field(default=lambda done, total: None)
     on_fitting: Callable[[], None] = field(default=lambda: None)
     on_exporting: Callable[[], None] = field(default=lambda: None)
@@ -109,8 +109,8 @@ class Scores:
     """How well a fitted model answers.
 
     Attributes:
-        accuracy: Part of the training pictures that gets the right label, 0 to 1.
-        validation_accuracy: The same for the pictures held out.
+        accuracy: Part of the training images that gets the right label, 0 to 1.
+        validation_accuracy: The same for the images held out.
         validation_loss: Their mean cross-entropy in nats.
     """
 
@@ -163,7 +163,7 @@ def run_classical_training(
         MissingExtraError: A package of the extra "classical" is not installed.
         OutputError: The file cannot be written there, or a network is there; found out before training where possible.
         DatasetError: The dataset cannot be trained on.
-        TrainingError: The model cannot be fitted to so few pictures.
+        TrainingError: The model cannot be fitted to so few images.
         ExportError: The exported model does not answer like the fitted one.
     """
     listener = listener or ClassicalListener()
@@ -182,7 +182,7 @@ def run_classical_training(
     dataset, left_out = without_rare_labels(read_dataset(data), config.rare_labels)
     listener.on_found(dataset)
     listener.on_remarks([*left_out, *remarks_on(data, dataset, config.image, can_balance=False)])
-    pictures = prepare_pictures(
+    images = prepare_images(
         dataset,
         config.image,
         validation_fraction=config.validation_fraction,
@@ -192,8 +192,8 @@ def run_classical_training(
         cache_folder=onnx_path.absolute().parent,
         on_progress=listener.on_decoded,
     )
-    listener.on_prepared(pictures)
-    cached, train_indices, held_out = pictures.cached, pictures.train_indices, pictures.validation_indices
+    listener.on_prepared(images)
+    cached, train_indices, held_out = images.cached, images.train_indices, images.validation_indices
     rows = _features(cached, config, listener.on_features)
     listener.on_fitting()
     fitted = get_classical(config.arch).fit(
@@ -208,7 +208,7 @@ def run_classical_training(
         architecture=config.arch,
         golden=golden_answers(
             original_network(fitted, config.features, config.image),
-            golden_pictures(cached, held_out),
+            golden_images(cached, held_out),
             name=config.arch,
         ),
         metrics={
@@ -224,10 +224,8 @@ def run_classical_training(
             images_per_label=cached.counts,
         ),
     )
-    compared = {
-        cached.names[index]: cached.pixels[index] for index in held_out[:: -(-len(held_out) // PARITY_PICTURES)]
-    }
-    export = export_classical(fitted, config.features, card, pictures=compared)
+    compared = {cached.names[index]: cached.pixels[index] for index in held_out[:: -(-len(held_out) // PARITY_IMAGES)]}
+    export = export_classical(fitted, config.features, card, images=compared)
     with whole_files(onnx_path) as (temporary,):
         temporary.write_bytes(export.onnx)
     keras_path.unlink(missing_ok=True)
@@ -241,7 +239,7 @@ def run_classical_training(
     return ClassicalResult(fitted, scores, export, evaluation, onnx_path)
 
 
-def _features(cached: CachedPictures, config: ClassicalConfig, on_progress: Callable[[int, int], None]) -> FeatureRows:
+def _features(cached: CachedImages, config: ClassicalConfig, on_progress: Callable[[int, int], None]) -> FeatureRows:
     network = open_features(config.features, config.image, intra_op_threads=usable_cores())
     at_once = max(1, PIXELS_AT_ONCE // (config.image.height * config.image.width))
     total = len(cached.label_ids)

@@ -18,7 +18,7 @@ class Schedule(StrEnum):
     """How the learning rate goes on within a stage.
 
     COSINE: falls along half a cosine wave to nothing, step by step.
-    PLATEAU: falls by a factor when the loss on the pictures held out has stopped falling.
+    PLATEAU: falls by a factor when the loss on the images held out has stopped falling.
     CONSTANT: stays.
     """
 
@@ -28,7 +28,7 @@ class Schedule(StrEnum):
 
 
 class ClassWeights(StrEnum):
-    """How much the pictures of a label count: all the same, or the more the rarer the label is."""
+    """How much the images of a label count: all the same, or the more the rarer the label is."""
 
     NONE = "none"
     BALANCED = "balanced"
@@ -52,10 +52,10 @@ class Device(StrEnum):
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How differently a picture is shown from epoch to epoch; each amount is drawn anew for each picture.
+    """How differently an image is shown from epoch to epoch; each amount is drawn anew for each image.
 
     Attributes:
-        flip: Whether half of the pictures are mirrored left to right.
+        flip: Whether half of the images are mirrored left to right.
         rotation: Largest turn in degrees, to either side, 0 to 180.
         shift: Largest shift in either direction, as part of a side, 0 to 1.
         zoom: Largest zoom in or out, as part of a side, from 0 to below 1.
@@ -84,17 +84,17 @@ class Augmentation:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Everything that a training run depends on beside its pictures.
+    """Everything that a training run depends on beside its images.
 
     Attributes:
-        image: The picture the network takes.
+        image: The image the network takes.
         arch: An architecture of the registry.
         weights: "none", "imagenet" or the path of a weights file.
         head: The classification head; None for the architecture's own, as with the two below.
         dropout: Part of the features left out in each training step, 0 to below 1.
         hidden_units: Width of a dense layer before the classification; 0 for none.
-        epochs: Passes over the training pictures, at least 1; with pretrained weights both stages together.
-        batch_size: Pictures in one step, at least 1.
+        epochs: Passes over the training images, at least 1; with pretrained weights both stages together.
+        batch_size: Images in one step, at least 1.
         learning_rate: Largest learning rate, above 0, of new layers.
         backbone_factor: Learning rate of pretrained layers as part of that of new ones, above 0, at most 1.
         schedule: How the learning rate goes on: "cosine", "plateau" or "constant".
@@ -102,18 +102,18 @@ class TrainConfig:
         plateau_factor: What "plateau" multiplies the learning rate with, above 0 and below 1.
         early_stopping_patience: Epochs without a better one after which training ends; 0 to never end early.
         label_smoothing: Part of the probability that is spread over all labels as the target, from 0 to below 1.
-        class_weights: "none", or "balanced" for making the pictures of rare labels count more.
-        augment: Whether each epoch sees every picture slightly changed.
+        class_weights: "none", or "balanced" for making the images of rare labels count more.
+        augment: Whether each epoch sees every image slightly changed.
         augmentation: By how much.
         mixed_precision: "auto" (on GPUs), "on" or "off".
         device: "auto", "cpu" or "gpu".
-        cache: Where decoded pictures are kept: "auto", "memory", "disk" or "stream" (nowhere).
-        validation_fraction: Part of each label's pictures held out for choosing the best epoch, above 0, below 1.
-        rare_labels: What becomes of labels with too few pictures for that: "refuse" (no training), "keep_in_train"
+        cache: Where decoded images are kept: "auto", "memory", "disk" or "stream" (nowhere).
+        validation_fraction: Part of each label's images held out for choosing the best epoch, above 0, below 1.
+        rare_labels: What becomes of labels with too few images for that: "refuse" (no training), "keep_in_train"
             (nothing of them is held out) or "leave_out".
-        seed: Of the split, the initial weights, the order of pictures and the augmentation.
-        calibrate: Whether the probabilities are calibrated on the pictures held out.
-        unknown_threshold: "none", "auto" (chosen on the pictures held out), or the probability, above 0 and
+        seed: Of the split, the initial weights, the order of images and the augmentation.
+        calibrate: Whether the probabilities are calibrated on the images held out.
+        unknown_threshold: "none", "auto" (chosen on the images held out), or the probability, above 0 and
             below 1, under which an answer is "unknown".
 
     Raises:
@@ -203,7 +203,7 @@ class TrainConfig:
     def differences(self, other: "TrainConfig") -> Mapping[str, tuple[object, object]]:
         """Return the settings in which two runs differ, by name, with both values.
 
-        Where pictures are kept and what trains (`cache`, `device`) do not count: they decide how
+        Where images are kept and what trains (`cache`, `device`) do not count: they decide how
         long a run takes, not what it learns.
         """
         return {

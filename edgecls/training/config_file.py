@@ -55,23 +55,23 @@ def build_config(*layers: Mapping[str, Any], default_image: Callable[[str], tupl
 
     Args:
         layers: As `read_settings` returns them.
-        default_image: Gives the side in pixels and the colour of an architecture's picture, for where no layer does.
+        default_image: Gives the side in pixels and the colour of an architecture's image, for where no layer does.
 
     Raises:
         TrainingError: A value is outside its limits.
-        ModelConfigError: A value of the picture is.
+        ModelConfigError: A value of the image is.
     """
     merged: Settings = {"image": {}, "augmentation": {}}
     for layer in layers:
         for name, value in layer.items():
             merged[name] = {**merged[name], **value} if isinstance(value, Mapping) else value
-    picture = merged.pop("image")
+    image = merged.pop("image")
     side, color = default_image(merged.get("arch", TrainConfig.arch))
-    picture.setdefault("color", color)
-    height = picture.pop("height", None) or picture.get("width", side)
-    width = picture.pop("width", height)
+    image.setdefault("color", color)
+    height = image.pop("height", None) or image.get("width", side)
+    width = image.pop("width", height)
     return TrainConfig(
-        image=ImageSpec(height, width, **picture), augmentation=Augmentation(**merged.pop("augmentation")), **merged
+        image=ImageSpec(height, width, **image), augmentation=Augmentation(**merged.pop("augmentation")), **merged
     )
 
 

@@ -12,12 +12,12 @@ from edgecls.model_card import DatasetFacts, ModelCard
 from edgecls.models import fold_temperature
 from edgecls.training.config import TrainConfig
 from edgecls.training.history import EpochReport
-from edgecls.training.images import PreparedPictures, golden_pictures
+from edgecls.training.images import PreparedImages, golden_images
 
-__all__ = ["MIN_PICTURES", "CalibratedNetwork", "calibrated", "write_card"]
+__all__ = ["MIN_IMAGES", "CalibratedNetwork", "calibrated", "write_card"]
 
-MIN_PICTURES = 50
-"""Held out; from fewer, a temperature says more about those few pictures than about the network."""
+MIN_IMAGES = 50
+"""Held out; from fewer, a temperature says more about those few images than about the network."""
 
 
 @dataclass(frozen=True)
@@ -42,55 +42,55 @@ class CalibratedNetwork:
         return 1.0 if self.calibration is None else self.calibration.temperature
 
 
-def calibrated(network: keras.Model, config: TrainConfig, pictures: PreparedPictures) -> CalibratedNetwork:
-    """Fit a temperature on the pictures held out and choose the unknown threshold, as the settings say.
+def calibrated(network: keras.Model, config: TrainConfig, images: PreparedImages) -> CalibratedNetwork:
+    """Fit a temperature on the images held out and choose the unknown threshold, as the settings say.
 
-    With fewer than MIN_PICTURES held out there is no temperature, and no threshold but a stated one. A temperature that
+    With fewer than MIN_IMAGES held out there is no temperature, and no threshold but a stated one. A temperature that
     does not improve both loss and calibration error, on images that it was not fitted on, is not kept either.
 
     Args:
         network: In float32; it stays as it is.
         config: The settings.
-        pictures: Those held out count.
+        images: Those held out count.
     """
-    enough = len(pictures.validation_indices) >= MIN_PICTURES
+    enough = len(images.validation_indices) >= MIN_IMAGES
     wants_threshold = config.unknown_threshold == "auto"
     threshold = config.unknown_threshold if isinstance(config.unknown_threshold, float | int) else None
     calibration = rejected = None
     if enough and (config.calibrate or wants_threshold):
-        label_ids = pictures.cached.label_ids[pictures.validation_indices]
+        label_ids = images.cached.label_ids[images.validation_indices]
         if config.calibrate:
             with np.errstate(divide="ignore"):
-                fitted = calibrate(np.log(_probabilities(network, config, pictures)), label_ids)
+                fitted = calibrate(np.log(_probabilities(network, config, images)), label_ids)
             calibration, rejected = (fitted, None) if fitted.improves else (None, fitted)
             if calibration is not None:
                 network = fold_temperature(network, calibration.temperature)
         if wants_threshold:
-            threshold = choose_unknown_threshold(_probabilities(network, config, pictures), label_ids)
+            threshold = choose_unknown_threshold(_probabilities(network, config, images), label_ids)
     return CalibratedNetwork(network, calibration, threshold, rejected)
 
 
-def _probabilities(network: keras.Model, config: TrainConfig, pictures: PreparedPictures) -> npt.NDArray[np.float32]:
-    return np.concatenate([network.predict_on_batch(pixels) for pixels, _ in pictures.held_out(config.batch_size)])
+def _probabilities(network: keras.Model, config: TrainConfig, images: PreparedImages) -> npt.NDArray[np.float32]:
+    return np.concatenate([network.predict_on_batch(pixels) for pixels, _ in images.held_out(config.batch_size)])
 
 
 def write_card(
-    name: str, config: TrainConfig, pictures: PreparedPictures, model: CalibratedNetwork, best: EpochReport
+    name: str, config: TrainConfig, images: PreparedImages, model: CalibratedNetwork, best: EpochReport
 ) -> ModelCard:
     """Return the card of a network.
 
     Args:
         name: Of the model.
         config: The settings it was trained with.
-        pictures: What it was trained on; its golden samples are some of those held out.
+        images: What it was trained on; its golden samples are some of those held out.
         model: The network that is exported.
         best: What its epoch came to.
 
     Raises:
         ExportError: The answers are no probabilities.
     """
-    cached = pictures.cached
-    samples = golden_pictures(cached, pictures.validation_indices)
+    cached = images.cached
+    samples = golden_images(cached, images.validation_indices)
     metrics = {
         "validation_accuracy": round(best.validation_accuracy, 6),
         "validation_loss": round(best.validation_loss, 6),
@@ -111,8 +111,8 @@ def write_card(
         training=config.as_facts(),
         dataset=DatasetFacts(
             sha256=cached.sha256,
-            train_images=len(pictures.train_indices),
-            validation_images=len(pictures.validation_indices),
+            train_images=len(images.train_indices),
+            validation_images=len(images.validation_indices),
             images_per_label=cached.counts,
         ),
     )

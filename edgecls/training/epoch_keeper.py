@@ -12,7 +12,7 @@ import keras
 import numpy as np
 
 from edgecls.errors import TrainingError
-from edgecls.training.batches import PictureBatches, shuffled
+from edgecls.training.batches import ImageBatches, shuffled
 from edgecls.training.checkpoint import Checkpoint, Checkpoints
 from edgecls.training.config import Schedule, TrainConfig
 from edgecls.training.history import EpochReport, best_of, epochs_since_best, is_better
@@ -79,7 +79,7 @@ class EpochKeeper(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has 
         self._watch = watch
         self._best_weights: list[np.ndarray] = []
         self._stage: Stage
-        self._shown: PictureBatches
+        self._shown: ImageBatches
         self._started_s = 0.0
 
     def take_up(self, checkpoint: Checkpoint) -> None:
@@ -89,7 +89,7 @@ class EpochKeeper(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has 
         self._best_weights = self._network.get_weights()
         self._network.set_weights(checkpoint.weights)
 
-    def enter(self, stage: Stage, shown: PictureBatches) -> None:
+    def enter(self, stage: Stage, shown: ImageBatches) -> None:
         """Begin or go on with a stage."""
         self._stage = stage
         self._shown = shown

@@ -16,11 +16,11 @@ class EpochReport:
         epoch: Its number, from 1.
         epochs: Number of all epochs.
         stage: "head", "all layers": what was trained.
-        loss: Mean of what is minimised over the (augmented) training pictures: the cross-entropy in nats,
+        loss: Mean of what is minimised over the (augmented) training images: the cross-entropy in nats,
             smoothed and weighted as the settings say.
         accuracy: Part of them that was labelled right, 0 to 1.
-        validation_loss: Mean cross-entropy over the pictures held out, plain.
-        validation_accuracy: Part of the pictures held out that was labelled right, 0 to 1.
+        validation_loss: Mean cross-entropy over the images held out, plain.
+        validation_accuracy: Part of the images held out that was labelled right, 0 to 1.
         learning_rate: Of new layers, at the end of the epoch.
         duration_s: Seconds it took.
         is_best: Whether it is the best so far.
@@ -39,7 +39,7 @@ class EpochReport:
 
 
 def is_better(accuracy: float, loss: float, *, than: EpochReport | None) -> bool:
-    """Return whether an epoch is better than another: more accurate on the pictures held out, then of lower loss."""
+    """Return whether an epoch is better than another: more accurate on the images held out, then of lower loss."""
     return than is None or (accuracy, -loss) > (than.validation_accuracy, -than.validation_loss)
 
 

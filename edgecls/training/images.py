@@ -1,4 +1,4 @@
-"""Which pictures become golden samples."""
+"""Which images become golden samples."""
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from edgecls.dataset.augmentation.lineage import lineage_of
-from edgecls.dataset.formats.labelled_images import Dataset, LabelledPictures
-from edgecls.dataset.pixel_cache import Cache, CachedPictures, cache_pictures, choose_cache, free_disk_bytes
+from edgecls.dataset.formats.labelled_images import Dataset, LabelledImages
+from edgecls.dataset.pixel_cache import Cache, CachedImages, cache_images, choose_cache, free_disk_bytes
 from edgecls.dataset.splits.partition import partition, without_rare
 from edgecls.dataset.splits.rare_labels import RareLabels
 from edgecls.errors import DatasetError
@@ -20,18 +20,18 @@ from edgecls.image_spec import ImageSpec
 from edgecls.runtime.machine.cores import usable_cores
 from edgecls.runtime.machine.memory import available_memory_bytes
 
-__all__ = ["PreparedPictures", "golden_pictures", "prepare_pictures", "without_rare_labels"]
+__all__ = ["PreparedImages", "golden_images", "prepare_images", "without_rare_labels"]
 
-MIN_GOLDEN_SAMPLES = 4  # where there are so many pictures held out
+MIN_GOLDEN_SAMPLES = 4  # where there are so many images held out
 
 
-def golden_pictures(cached: CachedPictures, held_out: Sequence[int]) -> dict[str, npt.NDArray[np.uint8]]:
-    """Return a few pictures held out of training: one of each label while they last, then a second one.
+def golden_images(cached: CachedImages, held_out: Sequence[int]) -> dict[str, npt.NDArray[np.uint8]]:
+    """Return a few images held out of training: one of each label while they last, then a second one.
 
     They are named by label and file: a model file that travels says nothing about the folders of its maker.
 
     Args:
-        cached: All pictures.
+        cached: All images.
         held_out: Indices of those held out.
     """
     seen: Counter[int] = Counter()
@@ -52,8 +52,8 @@ PART_COUNT = 2  # train and what is held out
 
 
 @dataclass(frozen=True)
-class PreparedPictures:
-    """Decoded pictures, and what each is for.
+class PreparedImages:
+    """Decoded images, and what each is for.
 
     Attributes:
         cached: All of them.
@@ -62,7 +62,7 @@ class PreparedPictures:
         cache: Where they are kept; not AUTO.
     """
 
-    cached: CachedPictures
+    cached: CachedImages
     train_indices: list[int]
     validation_indices: list[int]
     cache: Cache
@@ -74,7 +74,7 @@ class PreparedPictures:
             yield self.cached.pixels[part], self.cached.label_ids[part]
 
 
-def prepare_pictures(
+def prepare_images(
     dataset: Dataset,
     image: ImageSpec,
     *,
@@ -84,36 +84,36 @@ def prepare_pictures(
     cache: Cache,
     cache_folder: Path,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
-) -> PreparedPictures:
-    """Decode the pictures to train on and to validate on, and tell them apart.
+) -> PreparedImages:
+    """Decode the images to train on and to validate on, and tell them apart.
 
     What the dataset calls its validation part is held out; if it names none, a part of each label's
-    pictures is, chosen by the seed, augmented copies of one picture together. Its test part is not touched.
+    images is, chosen by the seed, augmented copies of one image together. Its test part is not touched.
 
     Args:
-        dataset: The pictures.
-        image: The picture the model takes.
-        validation_fraction: Part of each label's pictures to hold out, above 0 and below 1.
-        rare_labels: What becomes of labels with too few pictures for that.
+        dataset: The images.
+        image: The image the model takes.
+        validation_fraction: Part of each label's images to hold out, above 0 and below 1.
+        rare_labels: What becomes of labels with too few images for that.
         seed: Of the division.
-        cache: Where decoded pictures are kept.
-        cache_folder: Where decoded pictures go if they are kept on disk.
-        on_progress: Called with the number of pictures done and the number of all.
+        cache: Where decoded images are kept.
+        cache_folder: Where decoded images go if they are kept on disk.
+        on_progress: Called with the number of images done and the number of all.
 
     Raises:
-        DatasetError: There are too few usable pictures of a label, or no room for all.
+        DatasetError: There are too few usable images of a label, or no room for all.
     """
     train, validation = dataset.train, dataset.validation
     used = train
     if validation is not None:
-        used = LabelledPictures(train.labels, train.paths + validation.paths, train.label_ids + validation.label_ids)
+        used = LabelledImages(train.labels, train.paths + validation.paths, train.label_ids + validation.label_ids)
     if cache is Cache.AUTO:
         cache = choose_cache(
             len(used.paths) * prod(image.shape_hwc),
             memory_bytes=available_memory_bytes(),
             disk_bytes=free_disk_bytes(cache_folder),
         )
-    cached = cache_pictures(
+    cached = cache_images(
         used, image, workers=usable_cores(), cache=cache, folder=cache_folder, on_progress=on_progress
     )
     if validation is None:
@@ -129,11 +129,11 @@ def prepare_pictures(
         is_training = cached.positions < len(train.paths)
         train_indices, held_out = np.flatnonzero(is_training).tolist(), np.flatnonzero(~is_training).tolist()
         _check_parts(cached, train_indices, held_out)
-    return PreparedPictures(cached, train_indices, held_out, cache)
+    return PreparedImages(cached, train_indices, held_out, cache)
 
 
 def without_rare_labels(dataset: Dataset, rare_labels: RareLabels) -> tuple[Dataset, tuple[str, ...]]:
-    """Return a dataset without the labels that have too few pictures to be divided, if they are to be left out.
+    """Return a dataset without the labels that have too few images to be divided, if they are to be left out.
 
     One that has a validation part needs no dividing, and is returned as it is.
 
@@ -149,32 +149,32 @@ def without_rare_labels(dataset: Dataset, rare_labels: RareLabels) -> tuple[Data
     groups = _families([str(path) for path in train.paths])
     left = {train.label_ids[index] for index in without_rare(train.label_ids, groups, part_count=PART_COUNT)}
     if len(left) < 2:
-        raise DatasetError("fewer than two labels have enough pictures to be divided; add pictures")
+        raise DatasetError("fewer than two labels have enough images to be divided; add images")
     rest = Dataset(_only(train, left), None, None if dataset.test is None else _only(dataset.test, left))
     lost = [repr(label) for label in train.labels if label not in rest.labels]
     return rest, (f"left out, with too few images to hold one out: {', '.join(lost)}",) if lost else ()
 
 
-def _only(pictures: LabelledPictures, label_ids: Collection[int]) -> LabelledPictures:
+def _only(images: LabelledImages, label_ids: Collection[int]) -> LabelledImages:
     new_id = {old: new for new, old in enumerate(sorted(label_ids))}
-    kept = [index for index, label_id in enumerate(pictures.label_ids) if label_id in new_id]
-    return LabelledPictures(
-        tuple(pictures.labels[old] for old in new_id),
-        tuple(pictures.paths[index] for index in kept),
-        tuple(new_id[pictures.label_ids[index]] for index in kept),
+    kept = [index for index, label_id in enumerate(images.label_ids) if label_id in new_id]
+    return LabelledImages(
+        tuple(images.labels[old] for old in new_id),
+        tuple(images.paths[index] for index in kept),
+        tuple(new_id[images.label_ids[index]] for index in kept),
     )
 
 
 def _families(names: Sequence[str]) -> list[int]:
-    """Return a number for each picture, the same for augmented copies of one source."""
+    """Return a number for each image, the same for augmented copies of one source."""
     sources = lineage_of(map(Path, names))
     numbers: dict[str, int] = {}
     return [numbers.setdefault(sources.get(Path(name), name), len(numbers)) for name in names]
 
 
-def _check_parts(cached: CachedPictures, train_indices: list[int], held_out: list[int]) -> None:
+def _check_parts(cached: CachedImages, train_indices: list[int], held_out: list[int]) -> None:
     trained = set(cached.label_ids[train_indices].tolist())
     if lost := [repr(label) for index, label in enumerate(cached.labels) if index not in trained]:
-        raise DatasetError(f"no picture of label {', '.join(lost)} in the training part can be used; add some")
+        raise DatasetError(f"no image of label {', '.join(lost)} in the training part can be used; add some")
     if not held_out:
-        raise DatasetError("no picture of the validation part can be used; add some, or leave the part out")
+        raise DatasetError("no image of the validation part can be used; add some, or leave the part out")

@@ -23,7 +23,7 @@ from edgecls.training.devices import FULL_PRECISION, Devices, choose_devices, dt
 from edgecls.training.document import CalibratedNetwork, calibrated, write_card
 from edgecls.training.epoch_keeper import Watch, stop_request
 from edgecls.training.history import EpochReport
-from edgecls.training.images import PreparedPictures, prepare_pictures, without_rare_labels
+from edgecls.training.images import PreparedImages, prepare_images, without_rare_labels
 from edgecls.training.run_directory import ExistingRun, RunDirectory, RunFacts, default_run_directory
 from edgecls.training.run_report import report_on_run
 from edgecls.training.trainer import TrainedNetwork, build_network, train
@@ -36,22 +36,22 @@ class Listener:
     """Whom to tell how far a training run is; each function does nothing by default.
 
     Attributes:
-        on_found: The pictures that were found.
+        on_found: The images that were found.
         on_remarks: What is worth knowing about them before training.
-        on_decoded: Number of pictures decoded, number of all.
-        on_prepared: The pictures that can be used, and what they are used for.
+        on_decoded: Number of images decoded, number of all.
+        on_prepared: The images that can be used, and what they are used for.
         on_devices: What will train.
         on_resumed: The last epoch of the run that is gone on with.
         on_batch: Steps done, all steps of the epoch, loss and accuracy so far.
         on_epoch: What an epoch came to.
         on_exporting: Training is over, the export begins; complete or stopped.
-        on_evaluated: Number of pictures that the model file has answered for the report, number of all.
+        on_evaluated: Number of images that the model file has answered for the report, number of all.
     """
 
     on_found: Callable[[Dataset], None] = field(default=lambda dataset: None)
     on_remarks: Callable[[Sequence[str]], None] = field(default=lambda remarks: None)
     on_decoded: Callable[[int, int], None] = field(default=lambda done, total: None)
-    on_prepared: Callable[[PreparedPictures], None] = field(default=lambda pictures: None)
+    on_prepared: Callable[[PreparedImages], None] = field(default=lambda images: None)
     on_devices: Callable[[Devices], None] = field(default=lambda devices: None)
     on_resumed: Callable[[EpochReport], None] = field(default=lambda report: None)
     on_batch: Callable[[int, int, float, float], None] = field(default=lambda done, total, loss, accuracy: None)
@@ -68,7 +68,7 @@ class RunOptions:
         run_directory: Where settings, history and checkpoint go; None for the folder beside the model file
             that is named like it and ends in .run.
         existing: What to do with a run that is there already.
-        cache_folder: Where decoded pictures go if they are kept on disk; None for the model file's folder.
+        cache_folder: Where decoded images go if they are kept on disk; None for the model file's folder.
         tensorboard: Whether to write what TensorBoard shows, into the run directory.
     """
 
@@ -153,7 +153,7 @@ def run_training(
     policy = dtype_policy(config.mixed_precision, devices)
     with devices.scope():
         network = build_network(config, num_classes=len(dataset.labels), policy=policy)  # it may not work out
-        pictures = prepare_pictures(
+        images = prepare_images(
             dataset,
             config.image,
             validation_fraction=config.validation_fraction,
@@ -163,26 +163,26 @@ def run_training(
             cache_folder=options.cache_folder or onnx_path.absolute().parent,
             on_progress=listener.on_decoded,
         )
-        listener.on_prepared(pictures)
+        listener.on_prepared(images)
         listener.on_devices(devices)
-        trained = _train_in(run, network, pictures, config, options, listener, device_count=len(devices.names))
+        trained = _train_in(run, network, images, config, options, listener, device_count=len(devices.names))
     listener.on_exporting(trained)
     exported = trained.network
     if policy != FULL_PRECISION or len(devices.names) > 1:
         exported = _plain_copy(trained.network, config, num_classes=len(dataset.labels))
-    model = calibrated(exported, config, pictures)
-    export = export_float32(model.network, write_card(onnx_path.stem, config, pictures, model, trained.best))
+    model = calibrated(exported, config, images)
+    export = export_float32(model.network, write_card(onnx_path.stem, config, images, model, trained.best))
     with whole_files(keras_path, onnx_path) as (temporary_keras, temporary_onnx):
         save_keras(temporary_keras, model.network, export.card)
         temporary_onnx.write_bytes(export.onnx)
     run.keep_model(onnx_path, keras_path)
-    mirroring = measure_mirroring(model.network.predict_on_batch, pictures.held_out(config.batch_size), dataset.labels)
+    mirroring = measure_mirroring(model.network.predict_on_batch, images.held_out(config.batch_size), dataset.labels)
     evaluation = report_on_run(
         run,
         onnx_path,
         data=data,
         dataset=dataset,
-        pictures=pictures,
+        images=images,
         history=trained.history,
         calibration=model.calibration,
         mirroring=mirroring,
@@ -207,7 +207,7 @@ def resolve_config(flags: Settings, onnx_path: Path, options: RunOptions, *, con
 
     Raises:
         TrainingError: A file cannot be read or a setting is wrong, or there is no run to resume.
-        ModelConfigError: There is no such architecture, or a value of the picture is outside its limits.
+        ModelConfigError: There is no such architecture, or a value of the image is outside its limits.
     """
     settings: Settings = {}
     if config_file is not None:
@@ -222,14 +222,14 @@ def resolve_config(flags: Settings, onnx_path: Path, options: RunOptions, *, con
 def _train_in(
     run: RunDirectory,
     network: keras.Model,
-    pictures: PreparedPictures,
+    images: PreparedImages,
     config: TrainConfig,
     options: RunOptions,
     listener: Listener,
     *,
     device_count: int,
 ) -> TrainedNetwork:
-    facts = RunFacts(pictures.cached.sha256, len(pictures.train_indices), len(pictures.validation_indices))
+    facts = RunFacts(images.cached.sha256, len(images.train_indices), len(images.validation_indices))
     history: list[EpochReport] = []
     resumed = None
     if options.existing is ExistingRun.RESUME:
@@ -251,9 +251,9 @@ def _train_in(
             return train(
                 config,
                 network,
-                pictures.cached,
-                train_indices=pictures.train_indices,
-                validation_indices=pictures.validation_indices,
+                images.cached,
+                train_indices=images.train_indices,
+                validation_indices=images.validation_indices,
                 checkpoints=run.checkpoints,
                 resumed=resumed,
                 tensorboard=run.tensorboard_path if options.tensorboard else None,

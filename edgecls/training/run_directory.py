@@ -44,12 +44,12 @@ class ExistingRun(Enum):
 
 @dataclass(frozen=True)
 class RunFacts:
-    """The pictures a run is of.
+    """The images a run is of.
 
     Attributes:
-        dataset_sha256: Fingerprint of the pictures and labels.
-        train_images: Number of pictures trained on.
-        validation_images: Number of pictures held out.
+        dataset_sha256: Fingerprint of the images and labels.
+        train_images: Number of images trained on.
+        validation_images: Number of images held out.
     """
 
     dataset_sha256: str
@@ -140,7 +140,7 @@ class RunDirectory:
         """Return the state to go on from; None if the run was ended before its first epoch was.
 
         Raises:
-            TrainingError: The run is of other pictures or has other settings, or its files are damaged.
+            TrainingError: The run is of other images or has other settings, or its files are damaged.
         """
         saved = build_config(
             self.saved_settings(), default_image=lambda arch: (config.image.height, config.image.color)
@@ -155,7 +155,7 @@ class RunDirectory:
         if reasons:
             raise TrainingError(
                 f"cannot resume the run in {str(self.path)!r}, for it is another: {'; '.join(reasons)}. "
-                "Give the same pictures and settings, or begin anew with --overwrite"
+                "Give the same images and settings, or begin anew with --overwrite"
             )
         return self.checkpoints.load() if self.checkpoints.exist() else None
 

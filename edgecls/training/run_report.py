@@ -1,10 +1,10 @@
-"""The report of a training run: how good the model file is on pictures held out, and how it came so far."""
+"""The report of a training run: how good the model file is on images held out, and how it came so far."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from edgecls.atomic_write import whole_files
-from edgecls.dataset.formats.labelled_images import Dataset, LabelledPictures
+from edgecls.dataset.formats.labelled_images import Dataset, LabelledImages
 from edgecls.evaluation.calibration import Calibration
 from edgecls.evaluation.evaluate import evaluate
 from edgecls.evaluation.history import HistoryRow
@@ -16,7 +16,7 @@ from edgecls.plots.curves import training_curve_png
 from edgecls.runtime.machine.cores import usable_cores
 from edgecls.runtime.opening import load
 from edgecls.training.history import EpochReport, best_of
-from edgecls.training.images import PreparedPictures
+from edgecls.training.images import PreparedImages
 from edgecls.training.run_directory import RunDirectory
 
 __all__ = ["report_on_run"]
@@ -28,7 +28,7 @@ def report_on_run(
     *,
     data: Path,
     dataset: Dataset,
-    pictures: PreparedPictures,
+    images: PreparedImages,
     history: Sequence[EpochReport],
     calibration: Calibration | None,
     mirroring: Mirroring,
@@ -36,25 +36,25 @@ def report_on_run(
 ) -> Evaluation:
     """Evaluate a model file as it is used, by onnxruntime, and write report and plots into the run directory.
 
-    The pictures are those of the dataset's test part; without one, those held out while training.
+    The images are those of the dataset's test part; without one, those held out while training.
 
     Args:
         run: Where to write.
         onnx_path: The model file.
-        data: Where the pictures come from, as the user named it.
+        data: Where the images come from, as the user named it.
         dataset: All parts.
-        pictures: What was trained on and what was held out.
+        images: What was trained on and what was held out.
         history: The epochs of the run.
         calibration: What the temperature changed, if one was fitted.
         mirroring: What mirroring does to right answers on the images held out.
-        on_progress: Called with the number of pictures done and the number of all.
+        on_progress: Called with the number of images done and the number of all.
 
     Raises:
         OutputError: The files cannot be written.
         MissingExtraError: matplotlib is not installed.
     """
     part = "validation" if dataset.test is None else "test"
-    chosen = _held_out(pictures) if dataset.test is None else dataset.test
+    chosen = _held_out(images) if dataset.test is None else dataset.test
     classifier = load(onnx_path, "cpu")
     evaluation = evaluate(classifier, chosen, workers=usable_cores(), on_progress=on_progress)
     best = best_of(history)
@@ -74,12 +74,12 @@ def report_on_run(
     return evaluation
 
 
-def _held_out(pictures: PreparedPictures) -> LabelledPictures:
-    cached = pictures.cached
-    return LabelledPictures(
+def _held_out(images: PreparedImages) -> LabelledImages:
+    cached = images.cached
+    return LabelledImages(
         cached.labels,
-        tuple(Path(cached.names[index]) for index in pictures.validation_indices),
-        tuple(int(cached.label_ids[index]) for index in pictures.validation_indices),
+        tuple(Path(cached.names[index]) for index in images.validation_indices),
+        tuple(int(cached.label_ids[index]) for index in images.validation_indices),
     )
 
 

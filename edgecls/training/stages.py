@@ -117,7 +117,7 @@ def rate_after(losses: Sequence[float], config: TrainConfig) -> float:
     have passed since the loss was lowest or the rate was lowered.
 
     Args:
-        losses: On the pictures held out, for each epoch of the stage so far.
+        losses: On the images held out, for each epoch of the stage so far.
         config: The settings.
     """
     rate = config.learning_rate

@@ -10,12 +10,12 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from edgecls.dataset.pixel_cache import CachedPictures, StreamedPixels
+from edgecls.dataset.pixel_cache import CachedImages, StreamedPixels
 from edgecls.errors import TrainingError
 from edgecls.models import build_model
 from edgecls.runtime.machine.cores import usable_cores
 from edgecls.training.augmentation import augmenting
-from edgecls.training.batches import PictureBatches
+from edgecls.training.batches import ImageBatches
 from edgecls.training.checkpoint import Checkpoint, Checkpoints
 from edgecls.training.config import ClassWeights, TrainConfig
 from edgecls.training.devices import is_out_of_memory
@@ -27,7 +27,7 @@ __all__ = ["TrainedNetwork", "build_network", "cross_entropy", "label_weights", 
 
 
 def cross_entropy(*, num_classes: int, label_smoothing: float) -> Callable[[object, object], object]:
-    """Return the cross-entropy between labels and probabilities, in nats, for each picture of a batch.
+    """Return the cross-entropy between labels and probabilities, in nats, for each image of a batch.
 
     Args:
         num_classes: Number of labels.
@@ -46,12 +46,12 @@ def cross_entropy(*, num_classes: int, label_smoothing: float) -> Callable[[obje
 def label_weights(
     label_ids: npt.NDArray[np.int32], *, num_classes: int, kind: ClassWeights
 ) -> npt.NDArray[np.float32] | None:
-    """Return how much a picture of each label counts, float32 ``[num_classes]``, or None if all count alike.
+    """Return how much an image of each label counts, float32 ``[num_classes]``, or None if all count alike.
 
-    Balanced weights give each label the same sum; over all pictures their mean is 1.
+    Balanced weights give each label the same sum; over all images their mean is 1.
 
     Args:
-        label_ids: The labels of the pictures that are trained on; each occurs.
+        label_ids: The labels of the images that are trained on; each occurs.
         num_classes: Number of labels.
         kind: Which weights.
     """
@@ -111,7 +111,7 @@ def _head_settings(config: TrainConfig) -> dict[str, Any]:
 def train(
     config: TrainConfig,
     network: keras.Model,
-    pictures: CachedPictures,
+    images: CachedImages,
     *,
     train_indices: Sequence[int],
     validation_indices: Sequence[int],
@@ -123,7 +123,7 @@ def train(
 ) -> TrainedNetwork:
     """Train a network and keep the weights of its best epoch.
 
-    The best epoch is the one with the highest accuracy on the pictures held out; of equals, the
+    The best epoch is the one with the highest accuracy on the images held out; of equals, the
     one with the lowest loss on them. With pretrained weights, the new layers train alone first,
     then all layers, the pretrained ones at a lower learning rate; batch normalisation keeps its
     pretrained statistics.
@@ -131,9 +131,9 @@ def train(
     Args:
         config: The settings.
         network: As `build_network` makes it; it is trained in place.
-        pictures: Pixels and labels.
-        train_indices: Which pictures to train on.
-        validation_indices: Which pictures to choose the best epoch on.
+        images: Pixels and labels.
+        train_indices: Which images to train on.
+        validation_indices: Which images to choose the best epoch on.
         checkpoints: Where the state is written after each epoch; None to write nothing.
         resumed: The state to go on from; None to begin.
         tensorboard: A folder for what TensorBoard shows; None to write nothing.
@@ -141,26 +141,26 @@ def train(
         watch: Who follows the run.
 
     Raises:
-        TrainingError: The loss became infinite or NaN, a device lacks memory, a batch or the pictures
+        TrainingError: The loss became infinite or NaN, a device lacks memory, a batch or the images
             held out cannot be shared, or training was stopped before the first epoch was finished.
     """
     if config.batch_size % device_count or len(validation_indices) < device_count:
         raise TrainingError(
             f"{device_count} devices cannot share batches of {config.batch_size} and the {len(validation_indices)} "
-            f"pictures held out; use a --batch-size that {device_count} divides, and hold out more pictures"
+            f"images held out; use a --batch-size that {device_count} divides, and hold out more images"
         )
     amounts = config.augmentation if config.augment else None
     fitted = augmenting(network, amounts, seed=config.seed)
-    num_classes = len(pictures.labels)
-    workers = usable_cores() if isinstance(pictures.pixels, StreamedPixels) else 1
-    weights = label_weights(pictures.label_ids[train_indices], num_classes=num_classes, kind=config.class_weights)
+    num_classes = len(images.labels)
+    workers = usable_cores() if isinstance(images.pixels, StreamedPixels) else 1
+    weights = label_weights(images.label_ids[train_indices], num_classes=num_classes, kind=config.class_weights)
     keeper = EpochKeeper(config, network, checkpoints, watch or Watch())
     if resumed is not None:
         keeper.take_up(resumed)
-    batches_of = partial(PictureBatches, batch_size=config.batch_size, workers=workers, shares=device_count)
+    batches_of = partial(ImageBatches, batch_size=config.batch_size, workers=workers, shares=device_count)
     with (
-        batches_of(pictures, train_indices, label_weights=weights) as shown,
-        batches_of(pictures, validation_indices) as held_out,
+        batches_of(images, train_indices, label_weights=weights) as shown,
+        batches_of(images, validation_indices) as held_out,
     ):
         for stage in plan_stages(config):
             if keeper.is_over or len(keeper.history) >= stage.last_epoch:
@@ -210,8 +210,8 @@ def train(
 def _explain(error: Exception, fault: Exception | None, batch_size: int) -> None:
     """Raise what a user can understand, if it is known what went wrong."""
     if fault is not None:
-        raise TrainingError(f"a picture was lost while training: {fault}") from fault
+        raise TrainingError(f"an image was lost while training: {fault}") from fault
     if is_out_of_memory(error):
         raise TrainingError(
-            f"there is too little memory for batches of {batch_size} pictures; use a smaller --batch-size"
+            f"there is too little memory for batches of {batch_size} images; use a smaller --batch-size"
         ) from error

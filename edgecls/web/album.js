@@ -1,10 +1,10 @@
-// The pictures on the page and what is known of each.
+// The images on the page and what is known of each.
 
 export const State = Object.freeze({ WAITING: "waiting", ANSWERED: "answered", FAILED: "failed" });
 
 let lastId = 0;
 
-class Picture {
+class Image {
   constructor(file) {
     this.id = ++lastId;
     this.file = file;
@@ -17,48 +17,48 @@ class Picture {
   }
 }
 
-// Tells "add", "change" and "remove", each with the picture as `detail`.
+// Tells "add", "change" and "remove", each with the image as `detail`.
 class Album extends EventTarget {
-  #pictures = new Map();
+  #images = new Map();
 
-  get pictures() {
-    return [...this.#pictures.values()];
+  get images() {
+    return [...this.#images.values()];
   }
 
-  picture(id) {
-    return this.#pictures.get(id);
+  image(id) {
+    return this.#images.get(id);
   }
 
   count(state) {
-    return this.pictures.filter((picture) => picture.state === state).length;
+    return this.images.filter((image) => image.state === state).length;
   }
 
-  has(picture) {
-    return this.#pictures.has(picture.id);
+  has(image) {
+    return this.#images.has(image.id);
   }
 
   add(file) {
-    const picture = new Picture(file);
-    this.#pictures.set(picture.id, picture);
-    this.#tell("add", picture);
-    return picture;
+    const image = new Image(file);
+    this.#images.set(image.id, image);
+    this.#tell("add", image);
+    return image;
   }
 
-  change(picture, facts) {
-    if (this.has(picture)) {
-      Object.assign(picture, facts);
-      this.#tell("change", picture);
+  change(image, facts) {
+    if (this.has(image)) {
+      Object.assign(image, facts);
+      this.#tell("change", image);
     }
   }
 
-  remove(picture) {
-    this.#pictures.delete(picture.id);
-    URL.revokeObjectURL(picture.thumbnail);
-    this.#tell("remove", picture);
+  remove(image) {
+    this.#images.delete(image.id);
+    URL.revokeObjectURL(image.thumbnail);
+    this.#tell("remove", image);
   }
 
-  #tell(what, picture) {
-    this.dispatchEvent(new CustomEvent(what, { detail: picture }));
+  #tell(what, image) {
+    this.dispatchEvent(new CustomEvent(what, { detail: image }));
   }
 }
 

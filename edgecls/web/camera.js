@@ -1,4 +1,4 @@
-// Pictures from the camera, where there is one that pages may use (over HTTPS, or on the same machine).
+// Images from the camera, where there is one that pages may use (over HTTPS, or on the same machine).
 
 import { languages, text } from "./i18n.js";
 
@@ -18,7 +18,7 @@ const other = document.querySelector("#other-camera");
 let facing = "environment";
 let taken = 0;
 
-// Has `take` called with each picture as a file.
+// Has `take` called with each image as a file.
 export function offerCamera(take) {
   if (!navigator.mediaDevices?.getUserMedia) {
     return;

@@ -1,4 +1,4 @@
-// "Wrong? It is ...": what a picture really shows goes to the server, which keeps it for the next training.
+// "Wrong? It is ...": what an image really shows goes to the server, which keeps it for the next training.
 
 import { album } from "./album.js";
 import { faultDetail, faultTitle } from "./faults.js";
@@ -13,7 +13,7 @@ const select = document.querySelector("#correct-label");
 const newRow = document.querySelector("#new-label-row");
 const newLabel = document.querySelector("#new-label");
 const note = document.querySelector("#correction-note");
-let picture = null;
+let image = null;
 let settings = null; // what the server takes: {new_labels}, or null for nothing
 
 export function setFeedback(taken) {
@@ -26,9 +26,9 @@ function showPrivacy() {
 }
 
 export function offerCorrection(shown) {
-  picture = shown;
+  image = shown;
   form.hidden = settings === null;
-  const { correction } = picture;
+  const { correction } = image;
   note.textContent = correction === null ? "" : text("corrected", { label: correction });
   note.className = "";
   newLabel.value = "";
@@ -69,7 +69,7 @@ function showNewLabel() {
 }
 
 async function sendCorrection() {
-  const corrected = picture;
+  const corrected = image;
   const label = select.value === NEW ? newLabel.value.trim() : select.value;
   if (!label) {
     (select.value === NEW ? newLabel : select).focus();
@@ -87,7 +87,7 @@ async function sendCorrection() {
 }
 
 function tell(corrected, kind, words) {
-  if (corrected === picture) {
+  if (corrected === image) {
     note.className = kind;
     note.textContent = words;
     note.scrollIntoView({ block: "nearest" });

@@ -1,4 +1,4 @@
-// One picture in full: answer, heat map, correction; the arrow keys lead to the next.
+// One image in full: answer, heat map, correction; the arrow keys lead to the next.
 
 import { album, State } from "./album.js";
 import { showBars } from "./bars.js";
@@ -8,38 +8,38 @@ import { forgetHeat, offerHeat } from "./heat.js";
 import { languages, number, text } from "./i18n.js";
 
 const dialog = document.querySelector("#detail");
-const image = document.querySelector("#detail-image");
+const element = document.querySelector("#detail-image");
 const unseen = document.querySelector("#detail-unseen");
 let shown = null;
 
-export function openDetail(picture) {
-  show(picture);
+export function openDetail(image) {
+  show(image);
   dialog.showModal();
 }
 
-// The pictures in the order in which they stand on the page.
+// The images in the order in which they stand on the page.
 function answered() {
-  return [...document.querySelectorAll("#results .card.answered")].map((card) => album.picture(Number(card.dataset.id)));
+  return [...document.querySelectorAll("#results .card.answered")].map((card) => album.image(Number(card.dataset.id)));
 }
 
 function step(by) {
-  const pictures = answered();
-  const next = pictures[pictures.indexOf(shown) + by];
+  const images = answered();
+  const next = images[images.indexOf(shown) + by];
   if (next) {
     show(next);
   }
 }
 
-function show(picture) {
-  shown = picture;
-  URL.revokeObjectURL(image.src);
-  image.src = URL.createObjectURL(picture.file);
-  image.alt = picture.name;
-  image.hidden = false;
+function show(image) {
+  shown = image;
+  URL.revokeObjectURL(element.src);
+  element.src = URL.createObjectURL(image.file);
+  element.alt = image.name;
+  element.hidden = false;
   unseen.hidden = true;
-  offerHeat(picture);
+  offerHeat(image);
   showWords();
-  offerCorrection(picture);
+  offerCorrection(image);
 }
 
 function showWords() {
@@ -48,11 +48,11 @@ function showWords() {
     ? answer.label
     : `${text("unsure")} (${text("unsure_note", { label: answer.top[0].label })})`;
   showBars(document.querySelector("#detail-bars"), answer.top);
-  const pictures = answered();
-  const index = pictures.indexOf(shown);
+  const images = answered();
+  const index = images.indexOf(shown);
   document.querySelector("#detail-before").disabled = index <= 0;
-  document.querySelector("#detail-after").disabled = index === pictures.length - 1;
-  document.querySelector("#detail-place").textContent = text("place", { index: index + 1, total: pictures.length });
+  document.querySelector("#detail-after").disabled = index === images.length - 1;
+  document.querySelector("#detail-place").textContent = text("place", { index: index + 1, total: images.length });
   const facts = [
     [text("file"), name],
     [text("size"), `${number(file.size / 1024)} KiB`],
@@ -64,16 +64,16 @@ function showWords() {
   showFacts(document.querySelector("#detail-facts"), facts);
 }
 
-image.addEventListener("error", () => {
+element.addEventListener("error", () => {
   if (dialog.open) {
-    image.hidden = true;
+    element.hidden = true;
     unseen.hidden = false;
   }
 });
 dialog.addEventListener("close", () => {
   forgetHeat();
-  URL.revokeObjectURL(image.src);
-  image.removeAttribute("src");
+  URL.revokeObjectURL(element.src);
+  element.removeAttribute("src");
   const card = document.querySelector(`#results .card[data-id="${shown.id}"] .open`);
   shown = null;
   card?.focus();
@@ -87,8 +87,8 @@ dialog.addEventListener("keydown", (event) => {
 });
 document.querySelector("#detail-before").addEventListener("click", () => step(-1));
 document.querySelector("#detail-after").addEventListener("click", () => step(1));
-album.addEventListener("change", ({ detail: picture }) => {
-  if (picture === shown && picture.state === State.ANSWERED) {
+album.addEventListener("change", ({ detail: image }) => {
+  if (image === shown && image.state === State.ANSWERED) {
     showWords();
   }
 });

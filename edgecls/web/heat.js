@@ -1,44 +1,44 @@
-// The heat map of the picture that is shown: asked for once, then switched on and off.
+// The heat map of the image that is shown: asked for once, then switched on and off.
 
 import { faultDetail } from "./faults.js";
 import { text } from "./i18n.js";
 import { explain } from "./server.js";
 
 const button = document.querySelector("#heat-button");
-const image = document.querySelector("#detail-heat");
+const element = document.querySelector("#detail-heat");
 const note = document.querySelector("#heat-note");
-let picture = null;
+let image = null;
 let asking = null;
 
 export function offerHeat(shown) {
   forgetHeat();
-  picture = shown;
+  image = shown;
 }
 
 export function forgetHeat() {
   asking?.abort();
-  asking = picture = null;
-  URL.revokeObjectURL(image.src);
-  image.removeAttribute("src");
+  asking = image = null;
+  URL.revokeObjectURL(element.src);
+  element.removeAttribute("src");
   show(false);
 }
 
 function show(isShown) {
-  image.hidden = !isShown;
+  element.hidden = !isShown;
   button.setAttribute("aria-pressed", isShown);
-  note.textContent = isShown ? text("heat_note", { label: picture.answer.top[0].label }) : "";
+  note.textContent = isShown ? text("heat_note", { label: image.answer.top[0].label }) : "";
 }
 
 async function fetchHeat() {
-  const { file, answer } = picture;
+  const { file, answer } = image;
   const { signal } = (asking = new AbortController());
   const { label } = answer.top[0];
   note.textContent = text("heat_busy");
   try {
     const png = await explain(file, { label, model: answer.model, signal });
     if (!signal.aborted) {
-      image.src = URL.createObjectURL(png);
-      image.alt = text("heat_of", { label });
+      element.src = URL.createObjectURL(png);
+      element.alt = text("heat_of", { label });
       show(true);
     }
   } catch (fault) {
@@ -53,8 +53,8 @@ async function fetchHeat() {
 }
 
 button.addEventListener("click", () => {
-  if (image.hasAttribute("src")) {
-    show(image.hidden);
+  if (element.hasAttribute("src")) {
+    show(element.hidden);
   } else if (!asking) {
     fetchHeat();
   }

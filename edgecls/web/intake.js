@@ -1,9 +1,9 @@
-// How pictures come in: chosen, dropped (folders too) or pasted.
+// How images come in: chosen, dropped (folders too) or pasted.
 
-const PICTURE_NAME = /\.(jpe?g|jpe|jfif|a?png|bmp|dib|webp|gif|tiff?|p[pgbn]m|avif|hei[cf])$/i;
+const IMAGE_NAME = /\.(jpe?g|jpe|jfif|a?png|bmp|dib|webp|gif|tiff?|p[pgbn]m|avif|hei[cf])$/i;
 
 // Has `take` called with the files.
-export function receivePictures(take) {
+export function receiveImages(take) {
   receiveChosen(take);
   receiveDropped(take);
   receivePasted(take);
@@ -73,7 +73,7 @@ async function filesOf(entry) {
   }
   const files = [];
   for (const child of await childrenOf(entry)) {
-    if (child.isDirectory || PICTURE_NAME.test(child.name)) {
+    if (child.isDirectory || IMAGE_NAME.test(child.name)) {
       files.push(...(await filesOf(child)));
     }
   }

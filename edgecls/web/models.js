@@ -43,7 +43,7 @@ function showLabels() {
 
 select.addEventListener("change", () => {
   showLabels();
-  if (album.pictures.length) {
+  if (album.images.length) {
     choices.dispatchEvent(new Event("choose"));
   }
 });

@@ -4,7 +4,7 @@ import { album, State } from "./album.js";
 import { languages, number, text } from "./i18n.js";
 import { queue } from "./queue.js";
 
-const ANNOUNCE_EVERY_MS = 5000; // each picture by itself would drown all else
+const ANNOUNCE_EVERY_MS = 5000; // each image by itself would drown all else
 
 const summary = document.querySelector("#summary");
 const line = document.querySelector("#progress-text");
@@ -38,13 +38,13 @@ function soon() {
 
 function show() {
   isDue = false;
-  const total = album.pictures.length;
+  const total = album.images.length;
   const waiting = album.count(State.WAITING);
   const failed = album.count(State.FAILED);
   const isWorking = waiting > 0;
   summary.hidden = total === 0;
-  document.body.classList.toggle("has-pictures", total > 0);
-  const passing = album.pictures.filter(({ fault }) => fault?.isPassing).length;
+  document.body.classList.toggle("has-images", total > 0);
+  const passing = album.images.filter(({ fault }) => fault?.isPassing).length;
   againAll.hidden = isWorking || passing === 0;
   againAll.textContent = text("again_all", { count: number(passing) });
   document.querySelector("#stop").hidden = !isWorking;

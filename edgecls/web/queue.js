@@ -1,4 +1,4 @@
-// Which picture is sent when: in order, a few at a time.
+// Which image is sent when: in order, a few at a time.
 
 import { album, State } from "./album.js";
 import { chosenModel } from "./models.js";
@@ -6,7 +6,7 @@ import { classify } from "./server.js";
 
 const PARALLEL = 4;
 
-// Tells "busy" when the server begins or ceases to make pictures wait.
+// Tells "busy" when the server begins or ceases to make images wait.
 class Queue extends EventTarget {
   #waiting = [];
   #running = 0;
@@ -17,8 +17,8 @@ class Queue extends EventTarget {
     return this.#refused > 0;
   }
 
-  add(picture) {
-    this.#waiting.push(picture);
+  add(image) {
+    this.#waiting.push(image);
     if (this.#running < PARALLEL) {
       this.#running += 1;
       this.#work(this.#abort.signal);
@@ -41,8 +41,8 @@ class Queue extends EventTarget {
     }
   }
 
-  async #askAbout(picture, signal) {
-    if (!album.has(picture)) {
+  async #askAbout(image, signal) {
+    if (!album.has(image)) {
       return;
     }
     const model = chosenModel();
@@ -51,11 +51,11 @@ class Queue extends EventTarget {
       this.dispatchEvent(new Event("busy"));
     };
     try {
-      const answer = await classify(picture.file, { model, signal, onBusy });
-      album.change(picture, { state: State.ANSWERED, answer: { ...answer, model }, fault: null });
+      const answer = await classify(image.file, { model, signal, onBusy });
+      album.change(image, { state: State.ANSWERED, answer: { ...answer, model }, fault: null });
     } catch (fault) {
       if (!signal.aborted) {
-        album.change(picture, { state: State.FAILED, fault });
+        album.change(image, { state: State.FAILED, fault });
       }
     }
   }
@@ -63,7 +63,7 @@ class Queue extends EventTarget {
 
 export const queue = new Queue();
 
-export function askAgain(picture) {
-  album.change(picture, { state: State.WAITING, fault: null, answer: null });
-  queue.add(picture);
+export function askAgain(image) {
+  album.change(image, { state: State.WAITING, fault: null, answer: null });
+  queue.add(image);
 }

@@ -1,4 +1,4 @@
-// The pictures, grouped by their labels.
+// The images, grouped by their labels.
 
 import { album, State } from "./album.js";
 import { showBars } from "./bars.js";
@@ -17,45 +17,45 @@ const chips = document.querySelector("#chips");
 const cardTemplate = document.querySelector("#card-template");
 const groupTemplate = document.querySelector("#group-template");
 const groups = new Map(); // key -> section
-const cards = new Map(); // picture's id -> card
+const cards = new Map(); // image's id -> card
 let lastGroup = 0;
 
-// Has `open` called with a picture whose details are wanted, and `again` with one that is to be asked about again.
+// Has `open` called with an image whose details are wanted, and `again` with one that is to be asked about again.
 export function showResults({ open, again }) {
-  album.addEventListener("add", ({ detail: picture }) => {
+  album.addEventListener("add", ({ detail: image }) => {
     const card = cardTemplate.content.firstElementChild.cloneNode(true);
-    card.dataset.id = picture.id;
-    card.querySelector(".open").addEventListener("click", () => open(picture));
-    card.querySelector(".again").addEventListener("click", () => again(picture));
-    cards.set(picture.id, card);
-    showCard(picture);
+    card.dataset.id = image.id;
+    card.querySelector(".open").addEventListener("click", () => open(image));
+    card.querySelector(".again").addEventListener("click", () => again(image));
+    cards.set(image.id, card);
+    showCard(image);
   });
-  album.addEventListener("change", ({ detail: picture }) => showCard(picture));
-  album.addEventListener("remove", ({ detail: picture }) => {
-    const card = cards.get(picture.id);
-    cards.delete(picture.id);
+  album.addEventListener("change", ({ detail: image }) => showCard(image));
+  album.addEventListener("remove", ({ detail: image }) => {
+    const card = cards.get(image.id);
+    cards.delete(image.id);
     leaveGroup(card);
   });
   languages.addEventListener("change", () => {
-    album.pictures.forEach(showCard);
+    album.images.forEach(showCard);
     groups.forEach(showHeading);
   });
 }
 
-function showCard(picture) {
-  const card = cards.get(picture.id);
-  const { answer, fault } = picture;
-  card.className = `card ${picture.state}`;
-  card.querySelector(".name").textContent = picture.name;
-  card.querySelector(".name").title = picture.name;
-  showThumbnail(card, picture);
+function showCard(image) {
+  const card = cards.get(image.id);
+  const { answer, fault } = image;
+  card.className = `card ${image.state}`;
+  card.querySelector(".name").textContent = image.name;
+  card.querySelector(".name").title = image.name;
+  showThumbnail(card, image);
   const opener = card.querySelector(".open");
-  opener.disabled = picture.state !== State.ANSWERED;
-  opener.setAttribute("aria-label", openerText(picture));
+  opener.disabled = image.state !== State.ANSWERED;
+  opener.setAttribute("aria-label", openerText(image));
   showBars(card.querySelector(".bars"), answer ? worthShowing(answer.top) : []);
   const corrected = card.querySelector(".corrected");
-  corrected.hidden = picture.correction === null;
-  corrected.textContent = picture.correction === null ? "" : text("corrected", { label: picture.correction });
+  corrected.hidden = image.correction === null;
+  corrected.textContent = image.correction === null ? "" : text("corrected", { label: image.correction });
   card.querySelector(".fault").hidden = !fault;
   if (fault) {
     card.querySelector(".fault strong").textContent = faultTitle(fault);
@@ -63,7 +63,7 @@ function showCard(picture) {
     card.querySelector(".again").hidden = !fault.isPassing;
     card.querySelector(".again").textContent = text("again");
   }
-  enterGroup(card, groupKey(picture));
+  enterGroup(card, groupKey(image));
 }
 
 function worthShowing(scores) {
@@ -79,10 +79,10 @@ function openerText({ name, state, answer }) {
 }
 
 function showThumbnail(card, { thumbnail, name }) {
-  const image = card.querySelector("img");
-  image.hidden = !thumbnail;
-  if (thumbnail && image.getAttribute("src") !== thumbnail) {
-    image.src = thumbnail;
+  const thumb = card.querySelector("img");
+  thumb.hidden = !thumbnail;
+  if (thumbnail && thumb.getAttribute("src") !== thumbnail) {
+    thumb.src = thumbnail;
   }
   card.querySelector(".suffix").textContent = thumbnail === "" ? /[^.]{0,5}$/.exec(name)[0] : "";
 }
@@ -102,7 +102,7 @@ function enterGroup(card, key) {
   leaveGroup(card);
   const list = group.querySelector(".cards");
   const id = Number(card.dataset.id);
-  // Cards stand in the order in which the pictures came; a new one mostly belongs at the end.
+  // Cards stand in the order in which the images came; a new one mostly belongs at the end.
   let after = list.lastElementChild;
   while (after && Number(after.dataset.id) > id) {
     after = after.previousElementSibling;

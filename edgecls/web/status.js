@@ -99,9 +99,9 @@ function show() {
 function showServer() {
   const { facts, at } = last;
   showFacts(document.querySelector("#server-facts"), [
-    [text("answered"), number(facts.pictures_answered)],
+    [text("answered"), number(facts.images_answered)],
     [text("rate_now"), rateNow(facts, at)],
-    [text("rate_mean"), number(facts.pictures_answered / Math.max(1, facts.uptime_s), 2)],
+    [text("rate_mean"), number(facts.images_answered / Math.max(1, facts.uptime_s), 2)],
     [text("uptime"), duration(facts.uptime_s)],
     [text("version"), facts.version],
   ]);
@@ -111,7 +111,7 @@ function rateNow(facts, at) {
   if (!before) {
     return "–";
   }
-  const rate = (facts.pictures_answered - before.facts.pictures_answered) / ((at - before.at) / 1000);
+  const rate = (facts.images_answered - before.facts.images_answered) / ((at - before.at) / 1000);
   return number(Math.max(0, rate), 1);
 }
 

@@ -1,4 +1,4 @@
-// Small copies of pictures: hundreds of them whole would take gigabytes.
+// Small copies of images: hundreds of them whole would take gigabytes.
 
 import { album } from "./album.js";
 
@@ -9,8 +9,8 @@ const QUALITY = 0.8;
 const waiting = [];
 let running = 0;
 
-export function wantThumbnail(picture) {
-  waiting.push(picture);
+export function wantThumbnail(image) {
+  waiting.push(image);
   if (running < PARALLEL) {
     running += 1;
     work();
@@ -19,11 +19,11 @@ export function wantThumbnail(picture) {
 
 async function work() {
   while (waiting.length) {
-    const picture = waiting.shift();
-    if (album.has(picture)) {
-      const thumbnail = await smallCopy(picture.file);
-      if (album.has(picture)) {
-        album.change(picture, { thumbnail });
+    const image = waiting.shift();
+    if (album.has(image)) {
+      const thumbnail = await smallCopy(image.file);
+      if (album.has(image)) {
+        album.change(image, { thumbnail });
       } else {
         URL.revokeObjectURL(thumbnail);
       }
@@ -32,7 +32,7 @@ async function work() {
   running -= 1;
 }
 
-// Returns its address, or "" where the browser cannot read the picture.
+// Returns its address, or "" where the browser cannot read the image.
 async function smallCopy(file) {
   try {
     const bitmap = await createImageBitmap(file, { resizeWidth: WIDTH, resizeQuality: "medium" });

@@ -19,7 +19,7 @@ from edgecls.runtime.machine.cores import usable_cores
 from edgecls.runtime.tuning.contenders import candidate_settings
 from edgecls.runtime.tuning.timed_images import camera_like_jpegs
 
-PICTURES = camera_like_jpegs(2)
+IMAGES = camera_like_jpegs(2)
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def model(tiny_model_path: Path) -> ModelFile:
 @pytest.fixture(scope="module")
 def found(model: ModelFile, tmp_path_factory: pytest.TempPathFactory) -> Benchmark:
     labelled = read_dataset(write_color_folders(tmp_path_factory.mktemp("labelled"))).whole
-    return benchmark([model], PICTURES, provider=Provider.CPU, labelled=labelled, seconds=2, pace_s=0.005)
+    return benchmark([model], IMAGES, provider=Provider.CPU, labelled=labelled, seconds=2, pace_s=0.005)
 
 
 def test_every_setting_is_measured_or_named(found: Benchmark) -> None:
@@ -40,10 +40,10 @@ def test_every_setting_is_measured_or_named(found: Benchmark) -> None:
     assert {row.setting for row in found.rows} | set(named) == set(settings)
     for row in found.rows:
         assert row.first.predictions
-        assert row.back_to_back.pictures >= len(row.back_to_back.latency_ms) >= 1
+        assert row.back_to_back.images >= len(row.back_to_back.latency_ms) >= 1
 
 
-def test_what_works_on_one_picture_at_a_time_is_measured_at_a_pace_too(found: Benchmark) -> None:
+def test_what_works_on_one_image_at_a_time_is_measured_at_a_pace_too(found: Benchmark) -> None:
     for row in found.rows:
         assert (row.paced is not None) == (row.setting.workers == 1)
 
@@ -56,7 +56,7 @@ def test_the_yardsticks_take_part_in_every_round(found: Benchmark, load: Load) -
     assert {len(place.starts) for place in found.placements} == {len(taken.start[load])}
 
 
-def test_one_picture_in_one_thread_is_held_against_one_core_and_all_else_against_all(found: Benchmark) -> None:
+def test_one_image_in_one_thread_is_held_against_one_core_and_all_else_against_all(found: Benchmark) -> None:
     for row in found.rows:
         alone = (row.setting.workers, row.setting.intra_op_threads) == (1, 1)
         assert row.load is (Load.ONE_CORE if alone else Load.ALL_CORES)
@@ -81,7 +81,7 @@ def test_the_document_holds_all_of_it_and_where_it_was_measured(found: Benchmark
         "machine",
         "seconds",
         "pace_s",
-        "pictures",
+        "images",
         "models",
         "settings",
         "placements",
@@ -93,11 +93,11 @@ def test_the_document_holds_all_of_it_and_where_it_was_measured(found: Benchmark
     (described,) = document["models"]
     assert described["network_sha256"] == found.models[0].network_sha256
     assert len(described["file_sha256"]) == 64
-    assert document["placements"][0]["accuracy"]["pictures"] == 9
+    assert document["placements"][0]["accuracy"]["images"] == 9
     for row in document["settings"]:
-        assert {"low", "value", "high", "rounds"} == set(row["back_to_back"]["pictures_per_s"])
+        assert {"low", "value", "high", "rounds"} == set(row["back_to_back"]["images_per_s"])
         assert isinstance(row["back_to_back"]["too_noisy"], bool)
-        assert row["warm_up"]["first_picture_ms"] > 0
+        assert row["warm_up"]["first_image_ms"] > 0
 
 
 def test_the_document_can_be_read_for_a_comparison(found: Benchmark, tmp_path: Path) -> None:
@@ -106,19 +106,19 @@ def test_the_document_can_be_read_for_a_comparison(found: Benchmark, tmp_path: P
     alone = sum(row.paced is not None for row in found.rows)
     assert len(recorded.series) == len(found.rows) + alone + len(found.placements)
     assert "colors, cpu, start" in recorded.series
-    assert "colors, cpu, 1 picture at a time, paced" in recorded.series
+    assert "colors, cpu, 1 image at a time, paced" in recorded.series
 
 
 def test_a_provider_by_name_that_does_not_work_is_an_error(model: ModelFile) -> None:
     absent = Provider.DIRECTML if this_machine().problem is None else Provider.CUDA
 
     with pytest.raises(ProviderError, match=f"cannot run model .* on {absent}"):
-        benchmark([model], PICTURES, provider=absent, seconds=1, pace_s=0.01)
+        benchmark([model], IMAGES, provider=absent, seconds=1, pace_s=0.01)
 
 
 @pytest.mark.gpu
 def test_a_gpu_is_measured_with_its_nodes(model: ModelFile) -> None:
-    found = benchmark([model], PICTURES, provider=Provider.CUDA, seconds=20, pace_s=0.05)
+    found = benchmark([model], IMAGES, provider=Provider.CUDA, seconds=20, pace_s=0.05)
 
     (place,) = found.placements
     assert place.nodes

@@ -58,7 +58,7 @@ def test_every_figure_gets_the_verdict_that_it_deserves(
 def test_a_row_tells_both_times_and_the_ratio() -> None:
     row = _compare(made_up_document(), made_up_document(slowness=1.5)).rows[0]
 
-    assert row.what == "花, cpu, 1 picture at a time, back-to-back"
+    assert row.what == "花, cpu, 1 image at a time, back-to-back"
     assert (row.then_ms, row.now_ms) == (pytest.approx(10), pytest.approx(15))
     assert row.ratio.low <= row.ratio.value <= row.ratio.high
     assert row.ratio.value == pytest.approx(1.5)
@@ -78,10 +78,10 @@ def test_nothing_in_common_is_no_verdict() -> None:
     assert _compare(then, made_up_document(settings=["b"])).rows == ()
 
 
-def test_another_machine_other_versions_networks_and_pictures_are_named() -> None:
+def test_another_machine_other_versions_networks_and_images_are_named() -> None:
     now = made_up_document(processor="Abacus", packages={"numpy": "2.1", "click": "8"})
     now["models"][0]["network_sha256"] = "f00d"
-    now["pictures"]["sha256"] = "dead"
+    now["images"]["sha256"] = "dead"
     now["pace_s"] = 1
 
     assert _compare(made_up_document(), now).differences == (
@@ -89,7 +89,7 @@ def test_another_machine_other_versions_networks_and_pictures_are_named() -> Non
         "click: None then, 8 now",
         "numpy: 2.0 then, 2.1 now",
         "花: another network then",
-        "other pictures then",
+        "other images then",
         "pace: 0.1 s then, 1 s now",
     )
 

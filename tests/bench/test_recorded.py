@@ -37,8 +37,8 @@ def test_what_can_be_compared_is_read_and_the_rest_passed_over(tmp_path: Path) -
     recorded = read_recorded(path)
 
     assert list(recorded.series) == [
-        "花, cpu, 1 picture at a time, back-to-back",
-        "花, cpu, 1 picture at a time, paced",
+        "花, cpu, 1 image at a time, back-to-back",
+        "花, cpu, 1 image at a time, paced",
         "花, cpu, start",
     ]
     assert recorded.series["花, cpu, start"].times_ms[0] == pytest.approx(1000)
@@ -51,7 +51,7 @@ def test_what_was_not_measured_is_no_series() -> None:
         _with(made_up_document(), "settings", 0, "paced", value=None), "placements", 0, "start_s", value=None
     )
 
-    assert list(recorded_from(document, name="it").series) == ["花, cpu, 1 picture at a time, back-to-back"]
+    assert list(recorded_from(document, name="it").series) == ["花, cpu, 1 image at a time, back-to-back"]
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,10 @@
-"""Trials: where the time of a picture goes, and pictures that come at a pace."""
+"""Trials: where the time of an image goes, and images that come at a pace."""
 
 from dataclasses import dataclass
 
 import pytest
 
-from edgecls.bench.trials import PictureTime, take_back_to_back, take_paced
+from edgecls.bench.trials import ImageTime, take_back_to_back, take_paced
 from edgecls.modelfile import ModelFile
 from edgecls.runtime.classifier import Classifier
 from edgecls.runtime.execution.providers import Provider
@@ -13,7 +13,7 @@ from edgecls.runtime.prediction import Prediction
 from edgecls.runtime.setting import Setting
 from edgecls.runtime.tuning.timed_images import camera_like_jpegs
 
-PICTURES = camera_like_jpegs(2)
+IMAGES = camera_like_jpegs(2)
 
 
 @dataclass
@@ -36,20 +36,20 @@ class ScriptedClock:
     def predict_bytes(self, data: bytes) -> Prediction:
         took_s = self.answers_s.pop(0)
         self.now_s += took_s
-        return Prediction("picture", ("a", "b"), (0.5, 0.5), 1000 * took_s, decode_ms=1.0)
+        return Prediction("image", ("a", "b"), (0.5, 0.5), 1000 * took_s, decode_ms=1.0)
 
 
-def _paced(clock: ScriptedClock) -> tuple[PictureTime, ...]:
+def _paced(clock: ScriptedClock) -> tuple[ImageTime, ...]:
     count = len(clock.answers_s)
     trial = take_paced(clock, [b"x"], count, pace_s=0.1, clock=clock, sleep=clock.sleep)  # type: ignore[arg-type]
     return trial.times
 
 
-def test_the_stages_of_a_picture_add_up_to_its_time(tiny_classifier: Classifier) -> None:
-    trial = take_back_to_back(tiny_classifier, PICTURES, 5)
+def test_the_stages_of_a_image_add_up_to_its_time(tiny_classifier: Classifier) -> None:
+    trial = take_back_to_back(tiny_classifier, IMAGES, 5)
 
     assert len(trial.times) == 5
-    assert trial.pictures_per_s == pytest.approx(5 / trial.elapsed_s)
+    assert trial.images_per_s == pytest.approx(5 / trial.elapsed_s)
     for one in trial.times:
         assert one.decode_ms > 0
         assert one.inference_ms > 0
@@ -57,22 +57,22 @@ def test_the_stages_of_a_picture_add_up_to_its_time(tiny_classifier: Classifier)
         assert one.latency_ms == one.decode_ms + one.queue_ms + one.inference_ms
 
 
-def test_in_batches_pictures_queue(tiny_model: ModelFile) -> None:
+def test_in_batches_images_queue(tiny_model: ModelFile) -> None:
     classifier = open_classifier(tiny_model, Provider.CPU, setting=Setting(Provider.CPU, 8, 1, 4))
 
-    trial = take_back_to_back(classifier, PICTURES, 64)
+    trial = take_back_to_back(classifier, IMAGES, 64)
 
     assert all(one.queue_ms >= 0 and one.inference_ms > 0 for one in trial.times)
 
 
-def test_a_picture_that_comes_to_an_idle_machine_does_not_queue() -> None:
+def test_a_image_that_comes_to_an_idle_machine_does_not_queue() -> None:
     times = _paced(ScriptedClock([0.02, 0.02, 0.02]))
 
     assert [one.latency_ms for one in times] == pytest.approx([20, 20, 20])
     assert [one.queue_ms for one in times] == [0, 0, 0]
 
 
-def test_a_picture_that_comes_while_the_last_one_is_worked_on_waits_for_it() -> None:
+def test_a_image_that_comes_while_the_last_one_is_worked_on_waits_for_it() -> None:
     times = _paced(ScriptedClock([0.25, 0.02, 0.02, 0.02]))
 
     assert [one.queue_ms for one in times] == pytest.approx([0, 150, 70, 0])
@@ -83,7 +83,7 @@ def test_waking_up_late_is_not_the_model_s_fault() -> None:
     assert [one.queue_ms for one in _paced(ScriptedClock([0.02, 0.02], late_s=0.05))] == [0, 0]
 
 
-def test_the_first_picture_of_a_paced_trial_finds_an_idle_machine_too() -> None:
+def test_the_first_image_of_a_paced_trial_finds_an_idle_machine_too() -> None:
     clock = ScriptedClock([0.02])
     _paced(clock)
 

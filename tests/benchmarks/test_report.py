@@ -100,9 +100,7 @@ _TIME = r"ms|µs|microseconds?|milliseconds?|s|seconds?|minutes?|秒|毫秒"
 _SIZE = r"[kKMG]i?B|bytes"
 _UNIT = rf"(?:{_TIME}|/s|{_SIZE}|%|per cent|times as|times faster|[x×] faster|percentage points|倍)"
 _PART = r"(?<![\d.])[01]\.\d{2,}(?![\d.])"  # such as an accuracy
-_FIGURE = re.compile(
-    rf"\d[\d.,]*\s?(?:pictures|photos|requests)?{_UNIT}(?!\w)|{_PART}|\btwice as (?:fast|small|much)\b"
-)
+_FIGURE = re.compile(rf"\d[\d.,]*\s?(?:images|photos|requests)?{_UNIT}(?!\w)|{_PART}|\btwice as (?:fast|small|much)\b")
 
 _RULES = {
     "docs/adopt.md": ["more than 2000 MB"],
@@ -142,7 +140,7 @@ def _unmarked_figures(document: str, text: str) -> list[str]:
         "快 2 倍",
         "twice as fast",
         "225 bytes",
-        "301 pictures/s",
+        "301 images/s",
     ],
 )
 def test_a_figure_without_a_mark_is_found(line: str) -> None:

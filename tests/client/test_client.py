@@ -63,10 +63,10 @@ def test_bytes_are_classified(client: Client) -> None:
     assert (prediction.image, prediction.label) == ("image", "green")
 
 
-def test_many_pictures_come_back_in_their_order(client: Client, red_file: Path) -> None:
-    pictures = [red_file, GREEN, b"text", "gone.png"] * 10
+def test_many_images_come_back_in_their_order(client: Client, red_file: Path) -> None:
+    images = [red_file, GREEN, b"text", "gone.png"] * 10
 
-    outcomes = list(client.predict_many(pictures, connections=3))
+    outcomes = list(client.predict_many(images, connections=3))
 
     assert [outcome.name for outcome in outcomes] == [str(red_file), "image", "image", "gone.png"] * 10
     for red, green, text, gone in zip(*[iter(outcomes)] * 4, strict=True):
@@ -77,15 +77,15 @@ def test_many_pictures_come_back_in_their_order(client: Client, red_file: Path) 
         assert type(gone.result) is ImageReadError
 
 
-def test_pictures_are_taken_only_a_few_ahead(client: Client) -> None:
+def test_images_are_taken_only_a_few_ahead(client: Client) -> None:
     taken = []
 
-    def pictures() -> Iterator[bytes]:
+    def images() -> Iterator[bytes]:
         for number in range(1000):
             taken.append(number)
             yield RED
 
-    outcomes = client.predict_many(pictures(), connections=2)
+    outcomes = client.predict_many(images(), connections=2)
     next(outcomes)
     outcomes.close()  # type: ignore[attr-defined]
 
@@ -106,16 +106,16 @@ def test_a_client_that_is_closed_in_the_middle_keeps_no_connection(server: Runni
     assert not client._transport._idle
 
 
-def test_one_picture_for_many_is_refused_at_once(client: Client) -> None:
+def test_one_image_for_many_is_refused_at_once(client: Client) -> None:
     for one in ("one.png", RED, Path("one.png")):
-        with pytest.raises(TypeError, match="use predict for one picture"):
+        with pytest.raises(TypeError, match="use predict for one image"):
             client.predict_many(one)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="connections must be at least 1"):
         client.predict_many([RED], connections=0)
 
 
 @pytest.mark.parametrize(
-    ("picture", "kind", "message"),
+    ("image", "kind", "message"),
     [
         (b"text", UnsupportedImageError, "cannot read 'image'"),
         (RED[:60], ImageDecodeError, "cannot read 'image'"),
@@ -124,16 +124,16 @@ def test_one_picture_for_many_is_refused_at_once(client: Client) -> None:
         ("a\0b", ImageReadError, "cannot read"),
     ],
 )
-def test_a_picture_that_cannot_be_used_raises_what_the_classifier_would(
-    client: Client, picture: Any, kind: type[ImageError], message: str
+def test_a_image_that_cannot_be_used_raises_what_the_classifier_would(
+    client: Client, image: Any, kind: type[ImageError], message: str
 ) -> None:
     with pytest.raises(kind, match=message) as caught:
-        client.predict(picture)
+        client.predict(image)
     assert type(caught.value) is kind
 
 
 @pytest.mark.parametrize(
-    ("picture", "options", "status", "kind", "message"),
+    ("image", "options", "status", "kind", "message"),
     [
         (RED, {"model": "shapes"}, 404, "NotFound", "there is no model 'shapes'"),
         (RED, {"top": 0}, 400, "BadRequest", "top must be a whole number"),
@@ -143,10 +143,10 @@ def test_a_picture_that_cannot_be_used_raises_what_the_classifier_would(
     ],
 )
 def test_other_refusals_have_status_type_and_message_of_the_server(
-    client: Client, picture: bytes, options: dict[str, Any], status: int, kind: str, message: str
+    client: Client, image: bytes, options: dict[str, Any], status: int, kind: str, message: str
 ) -> None:
     with pytest.raises(RefusedError, match=message) as caught:
-        client.predict(picture, **options)
+        client.predict(image, **options)
     assert (caught.value.status, caught.value.kind) == (status, kind)
 
 
@@ -174,10 +174,10 @@ def test_a_refusal_that_is_not_for_the_image_ends_many(client: Client) -> None:
         list(client.predict_many([RED, RED], model="shapes"))
 
 
-@pytest.mark.parametrize("picture", [None, 7, [RED] * 1000, np.zeros((4, 4, 3), np.uint8)])
-def test_other_types_get_a_short_message(client: Client, picture: Any) -> None:
-    with pytest.raises(TypeError, match="a picture is a path or encoded bytes, not") as caught:
-        client.predict(picture)
+@pytest.mark.parametrize("image", [None, 7, [RED] * 1000, np.zeros((4, 4, 3), np.uint8)])
+def test_other_types_get_a_short_message(client: Client, image: Any) -> None:
+    with pytest.raises(TypeError, match="an image is a path or encoded bytes, not") as caught:
+        client.predict(image)
     assert len(str(caught.value)) < 150
 
 
@@ -189,8 +189,8 @@ def test_the_server_and_its_models_are_told_of(client: Client) -> None:
 def test_threads_may_share_a_client(client: Client) -> None:
     labels: list[str] = []
 
-    def ask(picture: bytes, label: str) -> None:
-        labels.extend(label for _ in range(20) if client.predict(picture).label == label)
+    def ask(image: bytes, label: str) -> None:
+        labels.extend(label for _ in range(20) if client.predict(image).label == label)
 
     threads = [threading.Thread(target=ask, args=args) for args in [(RED, "red"), (GREEN, "green")] * 4]
     for thread in threads:

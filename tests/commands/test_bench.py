@@ -32,7 +32,7 @@ def _as_if(path: Path, *, times_as_long: float) -> Path:
         for rounds in loads.values():
             rounds[:] = [1e-2] * 9
     for row in document["settings"]:
-        row["back_to_back"]["pictures_per_s"]["rounds"] = [1000 / times_as_long] * 9
+        row["back_to_back"]["images_per_s"]["rounds"] = [1000 / times_as_long] * 9
         if row["paced"]:
             row["paced"]["latency_ms"]["rounds"] = [times_as_long] * 9
     for place in document["placements"]:
@@ -42,23 +42,23 @@ def _as_if(path: Path, *, times_as_long: float) -> Path:
     return changed
 
 
-def test_measured_kept_drawn_and_compared(model: Path, pictures: Path, tmp_path: Path) -> None:
+def test_measured_kept_drawn_and_compared(model: Path, images: Path, tmp_path: Path) -> None:
     kept, plot = tmp_path / "旧.json", tmp_path / "图.png"
 
-    first = _bench(model, pictures, "--output", kept, "--plot", plot)
+    first = _bench(model, images, "--output", kept, "--plot", plot)
 
     assert first.exit_code == 0, first.output
     titles = [line for line in first.stdout.splitlines() if line and line.split()[0] not in ("colors", "model")]
     assert titles == [
-        "one picture right after the other",
-        "one picture every 0.005 s",
-        "'edgecls run' of one picture, from nothing",
+        "one image right after the other",
+        "one image every 0.005 s",
+        "'edgecls run' of one image, from nothing",
     ]
     assert f"wrote {kept}" in first.stderr
     assert plot.read_bytes().startswith(b"\x89PNG")
-    assert json.loads(kept.read_text(encoding="utf-8"))["pictures"]["count"] == 3
+    assert json.loads(kept.read_text(encoding="utf-8"))["images"]["count"] == 3
 
-    second = _bench(model, pictures, "--compare", _as_if(kept, times_as_long=1000))
+    second = _bench(model, images, "--compare", _as_if(kept, times_as_long=1000))
 
     assert second.exit_code == 0, second.output
     assert "nothing became slower beyond the noise" in second.stdout
@@ -66,7 +66,7 @@ def test_measured_kept_drawn_and_compared(model: Path, pictures: Path, tmp_path:
 
     past = _as_if(kept, times_as_long=0.001)
     for seconds in (5, 30, 120):  # a machine that is slow or busy has too few rounds in the first
-        third = _bench(model, pictures, "--compare", past, "--format", "json", seconds=seconds)
+        third = _bench(model, images, "--compare", past, "--format", "json", seconds=seconds)
         verdicts = {row["verdict"] for row in json.loads(third.stdout)["comparison"]["rows"]}
         if verdicts != {"too noisy to tell"}:
             break
@@ -93,7 +93,7 @@ def test_two_precisions_and_accuracy_side_by_side(model: Path, tmp_path: Path) -
     ]
     for place in document["placements"]:
         assert place["accuracy"]["value"] == pytest.approx(8 / 9)
-        assert place["accuracy"]["pictures"] == 9
+        assert place["accuracy"]["images"] == 9
     assert "left out: " in done.stderr
     assert "notes.png" in done.stderr
 
@@ -136,7 +136,7 @@ def test_another_machine_is_said_aloud_and_compared_all_the_same(model: Path, tm
 
     assert done.exit_code == 0, done.output
     assert "NOT AS THEN: processor: Slide Rule 3 then, " in done.stdout
-    assert "NOT AS THEN: other pictures then" in done.stdout
+    assert "NOT AS THEN: other images then" in done.stdout
     assert "measured then only: 花, cpu, start" in done.stdout
     assert "nothing was measured both times" in done.stdout
 
@@ -152,7 +152,7 @@ def test_a_place_that_cannot_be_written_is_named_before_anything_is_measured(
 
 
 @pytest.mark.parametrize("options", [["--part", "test"], ["--ignore-unknown-labels"]], ids=str)
-def test_options_of_labelled_pictures_without_any_are_a_wrong_command_line(model: Path, options: list[str]) -> None:
+def test_options_of_labelled_images_without_any_are_a_wrong_command_line(model: Path, options: list[str]) -> None:
     done = _bench(model, *options)
 
     assert done.exit_code == 2

@@ -46,7 +46,7 @@ def test_json_has_accuracy_latency_and_size(tiny_model_path: Path, blind: Path, 
     document = json.loads(_compare(tiny_model_path, blind, data, "--format", "json").stdout)
 
     good, bad = document["models"]
-    assert (good["name"], bad["name"], document["pictures"]) == ("colors", "盲", 9)
+    assert (good["name"], bad["name"], document["images"]) == ("colors", "盲", 9)
     assert good["accuracy"] == pytest.approx(8 / 9)
     assert bad["macro_f1"] < good["macro_f1"]
     assert good["size_bytes"] == tiny_model_path.stat().st_size
@@ -64,7 +64,7 @@ def test_files_named_alike_are_called_by_their_paths(tiny_model_path: Path, data
     assert [entry["name"] for entry in document["models"]] == [str(tiny_model_path), str(other)]
 
 
-def test_a_damaged_picture_fails_the_command_in_the_end(tiny_model_path: Path, blind: Path, data: Path) -> None:
+def test_a_damaged_image_fails_the_command_in_the_end(tiny_model_path: Path, blind: Path, data: Path) -> None:
     (data / "blue" / "0.png").write_bytes(b"")
 
     done = _compare(tiny_model_path, blind, data)

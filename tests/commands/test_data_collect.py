@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from local_web import LocalWeb, local_web, picture
+from local_web import LocalWeb, local_web, noise_png
 
 from edgecls.cli import main
 
@@ -27,27 +27,27 @@ def _collect(*arguments: object) -> Result:
 
 
 def _baidu_finds(web: LocalWeb, *names: str) -> None:
-    data = [{"hoverURL": f"http://pictures.test/{name}"} for name in names]
+    data = [{"hoverURL": f"http://images.test/{name}"} for name in names]
     web.give("http://image.baidu.com/search/acjson", json.dumps({"data": data}).encode())
 
 
-def test_pictures_by_keyword_through_icrawler(web: LocalWeb, tmp_path: Path) -> None:
+def test_images_by_keyword_through_icrawler(web: LocalWeb, tmp_path: Path) -> None:
     """The engine's real address, feeder and parser: the local web plays the internet, as a proxy."""
     _baidu_finds(web, "0.png", "1.png", "gone.png", "2.png")
     for index in range(3):
-        web.give(f"http://pictures.test/{index}.png", picture(index))
+        web.give(f"http://images.test/{index}.png", noise_png(index))
     arguments = (tmp_path / "数据", "-k", "小猫", "--engine", "baidu", "--proxy", web.url, *QUICK)
 
     done = _collect(*arguments, "--count", "3")
 
     assert done.exit_code == 0, done.output
-    assert done.stdout == "      3 of 3 pictures of 小猫, 3 of them new\n      3  saved\n      1  http_404\n"
+    assert done.stdout == "      3 of 3 images of 小猫, 3 of them new\n      3  saved\n      1  http_404\n"
     assert len(list((tmp_path / "数据" / "小猫").glob("*.png"))) == 3
 
     more = _collect(*arguments, "--count", "4")
 
     assert more.exit_code == 1
-    assert "3 of 4 pictures of 小猫, 0 of them new" in more.stdout
+    assert "3 of 4 images of 小猫, 0 of them new" in more.stdout
     assert "4  addresses passed over" in more.stdout
     assert "baidu: nothing new for '小猫'" in more.stderr
 
@@ -55,7 +55,7 @@ def test_pictures_by_keyword_through_icrawler(web: LocalWeb, tmp_path: Path) -> 
 def test_several_keywords_fill_one_class_or_one_each(web: LocalWeb, tmp_path: Path) -> None:
     _baidu_finds(web, "0.png", "1.png")
     for index in range(2):
-        web.give(f"http://pictures.test/{index}.png", picture(index))
+        web.give(f"http://images.test/{index}.png", noise_png(index))
     search = ("-k", "猫", "-k", "cat", "--engine", "baidu", "--count", "1", "--proxy", web.url, *QUICK)
 
     assert _collect(tmp_path / "one", "--class", "猫咪", *search).exit_code == 0
@@ -67,18 +67,18 @@ def test_several_keywords_fill_one_class_or_one_each(web: LocalWeb, tmp_path: Pa
 
 def test_a_list_of_addresses(web: LocalWeb, tmp_path: Path) -> None:
     urls = tmp_path / "urls.txt"
-    urls.write_text(f"猫\t{web.give('/1.png', picture(1))}\n{web.give('/2.png', picture(2))}\n", encoding="utf-8")
+    urls.write_text(f"猫\t{web.give('/1.png', noise_png(1))}\n{web.give('/2.png', noise_png(2))}\n", encoding="utf-8")
 
     done = _collect(tmp_path / "out", "--urls", urls, "--class", "其他", *QUICK)
 
     assert done.exit_code == 0, done.output
-    assert "1 pictures of 猫, 1 of them new" in done.stdout
-    assert "1 pictures of 其他, 1 of them new" in done.stdout
+    assert "1 images of 猫, 1 of them new" in done.stdout
+    assert "1 images of 其他, 1 of them new" in done.stdout
 
 
 def test_a_gallery_page_and_a_site(web: LocalWeb, tmp_path: Path) -> None:
-    web.give("/1.png", picture(1))
-    web.give("/2.png", picture(2))
+    web.give("/1.png", noise_png(1))
+    web.give("/2.png", noise_png(2))
     first = web.give("/", b'<img src="1.png"><a href="next.html">next</a>', content_type="text/html")
     web.give("/next.html", b'<img src="2.png">', content_type="text/html")
 
@@ -86,13 +86,13 @@ def test_a_gallery_page_and_a_site(web: LocalWeb, tmp_path: Path) -> None:
     site = _collect(tmp_path / "site", "--site", first, "--class", "a", "--count", "2", *QUICK)
 
     assert (page.exit_code, site.exit_code) == (0, 0)
-    assert "1 pictures of a" in page.stdout
-    assert "2 of 2 pictures of a" in site.stdout
+    assert "1 images of a" in page.stdout
+    assert "2 of 2 images of a" in site.stdout
 
 
 def test_private_addresses_are_refused_unless_allowed(web: LocalWeb, tmp_path: Path) -> None:
     urls = tmp_path / "urls.txt"
-    urls.write_text(web.give("/1.png", picture(1)))
+    urls.write_text(web.give("/1.png", noise_png(1)))
 
     done = _collect(tmp_path / "out", "--urls", urls, "--class", "a")
 

@@ -43,7 +43,7 @@ def test_this_machine_as_json() -> None:
     assert cpu["works"]
     assert cpu["largest_difference"] <= cpu["tolerance"]
     assert all(check["works"] or (check["reason"] and check["remedy"]) for check in facts["providers"])
-    assert all(facts["picture_formats"].values())
+    assert all(facts["image_formats"].values())
 
 
 @pytest.mark.skipif(not SOUND, reason="wheels are in conflict here")
@@ -81,13 +81,13 @@ def test_without_onnxruntime_it_still_works_and_says_so() -> None:
     assert out.splitlines()[-1] == "verdict: 1 thing wrong"
 
 
-def test_without_opencv_pictures_cannot_be_read() -> None:
+def test_without_opencv_images_cannot_be_read() -> None:
     without = "import sys; sys.modules['cv2'] = None; from edgecls.cli import main; main()"
 
     exit_code, out, _ = _doctor("--format", "json", program=without)
     facts = json.loads(out)
 
-    assert (exit_code, facts["picture_formats"]) == (1, {})
+    assert (exit_code, facts["image_formats"]) == (1, {})
     assert any("OpenCV cannot be loaded" in fault["what"] for fault in facts["faults"])
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from color_folders import PURE, write_color_folders, write_picture
+from color_folders import PURE, write_color_folders, write_image
 from tiny_model import tiny_model_bytes
 
 from edgecls.cli import main
@@ -25,7 +25,7 @@ def test_the_table_has_every_figure(tiny_model_path: Path, data: Path) -> None:
 
     assert done.exit_code == 0
     lines = done.stdout.splitlines()
-    assert lines[0].split() == ["pictures", "9", "(all)"]
+    assert lines[0].split() == ["images", "9", "(all)"]
     assert lines[1].startswith("accuracy       0.8889 (95 % interval 0.56")
     assert "guessing       0.4444 (always red)" in lines
     assert lines[-3].split() == ["red", "4", "1.0000", "0.7500", "0.8571"]
@@ -54,14 +54,14 @@ def test_a_report_is_written_beside_the_figures(tiny_model_path: Path, data: Pat
     assert str(data) in page
 
 
-def test_test_pictures_come_before_all_others(tiny_model_path: Path, data: Path, tmp_path: Path) -> None:
+def test_test_images_come_before_all_others(tiny_model_path: Path, data: Path, tmp_path: Path) -> None:
     divided = tmp_path / "divided"
     for part in ("train", "test"):
         for label, color in PURE.items():
-            write_picture(divided / part / label / f"{part}.png", color)
+            write_image(divided / part / label / f"{part}.png", color)
 
-    assert "pictures       3 (test)" in _evaluate(tiny_model_path, divided).stdout
-    assert "pictures       6 (all)" in _evaluate(tiny_model_path, divided, "--part", "all").stdout
+    assert "images       3 (test)" in _evaluate(tiny_model_path, divided).stdout
+    assert "images       6 (all)" in _evaluate(tiny_model_path, divided, "--part", "all").stdout
     missing = _evaluate(tiny_model_path, divided, "--part", "val")
     assert (missing.exit_code, missing.stdout) == (1, "")
     assert "no part 'val', only train, test" in missing.stderr
@@ -72,10 +72,10 @@ def test_a_list_file_is_data_too(tiny_model_path: Path, data: Path) -> None:
 
     document = json.loads(_evaluate(tiny_model_path, data / "list.txt", "--format", "json").stdout)
 
-    assert (document["pictures"], document["accuracy"]) == (3, pytest.approx(2 / 3))
+    assert (document["images"], document["accuracy"]) == (3, pytest.approx(2 / 3))
 
 
-def test_a_damaged_picture_is_left_out_and_fails_the_command_in_the_end(
+def test_a_damaged_image_is_left_out_and_fails_the_command_in_the_end(
     tiny_model_path: Path, data: Path, tmp_path: Path
 ) -> None:
     (data / "red" / "0.png").write_text("these are notes")
@@ -84,12 +84,12 @@ def test_a_damaged_picture_is_left_out_and_fails_the_command_in_the_end(
 
     assert done.exit_code == 1
     assert "left out: cannot read" in done.stderr
-    assert "pictures       8 (all)" in done.stdout
+    assert "images       8 (all)" in done.stdout
     assert (tmp_path / "r.html").exists()
 
 
 def test_foreign_labels_are_refused_or_left_out(tiny_model_path: Path, data: Path) -> None:
-    write_picture(data / "yellow" / "0.png", (250, 250, 0))
+    write_image(data / "yellow" / "0.png", (250, 250, 0))
 
     refused = _evaluate(tiny_model_path, data)
     left_out = _evaluate(tiny_model_path, data, "--ignore-unknown-labels")
@@ -97,7 +97,7 @@ def test_foreign_labels_are_refused_or_left_out(tiny_model_path: Path, data: Pat
     assert (refused.exit_code, refused.stdout) == (1, "")
     assert "does not know 1 label(s) of the data: 'yellow'" in refused.stderr
     assert left_out.exit_code == 0
-    assert "pictures       9 (all)" in left_out.stdout
+    assert "images       9 (all)" in left_out.stdout
 
 
 def test_the_threshold_of_the_file_is_measured(data: Path, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ def test_info_prints_what_the_file_says(tiny_model_path: Path) -> None:
     assert "8x8 rgb, stretch" in output
 
 
-def test_info_as_json_is_the_document_without_its_pictures(tiny_model_path: Path) -> None:
+def test_info_as_json_is_the_document_without_its_images(tiny_model_path: Path) -> None:
     document = json.loads(CliRunner().invoke(main, ["info", str(tiny_model_path), "--format", "json"]).output)
 
     assert document["labels"] == ["red", "green", "blue"]

@@ -12,7 +12,7 @@ from edgecls.commands.terminal import progress_text, with_progress
         (4, 4, 2.0, "[########################] 4/4  2.0/s  0 s left"),
         (1, 1000, 1.0, "[........................] 1/1000  1.0/s  16:39 min left"),
         (1, 10000, 1.0, "[........................] 1/10000  1.0/s  2:46 h left"),
-        (7, None, 1.0, "7 pictures"),
+        (7, None, 1.0, "7 images"),
     ],
 )
 def test_the_line_has_a_bar_the_count_the_rate_and_the_time_left(

@@ -27,16 +27,16 @@ def _run(*arguments: str | Path, stdin: bytes | None = None) -> Result:
     return CliRunner().invoke(main, ["run", *map(str, arguments)], input=stdin)
 
 
-def test_a_picture_gives_a_line_with_label_and_probability(pictures: Path) -> None:
-    done = _run(pictures / "red.png")
+def test_a_image_gives_a_line_with_label_and_probability(images: Path) -> None:
+    done = _run(images / "red.png")
 
     assert done.exit_code == 0
-    assert done.stdout == f"{pictures / 'red.png'}  red    0.9998\n"
+    assert done.stdout == f"{images / 'red.png'}  red    0.9998\n"
     assert done.stderr == ""
 
 
-def test_a_folder_gives_aligned_lines_in_order(pictures: Path) -> None:
-    done = _run(pictures, "--top", "2", "--threads", "2")
+def test_a_folder_gives_aligned_lines_in_order(images: Path) -> None:
+    done = _run(images, "--top", "2", "--threads", "2")
 
     lines = done.stdout.splitlines()
     assert [line.split()[1] for line in lines] == ["blue", "green", "red"]
@@ -44,9 +44,9 @@ def test_a_folder_gives_aligned_lines_in_order(pictures: Path) -> None:
     assert all(len(line.split()) == 5 for line in lines)
 
 
-def test_wide_characters_keep_the_columns_aligned(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(pictures)
-    (pictures / "猫🐱.png").write_bytes((pictures / "red.png").read_bytes())
+def test_wide_characters_keep_the_columns_aligned(images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(images)
+    (images / "猫🐱.png").write_bytes((images / "red.png").read_bytes())
 
     lines = _run(".").stdout.splitlines()
 
@@ -55,10 +55,10 @@ def test_wide_characters_keep_the_columns_aligned(pictures: Path, monkeypatch: p
     assert starts[3] + 2 == starts[2] == starts[1] == starts[0]
 
 
-def test_json_is_one_object_a_line_for_errors_too(pictures: Path) -> None:
-    (pictures / "notes.jpg").write_text("these are notes")
+def test_json_is_one_object_a_line_for_errors_too(images: Path) -> None:
+    (images / "notes.jpg").write_text("these are notes")
 
-    done = _run(pictures, pictures / "gone.png", "--format", "json", "--top", "2")
+    done = _run(images, images / "gone.png", "--format", "json", "--top", "2")
 
     records = [json.loads(line) for line in done.stdout.splitlines()]
     assert [Path(record["image"]).name for record in records] == [
@@ -75,10 +75,10 @@ def test_json_is_one_object_a_line_for_errors_too(pictures: Path) -> None:
     assert done.exit_code == 1
 
 
-def test_csv_has_a_column_for_everything(pictures: Path) -> None:
-    (pictures / "no,tes.jpg").write_text("these are notes")
+def test_csv_has_a_column_for_everything(images: Path) -> None:
+    (images / "no,tes.jpg").write_text("these are notes")
 
-    done = _run(pictures, "--format", "csv", "--top", "2")
+    done = _run(images, "--format", "csv", "--top", "2")
 
     rows = list(csv.DictReader(io.StringIO(done.stdout)))
     assert list(rows[0]) == [
@@ -86,32 +86,32 @@ def test_csv_has_a_column_for_everything(pictures: Path) -> None:
         *("best_label", "time_ms", "error"),
     ]
     assert [row["label"] for row in rows] == ["blue", "green", "", "red"]
-    assert "not a picture" in rows[2]["error"]
+    assert "not an image" in rows[2]["error"]
     assert done.exit_code == 1
 
 
-def test_a_bad_file_is_reported_on_its_line_and_the_rest_go_on(pictures: Path) -> None:
-    (pictures / "a.jpg").write_bytes(b"")
+def test_a_bad_file_is_reported_on_its_line_and_the_rest_go_on(images: Path) -> None:
+    (images / "a.jpg").write_bytes(b"")
 
-    done = _run(pictures)
+    done = _run(images)
 
     assert done.exit_code == 1
     assert len(done.stdout.splitlines()) == 4
     assert "error: cannot read" in done.stdout.splitlines()[0]
-    assert done.stderr == "3 images: blue 1, green 1, red 1\n1 of 4 pictures could not be classified\n"
+    assert done.stderr == "3 images: blue 1, green 1, red 1\n1 of 4 images could not be classified\n"
 
 
-def test_it_ends_with_how_many_got_which_label(pictures: Path, tmp_path: Path) -> None:
-    (pictures / "another.png").write_bytes((pictures / "red.png").read_bytes())
+def test_it_ends_with_how_many_got_which_label(images: Path, tmp_path: Path) -> None:
+    (images / "another.png").write_bytes((images / "red.png").read_bytes())
     model = tmp_path / "strict.onnx"
     model.write_bytes(tiny_model_bytes(unknown_threshold=0.99965))
 
-    table, strict = _run(pictures), _run(pictures, "--model", model)
+    table, strict = _run(images), _run(images, "--model", model)
 
     assert table.stderr == "4 images: red 2, blue 1, green 1\n"
     assert strict.stderr == "4 images: red 2, blue 1, unknown 1\n"
     for output_format in ("json", "csv"):
-        assert _run(pictures, "--format", output_format).stderr == ""
+        assert _run(images, "--format", output_format).stderr == ""
 
 
 def test_of_many_labels_the_frequent_ones_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -136,111 +136,111 @@ def test_of_many_labels_the_frequent_ones_are_told(tmp_path: Path, capsys: pytes
     ids=["twice", "watched", "sorted"],
 )
 def test_what_cannot_be_done_with_standard_input_is_a_wrong_command_line(
-    pictures: Path, arguments: list[str], monkeypatch: pytest.MonkeyPatch
+    images: Path, arguments: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(pictures)
+    monkeypatch.chdir(images)
 
-    done = _run(*arguments, stdin=(pictures / "green.png").read_bytes())
+    done = _run(*arguments, stdin=(images / "green.png").read_bytes())
 
     assert (done.exit_code, done.stdout) == (2, "")
-    assert not (pictures / "out").exists()
+    assert not (images / "out").exists()
 
 
 @pytest.mark.parametrize("output_format", ["table", "json", "csv"])
 @pytest.mark.parametrize("paths", [["-"], ["red.png", "-"], ["-", "red.png", "gone.png"], ["*.png", "-"]], ids=" ".join)
 @pytest.mark.parametrize("drawn", [[], ["--explain", "out", "--annotate", "out"]], ids=["plain", "drawn"])
 def test_standard_input_stands_in_its_place_among_others(
-    pictures: Path, monkeypatch: pytest.MonkeyPatch, output_format: str, paths: list[str], drawn: list[str]
+    images: Path, monkeypatch: pytest.MonkeyPatch, output_format: str, paths: list[str], drawn: list[str]
 ) -> None:
-    monkeypatch.chdir(pictures)
+    monkeypatch.chdir(images)
 
-    done = _run(*paths, *drawn, "--format", output_format, stdin=(pictures / "green.png").read_bytes())
+    done = _run(*paths, *drawn, "--format", output_format, stdin=(images / "green.png").read_bytes())
 
     (line,) = [line for line in done.stdout.splitlines() if "green" in line and "green.png" not in line]
     assert line.startswith({"table": "- ", "json": '{"image": "-"', "csv": "-,green"}[output_format])
     assert done.exit_code == (1 if "gone.png" in paths else 0)
-    assert (pictures / "out" / "stdin.jpg").exists() == bool(drawn)
+    assert (images / "out" / "stdin.jpg").exists() == bool(drawn)
 
 
-def test_pipes_may_be_images_by_name(pictures: Path, tiny_model_path: Path) -> None:
+def test_pipes_may_be_images_by_name(images: Path, tiny_model_path: Path) -> None:
     script = '"$@" /dev/stdin <green.png && cat red.png | "$@" -'
     command = ["sh", "-c", script, "sh", sys.executable, "-m", "edgecls", "run", "-m", str(tiny_model_path)]
 
-    done = subprocess.run(command, cwd=pictures, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, cwd=images, capture_output=True, text=True, check=True)
 
     assert [line.split()[1] for line in done.stdout.splitlines()] == ["green", "red"]
 
 
-def test_a_folder_in_the_place_of_a_model_is_explained(pictures: Path, tiny_model_path: Path, tmp_path: Path) -> None:
+def test_a_folder_in_the_place_of_a_model_is_explained(images: Path, tiny_model_path: Path, tmp_path: Path) -> None:
     saved = tmp_path / "saved"
     saved.mkdir()
     (saved / "saved_model.pb").touch()
 
-    told = [_run("x", "--model", folder).stderr for folder in (pictures, tiny_model_path.parent, saved)]
+    told = [_run("x", "--model", folder).stderr for folder in (images, tiny_model_path.parent, saved)]
 
     assert told[0].endswith("it is a folder; give a model file (.onnx); there is none in it\n")
     assert told[1].endswith(f"give one of the model files in it: {str(tiny_model_path)!r}\n")
     assert told[2].endswith("it holds a SavedModel; make a model file of it with edgecls export\n")
 
 
-def test_standard_input_is_a_picture(pictures: Path) -> None:
-    done = _run("-", "--format", "json", stdin=(pictures / "green.png").read_bytes())
+def test_standard_input_is_a_image(images: Path) -> None:
+    done = _run("-", "--format", "json", stdin=(images / "green.png").read_bytes())
 
     assert json.loads(done.stdout)["image"] == "-"
     assert json.loads(done.stdout)["label"] == "green"
 
 
-def test_names_with_control_characters_stay_on_their_line(pictures: Path) -> None:
-    (pictures / "two\nlines\x1b[31m.png").write_bytes((pictures / "red.png").read_bytes())
+def test_names_with_control_characters_stay_on_their_line(images: Path) -> None:
+    (images / "two\nlines\x1b[31m.png").write_bytes((images / "red.png").read_bytes())
 
-    done = _run(pictures)
+    done = _run(images)
 
     assert len(done.stdout.splitlines()) == 4
     assert "\x1b" not in done.stdout
 
 
-def test_a_name_that_is_no_unicode_is_printed_as_far_as_it_goes(pictures: Path) -> None:
-    raw = bytes(pictures) + b"/caf\xe9.png"
+def test_a_name_that_is_no_unicode_is_printed_as_far_as_it_goes(images: Path) -> None:
+    raw = bytes(images) + b"/caf\xe9.png"
     with open(raw, "wb") as stream:
-        stream.write((pictures / "red.png").read_bytes())
+        stream.write((images / "red.png").read_bytes())
 
     for output_format in ("table", "json", "csv"):
-        done = _run(pictures, "--format", output_format)
+        done = _run(images, "--format", output_format)
         assert done.exit_code == 0
         assert "caf?.png" in done.stdout
 
 
-def test_the_pixel_limit_can_be_set(pictures: Path) -> None:
-    done = _run(pictures / "red.png", "--max-megapixels", "0.0001")
+def test_the_pixel_limit_can_be_set(images: Path) -> None:
+    done = _run(images / "red.png", "--max-megapixels", "0.0001")
 
     assert done.exit_code == 1
     assert "16x12 pixels" in done.stdout
 
 
-def test_a_model_that_cannot_be_used_ends_the_run(pictures: Path) -> None:
-    done = _run(pictures, "--model", pictures / "red.png")
+def test_a_model_that_cannot_be_used_ends_the_run(images: Path) -> None:
+    done = _run(images, "--model", images / "red.png")
 
     assert done.exit_code == 1
     assert "cannot use model" in done.stderr
 
 
-def test_without_a_model_the_bundled_one_is_used(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_model_the_bundled_one_is_used(images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("EDGECLS_MODEL")
 
-    done = _run(pictures / "red.png", "--top", "5", "--format", "json")
+    done = _run(images / "red.png", "--top", "5", "--format", "json")
 
     labels = {score["label"] for score in json.loads(done.stdout)["top"]}
     assert labels == {"daisy", "dandelion", "roses", "sunflowers", "tulips"}
 
 
 def test_the_threshold_in_the_file_makes_unsure_answers_unknown(
-    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(pictures)
+    monkeypatch.chdir(images)
     model = tmp_path / "strict.onnx"
     model.write_bytes(tiny_model_bytes(unknown_threshold=0.9))
     gray = np.full((8, 8, 3), 128, np.uint8)
-    (pictures / "gray.png").write_bytes(image.encode_png(gray))
+    (images / "gray.png").write_bytes(image.encode_png(gray))
 
     lines = _run(".", "--model", model).stdout.splitlines()
 
@@ -254,10 +254,10 @@ def test_the_threshold_in_the_file_makes_unsure_answers_unknown(
 
 
 @pytest.mark.parametrize(("threshold", "label"), [("0.9999", "unknown"), ("0", "red")], ids=["stricter", "off"])
-def test_the_threshold_can_be_set_for_a_run(pictures: Path, tmp_path: Path, threshold: str, label: str) -> None:
+def test_the_threshold_can_be_set_for_a_run(images: Path, tmp_path: Path, threshold: str, label: str) -> None:
     model = tmp_path / "strict.onnx"
     model.write_bytes(tiny_model_bytes(unknown_threshold=0.99985))
-    arguments = (pictures / "red.png", "--model", model, "--unknown-threshold", threshold)
+    arguments = (images / "red.png", "--model", model, "--unknown-threshold", threshold)
 
     record = json.loads(_run(*arguments, "--format", "json").stdout)
     (row,) = csv.DictReader(io.StringIO(_run(*arguments, "--format", "csv").stdout))
@@ -266,11 +266,11 @@ def test_the_threshold_can_be_set_for_a_run(pictures: Path, tmp_path: Path, thre
     assert (row["label"], row["best_label"], row["probability"]) == (label, "red", "0.999797")
 
 
-def test_a_threshold_on_a_model_that_has_a_label_unknown_is_refused(pictures: Path, tmp_path: Path) -> None:
+def test_a_threshold_on_a_model_that_has_a_label_unknown_is_refused(images: Path, tmp_path: Path) -> None:
     model = tmp_path / "m.onnx"
     model.write_bytes(tiny_model_bytes(labels=("red", "green", "unknown")))
 
-    done = _run(pictures / "red.png", "--model", model, "--unknown-threshold", "0.5")
+    done = _run(images / "red.png", "--model", model, "--unknown-threshold", "0.5")
 
     assert done.exit_code == 1
     assert "a model with a label 'unknown' cannot have an unknown_threshold" in done.stderr
@@ -280,8 +280,8 @@ def test_a_threshold_on_a_model_that_has_a_label_unknown_is_refused(pictures: Pa
     Provider.CUDA not in ready_made_providers() or bool(this_machine().gpus),
     reason="needs the wheel onnxruntime-gpu on a machine without a GPU",
 )
-def test_with_the_gpu_wheel_and_no_gpu_auto_says_why_and_cuda_fails(tiny_model_path: Path, pictures: Path) -> None:
-    options = ["--model", str(tiny_model_path), "--format", "json", str(pictures / "red.png")]
+def test_with_the_gpu_wheel_and_no_gpu_auto_says_why_and_cuda_fails(tiny_model_path: Path, images: Path) -> None:
+    options = ["--model", str(tiny_model_path), "--format", "json", str(images / "red.png")]
 
     auto = CliRunner().invoke(main, ["run", *options])
     cuda = CliRunner().invoke(main, ["run", "--provider", "cuda", *options])

@@ -26,54 +26,54 @@ def _below(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
 
-def test_pictures_are_copied_into_folders_and_the_lines_stay(pictures: Path, tmp_path: Path) -> None:
-    plain = _run(pictures)
+def test_images_are_copied_into_folders_and_the_lines_stay(images: Path, tmp_path: Path) -> None:
+    plain = _run(images)
 
-    done = _run(pictures, "--sort-into", tmp_path / "出")
+    done = _run(images, "--sort-into", tmp_path / "出")
 
     assert done.exit_code == 0
     assert done.stdout == plain.stdout
-    assert done.stderr == "3 images: blue 1, green 1, red 1\ncopied 3 pictures\n"
+    assert done.stderr == "3 images: blue 1, green 1, red 1\ncopied 3 images\n"
     assert _below(tmp_path / "出") == ["blue/blue.png", "green/green.png", "red/red.png"]
-    assert _below(pictures) == ["blue.png", "green.png", "red.png"]
+    assert _below(images) == ["blue.png", "green.png", "red.png"]
 
 
-def test_a_second_run_does_nothing_new(pictures: Path, tmp_path: Path) -> None:
-    _run(pictures, "--sort-into", tmp_path / "out")
+def test_a_second_run_does_nothing_new(images: Path, tmp_path: Path) -> None:
+    _run(images, "--sort-into", tmp_path / "out")
     times = {name: (tmp_path / "out" / name).stat().st_ctime_ns for name in _below(tmp_path / "out")}
 
-    done = _run(pictures, "--sort-into", tmp_path / "out")
+    done = _run(images, "--sort-into", tmp_path / "out")
 
-    assert done.stderr == "3 images: blue 1, green 1, red 1\ncopied 0 pictures, 3 were there already\n"
+    assert done.stderr == "3 images: blue 1, green 1, red 1\ncopied 0 images, 3 were there already\n"
     assert {name: (tmp_path / "out" / name).stat().st_ctime_ns for name in _below(tmp_path / "out")} == times
 
 
-def test_a_folder_can_be_sorted_within_itself_and_again(pictures: Path) -> None:
-    (pictures / "notes.jpg").write_text("notes")
+def test_a_folder_can_be_sorted_within_itself_and_again(images: Path) -> None:
+    (images / "notes.jpg").write_text("notes")
 
-    first = _run(pictures, "--sort-into", pictures, "--move", "--format", "json")
-    second = _run(pictures, "--sort-into", pictures, "--move", "--format", "json")
+    first = _run(images, "--sort-into", images, "--move", "--format", "json")
+    second = _run(images, "--sort-into", images, "--move", "--format", "json")
 
     assert (first.exit_code, second.exit_code) == (1, 1)
-    assert _below(pictures) == ["blue/blue.png", "green/green.png", "notes.jpg", "red/red.png"]
+    assert _below(images) == ["blue/blue.png", "green/green.png", "notes.jpg", "red/red.png"]
     assert [Path(json.loads(line)["image"]).name for line in second.stdout.splitlines()] == ["notes.jpg"]
-    assert second.stderr == "moved 0 pictures\n"
+    assert second.stderr == "moved 0 images\n"
 
 
-def test_when_all_is_moved_there_is_nothing_left_to_do(pictures: Path) -> None:
-    _run(pictures, "--sort-into", pictures / "out", "--move")
+def test_when_all_is_moved_there_is_nothing_left_to_do(images: Path) -> None:
+    _run(images, "--sort-into", images / "out", "--move")
 
-    done = _run(pictures, "--sort-into", pictures / "out", "--move")
+    done = _run(images, "--sort-into", images / "out", "--move")
 
-    assert (done.exit_code, done.stdout, done.stderr) == (0, "", "moved 0 pictures\n")
+    assert (done.exit_code, done.stdout, done.stderr) == (0, "", "moved 0 images\n")
 
 
-def test_unsure_answers_go_to_a_folder_unknown(pictures: Path, tmp_path: Path) -> None:
+def test_unsure_answers_go_to_a_folder_unknown(images: Path, tmp_path: Path) -> None:
     model = tmp_path / "strict.onnx"
     model.write_bytes(tiny_model_bytes(unknown_threshold=0.9))
-    (pictures / "gray.png").write_bytes(image.encode_png(np.full((8, 8, 3), 128, np.uint8)))
+    (images / "gray.png").write_bytes(image.encode_png(np.full((8, 8, 3), 128, np.uint8)))
 
-    _run(pictures / "gray.png", pictures / "red.png", "--model", model, "--sort-into", tmp_path / "out")
+    _run(images / "gray.png", images / "red.png", "--model", model, "--sort-into", tmp_path / "out")
 
     assert _below(tmp_path / "out") == ["red/red.png", "unknown/gray.png"]
 
@@ -89,22 +89,22 @@ def test_unsure_answers_go_to_a_folder_unknown(pictures: Path, tmp_path: Path) -
     ],
 )
 def test_options_that_do_not_go_together_are_a_usage_error(
-    pictures: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
+    images: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
 ) -> None:
-    monkeypatch.chdir(pictures)
+    monkeypatch.chdir(images)
 
     done = _run(".", *arguments)
 
     assert done.exit_code == 2
     assert message in done.stderr
-    assert os.listdir(pictures) != []
-    assert not (pictures / "out").exists()
+    assert os.listdir(images) != []
+    assert not (images / "out").exists()
 
 
-def test_a_place_that_cannot_be_written_is_told_before_any_picture(pictures: Path, tmp_path: Path) -> None:
+def test_a_place_that_cannot_be_written_is_told_before_any_image(images: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
 
-    done = _run(pictures, "--sort-into", tmp_path / "file" / "out")
+    done = _run(images, "--sort-into", tmp_path / "file" / "out")
 
     assert (done.exit_code, done.stdout) == (1, "")
     assert "cannot make folder" in done.stderr

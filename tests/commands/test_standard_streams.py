@@ -44,14 +44,14 @@ def test_help_and_version_that_cannot_be_written_are_an_error(arguments: list[st
     ids=lambda arguments: " ".join(arguments).replace("m.onnx", "M"),
 )
 def test_results_that_cannot_be_written_are_an_error(
-    arguments: list[str | Path], streams: str, stderr: str, tiny_model_path: Path, pictures: Path
+    arguments: list[str | Path], streams: str, stderr: str, tiny_model_path: Path, images: Path
 ) -> None:
-    (pictures / "m.onnx").write_bytes(tiny_model_path.read_bytes())
+    (images / "m.onnx").write_bytes(tiny_model_path.read_bytes())
     for label in ("red", "green"):
-        (pictures / "classes" / label).mkdir(parents=True)
-        (pictures / "classes" / label / "1.png").write_bytes((pictures / f"{label}.png").read_bytes())
+        (images / "classes" / label).mkdir(parents=True)
+        (images / "classes" / label / "1.png").write_bytes((images / f"{label}.png").read_bytes())
 
-    done = _edgecls(arguments, streams, pictures)
+    done = _edgecls(arguments, streams, images)
 
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.endswith(stderr)
@@ -59,22 +59,22 @@ def test_results_that_cannot_be_written_are_an_error(
 
 
 @pytest.mark.parametrize("streams", ["2>/dev/full", "2>&-", "<&- 2>&-", "<&-"])
-def test_work_goes_on_without_standard_input_and_error(streams: str, tiny_model_path: Path, pictures: Path) -> None:
-    good = _edgecls(["run", "red.png", "-m", tiny_model_path], streams, pictures)
-    bad = _edgecls(["info", "gone.onnx"], streams, pictures)
+def test_work_goes_on_without_standard_input_and_error(streams: str, tiny_model_path: Path, images: Path) -> None:
+    good = _edgecls(["run", "red.png", "-m", tiny_model_path], streams, images)
+    bad = _edgecls(["info", "gone.onnx"], streams, images)
 
     assert (good.returncode, good.stdout) == (0, "red.png  red    0.9998\n")
     assert (bad.returncode, bad.stdout) == (1, "")
 
 
-def test_with_all_streams_closed_the_exit_code_tells(tiny_model_path: Path, pictures: Path) -> None:
-    done = _edgecls(["run", "red.png", "-m", tiny_model_path], "<&- >&- 2>&-", pictures)
-    sorted_ = _edgecls(["run", "gone.png", "-m", tiny_model_path], "<&- >&- 2>&-", pictures)
+def test_with_all_streams_closed_the_exit_code_tells(tiny_model_path: Path, images: Path) -> None:
+    done = _edgecls(["run", "red.png", "-m", tiny_model_path], "<&- >&- 2>&-", images)
+    sorted_ = _edgecls(["run", "gone.png", "-m", tiny_model_path], "<&- >&- 2>&-", images)
 
     assert (done.returncode, sorted_.returncode) == (1, 1)
 
 
-def test_files_do_not_take_the_place_of_closed_streams(tiny_model_path: Path, pictures: Path) -> None:
+def test_files_do_not_take_the_place_of_closed_streams(tiny_model_path: Path, images: Path) -> None:
     script = (
         "from edgecls.commands.standard_streams import guard_standard_streams\n"
         "guard_standard_streams()\n"
@@ -83,11 +83,11 @@ def test_files_do_not_take_the_place_of_closed_streams(tiny_model_path: Path, pi
     )
     command = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", sys.executable, "-c", script]
 
-    assert subprocess.run(command, cwd=pictures, check=False).returncode > 2
+    assert subprocess.run(command, cwd=images, check=False).returncode > 2
 
 
-def test_standard_input_that_is_closed_is_a_fault_of_that_image(tiny_model_path: Path, pictures: Path) -> None:
-    done = _edgecls(["run", "-", "red.png", "-m", tiny_model_path], "<&-", pictures)
+def test_standard_input_that_is_closed_is_a_fault_of_that_image(tiny_model_path: Path, images: Path) -> None:
+    done = _edgecls(["run", "-", "red.png", "-m", tiny_model_path], "<&-", images)
 
     lines = done.stdout.splitlines()
     assert lines[0].endswith("error: cannot read '-': standard input is closed; pipe an image into it")
@@ -97,10 +97,10 @@ def test_standard_input_that_is_closed_is_a_fault_of_that_image(tiny_model_path:
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["run", "red.png"]], ids=["help", "run"])
-def test_a_pipe_that_nobody_reads_ends_it_quietly(arguments: list[str], tiny_model_path: Path, pictures: Path) -> None:
+def test_a_pipe_that_nobody_reads_ends_it_quietly(arguments: list[str], tiny_model_path: Path, images: Path) -> None:
     options = ["-m", str(tiny_model_path)] if arguments[0] == "run" else []
     command = [sys.executable, "-m", "edgecls", *arguments, *options]
-    with subprocess.Popen(command, cwd=pictures, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with subprocess.Popen(command, cwd=images, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         process.stdout.close()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from picture_folders import write_class_folders
+from image_folders import write_class_folders
 
 from edgecls.cli import main
 from edgecls.commands.train_options import settings_from
@@ -108,8 +108,8 @@ def test_what_tensorflow_says_of_itself_is_not_shown(tmp_path: Path) -> None:
 
 def test_options_win_over_the_config_file_and_the_whole_is_kept_with_the_run(tmp_path: Path) -> None:
     data = write_class_folders(tmp_path / "数据", per_label=9)
-    pictures = sorted(data.rglob("*.png"))
-    for name, chosen in (("train", pictures[::3]), ("val", pictures[1::3]), ("test", pictures[2::3])):
+    images = sorted(data.rglob("*.png"))
+    for name, chosen in (("train", images[::3]), ("val", images[1::3]), ("test", images[2::3])):
         lines = [f"{path.relative_to(data).as_posix()}\t{path.parent.name}\n" for path in chosen]
         (data / f"{name}.txt").write_text("".join(lines), encoding="utf-8")
     config = tmp_path / "run.toml"
@@ -122,11 +122,9 @@ def test_options_win_over_the_config_file_and_the_whole_is_kept_with_the_run(tmp
     done = _train(data, "-o", tmp_path / "m.onnx", "--config", config, "--epochs", "2", "--run-dir", tmp_path / "跑")
 
     assert done.returncode == 0, done.stderr
-    assert "training on 9 pictures, validating on 9" in done.stdout
+    assert "training on 9 images, validating on 9" in done.stdout
     assert re.search(r"^epoch 1/2 .* s left", done.stdout, re.MULTILINE)
-    assert re.search(
-        r"^test accuracy [01]\.\d{4} \([\d.]+ to [\d.]+ at 95 %\) on 9 pictures$", done.stdout, re.MULTILINE
-    )
+    assert re.search(r"^test accuracy [01]\.\d{4} \([\d.]+ to [\d.]+ at 95 %\) on 9 images$", done.stdout, re.MULTILINE)
     assert "validation image" in done.stdout  # what mirroring does
     settings = read_settings(tmp_path / "跑" / "config.toml")
     assert (settings["epochs"], settings["batch_size"], settings["cache"]) == (2, 4, "stream")

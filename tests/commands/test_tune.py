@@ -21,8 +21,8 @@ from edgecls.runtime.tuning.contenders import candidate_settings
 MANY = Setting(Provider.CPU, 5, 1, 2)
 ONE = Setting(Provider.CPU, 1, 2, 1)
 COUNTS = "3 images: blue 1, green 1, red 1\n"
-TUNED_FOR_MANY = "running as tuned for this machine: cpu, 5 pictures at once, batches of up to 2\n"
-TUNED_FOR_ONE = "running as tuned for this machine: cpu, 1 picture at a time, 2 threads a run\n"
+TUNED_FOR_MANY = "running as tuned for this machine: cpu, 5 images at once, batches of up to 2\n"
+TUNED_FOR_ONE = "running as tuned for this machine: cpu, 1 image at a time, 2 threads a run\n"
 
 
 def _tune(*arguments: object) -> Result:
@@ -45,7 +45,7 @@ def tuned(model: Path) -> Path:
     return model
 
 
-def test_the_table_has_a_row_for_each_setting_and_the_choice_is_used(model: Path, pictures: Path) -> None:
+def test_the_table_has_a_row_for_each_setting_and_the_choice_is_used(model: Path, images: Path) -> None:
     done = _tune(model)
 
     assert done.exit_code == 0, done.output
@@ -53,29 +53,29 @@ def test_the_table_has_a_row_for_each_setting_and_the_choice_is_used(model: Path
     assert head.split()[:4] == ["model", "precision", "accuracy", "provider"]
     rows, chosen = lines[: lines.index("")], lines[lines.index("") + 1 :]
     assert all(row.split()[:3] == ["colors", "float32", "cpu"] for row in rows)
-    assert [line.split(":")[0] for line in chosen] == ["colors, for many pictures", "colors, for one picture"]
+    assert [line.split(":")[0] for line in chosen] == ["colors, for many images", "colors, for one image"]
     assert sum("best for" in row for row in rows) in (1, 2)
     assert "'edgecls run' and 'edgecls serve' use this from now on" in done.stderr
-    assert _run(pictures, "--model", model).stderr.startswith("running as tuned for this machine: cpu, ")
+    assert _run(images, "--model", model).stderr.startswith("running as tuned for this machine: cpu, ")
 
 
-def test_several_files_are_measured_side_by_side(model: Path, tmp_path: Path, pictures: Path) -> None:
+def test_several_files_are_measured_side_by_side(model: Path, tmp_path: Path, images: Path) -> None:
     other = tmp_path / "colors-int8.onnx"
     card = tiny_card(precision="int8", metrics={"accuracy": 0.875, "accuracy_float32": 0.88})
     other.write_bytes(modelfile.describe(tiny_onnx(matrix=[[2, 0, 0], [0, 2, 0], [0, 0, 2]]), card))
 
-    done = _tune(model, other, pictures)
+    done = _tune(model, other, images)
 
     assert done.exit_code == 0, done.output
     rows = [line.split() for line in done.stdout.splitlines()]
     assert ["colors-int8", "int8", "0.8750", "cpu"] in [row[:4] for row in rows]
     assert done.stdout.splitlines()[-1].startswith("colors-int8 classifies ")
-    assert done.stdout.endswith(" times as many pictures a second as colors; accuracy 0.8750, 0.8800 in float32\n")
+    assert done.stdout.endswith(" times as many images a second as colors; accuracy 0.8750, 0.8800 in float32\n")
     assert len(list(choices_folder().iterdir())) == 2
 
 
-def test_everything_as_json(model: Path, pictures: Path) -> None:
-    done = _tune(model, pictures, "--format", "json")
+def test_everything_as_json(model: Path, images: Path) -> None:
+    done = _tune(model, images, "--format", "json")
     facts = json.loads(done.stdout)
 
     assert facts["hardware"]["cores"] == usable_cores()
@@ -98,15 +98,15 @@ def test_without_a_model_the_usual_one_is_measured(model: Path, monkeypatch: pyt
     assert _tune().stdout.splitlines()[1].startswith("colors ")
 
 
-def test_a_folder_runs_as_tuned_and_says_so(tuned: Path, pictures: Path) -> None:
-    done = _run(pictures, "--model", tuned)
+def test_a_folder_runs_as_tuned_and_says_so(tuned: Path, images: Path) -> None:
+    done = _run(images, "--model", tuned)
 
     assert (done.exit_code, done.stderr) == (0, TUNED_FOR_MANY + COUNTS)
     assert [line.split()[1] for line in done.stdout.splitlines()] == ["blue", "green", "red"]
 
 
-def test_one_picture_runs_as_tuned_for_one(tuned: Path, pictures: Path) -> None:
-    assert _run(pictures / "red.png", "--model", tuned).stderr == TUNED_FOR_ONE
+def test_one_image_runs_as_tuned_for_one(tuned: Path, images: Path) -> None:
+    assert _run(images / "red.png", "--model", tuned).stderr == TUNED_FOR_ONE
 
 
 @pytest.mark.parametrize(
@@ -118,24 +118,24 @@ def test_one_picture_runs_as_tuned_for_one(tuned: Path, pictures: Path) -> None:
     ],
     ids=["no-tuned", "provider", "threads"],
 )
-def test_options_win(tuned: Path, pictures: Path, options: list[str], said: str) -> None:
-    done = _run(pictures, "--model", tuned, *options)
+def test_options_win(tuned: Path, images: Path, options: list[str], said: str) -> None:
+    done = _run(images, "--model", tuned, *options)
 
     assert (done.exit_code, done.stderr) == (0, said + COUNTS)
 
 
-def test_a_damaged_record_is_passed_over(tuned: Path, pictures: Path) -> None:
+def test_a_damaged_record_is_passed_over(tuned: Path, images: Path) -> None:
     (record,) = choices_folder().iterdir()
     record.write_bytes(record.read_bytes()[:40])
 
-    done = _run(pictures, "--model", tuned)
+    done = _run(images, "--model", tuned)
 
     assert (done.exit_code, done.stderr) == (0, COUNTS)
 
 
-def test_the_server_runs_as_tuned_and_says_so(tuned: Path, pictures: Path) -> None:
+def test_the_server_runs_as_tuned_and_says_so(tuned: Path, images: Path) -> None:
     with running_server("--model", tuned) as server:
-        status, answer = server.request("POST", "/predict", (pictures / "green.png").read_bytes())
+        status, answer = server.request("POST", "/predict", (images / "green.png").read_bytes())
 
         assert (status, answer["label"]) == (200, "green")
         assert TUNED_FOR_MANY in server.log
@@ -148,7 +148,7 @@ def test_a_cache_that_cannot_be_written_is_named_after_the_table(model: Path, ow
     done = _tune(model)
 
     assert done.exit_code == 1
-    assert "for many pictures" in done.stdout
+    assert "for many images" in done.stdout
     assert "cannot keep the choice in" in done.stderr
 
 
@@ -162,10 +162,10 @@ def test_the_same_network_twice_is_a_wrong_command_line(model: Path, tmp_path: P
     assert "hold the same network" in done.stderr
 
 
-def test_pictures_that_cannot_be_decoded_are_named(model: Path, pictures: Path) -> None:
-    (pictures / "notes.jpg").write_text("these are notes")
+def test_images_that_cannot_be_decoded_are_named(model: Path, images: Path) -> None:
+    (images / "notes.jpg").write_text("these are notes")
 
-    done = _tune(model, pictures)
+    done = _tune(model, images)
 
     assert done.exit_code == 0
     assert "left out: cannot read" in done.stderr

@@ -32,13 +32,13 @@ def test_every_command_has_them_once() -> None:
 
 
 @pytest.mark.parametrize("first", [True, False], ids=["before-the-command", "after-it"])
-def test_quiet_says_nothing_but_results_and_errors(tiny_model_path: Path, pictures: Path, first: bool) -> None:
+def test_quiet_says_nothing_but_results_and_errors(tiny_model_path: Path, images: Path, first: bool) -> None:
     def run(*arguments: str | Path) -> Result:
         return _run("--quiet", *arguments) if first else _run(*arguments, "-q")
 
-    good = run("run", pictures, "-m", tiny_model_path)
-    failed = run("run", pictures, pictures / "gone.png", "-m", tiny_model_path)
-    wrong = run("info", pictures / "gone.onnx")
+    good = run("run", images, "-m", tiny_model_path)
+    failed = run("run", images, images / "gone.png", "-m", tiny_model_path)
+    wrong = run("info", images / "gone.onnx")
 
     assert (good.exit_code, good.stderr, len(good.stdout.splitlines())) == (0, "", 3)
     assert (failed.exit_code, failed.stderr, len(failed.stdout.splitlines())) == (1, "", 4)
@@ -47,8 +47,8 @@ def test_quiet_says_nothing_but_results_and_errors(tiny_model_path: Path, pictur
 
 
 @pytest.mark.parametrize("first", [True, False], ids=["before-the-command", "after-it"])
-def test_verbose_says_versions_model_and_time(tiny_model_path: Path, pictures: Path, first: bool) -> None:
-    arguments = ["run", pictures / "red.png", "-m", tiny_model_path, "--threads", "3"]
+def test_verbose_says_versions_model_and_time(tiny_model_path: Path, images: Path, first: bool) -> None:
+    arguments = ["run", images / "red.png", "-m", tiny_model_path, "--threads", "3"]
 
     done = _run("-v", *arguments) if first else _run(*arguments, "--verbose")
 
@@ -61,15 +61,15 @@ def test_verbose_says_versions_model_and_time(tiny_model_path: Path, pictures: P
     assert lines[-1].startswith("took ")
 
 
-def test_verbose_says_where_an_error_comes_from(pictures: Path) -> None:
-    done = _run("info", pictures / "gone.onnx", "--verbose")
+def test_verbose_says_where_an_error_comes_from(images: Path) -> None:
+    done = _run("info", images / "gone.onnx", "--verbose")
 
     assert done.exit_code == 1
     assert "Traceback" in done.stderr
     assert done.stderr.splitlines()[-1].startswith("Error: cannot open model")
 
 
-def test_both_are_a_wrong_command_line(pictures: Path) -> None:
+def test_both_are_a_wrong_command_line(images: Path) -> None:
     for arguments in (["-q", "info", "x", "-v"], ["info", "x", "-v", "-q"], ["-q", "-v", "info", "x"]):
         done = _run(*arguments)
         assert (done.exit_code, done.stdout) == (2, "")

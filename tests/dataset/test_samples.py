@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import numpy as np
-from picture_folders import COLORS, write_class_folders
+from image_folders import COLORS, write_class_folders
 
 from edgecls import image
 from edgecls.dataset.augmentation.warp import WarpLimits
-from edgecls.dataset.formats.labelled_images import LabelledPictures
+from edgecls.dataset.formats.labelled_images import LabelledImages
 from edgecls.dataset.formats.read import read_dataset
 from edgecls.dataset.samples import LabelSamples, augmented_samples, plain_samples
 from edgecls.image_spec import Color, Fit, ImageSpec
@@ -16,22 +16,22 @@ LABELS = sorted(COLORS)
 SPEC = ImageSpec(24, 24, Color.RGB, Fit.CROP)
 
 
-def _plain(pictures: LabelledPictures, *, per_label: int = 3, seed: int = 0) -> list[LabelSamples]:
-    return list(plain_samples(pictures, per_label=per_label, side=24, seed=seed, workers=2))
+def _plain(images: LabelledImages, *, per_label: int = 3, seed: int = 0) -> list[LabelSamples]:
+    return list(plain_samples(images, per_label=per_label, side=24, seed=seed, workers=2))
 
 
 def _shown(samples: list[LabelSamples]) -> list[bytes]:
-    return [picture.tobytes() for of_label in samples for row in of_label.rows for picture in row]
+    return [image.tobytes() for of_label in samples for row in of_label.rows for image in row]
 
 
 def test_samples_belong_to_their_label_and_differ(tmp_path: Path) -> None:
-    pictures = read_dataset(write_class_folders(tmp_path, per_label=6)).whole
+    images = read_dataset(write_class_folders(tmp_path, per_label=6)).whole
     fitted = {
-        image.decode_to_fit(path.read_bytes(), SPEC).tobytes(): pictures.labels[label_id]
-        for path, label_id in zip(pictures.paths, pictures.label_ids, strict=True)
+        image.decode_to_fit(path.read_bytes(), SPEC).tobytes(): images.labels[label_id]
+        for path, label_id in zip(images.paths, images.label_ids, strict=True)
     }
 
-    samples = _plain(pictures)
+    samples = _plain(images)
 
     assert [(of_label.label, of_label.total, len(of_label.rows)) for of_label in samples] == [
         (label, 6, 3) for label in LABELS
@@ -41,16 +41,16 @@ def test_samples_belong_to_their_label_and_differ(tmp_path: Path) -> None:
 
 
 def test_the_seed_decides(tmp_path: Path) -> None:
-    pictures = read_dataset(write_class_folders(tmp_path, per_label=12)).whole
+    images = read_dataset(write_class_folders(tmp_path, per_label=12)).whole
 
-    assert _shown(_plain(pictures)) == _shown(_plain(pictures))
-    assert _shown(_plain(pictures)) != _shown(_plain(pictures, seed=1))
+    assert _shown(_plain(images)) == _shown(_plain(images))
+    assert _shown(_plain(images)) != _shown(_plain(images, seed=1))
 
 
-def test_another_picture_takes_the_place_of_one_that_cannot_be_read(tmp_path: Path) -> None:
+def test_another_image_takes_the_place_of_one_that_cannot_be_read(tmp_path: Path) -> None:
     root = write_class_folders(tmp_path, per_label=4)
     for number in (0, 1):
-        (root / LABELS[1] / f"照片 0{number}.png").write_text("no picture")
+        (root / LABELS[1] / f"照片 0{number}.png").write_text("no image")
 
     samples = _plain(read_dataset(root).whole, per_label=4)
 
@@ -58,23 +58,21 @@ def test_another_picture_takes_the_place_of_one_that_cannot_be_read(tmp_path: Pa
     assert [len(of_label.failures) for of_label in samples] == [0, 2, 0]
 
 
-def test_augmented_versions_follow_the_picture(tmp_path: Path) -> None:
-    pictures = read_dataset(write_class_folders(tmp_path, per_label=3)).whole
-    samples = list(
-        augmented_samples(pictures, per_label=2, versions=4, limits=WarpLimits(), side=24, seed=0, workers=2)
-    )
+def test_augmented_versions_follow_the_image(tmp_path: Path) -> None:
+    images = read_dataset(write_class_folders(tmp_path, per_label=3)).whole
+    samples = list(augmented_samples(images, per_label=2, versions=4, limits=WarpLimits(), side=24, seed=0, workers=2))
 
-    plain = _plain(pictures, per_label=2)
+    plain = _plain(images, per_label=2)
     for of_label, without in zip(samples, plain, strict=True):
         for row, (original,) in zip(of_label.rows, without.rows, strict=True):
-            assert len({picture.tobytes() for picture in row}) == 5
+            assert len({image.tobytes() for image in row}) == 5
             np.testing.assert_allclose(row[0].mean(axis=(0, 1)), original.mean(axis=(0, 1)), atol=6)
 
 
-def test_limits_of_nothing_show_the_picture_again(tmp_path: Path) -> None:
-    pictures = read_dataset(write_class_folders(tmp_path, per_label=1)).whole
+def test_limits_of_nothing_show_the_image_again(tmp_path: Path) -> None:
+    images = read_dataset(write_class_folders(tmp_path, per_label=1)).whole
     none = WarpLimits(rotation_deg=0, shift=0, shear_deg=0, zoom=0, flip=False)
 
-    for of_label in augmented_samples(pictures, per_label=1, versions=2, limits=none, side=24, seed=0, workers=1):
+    for of_label in augmented_samples(images, per_label=1, versions=2, limits=none, side=24, seed=0, workers=1):
         for original, *versions in of_label.rows:
             assert all(np.array_equal(original, version) for version in versions)

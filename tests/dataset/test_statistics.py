@@ -1,16 +1,16 @@
-"""Statistics of a dataset: exact, upright sizes, unreadable pictures apart."""
+"""Statistics of a dataset: exact, upright sizes, unreadable images apart."""
 
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
-from encoded_pictures import encodings
-from picture_folders import COLORS, write_class_folders
+from encoded_images import encodings
+from image_folders import COLORS, write_class_folders
 
 from edgecls import image
 from edgecls.dataset.formats.read import read_dataset
-from edgecls.dataset.statistics import ColorMoments, DatasetStatistics, PictureSize, measure_dataset
+from edgecls.dataset.statistics import ColorMoments, DatasetStatistics, ImageSize, measure_dataset
 from edgecls.errors import DatasetError
 
 LABELS = sorted(COLORS)
@@ -53,8 +53,8 @@ def test_sizes_are_upright_and_formats_counted(tmp_path: Path) -> None:
     measured = _measure(tmp_path)
 
     assert measured.sizes[:2] == (
-        PictureSize(36, 52, len(kinds["jpeg-orientation-6"].data), "JPEG"),
-        PictureSize(52, 36, len(kinds["jpeg"].data), "JPEG"),
+        ImageSize(36, 52, len(kinds["jpeg-orientation-6"].data), "JPEG"),
+        ImageSize(52, 36, len(kinds["jpeg"].data), "JPEG"),
     )
     assert measured.formats == {"JPEG": 2, "PNG": 1, "WebP": 1}
     assert measured.spreads["width"].middle == 52
@@ -74,7 +74,7 @@ def test_balance_and_counts_are_over_all_parts(tmp_path: Path) -> None:
     assert measured.imbalance == pytest.approx(4 / 3)
 
 
-def test_unreadable_pictures_are_counted_apart(tmp_path: Path) -> None:
+def test_unreadable_images_are_counted_apart(tmp_path: Path) -> None:
     root = write_class_folders(tmp_path, per_label=2)
     broken = root / LABELS[0] / "照片 00.png"
     broken.write_bytes(broken.read_bytes()[:-30])
@@ -86,16 +86,16 @@ def test_unreadable_pictures_are_counted_apart(tmp_path: Path) -> None:
     assert measured.totals[LABELS[0]] == 2
 
 
-def test_a_dataset_without_a_readable_picture_is_refused(tmp_path: Path) -> None:
+def test_a_dataset_without_a_readable_image_is_refused(tmp_path: Path) -> None:
     for label in "ab":
         (tmp_path / label).mkdir()
-        (tmp_path / label / "1.jpg").write_text("no picture")
+        (tmp_path / label / "1.jpg").write_text("no image")
 
-    with pytest.raises(DatasetError, match="none of the 2 pictures can be read; the first fault: cannot read"):
+    with pytest.raises(DatasetError, match="none of the 2 images can be read; the first fault: cannot read"):
         _measure(tmp_path)
 
 
-def test_progress_counts_every_picture(tmp_path: Path) -> None:
+def test_progress_counts_every_image(tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
     dataset = read_dataset(write_class_folders(tmp_path, per_label=2))
 

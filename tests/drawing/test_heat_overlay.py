@@ -1,4 +1,4 @@
-"""Heat over a picture: both are seen, and only where they should be."""
+"""Heat over an image: both are seen, and only where they should be."""
 
 import numpy as np
 
@@ -21,7 +21,7 @@ def test_hotter_is_lighter_on_any_ground() -> None:
         assert light[10, -1] > ground
 
 
-def test_without_heat_the_picture_stays_but_for_its_colours() -> None:
+def test_without_heat_the_image_stays_but_for_its_colours() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (30, 40, 3), np.uint8)
     before = pixels.copy()
 

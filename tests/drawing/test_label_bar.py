@@ -1,4 +1,4 @@
-"""The bar under a picture: it fits, it can be read, it leaves the picture alone."""
+"""The bar under an image: it fits, it can be read, it leaves the image alone."""
 
 import numpy as np
 import pytest
@@ -6,13 +6,13 @@ import pytest
 from edgecls.drawing import font as builtin_font
 from edgecls.drawing.overlays import FIGURE, LABEL, METER, TRACK, UNSURE_METER, with_label_bar
 
-PICTURE = np.random.default_rng(0).integers(0, 256, (300, 480, 3), np.uint8)
+IMAGE = np.random.default_rng(0).integers(0, 256, (300, 480, 3), np.uint8)
 
 
-def _bar(label: str, probability: float = 0.5, *, is_known: bool = True, picture: np.ndarray = PICTURE) -> np.ndarray:
-    drawn = with_label_bar(picture, label, probability, is_known=is_known)
-    height = len(picture)
-    np.testing.assert_array_equal(drawn[:height], picture)
+def _bar(label: str, probability: float = 0.5, *, is_known: bool = True, image: np.ndarray = IMAGE) -> np.ndarray:
+    drawn = with_label_bar(image, label, probability, is_known=is_known)
+    height = len(image)
+    np.testing.assert_array_equal(drawn[:height], image)
     assert drawn.dtype == np.uint8
     return drawn[height:]
 
@@ -71,15 +71,15 @@ def test_a_long_label_gets_smaller_and_is_then_cut_short(monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize("shape", [(480, 20, 3), (1, 480, 3), (480, 1, 3), (1280, 900, 3)])
 @pytest.mark.parametrize("probability", [0.0, 1.0])
-def test_pictures_of_any_shape_get_a_bar(shape: tuple[int, int, int], probability: float) -> None:
-    bar = _bar("roses and tulips", probability, picture=np.zeros(shape, np.uint8))
+def test_images_of_any_shape_get_a_bar(shape: tuple[int, int, int], probability: float) -> None:
+    bar = _bar("roses and tulips", probability, image=np.zeros(shape, np.uint8))
 
     assert bar.shape[1] == shape[1]
     assert len(bar) >= 1
 
 
-def test_the_text_grows_with_the_picture() -> None:
-    small, large = (_bar("roses", picture=np.zeros((height, 1280, 3), np.uint8)) for height in (200, 1280))
-    medium = _bar("roses", picture=np.zeros((400, 640, 3), np.uint8))
+def test_the_text_grows_with_the_image() -> None:
+    small, large = (_bar("roses", image=np.zeros((height, 1280, 3), np.uint8)) for height in (200, 1280))
+    medium = _bar("roses", image=np.zeros((400, 640, 3), np.uint8))
 
     assert len(small) == len(large) > 1.5 * len(medium)

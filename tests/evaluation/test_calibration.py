@@ -1,4 +1,4 @@
-"""Calibration: measured on pictures whose true probabilities are known, and against scipy."""
+"""Calibration: measured on images whose true probabilities are known, and against scipy."""
 
 import numpy as np
 import numpy.typing as npt
@@ -76,11 +76,11 @@ def test_calibrating_brings_the_error_down_and_says_so() -> None:
     found = calibrate(logits * 3, ids)
 
     assert found.temperature == pytest.approx(3, rel=0.05)
-    assert found.pictures == 5_000
+    assert found.images == 5_000
     assert found.error_before > 0.1
     assert found.error_after < 0.02
     assert found.loss_after < found.loss_before
-    assert sum(entry.pictures for entry in found.bins_after) == 5_000
+    assert sum(entry.images for entry in found.bins_after) == 5_000
     after = softmax(logits * 3 / found.temperature, axis=1)
     assert found.error_after == pytest.approx(expected_calibration_error(after, ids), rel=1e-9)
 
@@ -125,16 +125,16 @@ def test_one_image_can_be_calibrated_on() -> None:
 
 
 def test_the_calibration_error_by_hand() -> None:
-    # Of four pictures at 0.9, three are right; of two at 0.6, one. In ten ranges: 4/6 * 0.15 + 2/6 * 0.1.
+    # Of four images at 0.9, three are right; of two at 0.6, one. In ten ranges: 4/6 * 0.15 + 2/6 * 0.1.
     rows = [[0.9, 0.1]] * 4 + [[0.4, 0.6]] * 2
 
     assert expected_calibration_error(rows, [0, 0, 0, 1, 1, 0], bins=10) == pytest.approx(0.4 / 3)
 
 
-def test_a_picture_belongs_to_the_range_that_ends_at_its_probability() -> None:
+def test_a_image_belongs_to_the_range_that_ends_at_its_probability() -> None:
     bins = reliability_bins([0.0, 0.5, 0.500001, 1.0], [True, True, False, True], 2)
 
-    assert [entry.pictures for entry in bins] == [2, 2]
+    assert [entry.images for entry in bins] == [2, 2]
     assert [entry.accuracy for entry in bins] == [1.0, 0.5]
     assert (bins[0].lower, bins[0].upper, bins[1].upper) == (0.0, 0.5, 1.0)
 
@@ -164,7 +164,7 @@ def test_the_threshold_rejects_at_most_the_stated_part_of_right_answers() -> Non
         ([[0.75, 0.25], [1.0, 0.0]], [0, 0], 0.75),
         ([[0.9, 0.1]], [1], None),
     ],
-    ids=["sure-of-everything", "few-pictures", "nothing-right"],
+    ids=["sure-of-everything", "few-images", "nothing-right"],
 )
 def test_the_threshold_of_special_cases(rows: list[list[float]], ids: list[int], expected: float | None) -> None:
     assert choose_unknown_threshold(rows, ids) == expected
@@ -174,8 +174,8 @@ def test_the_threshold_of_special_cases(rows: list[list[float]], ids: list[int],
     ("rows", "ids", "error", "message"),
     [
         ([[0.5, 0.5]], [0, 1], InputShapeError, r"got \(1, 2\) for \(2,\) label numbers"),
-        ([0.5, 0.5], [0, 1], InputShapeError, "one row for each picture"),
-        (np.empty((0, 3)), [], DatasetError, "no pictures to measure calibration on"),
+        ([0.5, 0.5], [0, 1], InputShapeError, "one row for each image"),
+        (np.empty((0, 3)), [], DatasetError, "no images to measure calibration on"),
         ([[0.5, 0.5]], [2], InputShapeError, "label numbers must be 0 to 1, got 2 to 2"),
         ([[0.5, float("nan")]], [0], InputShapeError, "NaN or infinity"),
         ([[0.5, float("inf")]], [0], InputShapeError, "NaN or infinity"),

@@ -1,4 +1,4 @@
-"""Comparing models: the same pictures for all, in turns."""
+"""Comparing models: the same images for all, in turns."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from scipy.stats import binomtest
 from tiny_model import TINY_SPEC, tiny_card, tiny_onnx
 
 from edgecls import modelfile
-from edgecls.dataset.formats.labelled_images import LabelledPictures
+from edgecls.dataset.formats.labelled_images import LabelledImages
 from edgecls.dataset.formats.read import read_dataset
 from edgecls.errors import ModelConfigError
 from edgecls.evaluation.compare import Contender, compare, mcnemar_p_value, measure_latencies
@@ -18,7 +18,7 @@ from edgecls.runtime.opening import load
 
 
 @pytest.fixture
-def pictures(tmp_path: Path) -> LabelledPictures:
+def images(tmp_path: Path) -> LabelledImages:
     return read_dataset(write_color_folders(tmp_path / "data")).train
 
 
@@ -32,13 +32,13 @@ def blind_to_blue(tmp_path: Path) -> Classifier:
     return load(path, "cpu")
 
 
-def test_models_are_measured_on_the_same_pictures(
-    tiny_classifier: Classifier, blind_to_blue: Classifier, pictures: LabelledPictures
+def test_models_are_measured_on_the_same_images(
+    tiny_classifier: Classifier, blind_to_blue: Classifier, images: LabelledImages
 ) -> None:
     seen: list[tuple[str, int, int]] = []
     contenders = [Contender("good", tiny_classifier, 1000), Contender("blind", blind_to_blue, 900)]
 
-    found = compare(contenders, pictures, workers=2, on_progress=lambda *progress: seen.append(progress))
+    found = compare(contenders, images, workers=2, on_progress=lambda *progress: seen.append(progress))
 
     assert [evaluation.accuracy for evaluation in found.evaluations] == pytest.approx([8 / 9, 6 / 9])
     (parting,) = found.disagreements
@@ -57,14 +57,14 @@ def test_the_p_value_is_that_of_the_exact_test(first: int, second: int) -> None:
 
 @pytest.mark.parametrize("names", [["a"], ["a", "b", "a"]], ids=["one", "alike"])
 def test_too_few_models_or_names_alike_are_refused(
-    tiny_classifier: Classifier, pictures: LabelledPictures, names: list[str]
+    tiny_classifier: Classifier, images: LabelledImages, names: list[str]
 ) -> None:
     with pytest.raises(ModelConfigError, match="at least two models with different names, got a"):
-        compare([Contender(name, tiny_classifier, 1) for name in names], pictures, workers=1)
+        compare([Contender(name, tiny_classifier, 1) for name in names], images, workers=1)
 
 
-def test_a_picture_that_vanished_is_not_timed(tiny_classifier: Classifier, pictures: LabelledPictures) -> None:
-    evaluation = evaluate(tiny_classifier, pictures, workers=1)
+def test_a_image_that_vanished_is_not_timed(tiny_classifier: Classifier, images: LabelledImages) -> None:
+    evaluation = evaluate(tiny_classifier, images, workers=1)
     evaluation.paths[4].unlink()
 
     (latency,) = measure_latencies([tiny_classifier], evaluation)

@@ -14,7 +14,7 @@ from edgecls.evaluation.metrics import (
 
 LABELS = ("a", "b", "c", "d")
 RNG = np.random.default_rng(5)
-SHOWN = RNG.integers(0, 3, 200)  # no picture shows d
+SHOWN = RNG.integers(0, 3, 200)  # no image shows d
 SAID = np.where(RNG.random(200) < 0.6, SHOWN, RNG.choice([0, 1, 3], 200))  # nobody says c wrongly
 NEVER_SAID = np.where(SHOWN == 2, 0, SHOWN)  # nobody ever says c
 

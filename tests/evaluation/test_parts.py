@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from edgecls.dataset.formats.labelled_images import Dataset, LabelledPictures
+from edgecls.dataset.formats.labelled_images import Dataset, LabelledImages
 from edgecls.errors import DatasetError
 from edgecls.evaluation.evaluate import choose_part
 
 
-def _part(name: str) -> LabelledPictures:
-    return LabelledPictures(("a", "b"), (Path(name, "0.png"), Path(name, "1.png")), (0, 1))
+def _part(name: str) -> LabelledImages:
+    return LabelledImages(("a", "b"), (Path(name, "0.png"), Path(name, "1.png")), (0, 1))
 
 
 TRAIN, VALIDATION, TEST = map(_part, ("train", "val", "test"))
@@ -25,7 +25,7 @@ TRAIN, VALIDATION, TEST = map(_part, ("train", "val", "test"))
     ],
     ids=["three-parts", "two-parts", "undivided"],
 )
-def test_held_out_pictures_come_first(dataset: Dataset, expected: tuple[str, LabelledPictures]) -> None:
+def test_held_out_images_come_first(dataset: Dataset, expected: tuple[str, LabelledImages]) -> None:
     assert choose_part(dataset, "auto") == expected
 
 

@@ -39,7 +39,7 @@ def test_confusions_are_counted_without_right_answers() -> None:
     assert FOUND.confusions(5) == [Confusion("dog", "cat", 1), Confusion("猫头鹰", "cat", 1)]
 
 
-def test_labels_without_pictures_have_no_figures_and_do_not_count() -> None:
+def test_labels_without_images_have_no_figures_and_do_not_count() -> None:
     assert (FOUND.per_label[3].precision, FOUND.per_label[3].recall, FOUND.per_label[3].f1) == (None, None, None)
     assert FOUND.macro.recall == pytest.approx((1 + 0.5 + 0.5) / 3)
 
@@ -56,7 +56,7 @@ def test_the_json_form_is_json_and_has_every_figure() -> None:
     document = evaluation_to_dict(small_evaluation(unknown_threshold=0.63, failures={"x.png": fault}), top=2)
 
     assert json.loads(json.dumps(document, allow_nan=False)) == document
-    assert document["pictures"] == 6
+    assert document["images"] == 6
     assert document["top_accuracy"] == {"1": 4 / 6, "2": 1.0}
     assert document["labels"][3] == {
         "label": "<b>none</b>",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from color_folders import PURE, write_color_folders, write_picture
+from color_folders import PURE, write_color_folders, write_image
 from small_evaluation import small_evaluation
 from tiny_model import TINY_SPEC, tiny_card, tiny_golden
 
@@ -73,10 +73,10 @@ def test_a_report_has_the_figures_in_words(found: Evaluation, tmp_path: Path) ->
     page = _page(tmp_path / "r.html", found, tiny_card(), data_name="my data", part="test", model_bytes=1_234_567)
 
     assert page.sections == ["overview", "labels", "confusion", "mistakes", "examples", "calibration", "data", "model"]
-    assert "Of 9 pictures, it gave 8 the right label." in page.text
+    assert "Of 9 images, it gave 8 the right label." in page.text
     assert "Always answering “ red ” would have got 4." in page.text
     assert "88.9 %" in page.text
-    assert "Most often it takes red for green. This happens to 1 of 4 pictures of red" in page.text
+    assert "Most often it takes red for green. This happens to 1 of 4 images of red" in page.text
     assert "said green" in page.text
     assert "3 in truth green.png" in page.text
     assert "my data" in page.text
@@ -102,7 +102,7 @@ def test_everything_from_outside_is_escaped(tmp_path: Path) -> None:
     evil = "</style></title><script>alert('$x')</script>"
     labels = ("<img src=x onerror=alert(1)>", '"&quot;', "$title ${style}", "<b>none</b>")
     name = '"><svg onload=alert(1)>.png'
-    paths = tuple(write_picture(tmp_path / str(index) / name, PURE["red"]) for index in range(6))
+    paths = tuple(write_image(tmp_path / str(index) / name, PURE["red"]) for index in range(6))
     found = small_evaluation(labels=labels, paths=paths, failures={evil: ImageReadError(evil)}, provider=evil)
     sample = dataclasses.replace(tiny_golden().samples[0], probabilities=(0.25,) * 4)
     card = tiny_card(
@@ -140,7 +140,7 @@ def test_training_and_calibration_are_shown_where_they_are_known(found: Evaluati
 
     assert "training" in page.sections
     assert "5 epochs in 2 minutes. The weights are those of epoch 4, the dot." in page.text
-    assert f"A temperature of {calibration.temperature:.3f} was fitted on 40 validation pictures" in page.text
+    assert f"A temperature of {calibration.temperature:.3f} was fitted on 40 validation images" in page.text
     assert f"from {100 * calibration.error_before:.1f}" in page.text
     assert "learning rate 0.5" in page.text
 
@@ -180,7 +180,7 @@ def test_many_labels_have_their_most_confused_block_and_a_matrix_to_zoom_into(tm
     assert "Confusion matrix of the labels that are confused most often" in alternatives
     assert "Confusion matrix: a row for what is shown, a column for what was said, all labels" in alternatives
     assert "All 53 labels, those that are confused side by side" in page.text
-    assert "Labels with fewer than 5 pictures come last" in page.text
+    assert "Labels with fewer than 5 images come last" in page.text
 
 
 @pytest.mark.parametrize(
@@ -214,11 +214,11 @@ def test_what_the_threshold_does_is_told(tmp_path: Path, found: Evaluation) -> N
     assert facts is not None
     rejected = facts.rejected_right + facts.rejected_wrong
     assert rejected > 0
-    assert f"Here that happens for {rejected} of 9 pictures" in page.text
+    assert f"Here that happens for {rejected} of 9 images" in page.text
 
 
 @pytest.mark.parametrize("fit", list(Fit))
-def test_pictures_that_are_gone_leave_a_gap(found: Evaluation, tmp_path: Path, fit: Fit) -> None:
+def test_images_that_are_gone_leave_a_gap(found: Evaluation, tmp_path: Path, fit: Fit) -> None:
     found.paths[0].unlink()
 
     page = _page(tmp_path / "r.html", found, tiny_card(image=dataclasses.replace(TINY_SPEC, fit=fit)))
@@ -239,11 +239,11 @@ def test_file_names_need_not_be_unicode(found: Evaluation, tmp_path: Path) -> No
 def test_many_labels_are_folded_away(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     count, labels = 400, tuple(f"label {index:03d}" for index in range(150))
-    picture = write_picture(tmp_path / "0.png", PURE["red"])
+    image = write_image(tmp_path / "0.png", PURE["red"])
     probabilities = np.sort(rng.dirichlet([0.1] * 3, count), axis=1)[:, ::-1]
     found = small_evaluation(
         labels=labels,
-        paths=(picture,) * count,
+        paths=(image,) * count,
         label_ids=rng.integers(0, 150, count),
         ranks=rng.integers(0, 3, count),
         true_probabilities=probabilities[:, 1],

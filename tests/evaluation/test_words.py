@@ -36,14 +36,14 @@ def test_no_label_is_best_or_worst_by_one_image() -> None:
 
     assert "Best at label 1, worst at label 0" in text
     assert "label 2" not in text
-    assert "Left out: 1 label(s) with fewer than 5 pictures" in text
+    assert "Left out: 1 label(s) with fewer than 5 images" in text
 
 
 def test_where_all_labels_have_few_images_none_is_compared() -> None:
     text = _said(_evaluation([0, 1, 2, 3], [0, 1, 2, 0]))
 
     assert "Best at" not in text
-    assert "Too few pictures to compare labels" in text
+    assert "Too few images to compare labels" in text
 
 
 def test_single_mistakes_of_many_kinds_make_no_most_frequent_one() -> None:

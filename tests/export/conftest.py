@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from foreign_nets import LABELS
+from image_folders import write_class_folders
 from onnx import ModelProto
-from picture_folders import write_class_folders
 
 from edgecls.cli import main
 

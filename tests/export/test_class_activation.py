@@ -10,14 +10,14 @@ from onnx import TensorProto
 from edgecls.export.class_activation import with_class_activation
 from edgecls.runtime.class_activation import has_class_activation, without_class_activation
 
-PICTURES = np.random.default_rng(0).integers(0, 256, (6, HEIGHT, WIDTH, 3), np.uint8)
+IMAGES = np.random.default_rng(0).integers(0, 256, (6, HEIGHT, WIDTH, 3), np.uint8)
 FACTORS = {"temperature": 1 / 0.5, "AveragePool over all": 2.0}  # of the logits, where the head has one
 MAX_GROWTH = 400  # bytes: a node or two and the output, no weights
 
 
 def _run(model: bytes, *outputs: str) -> list[np.ndarray]:
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
-    return session.run(list(outputs), {"image": PICTURES})
+    return session.run(list(outputs), {"image": IMAGES})
 
 
 @pytest.mark.parametrize("head", AVERAGING)
@@ -26,8 +26,8 @@ def test_its_mean_is_the_logits_without_bias_and_factor(head: str) -> None:
 
     probabilities, activation = _run(model, "probabilities", "class_activation")
 
-    assert activation.shape == (len(PICTURES), *MAP_HW, LABELS)
-    # The logits are known but for a number for each picture (softmax) and one for each label (bias).
+    assert activation.shape == (len(IMAGES), *MAP_HW, LABELS)
+    # The logits are known but for a number for each image (softmax) and one for each label (bias).
     rest = np.log(probabilities) - FACTORS.get(head, 1.0) * activation.mean(axis=(1, 2))
     rest -= rest.mean(axis=1, keepdims=True)
     np.testing.assert_allclose(rest - rest[0], 0, atol=1e-4)

@@ -21,11 +21,11 @@ from edgecls.models.classical.registry import TrainingRows
 LABELS = ("红", "绿", "蓝")
 
 
-def _pictures(spec: ImageSpec, *, labels: int, per_label: int = 25, seed: int = 0) -> np.ndarray:
+def _images(spec: ImageSpec, *, labels: int, per_label: int = 25, seed: int = 0) -> np.ndarray:
     """Noise around a colour for each label, over stripes of another width for each."""
     rng = np.random.default_rng(seed)
     columns = np.arange(spec.width)
-    pictures = [
+    images = [
         60
         + 60 * np.eye(3, spec.channels)[label]
         + 60 * (columns // (2 + label) % 2)[:, None]
@@ -33,20 +33,20 @@ def _pictures(spec: ImageSpec, *, labels: int, per_label: int = 25, seed: int = 
         for label in range(labels)
         for _ in range(per_label)
     ]
-    return np.clip(pictures, 0, 255).astype(np.uint8)
+    return np.clip(images, 0, 255).astype(np.uint8)
 
 
-def _fitted(name: str, features: Features, pictures: np.ndarray, spec: ImageSpec, labels: int) -> FittedClassifier:
-    rows = open_features(features, spec, intra_op_threads=1)(pictures)
-    label_ids = np.repeat(np.arange(labels, dtype=np.int32), len(pictures) // labels)
+def _fitted(name: str, features: Features, images: np.ndarray, spec: ImageSpec, labels: int) -> FittedClassifier:
+    rows = open_features(features, spec, intra_op_threads=1)(images)
+    label_ids = np.repeat(np.arange(labels, dtype=np.int32), len(images) // labels)
     return get_classical(name).fit(TrainingRows(rows, label_ids, seed=0, threads=1))
 
 
 def _card(
-    name: str, fitted: FittedClassifier, features: Features, pictures: np.ndarray, spec: ImageSpec, labels: int
+    name: str, fitted: FittedClassifier, features: Features, images: np.ndarray, spec: ImageSpec, labels: int
 ) -> ModelCard:
     network = original_network(fitted, features, spec)
-    golden = golden_answers(network, {"a": pictures[0], "b": pictures[-1]}, name=name)
+    golden = golden_answers(network, {"a": images[0], "b": images[-1]}, name=name)
     return tiny_card(labels=LABELS[:labels], image=spec, architecture=name, golden=golden)
 
 
@@ -60,30 +60,30 @@ def test_every_model_answers_in_onnxruntime_as_in_its_library(
     name: str, features: Features, color: Color, labels: int, tmp_path: Path
 ) -> None:
     spec = ImageSpec(24, 32, color)
-    pictures = _pictures(spec, labels=labels)
-    fitted = _fitted(name, features, pictures, spec, labels)
+    images = _images(spec, labels=labels)
+    fitted = _fitted(name, features, images, spec, labels)
 
-    export = export_classical(fitted, features, _card(name, fitted, features, pictures, spec, labels))
+    export = export_classical(fitted, features, _card(name, fitted, features, images, spec, labels))
     (tmp_path / "m.onnx").write_bytes(export.onnx)
 
     classifier = edgecls.load(tmp_path / "m.onnx", "cpu")
     assert all(result.passed for result in classifier.verify())
     assert {"edgecls", "onnx", "skl2onnx", "onnxruntime"} <= set(classifier.card.versions)
-    # The pictures it was fitted to lie nearest to a tree's thresholds; then others and noise.
+    # The images it was fitted to lie nearest to a tree's thresholds; then others and noise.
     noise = np.random.default_rng(8).integers(0, 256, (20, *spec.shape_hwc), dtype=np.uint8)
-    everything = np.concatenate([pictures, _pictures(spec, labels=labels, seed=1), noise])
+    everything = np.concatenate([images, _images(spec, labels=labels, seed=1), noise])
     found = classifier.probabilities(everything)
     # Sums run in another order in onnxruntime; seen: 2e-6 at most.
     np.testing.assert_allclose(found, original_network(fitted, features, spec)(everything), rtol=0, atol=2e-5)
-    right = found[: len(pictures)].argmax(axis=1) == np.repeat(np.arange(labels), 25)
+    right = found[: len(images)].argmax(axis=1) == np.repeat(np.arange(labels), 25)
     assert right.mean() > 0.8
 
 
 def test_the_graph_has_the_promised_ends_and_a_free_batch() -> None:
     spec = ImageSpec(24, 32)
-    pictures = _pictures(spec, labels=3)
-    fitted = _fitted("random_forest", Features.HOG, pictures, spec, 3)
-    card = _card("random_forest", fitted, Features.HOG, pictures, spec, 3)
+    images = _images(spec, labels=3)
+    fitted = _fitted("random_forest", Features.HOG, images, spec, 3)
+    card = _card("random_forest", fitted, Features.HOG, images, spec, 3)
 
     graph = onnx.load_from_string(export_classical(fitted, Features.HOG, card).onnx).graph
 
@@ -125,7 +125,7 @@ def test_a_model_that_differs_does_not_leave_the_house(
 ) -> None:
     spec = ImageSpec(24, 32)
     fitted = _Lopsided(written)
-    card = _card("knn", fitted, Features.PIXELS, _pictures(spec, labels=3), spec, 3)
+    card = _card("knn", fitted, Features.PIXELS, _images(spec, labels=3), spec, 3)
 
     if error is None:
         assert export_classical(fitted, Features.PIXELS, card).parity.difference < 1e-6

@@ -8,7 +8,7 @@ from edgecls.errors import ParityError
 from edgecls.export.parity import BATCH_SIZES, MAX_DIFFERENCE, Recomputed, check_parity
 
 RNG = np.random.default_rng(0)
-PICTURES = {f"picture {index}": RNG.integers(0, 256, (8, 8, 3), dtype=np.uint8) for index in range(5)}
+IMAGES = {f"image {index}": RNG.integers(0, 256, (8, 8, 3), dtype=np.uint8) for index in range(5)}
 
 
 def _original(batch: np.ndarray) -> np.ndarray:
@@ -22,15 +22,15 @@ def test_the_same_network_passes_at_every_batch_size() -> None:
         sizes.append(len(batch))
         return _original(batch)
 
-    report = check_parity(_original, watched, PICTURES, TINY_LABELS)
+    report = check_parity(_original, watched, IMAGES, TINY_LABELS)
 
     assert report.difference == 0
     assert (report.same_label, report.comparisons) == (10, 10)
     assert set(sizes) == set(BATCH_SIZES)
 
 
-def test_a_difference_is_named_with_picture_batch_size_and_label() -> None:
-    target = PICTURES["picture 3"]
+def test_a_difference_is_named_with_image_batch_size_and_label() -> None:
+    target = IMAGES["image 3"]
 
     def wrong_in_batches(batch: np.ndarray) -> np.ndarray:
         answer = _original(batch)
@@ -39,10 +39,8 @@ def test_a_difference_is_named_with_picture_batch_size_and_label() -> None:
                 row += [0.01, -0.02, 0.01]
         return answer
 
-    with pytest.raises(
-        ParityError, match=r"difference 0\.02 \(picture 'picture 3', batch of 3, label 'green'"
-    ) as caught:
-        check_parity(_original, wrong_in_batches, PICTURES, TINY_LABELS)
+    with pytest.raises(ParityError, match=r"difference 0\.02 \(image 'image 3', batch of 3, label 'green'") as caught:
+        check_parity(_original, wrong_in_batches, IMAGES, TINY_LABELS)
     assert "no file was written" in str(caught.value)
 
 
@@ -52,10 +50,10 @@ def test_the_bound_is_the_largest_difference_that_passes(shift: float, passes: b
         return _original(batch) + np.float32([shift, 0, 0])
 
     if passes:
-        assert check_parity(_original, shifted, PICTURES, TINY_LABELS).difference == pytest.approx(shift, rel=0.01)
+        assert check_parity(_original, shifted, IMAGES, TINY_LABELS).difference == pytest.approx(shift, rel=0.01)
     else:
         with pytest.raises(ParityError):
-            check_parity(_original, shifted, PICTURES, TINY_LABELS)
+            check_parity(_original, shifted, IMAGES, TINY_LABELS)
 
 
 def test_nan_does_not_pass() -> None:
@@ -65,12 +63,12 @@ def test_nan_does_not_pass() -> None:
         return answer
 
     with pytest.raises(ParityError, match="difference nan"):
-        check_parity(_original, broken, PICTURES, TINY_LABELS)
+        check_parity(_original, broken, IMAGES, TINY_LABELS)
 
 
 def test_another_shape_does_not_pass() -> None:
     with pytest.raises(ParityError, match="the export gives shape"):
-        check_parity(_original, lambda batch: _original(batch)[:, :2], PICTURES, TINY_LABELS)
+        check_parity(_original, lambda batch: _original(batch)[:, :2], IMAGES, TINY_LABELS)
 
 
 @pytest.mark.parametrize(
@@ -84,7 +82,7 @@ def test_another_shape_does_not_pass() -> None:
 )
 def test_an_original_without_probabilities_is_refused(answer, message: str) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(ParityError, match=message):
-        check_parity(answer, answer, PICTURES, TINY_LABELS)
+        check_parity(answer, answer, IMAGES, TINY_LABELS)
 
 
 def test_a_network_that_changes_its_input_does_not_fool_the_gate() -> None:
@@ -93,8 +91,8 @@ def test_a_network_that_changes_its_input_does_not_fool_the_gate() -> None:
         batch[:] = 0
         return answer
 
-    check_parity(destructive, _original, PICTURES, TINY_LABELS)
-    assert PICTURES["picture 0"].any()
+    check_parity(destructive, _original, IMAGES, TINY_LABELS)
+    assert IMAGES["image 0"].any()
 
 
 def _rounded(answer: np.ndarray, error: float) -> np.ndarray:
@@ -126,12 +124,12 @@ def test_a_difference_passes_if_the_original_rounds_as_much(own: float, off: flo
         return _rounded(_original(batch), -off)
 
     if passes:
-        report = check_parity(original, exported, PICTURES, TINY_LABELS, recomputed=_again(own))
+        report = check_parity(original, exported, IMAGES, TINY_LABELS, recomputed=_again(own))
         assert report.difference > MAX_DIFFERENCE
         assert f"this is rounding: from the answers in float64 the original is {own:.2g} off" in str(report)
     else:
         with pytest.raises(ParityError, match="allow it with --max-difference"):
-            check_parity(original, exported, PICTURES, TINY_LABELS, recomputed=_again(own))
+            check_parity(original, exported, IMAGES, TINY_LABELS, recomputed=_again(own))
 
 
 def test_another_label_is_never_rounding() -> None:
@@ -143,7 +141,7 @@ def test_another_label_is_never_rounding() -> None:
 
     recomputed = Recomputed(exact=exported, again=undecided)
     with pytest.raises(ParityError, match="same label for 0 of 10"):
-        check_parity(undecided, exported, PICTURES, TINY_LABELS, recomputed=recomputed)
+        check_parity(undecided, exported, IMAGES, TINY_LABELS, recomputed=recomputed)
 
 
 @pytest.mark.parametrize(("spread", "passes"), [(2e-4, True), (1e-5, False)])
@@ -156,8 +154,8 @@ def test_without_float64_the_spread_between_batch_sizes_tells(spread: float, pas
 
     recomputed = Recomputed(exact=no_float64, again=lambda batch: _rounded(_original(batch), spread))
     if passes:
-        report = check_parity(_original, exported, PICTURES, TINY_LABELS, recomputed=recomputed)
+        report = check_parity(_original, exported, IMAGES, TINY_LABELS, recomputed=recomputed)
         assert "the original itself differs by 0.0002 between batch sizes" in str(report)
     else:
         with pytest.raises(ParityError, match="the original itself differs by 1e-05 between batch sizes"):
-            check_parity(_original, exported, PICTURES, TINY_LABELS, recomputed=recomputed)
+            check_parity(_original, exported, IMAGES, TINY_LABELS, recomputed=recomputed)

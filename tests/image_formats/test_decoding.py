@@ -9,7 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from encoded_pictures import encodings
+from encoded_images import encodings
 from PIL import Image
 
 from edgecls import image
@@ -21,9 +21,9 @@ RGB = encodings()["png-rgb"].expected
 PHOTO = Image.fromarray(RGB)
 
 
-def _saved(picture: Image.Image, encoding: str, **options: Any) -> bytes:
+def _saved(image: Image.Image, encoding: str, **options: Any) -> bytes:
     stream = io.BytesIO()
-    picture.save(stream, encoding, **options)
+    image.save(stream, encoding, **options)
     return stream.getvalue()
 
 
@@ -372,10 +372,10 @@ def test_a_webp_whose_data_end_early_is_refused(options: dict[str, Any], part: f
         image.decode(b"RIFF" + struct.pack("<I", len(chunk) + 4) + b"WEBP" + chunk)
 
 
-@pytest.mark.parametrize("picture", ["avif", "avif-alpha", "avif-gray"])
+@pytest.mark.parametrize("image", ["avif", "avif-alpha", "avif-gray"])
 @pytest.mark.parametrize("promised", [0x40, 0x60], ids=["10-bits", "12-bits"])
-def test_an_avif_of_8_bits_that_promises_more_is_decoded_by_what_it_has(picture: str, promised: int) -> None:
-    encoded = encodings()[picture]
+def test_an_avif_of_8_bits_that_promises_more_is_decoded_by_what_it_has(encoded: str, promised: int) -> None:
+    encoded = encodings()[encoded]
     data = bytearray(encoded.data)
     at = -1
     while (at := data.find(b"av1C", at + 1)) >= 0:

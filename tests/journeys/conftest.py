@@ -30,7 +30,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chro
         "--window-size=1100,1000",
         "--lang=en-US",
         "--host-resolver-rules=MAP *.test 127.0.0.1",  # names that are not this machine's to a browser
-        "--use-fake-device-for-media-stream",  # a camera that shows a moving picture
+        "--use-fake-device-for-media-stream",  # a camera that shows a moving image
         "--use-fake-ui-for-media-stream",  # and a user who allows it
         f"--user-data-dir={tmp_path_factory.mktemp('chromium')}",
     ):

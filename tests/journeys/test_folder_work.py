@@ -24,7 +24,7 @@ def use_the_tiny_model(monkeypatch: pytest.MonkeyPatch, tiny_model_path: Path) -
 
 @pytest.fixture
 def many(tmp_path: Path) -> Path:
-    """300 different noisy pictures, a hundred of each colour."""
+    """300 different noisy images, a hundred of each colour."""
     rng = np.random.default_rng(0)
     folder = tmp_path / "照片"
     folder.mkdir()
@@ -51,7 +51,7 @@ def test_on_a_terminal_there_is_a_bar_that_leaves_the_lines_whole(many: Path) ->
 
 
 @pytest.mark.parametrize("options", [(), ("--move",)], ids=["copy", "move"])
-def test_sorting_that_is_killed_leaves_whole_pictures_and_goes_on(
+def test_sorting_that_is_killed_leaves_whole_images_and_goes_on(
     many: Path, tmp_path: Path, options: tuple[str, ...]
 ) -> None:
     contents = _contents(many)
@@ -89,7 +89,7 @@ def watcher(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     program.communicate()
 
 
-def test_a_watched_folder_is_sorted_as_pictures_arrive(
+def test_a_watched_folder_is_sorted_as_images_arrive(
     many: Path, tmp_path: Path, watcher: subprocess.Popen[str]
 ) -> None:
     assert watcher.stdout is not None
@@ -97,7 +97,7 @@ def test_a_watched_folder_is_sorted_as_pictures_arrive(
     assert watcher.stderr.readline() == "watching 热 folder; Ctrl-C ends it\n"
     for index, label in ((0, "red"), (1, "green")):
         (many / f"{index:03d}.png").rename(tmp_path / "热 folder" / f"{index:03d}.png")
-        # The line is printed once the picture is in its place.
+        # The line is printed once the image is in its place.
         assert watcher.stdout.readline().split()[2] == label
         assert (tmp_path / "out" / label / f"{index:03d}.png").exists()
 
@@ -105,5 +105,5 @@ def test_a_watched_folder_is_sorted_as_pictures_arrive(
     out, err = watcher.communicate(timeout=300)
 
     assert (watcher.returncode, out) == (0, "")
-    assert err == "stopped; 2 pictures were classified\nmoved 2 pictures\n2 images: green 1, red 1\n"
+    assert err == "stopped; 2 images were classified\nmoved 2 images\n2 images: green 1, red 1\n"
     assert os.listdir(tmp_path / "热 folder") == []

@@ -42,9 +42,9 @@ def _pixels(*, binary: bool = True) -> InferInput:
     return tensor
 
 
-def _encoded(*pictures: bytes) -> InferInput:
-    tensor = InferInput("image", [len(pictures)], "BYTES")
-    tensor.set_data_from_numpy(np.array(pictures, dtype=object))
+def _encoded(*images: bytes) -> InferInput:
+    tensor = InferInput("image", [len(images)], "BYTES")
+    tensor.set_data_from_numpy(np.array(images, dtype=object))
     return tensor
 
 
@@ -86,7 +86,7 @@ def test_pixels_come_back_as_probabilities(
     assert result.as_numpy("label") is None
 
 
-def test_encoded_pictures_come_back_as_labels(triton: InferenceServerClient) -> None:
+def test_encoded_images_come_back_as_labels(triton: InferenceServerClient) -> None:
     result = triton.infer("colors", [_encoded(RED, GREEN, RED)])
 
     assert result.as_numpy("label").ravel().tolist() == [b"red", b"green", b"red"]
@@ -174,7 +174,7 @@ def _request(server: RunningServer, path: str, body: bytes, **headers: str) -> t
     return answer
 
 
-def test_a_picture_alone_is_a_whole_request(server: RunningServer) -> None:
+def test_a_image_alone_is_a_whole_request(server: RunningServer) -> None:
     status, headers, body = _request(
         server, "/v2/models/colors/versions/1/infer", GREEN, Inference_Header_Content_Length="0"
     )

@@ -1,4 +1,4 @@
-"""The page in a real Chromium: pictures in, groups out, corrections, faults, camera, languages, keyboard, phones."""
+"""The page in a real Chromium: images in, groups out, corrections, faults, camera, languages, keyboard, phones."""
 
 import json
 import os
@@ -46,7 +46,7 @@ def page(browser: webdriver.Chrome, server: RunningServer) -> Iterator[webdriver
 
 
 @pytest.fixture
-def pictures(tmp_path: Path) -> list[str]:
+def images(tmp_path: Path) -> list[str]:
     for name, color in COLORS.items():
         (tmp_path / name).write_bytes(image.encode_png(np.full((60, 80, 3), color, np.uint8)))
     return [str(tmp_path / name) for name in COLORS]
@@ -68,7 +68,7 @@ def _choose(page: webdriver.Chrome, paths: list[str]) -> None:
 
 
 def _wait_for_answers(page: webdriver.Chrome, count: int) -> None:
-    """Wait until the page has `count` pictures, all answered or failed, and their thumbnails have been tried."""
+    """Wait until the page has `count` images, all answered or failed, and their thumbnails have been tried."""
     _wait(
         page,
         lambda: page.execute_script(
@@ -86,7 +86,7 @@ def _answer(page: webdriver.Chrome, paths: list[str]) -> None:
 
 
 def _groups(page: webdriver.Chrome) -> dict[str, list[str]]:
-    """Return the names of the pictures in each group, as they stand on the page, all read at one moment."""
+    """Return the names of the images in each group, as they stand on the page, all read at one moment."""
     groups: dict[str, list[str]] = page.execute_script(
         "const text = (element) => element.textContent.trim();"
         "return Object.fromEntries([...document.querySelectorAll('.group')].map((group) =>"
@@ -106,8 +106,8 @@ def _screenshot(page: webdriver.Chrome, name: str) -> None:
         page.save_screenshot(f"{folder}/{name}.png")
 
 
-def test_pictures_come_grouped_by_label_in_the_models_order(page: webdriver.Chrome, pictures: list[str]) -> None:
-    red, green, blue = pictures
+def test_images_come_grouped_by_label_in_the_models_order(page: webdriver.Chrome, images: list[str]) -> None:
+    red, green, blue = images
 
     _answer(page, [blue, green, red, red])
 
@@ -119,15 +119,15 @@ def test_pictures_come_grouped_by_label_in_the_models_order(page: webdriver.Chro
     ]
     first = page.find_element(By.CSS_SELECTOR, ".card .bars li")
     assert first.text.split() == ["red", "100.0%"]
-    assert page.find_element(By.ID, "progress-text").text == "4 pictures"
+    assert page.find_element(By.ID, "progress-text").text == "4 images"
     _screenshot(page, "page")
 
 
-def test_more_pictures_join_their_groups_in_the_order_in_which_they_came(
-    page: webdriver.Chrome, pictures: list[str], tmp_path: Path
+def test_more_images_join_their_groups_in_the_order_in_which_they_came(
+    page: webdriver.Chrome, images: list[str], tmp_path: Path
 ) -> None:
-    (tmp_path / "later.png").write_bytes(Path(pictures[0]).read_bytes())
-    _answer(page, pictures)
+    (tmp_path / "later.png").write_bytes(Path(images[0]).read_bytes())
+    _answer(page, images)
 
     _choose(page, [str(tmp_path / "later.png")])
     _wait_for_answers(page, 4)
@@ -143,19 +143,19 @@ def test_thumbnails_are_small(page: webdriver.Chrome, tmp_path: Path) -> None:
     assert page.execute_script("return document.querySelector('.card img').naturalWidth") == 320
 
 
-def test_a_file_that_is_no_picture_gets_a_card_that_says_so(
-    page: webdriver.Chrome, pictures: list[str], tmp_path: Path
+def test_a_file_that_is_no_image_gets_a_card_that_says_so(
+    page: webdriver.Chrome, images: list[str], tmp_path: Path
 ) -> None:
     (tmp_path / "notes.jpg").write_text("<b>these are notes</b>")
 
-    _answer(page, [str(tmp_path / "notes.jpg"), pictures[0]])
+    _answer(page, [str(tmp_path / "notes.jpg"), images[0]])
 
     assert _groups(page) == {"red": ["红花.png"], "No answer": ["notes.jpg"]}
     failed = page.find_element(By.CSS_SELECTOR, ".card.failed")
-    assert failed.find_element(By.CSS_SELECTOR, ".fault strong").text == "Not a picture that can be read"
-    assert "not a picture in a supported format" in failed.text
+    assert failed.find_element(By.CSS_SELECTOR, ".fault strong").text == "Not an image that can be read"
+    assert "not an image in a supported format" in failed.text
     assert not failed.find_element(By.CLASS_NAME, "again").is_displayed()  # it would not help
-    assert page.find_element(By.ID, "progress-text").text == "2 pictures · 1 could not be answered"
+    assert page.find_element(By.ID, "progress-text").text == "2 images · 1 could not be answered"
 
 
 def test_an_empty_file_is_called_so_and_not_sent(page: webdriver.Chrome, tmp_path: Path) -> None:
@@ -171,14 +171,14 @@ def test_an_empty_file_is_called_so_and_not_sent(page: webdriver.Chrome, tmp_pat
 
 
 def test_all_that_a_lost_connection_has_cost_can_be_tried_again_at_once(
-    page: webdriver.Chrome, pictures: list[str], tmp_path: Path
+    page: webdriver.Chrome, images: list[str], tmp_path: Path
 ) -> None:
     (tmp_path / "empty.jpg").touch()
     page.execute_cdp_cmd("Network.enable", {})
     network = {"latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
     page.execute_cdp_cmd("Network.emulateNetworkConditions", {"offline": True, **network})
     try:
-        _answer(page, [*pictures, str(tmp_path / "empty.jpg")])
+        _answer(page, [*images, str(tmp_path / "empty.jpg")])
         again = page.find_element(By.ID, "again-all")
         assert again.text == "Try 3 again"
         _screenshot(page, "try-again")
@@ -192,12 +192,12 @@ def test_all_that_a_lost_connection_has_cost_can_be_tried_again_at_once(
     assert page.switch_to.active_element.get_attribute("id") == "results"
 
 
-def test_a_lost_connection_can_be_tried_again(page: webdriver.Chrome, pictures: list[str]) -> None:
+def test_a_lost_connection_can_be_tried_again(page: webdriver.Chrome, images: list[str]) -> None:
     page.execute_cdp_cmd("Network.enable", {})
     network = {"latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
     page.execute_cdp_cmd("Network.emulateNetworkConditions", {"offline": True, **network})
     try:
-        _answer(page, pictures[:1])
+        _answer(page, images[:1])
         assert "The server cannot be reached" in page.find_element(By.CSS_SELECTOR, ".card.failed").text
     finally:
         page.execute_cdp_cmd("Network.emulateNetworkConditions", {"offline": False, **network})
@@ -207,9 +207,7 @@ def test_a_lost_connection_can_be_tried_again(page: webdriver.Chrome, pictures: 
     _wait(page, lambda: _groups(page) == {"red": ["红花.png"]})
 
 
-def test_pictures_wait_while_the_server_is_busy(
-    browser: webdriver.Chrome, tiny_model_path: Path, tmp_path: Path
-) -> None:
+def test_images_wait_while_the_server_is_busy(browser: webdriver.Chrome, tiny_model_path: Path, tmp_path: Path) -> None:
     # It takes the server so long to decode that the four sent at once meet each other.
     (tmp_path / "large.png").write_bytes(image.encode_png(np.full((4000, 4000, 3), (250, 10, 20), np.uint8)))
     with running_server("--model", tiny_model_path, "--threads", 1, "--max-waiting", 0) as server:
@@ -226,7 +224,7 @@ def test_pictures_wait_while_the_server_is_busy(
 
 
 def test_stop_takes_what_has_no_answer_off_the_page(
-    browser: webdriver.Chrome, tiny_model_path: Path, pictures: list[str]
+    browser: webdriver.Chrome, tiny_model_path: Path, images: list[str]
 ) -> None:
     with running_server("--model", tiny_model_path, "--threads", 1, "--max-waiting", 0) as server:
         _visit(browser, server)
@@ -234,7 +232,7 @@ def test_stop_takes_what_has_no_answer_off_the_page(
             "window.fetch = (path, { signal }) => new Promise((_, reject) => "
             "signal.addEventListener('abort', () => reject(signal.reason)))"
         )
-        _choose(browser, pictures)
+        _choose(browser, images)
         _wait(browser, lambda: len(browser.find_elements(By.CSS_SELECTOR, ".card.waiting")) == 3)
 
         browser.find_element(By.ID, "stop").click()
@@ -252,25 +250,23 @@ def test_stop_takes_what_has_no_answer_off_the_page(
     ],
     ids=["dropped", "pasted"],
 )
-def test_pictures_can_be_dropped_and_pasted(page: webdriver.Chrome, pictures: list[str], event: str) -> None:
+def test_images_can_be_dropped_and_pasted(page: webdriver.Chrome, images: list[str], event: str) -> None:
     page.execute_script(
         "const data = new DataTransfer();"
         "data.items.add(new File([new Uint8Array(arguments[0])], 'brought.png', {type: 'image/png'}));"
         f"document.body.dispatchEvent({event})",
-        list(Path(pictures[2]).read_bytes()),
+        list(Path(images[2]).read_bytes()),
     )
     _wait_for_answers(page, 1)
 
     assert _groups(page) == {"blue": ["brought.png"]}
 
 
-def test_the_pictures_of_a_dropped_folder_are_taken(
-    page: webdriver.Chrome, pictures: list[str], tmp_path: Path
-) -> None:
+def test_the_images_of_a_dropped_folder_are_taken(page: webdriver.Chrome, images: list[str], tmp_path: Path) -> None:
     folder = tmp_path / "文件夹"
     (folder / "deeper").mkdir(parents=True)
-    Path(pictures[0]).rename(folder / "a.png")
-    Path(pictures[1]).rename(folder / "deeper" / "b.png")
+    Path(images[0]).rename(folder / "a.png")
+    Path(images[1]).rename(folder / "deeper" / "b.png")
     (folder / "notes.txt").write_text("passed over")
     drag = {"x": 300, "y": 300, "data": {"items": [], "files": [str(folder)], "dragOperationsMask": 1}}
 
@@ -284,14 +280,14 @@ def test_the_pictures_of_a_dropped_folder_are_taken(
     assert not page.find_element(By.ID, "drop-notice").is_displayed()
 
 
-def test_the_camera_takes_pictures_and_is_let_go(page: webdriver.Chrome) -> None:
+def test_the_camera_takes_images_and_is_let_go(page: webdriver.Chrome) -> None:
     page.find_element(By.ID, "camera-button").click()
     shutter = page.find_element(By.ID, "shutter")
     _wait(page, shutter.is_enabled)
     page.execute_script("window.track = document.querySelector('#camera-video').srcObject.getTracks()[0]")
 
     shutter.click()
-    _wait(page, lambda: page.find_element(By.ID, "camera-note").text == "1 picture taken")
+    _wait(page, lambda: page.find_element(By.ID, "camera-note").text == "1 image taken")
     page.find_element(By.CSS_SELECTOR, "#camera .close").click()
     _wait_for_answers(page, 1)
 
@@ -319,8 +315,8 @@ def test_an_answer_is_explained_on_demand(page: webdriver.Chrome, tmp_path: Path
     assert not heat.is_displayed()
 
 
-def test_a_correction_is_kept_for_training(page: webdriver.Chrome, pictures: list[str], feedback: Path) -> None:
-    _answer(page, pictures)
+def test_a_correction_is_kept_for_training(page: webdriver.Chrome, images: list[str], feedback: Path) -> None:
+    _answer(page, images)
     dialog = _open(page, "红花.png")
     choice = Select(dialog.find_element(By.ID, "correct-label"))
     assert [option.text for option in choice.options] == ["choose a label", "blue", "green", "a new label …"]
@@ -331,14 +327,14 @@ def test_a_correction_is_kept_for_training(page: webdriver.Chrome, pictures: lis
     dialog.find_element(By.CLASS_NAME, "close").click()
 
     (stored,) = (feedback / "green").iterdir()
-    assert stored.read_bytes() == Path(pictures[0]).read_bytes()
+    assert stored.read_bytes() == Path(images[0]).read_bytes()
     record = json.loads((feedback / ".corrections" / f"{stored.stem}.json").read_text("utf-8"))
     assert (record["label"], record["predicted"], record["name"]) == ("green", "red", "红花.png")
     assert page.find_element(By.CSS_SELECTOR, ".card .corrected").text == "You said: green"
 
 
-def test_a_new_label_can_be_given(page: webdriver.Chrome, pictures: list[str], feedback: Path) -> None:
-    _answer(page, pictures[2:])
+def test_a_new_label_can_be_given(page: webdriver.Chrome, images: list[str], feedback: Path) -> None:
+    _answer(page, images[2:])
     dialog = _open(page, "天空🐱.png")
 
     Select(dialog.find_element(By.ID, "correct-label")).select_by_visible_text("a new label …")
@@ -349,12 +345,12 @@ def test_a_new_label_can_be_given(page: webdriver.Chrome, pictures: list[str], f
 
 
 def test_a_correction_that_is_refused_says_why(
-    browser: webdriver.Chrome, tiny_model_path: Path, tmp_path: Path, pictures: list[str]
+    browser: webdriver.Chrome, tiny_model_path: Path, tmp_path: Path, images: list[str]
 ) -> None:
     arguments = ("--model", tiny_model_path, "--feedback", tmp_path / "kept", "--feedback-max-mb", 0.001)
     with running_server(*arguments) as server:
         _visit(browser, server)
-        _answer(browser, pictures[:1])
+        _answer(browser, images[:1])
         dialog = _open(browser, "红花.png")
         Select(dialog.find_element(By.ID, "correct-label")).select_by_visible_text("blue")
         dialog.find_element(By.ID, "send-correction").click()
@@ -365,22 +361,22 @@ def test_a_correction_that_is_refused_says_why(
 
 
 def test_corrections_are_not_offered_where_the_server_takes_none(
-    browser: webdriver.Chrome, tiny_model_path: Path, pictures: list[str]
+    browser: webdriver.Chrome, tiny_model_path: Path, images: list[str]
 ) -> None:
     with running_server("--model", tiny_model_path) as server:
         _visit(browser, server)
         assert "which does not keep them" in browser.find_element(By.ID, "privacy").text
-        _answer(browser, pictures[:1])
+        _answer(browser, images[:1])
 
         assert not _open(browser, "红花.png").find_element(By.ID, "correction").is_displayed()
 
 
 def test_an_unsure_answer_has_a_group_of_its_own_and_shows_the_candidates(
-    browser: webdriver.Chrome, tiny_model_path: Path, pictures: list[str]
+    browser: webdriver.Chrome, tiny_model_path: Path, images: list[str]
 ) -> None:
     with running_server("--model", tiny_model_path, "--unknown-threshold", 0.999999) as server:
         _visit(browser, server)
-        _answer(browser, pictures[:1])
+        _answer(browser, images[:1])
 
         assert _groups(browser) == {"Not sure": ["红花.png"]}
         assert browser.find_element(By.CSS_SELECTOR, ".card .bars .label").text == "red"
@@ -388,26 +384,26 @@ def test_an_unsure_answer_has_a_group_of_its_own_and_shows_the_candidates(
         assert browser.find_element(By.ID, "detail-label").text == "Not sure (closest: red)"
 
 
-def test_the_status_says_what_runs_where(page: webdriver.Chrome, pictures: list[str]) -> None:
-    _answer(page, pictures)
+def test_the_status_says_what_runs_where(page: webdriver.Chrome, images: list[str]) -> None:
+    _answer(page, images)
     page.find_element(By.ID, "status-button").click()
 
     panel = page.find_element(By.ID, "status")
-    _wait(page, lambda: "Pictures answered" in panel.text)
+    _wait(page, lambda: "Images answered" in panel.text)
     facts = {
         name.text: value.text
         for name, value in zip(
             panel.find_elements(By.TAG_NAME, "dt"), panel.find_elements(By.TAG_NAME, "dd"), strict=True
         )
     }
-    assert int(facts["Pictures answered"]) >= 3
+    assert int(facts["Images answered"]) >= 3
     assert (facts["Runs on"], facts["Architecture"], facts["Precision"]) == ("cpu", "mean_color", "float32")
     assert (facts["Input"], facts["Labels"]) == ("8 × 8, colour", "3")
     assert "Passed over" in " ".join(facts)
     _screenshot(page, "status")
 
 
-def test_all_can_be_done_with_the_keyboard(page: webdriver.Chrome, pictures: list[str]) -> None:
+def test_all_can_be_done_with_the_keyboard(page: webdriver.Chrome, images: list[str]) -> None:
     def press(*keys: str) -> WebElement:
         webdriver.ActionChains(page).send_keys(*keys).perform()
         return page.switch_to.active_element
@@ -421,7 +417,7 @@ def test_all_can_be_done_with_the_keyboard(page: webdriver.Chrome, pictures: lis
 
     page.find_element(By.TAG_NAME, "body").click()
     tab_to("files")
-    _answer(page, pictures)
+    _answer(page, images)
     page.find_element(By.ID, "clear").send_keys("")  # from where the next Tab starts
     for _ in range(8):
         if "open" in press(Keys.TAB).get_attribute("class"):
@@ -445,10 +441,8 @@ def test_all_can_be_done_with_the_keyboard(page: webdriver.Chrome, pictures: lis
     assert page.switch_to.active_element.accessible_name.startswith("green leaf & more.png")
 
 
-def test_the_ring_around_what_has_the_focus_is_not_behind_its_picture(
-    page: webdriver.Chrome, pictures: list[str]
-) -> None:
-    _answer(page, pictures)
+def test_the_ring_around_what_has_the_focus_is_not_behind_its_image(page: webdriver.Chrome, images: list[str]) -> None:
+    _answer(page, images)
     page.find_element(By.CSS_SELECTOR, "#chips a:last-child").send_keys(Keys.TAB)
     opener = page.switch_to.active_element
     assert opener.get_attribute("class") == "open"
@@ -462,16 +456,16 @@ def test_the_ring_around_what_has_the_focus_is_not_behind_its_picture(
     _screenshot(page, "focus")
 
 
-def test_screen_readers_are_told_how_far_it_is(page: webdriver.Chrome, pictures: list[str]) -> None:
-    _answer(page, pictures)
+def test_screen_readers_are_told_how_far_it_is(page: webdriver.Chrome, images: list[str]) -> None:
+    _answer(page, images)
 
     announcement = page.find_element(By.ID, "announcement")
-    _wait(page, lambda: announcement.get_attribute("textContent") == "3 pictures")
+    _wait(page, lambda: announcement.get_attribute("textContent") == "3 images")
     assert announcement.get_attribute("role") == "status"
 
 
-def test_every_control_has_a_name(page: webdriver.Chrome, pictures: list[str]) -> None:
-    _answer(page, pictures)
+def test_every_control_has_a_name(page: webdriver.Chrome, images: list[str]) -> None:
+    _answer(page, images)
     nameless = [_nameless(page, "body")]
     _open(page, "红花.png")
     nameless.append(_nameless(page, "#detail"))
@@ -487,7 +481,7 @@ def _nameless(page: webdriver.Chrome, root: str) -> list[str | None]:
 
 
 def test_where_a_key_is_needed_it_is_asked_for_once(
-    browser: webdriver.Chrome, tiny_model_path: Path, tmp_path: Path, pictures: list[str]
+    browser: webdriver.Chrome, tiny_model_path: Path, tmp_path: Path, images: list[str]
 ) -> None:
     keys = tmp_path / "keys.txt"
     keys.write_text("right-key-of-some-length page\n")
@@ -501,16 +495,16 @@ def test_where_a_key_is_needed_it_is_asked_for_once(
             dialog.find_element(By.ID, "key-input").send_keys("right-key-of-some-length", Keys.ENTER)
             _wait(browser, lambda: "colors" in browser.find_element(By.ID, "status-line").text)
 
-            _answer(browser, pictures)
+            _answer(browser, images)
 
             assert set(_groups(browser)) == {"red", "green", "blue"}
         finally:
             browser.execute_script("sessionStorage.clear()")
 
 
-def test_the_page_speaks_chinese(page: webdriver.Chrome, pictures: list[str], server: RunningServer) -> None:
+def test_the_page_speaks_chinese(page: webdriver.Chrome, images: list[str], server: RunningServer) -> None:
     page.find_element(By.ID, "language").click()
-    _answer(page, pictures)
+    _answer(page, images)
 
     assert page.find_element(By.TAG_NAME, "html").get_attribute("lang") == "zh-Hans"
     assert page.find_element(By.ID, "progress-text").text == "3 张图片"
@@ -520,9 +514,9 @@ def test_the_page_speaks_chinese(page: webdriver.Chrome, pictures: list[str], se
     assert page.find_element(By.ID, "invitation").text == "这些图片里是什么？"
 
 
-def test_faults_are_told_in_chinese(page: webdriver.Chrome, tmp_path: Path, pictures: list[str]) -> None:
+def test_faults_are_told_in_chinese(page: webdriver.Chrome, tmp_path: Path, images: list[str]) -> None:
     (tmp_path / "notes.jpg").write_text("these are notes")
-    (tmp_path / "cut.png").write_bytes(Path(pictures[0]).read_bytes()[:-30])
+    (tmp_path / "cut.png").write_bytes(Path(images[0]).read_bytes()[:-30])
     (tmp_path / "huge.jpg").write_bytes(bytes(33 * 2**20))
     (tmp_path / "empty.jpg").touch()
     page.find_element(By.ID, "language").click()
@@ -598,14 +592,14 @@ def test_colours_are_told_apart(page: webdriver.Chrome, scheme: str) -> None:
 
 
 @pytest.mark.parametrize("width", [320, 360, 1100], ids=["smallest", "phone", "desktop"])
-def test_nothing_hangs_over_the_edge(page: webdriver.Chrome, pictures: list[str], tmp_path: Path, width: int) -> None:
+def test_nothing_hangs_over_the_edge(page: webdriver.Chrome, images: list[str], tmp_path: Path, width: int) -> None:
     size = {"width": width, "height": 740, "deviceScaleFactor": 1, "mobile": width < 500}
     page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    (tmp_path / f"{'name' * 40}.jpg").write_text("no picture")
+    (tmp_path / f"{'name' * 40}.jpg").write_text("no image")
     fits = "return [...document.querySelectorAll('html, dialog[open]')].every((e) => e.scrollWidth <= innerWidth)"
 
     assert page.execute_script(fits)
-    _answer(page, [*pictures, str(tmp_path / f"{'name' * 40}.jpg")])
+    _answer(page, [*images, str(tmp_path / f"{'name' * 40}.jpg")])
     assert page.execute_script(fits)
     _screenshot(page, f"page-{width}")
     for opener, dialog in ((".open", "detail"), ("#status-button", "status"), ("#camera-button", "camera")):
@@ -661,7 +655,7 @@ def test_long_labels_leave_room_and_notes_move_nothing(browser: webdriver.Chrome
 
 
 def test_a_server_that_has_gone_is_noticed_with_the_first_request(
-    browser: webdriver.Chrome, tiny_model_path: Path, pictures: list[str]
+    browser: webdriver.Chrome, tiny_model_path: Path, images: list[str]
 ) -> None:
     # Timers of a second and more are noted, and never fire.
     script = (
@@ -680,7 +674,7 @@ def test_a_server_that_has_gone_is_noticed_with_the_first_request(
             assert browser.execute_script("return pauses.at(-1)") <= 5000
             server.stop()
             assert light.get_attribute("data-state") == "ready"
-            _answer(browser, pictures[:1])
+            _answer(browser, images[:1])
             _wait(browser, lambda: light.get_attribute("data-state") == "away")
     finally:
         browser.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", added)
@@ -696,7 +690,7 @@ def test_a_server_that_hangs_is_noticed(browser: webdriver.Chrome, tiny_model_pa
         _wait(browser, lambda: light.get_attribute("data-state") == "ready")
 
 
-def test_what_is_cleared_is_let_go(browser: webdriver.Chrome, server: RunningServer, pictures: list[str]) -> None:
+def test_what_is_cleared_is_let_go(browser: webdriver.Chrome, server: RunningServer, images: list[str]) -> None:
     count = (
         "window.held = new Set(); const {createObjectURL, revokeObjectURL} = URL;"
         "URL.createObjectURL = (x) => { const url = createObjectURL.call(URL, x); held.add(url); return url; };"
@@ -704,7 +698,7 @@ def test_what_is_cleared_is_let_go(browser: webdriver.Chrome, server: RunningSer
     )
     _visit(browser, server)
     browser.execute_script(count)
-    _answer(browser, pictures)
+    _answer(browser, images)
     dialog = _open(browser, "红花.png")
     dialog.find_element(By.ID, "heat-button").click()
     _wait(browser, dialog.find_element(By.ID, "detail-heat").is_displayed)
@@ -718,9 +712,9 @@ def test_what_is_cleared_is_let_go(browser: webdriver.Chrome, server: RunningSer
     assert not browser.find_element(By.ID, "summary").is_displayed()
 
 
-def test_the_browser_found_nothing_to_complain_about(page: webdriver.Chrome, pictures: list[str]) -> None:
+def test_the_browser_found_nothing_to_complain_about(page: webdriver.Chrome, images: list[str]) -> None:
     page.get_log("browser")
-    _answer(page, pictures)
+    _answer(page, images)
     dialog = _open(page, "红花.png")
     dialog.find_element(By.ID, "heat-button").click()
     _wait(page, dialog.find_element(By.ID, "detail-heat").is_displayed)

@@ -1,4 +1,4 @@
-"""The report in a real Chromium: it fits a phone and a desk, its pictures show, and nothing is complained about."""
+"""The report in a real Chromium: it fits a phone and a desk, its images show, and nothing is complained about."""
 
 import os
 from pathlib import Path
@@ -35,10 +35,10 @@ def test_it_fits_and_shows_everything(browser: webdriver.Chrome, report: Path, w
 
     assert browser.execute_script("return document.documentElement.scrollWidth <= window.innerWidth")
     shown = browser.execute_async_script(
-        "const done = arguments[0], pictures = [...document.images];"
-        "pictures.forEach((picture) => { picture.loading = 'eager'; });"
-        "Promise.all(pictures.map((picture) => picture.decode())).then("
-        "  () => done(pictures.map((picture) => picture.naturalWidth)), (error) => done(String(error)));"
+        "const done = arguments[0], images = [...document.images];"
+        "images.forEach((image) => { image.loading = 'eager'; });"
+        "Promise.all(images.map((image) => image.decode())).then("
+        "  () => done(images.map((image) => image.naturalWidth)), (error) => done(String(error)));"
     )
     assert len(shown) == 2 + 2 + 1 + 9  # plots, training curves, one mistake, examples
     assert min(shown) > 100

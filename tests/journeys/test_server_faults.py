@@ -159,9 +159,7 @@ def _gif(frames: int) -> bytes:
     ids=["png-50000", "png-endless", "png-without-rows", "gif-of-many-frames", "jpeg-65535"],
 )
 @pytest.mark.usefixtures("proc")
-def test_a_picture_that_would_fill_the_memory_is_refused(
-    server: RunningServer, bomb: bytes, status: int | None
-) -> None:
+def test_a_image_that_would_fill_the_memory_is_refused(server: RunningServer, bomb: bytes, status: int | None) -> None:
     before_kb = _memory_kb(server)
 
     answer = _exchange(server, request_bytes("/predict", bomb, close=True))
@@ -217,10 +215,10 @@ def test_more_requests_than_may_wait_are_told_to_come_back(tiny_model_path: Path
         running_server("--model", tiny_model_path, "--threads", "1", "--max-waiting", "1") as server,
         contextlib.ExitStack() as clients,
     ):
-        picture = image.encode_png(np.zeros((3000, 3000, 3), np.uint8))  # small to send, and slow to decode
+        encoded = image.encode_png(np.zeros((3000, 3000, 3), np.uint8))  # small to send, and slow to decode
         crowd = [clients.enter_context(_connect(server)) for _ in range(20)]
         for client in crowd:
-            client.sendall(request_bytes("/predict", picture, close=True))
+            client.sendall(request_bytes("/predict", encoded, close=True))
         assert server.request("GET", "/livez")[0] == 200
         received = [answers(read_all(client))[0] for client in crowd]
         busy = [answer for answer in received if answer.status == 503]

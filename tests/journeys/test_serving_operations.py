@@ -40,7 +40,7 @@ def model(tiny_model_path: Path, tmp_path: Path) -> Path:
 
 def test_metrics_tell_what_was_asked(model: Path) -> None:
     with running_server(model) as server:
-        for body in (RED, RED, b"no picture"):
+        for body in (RED, RED, b"no image"):
             server.request("POST", "/predict", body)
         server.request("GET", "/nothing")
         status, headers, _ = server.exchange("GET", "/metrics")

@@ -11,7 +11,7 @@ from signal import SIGINT, SIGKILL
 
 import pytest
 from click.testing import CliRunner
-from picture_folders import write_class_folders
+from image_folders import write_class_folders
 from terminal_program import Ended, run_in_terminal
 
 from edgecls.cli import main

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from picture_folders import write_class_folders
+from image_folders import write_class_folders
 
-SIZES = {"12x12": "failed", "16x16": "trained"}  # simple_cnn takes no picture below 16 pixels
+SIZES = {"12x12": "failed", "16x16": "trained"}  # simple_cnn takes no image below 16 pixels
 
 PROGRESS_NAME = "progress.txt"
 
@@ -80,7 +80,7 @@ def test_a_trial_that_cannot_be_trained_is_recorded_with_the_reason(
         failed = SIZES[trial["settings"]["image_size"]] == "failed"
         assert bool(trial["error"]) == failed
         assert len(trial["history"]) == (0 if failed else 2)
-    assert "failed: simple_cnn takes pictures of at least 16x16 pixels, got 12x12" in printed
+    assert "failed: simple_cnn takes images of at least 16x16 pixels, got 12x12" in printed
 
 
 def test_the_best_model_and_the_charts_are_written(swept: tuple[Path, list[dict[str, Any]], str]) -> None:

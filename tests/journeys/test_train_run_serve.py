@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from picture_folders import COLORS, write_class_folders
+from image_folders import COLORS, write_class_folders
 from running_server import running_server
 
 
@@ -41,8 +41,8 @@ def test_training_tells_what_it_does(trained: tuple[Path, str]) -> None:
     _, output = trained
 
     counted = [line.split(maxsplit=1) for line in output.splitlines()[:4]]
-    assert counted == [["30", label] for label in sorted(COLORS)] + [["90", "pictures of 3 labels"]]
-    assert "training on 72 pictures, validating on 18" in output
+    assert counted == [["30", label] for label in sorted(COLORS)] + [["90", "images of 3 labels"]]
+    assert "training on 72 images, validating on 18" in output
     assert output.count("val_accuracy") == 8
     assert "onnxruntime against Keras: largest difference" in output
 
@@ -76,7 +76,7 @@ def test_the_model_verifies_and_says_what_it_is(trained: tuple[Path, str]) -> No
     assert "/" not in document["golden"]["samples"][0]["name"].removeprefix(f"{sorted(COLORS)[0]}/")
 
 
-def test_the_model_knows_its_own_pictures(trained: tuple[Path, str], data: Path) -> None:
+def test_the_model_knows_its_own_images(trained: tuple[Path, str], data: Path) -> None:
     path, _ = trained
 
     rows = list(csv.DictReader(io.StringIO(_edgecls("run", "--model", path, data, "--format", "csv"))))
@@ -92,10 +92,9 @@ def test_the_keras_file_gives_the_same_model_again(trained: tuple[Path, str], da
 
     _edgecls("export", path.with_suffix(".keras"), "-o", again)
 
-    picture = next(data.rglob("*.png"))
+    image = next(data.rglob("*.png"))
     first, second = (
-        json.loads(_edgecls("run", "--model", model, picture, "--format", "json", "--top", 3))
-        for model in (path, again)
+        json.loads(_edgecls("run", "--model", model, image, "--format", "json", "--top", 3)) for model in (path, again)
     )
     assert [score["label"] for score in first["top"]] == [score["label"] for score in second["top"]]
     assert first["probability"] == pytest.approx(second["probability"], abs=1e-5)
@@ -113,15 +112,15 @@ def test_a_gate_that_fails_leaves_no_file(trained: tuple[Path, str]) -> None:
 
 def test_the_server_gives_the_answers_of_the_command_line(trained: tuple[Path, str], data: Path) -> None:
     path, _ = trained
-    picture = next(data.rglob("*.png"))
-    name = picture.relative_to(data).as_posix()
-    by_command = json.loads(_edgecls("run", "--model", path, picture, "--format", "json"))
+    image = next(data.rglob("*.png"))
+    name = image.relative_to(data).as_posix()
+    by_command = json.loads(_edgecls("run", "--model", path, image, "--format", "json"))
 
     with running_server("--model", path, "--image-root", data) as server:
         for method, address, body in (
             ("GET", f"/predict/{quote(name)}", b""),
-            ("POST", "/predict", picture.read_bytes()),
-            ("POST", f"/predict/{quote(name)}", picture.read_bytes()),
+            ("POST", "/predict", image.read_bytes()),
+            ("POST", f"/predict/{quote(name)}", image.read_bytes()),
         ):
             status, answer = server.request(method, address, body)
             assert status == 200

@@ -105,7 +105,7 @@ def test_both_processes_count_into_one_sum(server: RunningServer) -> None:
     assert b"edgecls_workers_ready 2.0" in server.exchange("GET", "/metrics")[2]
 
 
-def test_one_picture_corrected_many_times_at_once_ends_in_one_class(model: Path, tmp_path: Path) -> None:
+def test_one_image_corrected_many_times_at_once_ends_in_one_class(model: Path, tmp_path: Path) -> None:
     folder = tmp_path / "corrections"
     with running_server(model, "--workers", "2", "--feedback", folder) as server:
 
@@ -116,9 +116,9 @@ def test_one_picture_corrected_many_times_at_once_ends_in_one_class(model: Path,
         with ThreadPoolExecutor(12) as clients:
             assert set(clients.map(correct, range(36))) == {200}
 
-    (picture,) = folder.glob("[!.]*/*")
+    (image,) = folder.glob("[!.]*/*")
     (record,) = (folder / ".corrections").iterdir()
-    assert json.loads(record.read_text())["file"] == picture.relative_to(folder).as_posix()
+    assert json.loads(record.read_text())["file"] == image.relative_to(folder).as_posix()
 
 
 def test_status_and_statistics_are_those_of_both(server: RunningServer) -> None:
@@ -128,7 +128,7 @@ def test_status_and_statistics_are_those_of_both(server: RunningServer) -> None:
 
     def counts() -> tuple[int, int, int]:
         (stats,) = server.request("GET", "/v2/models/colors/stats")[1]["model_stats"]
-        answered = server.request("GET", "/status")[1]["pictures_answered"]
+        answered = server.request("GET", "/status")[1]["images_answered"]
         return stats["inference_count"], stats["inference_stats"]["success"]["count"], answered
 
     _until(lambda: counts() == (20, 20, 20))

@@ -37,9 +37,9 @@ class Fitted:
 def fitted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Fitted:
     """Fit a step on noise.
 
-    The moving statistics of batch normalisation become those of the pictures: with its initial ones,
-    an untrained deep network gives the same answer for every picture, and no test could fail. The
-    pictures are of every kind that the parity gate asks about: on others, an untrained network
+    The moving statistics of batch normalisation become those of the images: with its initial ones,
+    an untrained deep network gives the same answer for every image, and no test could fail. The
+    images are of every kind that the parity gate asks about: on others, an untrained network
     multiplies the last digit of a sum into another answer.
     """
     name: str = request.param
@@ -53,8 +53,8 @@ def fitted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     model.compile(keras.optimizers.Adam(1e-4), "sparse_categorical_crossentropy", run_eagerly=True, jit_compile=False)
     flat = np.stack([np.zeros(SPEC.shape_hwc, np.uint8), np.full(SPEC.shape_hwc, 255, np.uint8)])
     strong = np.random.default_rng(1).integers(0, 256, (2, *SPEC.shape_hwc), np.uint8)
-    pictures = np.concatenate([noise(SPEC, 4), strong, flat])
-    history = model.fit(pictures, np.arange(8) % len(LABELS), batch_size=8, verbose=0)
+    images = np.concatenate([noise(SPEC, 4), strong, flat])
+    history = model.fit(images, np.arange(8) % len(LABELS), batch_size=8, verbose=0)
     moved = {weight.path for weight in model.weights if not np.array_equal(before[weight.path], weight.numpy())}
     path = tmp_path_factory.mktemp("weights") / f"{name}.weights.h5"
     model.save_weights(path)
@@ -62,7 +62,7 @@ def fitted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 def noise(spec: ImageSpec, count: int) -> np.ndarray:
-    """Return random pictures that differ in brightness and contrast too, uint8 ``[N, H, W, C]``."""
+    """Return random images that differ in brightness and contrast too, uint8 ``[N, H, W, C]``."""
     rng = np.random.default_rng(0)
     low = rng.integers(0, 128, (count, 1, 1, 1))
     return (low + rng.random((count, *spec.shape_hwc)) * rng.integers(32, 128, (count, 1, 1, 1))).astype(np.uint8)

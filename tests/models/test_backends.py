@@ -34,10 +34,10 @@ keras.utils.set_random_seed(0)
 model = build_model("simple_cnn", num_classes=3, spec=ImageSpec(32, 48))
 before = model.get_weights()
 model.compile("adam", "sparse_categorical_crossentropy")
-pictures = np.random.default_rng(0).integers(0, 256, (4, 32, 48, 3), dtype=np.uint8)
-history = model.fit(pictures, np.array([0, 1, 2, 0]), batch_size=4, verbose=0)
+images = np.random.default_rng(0).integers(0, 256, (4, 32, 48, 3), dtype=np.uint8)
+history = model.fit(images, np.array([0, 1, 2, 0]), batch_size=4, verbose=0)
 moved = [not np.array_equal(old, new) for old, new in zip(before, model.get_weights(), strict=True)]
-sums = model.predict(pictures, verbose=0).sum(axis=1)
+sums = model.predict(images, verbose=0).sum(axis=1)
 print(json.dumps({
     "backend": keras.backend.backend(),
     "loss": history.history["loss"][0],

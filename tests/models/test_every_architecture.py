@@ -45,7 +45,7 @@ def test_raw_pixels_become_probabilities_at_the_smallest_size(name: str) -> None
 
 
 @every_architecture
-def test_a_picture_below_the_smallest_size_is_refused(name: str) -> None:
+def test_a_image_below_the_smallest_size_is_refused(name: str) -> None:
     smallest = get_architecture(name).min_side
 
     with pytest.raises(ModelConfigError, match=f"at least {smallest}x{smallest} pixels, got {smallest}x{smallest - 1}"):
@@ -90,17 +90,17 @@ def test_one_step_trains_it_from_end_to_end(fitted: Fitted) -> None:
 
 
 def test_it_answers_in_onnxruntime_as_in_keras(fitted: Fitted, tmp_path: Path) -> None:
-    model, pictures = fitted.model, noise(SPEC, 7)[2:]  # a batch size unlike at export
-    golden = golden_from(model, {"a": pictures[0], "b": pictures[1]})
+    model, images = fitted.model, noise(SPEC, 7)[2:]  # a batch size unlike at export
+    golden = golden_from(model, {"a": images[0], "b": images[1]})
 
     export = export_float32(model, tiny_card(labels=LABELS, image=SPEC, architecture=model.name, golden=golden))
     (tmp_path / "m.onnx").write_bytes(export.onnx)
 
     classifier = edgecls.load(tmp_path / "m.onnx", "cpu")
-    answers = keras.ops.convert_to_numpy(model(pictures, training=False))
+    answers = keras.ops.convert_to_numpy(model(images, training=False))
     assert answers.std(axis=0).max() > 1e-3  # an answer that depends on nothing would agree with everything
     # Sums run in another order in onnxruntime; seen: 3e-6 at most.
-    np.testing.assert_allclose(classifier.probabilities(pictures), answers, rtol=0, atol=2e-5)
+    np.testing.assert_allclose(classifier.probabilities(images), answers, rtol=0, atol=2e-5)
     assert all(result.passed for result in classifier.verify())
     assert export.parity.difference < 2e-5
     head = fitted.architecture.head
@@ -122,16 +122,16 @@ def test_weights_are_taken_whatever_the_labels_the_head_and_the_size(fitted: Fit
         np.testing.assert_array_equal(weight, taken[path], err_msg=path)
 
 
-def test_a_gray_network_with_colour_weights_answers_like_the_colour_network_on_gray_pictures(fitted: Fitted) -> None:
+def test_a_gray_network_with_colour_weights_answers_like_the_colour_network_on_gray_images(fitted: Fitted) -> None:
     gray = build_model(fitted.architecture.name, num_classes=len(LABELS), spec=GRAY, weights=str(fitted.weights_path))
     for layer in gray.layers:
         if layer.name.startswith(HEAD_PREFIX):
             layer.set_weights(fitted.model.get_layer(layer.name).get_weights())
 
-    pictures = noise(GRAY, 4)
-    answers = keras.ops.convert_to_numpy(gray(pictures))
+    images = noise(GRAY, 4)
+    answers = keras.ops.convert_to_numpy(gray(images))
     assert answers.std(axis=0).max() > 1e-3
-    expected = fitted.model(np.repeat(pictures, 3, axis=3), training=False)
+    expected = fitted.model(np.repeat(images, 3, axis=3), training=False)
     np.testing.assert_allclose(answers, keras.ops.convert_to_numpy(expected), rtol=0, atol=1e-5)
 
 
@@ -157,13 +157,13 @@ def test_weights_that_keras_publishes_fit(name: str) -> None:
     ],
 )
 def test_pixels_are_scaled_as_the_published_weights_want_them(name: str, preprocess: object) -> None:
-    pictures = noise(SPEC, 2)
+    images = noise(SPEC, 2)
     features = _features(name)
 
-    scaled = keras.Model(features.input, features.get_layer("scale").output)(pictures)
+    scaled = keras.Model(features.input, features.get_layer("scale").output)(images)
 
     assert callable(preprocess)
-    np.testing.assert_allclose(scaled, preprocess(pictures.astype(np.float32)), rtol=0, atol=2e-5)
+    np.testing.assert_allclose(scaled, preprocess(images.astype(np.float32)), rtol=0, atol=2e-5)
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_pixels_are_scaled_as_the_published_weights_want_them(name: str, preproc
     ],
 )
 def test_pixels_are_scaled_as_the_published_network_does_itself(name: str, application: Application) -> None:
-    pictures, features = noise(SPEC, 2), _features(name)
+    images, features = noise(SPEC, 2), _features(name)
     published = application(input_shape=SPEC.shape_hwc, include_top=False, weights=None)
     last = max(
         index
@@ -182,7 +182,7 @@ def test_pixels_are_scaled_as_the_published_network_does_itself(name: str, appli
         if isinstance(layer, keras.layers.Rescaling | keras.layers.Normalization)
     )
 
-    scaled = keras.Model(features.input, features.get_layer("scale").output)(pictures)
+    scaled = keras.Model(features.input, features.get_layer("scale").output)(images)
 
-    expected = keras.Model(published.input, published.layers[last].output)(pictures.astype(np.float32))
+    expected = keras.Model(published.input, published.layers[last].output)(images.astype(np.float32))
     np.testing.assert_allclose(scaled, expected, rtol=0, atol=2e-5)

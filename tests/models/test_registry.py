@@ -34,7 +34,7 @@ def test_an_unknown_name_is_answered_with_all_names() -> None:
 def test_a_name_cannot_be_taken_twice() -> None:
     with pytest.raises(ModelConfigError, match="two architectures named 'simple_cnn'"):
         register_model("simple_cnn", head=Head(), min_side=1, default_side=1, parameters=0, source="none")(
-            lambda pictures: pictures
+            lambda images: images
         )
 
 

@@ -9,7 +9,7 @@ from edgecls.image_spec import Color, Fit, ImageSpec
 from edgecls.models import build_model, fold_temperature
 
 SPEC = ImageSpec(16, 20, Color.RGB, Fit.CROP)
-PICTURES = np.random.default_rng(0).integers(0, 256, (3, *SPEC.shape_hwc), dtype=np.uint8)
+IMAGES = np.random.default_rng(0).integers(0, 256, (3, *SPEC.shape_hwc), dtype=np.uint8)
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +19,7 @@ def network() -> keras.Model:
 
 
 def _answers(network: keras.Model) -> np.ndarray:
-    return np.asarray(keras.ops.convert_to_numpy(network(PICTURES, training=False)))
+    return np.asarray(keras.ops.convert_to_numpy(network(IMAGES, training=False)))
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 2.75])
@@ -49,8 +49,8 @@ def test_what_is_no_temperature_is_refused(network: keras.Model, temperature: fl
 
 
 def test_a_network_with_another_end_is_refused() -> None:
-    pictures = keras.Input((4, 4, 3), name="image")
-    odd = keras.Model(pictures, keras.layers.Flatten()(pictures), name="odd")
+    images = keras.Input((4, 4, 3), name="image")
+    odd = keras.Model(images, keras.layers.Flatten()(images), name="odd")
 
     with pytest.raises(ModelConfigError, match="'odd': it has no linear dense layer 'head_logits'"):
         fold_temperature(odd, 2.0)

@@ -45,14 +45,14 @@ def test_right_answers_and_mistakes_have_their_own_colours() -> None:
     assert _count(hopeless, RIGHT_COLOR) == 0
 
 
-def test_a_matrix_of_labels_without_pictures_is_blank() -> None:
+def test_a_matrix_of_labels_without_images_is_blank() -> None:
     blank = _decode(confusion_png(np.zeros((3, 3), np.int64), ["a", "b", "c"]))
 
     assert _count(blank, RIGHT_COLOR) == _count(blank, WRONG_COLOR) == 0
 
 
 @pytest.mark.parametrize("count", [2, 25, 26, 120, 121, 400])
-def test_a_matrix_of_any_size_stays_a_handy_picture(count: int) -> None:
+def test_a_matrix_of_any_size_stays_a_handy_image(count: int) -> None:
     pixels = _decode(
         confusion_png(np.eye(count, dtype=np.int64), [f"a label with a long name {i}" for i in range(count)])
     )
@@ -109,7 +109,7 @@ def test_a_row_of_the_block_is_as_deep_as_in_the_whole_matrix() -> None:
     confusion = np.zeros((40, 40), np.int64)
     confusion[0, 0], confusion[0, 1], confusion[1, 1] = 5, 5, 10
     alone = confused_block_png(confusion, [str(index) for index in range(40)])
-    confusion[0, 2:20] = 1  # more pictures of label 0
+    confusion[0, 2:20] = 1  # more images of label 0
     with_others = confused_block_png(confusion, [str(index) for index in range(40)])
 
     assert alone is not None

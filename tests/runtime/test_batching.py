@@ -13,12 +13,12 @@ from edgecls.runtime.batching import Batcher
 TIMEOUT_S = 120
 
 
-def _picture(value: int) -> npt.NDArray[np.uint8]:
+def _image(value: int) -> npt.NDArray[np.uint8]:
     return np.full((2, 2, 3), value, np.uint8)
 
 
 def _answers(batch: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    """Give each picture a row that tells which one it was."""
+    """Give each image a row that tells which one it was."""
     return batch[:, 0, 0, :2].astype(np.float32)
 
 
@@ -50,7 +50,7 @@ def _submit_in_threads(batcher: Batcher, values: range) -> tuple[list[threading.
 
     def submit(value: int) -> None:
         try:
-            found[value] = batcher.submit(_picture(value)).row.tolist()
+            found[value] = batcher.submit(_image(value)).row.tolist()
         except ArithmeticError as error:
             found[value] = error
 
@@ -75,12 +75,12 @@ def _join(threads: list[threading.Thread]) -> None:
         assert not thread.is_alive()
 
 
-def test_a_lone_picture_runs_at_once_in_the_thread_that_brings_it() -> None:
+def test_a_lone_image_runs_at_once_in_the_thread_that_brings_it() -> None:
     runner = GatedRunner()
     runner.let_go(2)
     batcher = Batcher(runner, sizes=(8,))
 
-    rows = [batcher.submit(_picture(value)).row.tolist() for value in (3, 4)]
+    rows = [batcher.submit(_image(value)).row.tolist() for value in (3, 4)]
 
     assert rows == [[3, 3], [4, 4]]
     assert runner.sizes == [1, 1]
@@ -102,11 +102,11 @@ def test_what_has_queued_while_a_batch_ran_goes_next() -> None:
     assert batcher.queued == 0
 
 
-def test_a_picture_knows_how_long_it_waited_for_its_batch() -> None:
+def test_a_image_knows_how_long_it_waited_for_its_batch() -> None:
     runner = GatedRunner()
     batcher = Batcher(runner, sizes=(2,))
     waited: list[float] = []
-    threads = [threading.Thread(target=lambda: waited.append(batcher.submit(_picture(1)).queued_s)) for _ in range(2)]
+    threads = [threading.Thread(target=lambda: waited.append(batcher.submit(_image(1)).queued_s)) for _ in range(2)]
     threads[0].start()
     assert runner.started.acquire(timeout=TIMEOUT_S)
     threads[1].start()
@@ -121,7 +121,7 @@ def test_a_picture_knows_how_long_it_waited_for_its_batch() -> None:
     assert behind_s >= 0.01
 
 
-def test_a_batch_that_fails_fails_for_its_pictures_alone() -> None:
+def test_a_batch_that_fails_fails_for_its_images_alone() -> None:
     gated = GatedRunner()
 
     def run(batch: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
@@ -145,12 +145,12 @@ def test_a_batch_that_fails_fails_for_its_pictures_alone() -> None:
     assert [answer for value, answer in found.items() if value not in failed] == [
         [value, value] for value in found if value not in failed
     ]
-    assert batcher.submit(_picture(9)).row.tolist() == [9, 9]
+    assert batcher.submit(_image(9)).row.tolist() == [9, 9]
 
 
 def test_a_runner_that_loses_a_row_is_an_error_and_not_a_wrong_answer() -> None:
     with pytest.raises(ValueError, match="zip"):
-        Batcher(lambda batch: _answers(batch)[1:], sizes=(1,)).submit(_picture(1))
+        Batcher(lambda batch: _answers(batch)[1:], sizes=(1,)).submit(_image(1))
 
 
 @pytest.mark.parametrize("sizes", [(1,), (2, 1), (16, 8, 4, 2, 1), (5,)], ids=str)
@@ -167,7 +167,7 @@ def test_every_one_of_many_threads_gets_its_own_answers(sizes: tuple[int, ...]) 
     def submit_many(offset: int) -> None:
         for step in range(200):
             value = (offset * 31 + step) % 256
-            if batcher.submit(_picture(value)).row.tolist() != [value, value]:
+            if batcher.submit(_image(value)).row.tolist() != [value, value]:
                 wrong.append(value)
 
     threads = [threading.Thread(target=submit_many, args=(offset,)) for offset in range(12)]

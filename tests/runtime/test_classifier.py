@@ -16,26 +16,26 @@ from edgecls.errors import ImageDecodeError, ImageReadError, ImageTooLargeError,
 from edgecls.image import ImageLimits
 
 
-def test_a_picture_file_gives_a_prediction(tiny_model_path: Path, pictures: Path) -> None:
-    prediction = edgecls.load(tiny_model_path).predict(pictures / "green.png")
+def test_a_image_file_gives_a_prediction(tiny_model_path: Path, images: Path) -> None:
+    prediction = edgecls.load(tiny_model_path).predict(images / "green.png")
 
     pixels = np.full((1, 8, 8, 3), (5, 240, 30), np.uint8)
     assert prediction.label == "green"
     assert prediction.labels == ("red", "green", "blue")
     np.testing.assert_allclose(prediction.probabilities, tiny_answer(pixels)[0], atol=1e-6)
-    assert prediction.image == str(pictures / "green.png")
+    assert prediction.image == str(images / "green.png")
     assert prediction.time_ms > 0
 
 
-def test_a_path_may_be_text(tiny_model_path: Path, pictures: Path) -> None:
+def test_a_path_may_be_text(tiny_model_path: Path, images: Path) -> None:
     classifier = edgecls.load(str(tiny_model_path), "cpu")
 
-    assert classifier.predict(str(pictures / "red.png")).label == "red"
+    assert classifier.predict(str(images / "red.png")).label == "red"
     assert classifier.provider == "cpu"
 
 
-def test_bytes_keep_the_name_they_are_given(tiny_classifier: edgecls.Classifier, pictures: Path) -> None:
-    prediction = tiny_classifier.predict_bytes((pictures / "blue.png").read_bytes(), name="upload 7")
+def test_bytes_keep_the_name_they_are_given(tiny_classifier: edgecls.Classifier, images: Path) -> None:
+    prediction = tiny_classifier.predict_bytes((images / "blue.png").read_bytes(), name="upload 7")
 
     assert (prediction.image, prediction.label) == ("upload 7", "blue")
 
@@ -46,8 +46,8 @@ def test_arrays_at_the_models_size_run_as_a_batch(tiny_classifier: edgecls.Class
     np.testing.assert_allclose(tiny_classifier.probabilities(batch), tiny_answer(batch), atol=1e-6)
 
 
-def test_a_prediction_is_what_the_parts_give_one_by_one(tiny_classifier: edgecls.Classifier, pictures: Path) -> None:
-    data = (pictures / "red.png").read_bytes()
+def test_a_prediction_is_what_the_parts_give_one_by_one(tiny_classifier: edgecls.Classifier, images: Path) -> None:
+    data = (images / "red.png").read_bytes()
     pixels = image.fit(image.decode(data), tiny_classifier.card.image)
 
     by_hand = tiny_classifier.probabilities(pixels[np.newaxis])[0]
@@ -66,7 +66,7 @@ def test_it_may_be_shared_between_threads(tiny_classifier: edgecls.Classifier) -
     assert together == alone
 
 
-def test_faults_name_the_picture(tiny_classifier: edgecls.Classifier, tmp_path: Path) -> None:
+def test_faults_name_the_image(tiny_classifier: edgecls.Classifier, tmp_path: Path) -> None:
     (tmp_path / "notes.jpg").write_text("these are notes")
 
     with pytest.raises(ImageReadError, match=r"gone\.jpg"):
@@ -75,11 +75,11 @@ def test_faults_name_the_picture(tiny_classifier: edgecls.Classifier, tmp_path: 
         tiny_classifier.predict(tmp_path / "notes.jpg")
 
 
-def test_limits_hold_for_every_picture(tiny_model_path: Path, pictures: Path) -> None:
+def test_limits_hold_for_every_image(tiny_model_path: Path, images: Path) -> None:
     classifier = edgecls.load(tiny_model_path, limits=ImageLimits(max_pixels=100))
 
     with pytest.raises(ImageTooLargeError, match="16x12"):
-        classifier.predict(pictures / "red.png")
+        classifier.predict(images / "red.png")
 
 
 def test_golden_samples_pass(tiny_classifier: edgecls.Classifier) -> None:

@@ -64,10 +64,10 @@ def test_the_tolerance_is_the_largest_difference_that_passes() -> None:
 @pytest.mark.parametrize(
     ("png", "message"),
     [
-        (b"no picture", "golden sample of model 'colors' is damaged"),
+        (b"no image", "golden sample of model 'colors' is damaged"),
         (image.encode_png(np.zeros((9, 8, 3), np.uint8)), r"is \(9, 8, 3\), the model takes \(8, 8, 3\)"),
     ],
-    ids=["no-picture", "another-size"],
+    ids=["no-image", "another-size"],
 )
 def test_a_sample_that_cannot_be_used_is_the_model_files_fault(png: bytes, message: str) -> None:
     golden = Golden(1e-3, (GoldenSample("bad", png, (1.0, 0.0, 0.0)),))

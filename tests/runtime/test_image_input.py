@@ -219,7 +219,7 @@ def test_other_types_get_a_short_message(tiny_classifier: edgecls.Classifier, ta
 
 @pytest.mark.parametrize("taken", ["a.png", PNG, bytearray(PNG), PIXELS, Image.fromarray(PIXELS), io.BytesIO(PNG)])
 def test_one_image_is_not_taken_for_many(tiny_classifier: edgecls.Classifier, taken: Any) -> None:
-    with pytest.raises(TypeError, match="use predict for one picture") as caught:
+    with pytest.raises(TypeError, match="use predict for one image") as caught:
         tiny_classifier.predict_many(taken)
     assert len(str(caught.value)) < 250
 

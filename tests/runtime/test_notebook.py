@@ -86,19 +86,19 @@ def test_keeping_predictions_does_not_keep_images(tiny_classifier: edgecls.Class
     assert shown == [False] * 24 + [True] * 16
 
 
-def test_a_file_that_is_gone_is_not_shown(tiny_classifier: edgecls.Classifier, pictures: Path) -> None:
-    prediction = tiny_classifier.predict(pictures / "red.png")
-    (pictures / "red.png").unlink()
+def test_a_file_that_is_gone_is_not_shown(tiny_classifier: edgecls.Classifier, images: Path) -> None:
+    prediction = tiny_classifier.predict(images / "red.png")
+    (images / "red.png").unlink()
 
     assert _thumbnail(prediction._repr_html_()) is None
 
 
 def test_bytes_that_are_called_like_a_file_do_not_show_that_file(
-    tiny_classifier: edgecls.Classifier, pictures: Path
+    tiny_classifier: edgecls.Classifier, images: Path
 ) -> None:
-    data = (pictures / "red.png").read_bytes()
+    data = (images / "red.png").read_bytes()
 
-    assert _thumbnail(tiny_classifier.predict_bytes(data, name=str(pictures / "blue.png"))._repr_html_()) is None
+    assert _thumbnail(tiny_classifier.predict_bytes(data, name=str(images / "blue.png"))._repr_html_()) is None
 
 
 def test_every_text_is_escaped() -> None:

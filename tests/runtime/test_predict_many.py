@@ -1,4 +1,4 @@
-"""Many pictures in Python, and a classifier that is closed."""
+"""Many images in Python, and a classifier that is closed."""
 
 import itertools
 import threading
@@ -21,9 +21,9 @@ def classifier(tiny_model_path: Path) -> Iterator[edgecls.Classifier]:
 
 @pytest.mark.parametrize("workers", [None, 1, 3])
 def test_outcomes_come_in_the_order_of_the_paths_faults_among_them(
-    classifier: edgecls.Classifier, pictures: Path, workers: int | None
+    classifier: edgecls.Classifier, images: Path, workers: int | None
 ) -> None:
-    paths = [pictures / "red.png", str(pictures / "gone.png"), pictures / "blue.png"] * 20
+    paths = [images / "red.png", str(images / "gone.png"), images / "blue.png"] * 20
 
     outcomes = list(classifier.predict_many(paths, workers=workers))
 
@@ -35,13 +35,13 @@ def test_outcomes_come_in_the_order_of_the_paths_faults_among_them(
     assert all(isinstance(outcome.result, ImageReadError) for outcome in outcomes[1::3])
 
 
-def test_endless_paths_are_taken_as_outcomes_are_asked_for(classifier: edgecls.Classifier, pictures: Path) -> None:
+def test_endless_paths_are_taken_as_outcomes_are_asked_for(classifier: edgecls.Classifier, images: Path) -> None:
     taken = itertools.count()
 
     def paths() -> Iterator[Path]:
         while True:
             next(taken)
-            yield pictures / "red.png"
+            yield images / "red.png"
 
     outcomes = list(itertools.islice(classifier.predict_many(paths(), workers=2), 10))
 
@@ -49,8 +49,8 @@ def test_endless_paths_are_taken_as_outcomes_are_asked_for(classifier: edgecls.C
     assert next(taken) < 10 + 20
 
 
-def test_several_threads_may_each_have_their_many(classifier: edgecls.Classifier, pictures: Path) -> None:
-    names = [pictures / f"{color}.png" for color in ("red", "green", "blue")] * 10
+def test_several_threads_may_each_have_their_many(classifier: edgecls.Classifier, images: Path) -> None:
+    names = [images / f"{color}.png" for color in ("red", "green", "blue")] * 10
     alone = [classifier.predict(name).probabilities for name in names]
 
     def together(_: int) -> list[tuple[float, ...]]:
@@ -68,7 +68,7 @@ def test_no_workers_are_refused(classifier: edgecls.Classifier) -> None:
 
 @pytest.mark.parametrize("path", ["one.jpg", Path("one.jpg")])
 def test_one_path_is_not_taken_for_many(classifier: edgecls.Classifier, path: str | Path) -> None:
-    with pytest.raises(TypeError, match="use predict for one picture"):
+    with pytest.raises(TypeError, match="use predict for one image"):
         classifier.predict_many(path)  # type: ignore[arg-type]
 
 
@@ -93,15 +93,15 @@ def test_a_closed_classifier_says_so(tiny_model_path: Path, use: Callable[[edgec
         use(classifier)
 
 
-def test_what_is_under_way_ends_when_another_thread_closes(tiny_model_path: Path, pictures: Path) -> None:
+def test_what_is_under_way_ends_when_another_thread_closes(tiny_model_path: Path, images: Path) -> None:
     classifier = edgecls.load(tiny_model_path, "cpu")
     started, go_on = threading.Event(), threading.Event()
 
     def paths() -> Iterator[Path]:
-        yield pictures / "red.png"
+        yield images / "red.png"
         started.set()
         assert go_on.wait(60)
-        yield pictures / "blue.png"
+        yield images / "blue.png"
 
     with ThreadPoolExecutor(1) as pool:
         work = pool.submit(lambda: list(classifier.predict_many(paths(), workers=1)))

@@ -17,9 +17,9 @@ def test_batches_come_in_few_sizes(batch_size: int, sizes: tuple[int, ...]) -> N
 @pytest.mark.parametrize(
     ("setting", "text"),
     [
-        (Setting(Provider.CPU, 1, 1, 1), "cpu, 1 picture at a time"),
-        (Setting(Provider.CPU, 2, 4, 1), "cpu, 2 pictures at once, 4 threads a run"),
-        (Setting(Provider.CUDA, 64, 1, 32), "cuda, 64 pictures at once, batches of up to 32"),
+        (Setting(Provider.CPU, 1, 1, 1), "cpu, 1 image at a time"),
+        (Setting(Provider.CPU, 2, 4, 1), "cpu, 2 images at once, 4 threads a run"),
+        (Setting(Provider.CUDA, 64, 1, 32), "cuda, 64 images at once, batches of up to 32"),
     ],
     ids=["alone", "threads", "batches"],
 )

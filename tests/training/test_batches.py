@@ -1,4 +1,4 @@
-"""Batches: their order, their content wherever pictures are kept, their number in memory."""
+"""Batches: their order, their content wherever images are kept, their number in memory."""
 
 import threading
 from pathlib import Path
@@ -6,19 +6,19 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
-from picture_folders import write_class_folders
+from image_folders import write_class_folders
 
 from edgecls.dataset.formats.folders import read_class_folders
-from edgecls.dataset.pixel_cache import Cache, CachedPictures, cache_pictures
+from edgecls.dataset.pixel_cache import Cache, CachedImages, cache_images
 from edgecls.errors import ImageReadError
 from edgecls.image_spec import ImageSpec
-from edgecls.training.batches import AHEAD_PER_WORKER, PictureBatches, shuffled
+from edgecls.training.batches import AHEAD_PER_WORKER, ImageBatches, shuffled
 
 SPEC = ImageSpec(8, 8)
 
 
-def _pictures(root: Path, cache: Cache = Cache.MEMORY) -> CachedPictures:
-    return cache_pictures(read_class_folders(root), SPEC, workers=2, cache=cache, folder=root)
+def _images(root: Path, cache: Cache = Cache.MEMORY) -> CachedImages:
+    return cache_images(read_class_folders(root), SPEC, workers=2, cache=cache, folder=root)
 
 
 @pytest.fixture(scope="module")
@@ -37,11 +37,11 @@ def test_the_order_depends_on_seed_and_epoch_alone() -> None:
 
 
 @pytest.mark.parametrize("cache", [Cache.MEMORY, Cache.DISK, Cache.STREAM])
-def test_batches_are_the_same_wherever_pictures_are_kept(root: Path, cache: Cache) -> None:
-    expected = _pictures(root)
-    indices = [*range(0, 27, 2)]  # 14 pictures: batches of 4, 4, 4 and 2
+def test_batches_are_the_same_wherever_images_are_kept(root: Path, cache: Cache) -> None:
+    expected = _images(root)
+    indices = [*range(0, 27, 2)]  # 14 images: batches of 4, 4, 4 and 2
 
-    with PictureBatches(_pictures(root, cache), indices, batch_size=4, workers=2) as batches:
+    with ImageBatches(_images(root, cache), indices, batch_size=4, workers=2) as batches:
         for epoch in range(2):
             batches.show(shuffled(batches.indices, seed=5, epoch=epoch))
             got = [batches[index] for index in range(len(batches))]
@@ -54,18 +54,18 @@ def test_batches_are_the_same_wherever_pictures_are_kept(root: Path, cache: Cach
 
 
 def test_a_new_order_forgets_what_was_made_ahead_for_the_old_one(root: Path) -> None:
-    pictures = _pictures(root)
-    with PictureBatches(pictures, range(27), batch_size=5, workers=1) as batches:
+    images = _images(root)
+    with ImageBatches(images, range(27), batch_size=5, workers=1) as batches:
         _ = batches[0], batches[1]
         batches.show(batches.order[::-1])
 
-        np.testing.assert_array_equal(batches[2][0], pictures.pixels[batches.order[10:15]])
-        np.testing.assert_array_equal(batches[0][0], pictures.pixels[batches.order[:5]])
+        np.testing.assert_array_equal(batches[2][0], images.pixels[batches.order[10:15]])
+        np.testing.assert_array_equal(batches[0][0], images.pixels[batches.order[:5]])
 
 
-def test_pictures_of_labels_with_weights_carry_them(root: Path) -> None:
+def test_images_of_labels_with_weights_carry_them(root: Path) -> None:
     weights = np.array([0.5, 1, 2], np.float32)
-    with PictureBatches(_pictures(root), [0, 26, 10], batch_size=3, workers=1, label_weights=weights) as batches:
+    with ImageBatches(_images(root), [0, 26, 10], batch_size=3, workers=1, label_weights=weights) as batches:
         assert [values.tolist() for values in batches[0][1:]] == [[0, 2, 1], [0.5, 2, 1]]
 
 
@@ -85,7 +85,7 @@ class _Counted:
 
 def test_batches_are_made_ahead_but_only_a_few() -> None:
     pixels = _Counted()
-    pictures = CachedPictures(
+    images = CachedImages(
         ("a", "b"),
         pixels,
         np.zeros(1000, np.int32),
@@ -94,18 +94,18 @@ def test_batches_are_made_ahead_but_only_a_few() -> None:
         (),
         "",  # type: ignore[arg-type]
     )
-    with PictureBatches(pictures, range(1000), batch_size=10, workers=2) as batches:
+    with ImageBatches(images, range(1000), batch_size=10, workers=2) as batches:
         _ = batches[0]
 
         assert pixels.enough.wait(10)
         assert pixels.batches == 2 * AHEAD_PER_WORKER + 1
 
 
-def test_the_picture_that_is_lost_is_remembered(tmp_path: Path) -> None:
+def test_the_image_that_is_lost_is_remembered(tmp_path: Path) -> None:
     root = write_class_folders(tmp_path, per_label=2)
-    pictures = _pictures(root, Cache.STREAM)
-    Path(pictures.names[3]).unlink()
-    with PictureBatches(pictures, range(6), batch_size=2, workers=1) as batches:
+    images = _images(root, Cache.STREAM)
+    Path(images.names[3]).unlink()
+    with ImageBatches(images, range(6), batch_size=2, workers=1) as batches:
         _ = batches[0]
         with pytest.raises(ImageReadError) as caught:
             _ = batches[1]
@@ -114,7 +114,7 @@ def test_the_picture_that_is_lost_is_remembered(tmp_path: Path) -> None:
 
 
 def test_devices_get_equal_shares_of_every_batch(root: Path) -> None:
-    with PictureBatches(_pictures(root), range(15), batch_size=4, workers=1, shares=2) as batches:
+    with ImageBatches(_images(root), range(15), batch_size=4, workers=1, shares=2) as batches:
         assert [len(batches[index][0]) for index in range(len(batches))] == [4, 4, 4, 2]
         batches.show(batches.indices[::-1])
         assert batches.order.tolist() == [*range(14, 0, -1)]

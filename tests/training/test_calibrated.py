@@ -1,4 +1,4 @@
-"""Calibrating on the pictures held out."""
+"""Calibrating on the images held out."""
 
 from dataclasses import replace
 
@@ -6,13 +6,13 @@ import keras
 import numpy as np
 import pytest
 
-from edgecls.dataset.pixel_cache import Cache, CachedPictures
+from edgecls.dataset.pixel_cache import Cache, CachedImages
 from edgecls.evaluation.calibration import negative_log_likelihood
 from edgecls.image_spec import ImageSpec
 from edgecls.models import HEAD_PREFIX, build_model, fold_temperature
 from edgecls.training.config import TrainConfig
-from edgecls.training.document import MIN_PICTURES, calibrated
-from edgecls.training.images import PreparedPictures
+from edgecls.training.document import MIN_IMAGES, calibrated
+from edgecls.training.images import PreparedImages
 
 SPEC = ImageSpec(16, 16)
 CONFIG = TrainConfig(SPEC, arch="simple_cnn", batch_size=16, unknown_threshold="auto")
@@ -29,35 +29,35 @@ def network() -> keras.Model:
     return network
 
 
-def _pictures(held_out: int) -> PreparedPictures:
+def _images(held_out: int) -> PreparedImages:
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, (HELD_OUT, *SPEC.shape_hwc), np.uint8)
     label_ids = rng.integers(0, 3, HELD_OUT).astype(np.int32)
-    cached = CachedPictures(("a", "b", "c"), pixels, label_ids, ("",) * HELD_OUT, np.arange(HELD_OUT), (), "0" * 64)
-    return PreparedPictures(cached, [0], list(range(held_out)), Cache.MEMORY)
+    cached = CachedImages(("a", "b", "c"), pixels, label_ids, ("",) * HELD_OUT, np.arange(HELD_OUT), (), "0" * 64)
+    return PreparedImages(cached, [0], list(range(held_out)), Cache.MEMORY)
 
 
 def test_the_exported_network_is_less_sure_and_more_likely_right(network: keras.Model) -> None:
-    pictures = _pictures(HELD_OUT)
-    before = network.predict(pictures.cached.pixels, verbose=0)
+    images = _images(HELD_OUT)
+    before = network.predict(images.cached.pixels, verbose=0)
 
-    model = calibrated(network, CONFIG, pictures)
+    model = calibrated(network, CONFIG, images)
 
-    after = model.network.predict(pictures.cached.pixels, verbose=0)
+    after = model.network.predict(images.cached.pixels, verbose=0)
     assert model.calibration is not None
     assert model.temperature > 2
     np.testing.assert_array_equal(before.argmax(axis=1), after.argmax(axis=1))
-    assert negative_log_likelihood(after, pictures.cached.label_ids) == pytest.approx(
+    assert negative_log_likelihood(after, images.cached.label_ids) == pytest.approx(
         model.calibration.loss_after, abs=1e-3
     )
     assert model.calibration.loss_after < model.calibration.loss_before
     assert model.unknown_threshold is not None
     assert 0 < model.unknown_threshold < 1
-    np.testing.assert_array_equal(network.predict(pictures.cached.pixels, verbose=0), before)
+    np.testing.assert_array_equal(network.predict(images.cached.pixels, verbose=0), before)
 
 
 def test_a_temperature_that_improves_nothing_is_not_kept(network: keras.Model) -> None:
-    pictures = _pictures(HELD_OUT)
+    images = _images(HELD_OUT)
     rng = np.random.default_rng(2)
     levels = rng.integers(0, 256, (HELD_OUT, 1, 1, 3)) * np.ones((1, *SPEC.shape_hwc))
     pixels = levels.astype(np.uint8)
@@ -66,9 +66,9 @@ def test_a_temperature_that_improves_nothing_is_not_kept(network: keras.Model) -
     odds = calm.predict(pixels, verbose=0).astype(float)
     # Labels that are as likely as the network says: there is nothing to mend.
     label_ids = np.array([rng.choice(3, p=row / row.sum()) for row in odds], np.int32)
-    pictures = replace(pictures, cached=replace(pictures.cached, pixels=pixels, label_ids=label_ids))
+    images = replace(images, cached=replace(images.cached, pixels=pixels, label_ids=label_ids))
 
-    model = calibrated(calm, CONFIG, pictures)
+    model = calibrated(calm, CONFIG, images)
 
     assert model.network is calm
     assert (model.calibration, model.temperature) == (None, 1)
@@ -77,8 +77,8 @@ def test_a_temperature_that_improves_nothing_is_not_kept(network: keras.Model) -
     assert model.unknown_threshold is not None
 
 
-def test_few_pictures_say_too_little(network: keras.Model) -> None:
-    model = calibrated(network, CONFIG, _pictures(MIN_PICTURES - 1))
+def test_few_images_say_too_little(network: keras.Model) -> None:
+    model = calibrated(network, CONFIG, _images(MIN_IMAGES - 1))
 
     assert model.network is network
     assert (model.calibration, model.temperature, model.unknown_threshold) == (None, 1, None)
@@ -90,7 +90,7 @@ def test_a_threshold_can_be_stated_and_calibration_left_out(
 ) -> None:
     config = replace(CONFIG, calibrate=False, unknown_threshold=setting)
 
-    model = calibrated(network, config, _pictures(HELD_OUT))
+    model = calibrated(network, config, _images(HELD_OUT))
 
     assert model.network is network
     assert model.unknown_threshold == threshold

@@ -1,4 +1,4 @@
-"""Training classical models, from folders of pictures to a model file, by the library and by the command."""
+"""Training classical models, from folders of images to a model file, by the library and by the command."""
 
 import csv
 import io
@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from picture_folders import COLORS, write_class_folders
+from image_folders import COLORS, write_class_folders
 
 import edgecls
 from edgecls.cli import main
@@ -40,8 +40,8 @@ def test_the_command_trains_a_model_that_verifies_runs_and_tells_what_it_is(
 
     assert trained.exit_code == 0, trained.output
     counted = [line.split(maxsplit=1) for line in trained.stdout.splitlines()[:4]]
-    assert counted == [["20", label] for label in sorted(COLORS)] + [["60", "pictures of 3 labels"]]
-    assert "training on 54 pictures, validating on 6" in trained.stdout
+    assert counted == [["20", label] for label in sorted(COLORS)] + [["60", "images of 3 labels"]]
+    assert "training on 54 images, validating on 6" in trained.stdout
     assert f"{name} on hog_color: accuracy " in trained.stdout
     assert trained.stderr == f"{name} is no network and takes no notice of --epochs\n"
     assert [entry.name for entry in tmp_path.iterdir()] == ["模型.onnx"]
@@ -57,7 +57,7 @@ def test_the_command_trains_a_model_that_verifies_runs_and_tells_what_it_is(
     assert sum(right) >= 54
 
 
-def test_grey_pictures_and_their_pixels(data: Path, tmp_path: Path) -> None:
+def test_grey_images_and_their_pixels(data: Path, tmp_path: Path) -> None:
     usual = (
         "train",
         data,
@@ -91,10 +91,10 @@ def test_what_is_worth_knowing_is_noted_and_rare_labels_are_dealt_with(tmp_path:
     without = _edgecls(*usual, "--leave-out-rare")
 
     assert refused.exit_code == 1
-    assert "label 'lone' has 1 picture(s)" in refused.stderr
+    assert "label 'lone' has 1 image(s)" in refused.stderr
     assert kept.stderr.startswith("note: label '蓝 sky' has 12 times as many images as 'lone' (12, 1)\n")
     assert "note: fewer than 20 images of 'lone' (1), " in kept.stderr
-    assert "training on 34 pictures, validating on 3\n" in kept.stdout
+    assert "training on 34 images, validating on 3\n" in kept.stdout
     assert without.stderr.startswith("note: left out, with too few images to hold one out: 'lone'\n")
     assert edgecls.load(tmp_path / "m.onnx").card.labels == ("红 roses", "绿 grass", "蓝 sky")
 
@@ -103,7 +103,7 @@ def test_the_listener_hears_everything_in_order(data: Path, tmp_path: Path) -> N
     heard: list[Any] = []
     listener = ClassicalListener(
         on_found=lambda dataset: heard.append(len(dataset.whole.paths)),
-        on_prepared=lambda pictures: heard.append((len(pictures.cached.names), len(pictures.validation_indices))),
+        on_prepared=lambda images: heard.append((len(images.cached.names), len(images.validation_indices))),
         on_features=lambda done, total: heard.append((done, total)),
         on_fitting=lambda: heard.append("fitting"),
         on_exporting=lambda: heard.append("exporting"),
@@ -117,15 +117,15 @@ def test_the_listener_hears_everything_in_order(data: Path, tmp_path: Path) -> N
     assert result.export.parity.comparisons == 2 * (12 + 4 + 6)  # held out, golden, random and flat
 
 
-def test_a_damaged_picture_is_left_out(tmp_path: Path) -> None:
+def test_a_damaged_image_is_left_out(tmp_path: Path) -> None:
     data = write_class_folders(tmp_path / "data", per_label=6)
-    (data / "红 roses" / "broken.png").write_bytes(b"no picture")
+    (data / "红 roses" / "broken.png").write_bytes(b"no image")
 
     done = _edgecls("train", data, "-o", tmp_path / "m.onnx", "--arch", "svm", "--image-size", "16")
 
     assert done.exit_code == 0, done.output
     assert "left out: " in done.stdout
-    assert "training on 15 pictures, validating on 3" in done.stdout
+    assert "training on 15 images, validating on 3" in done.stdout
 
 
 @pytest.mark.parametrize("remains", [("m.keras",), ("m.run",), ("m.keras", "m.run")], ids=" and ".join)
@@ -170,8 +170,8 @@ def test_what_is_no_run_stays_beside_a_classical_model(data: Path, tmp_path: Pat
 
 
 def test_accuracy_on_the_test_split_is_told(data: Path, tmp_path: Path) -> None:
-    pictures = sorted(data.rglob("*.png"))
-    for name, chosen in (("train", pictures[::2]), ("test", pictures[1::2])):
+    images = sorted(data.rglob("*.png"))
+    for name, chosen in (("train", images[::2]), ("test", images[1::2])):
         lines = [f"{path.relative_to(data).as_posix()}\t{path.parent.name}\n" for path in chosen]
         (data / f"{name}.txt").write_text("".join(lines), encoding="utf-8")
     try:
@@ -181,7 +181,7 @@ def test_accuracy_on_the_test_split_is_told(data: Path, tmp_path: Path) -> None:
             (data / f"{name}.txt").unlink()
 
     assert done.exit_code == 0, done.output
-    assert "test accuracy 1.0000 (0.8865 to 1.0000 at 95 %) on 30 pictures" in done.stdout
+    assert "test accuracy 1.0000 (0.8865 to 1.0000 at 95 %) on 30 images" in done.stdout
 
 
 def test_a_classical_model_is_trained_without_keras(data: Path, tmp_path: Path) -> None:
@@ -203,8 +203,8 @@ def test_a_classical_model_is_trained_without_keras(data: Path, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("arguments", "exit_code", "message"),
     [
-        (("--arch", "svm", "--image-size", "12"), 1, "HOG features take pictures of at least 16x16 pixels"),
-        (("--arch", "svm", "--color", "gray", "--features", "hog_color"), 1, "hog_color takes colour pictures"),
+        (("--arch", "svm", "--image-size", "12"), 1, "HOG features take images of at least 16x16 pixels"),
+        (("--arch", "svm", "--color", "gray", "--features", "hog_color"), 1, "hog_color takes colour images"),
         (("--arch", "simple_cnn", "--features", "hog"), 2, "--features is for classical models"),
         (("--arch", "svm", "--features", "sift"), 2, "'sift' is not one of"),
     ],

@@ -56,7 +56,7 @@ if keras.backend.backend() == "tensorflow":
     import tensorflow as tf
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-from edgecls.dataset.pixel_cache import CachedPictures
+from edgecls.dataset.pixel_cache import CachedImages
 from edgecls.image_spec import ImageSpec
 from edgecls.training.config import Device, TrainConfig
 from edgecls.training.devices import Devices
@@ -65,13 +65,13 @@ from edgecls.training.trainer import build_network, train
 rng = np.random.default_rng(0)
 label_ids = np.arange(44, dtype=np.int32) % 2
 pixels = rng.integers(0, 100, (44, 16, 16, 3), np.uint8) + (label_ids * 120).astype(np.uint8)[:, None, None, None]
-pictures = CachedPictures(("a", "b"), pixels, label_ids, ("",) * 44, np.arange(44), (), "")
+images = CachedImages(("a", "b"), pixels, label_ids, ("",) * 44, np.arange(44), (), "")
 config = TrainConfig(ImageSpec(16, 16), arch="simple_cnn", epochs=2, batch_size=8, augment=False)
 names = tuple(sys.argv[1].split(","))
 with Devices(Device.CPU, names).scope():
     network = build_network(config, num_classes=2)
     trained = train(
-        config, network, pictures, train_indices=range(37), validation_indices=range(37, 44), device_count=2
+        config, network, images, train_indices=range(37), validation_indices=range(37, 44), device_count=2
     )
 print(*(f"{report.loss:.4f} {report.validation_loss:.4f}" for report in trained.history))
 """

@@ -91,11 +91,11 @@ def test_beginning_anew_removes_the_files_of_the_old_run_and_no_others(folder: P
 @pytest.mark.parametrize(
     ("config", "facts", "message"),
     [
-        (replace(CONFIG, epochs=3), FACTS, "for it is another: epochs was 20 and is now 3. Give the same pictures"),
+        (replace(CONFIG, epochs=3), FACTS, "for it is another: epochs was 20 and is now 3. Give the same images"),
         (CONFIG, RunFacts("cd" * 32, 90, 10), f"dataset_sha256 was {'ab' * 32} and is now {'cd' * 32}"),
         (CONFIG, RunFacts("ab" * 32, 80, 20), "train_images was 90 and is now 80; validation_images was 10"),
     ],
-    ids=["settings", "pictures", "split"],
+    ids=["settings", "images", "split"],
 )
 def test_another_run_cannot_go_on(folder: Path, config: TrainConfig, facts: RunFacts, message: str) -> None:
     run = _begun(folder, checkpoint=True)
@@ -106,7 +106,7 @@ def test_another_run_cannot_go_on(folder: Path, config: TrainConfig, facts: RunF
     assert message in str(caught.value)
 
 
-def test_where_pictures_are_kept_may_change(folder: Path) -> None:
+def test_where_images_are_kept_may_change(folder: Path) -> None:
     run = _begun(folder, checkpoint=False)
 
     assert run.resume(replace(CONFIG, cache=Cache.STREAM), FACTS) is None

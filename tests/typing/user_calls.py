@@ -20,7 +20,7 @@ def one(path: Path) -> None:
     assert_type(prediction.probabilities, tuple[float, ...])
     assert_type(prediction.top(3)[0], edgecls.LabelScore)
     classifier.predict_bytes(b"", name="upload")
-    classifier.predict_bytes("picture.jpg")  # type: ignore[arg-type]
+    classifier.predict_bytes("image.jpg")  # type: ignore[arg-type]
     classifier.predict(7)  # type: ignore[arg-type]
 
 
@@ -75,7 +75,7 @@ def over_http(folder: Path) -> Iterator[str]:
         assert_type(client.ready(), bool)
         assert_type(client.models(), list[edgecls.RemoteModel])
         assert_type(client.predict(b"", model="flowers"), edgecls.RemotePrediction)
-        assert_type(client.predict("picture.jpg", top=3).top[0], edgecls.LabelScore)
+        assert_type(client.predict("image.jpg", top=3).top[0], edgecls.LabelScore)
         for outcome in client.predict_many(folder.glob("*.jpg"), connections=2):
             assert_type(outcome, edgecls.RemoteOutcome)
             if not isinstance(outcome.result, edgecls.ImageError):

@@ -1,4 +1,4 @@
-"""edgecls data augment: copies of pictures, each a little different."""
+"""edgecls data augment: copies of images, each a little different."""
 
 import sys
 from collections.abc import Callable
@@ -58,11 +58,11 @@ def warp_options(command: Callable[..., Any]) -> Callable[..., Any]:
     help="Folder to write to: new, empty, or that of an interrupted run with the same settings.",
 )
 @click.option(
-    "--copies", type=click.IntRange(min=1), default=3, show_default=True, help="Augmented copies of each picture."
+    "--copies", type=click.IntRange(min=1), default=3, show_default=True, help="Augmented copies of each image."
 )
 @warp_options
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Same seed, same copies.")
-@click.option("--copies-only", is_flag=True, help="Leave the pictures themselves out.")
+@click.option("--copies-only", is_flag=True, help="Leave the images themselves out.")
 def augment(
     data: Path,
     output: Path,
@@ -75,7 +75,7 @@ def augment(
     seed: int,
     copies_only: bool,
 ) -> None:
-    """Write augmented copies of the pictures in DATA, into a folder for each label.
+    """Write augmented copies of the images in DATA, into a folder for each label.
 
     What comes into view at an edge takes the colour of the nearest pixel. Of a dataset divided into
     parts only train is augmented. The file augmented.jsonl in OUT says what was made from what, so
@@ -96,10 +96,10 @@ def augment(
         output,
         settings,
         workers=usable_cores(),
-        on_progress=lambda done, total: line.show(f"augmenting pictures {done}/{total}"),
+        on_progress=lambda done, total: line.show(f"augmenting images {done}/{total}"),
     )
     kept = f" ({result.kept} were there already)" if result.kept else ""
-    line.then(f"wrote {result.written} pictures to {output}{kept}")
+    line.then(f"wrote {result.written} images to {output}{kept}")
     for failure in result.failures:
         click.echo(f"left out: {failure}", err=True)
     if result.failures:

@@ -1,4 +1,4 @@
-"""edgecls data check: what is wrong with the pictures, and moving it out of the way."""
+"""edgecls data check: what is wrong with the images, and moving it out of the way."""
 
 import json
 import sys
@@ -31,7 +31,7 @@ __all__ = ["check"]
     type=click.IntRange(min=1),
     default=32,
     show_default=True,
-    help="A picture with a shorter side is tiny.",
+    help="An image with a shorter side is tiny.",
 )
 @click.option(
     "--near-distance",
@@ -39,7 +39,7 @@ __all__ = ["check"]
     type=click.IntRange(min=0, max=96),
     default=48,
     show_default=True,
-    help="Pictures are near duplicates if at most so many of the 256 bits of their perceptual hashes differ.",
+    help="Images are near duplicates if at most so many of the 256 bits of their perceptual hashes differ.",
 )
 @click.option(
     "--quarantine",
@@ -65,13 +65,13 @@ def check(
 ) -> None:
     """Look for faults in DATA, a dataset in any form, or put back what was moved away.
 
-    Found are pictures that are unreadable, truncated, wrongly named, tiny, blank, there twice (the
-    same bytes, or the same to the eye) or there under two labels; files that are no pictures; hidden
-    files, files that belong to no label, thumbnails of systems; class folders without pictures or with
+    Found are images that are unreadable, truncated, wrongly named, tiny, blank, there twice (the
+    same bytes, or the same to the eye) or there under two labels; files that are no images; hidden
+    files, files that belong to no label, thumbnails of systems; class folders without images or with
     one; labels that differ in case, spaces or Unicode form only, or that some system cannot use.
 
     Nothing is changed without --quarantine. With it, every file found is moved: of duplicates all
-    but the best, of a picture under two labels all.
+    but the best, of an image under two labels all.
 
     Exit codes: 0 nothing found (or all put back), 1 something found, 2 the command line is wrong.
     """
@@ -92,7 +92,7 @@ def check(
         data,
         CheckSettings(min_side, near_distance),
         workers=usable_cores(),
-        on_progress=lambda done, total: line.show(f"looking at pictures {done}/{total}"),
+        on_progress=lambda done, total: line.show(f"looking at images {done}/{total}"),
     )
     line.show("")
     _print_report(report, output_format)
@@ -115,7 +115,7 @@ def _print_report(report: "CheckReport", output_format: str) -> None:
         other = f": {finding.other}" if finding.other is not None else ""
         out.write(on_one_line(f"{finding.kind:<16} {finding.path}  {finding.detail}{other}") + "\n")
     counts = ", ".join(f"{count} {kind}" for kind, count in report.counts.items() if count) or "nothing found"
-    out.write(f"{report.pictures} pictures of {len(report.labels)} labels: {counts}\n")
+    out.write(f"{report.images} images of {len(report.labels)} labels: {counts}\n")
 
 
 def _restore(folder: Path) -> None:

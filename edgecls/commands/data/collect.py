@@ -1,4 +1,4 @@
-"""edgecls data collect: pictures from the web into class folders."""
+"""edgecls data collect: images from the web into class folders."""
 
 import sys
 from pathlib import Path
@@ -67,8 +67,8 @@ def _filter(ctx: click.Context, param: click.Parameter, values: tuple[str, ...])
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Take addresses from a file: one a line, or LABEL<tab>ADDRESS.",
 )
-@click.option("--page", "pages", metavar="URL", multiple=True, help="Take the pictures of a gallery page.")
-@click.option("--site", metavar="URL", help="Take the pictures of all pages of a site.")
+@click.option("--page", "pages", metavar="URL", multiple=True, help="Take the images of a gallery page.")
+@click.option("--site", metavar="URL", help="Take the images of all pages of a site.")
 @click.option(
     "--max-pages", type=click.IntRange(min=1), default=100, show_default=True, help="Pages of --site to read."
 )
@@ -76,21 +76,21 @@ def _filter(ctx: click.Context, param: click.Parameter, values: tuple[str, ...])
     "--count",
     type=click.IntRange(min=1),
     show_default=f"{DEFAULT_COUNT} for keywords and --site, all for --urls and --page",
-    help="Pictures that each class folder shall have in the end.",
+    help="Images that each class folder shall have in the end.",
 )
 @click.option(
     "--min-size",
     type=_Sides(),
     default="64",
     show_default=True,
-    help="Leave out pictures with shorter sides, in pixels; a picture may lie or stand.",
+    help="Leave out images with shorter sides, in pixels; an image may lie or stand.",
 )
 @click.option(
     "--max-mb",
     type=click.FloatRange(min=0, max=4096, min_open=True),
     default=20,
     show_default=True,
-    help="Leave out pictures of more MiB.",
+    help="Leave out images of more MiB.",
 )
 @limits_option
 @click.option(
@@ -115,10 +115,10 @@ def _filter(ctx: click.Context, param: click.Parameter, values: tuple[str, ...])
 )
 @click.option("--proxy", metavar="URL", envvar="EDGECLS_PROXY", help="HTTP proxy; needs --allow-private.")
 def collect(output: Path, **options: Any) -> None:
-    """Collect pictures from the web into class folders below OUT.
+    """Collect images from the web into class folders below OUT.
 
     Searches for keywords, or takes addresses from --urls, --page or --site. What became of each address is
-    written to OUT/collected.jsonl; the same command again goes on where it was stopped. The pictures belong to
+    written to OUT/collected.jsonl; the same command again goes on where it was stopped. The images belong to
     somebody: mind their licences and the terms of the sites. Exit code 1 if a class did not get enough.
     """
     from edgecls.dataset.collect.addresses import EVERYWHERE, PUBLIC_ONLY
@@ -147,8 +147,8 @@ def collect(output: Path, **options: Any) -> None:
     )
     line = StatusLine()
     listener = Listener(
-        on_read=lambda done, total: line.show(f"reading the pictures that are there {done}/{total}"),
-        on_record=lambda record, pictures: line.show(f"{record.label}: {pictures} pictures  ({record.outcome})"),
+        on_read=lambda done, total: line.show(f"reading the images that are there {done}/{total}"),
+        on_record=lambda record, images: line.show(f"{record.label}: {images} images  ({record.outcome})"),
         on_remark=lambda text: _remark(line, text),
     )
     summary = run(output, _requests(**options), settings, listener=listener)
@@ -185,7 +185,7 @@ def _requests(
         listed = read_url_list(url_file, default_label=label)
         return [ClassRequest(name, UrlList(urls, url_file.name), count) for name, urls in listed.items()]
     if given and not label:
-        raise click.UsageError(f"{given[0]} needs --class, the label of its pictures")
+        raise click.UsageError(f"{given[0]} needs --class, the label of its images")
     if pages:
         return [ClassRequest(str(label), GalleryPages(pages), count)]
     if site:
@@ -208,7 +208,7 @@ def _remark(line: StatusLine, text: str) -> None:
 def _print_summary(summary: "Summary") -> None:
     for result in summary.classes:
         wanted = f" of {result.wanted}" if result.wanted else ""
-        click.echo(f"{result.had + result.saved:7d}{wanted} pictures of {result.label}, {result.saved} of them new")
+        click.echo(f"{result.had + result.saved:7d}{wanted} images of {result.label}, {result.saved} of them new")
     for outcome, number in summary.outcomes.most_common():
         click.echo(f"{number:7d}  {outcome}")
     if summary.settled:

@@ -69,20 +69,20 @@ def show(
     from edgecls.runtime.machine.cores import usable_cores
 
     check_writable(output)
-    pictures = read_dataset(data).whole
+    images = read_dataset(data).whole
     count = per_label or (2 if augmented else LINE)
-    shown = min(len(pictures.labels), blocks_that_fit(count if augmented else math.ceil(count / LINE), side=SIDE))
-    remark = undrawable_remark(pictures.labels[:shown])
+    shown = min(len(images.labels), blocks_that_fit(count if augmented else math.ceil(count / LINE), side=SIDE))
+    remark = undrawable_remark(images.labels[:shown])
     if remark:
         click.echo(remark, err=True)
     workers = usable_cores()
     if augmented:
         limits = WarpLimits(rotation_deg=rotation, shift=shift, shear_deg=shear, zoom=zoom, flip=flip)
         samples = augmented_samples(
-            pictures, per_label=count, versions=VERSIONS, limits=limits, side=SIDE, seed=seed, workers=workers
+            images, per_label=count, versions=VERSIONS, limits=limits, side=SIDE, seed=seed, workers=workers
         )
     else:
-        samples = plain_samples(pictures, per_label=count, side=SIDE, seed=seed, workers=workers)
+        samples = plain_samples(images, per_label=count, side=SIDE, seed=seed, workers=workers)
     line = StatusLine()
     drawn: list[LabelSamples] = []
     for of_label in itertools.islice(samples, shown):
@@ -96,8 +96,8 @@ def show(
     with whole_files(output) as (temporary,):
         temporary.write_bytes(png)
     line.then(f"wrote {output}: {sum(len(of_label.rows) for of_label in drawn)} samples of {shown} labels")
-    if shown < len(pictures.labels):
-        click.echo(f"only {shown} of {len(pictures.labels)} labels fit on the sheet", err=True)
+    if shown < len(images.labels):
+        click.echo(f"only {shown} of {len(images.labels)} labels fit on the sheet", err=True)
     failures = [failure for of_label in drawn for failure in of_label.failures]
     for failure in failures:
         click.echo(f"unreadable: {failure}", err=True)
@@ -113,4 +113,4 @@ def _block(samples: "LabelSamples") -> "SheetBlock":
     if all(len(row) == 1 for row in lines):
         single = [row[0] for row in lines]
         lines = tuple(tuple(single[start : start + LINE]) for start in range(0, len(single), LINE))
-    return SheetBlock(samples.label, f"{samples.total} pictures", lines)
+    return SheetBlock(samples.label, f"{samples.total} images", lines)

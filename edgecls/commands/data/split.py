@@ -60,7 +60,7 @@ class _Ratio(click.ParamType[tuple[float, ...]]):
     type=click.Choice(["copies", "links", "lists"]),
     default="copies",
     show_default=True,
-    help="Folders with copies of the pictures, folders with links to them, or text files of path, tab and label.",
+    help="Folders with copies of the images, folders with links to them, or text files of path, tab and label.",
 )
 @click.option(
     "--near-distance",
@@ -68,7 +68,7 @@ class _Ratio(click.ParamType[tuple[float, ...]]):
     type=click.IntRange(min=0, max=96),
     default=48,
     show_default=True,
-    help="Pictures look alike if at most so many of the 256 bits of their perceptual hashes differ.",
+    help="Images look alike if at most so many of the 256 bits of their perceptual hashes differ.",
 )
 @click.option(
     "--group-by",
@@ -93,9 +93,9 @@ def split(
 ) -> None:
     """Divide DATA, a dataset in any form, into train, val and perhaps test.
 
-    Each part gets its share of every label. Pictures that are the same, look alike, or were made from
+    Each part gets its share of every label. Images that are the same, look alike, or were made from
     the same one by edgecls data augment come into one part. If DATA has parts already, all of it is
-    divided anew. Links are hard links where possible, else symbolic ones. Pictures that cannot be
+    divided anew. Links are hard links where possible, else symbolic ones. Images that cannot be
     decoded are left out, and named.
 
     Frames of one object, photos of one patient or of one day look different and still tell the answer:
@@ -121,8 +121,8 @@ def split(
         group_by=group_by,
         rare=rare,
         workers=usable_cores(),
-        on_looked_at=lambda done, total: line.show(f"looking at pictures {done}/{total}"),
-        on_written=lambda done, total: line.show(f"writing pictures {done}/{total}"),
+        on_looked_at=lambda done, total: line.show(f"looking at images {done}/{total}"),
+        on_written=lambda done, total: line.show(f"writing images {done}/{total}"),
     )
     line.show("")
     for failure in result.failures:
@@ -136,23 +136,21 @@ def split(
 
 def _leak_lines(name: str, leak: "Leak") -> list[str]:
     """Say how much of a held-out split has something like it in train."""
-    lines = [
-        f"{leak.alike} of {leak.pictures} images in {name} look much like one in train, as frames of one object do"
-    ]
+    lines = [f"{leak.alike} of {leak.images} images in {name} look much like one in train, as frames of one object do"]
     if leak.same_series is not None:
-        lines.append(f"{leak.same_series} of {leak.pictures} images in {name} share a series in their names with train")
+        lines.append(f"{leak.same_series} of {leak.images} images in {name} share a series in their names with train")
     return lines
 
 
 def _summary(result: "SplitResult", output: Path) -> str:
-    """Return how many pictures of each label each part has, and what was kept together."""
+    """Return how many images of each label each part has, and what was kept together."""
     parts = result.dataset.parts
     lines = ["".join(f"{name:>8}" for name in parts)]
     for label in result.dataset.labels:
         lines.append("".join(f"{part.counts[label]:8d}" for part in parts.values()) + f"  {on_one_line(label)}")
-    lines.append("".join(f"{len(part.paths):8d}" for part in parts.values()) + "  pictures")
+    lines.append("".join(f"{len(part.paths):8d}" for part in parts.values()) + "  images")
     if result.groups:
-        lines.append(f"kept together: {result.grouped_pictures} pictures in {result.groups} groups")
+        lines.append(f"kept together: {result.grouped_images} images in {result.groups} groups")
     if result.rare_kept:
         lines.append(f"in train alone, with too few images to be divided: {', '.join(result.rare_kept)}")
     for name, leak in result.leaks.items():

@@ -25,10 +25,10 @@ __all__ = ["stats"]
     help="Draw counts, sizes and colours into this file too.",
 )
 def stats(data: Path, output_format: str, plot: Path | None) -> None:
-    """Count the pictures in DATA, and measure their sizes and colours.
+    """Count the images in DATA, and measure their sizes and colours.
 
-    Every picture is decoded once. Mean and standard deviation are over all pixels at full size, with
-    values from 0 to 1. Pictures that cannot be read are named, and the exit code is then 1.
+    Every image is decoded once. Mean and standard deviation are over all pixels at full size, with
+    values from 0 to 1. Images that cannot be read are named, and the exit code is then 1.
     """
     from edgecls.atomic_write import check_writable
     from edgecls.dataset.formats.read import read_dataset
@@ -47,7 +47,7 @@ def stats(data: Path, output_format: str, plot: Path | None) -> None:
     measured = measure_dataset(
         dataset,
         workers=usable_cores(),
-        on_progress=lambda done, total: line.show(f"reading pictures {done}/{total}"),
+        on_progress=lambda done, total: line.show(f"reading images {done}/{total}"),
     )
     utf8_stdout()
     if output_format == "json":
@@ -66,7 +66,7 @@ def _table(measured: "DatasetStatistics") -> list[str]:
     several = len(measured.counts) > 1
     parts = measured.counts if several else {}
     totals = measured.totals
-    counts = [["label", *parts, "pictures"]]
+    counts = [["label", *parts, "images"]]
     for label in measured.labels:
         counts.append([on_one_line(label), *(str(part[label]) for part in parts.values()), str(totals[label])])
     counts.append(["all", *(str(sum(part.values())) for part in parts.values()), str(sum(totals.values()))])

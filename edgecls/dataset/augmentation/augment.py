@@ -1,4 +1,4 @@
-"""Augmented copies of pictures on disk, with a manifest that says what was made from what."""
+"""Augmented copies of images on disk, with a manifest that says what was made from what."""
 
 import contextlib
 import hashlib
@@ -16,7 +16,7 @@ from edgecls import image
 from edgecls.atomic_write import whole_files
 from edgecls.dataset.augmentation.lineage import FORMAT, MANIFEST, Augmented, Manifest, lineage_of, read_manifest
 from edgecls.dataset.augmentation.warp import WarpLimits, apply_warp, draw_warp
-from edgecls.dataset.formats.labelled_images import Dataset, LabelledPictures
+from edgecls.dataset.formats.labelled_images import Dataset, LabelledImages
 from edgecls.errors import DatasetError, ImageError, OutputError
 from edgecls.in_order import map_in_order
 
@@ -33,10 +33,10 @@ class AugmentSettings:
     """What to make.
 
     Attributes:
-        copies: Augmented copies of each picture, at least 1.
+        copies: Augmented copies of each image, at least 1.
         limits: How far they may differ from it.
-        seed: Same seed, same copies; whatever the order of the pictures and the number of workers.
-        with_originals: Put the pictures themselves beside their copies.
+        seed: Same seed, same copies; whatever the order of the images and the number of workers.
+        with_originals: Put the images themselves beside their copies.
 
     Raises:
         DatasetError: `copies` is below 1 or `seed` below 0.
@@ -54,12 +54,12 @@ class AugmentSettings:
 
 @dataclass(frozen=True)
 class AugmentResult:
-    """What became of the pictures.
+    """What became of the images.
 
     Attributes:
         written: Files written, originals included.
         kept: Files that an earlier, interrupted run had written.
-        failures: Why each of the other pictures could not be used.
+        failures: Why each of the other images could not be used.
     """
 
     written: int
@@ -69,7 +69,7 @@ class AugmentResult:
 
 @dataclass(frozen=True)
 class _Task:
-    """A picture, where it goes and where its copies go, as paths below the folder written to."""
+    """An image, where it goes and where its copies go, as paths below the folder written to."""
 
     source: Path
     original: str | None
@@ -89,29 +89,29 @@ def augment(
     workers: int,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> AugmentResult:
-    """Write augmented copies of the pictures to train on into class folders.
+    """Write augmented copies of the images to train on into class folders.
 
     Held-out parts are never augmented; they are put beside as they are, unless originals are not wanted.
     An interrupted run goes on where it was when it is started again with the same settings.
 
     Args:
-        dataset: The pictures.
+        dataset: The images.
         data: Where they were read from.
         out: Folder to write to: new, empty, or that of an interrupted run.
         settings: What to make.
-        workers: How many pictures to work on at once.
-        on_progress: Called with the number of pictures done and the number of all.
+        workers: How many images to work on at once.
+        on_progress: Called with the number of images done and the number of all.
 
     Raises:
         OutputError: `out` holds something else, lies in `data`, or cannot be written to.
-        DatasetError: A label cannot be a folder's name, two pictures would get the same name, or a picture
+        DatasetError: A label cannot be a folder's name, two images would get the same name, or an image
             has changed since the run was interrupted.
     """
     tasks = _plan(dataset, settings)
     identities = lineage_of(task.source for task in tasks)
     run = {"data": str(data.resolve()), **asdict(settings)}
     manifest = _open_folder(out, data, run)
-    done = {picture.output: picture.source_sha256 for picture in manifest.pictures if (out / picture.output).is_file()}
+    done = {image.output: image.source_sha256 for image in manifest.images if (out / image.output).is_file()}
     failures: list[ImageError] = []
     written = 0
 
@@ -127,7 +127,7 @@ def augment(
                 failures.append(outcome)
             else:
                 written += len(outcome)
-                stream.writelines(_line(asdict(picture)) for picture in outcome)
+                stream.writelines(_line(asdict(image)) for image in outcome)
                 stream.flush()
             on_progress(count, len(tasks))
     return AugmentResult(written, len(done), tuple(failures))
@@ -155,8 +155,8 @@ def _plan(dataset: Dataset, settings: AugmentSettings) -> list[_Task]:
     return [task for task in tasks if task.outputs]
 
 
-def _names(part: LabelledPictures) -> Iterator[tuple[Path, str]]:
-    """Yield each picture with its label and its path below the deepest folder that holds all of its label."""
+def _names(part: LabelledImages) -> Iterator[tuple[Path, str]]:
+    """Yield each image with its label and its path below the deepest folder that holds all of its label."""
     for index, label in enumerate(part.labels):
         if label.startswith(".") or any(char in label for char in "/\\\0"):
             raise DatasetError(f"label {label!r} cannot be the name of a folder; rename it")
@@ -211,7 +211,7 @@ def _line(record: dict[str, Any]) -> bytes:
 def _write(
     task: _Task, out: Path, settings: AugmentSettings, done: dict[str, str], identity: str | None
 ) -> list[Augmented]:
-    """Write what is missing of a picture and its copies; return what was written."""
+    """Write what is missing of an image and its copies; return what was written."""
     data = image.read_file(task.source)
     digest = hashlib.sha256(data)
     identity = identity or digest.hexdigest()

@@ -1,7 +1,7 @@
-"""Which pictures were made from which: the manifest that `edgecls data augment` writes.
+"""Which images were made from which: the manifest that `edgecls data augment` writes.
 
 `augmented.jsonl` lies in the folder of the copies. Its first line holds the settings of the run,
-every other line one picture. Lines are appended as pictures are finished, so that an interrupted
+every other line one image. Lines are appended as images are finished, so that an interrupted
 run can go on; a last line that was cut short does not count.
 """
 
@@ -25,13 +25,13 @@ _Made = TypeVar("_Made")
 
 @dataclass(frozen=True)
 class Augmented:
-    """One picture in a folder of augmented copies.
+    """One image in a folder of augmented copies.
 
     Attributes:
         output: Its path below the folder, with forward slashes.
-        source: The path of the picture it was made from.
-        source_sha256: The SHA-256 of that picture's file, in hex: its identity, wherever it lies.
-        transform: What was done to it, by name; None for the picture itself, copied as it is.
+        source: The path of the image it was made from.
+        source_sha256: The SHA-256 of that image's file, in hex: its identity, wherever it lies.
+        transform: What was done to it, by name; None for the image itself, copied as it is.
     """
 
     output: str
@@ -54,44 +54,44 @@ class Manifest:
     """What a manifest says.
 
     Attributes:
-        settings: Of the run that made the pictures.
-        pictures: The pictures finished so far.
+        settings: Of the run that made the images.
+        images: The images finished so far.
         size_bytes: Length of the manifest without a last line that was cut short.
     """
 
     settings: Mapping[str, Any]
-    pictures: tuple[Augmented, ...]
+    images: tuple[Augmented, ...]
     size_bytes: int
 
 
 def read_lineage(folder: Path) -> dict[Path, str]:
-    """Return for each picture in a folder of augmented copies the identity of its source.
+    """Return for each image in a folder of augmented copies the identity of its source.
 
-    A copied original has the same identity as all that was made from it, so that pictures of one
+    A copied original has the same identity as all that was made from it, so that images of one
     identity belong together.
 
     Args:
         folder: A folder, with a manifest directly in it or without one.
 
     Returns:
-        SHA-256 of the source, in hex, by the picture's path without links; empty where there is no manifest.
+        SHA-256 of the source, in hex, by the image's path without links; empty where there is no manifest.
 
     Raises:
         DatasetError: The manifest is damaged.
     """
     manifest = read_manifest(folder)
     root = Path(os.path.realpath(folder))
-    return {root / picture.output: picture.source_sha256 for picture in manifest.pictures} if manifest else {}
+    return {root / image.output: image.source_sha256 for image in manifest.images} if manifest else {}
 
 
 def lineage_of(paths: Iterable[Path]) -> dict[Path, str]:
-    """Return the identity of the source of every picture that a manifest in a folder above it names.
+    """Return the identity of the source of every image that a manifest in a folder above it names.
 
     Args:
-        paths: Pictures from anywhere, links among them.
+        paths: Images from anywhere, links among them.
 
     Returns:
-        SHA-256 of the source, in hex, by the path as given; pictures without lineage are left out.
+        SHA-256 of the source, in hex, by the path as given; images without lineage are left out.
 
     Raises:
         DatasetError: A manifest is damaged.
@@ -124,11 +124,11 @@ def read_manifest(folder: Path) -> Manifest | None:
         raise DatasetError(f"cannot read {str(path)!r}: {error.strerror}; check who may read it") from error
     whole = data[: data.rfind(b"\n") + 1]
     if not whole:
-        raise DatasetError(f"manifest {str(path)!r} is empty; delete it together with the pictures beside it")
+        raise DatasetError(f"manifest {str(path)!r} is empty; delete it together with the images beside it")
     lines = whole.split(b"\n")[:-1]
     settings = _parse(lines[0], 1, path, _settings)
-    pictures = [_parse(line, number, path, _picture) for number, line in enumerate(lines[1:], 2)]
-    return Manifest(settings, tuple(pictures), len(whole))
+    images = [_parse(line, number, path, _image) for number, line in enumerate(lines[1:], 2)]
+    return Manifest(settings, tuple(images), len(whole))
 
 
 def _parse(line: bytes, number: int, path: Path, make: Callable[[Any], _Made]) -> _Made:
@@ -146,5 +146,5 @@ def _settings(head: Any) -> dict[str, Any]:
     return dict(head["settings"])
 
 
-def _picture(line: Any) -> Augmented:
+def _image(line: Any) -> Augmented:
     return Augmented(line["output"], line["source"], line["source_sha256"], line["transform"])

@@ -1,4 +1,4 @@
-"""Turning, shifting, shearing, zooming and mirroring a picture: one affine warp at full size."""
+"""Turning, shifting, shearing, zooming and mirroring an image: one affine warp at full size."""
 
 import math
 from dataclasses import asdict, dataclass
@@ -17,14 +17,14 @@ MAX_SIDE = 32_766  # OpenCV warps nothing longer
 
 @dataclass(frozen=True)
 class WarpLimits:
-    """How far a picture may be changed; each amount is drawn evenly between its limit and its opposite.
+    """How far an image may be changed; each amount is drawn evenly between its limit and its opposite.
 
     Attributes:
         rotation_deg: Degrees to turn by in either direction, 0 to 180.
         shift: Part of width and height to move by in either direction, 0 to below 1.
         shear_deg: Degrees to lean by in either direction, 0 to 60.
         zoom: Part to grow or shrink by, 0 to below 1.
-        flip: Mirror every other picture, left to right.
+        flip: Mirror every other image, left to right.
 
     Raises:
         DatasetError: An amount is outside its limits.
@@ -45,7 +45,7 @@ class WarpLimits:
 
 @dataclass(frozen=True)
 class Warp:
-    """What is done to one picture.
+    """What is done to one image.
 
     Attributes:
         rotation_deg: Degrees to turn by, counterclockwise.
@@ -82,7 +82,7 @@ def draw_warp(limits: WarpLimits, rng: np.random.Generator) -> Warp:
 
 
 def apply_warp(pixels: Pixels, warp: Warp) -> Pixels:
-    """Warp a picture about its middle; what comes into view takes the colour of the nearest edge.
+    """Warp an image about its middle; what comes into view takes the colour of the nearest edge.
 
     Args:
         pixels: uint8, ``[height, width, C]``; left as it is.
@@ -97,7 +97,7 @@ def apply_warp(pixels: Pixels, warp: Warp) -> Pixels:
     height, width = pixels.shape[:2]
     if max(height, width) > MAX_SIDE:
         raise ImageTooLargeError(
-            f"cannot warp a picture of {width}x{height} pixels: no side may be longer than {MAX_SIDE}; scale it down"
+            f"cannot warp an image of {width}x{height} pixels: no side may be longer than {MAX_SIDE}; scale it down"
         )
     matrix = _matrix(warp, height, width)
     warped = cv2.warpAffine(pixels, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)

@@ -1,4 +1,4 @@
-"""What is wrong with a dataset: damaged, misnamed, useless and duplicate pictures."""
+"""What is wrong with a dataset: damaged, misnamed, useless and duplicate images."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -13,10 +13,10 @@ from edgecls.dataset.checks.label_names import label_name_fault, label_twins
 from edgecls.dataset.checks.survey import Survey, survey
 from edgecls.dataset.formats.assemble import label_text
 from edgecls.dataset.similarity.families import families
-from edgecls.dataset.similarity.fingerprints import Fingerprint, UnusablePicture, fingerprint_pictures
+from edgecls.dataset.similarity.fingerprints import Fingerprint, UnusableImage, fingerprint_images
 from edgecls.dataset.similarity.near_duplicates import MAX_NEAR_DISTANCE, NEAR_DISTANCE
 from edgecls.errors import DatasetError, ImageError
-from edgecls.image_files import SUFFIXES_OF_FORMAT, has_picture_name
+from edgecls.image_files import SUFFIXES_OF_FORMAT, has_image_name
 from edgecls.image_formats import read_header
 
 __all__ = ["CheckReport", "CheckSettings", "check_dataset"]
@@ -30,8 +30,8 @@ class CheckSettings:
     """Where a fault begins.
 
     Attributes:
-        min_side: A picture with a side of fewer pixels is tiny.
-        near_distance: Two pictures are near duplicates if their hashes of 256 bits differ in at most so many.
+        min_side: An image with a side of fewer pixels is tiny.
+        near_distance: Two images are near duplicates if their hashes of 256 bits differ in at most so many.
 
     Raises:
         DatasetError: A value is outside its limits.
@@ -42,7 +42,7 @@ class CheckSettings:
 
     def __post_init__(self) -> None:
         if self.min_side < 1:
-            raise DatasetError(f"the smallest side of a picture must be at least 1 pixel, got {self.min_side}")
+            raise DatasetError(f"the smallest side of an image must be at least 1 pixel, got {self.min_side}")
         if not 0 <= self.near_distance <= MAX_NEAR_DISTANCE:
             raise DatasetError(
                 f"the distance of near duplicates must be from 0 to {MAX_NEAR_DISTANCE} bits, got {self.near_distance}"
@@ -56,14 +56,14 @@ class CheckReport:
     Attributes:
         data: The dataset.
         is_folders: Its labels are folders, rather than named in a list or a table.
-        pictures: Number of files that are taken for pictures.
+        images: Number of files that are taken for images.
         labels: All labels.
         findings: The faults, by kind and then by path; one file may have several.
     """
 
     data: Path
     is_folders: bool
-    pictures: int
+    images: int
     labels: tuple[str, ...]
     findings: tuple[Finding, ...]
 
@@ -78,7 +78,7 @@ class CheckReport:
         return {
             "data": str(self.data),
             "summary": {
-                "pictures": self.pictures,
+                "images": self.images,
                 "labels": list(self.labels),
                 "findings": len(self.findings),
                 "kinds": {kind.value: count for kind, count in self.counts.items()},
@@ -100,7 +100,7 @@ def check_dataset(
         data: A dataset in any form that `read_dataset` takes; a folder may also have empty class folders.
         settings: Where a fault begins.
         workers: Number of threads that decode.
-        on_progress: Called with the number of pictures looked at and the number of all.
+        on_progress: Called with the number of images looked at and the number of all.
 
     Raises:
         DatasetError: There is no dataset, or its list or table cannot be used.
@@ -108,7 +108,7 @@ def check_dataset(
     """
     found = survey(data)
     findings = [_stray(path) for path in found.strays]
-    findings += [Finding(FindingKind.EMPTY_CLASS, path, "this class folder has no pictures") for path in found.empty]
+    findings += [Finding(FindingKind.EMPTY_CLASS, path, "this class folder has no images") for path in found.empty]
     findings += _label_findings(data, found)
     findings += map(_outside, found.outside)
     findings += map(_hidden, found.hidden)
@@ -116,15 +116,15 @@ def check_dataset(
     comparable: list[Fingerprint] = []
     labels: list[str] = []
     faulty: set[int] = set()
-    looked_at = fingerprint_pictures(found.paths, workers=workers)
-    for done, (picture, label) in enumerate(zip(looked_at, found.path_labels, strict=True), 1):
-        faults = list(_faults(picture, settings))
-        usable[label] += isinstance(picture, Fingerprint)
+    looked_at = fingerprint_images(found.paths, workers=workers)
+    for done, (image, label) in enumerate(zip(looked_at, found.path_labels, strict=True), 1):
+        faults = list(_faults(image, settings))
+        usable[label] += isinstance(image, Fingerprint)
         findings += faults
-        if isinstance(picture, Fingerprint) and not picture.is_blank:
+        if isinstance(image, Fingerprint) and not image.is_blank:
             if faults:
                 faulty.add(len(comparable))
-            comparable.append(picture)
+            comparable.append(image)
             labels.append(label)
         on_progress(done, len(found.paths))
     findings += [
@@ -142,21 +142,21 @@ def check_dataset(
     return CheckReport(data, found.is_folders, len(found.paths), found.labels, tuple(findings))
 
 
-def _faults(picture: Fingerprint | UnusablePicture, settings: CheckSettings) -> Iterator[Finding]:
-    """Yield what is wrong with one picture by itself."""
-    if isinstance(picture, UnusablePicture):
-        kind = FindingKind.TRUNCATED if picture.cut_short else FindingKind.UNREADABLE
-        yield Finding(kind, picture.path, _without_name(picture.reason, picture.path))
+def _faults(image: Fingerprint | UnusableImage, settings: CheckSettings) -> Iterator[Finding]:
+    """Yield what is wrong with one image by itself."""
+    if isinstance(image, UnusableImage):
+        kind = FindingKind.TRUNCATED if image.cut_short else FindingKind.UNREADABLE
+        yield Finding(kind, image.path, _without_name(image.reason, image.path))
         return
-    suffixes = SUFFIXES_OF_FORMAT[picture.format]
-    if picture.path.suffix.lower() not in suffixes:
-        yield _misnamed(picture.path, picture.format)
-    if min(picture.height, picture.width) < settings.min_side:
-        detail = f"{picture.width}x{picture.height} pixels; a side should have at least {settings.min_side}"
-        yield Finding(FindingKind.TINY, picture.path, detail)
-    if picture.is_blank:
-        detail = f"nearly of one colour: standard deviation {picture.spread:.1f} of 255"
-        yield Finding(FindingKind.BLANK, picture.path, detail)
+    suffixes = SUFFIXES_OF_FORMAT[image.format]
+    if image.path.suffix.lower() not in suffixes:
+        yield _misnamed(image.path, image.format)
+    if min(image.height, image.width) < settings.min_side:
+        detail = f"{image.width}x{image.height} pixels; a side should have at least {settings.min_side}"
+        yield Finding(FindingKind.TINY, image.path, detail)
+    if image.is_blank:
+        detail = f"nearly of one colour: standard deviation {image.spread:.1f} of 255"
+        yield Finding(FindingKind.BLANK, image.path, detail)
 
 
 def _label_findings(data: Path, found: Survey) -> Iterator[Finding]:
@@ -175,7 +175,7 @@ def _place_of(label: str, data: Path, found: Survey) -> Path:
 
 
 def _outside(path: Path) -> Finding:
-    what = "an image" if has_picture_name(path.name) else "a file"
+    what = "an image" if has_image_name(path.name) else "a file"
     detail = f"{what} beside the class folders belongs to no label, and is passed over in training"
     return Finding(FindingKind.OUTSIDE_CLASS, path, detail)
 
@@ -188,20 +188,20 @@ def _hidden(path: Path) -> Finding:
 
 
 def _stray(path: Path) -> Finding:
-    """Say what a file without a picture's suffix is doing in a class folder."""
+    """Say what a file without an image's suffix is doing in a class folder."""
     try:
         if path.is_file():
             header = read_header(image.read_file(path), name=str(path))
             return _misnamed(path, header.format)
     except ImageError:
         pass
-    return Finding(FindingKind.NOT_A_PICTURE, path, "no picture, and passed over in training")
+    return Finding(FindingKind.NOT_A_IMAGE, path, "no image, and passed over in training")
 
 
 def _misnamed(path: Path, image_format: str) -> Finding:
     usual = SUFFIXES_OF_FORMAT[image_format][0]
     ending = f"ends in {path.suffix!r}" if path.suffix else "has no ending"
-    detail = f"its bytes are a picture in {image_format}, its name {ending}; rename it to end in {usual!r}"
+    detail = f"its bytes are an image in {image_format}, its name {ending}; rename it to end in {usual!r}"
     return Finding(FindingKind.WRONG_EXTENSION, path, detail)
 
 

@@ -1,4 +1,4 @@
-"""Which pictures of a dataset are there twice, and which one of them to keep."""
+"""Which images of a dataset are there twice, and which one of them to keep."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ MAX_TINT_DISTANCE = 64.0  # in units of 1/255; recoloured flower photos differ i
 
 @dataclass(frozen=True, eq=False)
 class _Compared:
-    """The pictures with what they are compared by: the hash sees light and dark only, hence the tints."""
+    """The images with what they are compared by: the hash sees light and dark only, hence the tints."""
 
-    pictures: Sequence[Fingerprint]
+    images: Sequence[Fingerprint]
     labels: Sequence[str]
     families: Sequence[str]
     hashes: Hashes
@@ -38,44 +38,44 @@ class _Compared:
         return (others[best], int(distances[best])) if distances[best] <= self.max_distance else None
 
     def likeness(self, one: int, other: int, distance: int) -> str:
-        same = self.pictures[one].sha256 == self.pictures[other].sha256
+        same = self.images[one].sha256 == self.images[other].sha256
         return "the same bytes" if same else f"{distance} of {HASH_BITS} hash bits differ"
 
 
 def duplicate_findings(
-    pictures: Sequence[Fingerprint],
+    images: Sequence[Fingerprint],
     labels: Sequence[str],
     *,
     max_distance: int,
     families: Sequence[str],
     faulty: Collection[int],
 ) -> list[Finding]:
-    """Find pictures that are there twice, byte for byte or nearly.
+    """Find images that are there twice, byte for byte or nearly.
 
-    Of pictures that show the same under one label, the best is kept and the others are findings.
+    Of images that show the same under one label, the best is kept and the others are findings.
     The best has no other fault, is a file rather than a link to one, has the most pixels, and the
-    first name; in this order. A picture is only called a duplicate of one that is kept. Pictures that
+    first name; in this order. An image is only called a duplicate of one that is kept. Images that
     show the same under different labels are all findings, because nobody knows which label is right.
 
     Args:
-        pictures: The pictures.
+        images: The images.
         labels: The label of each.
         max_distance: Bits in which the perceptual hashes of near duplicates may differ, less than `HASH_BITS`.
-        families: The source of each picture, as `families` gives it; pictures made from one source may look alike.
-        faulty: Indices of pictures that have another fault.
+        families: The source of each image, as `families` gives it; images made from one source may look alike.
+        faulty: Indices of images that have another fault.
     """
-    if not pictures:
+    if not images:
         return []
-    hashes = np.stack([picture.perceptual_hash for picture in pictures])
-    tints = np.array([picture.tint for picture in pictures])
-    compared = _Compared(pictures, labels, families, hashes, tints, max_distance)
+    hashes = np.stack([image.perceptual_hash for image in images])
+    tints = np.array([image.tint for image in images])
+    compared = _Compared(images, labels, families, hashes, tints, max_distance)
     groups = near_groups(hashes, max_distance=max_distance)
     by_group = np.argsort(groups, kind="stable")
     _, starts = np.unique(groups[by_group], return_index=True)
     findings: list[Finding] = []
     for members in np.split(by_group, starts[1:]):
         if len(members) > 1:
-            ranked = sorted(members.tolist(), key=lambda index: (index in faulty, *_rank(pictures[index])))
+            ranked = sorted(members.tolist(), key=lambda index: (index in faulty, *_rank(images[index])))
             conflicts = _conflicts(ranked, compared)
             # What is left is without conflict, so that whatever is near it has the same label.
             without = [index for index in ranked if index not in conflicts]
@@ -83,13 +83,13 @@ def duplicate_findings(
     return findings
 
 
-def _rank(picture: Fingerprint) -> tuple[bool, int, str]:
-    return picture.path.is_symlink(), -picture.height * picture.width, str(picture.path)
+def _rank(image: Fingerprint) -> tuple[bool, int, str]:
+    return image.path.is_symlink(), -image.height * image.width, str(image.path)
 
 
 def _conflicts(members: Sequence[int], compared: _Compared) -> dict[int, Finding]:
     """Return a finding for each member that is near one of another label."""
-    pictures, labels = compared.pictures, compared.labels
+    images, labels = compared.images, compared.labels
     if len({labels[index] for index in members}) == 1:
         return {}
     found = {}
@@ -99,30 +99,30 @@ def _conflicts(members: Sequence[int], compared: _Compared) -> dict[int, Finding
             other, distance = near
             detail = f"labelled {labels[index]!r} here and {labels[other]!r} there; "
             detail += compared.likeness(index, other, distance)
-            found[index] = Finding(FindingKind.LABEL_CONFLICT, pictures[index].path, detail, pictures[other].path)
+            found[index] = Finding(FindingKind.LABEL_CONFLICT, images[index].path, detail, images[other].path)
     return found
 
 
 def _copies(ranked: Sequence[int], compared: _Compared) -> list[Finding]:
     """Return a finding for each member, the best first, that is a duplicate of one before it that is kept."""
-    pictures, families = compared.pictures, compared.families
+    images, families = compared.images, compared.families
     kept: list[int] = []
     kept_by_bytes: dict[str, int] = {}
     found = []
     for index in ranked:
-        picture = pictures[index]
-        if picture.sha256 in kept_by_bytes:
-            near: tuple[int, int] | None = (kept_by_bytes[picture.sha256], 0)
+        image = images[index]
+        if image.sha256 in kept_by_bytes:
+            near: tuple[int, int] | None = (kept_by_bytes[image.sha256], 0)
             kind = FindingKind.EXACT_DUPLICATE
         else:
             near = compared.nearest(index, [other for other in kept if families[other] != families[index]])
             kind = FindingKind.NEAR_DUPLICATE
         if near is None:
             kept.append(index)
-            kept_by_bytes[picture.sha256] = index
+            kept_by_bytes[image.sha256] = index
             continue
-        twin = pictures[near[0]]
+        twin = images[near[0]]
         detail = f"{compared.likeness(index, *near)}; "
-        detail += f"{picture.width}x{picture.height} pixels here, {twin.width}x{twin.height} there"
-        found.append(Finding(kind, picture.path, detail, twin.path))
+        detail += f"{image.width}x{image.height} pixels here, {twin.width}x{twin.height} there"
+        found.append(Finding(kind, image.path, detail, twin.path))
     return found

@@ -1,4 +1,4 @@
-"""What can be wrong with the pictures of a dataset, as records."""
+"""What can be wrong with the images of a dataset, as records."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,14 +13,14 @@ class FindingKind(StrEnum):
 
     UNREADABLE: the file cannot be read or decoded.
     TRUNCATED: it cannot be decoded because its end is missing.
-    WRONG_EXTENSION: its bytes are a picture, of another format than its name says or under no picture's name.
+    WRONG_EXTENSION: its bytes are an image, of another format than its name says or under no image's name.
     TINY: a side has too few pixels.
     BLANK: it is nearly of one colour.
-    LABEL_CONFLICT: the same picture, byte for byte or nearly, has another label as well.
-    EXACT_DUPLICATE: a picture of the same label has the same bytes.
-    NEAR_DUPLICATE: a picture of the same label looks the same.
-    NOT_A_PICTURE: a file in a class folder that is no picture.
-    EMPTY_CLASS: a class folder without pictures.
+    LABEL_CONFLICT: the same image, byte for byte or nearly, has another label as well.
+    EXACT_DUPLICATE: an image of the same label has the same bytes.
+    NEAR_DUPLICATE: an image of the same label looks the same.
+    NOT_A_IMAGE: a file in a class folder that is no image.
+    EMPTY_CLASS: a class folder without images.
     FEW_IMAGES: a label with a single usable image, which cannot be both learned from and held out.
     LABEL_NAME: a label that cannot be the name of a folder on every system, or that has spaces around it.
     LABEL_TWIN: a label that differs from another in case, Unicode form or spaces only.
@@ -36,7 +36,7 @@ class FindingKind(StrEnum):
     LABEL_CONFLICT = "label_conflict"
     EXACT_DUPLICATE = "exact_duplicate"
     NEAR_DUPLICATE = "near_duplicate"
-    NOT_A_PICTURE = "not_a_picture"
+    NOT_A_IMAGE = "not_a_image"
     EMPTY_CLASS = "empty_class"
     FEW_IMAGES = "few_images"
     LABEL_NAME = "label_name"

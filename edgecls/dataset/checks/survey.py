@@ -1,4 +1,4 @@
-"""Everything that lies in a dataset, also empty class folders and files that are no pictures."""
+"""Everything that lies in a dataset, also empty class folders and files that are no images."""
 
 import os
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from edgecls.dataset.formats.folders import check_not_splits, has_part_folders, 
 from edgecls.dataset.formats.lists import has_part_lists
 from edgecls.dataset.formats.read import read_dataset
 from edgecls.errors import DatasetError
-from edgecls.image_files import PICTURE_SUFFIXES, is_hidden
+from edgecls.image_files import IMAGE_SUFFIXES, is_hidden
 
 __all__ = ["Survey", "survey"]
 
@@ -25,11 +25,11 @@ class Survey:
 
     Attributes:
         is_folders: The labels are folders, rather than named in a list or a table.
-        labels: All labels, sorted by code point; also those without pictures.
-        paths: Files with a picture's suffix, or named as pictures by a list or table.
+        labels: All labels, sorted by code point; also those without images.
+        paths: Files with an image's suffix, or named as images by a list or table.
         path_labels: The label of each.
         strays: Other files in the class folders; hidden ones are passed over.
-        empty: Class folders without pictures.
+        empty: Class folders without images.
         folders: All class folders.
         outside: Files beside the class folders, but for those that people put there to be read, and edgecls's own.
         hidden: Hidden files in the dataset, and folders of systems and tools that have images in them.
@@ -65,9 +65,9 @@ def survey(data: Path) -> Survey:
     class_folders = [folder for root in roots for folder in subfolders(root)]
     if not class_folders:
         raise DatasetError(
-            f"{str(data)!r} has no class folders; put the pictures of each label into a folder named like the label"
+            f"{str(data)!r} has no class folders; put the images of each label into a folder named like the label"
         )
-    pictures: list[tuple[Path, str]] = []
+    images: list[tuple[Path, str]] = []
     strays: list[Path] = []
     empty: list[Path] = []
     outside: list[Path] = []
@@ -81,16 +81,16 @@ def survey(data: Path) -> Survey:
     for folder in class_folders:
         files, hidden_files = _files_below(folder)
         hidden += hidden_files
-        found = [path for path in files if path.suffix.lower() in PICTURE_SUFFIXES]
-        pictures += [(path, label_text(folder.name)) for path in found]
-        strays += [path for path in files if path.suffix.lower() not in PICTURE_SUFFIXES]
+        found = [path for path in files if path.suffix.lower() in IMAGE_SUFFIXES]
+        images += [(path, label_text(folder.name)) for path in found]
+        strays += [path for path in files if path.suffix.lower() not in IMAGE_SUFFIXES]
         if not found:
             empty.append(folder)
     return Survey(
         is_folders=True,
         labels=tuple(sorted({label_text(folder.name) for folder in class_folders})),
-        paths=tuple(path for path, _ in pictures),
-        path_labels=tuple(label for _, label in pictures),
+        paths=tuple(path for path, _ in images),
+        path_labels=tuple(label for _, label in images),
         strays=tuple(strays),
         empty=tuple(empty),
         folders=tuple(class_folders),
@@ -100,7 +100,7 @@ def survey(data: Path) -> Survey:
 
 
 def _files_below(folder: Path) -> tuple[list[Path], list[Path]]:
-    """Return all visible files below a folder, in the order of `find_pictures`, and what is told of the hidden ones."""
+    """Return all visible files below a folder, in the order of `find_images`, and what is told of the hidden ones."""
     found: list[Path] = []
     hidden: list[Path] = []
     for parent, folders, files in os.walk(folder):
@@ -116,4 +116,4 @@ def _told_of_hidden(path: Path) -> list[Path]:
     if not path.is_dir():
         return [] if path.name in _EVERYWHERE else [path]
     names = (name for _, _, files in os.walk(path) for name in files)
-    return [path] if any(Path(name).suffix.lower() in PICTURE_SUFFIXES for name in names) else []
+    return [path] if any(Path(name).suffix.lower() in IMAGE_SUFFIXES for name in names) else []

@@ -1,4 +1,4 @@
-"""The pictures that a web page shows or links to, and those of a whole site."""
+"""The images that a web page shows or links to, and those of a whole site."""
 
 import os
 import re
@@ -12,7 +12,7 @@ from bs4 import BeautifulSoup, Tag
 from edgecls.dataset.collect.guarded_session import Fetched
 from edgecls.dataset.collect.quiet_soup import quiet_soup
 from edgecls.dataset.collect.sources import Candidate, Reader
-from edgecls.image_files import PICTURE_SUFFIXES
+from edgecls.image_files import IMAGE_SUFFIXES
 
 __all__ = ["GalleryPages", "PageContent", "Site", "read_html"]
 
@@ -24,12 +24,12 @@ _PAGE_SUFFIXES = frozenset(["", ".html", ".htm", ".xhtml", ".shtml", ".php", ".a
 _LAZY_SOURCES = ("data-original", "data-src", "data-lazy-src", "src")
 """Attributes of an img, the most telling first: pages that load late keep a placeholder in src."""
 
-_LEAD_PICTURES = frozenset(["og:image", "og:image:url", "og:image:secure_url", "twitter:image", "twitter:image:src"])
+_LEAD_IMAGES = frozenset(["og:image", "og:image:url", "og:image:secure_url", "twitter:image", "twitter:image:src"])
 
 
 @dataclass(frozen=True)
 class GalleryPages:
-    """Pages whose pictures are wanted; links to other pages are not followed.
+    """Pages whose images are wanted; links to other pages are not followed.
 
     Attributes:
         urls: Addresses of the pages.
@@ -43,16 +43,16 @@ class GalleryPages:
             page = reader.page(url, asks_robots=True)
             if page is None:
                 continue
-            found = read_html(page).pictures
+            found = read_html(page).images
             if not found:
-                reader.remark(f"page {url} has no pictures; if it is a picture itself, put it into a list for --urls")
-            for picture in found:
-                yield Candidate(picture, url, asks_robots=True)
+                reader.remark(f"page {url} has no images; if it is an image itself, put it into a list for --urls")
+            for image in found:
+                yield Candidate(image, url, asks_robots=True)
 
 
 @dataclass(frozen=True)
 class Site:
-    """A whole site, page after page; other hosts' pages are not followed, their pictures are taken.
+    """A whole site, page after page; other hosts' pages are not followed, their images are taken.
 
     Attributes:
         url: Where to begin.
@@ -72,8 +72,8 @@ class Site:
             if page is None or _host(page.url) != _host(self.url):
                 continue
             content = read_html(page)
-            for picture in content.pictures:
-                yield Candidate(picture, self.url, asks_robots=True)
+            for image in content.images:
+                yield Candidate(image, self.url, asks_robots=True)
             for link in content.pages:
                 if link not in known and _host(link) == _host(self.url):
                     known.add(link)
@@ -91,18 +91,18 @@ class PageContent:
     """What an HTML page refers to, in its order, each address once, only http and https.
 
     Attributes:
-        pictures: Pictures that it shows, links to, or declares as its lead picture.
+        images: Images that it shows, links to, or declares as its lead image.
         pages: Links to what may be other pages.
     """
 
-    pictures: tuple[str, ...]
+    images: tuple[str, ...]
     pages: tuple[str, ...]
 
 
 def read_html(page: Fetched) -> PageContent:
     """Find what an HTML page refers to; what is no HTML refers to nothing.
 
-    A link to a picture counts instead of the small picture inside the link; of a srcset the largest counts.
+    A link to an image counts instead of the small image inside the link; of a srcset the largest counts.
     """
     if page.content_type and "html" not in page.content_type.lower():
         return PageContent((), ())
@@ -110,10 +110,10 @@ def read_html(page: Fetched) -> PageContent:
         soup = BeautifulSoup(page.content, "lxml", from_encoding=_charset(page.content_type))
     base = _absolute(page.url, _attribute(soup.find("base", href=True), "href")) or page.url
     tags = soup.find_all(["a", "img", "meta"])
-    pictures = (_absolute(base, _picture(tag)) for tag in tags)
+    images = (_absolute(base, _image(tag)) for tag in tags)
     pages = (_absolute(base, _attribute(tag, "href")) for tag in tags if tag.name == "a" and _may_be_page(tag))
     return PageContent(
-        tuple(dict.fromkeys(url for url in pictures if url)), tuple(dict.fromkeys(url for url in pages if url))
+        tuple(dict.fromkeys(url for url in images if url)), tuple(dict.fromkeys(url for url in pages if url))
     )
 
 
@@ -126,24 +126,24 @@ def _absolute(base: str, reference: str | None) -> str | None:
         return None
 
 
-def _picture(tag: Tag) -> str | None:
-    """Return the reference to a picture that a tag stands for."""
+def _image(tag: Tag) -> str | None:
+    """Return the reference to an image that a tag stands for."""
     if tag.name == "a":
-        return _linked_picture(tag)
+        return _linked_image(tag)
     if tag.name == "meta":
         kind = _attribute(tag, "property") or _attribute(tag, "name")
-        return _attribute(tag, "content") if kind in _LEAD_PICTURES else None
+        return _attribute(tag, "content") if kind in _LEAD_IMAGES else None
     link = tag.find_parent("a")
-    if link is not None and _linked_picture(link):
+    if link is not None and _linked_image(link):
         return None
     return _largest(_attribute(tag, "srcset") or _attribute(tag, "data-srcset")) or next(
         (value for name in _LAZY_SOURCES if (value := _attribute(tag, name))), None
     )
 
 
-def _linked_picture(link: Tag) -> str | None:
+def _linked_image(link: Tag) -> str | None:
     target = _attribute(link, "href")
-    return target if target and _suffix(target) in PICTURE_SUFFIXES else None
+    return target if target and _suffix(target) in IMAGE_SUFFIXES else None
 
 
 def _may_be_page(link: Tag) -> bool:

@@ -70,7 +70,7 @@ class SessionSettings:
     def user_agent(self) -> str:
         """How collecting introduces itself."""
         contact = f"; {self.contact}" if self.contact else ""
-        return f"Mozilla/5.0 (compatible; edgecls/{__version__}; picture collector{contact})"
+        return f"Mozilla/5.0 (compatible; edgecls/{__version__}; image collector{contact})"
 
 
 @dataclass(frozen=True)

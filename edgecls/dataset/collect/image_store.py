@@ -1,4 +1,4 @@
-"""The class folders that pictures are put into: whole pictures, each content once."""
+"""The class folders that images are put into: whole images, each content once."""
 
 import hashlib
 import threading
@@ -12,11 +12,11 @@ from edgecls.dataset.collect.manifest import Record, is_large_enough
 from edgecls.errors import ImageError, ImageTooLargeError, OutputError, UnsupportedImageError
 from edgecls.folder_names import class_folder
 from edgecls.image import ImageLimits
-from edgecls.image_files import SUFFIXES_OF_FORMAT, find_pictures
+from edgecls.image_files import SUFFIXES_OF_FORMAT, find_images
 from edgecls.image_formats import read_header
 from edgecls.regular_file import open_regular
 
-__all__ = ["PictureStore", "Stored"]
+__all__ = ["ImageStore", "Stored"]
 
 NAME_DIGITS = 20
 """Digits of the SHA-256 that name a file: 80 bits."""
@@ -27,11 +27,11 @@ class Stored:
     """What became of some bytes.
 
     Attributes:
-        outcome: saved, duplicate, too_small, too_large, too_many_pixels, damaged or not_a_picture.
+        outcome: saved, duplicate, too_small, too_large, too_many_pixels, damaged or not_a_image.
         sha256: Of the bytes.
-        width: Of the picture, upright; None if it is none.
-        height: Of the picture, upright.
-        file: The picture below the root; for a duplicate, the one that was there first.
+        width: Of the image, upright; None if it is none.
+        height: Of the image, upright.
+        file: The image below the root; for a duplicate, the one that was there first.
         detail: The reason in words, if it was not saved.
     """
 
@@ -43,18 +43,18 @@ class Stored:
     detail: str | None = None
 
 
-class PictureStore:
+class ImageStore:
     """Class folders below one root; may be used by several threads, which take turns.
 
     Args:
-        root: The folder of class folders; made when the first picture comes.
+        root: The folder of class folders; made when the first image comes.
         min_sides: Least length of the sides in pixels, in either orientation.
-        limits: Bounds on bytes and pixels of a picture.
+        limits: Bounds on bytes and pixels of an image.
         earlier: Records of earlier runs: what was saved then is not saved again, even if it was deleted since.
-        on_read: Called with the number of files read and of all, while the pictures that are there are read.
+        on_read: Called with the number of files read and of all, while the images that are there are read.
 
     Raises:
-        OutputError: A picture that is there cannot be read.
+        OutputError: An image that is there cannot be read.
     """
 
     def __init__(
@@ -71,20 +71,20 @@ class PictureStore:
         self._limits = limits
         self._lock = threading.Lock()
         self._files = {record.sha256: record.file for record in earlier if record.outcome == "saved" and record.sha256}
-        paths = find_pictures(root)
+        paths = find_images(root)
         for index, path in enumerate(paths):
             self._files[_digest_of(path)] = self._name(path)
             on_read(index + 1, len(paths))
 
     def count(self, label: str) -> int:
-        """Return the number of pictures in a label's folder."""
-        return len(find_pictures(class_folder(self._root, label)))
+        """Return the number of images in a label's folder."""
+        return len(find_images(class_folder(self._root, label)))
 
     def add(self, data: bytes, label: str, *, name: str) -> Stored:
-        """Check a picture and, if it is whole, large enough and new, save it under its label.
+        """Check an image and, if it is whole, large enough and new, save it under its label.
 
         Args:
-            data: The encoded picture.
+            data: The encoded image.
             label: The class, as `folder_names.folder_label` returns it.
             name: What to call it in messages.
 
@@ -92,7 +92,7 @@ class PictureStore:
             OutputError: It cannot be written.
         """
         sha256 = hashlib.sha256(data).hexdigest()
-        # One at a time: a decoded picture may take hundreds of megabytes, and two threads may bring the same one.
+        # One at a time: a decoded image may take hundreds of megabytes, and two threads may bring the same one.
         with self._lock:
             if sha256 in self._files:
                 return Stored("duplicate", sha256, file=self._files[sha256])
@@ -135,4 +135,4 @@ def _digest_of(path: Path) -> str:
 def _outcome_of(error: ImageError) -> str:
     if isinstance(error, ImageTooLargeError):
         return "too_large"
-    return "not_a_picture" if isinstance(error, UnsupportedImageError) else "damaged"
+    return "not_a_image" if isinstance(error, UnsupportedImageError) else "damaged"

@@ -1,4 +1,4 @@
-"""Collecting: for each label, take addresses from its source until there are enough pictures."""
+"""Collecting: for each label, take addresses from its source until there are enough images."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from edgecls.dataset.collect.guarded_session import GuardedSession, SessionSettings
-from edgecls.dataset.collect.image_store import PictureStore
+from edgecls.dataset.collect.image_store import ImageStore
 from edgecls.dataset.collect.manifest import MANIFEST_NAME, Manifest, Record
 from edgecls.dataset.collect.outcomes import FetchError
 from edgecls.dataset.collect.robots import Robots
@@ -30,7 +30,7 @@ class ClassRequest:
     Attributes:
         label: The name of the class folder.
         source: Where to look.
-        count: Pictures that the folder shall have in the end, those there already included; None for all there are.
+        count: Images that the folder shall have in the end, those there already included; None for all there are.
 
     Raises:
         DatasetError: The label cannot be a folder name, or the count is below 1.
@@ -52,8 +52,8 @@ class CollectSettings:
 
     Attributes:
         session: How the other side is treated.
-        limits: Bounds on bytes and pixels of a picture.
-        min_sides: Least length of the sides in pixels; a picture may lie or stand.
+        limits: Bounds on bytes and pixels of an image.
+        min_sides: Least length of the sides in pixels; an image may lie or stand.
         workers: Addresses to work on at once.
 
     Raises:
@@ -78,9 +78,9 @@ class ClassResult:
 
     Attributes:
         label: The label.
-        had: Pictures in its folder before.
-        saved: Pictures saved now.
-        wanted: Pictures asked for; None for all there are.
+        had: Images in its folder before.
+        saved: Images saved now.
+        wanted: Images asked for; None for all there are.
     """
 
     label: str
@@ -90,7 +90,7 @@ class ClassResult:
 
     @property
     def is_enough(self) -> bool:
-        """Whether the folder has what was asked for; at least one picture, if that was all there are."""
+        """Whether the folder has what was asked for; at least one image, if that was all there are."""
         return self.had + self.saved >= (self.wanted or 1)
 
 
@@ -114,13 +114,13 @@ class Listener:
     """What wants to know how far it is.
 
     Attributes:
-        on_read: Takes the number of pictures read and of all, while what is there already is read.
-        on_record: Takes what became of an address, and the number of pictures its label has now.
+        on_read: Takes the number of images read and of all, while what is there already is read.
+        on_record: Takes what became of an address, and the number of images its label has now.
         on_remark: Takes what the user should know.
     """
 
     on_read: Callable[[int, int], None] = lambda done, total: None
-    on_record: Callable[[Record, int], None] = lambda record, pictures: None
+    on_record: Callable[[Record, int], None] = lambda record, images: None
     on_remark: Callable[[str], None] = lambda text: None
 
 
@@ -131,7 +131,7 @@ def collect(
     *,
     listener: Listener,
 ) -> Summary:
-    """Collect pictures into class folders.
+    """Collect images into class folders.
 
     What became of each address is appended to a manifest in the output folder as it ends. A run that
     was stopped goes on where it was when it is started again: settled addresses are not fetched again.
@@ -156,7 +156,7 @@ def collect(
     except OSError as error:
         raise OutputError(f"cannot make folder {str(output)!r}: {error.strerror}; choose another place") from error
     with Manifest(output / MANIFEST_NAME) as manifest:
-        store = PictureStore(
+        store = ImageStore(
             output,
             min_sides=settings.min_sides,
             limits=settings.limits,
@@ -181,7 +181,7 @@ class _Run:
     settings: CollectSettings
     listener: Listener
     manifest: Manifest
-    store: PictureStore
+    store: ImageStore
     session: GuardedSession
     robots: Robots
     outcomes: Counter[str] = field(default_factory=Counter)
@@ -222,7 +222,7 @@ class _Run:
             yield candidate
 
     def _take(self, candidate: Candidate, label: str) -> Record:
-        """Fetch and keep one picture, and write down what became of it."""
+        """Fetch and keep one image, and write down what became of it."""
         record = self._attempt(candidate, label)
         self.manifest.add(record)
         return record

@@ -31,9 +31,9 @@ class Record:
         final_url: Where redirects led.
         sha256: Of the bytes that came.
         bytes: How many came; for too_large, the limit.
-        width: Of the picture, upright, in pixels.
-        height: Of the picture, upright, in pixels.
-        file: The picture below the output folder; for a duplicate, the one that was there first.
+        width: Of the image, upright, in pixels.
+        height: Of the image, upright, in pixels.
+        file: The image below the output folder; for a duplicate, the one that was there first.
         detail: The reason in words.
     """
 
@@ -135,7 +135,7 @@ class Manifest:
             record = _parse(line)
             if record is None:
                 raise DatasetError(
-                    f"line {number} of {str(self._path)!r} is no record of a collected picture; "
+                    f"line {number} of {str(self._path)!r} is no record of a collected image; "
                     "correct it, or move the file away to begin anew"
                 )
             records[record.url] = record

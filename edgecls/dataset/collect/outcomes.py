@@ -1,4 +1,4 @@
-"""What can become of the address of a picture."""
+"""What can become of the address of an image."""
 
 from urllib3.exceptions import (
     DecodeError,

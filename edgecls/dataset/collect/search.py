@@ -1,4 +1,4 @@
-"""Pictures by keyword: icrawler's back ends say what to ask for and read the answers; the asking is ours."""
+"""Images by keyword: icrawler's back ends say what to ask for and read the answers; the asking is ours."""
 
 import json
 import logging
@@ -46,7 +46,7 @@ class Engine:
 
     Attributes:
         feeder: icrawler's class that makes the addresses of result pages.
-        parser: icrawler's class that finds pictures in them.
+        parser: icrawler's class that finds images in them.
         feed: Returns what `feeder.feed` takes, for a keyword, filters and an API key.
         read: Returns what `parser.parse` takes besides the page, for an API key.
         key_variable: Environment variable of the API key, for an engine that wants one.
@@ -87,7 +87,7 @@ ENGINES: dict[str, Engine] = {
 
 
 class _ParsersSession:
-    """What icrawler's parsers have for a session; the one for Flickr asks it about each picture."""
+    """What icrawler's parsers have for a session; the one for Flickr asks it about each image."""
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader

@@ -1,4 +1,4 @@
-"""What a source of pictures is: something that finds addresses, fetching pages through the guarded session."""
+"""What a source of images is: something that finds addresses, fetching pages through the guarded session."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ MAX_PAGE_BYTES = 10 * 2**20
 
 @dataclass(frozen=True)
 class Candidate:
-    """The address of what may be a picture.
+    """The address of what may be an image.
 
     Attributes:
         url: The address.
@@ -71,7 +71,7 @@ class Reader:
 
 
 class Source(Protocol):
-    """Finds addresses of pictures."""
+    """Finds addresses of images."""
 
     def candidates(self, reader: Reader) -> Iterator[Candidate]:
         """Yield addresses, the best first; pages are read as more addresses are asked for."""

@@ -5,14 +5,14 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from edgecls.dataset.formats.labelled_images import Dataset, LabelledPictures
+from edgecls.dataset.formats.labelled_images import Dataset, LabelledImages
 from edgecls.errors import DatasetError, ModelFileError
 from edgecls.model_card import check_labels
 
 __all__ = ["Listed", "assemble", "check_files_exist", "label_text"]
 
 Listed = tuple[Path, str]
-"""A picture and its label."""
+"""An image and its label."""
 
 NAMED_AT_MOST = 5  # missing files or labels in a message
 
@@ -23,21 +23,21 @@ def label_text(name: str) -> str:
 
 
 def assemble(listed: Mapping[str, Sequence[Listed]], source: Path) -> Dataset:
-    """Make a dataset of pictures and labels, however they were listed.
+    """Make a dataset of images and labels, however they were listed.
 
     Args:
-        listed: The pictures of each part by its name: "train", "val" or "test"; labels as
+        listed: The images of each part by its name: "train", "val" or "test"; labels as
             `label_text` gives them.
         source: Where the dataset lies, for messages.
 
     Raises:
-        DatasetError: Fewer than two labels, a label that cannot be one, a part without pictures, a label
-            that train does not have, or a picture that is listed twice.
+        DatasetError: Fewer than two labels, a label that cannot be one, a part without images, a label
+            that train does not have, or an image that is listed twice.
     """
-    pictures = listed.get("train")
-    if not pictures:
-        raise DatasetError(f"{str(source)!r} has no pictures to train on; put some into its part 'train'")
-    labels = tuple(sorted({label for _, label in pictures}))
+    images = listed.get("train")
+    if not images:
+        raise DatasetError(f"{str(source)!r} has no images to train on; put some into its part 'train'")
+    labels = tuple(sorted({label for _, label in images}))
     try:
         check_labels(labels)
     except ModelFileError as error:
@@ -47,23 +47,23 @@ def assemble(listed: Mapping[str, Sequence[Listed]], source: Path) -> Dataset:
     return Dataset(parts["train"], parts.get("val"), parts.get("test"))
 
 
-def _part(name: str, pictures: Sequence[Listed], labels: tuple[str, ...], source: Path) -> LabelledPictures:
-    if not pictures:
-        raise DatasetError(f"part {name!r} of {str(source)!r} has no pictures; put some in or delete it")
+def _part(name: str, images: Sequence[Listed], labels: tuple[str, ...], source: Path) -> LabelledImages:
+    if not images:
+        raise DatasetError(f"part {name!r} of {str(source)!r} has no images; put some in or delete it")
     ids = {label: index for index, label in enumerate(labels)}
-    unknown = sorted({label for _, label in pictures} - ids.keys())
+    unknown = sorted({label for _, label in images} - ids.keys())
     if unknown:
         raise DatasetError(
             f"part {name!r} of {str(source)!r} has label {', '.join(map(repr, unknown[:NAMED_AT_MOST]))}"
             f"{' and more' if len(unknown) > NAMED_AT_MOST else ''}, which its part 'train' does not have; "
-            "put pictures of it into 'train' or take it out"
+            "put images of it into 'train' or take it out"
         )
-    ordered = sorted((ids[label], str(path), path) for path, label in pictures)
-    return LabelledPictures(labels, tuple(path for _, _, path in ordered), tuple(index for index, _, _ in ordered))
+    ordered = sorted((ids[label], str(path), path) for path, label in images)
+    return LabelledImages(labels, tuple(path for _, _, path in ordered), tuple(index for index, _, _ in ordered))
 
 
-def _check_listed_once(parts: Mapping[str, LabelledPictures], source: Path) -> None:
-    """Refuse a picture that stands in two places, be it by way of links: what is held out must be unseen."""
+def _check_listed_once(parts: Mapping[str, LabelledImages], source: Path) -> None:
+    """Refuse an image that stands in two places, be it by way of links: what is held out must be unseen."""
     real_folders: dict[str, str] = {}
     seen: dict[str, tuple[str, str]] = {}
     for name, part in parts.items():
@@ -76,7 +76,7 @@ def _check_listed_once(parts: Mapping[str, LabelledPictures], source: Path) -> N
             if key in seen:
                 first, second = (f"part {part_name!r} under {label!r}" for part_name, label in (seen[key], place))
                 raise DatasetError(
-                    f"picture {str(path)!r} is listed twice in {str(source)!r}: in {first} and in {second}; keep one"
+                    f"image {str(path)!r} is listed twice in {str(source)!r}: in {first} and in {second}; keep one"
                 )
             seen[key] = place
 

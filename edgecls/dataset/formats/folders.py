@@ -1,14 +1,14 @@
-"""Pictures sorted into folders, one folder for each label."""
+"""Images sorted into folders, one folder for each label."""
 
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from edgecls.dataset.formats.assemble import Listed, assemble, label_text
-from edgecls.dataset.formats.labelled_images import Dataset, LabelledPictures
+from edgecls.dataset.formats.labelled_images import Dataset, LabelledImages
 from edgecls.dataset.formats.split_names import USUAL_NAMES, split_named, split_names, splits_of
 from edgecls.errors import DatasetError
-from edgecls.image_files import find_pictures, has_picture_name, is_hidden
+from edgecls.image_files import find_images, has_image_name, is_hidden
 
 __all__ = [
     "check_not_splits",
@@ -23,15 +23,15 @@ __all__ = [
 NAMED_AT_MOST = 5  # folders in a message
 
 
-def read_class_folders(root: Path) -> LabelledPictures:
-    """Find the pictures in a folder that has one folder for each label.
+def read_class_folders(root: Path) -> LabelledImages:
+    """Find the images in a folder that has one folder for each label.
 
-    Pictures are files with a picture's suffix, at any depth below a label's folder. Hidden files and
+    Images are files with an image's suffix, at any depth below a label's folder. Hidden files and
     folders are passed over. Labels are normalised to Unicode NFC, so that a folder made on a Mac
     has the same label as one made elsewhere.
 
     Raises:
-        DatasetError: There is no such folder, fewer than two labels, a label without pictures, or
+        DatasetError: There is no such folder, fewer than two labels, a label without images, or
             a folder name that cannot be a label; or the folders look like splits, and those in them like labels.
     """
     if not root.is_dir():
@@ -41,20 +41,20 @@ def read_class_folders(root: Path) -> LabelledPictures:
         inner = f"; or is it {str(folders[0])!r}, which has folders, that you mean" if _has_folders(folders) else ""
         raise DatasetError(
             f"{str(root)!r} has {len(folders)} class folder(s), at least 2 are needed; "
-            f"put the pictures of each label into a folder named like the label{inner}"
+            f"put the images of each label into a folder named like the label{inner}"
         )
     check_not_splits(root, folders)
     listed = list_class_folders(root)
     filled = {label for _, label in listed}
     for folder in folders:
         if label_text(folder.name) not in filled:
-            raise DatasetError(f"class folder {str(folder)!r} has no pictures; put some in or delete the folder")
+            raise DatasetError(f"class folder {str(folder)!r} has no images; put some in or delete the folder")
     return assemble({"train": listed}, root).train
 
 
 def list_class_folders(root: Path) -> list[Listed]:
-    """Return every picture below the class folders in `root`, with its label; none if there are none."""
-    return [(path, label_text(folder.name)) for folder in subfolders(root) for path in find_pictures(folder)]
+    """Return every image below the class folders in `root`, with its label; none if there are none."""
+    return [(path, label_text(folder.name)) for folder in subfolders(root) for path in find_images(folder)]
 
 
 def subfolders(root: Path) -> list[Path]:
@@ -75,7 +75,7 @@ def _has_folders(folders: Sequence[Path]) -> bool:
 
 
 def check_not_splits(root: Path, folders: Sequence[Path]) -> None:
-    """Refuse folders that all hold the same folders and no pictures: splits or sources would become the labels.
+    """Refuse folders that all hold the same folders and no images: splits or sources would become the labels.
 
     Raises:
         DatasetError: They do.
@@ -88,7 +88,7 @@ def check_not_splits(root: Path, folders: Sequence[Path]) -> None:
         most = max(most, len(names))
         if len(common) < 2:
             return
-    if 2 * len(common) < most or any(_has_own_pictures(folder) for folder in folders):
+    if 2 * len(common) < most or any(_has_own_images(folder) for folder in folders):
         return
     outer, inner = _some([folder.name for folder in folders]), _some(sorted(common))
     beginning = f"all folders in {str(root)!r} ({outer}) hold the same folders ({inner}) and no images beside them"
@@ -104,9 +104,9 @@ def check_not_splits(root: Path, folders: Sequence[Path]) -> None:
     )
 
 
-def _has_own_pictures(folder: Path) -> bool:
+def _has_own_images(folder: Path) -> bool:
     with os.scandir(folder) as entries:
-        return any(has_picture_name(entry.name) for entry in entries if not entry.is_dir())
+        return any(has_image_name(entry.name) for entry in entries if not entry.is_dir())
 
 
 def _some(names: Sequence[str]) -> str:
@@ -165,20 +165,20 @@ def part_roots(root: Path) -> dict[str, Path]:
 
 
 def read_part_folders(root: Path) -> Dataset:
-    """Find the pictures in a folder with `train`, and `val` and `test` if there are such, in any usual spelling.
+    """Find the images in a folder with `train`, and `val` and `test` if there are such, in any usual spelling.
 
     A label of train may be missing from the other parts.
 
     Raises:
         DatasetError: Two folders for the same part, folders beside the parts, a label that only a held-out
-            part has, a picture in two parts, or labels that cannot be used.
+            part has, an image in two parts, or labels that cannot be used.
     """
     listed: dict[str, list[Listed]] = {}
     for name, folder in part_roots(root).items():
         listed[name] = list_class_folders(folder)
         if not listed[name] and not subfolders(folder):
             raise DatasetError(
-                f"part {name!r} of {str(root)!r} has no pictures in class folders: nothing in {str(folder)!r} says "
+                f"part {name!r} of {str(root)!r} has no images in class folders: nothing in {str(folder)!r} says "
                 "what they show; sort them into a folder for each label, or move it elsewhere"
             )
     return assemble(listed, root)

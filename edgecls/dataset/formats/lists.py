@@ -1,4 +1,4 @@
-"""A table of pictures and labels as CSV, with a header."""
+"""A table of images and labels as CSV, with a header."""
 
 import csv
 import io
@@ -14,7 +14,7 @@ from edgecls.regular_file import open_regular
 
 __all__ = ["has_part_lists", "read_csv_column", "read_csv_file", "read_list_file", "read_part_lists", "read_text"]
 
-MAX_BYTES = 256 * 1024 * 1024  # of a list: millions of pictures
+MAX_BYTES = 256 * 1024 * 1024  # of a list: millions of images
 
 
 def read_text(path: Path) -> str:
@@ -31,12 +31,12 @@ def read_text(path: Path) -> str:
             f"cannot read {str(path)!r}: {error.strerror}; check the path and who may read it"
         ) from error
     if len(data) > MAX_BYTES:
-        raise DatasetError(f"{str(path)!r} has more than {MAX_BYTES // 2**20} MiB and cannot be a list of pictures")
+        raise DatasetError(f"{str(path)!r} has more than {MAX_BYTES // 2**20} MiB and cannot be a list of images")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DatasetError(
-            f"{str(path)!r} is not text in UTF-8 (byte {error.start}); give a list of pictures saved as UTF-8"
+            f"{str(path)!r} is not text in UTF-8 (byte {error.start}); give a list of images saved as UTF-8"
         ) from error
 
 
@@ -49,7 +49,7 @@ def read_csv_file(path: Path) -> Dataset:
     """Read a CSV file whose header names a column of paths, a column `label` and perhaps one `split`.
 
     The column of paths is called path, image, file or filename. In `split` (or subset, partition) stands
-    train, val or test in any usual spelling; without that column all pictures are in `train`. Other columns are
+    train, val or test in any usual spelling; without that column all images are in `train`. Other columns are
     passed over.
 
     Raises:
@@ -58,7 +58,7 @@ def read_csv_file(path: Path) -> Dataset:
     """
     rows = _rows(path)
     if len(rows) < 2:
-        raise DatasetError(f"{str(path)!r} lists no pictures; give a header 'path,label' and a line for each picture")
+        raise DatasetError(f"{str(path)!r} lists no images; give a header 'path,label' and a line for each image")
     (_, header), *numbered = rows
     path_column, label_column = _column(header, PATH_COLUMNS, path), _column(header, LABEL_COLUMNS, path)
     if path_column is None or label_column is None:
@@ -75,17 +75,17 @@ def read_csv_file(path: Path) -> Dataset:
             raise DatasetError(
                 f"line {line} of {str(path)!r} has {len(row)} cells, the header {len(header)}; correct it"
             )
-        picture, label = row[path_column], label_text(row[label_column].strip())
-        if not picture.strip() or not label:
-            raise DatasetError(f"line {line} of {str(path)!r} has no {'label' if picture.strip() else 'path'}; add it")
+        image, label = row[path_column], label_text(row[label_column].strip())
+        if not image.strip() or not label:
+            raise DatasetError(f"line {line} of {str(path)!r} has no {'label' if image.strip() else 'path'}; add it")
         part = "train" if part_column is None else _part(row[part_column], parts, line, path)
-        listed.setdefault(part, []).append((path.parent / picture, label))
-    check_files_exist([picture for pictures in listed.values() for picture, _ in pictures], path)
+        listed.setdefault(part, []).append((path.parent / image, label))
+    check_files_exist([image for images in listed.values() for image, _ in images], path)
     return assemble(listed, path)
 
 
 def read_csv_column(path: Path, name: str) -> dict[Path, str] | None:
-    """Return the cells of one column by the paths of the pictures; None if there is no column of this name.
+    """Return the cells of one column by the paths of the images; None if there is no column of this name.
 
     Args:
         path: A file that `read_csv_file` reads.
@@ -129,7 +129,7 @@ def _part(cell: str, parts: Mapping[str, str], line: int, path: Path) -> str:
 
 
 def read_list_file(path: Path) -> Dataset:
-    """Read one list; all its pictures are in `train`.
+    """Read one list; all its images are in `train`.
 
     Raises:
         DatasetError: The list cannot be read or understood, names files that are not there or one
@@ -148,7 +148,7 @@ def read_part_lists(folder: Path) -> Dataset:
 
     Raises:
         DatasetError: As `read_list_file`; also two lists for the same part, a label that only a held-out
-            part has, or a picture in two parts.
+            part has, or an image in two parts.
     """
     listed: dict[str, list[Listed]] = {}
     for path, name in _part_lists(folder).items():
@@ -171,17 +171,17 @@ def _listed(path: Path) -> list[Listed]:
     lines = [line.removesuffix("\r") for line in read_text(path).split("\n")]
     numbered = [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
     if not numbered:
-        raise DatasetError(f"{str(path)!r} lists no pictures; give a line for each, with its path, a tab and its label")
+        raise DatasetError(f"{str(path)!r} lists no images; give a line for each, with its path, a tab and its label")
     separator = "\t" if any("\t" in line for _, line in numbered) else " "
     listed = []
     for number, line in numbered:
-        picture, _, label = line.strip(separator).rpartition(separator)
-        picture, label = picture.rstrip(separator), label_text(label.strip())
-        if not picture.strip() or not label or "\t" in picture:
+        image, _, label = line.strip(separator).rpartition(separator)
+        image, label = image.rstrip(separator), label_text(label.strip())
+        if not image.strip() or not label or "\t" in image:
             between = "a tab" if separator == "\t" else "a tab or a space"
             raise DatasetError(
                 f"line {number} of {str(path)!r} is not a path, {between} and a label: {line[:200]!r}; correct it"
             )
-        listed.append((path.parent / picture, label))
-    check_files_exist([picture for picture, _ in listed], path)
+        listed.append((path.parent / image, label))
+    check_files_exist([image for image, _ in listed], path)
     return listed

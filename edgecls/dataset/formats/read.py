@@ -10,7 +10,7 @@ __all__ = ["read_dataset"]
 
 
 def read_dataset(path: Path) -> Dataset:
-    """Read which pictures a dataset has and what they show; no picture is opened.
+    """Read which images a dataset has and what they show; no image is opened.
 
     The forms, told apart in this order:
 
@@ -20,7 +20,7 @@ def read_dataset(path: Path) -> Dataset:
     - a folder with the folder `train`, perhaps also `val` and `test`, in any usual spelling: class folders in each;
     - any other folder: class folders.
 
-    Where nothing is divided into parts, all pictures are in `train`.
+    Where nothing is divided into parts, all images are in `train`.
 
     Raises:
         DatasetError: There is nothing, it cannot be read, or it cannot be trained on; the message says why.

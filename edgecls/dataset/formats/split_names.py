@@ -19,7 +19,7 @@ _SPLIT_OF_WORD = {
 _FILLERS = frozenset(
     [
         *("set", "sets", "data", "dataset", "split", "subset", "part", "partition", "list", "folder", "dir"),
-        *("file", "files", "image", "images", "img", "imgs", "photo", "photos", "picture", "pictures", "pics"),
+        *("file", "files", "image", "images", "img", "imgs", "photo", "photos", "image", "images", "pics"),
         *("sample", "samples", "example", "examples", "集", "数据", "数据集", "图片", "图像"),
     ]
 )

@@ -1,4 +1,4 @@
-"""Pictures that belong together: made from one source, or alike to the eye."""
+"""Images that belong together: made from one source, or alike to the eye."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from edgecls.dataset.augmentation.lineage import lineage_of
-from edgecls.dataset.similarity.fingerprints import Fingerprint, UnusablePicture, fingerprint_pictures
+from edgecls.dataset.similarity.fingerprints import Fingerprint, UnusableImage, fingerprint_images
 from edgecls.dataset.similarity.near_duplicates import NEAR_DISTANCE, join_groups, near_groups
 
 __all__ = ["KeptTogether", "families", "keep_together"]
@@ -15,30 +15,30 @@ __all__ = ["KeptTogether", "families", "keep_together"]
 
 @dataclass(frozen=True)
 class KeptTogether:
-    """Which pictures must not be torn apart when a dataset is divided.
+    """Which images must not be torn apart when a dataset is divided.
 
     Attributes:
-        groups: For each picture the lowest index in its group; its own if it stands alone.
-        looked_at: What each picture is; one that cannot be decoded stands alone.
+        groups: For each image the lowest index in its group; its own if it stands alone.
+        looked_at: What each image is; one that cannot be decoded stands alone.
     """
 
     groups: tuple[int, ...]
-    looked_at: tuple[Fingerprint | UnusablePicture, ...]
+    looked_at: tuple[Fingerprint | UnusableImage, ...]
 
     @property
-    def unusable(self) -> tuple[UnusablePicture, ...]:
-        """The pictures that cannot be decoded."""
-        return tuple(picture for picture in self.looked_at if isinstance(picture, UnusablePicture))
+    def unusable(self) -> tuple[UnusableImage, ...]:
+        """The images that cannot be decoded."""
+        return tuple(image for image in self.looked_at if isinstance(image, UnusableImage))
 
 
-def families(pictures: Sequence[Fingerprint]) -> list[str]:
-    """Return for each picture the SHA-256 of the picture that it was made from, which may be itself.
+def families(images: Sequence[Fingerprint]) -> list[str]:
+    """Return for each image the SHA-256 of the image that it was made from, which may be itself.
 
     Raises:
         DatasetError: The manifest of augmented copies is damaged.
     """
-    sources = lineage_of(picture.path for picture in pictures)
-    return [sources.get(picture.path, picture.sha256) for picture in pictures]
+    sources = lineage_of(image.path for image in images)
+    return [sources.get(image.path, image.sha256) for image in images]
 
 
 def keep_together(
@@ -49,38 +49,38 @@ def keep_together(
     workers: int,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> KeptTogether:
-    """Group pictures that are the same, look alike, or were made from the same one.
+    """Group images that are the same, look alike, or were made from the same one.
 
-    Whatever is held out must be unseen: to learn from one picture of a group is to have seen the others.
+    Whatever is held out must be unseen: to learn from one image of a group is to have seen the others.
 
     Args:
-        paths: The pictures.
-        keys: For each picture what it shares with others that it belongs together with for another reason; None for
+        paths: The images.
+        keys: For each image what it shares with others that it belongs together with for another reason; None for
             nothing.
-        max_distance: Bits in which the perceptual hashes of pictures that look alike may differ.
+        max_distance: Bits in which the perceptual hashes of images that look alike may differ.
         workers: Number of threads that decode.
-        on_progress: Called with the number of pictures looked at and the number of all.
+        on_progress: Called with the number of images looked at and the number of all.
 
     Raises:
         DatasetError: The manifest of augmented copies is damaged.
         MissingExtraError: ImageHash is not installed (extra "data").
     """
-    looked_at: list[Fingerprint | UnusablePicture] = []
-    for picture in fingerprint_pictures(paths, workers=workers):
-        looked_at.append(picture)
+    looked_at: list[Fingerprint | UnusableImage] = []
+    for image in fingerprint_images(paths, workers=workers):
+        looked_at.append(image)
         on_progress(len(looked_at), len(paths))
-    usable = [(index, picture) for index, picture in enumerate(looked_at) if isinstance(picture, Fingerprint)]
+    usable = [(index, image) for index, image in enumerate(looked_at) if isinstance(image, Fingerprint)]
     groups = np.arange(len(paths))
     if keys is not None:
         first_with: dict[str, int] = {}
         keyed = [(first_with.setdefault(key, index), index) for index, key in enumerate(keys) if key is not None]
         join_groups(groups, *np.array(keyed, np.int64).reshape(-1, 2).T)
     first_of: dict[str, int] = {}
-    sources = families([picture for _, picture in usable])
+    sources = families([image for _, image in usable])
     same = [(first_of.setdefault(source, index), index) for (index, _), source in zip(usable, sources, strict=True)]
     if same:
         join_groups(groups, *np.array(same).T)
-    comparable = [(index, picture.perceptual_hash) for index, picture in usable if not picture.is_blank]
+    comparable = [(index, image.perceptual_hash) for index, image in usable if not image.is_blank]
     if comparable:
         indices = np.array([index for index, _ in comparable])
         alike = near_groups(np.stack([perceptual_hash for _, perceptual_hash in comparable]), max_distance=max_distance)

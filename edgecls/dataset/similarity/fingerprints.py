@@ -1,4 +1,4 @@
-"""What the bytes and the pixels of each picture say, in one parallel pass: each picture is read and decoded once."""
+"""What the bytes and the pixels of each image say, in one parallel pass: each image is read and decoded once."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -12,14 +12,14 @@ from edgecls.errors import ImageDecodeError, ImageError
 from edgecls.image_formats import read_header
 from edgecls.in_order import map_in_order
 
-__all__ = ["Fingerprint", "UnusablePicture", "fingerprint_pictures", "is_cut_short"]
+__all__ = ["Fingerprint", "UnusableImage", "fingerprint_images", "is_cut_short"]
 
 BLANK_SPREAD = 4.0  # standard deviation in units of 1/255; the plainest of 2693 flower photos has 19
 
 
 @dataclass(frozen=True, eq=False)
 class Fingerprint:
-    """A picture that can be decoded.
+    """An image that can be decoded.
 
     Attributes:
         path: The file.
@@ -27,7 +27,7 @@ class Fingerprint:
         format: What its header says it is, as in "JPEG".
         height: In pixels, upright.
         width: In pixels, upright.
-        spread: Standard deviation of the channel that varies most, of the picture at 64x64 pixels, in units of 1/255.
+        spread: Standard deviation of the channel that varies most, of the image at 64x64 pixels, in units of 1/255.
         tint: Mean of red, of green and of blue, less the mean of all three.
         perceptual_hash: uint64, ``[4]``.
         layout: float16, ``[432]``.
@@ -45,13 +45,13 @@ class Fingerprint:
 
     @property
     def is_blank(self) -> bool:
-        """True if the picture is nearly of one colour; its perceptual hash is made of noise then."""
+        """True if the image is nearly of one colour; its perceptual hash is made of noise then."""
         return self.spread < BLANK_SPREAD
 
 
 @dataclass(frozen=True)
-class UnusablePicture:
-    """A picture that cannot be decoded.
+class UnusableImage:
+    """An image that cannot be decoded.
 
     Attributes:
         path: The file.
@@ -64,11 +64,11 @@ class UnusablePicture:
     cut_short: bool
 
 
-def fingerprint_pictures(paths: Sequence[Path], *, workers: int) -> Iterator[Fingerprint | UnusablePicture]:
-    """Read and decode pictures and yield what they are, in the order of `paths`, in bounded memory.
+def fingerprint_images(paths: Sequence[Path], *, workers: int) -> Iterator[Fingerprint | UnusableImage]:
+    """Read and decode images and yield what they are, in the order of `paths`, in bounded memory.
 
     Args:
-        paths: The pictures.
+        paths: The images.
         workers: How many to work on at once, at least 1.
 
     Raises:
@@ -77,7 +77,7 @@ def fingerprint_pictures(paths: Sequence[Path], *, workers: int) -> Iterator[Fin
     yield from map_in_order(_fingerprint, paths, workers=workers)
 
 
-def _fingerprint(path: Path) -> Fingerprint | UnusablePicture:
+def _fingerprint(path: Path) -> Fingerprint | UnusableImage:
     name = str(path)
     data = None
     try:
@@ -87,7 +87,7 @@ def _fingerprint(path: Path) -> Fingerprint | UnusablePicture:
         header = read_header(data, name=name)
     except ImageError as error:
         known = isinstance(error, ImageDecodeError) and error.cut_short
-        return UnusablePicture(path, error, known or (data is not None and is_cut_short(data)))
+        return UnusableImage(path, error, known or (data is not None and is_cut_short(data)))
     height, width = header.upright_hw
     red, green, blue = (pixels.mean(axis=(0, 1)) - pixels.mean()).tolist()
     return Fingerprint(
@@ -104,7 +104,7 @@ def _fingerprint(path: Path) -> Fingerprint | UnusablePicture:
 
 
 def is_cut_short(data: bytes) -> bool:
-    """True if an encoded picture lacks its end, in the formats that say where they end; an empty file does too."""
+    """True if an encoded image lacks its end, in the formats that say where they end; an empty file does too."""
     if data.startswith(b"\xff\xd8\xff"):
         return data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda")  # a thumbnail in the header has an end as well
     if data.startswith(b"\x89PNG"):

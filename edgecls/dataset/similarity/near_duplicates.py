@@ -1,6 +1,6 @@
-"""Pictures that look alike: their perceptual hashes, and the groups that these form.
+"""Images that look alike: their perceptual hashes, and the groups that these form.
 
-The hash is ImageHash's pHash of 256 bits: which of the 16x16 lowest frequencies of the grey picture are
+The hash is ImageHash's pHash of 256 bits: which of the 16x16 lowest frequencies of the grey image are
 above their median. Measured on 2693 flower photos, 64x64 pixels in: changed size, JPEG quality 30,
 grey, brightness and gamma move at most 34 bits; 2 % cropped away on every side, 48; all 14 pairs within
 48 bits are one photo saved or edited twice, and no two different scenes are within 80.
@@ -29,10 +29,10 @@ __all__ = [
 ]
 
 Hashes = npt.NDArray[np.uint64]
-"""Perceptual hashes of pictures: uint64, ``[N, 4]``."""
+"""Perceptual hashes of images: uint64, ``[N, 4]``."""
 
-NEAR_DISTANCE = 48  # bits that may differ between two pictures that are called alike
-MAX_NEAR_DISTANCE = 96  # bits; unrelated pictures differ in 128, give or take 8
+NEAR_DISTANCE = 48  # bits that may differ between two images that are called alike
+MAX_NEAR_DISTANCE = 96  # bits; unrelated images differ in 128, give or take 8
 
 HASH_SPEC = ImageSpec(64, 64, Color.RGB, Fit.STRETCH)
 """The pixels that a hash is made of."""
@@ -44,7 +44,7 @@ _BLOCK_ROWS, _BLOCK_COLUMNS = 32, 4096  # pairs compared at once; 1 MiB of diffe
 
 
 def perceptual_hash(pixels: image.Pixels) -> Hashes:
-    """Return the hash of one picture.
+    """Return the hash of one image.
 
     Args:
         pixels: uint8, ``[64, 64, 3]``: what `image.decode_to_fit` gives for `HASH_SPEC`.
@@ -67,18 +67,18 @@ def hash_distances(hashes: Hashes, one: Hashes) -> npt.NDArray[np.int64]:
 
 
 def near_groups(hashes: Hashes, *, max_distance: int = NEAR_DISTANCE) -> npt.NDArray[np.int64]:
-    """Find the groups of pictures that look alike.
+    """Find the groups of images that look alike.
 
-    Two pictures are in one group if their hashes differ in at most `max_distance` bits, or if a
-    chain of such pictures joins them. Every pair is compared, a block at a time: memory does not grow with the
-    number of pairs. 100,000 pictures take 16 s of one core, and the time grows with the square.
+    Two images are in one group if their hashes differ in at most `max_distance` bits, or if a
+    chain of such images joins them. Every pair is compared, a block at a time: memory does not grow with the
+    number of pairs. 100,000 images take 16 s of one core, and the time grows with the square.
 
     Args:
         hashes: uint64, ``[N, 4]``.
         max_distance: From 0 to `HASH_BITS`.
 
     Returns:
-        int64, ``[N]``: for each picture the lowest index in its group; its own if it stands alone.
+        int64, ``[N]``: for each image the lowest index in its group; its own if it stands alone.
     """
     groups = np.arange(len(hashes))
     for first, second in _likely_pairs(hashes, max_distance):
@@ -93,8 +93,8 @@ def join_groups(groups: npt.NDArray[np.int64], first: npt.NDArray[np.int64], sec
     """Make one group of the two groups of each pair, in place.
 
     Args:
-        groups: For each picture the lowest index in its group.
-        first: Indices of the first picture of each pair.
+        groups: For each image the lowest index in its group.
+        first: Indices of the first image of each pair.
         second: Indices of the second one.
     """
     while True:
@@ -109,7 +109,7 @@ def join_groups(groups: npt.NDArray[np.int64], first: npt.NDArray[np.int64], sec
 
 
 def _likely_pairs(hashes: Hashes, max_distance: int) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
-    """Yield, block by block, the indices of the pictures of each pair that half of the bits do not rule out."""
+    """Yield, block by block, the indices of the images of each pair that half of the bits do not rule out."""
     words = np.ascontiguousarray(hashes.T)
     for top in range(0, len(hashes), _BLOCK_ROWS):
         rows = words[:, top : top + _BLOCK_ROWS, np.newaxis]

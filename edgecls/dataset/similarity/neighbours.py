@@ -1,4 +1,4 @@
-"""Pictures that may show one object, as frames of a film do, though they differ too much to be called duplicates.
+"""Images that may show one object, as frames of a film do, though they differ too much to be called duplicates.
 
 They are compared by where their colours are, coarsely. That is evidence and no proof. Measured on 4,500 traffic signs
 of 13 classes, in series of 30 frames of which four fifths were in train: of the others, 59 % were found; of the frames
@@ -19,14 +19,14 @@ __all__ = ["NEAR_LAYOUT", "Layouts", "color_layout", "has_neighbour"]
 Layouts = npt.NDArray[np.float16]
 """Colours and where they are: float16, ``[N, 432]``, each row with mean 0 in every channel and length 1."""
 
-NEAR_LAYOUT = 0.93  # correlation from which on two pictures may show one object
+NEAR_LAYOUT = 0.93  # correlation from which on two images may show one object
 
 _SIDE = 12  # pixels
-_AT_ONCE = 1024  # pictures on either side of a block that is compared at once
+_AT_ONCE = 1024  # images on either side of a block that is compared at once
 
 
 def color_layout(pixels: image.Pixels) -> Layouts:
-    """Return the layout, float16 ``[432]``, of a picture's pixels, uint8 ``[H, W, 3]``."""
+    """Return the layout, float16 ``[432]``, of an image's pixels, uint8 ``[H, W, 3]``."""
     small = cv2.resize(pixels, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA).reshape(-1, 3).astype(np.float32)
     centred = (small - small.mean(axis=0)).ravel()
     return cast(Layouts, (centred / max(float(np.linalg.norm(centred)), 1e-6)).astype(np.float16))

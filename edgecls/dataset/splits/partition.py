@@ -1,4 +1,4 @@
-"""Dividing pictures into parts, label by label, without tearing groups apart."""
+"""Dividing images into parts, label by label, without tearing groups apart."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
@@ -22,23 +22,23 @@ def partition(
     labels: Sequence[str] | None = None,
     rare_in: int | None = None,
 ) -> list[list[int]]:
-    """Divide the indices of pictures into parts, so that each part has its share of every label.
+    """Divide the indices of images into parts, so that each part has its share of every label.
 
-    All pictures of a group come into the same part. The groups of a label are dealt out in a random
-    order, large ones first, each to the part that lacks most. Where every picture is a group of its own, each
-    part gets its share of every label, to within a picture for each part; with larger groups no part gets
-    more of a label than its share and its largest group, unless groups have pictures of several labels.
+    All images of a group come into the same part. The groups of a label are dealt out in a random
+    order, large ones first, each to the part that lacks most. Where every image is a group of its own, each
+    part gets its share of every label, to within an image for each part; with larger groups no part gets
+    more of a label than its share and its largest group, unless groups have images of several labels.
 
     Args:
-        label_ids: The label of each picture.
-        groups: A number for each picture, the same for those that must stay together; ``range(n)`` if none must.
+        label_ids: The label of each image.
+        groups: A number for each image, the same for those that must stay together; ``range(n)`` if none must.
         ratios: The share of each part, above 0; as 80 and 20, or 0.7, 0.15 and 0.15.
         seed: Same seed, same division.
         labels: The names of the labels, for messages.
-        rare_in: The part that takes all pictures of labels with too few groups; None to refuse such labels.
+        rare_in: The part that takes all images of labels with too few groups; None to refuse such labels.
 
     Returns:
-        For each part the indices of its pictures, in ascending order; every part has a picture of every label that
+        For each part the indices of its images, in ascending order; every part has an image of every label that
         is not rare.
 
     Raises:
@@ -67,20 +67,20 @@ def partition(
         if rare_in is None:
             named = _named(empty, labels)
             raise DatasetError(
-                f"the pictures of label {named} cannot be dealt out to {len(ratios)} parts, because too many of them "
-                f"belong together with pictures of other labels; look at them with edgecls data check, or {WAYS_OUT}"
+                f"the images of label {named} cannot be dealt out to {len(ratios)} parts, because too many of them "
+                f"belong together with images of other labels; look at them with edgecls data check, or {WAYS_OUT}"
             )
         rare |= empty
     if rare and not all(parts):
         raise DatasetError(
-            f"nearly all labels have fewer than {len(ratios)} pictures or groups of pictures that belong together, "
-            f"which leaves a part of {len(ratios)} empty; add pictures"
+            f"nearly all labels have fewer than {len(ratios)} images or groups of images that belong together, "
+            f"which leaves a part of {len(ratios)} empty; add images"
         )
     return [sorted(part) for part in parts]
 
 
 def without_rare(label_ids: Sequence[int], groups: Sequence[int], *, part_count: int) -> list[int]:
-    """Return the indices of the pictures whose labels have at least as many groups as there are parts."""
+    """Return the indices of the images whose labels have at least as many groups as there are parts."""
     groups_of: dict[int, set[int]] = {}
     for label, group in zip(label_ids, groups, strict=True):
         groups_of.setdefault(label, set()).add(group)
@@ -103,7 +103,7 @@ def _dealt(
 ) -> tuple[list[list[int]], set[int]]:
     """Deal the groups out, those in `held` to the part `rare_in`; return the parts, and labels that one lacks."""
     parts: list[list[int]] = [[] for _ in ratios]
-    # Of each label, how many pictures each part still lacks, and which parts have none yet.
+    # Of each label, how many images each part still lacks, and which parts have none yet.
     missing = {label: _shares(count, ratios) for label, count in Counter(label_ids).items() if label not in rare}
     without = {label: set(range(len(ratios))) for label in missing}
     groups_left = _groups_per_label(counted for group, counted in content.items() if group not in held)
@@ -136,7 +136,7 @@ def _too_few(few: dict[int, int], part_count: int, labels: Sequence[str] | None)
     """Return what is wrong with the labels that have too few groups: all of them at once."""
     listed = [f"label {_named([label], labels)} has {count}" for label, count in sorted(few.items())]
     more = f", and {len(listed) - NAMED_AT_MOST} more" if len(listed) > NAMED_AT_MOST else ""
-    first = f"{listed[0]} picture(s) or groups of pictures that belong together"
+    first = f"{listed[0]} image(s) or groups of images that belong together"
     return (
         f"{', '.join([first, *listed[1:NAMED_AT_MOST]])}{more}; {part_count} are needed for {part_count} parts: "
         f"{WAYS_OUT}{', or ask for fewer parts' if part_count > 2 else ''}"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgecls.dataset.formats.assemble import label_text
-from edgecls.dataset.formats.labelled_images import LabelledPictures
+from edgecls.dataset.formats.labelled_images import LabelledImages
 from edgecls.dataset.formats.lists import read_csv_column
 from edgecls.errors import DatasetError
 
@@ -37,12 +37,12 @@ class Series:
     example: tuple[str, str]
 
 
-def group_keys(data: Path, pictures: LabelledPictures, rule: str) -> list[str | None]:
+def group_keys(data: Path, images: LabelledImages, rule: str) -> list[str | None]:
     """Return for each image what it shares with the images that it belongs together with.
 
     Args:
-        data: The dataset that the pictures are those of.
-        pictures: The images.
+        data: The dataset that the images are those of.
+        images: The images.
         rule: "folder": images in one folder belong together, but for the folder of a label itself.
             Of a CSV file the name of a column, also as "column:NAME": images with the same cell belong together.
             Else a regular expression, searched for in the name of the file, or if it has "/" in it, in its path below
@@ -56,33 +56,33 @@ def group_keys(data: Path, pictures: LabelledPictures, rule: str) -> list[str | 
     """
     if rule == FOLDER:
         keys = [
-            None if label_text(path.parent.name) == pictures.labels[label_id] else str(path.parent)
-            for path, label_id in zip(pictures.paths, pictures.label_ids, strict=True)
+            None if label_text(path.parent.name) == images.labels[label_id] else str(path.parent)
+            for path, label_id in zip(images.paths, images.label_ids, strict=True)
         ]
         what = "no image lies in a folder below that of its label"
     elif data.suffix.lower() == ".csv" and data.is_file() and (cells := _cells(data, rule)) is not None:
-        keys = [cells.get(path) or None for path in pictures.paths]
+        keys = [cells.get(path) or None for path in images.paths]
         what = "the column is empty"
     elif rule.startswith(COLUMN):
         raise DatasetError(f"cannot group by {rule!r}: {str(data)!r} is no CSV file with such a column")
     else:
-        keys = _matches(data, pictures, rule)
-        what = f"the pattern is found in no name, such as {_place(data, pictures.paths[0], rule)!r}"
+        keys = _matches(data, images, rule)
+        what = f"the pattern is found in no name, such as {_place(data, images.paths[0], rule)!r}"
     if not any(key is not None for key in keys):
         raise DatasetError(f"cannot group by {rule!r}: {what}; give a pattern with a group, a column, or 'folder'")
     return keys
 
 
-def series_in_names(pictures: LabelledPictures) -> Series | None:
+def series_in_names(images: LabelledImages) -> Series | None:
     """Return what makes most names look like series, several of them in a label; None if they do not.
 
     It is a guess from names alone, such as 00017_00003 and 00017_00004: a beginning that several images of a label
     share, and a number. One beginning for a whole label (rose_001, rose_002) is no series.
     """
     for pattern in _PATTERNS:
-        found = [re.search(pattern, path.name) for path in pictures.paths]
+        found = [re.search(pattern, path.name) for path in images.paths]
         keys = [match.group(1) if match else None for match in found]
-        members = Counter((label, key) for label, key in zip(pictures.label_ids, keys, strict=True) if key is not None)
+        members = Counter((label, key) for label, key in zip(images.label_ids, keys, strict=True) if key is not None)
         series = {member: count for member, count in members.items() if count >= MIN_FRAMES}
         in_labels = Counter(label for label, _ in series)
         if sum(series.values()) * 2 < len(keys) or len(series) < 2 * len(in_labels):
@@ -90,7 +90,7 @@ def series_in_names(pictures: LabelledPictures) -> Series | None:
         first = next(iter(series))
         example = [
             path.name
-            for path, label, key in zip(pictures.paths, pictures.label_ids, keys, strict=True)
+            for path, label, key in zip(images.paths, images.label_ids, keys, strict=True)
             if (label, key) == first
         ]
         # Where labels count their series anew, 00017 of one label is not 00017 of another.
@@ -99,23 +99,23 @@ def series_in_names(pictures: LabelledPictures) -> Series | None:
             pattern = pattern.replace("^(", "([^/]+/").replace(".*?", "[^/]*?").replace(".*", "[^/]*")
             keys = [
                 None if key is None else f"{path.parent.name}/{key}"
-                for path, key in zip(pictures.paths, keys, strict=True)
+                for path, key in zip(images.paths, keys, strict=True)
             ]
         return Series(pattern, tuple(keys), (example[0], example[1]))
     return None
 
 
 def _cells(data: Path, rule: str) -> dict[Path, str] | None:
-    """Return the cells of a column by the paths of the pictures, None if there is no such column."""
+    """Return the cells of a column by the paths of the images, None if there is no such column."""
     return read_csv_column(data, rule.removeprefix(COLUMN))
 
 
-def _matches(data: Path, pictures: LabelledPictures, pattern: str) -> list[str | None]:
+def _matches(data: Path, images: LabelledImages, pattern: str) -> list[str | None]:
     try:
         compiled = re.compile(pattern)
     except re.error as error:
         raise DatasetError(f"cannot group by {pattern!r}: it is no regular expression, {error}; correct it") from error
-    found = [compiled.search(_place(data, path, pattern)) for path in pictures.paths]
+    found = [compiled.search(_place(data, path, pattern)) for path in images.paths]
     return [None if match is None else _key(match) for match in found]
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from edgecls.dataset.formats.labelled_images import Dataset, LabelledPictures
+from edgecls.dataset.formats.labelled_images import Dataset, LabelledImages
 from edgecls.dataset.formats.read import read_dataset
 from edgecls.dataset.similarity.families import keep_together
-from edgecls.dataset.similarity.fingerprints import Fingerprint, UnusablePicture
+from edgecls.dataset.similarity.fingerprints import Fingerprint, UnusableImage
 from edgecls.dataset.similarity.near_duplicates import NEAR_DISTANCE
 from edgecls.dataset.similarity.neighbours import has_neighbour
 from edgecls.dataset.splits.partition import partition, without_rare
@@ -29,13 +29,13 @@ class Leak:
     """How much of a held-out split training has seen something like.
 
     Attributes:
-        pictures: Number of pictures in the split.
+        images: Number of images in the split.
         alike: Number of them that look much like one in train, as frames of one object do (`neighbours`).
         same_series: Number of them that share a series by their names with one in train; None where the names do not
             look like series.
     """
 
-    pictures: int
+    images: int
     alike: int
     same_series: int | None
 
@@ -45,11 +45,11 @@ class SplitResult:
     """How a dataset was divided.
 
     Attributes:
-        dataset: The parts, with the paths that the pictures had before.
-        groups: Number of groups of at least two pictures that were kept together.
-        grouped_pictures: Number of pictures in them.
-        failures: Why pictures were left out: they cannot be read or decoded.
-        ungrouped: Number of pictures for which the rule to group by found nothing; 0 without such a rule.
+        dataset: The parts, with the paths that the images had before.
+        groups: Number of groups of at least two images that were kept together.
+        grouped_images: Number of images in them.
+        failures: Why images were left out: they cannot be read or decoded.
+        ungrouped: Number of images for which the rule to group by found nothing; 0 without such a rule.
         rare_kept: Labels that are in train alone, as they have too few groups.
         rare_left_out: Labels that were left out, for the same reason.
         leaks: For val, and test if there is one, what of it train has the like of.
@@ -58,7 +58,7 @@ class SplitResult:
 
     dataset: Dataset
     groups: int
-    grouped_pictures: int
+    grouped_images: int
     failures: tuple[ImageError, ...]
     ungrouped: int
     rare_kept: tuple[str, ...]
@@ -68,7 +68,7 @@ class SplitResult:
 
     @property
     def unusable(self) -> int:
-        """Number of pictures that were left out because they cannot be decoded."""
+        """Number of images that were left out because they cannot be decoded."""
         return len(self.failures)
 
 
@@ -88,8 +88,8 @@ def split_dataset(
 ) -> SplitResult:
     """Divide a dataset in given ratios and write the parts into a new folder, whole or not at all.
 
-    Each part gets its share of every label. Pictures that are the same, look alike or were made
-    from the same one come into one part. Pictures that cannot be decoded are left out.
+    Each part gets its share of every label. Images that are the same, look alike or were made
+    from the same one come into one part. Images that cannot be decoded are left out.
 
     Args:
         data: A dataset in any form that `read_dataset` takes; if it has parts already, their whole is divided.
@@ -97,12 +97,12 @@ def split_dataset(
         ratios: Two shares, of train and val, or three, of train, val and test.
         seed: Same seed, same division.
         form: What to write.
-        near_distance: Bits in which the perceptual hashes of pictures that look alike may differ.
-        group_by: What else keeps pictures together, as `series.group_keys` takes it; None for nothing.
+        near_distance: Bits in which the perceptual hashes of images that look alike may differ.
+        group_by: What else keeps images together, as `series.group_keys` takes it; None for nothing.
         rare: What becomes of labels with fewer groups than there are parts.
         workers: Number of threads that decode.
-        on_looked_at: Called with the number of pictures looked at and the number of all.
-        on_written: Called with the number of pictures written and the number of all.
+        on_looked_at: Called with the number of images looked at and the number of all.
+        on_written: Called with the number of images written and the number of all.
 
     Raises:
         DatasetError: The dataset cannot be read, or cannot be divided like that.
@@ -117,28 +117,28 @@ def split_dataset(
     check_parts_writable(out, whole, form)
     keys = None if group_by is None else group_keys(data, whole, group_by)
     kept = keep_together(whole.paths, keys=keys, max_distance=near_distance, workers=workers, on_progress=on_looked_at)
-    chosen = [index for index, picture in enumerate(kept.looked_at) if isinstance(picture, Fingerprint)]
+    chosen = [index for index, image in enumerate(kept.looked_at) if isinstance(image, Fingerprint)]
     if not chosen:
-        raise DatasetError(f"no picture of {str(data)!r} can be decoded; edgecls data check says why")
-    usable = _Pictures.chosen(whole, kept.groups, kept.looked_at, chosen)
+        raise DatasetError(f"no image of {str(data)!r} can be decoded; edgecls data check says why")
+    usable = _Images.chosen(whole, kept.groups, kept.looked_at, chosen)
     left_out: tuple[str, ...] = ()
     if rare is RareLabels.LEAVE_OUT:
-        chosen = without_rare(usable.pictures.label_ids, usable.groups, part_count=len(ratios))
-        before, usable = usable, _Pictures.chosen(usable.pictures, usable.groups, usable.looked_at, chosen)
-        left_out = tuple(sorted(set(before.pictures.labels) - set(usable.pictures.labels)))
-        if len(usable.pictures.labels) < 2:
+        chosen = without_rare(usable.images.label_ids, usable.groups, part_count=len(ratios))
+        before, usable = usable, _Images.chosen(usable.images, usable.groups, usable.looked_at, chosen)
+        left_out = tuple(sorted(set(before.images.labels) - set(usable.images.labels)))
+        if len(usable.images.labels) < 2:
             raise DatasetError(
-                f"without the labels that have fewer than {len(ratios)} pictures or groups of pictures that belong "
-                "together, fewer than two labels are left; add pictures, or ask for fewer parts"
+                f"without the labels that have fewer than {len(ratios)} images or groups of images that belong "
+                "together, fewer than two labels are left; add images, or ask for fewer parts"
             )
-    pictures = usable.pictures
+    images = usable.images
     try:
         indices = partition(
-            pictures.label_ids,
+            images.label_ids,
             usable.groups,
             ratios,
             seed,
-            labels=pictures.labels,
+            labels=images.labels,
             rare_in=0 if rare is RareLabels.KEEP_IN_TRAIN else None,
         )
     except DatasetError as error:
@@ -149,15 +149,15 @@ def split_dataset(
             r"give a pattern for the path, as '([^/]+/\d+)_', that has the label's folder in it"
         ) from error
     parts = dict(zip(PART_NAMES_BY_COUNT[len(ratios)], indices, strict=True))
-    write_parts(out, pictures, parts, form, on_progress=on_written)
+    write_parts(out, images, parts, form, on_progress=on_written)
     sizes = [size for size in Counter(usable.groups).values() if size > 1]
-    dataset = Dataset(*(_subset(pictures, part) for part in indices))
-    series = series_in_names(pictures)
+    dataset = Dataset(*(_subset(images, part) for part in indices))
+    series = series_in_names(images)
     return SplitResult(
         dataset,
         len(sizes),
         sum(sizes),
-        tuple(picture.reason for picture in kept.unusable),
+        tuple(image.reason for image in kept.unusable),
         0 if keys is None else sum(key is None for key in keys),
         tuple(label for label, count in dataset.parts["val"].counts.items() if not count),
         left_out,
@@ -167,31 +167,31 @@ def split_dataset(
 
 
 @dataclass(frozen=True)
-class _Pictures:
-    """Pictures that can be decoded, with the labels that they have, the group of each, and what each is."""
+class _Images:
+    """Images that can be decoded, with the labels that they have, the group of each, and what each is."""
 
-    pictures: LabelledPictures
+    images: LabelledImages
     groups: list[int]
     looked_at: list[Fingerprint]
 
     @classmethod
     def chosen(
         cls,
-        pictures: LabelledPictures,
+        images: LabelledImages,
         groups: Sequence[int],
-        looked_at: Sequence[Fingerprint | UnusablePicture],
+        looked_at: Sequence[Fingerprint | UnusableImage],
         indices: Sequence[int],
-    ) -> "_Pictures":
-        there = sorted({pictures.label_ids[index] for index in indices})
+    ) -> "_Images":
+        there = sorted({images.label_ids[index] for index in indices})
         new_id = {old: new for new, old in enumerate(there)}
         return cls(
-            LabelledPictures(
-                tuple(pictures.labels[label_id] for label_id in there),
-                tuple(pictures.paths[index] for index in indices),
-                tuple(new_id[pictures.label_ids[index]] for index in indices),
+            LabelledImages(
+                tuple(images.labels[label_id] for label_id in there),
+                tuple(images.paths[index] for index in indices),
+                tuple(new_id[images.label_ids[index]] for index in indices),
             ),
             [groups[index] for index in indices],
-            [picture for index in indices if isinstance(picture := looked_at[index], Fingerprint)],
+            [image for index in indices if isinstance(image := looked_at[index], Fingerprint)],
         )
 
 
@@ -204,7 +204,7 @@ def _are_shared(keys: Sequence[str | None], label_ids: Sequence[int]) -> bool:
     return 2 * sum(len(labels) > 1 for labels in labels_of.values()) > len(labels_of)
 
 
-def _leak(usable: _Pictures, train: Sequence[int], held_out: Sequence[int], series: Series | None) -> Leak:
+def _leak(usable: _Images, train: Sequence[int], held_out: Sequence[int], series: Series | None) -> Leak:
     seen, unseen = (
         [usable.looked_at[index].layout for index in part if not usable.looked_at[index].is_blank]
         for part in (train, held_out)
@@ -212,7 +212,7 @@ def _leak(usable: _Pictures, train: Sequence[int], held_out: Sequence[int], seri
     alike = int(has_neighbour(np.stack(unseen), np.stack(seen)).sum()) if seen and unseen else 0
     same = None
     if series is not None:
-        label_ids = usable.pictures.label_ids
+        label_ids = usable.images.label_ids
         known = {(label_ids[index], series.keys[index]) for index in train}
         same = sum(
             series.keys[index] is not None and (label_ids[index], series.keys[index]) in known for index in held_out
@@ -220,8 +220,8 @@ def _leak(usable: _Pictures, train: Sequence[int], held_out: Sequence[int], seri
     return Leak(len(held_out), alike, same)
 
 
-def _subset(whole: LabelledPictures, indices: Sequence[int]) -> LabelledPictures:
-    return LabelledPictures(
+def _subset(whole: LabelledImages, indices: Sequence[int]) -> LabelledImages:
+    return LabelledImages(
         whole.labels,
         tuple(whole.paths[index] for index in indices),
         tuple(whole.label_ids[index] for index in indices),

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 
-from edgecls.dataset.formats.labelled_images import LabelledPictures
+from edgecls.dataset.formats.labelled_images import LabelledImages
 from edgecls.errors import DatasetError, OutputError
-from edgecls.image_files import PICTURE_SUFFIXES, is_hidden
+from edgecls.image_files import IMAGE_SUFFIXES, is_hidden
 
 __all__ = ["PartsForm", "check_parts_writable", "write_parts"]
 
@@ -30,7 +30,7 @@ class PartsForm(StrEnum):
     LISTS = "lists"
 
 
-def check_parts_writable(out: Path, pictures: LabelledPictures, form: PartsForm) -> None:
+def check_parts_writable(out: Path, images: LabelledImages, form: PartsForm) -> None:
     """Find out before long work whether a dataset can be written there.
 
     Raises:
@@ -44,14 +44,14 @@ def check_parts_writable(out: Path, pictures: LabelledPictures, form: PartsForm)
             f"cannot write {str(out)!r}: there is no folder {str(out.absolute().parent)!r} to write to; make it first"
         )
     if form is PartsForm.LISTS:
-        _check_listable(pictures)
+        _check_listable(images)
     else:
-        _check_folder_names(pictures)
+        _check_folder_names(images)
 
 
 def write_parts(
     out: Path,
-    pictures: LabelledPictures,
+    images: LabelledImages,
     parts: Mapping[str, Sequence[int]],
     form: PartsForm,
     *,
@@ -59,28 +59,28 @@ def write_parts(
 ) -> None:
     """Write the parts of a dataset into a new folder, whole or not at all.
 
-    Everything is written into a folder of a temporary name beside `out`, which is renamed at the end. A
-    picture keeps its file name; if another one of the same part and label has it already, a number is added.
+    Everything is written into a folder of a temporary name beside `out`, which is renamed at the end. An
+    image keeps its file name; if another one of the same part and label has it already, a number is added.
 
     Args:
         out: Where to write: nothing may be there, or an empty folder.
-        pictures: The dataset.
-        parts: For each part, by its name, the indices of its pictures.
+        images: The dataset.
+        parts: For each part, by its name, the indices of its images.
         form: What to write.
-        on_progress: Called with the number of pictures written and the number of all.
+        on_progress: Called with the number of images written and the number of all.
 
     Raises:
         DatasetError: A label cannot be the name of a folder, or a name cannot stand in a list.
         OutputError: The folder cannot be written.
     """
-    check_parts_writable(out, pictures, form)
+    check_parts_writable(out, images, form)
     try:
         with _whole_folder(out) as folder:
             if form is PartsForm.LISTS:
-                _write_lists(folder, pictures, parts)
+                _write_lists(folder, images, parts)
             else:
                 place = shutil.copy2 if form is PartsForm.COPIES else _link
-                _write_folders(folder, pictures, parts, place, on_progress)
+                _write_folders(folder, images, parts, place, on_progress)
     except OSError as error:  # shutil.Error is one
         named = f" ({error.filename!r})" if error.filename else ""
         raise OutputError(
@@ -106,18 +106,17 @@ def _whole_folder(out: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _write_lists(folder: Path, pictures: LabelledPictures, parts: Mapping[str, Sequence[int]]) -> None:
+def _write_lists(folder: Path, images: LabelledImages, parts: Mapping[str, Sequence[int]]) -> None:
     for name, indices in parts.items():
         lines = [
-            f"{os.path.abspath(pictures.paths[index])}\t{pictures.labels[pictures.label_ids[index]]}\n"
-            for index in indices
+            f"{os.path.abspath(images.paths[index])}\t{images.labels[images.label_ids[index]]}\n" for index in indices
         ]
         (folder / f"{name}.txt").write_text("".join(lines), encoding="utf-8", newline="")
 
 
 def _write_folders(
     folder: Path,
-    pictures: LabelledPictures,
+    images: LabelledImages,
     parts: Mapping[str, Sequence[int]],
     place: Callable[[Path, Path], object],
     on_progress: Callable[[int, int], None],
@@ -126,11 +125,11 @@ def _write_folders(
     for name, indices in parts.items():
         taken: set[str] = set()
         for index in indices:
-            class_folder = folder / name / pictures.labels[pictures.label_ids[index]]
+            class_folder = folder / name / images.labels[images.label_ids[index]]
             class_folder.mkdir(parents=True, exist_ok=True)
-            place(pictures.paths[index], _free_name(class_folder / pictures.paths[index].name, taken))
+            place(images.paths[index], _free_name(class_folder / images.paths[index].name, taken))
             done += 1
-            on_progress(done, len(pictures.paths))
+            on_progress(done, len(images.paths))
 
 
 def _free_name(path: Path, taken: set[str]) -> Path:
@@ -153,20 +152,20 @@ def _link(source: Path, target: Path) -> None:
         os.symlink(real, target)
 
 
-def _check_folder_names(pictures: LabelledPictures) -> None:
-    for label in pictures.labels:
+def _check_folder_names(images: LabelledImages) -> None:
+    for label in images.labels:
         if is_hidden(label) or set(label) & {"/", os.sep, "\0"}:
             raise DatasetError(f"label {label!r} cannot be the name of a folder; write lists instead: --as lists")
-    for path in pictures.paths:
-        if is_hidden(path.name) or path.suffix.lower() not in PICTURE_SUFFIXES:
+    for path in images.paths:
+        if is_hidden(path.name) or path.suffix.lower() not in IMAGE_SUFFIXES:
             raise DatasetError(
-                f"{str(path)!r} would be passed over in a class folder, as its name is hidden or not a picture's; "
+                f"{str(path)!r} would be passed over in a class folder, as its name is hidden or not an image's; "
                 "rename it, or write lists instead: --as lists"
             )
 
 
-def _check_listable(pictures: LabelledPictures) -> None:
-    for name in [*pictures.labels, *map(str, pictures.paths)]:
+def _check_listable(images: LabelledImages) -> None:
+    for name in [*images.labels, *map(str, images.paths)]:
         if any(char in "\t\n" or "\ud800" <= char <= "\udfff" for char in name):
             raise DatasetError(
                 f"{name!r} cannot stand in a list: it has a tab or a line break or is not in UTF-8; "

@@ -1,4 +1,4 @@
-"""The pictures of a report, each with what the model said to it."""
+"""The images of a report, each with what the model said to it."""
 
 import numpy as np
 
@@ -8,20 +8,20 @@ from edgecls.evaluation.report.words import Content, Subject, percent
 
 __all__ = ["examples", "mistakes"]
 
-PICTURES_SHOWN = 12  # mistakes, and examples
+IMAGES_SHOWN = 12  # mistakes, and examples
 EXAMPLE_SEED = 0
 
 
 def mistakes(subject: Subject) -> Content:
     """Make the cards of the wrong answers that the model was surest of; None if there is no wrong one."""
     found = subject.evaluation
-    worst = found.worst_mistakes(PICTURES_SHOWN)
+    worst = found.worst_mistakes(IMAGES_SHOWN)
     if not worst:
         return None
     cards = [
         HTML.fill(
             "mistake",
-            picture=_picture(subject, index),
+            image=_image(subject, index),
             said=found.labels[found.top_ids[index, 0]],
             sure=percent(found.confidences[index]),
             shown=found.labels[found.label_ids[index]],
@@ -38,7 +38,7 @@ def mistakes(subject: Subject) -> Content:
 
 
 def examples(subject: Subject) -> Content:
-    """Make the cards of a few pictures drawn by lot."""
+    """Make the cards of a few images drawn by lot."""
     found = subject.evaluation
     cards = []
     for index in _choose_examples(found):
@@ -53,7 +53,7 @@ def examples(subject: Subject) -> Content:
             HTML.fill(
                 "example",
                 kind="right" if right else "wrong",
-                picture=_picture(subject, index),
+                image=_image(subject, index),
                 shown=found.labels[found.label_ids[index]],
                 verdict="✓" if right else "✗ wrong",
                 guesses=joined(guesses),
@@ -62,24 +62,24 @@ def examples(subject: Subject) -> Content:
             )
         )
     return (
-        "Chosen by lot, as many of one label as of another: what the picture shows, and what the model thinks of it.",
+        "Chosen by lot, as many of one label as of another: what the image shows, and what the model thinks of it.",
         HTML.fill("cards", cards=joined(cards)),
     )
 
 
 def _choose_examples(found: Evaluation) -> list[int]:
-    """Return pictures in random order, a first one of each label before a second one of any."""
+    """Return images in random order, a first one of each label before a second one of any."""
     seen = dict.fromkeys(range(len(found.labels)), 0)
     ranked = []
-    for place, index in enumerate(np.random.default_rng(EXAMPLE_SEED).permutation(found.pictures).tolist()):
+    for place, index in enumerate(np.random.default_rng(EXAMPLE_SEED).permutation(found.images).tolist()):
         label = int(found.label_ids[index])
         ranked.append((seen[label], place, index))
         seen[label] += 1
-    chosen = [index for _, _, index in sorted(ranked)[:PICTURES_SHOWN]]
+    chosen = [index for _, _, index in sorted(ranked)[:IMAGES_SHOWN]]
     return sorted(chosen, key=lambda index: int(found.label_ids[index]))
 
 
-def _picture(subject: Subject, index: int) -> Html:
+def _image(subject: Subject, index: int) -> Html:
     uri = thumbnail_uri(subject.evaluation.paths[index], subject.card.image)
     shown = subject.evaluation.labels[subject.evaluation.label_ids[index]]
-    return HTML.fill("picture", uri=uri, alt=f"a picture of {shown}") if uri else HTML.fill("no_picture")
+    return HTML.fill("image", uri=uri, alt=f"an image of {shown}") if uri else HTML.fill("no_image")

@@ -61,12 +61,12 @@ QUALITY = 82
 
 
 def thumbnail_uri(path: Path, spec: ImageSpec) -> str:
-    """Return a picture as the network sees it, only sharper, as a data URI; empty if it cannot be read any more.
+    """Return an image as the network sees it, only sharper, as a data URI; empty if it cannot be read any more.
 
     What is cut off for the network is cut off here; what is stretched for it is shown as it is.
 
     Args:
-        path: The picture.
+        path: The image.
         spec: What the network takes.
     """
     try:
@@ -88,6 +88,6 @@ def data_uri(data: bytes, media_type: str) -> str:
 
 
 def _scaled(height: int, width: int, spec: ImageSpec) -> ImageSpec:
-    """Return a picture's proportions at the size of a thumbnail."""
+    """Return an image's proportions at the size of a thumbnail."""
     scale = LONGER_SIDE / max(height, width)
     return ImageSpec(max(1, round(height * scale)), max(1, round(width * scale)), spec.color, spec.fit)

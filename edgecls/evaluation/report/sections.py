@@ -19,7 +19,7 @@ __all__ = ["all_sections"]
 
 OPEN_ROWS = 30  # labels that a table shows at once
 CONFUSIONS_SHOWN = 9
-MIN_IN_RANGE = 5  # pictures, for a point in the calibration plot; fewer jump about by chance
+MIN_IN_RANGE = 5  # images, for a point in the calibration plot; fewer jump about by chance
 FAULTS_SHOWN = 50
 PLOT_DOTS = 1.5  # of the plot to one pixel of the page
 """The figures have 150 dots to the inch; at this scale a point of their text is a point of the page's."""
@@ -35,7 +35,7 @@ def all_sections(subject: Subject) -> list[tuple[str, str, Html]]:
         ("examples", "Some of its answers", examples(subject)),
         ("calibration", "How sure it is", _calibration(subject)),
         ("training", "How it learned", _training(subject)),
-        ("data", "The pictures", _data(subject)),
+        ("data", "The images", _data(subject)),
         ("model", "The model", _model(subject)),
     ]
     return [
@@ -58,7 +58,7 @@ def _overview(subject: Subject) -> Content:
     )
     items = (HTML.fill("finding", headline=entry.headline, sentence=entry.sentence) for entry in findings(found))
     return (
-        f"On more pictures of the same kind, expect an accuracy between {percent(low)} and {percent(high)} "
+        f"On more images of the same kind, expect an accuracy between {percent(low)} and {percent(high)} "
         "(95 % interval by Wilson).",
         joined([scale, HTML.fill("findings", items=joined(items))]),
     )
@@ -73,10 +73,10 @@ def _labels(subject: Subject) -> Content:
         rest = HTML.fill("label_table", rows=joined(rows[OPEN_ROWS:]))
         parts.append(HTML.fill("more", summary=f"{len(rows) - OPEN_ROWS} more labels", body=rest))
     return (
-        "Weakest first. Precision: of the pictures that got this label, the part that deserved it. Recall: of the "
-        "pictures that deserve it, the part that got it. F1 is the harmonic mean of the two."
+        "Weakest first. Precision: of the images that got this label, the part that deserved it. Recall: of the "
+        "images that deserve it, the part that got it. F1 is the harmonic mean of the two."
         + (
-            f" Labels with fewer than {FEW_IMAGES} pictures come last: their figures are as much chance as model."
+            f" Labels with fewer than {FEW_IMAGES} images come last: their figures are as much chance as model."
             if any(0 < entry.support < FEW_IMAGES for entry in ranked)
             else ""
         ),
@@ -116,11 +116,11 @@ def _score(value: float | None) -> Html:
 def _confusion(subject: Subject) -> Content:
     found = subject.evaluation
     items = [
-        HTML.fill("confusion_item", shown=entry.shown, said=entry.said, count=number(entry.pictures))
+        HTML.fill("confusion_item", shown=entry.shown, said=entry.said, count=number(entry.images))
         for entry in found.confusions(CONFUSIONS_SHOWN)
     ]
     intro = (
-        "A row is what the pictures show, a column what the model said: right answers are blue, mistakes orange, "
+        "A row is what the images show, a column what the model said: right answers are blue, mistakes orange, "
         "the deeper the more of that row."
     )
     about = "Confusion matrix: a row for what is shown, a column for what was said"
@@ -144,10 +144,10 @@ def _confusion(subject: Subject) -> Content:
 
 def _calibration(subject: Subject) -> Content:
     found, fitted = subject.evaluation, subject.calibration
-    curves = [_curve("these pictures", found.reliability)]
+    curves = [_curve("these images", found.reliability)]
     intro = (
         "Where the line lies below the diagonal, the model is surer than it should be; above, it could be surer. "
-        f"The expected calibration error of these pictures is {percent(found.calibration_error)}."
+        f"The expected calibration error of these images is {percent(found.calibration_error)}."
     )
     parts = []
     if fitted is not None:
@@ -158,8 +158,8 @@ def _calibration(subject: Subject) -> Content:
         parts.append(
             HTML.fill(
                 "paragraph",
-                text=f"A temperature of {fitted.temperature:.3f} was fitted on {number(fitted.pictures)} validation "
-                f"pictures and is part of the network. It took the expected calibration error there from "
+                text=f"A temperature of {fitted.temperature:.3f} was fitted on {number(fitted.images)} validation "
+                f"images and is part of the network. It took the expected calibration error there from "
                 f"{percent(fitted.error_before)} to {percent(fitted.error_after)} and the loss from "
                 f"{fitted.loss_before:.3f} to {fitted.loss_after:.3f}; no answer changes by it. Fitted without the "
                 f"images that it is measured on, the error is {percent(fitted.held_out_error)} and the loss "
@@ -179,7 +179,7 @@ def _calibration(subject: Subject) -> Content:
             HTML.fill(
                 "paragraph",
                 text=f"Below a probability of {facts.threshold:g} it answers “unknown”. Here that happens for "
-                f"{number(rejected)} of {number(found.pictures)} pictures: {number(facts.rejected_wrong)} would have "
+                f"{number(rejected)} of {number(found.images)} images: {number(facts.rejected_wrong)} would have "
                 f"been wrong, {number(facts.rejected_right)} right.",
             )
         )
@@ -188,13 +188,13 @@ def _calibration(subject: Subject) -> Content:
 
 
 def _curve(name: str, bins: Iterable[ReliabilityBin]) -> ReliabilityCurve:
-    filled = [entry for entry in bins if entry.pictures]
-    used = [entry for entry in filled if entry.pictures >= MIN_IN_RANGE] or filled
+    filled = [entry for entry in bins if entry.images]
+    used = [entry for entry in filled if entry.images >= MIN_IN_RANGE] or filled
     return ReliabilityCurve(
         name,
         [entry.confidence for entry in used],
         [entry.accuracy for entry in used],
-        [entry.pictures for entry in used],
+        [entry.images for entry in used],
     )
 
 
@@ -244,7 +244,7 @@ def _data(subject: Subject) -> Content:
     facts = {
         "source": subject.data_name,
         "part": subject.part,
-        "pictures": number(found.pictures),
+        "images": number(found.images),
         "could not be used": number(len(found.failures)) if found.failures else "",
         "labels": number(len(found.labels)),
         "trained on": number(trained.train_images) if trained else "",
@@ -264,7 +264,7 @@ def _data(subject: Subject) -> Content:
         for entry in found.per_label
     ]
     table = HTML.fill("count_table", rows=joined(rows))
-    parts.append(table if len(rows) <= OPEN_ROWS else HTML.fill("more", summary="Pictures of each label", body=table))
+    parts.append(table if len(rows) <= OPEN_ROWS else HTML.fill("more", summary="Images of each label", body=table))
     if found.failures:
         faults = [HTML.fill("fault", fault=error) for error in list(found.failures.values())[:FAULTS_SHOWN]]
         more = f", the first {FAULTS_SHOWN} of them" if len(found.failures) > FAULTS_SHOWN else ""
@@ -284,7 +284,7 @@ def _model(subject: Subject) -> Content:
         "temperature": f"{card.temperature:.4g}",
         "unknown below": "" if card.unknown_threshold is None else f"{card.unknown_threshold:g}",
         "ran on": found.provider,
-        "at once": f"{found.workers} picture(s)",
+        "at once": f"{found.workers} image(s)",
         "all of it took": f"{found.duration_s:.1f} s",
     }
     parts = [_facts(facts)]

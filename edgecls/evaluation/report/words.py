@@ -14,7 +14,7 @@ from edgecls.model_card import ModelCard
 
 __all__ = ["FEW_IMAGES", "Content", "Finding", "Subject", "findings", "mirroring_text", "number", "percent"]
 
-FAIR = 0.02  # how far mean probability and accuracy may differ where there are so many pictures that chance does not
+FAIR = 0.02  # how far mean probability and accuracy may differ where there are so many images that chance does not
 SECOND_GUESSES = 3
 FEW_MISTAKES = 5  # too few to say anything of them in percent
 FEW_IMAGES = 5  # of a label: too few to say how good the model is at it
@@ -78,28 +78,28 @@ def _labels(evaluation: Evaluation) -> list[Finding]:
     if few and len(rated) < 2:
         return [
             Finding(
-                "Too few pictures to compare labels",
-                f"{number(few)} label(s) have fewer than {FEW_IMAGES} pictures here, which says little about each.",
+                "Too few images to compare labels",
+                f"{number(few)} label(s) have fewer than {FEW_IMAGES} images here, which says little about each.",
             )
         ]
     if len(rated) < 2:
         return []
     (worst, worst_label), (best, best_label) = min(rated), max(rated)
     if worst == best:
-        which = f"Every one with at least {FEW_IMAGES} pictures" if few else "Every one"
+        which = f"Every one with at least {FEW_IMAGES} images" if few else "Every one"
         return [Finding("All labels alike", f"{which} has an F1 of {best:.2f}.")]
     return [
         Finding(
             f"Best at {best_label}, worst at {worst_label}",
             f"F1 is {best:.2f} for the one and {worst:.2f} for the other."
-            + (f" Left out: {number(few)} label(s) with fewer than {FEW_IMAGES} pictures." if few else ""),
+            + (f" Left out: {number(few)} label(s) with fewer than {FEW_IMAGES} images." if few else ""),
         )
     ]
 
 
 def _confusion(evaluation: Evaluation) -> list[Finding]:
     most = evaluation.confusions(2)
-    if len(most) > 1 and most[0].pictures == 1:
+    if len(most) > 1 and most[0].images == 1:
         wrong = number(int((~evaluation.right).sum()))
         return [
             Finding("No two labels are confused more than once", f"The {wrong} mistakes are all of different kinds.")
@@ -110,11 +110,11 @@ def _confusion(evaluation: Evaluation) -> list[Finding]:
         return [
             Finding(
                 f"Most often it takes {worst.shown} for {worst.said}",
-                f"This happens to {number(worst.pictures)} of {number(entry.support)} pictures of {worst.shown}, "
+                f"This happens to {number(worst.images)} of {number(entry.support)} images of {worst.shown}, "
                 f"and the other way round to {number(back)}.",
             )
         ]
-    return [Finding("Not one mistake", "Every picture got its right label.")]
+    return [Finding("Not one mistake", "Every image got its right label.")]
 
 
 def _second_guesses(evaluation: Evaluation) -> list[Finding]:
@@ -174,7 +174,7 @@ def _unknown(evaluation: Evaluation) -> list[Finding]:
     return [
         Finding(
             headline,
-            f"Below a probability of {facts.threshold:g} it answers unknown: {number(rejected)} pictures, "
+            f"Below a probability of {facts.threshold:g} it answers unknown: {number(rejected)} images, "
             f"{number(facts.rejected_wrong)} of which it would have got wrong{accuracy}.",
         )
     ]
@@ -188,9 +188,7 @@ def _missing(evaluation: Evaluation) -> list[Finding]:
     empty = sum(not entry.support for entry in evaluation.per_label)
     if empty:
         found.append(
-            Finding(
-                "Labels without pictures", f"Nothing is known here of {number(empty)} label(s): no picture shows them."
-            )
+            Finding("Labels without images", f"Nothing is known here of {number(empty)} label(s): no image shows them.")
         )
     return found
 

@@ -42,9 +42,9 @@ def write_report(
 
     Args:
         path: Where to write; an existing file is replaced once the new one is complete.
-        evaluation: What was found; the pictures shown are read again from its paths.
+        evaluation: What was found; the images shown are read again from its paths.
         card: What the model says about itself.
-        data_name: Where the pictures come from, as users named it.
+        data_name: Where the images come from, as users named it.
         part: Which part of the dataset they are, as in "test".
         model_bytes: Size of the model file.
         history: What the epochs came to; without it there are no training curves.
@@ -88,10 +88,10 @@ def _page(subject: Subject) -> Html:
         day=subject.card.created.partition("T")[0] or "undated",
         lede=HTML.fill(
             "lede",
-            pictures=number(found.pictures),
+            images=number(found.images),
             right=number(int(found.right.sum())),
             baseline_label=baseline_label,
-            baseline_right=number(round(baseline * found.pictures)),
+            baseline_right=number(round(baseline * found.images)),
         ),
         figures=_figures(subject),
         links=joined(HTML.fill("link", id=key, title=title) for key, title, _ in sections),
@@ -107,7 +107,7 @@ def _figures(subject: Subject) -> Html:
         ("Accuracy", percent(found.accuracy), f"{100 * low:.1f} to {100 * high:.1f} at 95 %"),
         ("F1, mean of the labels", f"{found.macro.f1:.3f}", f"{len(found.labels)} labels"),
         ("Calibration error", percent(found.calibration_error), "0 is perfect"),
-        ("Time for one picture", f"{np.median(found.times_ms):.1f} ms", f"{found.provider}, {found.workers} at once"),
+        ("Time for one image", f"{np.median(found.times_ms):.1f} ms", f"{found.provider}, {found.workers} at once"),
     ]
     if subject.model_bytes is not None:
         figures.append(("Size", f"{subject.model_bytes / 1e6:.1f} MB", subject.card.precision))

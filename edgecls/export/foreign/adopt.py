@@ -29,10 +29,10 @@ __all__ = ["MAX_DIFFERENCE", "Adoption", "adopt_file"]
 MAX_DIFFERENCE = {"float32": 1e-5, "uint8": 1e-5, "int8": 1e-5, "float16": 1e-3}
 """Of any probability, by what the network takes. With halves, the order of the same sums shows."""
 
-NOISE_PICTURES = 3  # beside the samples, for finding out what the outputs are; also the batch size of trials
+NOISE_IMAGES = 3  # beside the samples, for finding out what the outputs are; also the batch size of trials
 
 Answers = Callable[[npt.NDArray[np.uint8]], dict[str, npt.NDArray[Any]]]
-"""Gives every output of the original network for pictures, uint8 ``[N, H, W, C]``."""
+"""Gives every output of the original network for images, uint8 ``[N, H, W, C]``."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def adopt_file(path: Path, stated: StatedPipeline, *, max_difference: float | No
     """Turn an ONNX classifier into a model file, in memory.
 
     Args:
-        path: An .onnx file with one input, a batch of pictures. Weights in files beside it are taken in.
+        path: An .onnx file with one input, a batch of images. Weights in files beside it are taken in.
         stated: What the user says about it.
         max_difference: Largest difference of any probability between the original with its pixels
             prepared by numpy, and the model file. None for what MAX_DIFFERENCE says.
@@ -63,7 +63,7 @@ def adopt_file(path: Path, stated: StatedPipeline, *, max_difference: float | No
     Raises:
         ParityError: The two differ by more.
         ExportError: The file cannot be adopted, or something about it is not known; the message names the option.
-        DatasetError: The folder of samples has no usable picture.
+        DatasetError: The folder of samples has no usable image.
         ModelFileError: onnxruntime cannot load the file.
         ProviderError: onnxruntime cannot run the file.
         MissingExtraError: onnx or onnxruntime is not installed.
@@ -74,7 +74,7 @@ def adopt_file(path: Path, stated: StatedPipeline, *, max_difference: float | No
     samples = read_samples(stated.samples, taking.spec)
     batch = foreign.shape[0] or 1
     answers = _in_batches_of(batch, original, taking)
-    noise = np.random.default_rng(seed=1).integers(0, 256, (NOISE_PICTURES, *taking.spec.shape_hwc), np.uint8)
+    noise = np.random.default_rng(seed=1).integers(0, 256, (NOISE_IMAGES, *taking.spec.shape_hwc), np.uint8)
     labels, remarks = _labels_of(path, foreign, stated)
     giving = find_output(foreign, answers(np.stack([*samples.values(), *noise])), stated, labels)
     if len(labels) == giving.count and giving.background is not BackgroundClass.NONE:
@@ -87,8 +87,8 @@ def adopt_file(path: Path, stated: StatedPipeline, *, max_difference: float | No
         proto, freed = free_batch(foreign.proto, taking.name, batch=batch, sizes=taking.sizes), True
         _check_freed(foreign, proto, answers, taking, giving, noise)
 
-    def probabilities(pictures: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        return giving.finish(answers(pictures)[giving.name])
+    def probabilities(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        return giving.finish(answers(images)[giving.name])
 
     name = _card_name(path)
     architecture = stated.architecture or name
@@ -117,7 +117,7 @@ def _prepared_otherwise(
     original: RawNetwork, batch: int, taking: ForeignInput, preset: Preset, giving: ForeignOutput
 ) -> Network:
     answers = _in_batches_of(batch, original, replace(taking, order=preset.order, scaling=preset.scaling))
-    return lambda pictures: giving.finish(answers(pictures)[giving.name])
+    return lambda images: giving.finish(answers(images)[giving.name])
 
 
 def _labels_of(path: Path, foreign: ForeignFile, stated: StatedPipeline) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -144,15 +144,15 @@ def _labels_of(path: Path, foreign: ForeignFile, stated: StatedPipeline) -> tupl
 
 
 def _in_batches_of(size: int, original: RawNetwork, taking: ForeignInput) -> Answers:
-    """Return the original as a function of any number of pictures; it always gets `size` at once."""
+    """Return the original as a function of any number of images; it always gets `size` at once."""
 
-    def answers(pictures: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[Any]]:
+    def answers(images: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[Any]]:
         parts: dict[str, list[npt.NDArray[Any]]] = {}
-        for start in range(0, len(pictures), size):
-            chunk = pictures[start : start + size]
+        for start in range(0, len(images), size):
+            chunk = images[start : start + size]
             filled = np.resize(chunk, (size, *chunk.shape[1:]))  # repeats them
             for name, values in original.run(taking.prepare(filled), input_name=taking.name).items():
-                if values.ndim and len(values) == size:  # else it has no row for each picture
+                if values.ndim and len(values) == size:  # else it has no row for each image
                     parts.setdefault(name, []).append(values[: len(chunk)])
         return {name: np.concatenate(values) for name, values in parts.items()}
 
@@ -160,14 +160,14 @@ def _in_batches_of(size: int, original: RawNetwork, taking: ForeignInput) -> Ans
 
 
 def _takes_any_batch(
-    original: RawNetwork, taking: ForeignInput, giving: ForeignOutput, pictures: npt.NDArray[np.uint8]
+    original: RawNetwork, taking: ForeignInput, giving: ForeignOutput, images: npt.NDArray[np.uint8]
 ) -> bool:
     """Find out whether a network that declares a free batch has one."""
     try:
-        values = original.run(taking.prepare(pictures), input_name=taking.name)[giving.name]
+        values = original.run(taking.prepare(images), input_name=taking.name)[giving.name]
     except ProviderError:
         return False
-    return values.shape[:2] == (len(pictures), giving.count)
+    return values.shape[:2] == (len(images), giving.count)
 
 
 def _check_freed(
@@ -176,22 +176,22 @@ def _check_freed(
     answers: Answers,
     taking: ForeignInput,
     giving: ForeignOutput,
-    pictures: npt.NDArray[np.uint8],
+    images: npt.NDArray[np.uint8],
 ) -> None:
     """Refuse a network whose batch could not be freed."""
-    expected = giving.finish(answers(pictures)[giving.name])
+    expected = giving.finish(answers(images)[giving.name])
     try:
         network = open_raw_network(proto.SerializeToString(), name=foreign.name)
-        for size in (1, len(pictures)):
-            values = network.run(taking.prepare(pictures[:size]), input_name=taking.name)[giving.name]
+        for size in (1, len(images)):
+            values = network.run(taking.prepare(images[:size]), input_name=taking.name)[giving.name]
             if values.shape[0] != size or prod(values.shape) != size * giving.count:
-                raise ProviderError(f"{size} pictures give shape {values.shape}")
+                raise ProviderError(f"{size} images give shape {values.shape}")
             difference = float(np.abs(giving.finish(values) - expected[:size]).max())
             if not difference <= MAX_DIFFERENCE["float16"]:  # the parity gate looks closer
                 raise ProviderError(f"probabilities in a batch of {size} differ by {difference:.2g}")
     except (ModelFileError, ProviderError) as error:
         raise ExportError(
-            f"cannot adopt {foreign.name!r}: it takes {foreign.shape[0] or 1} picture(s) at a time, and its graph "
+            f"cannot adopt {foreign.name!r}: it takes {foreign.shape[0] or 1} image(s) at a time, and its graph "
             f"cannot be rewritten for any number ({error}); export it again with a free batch (torch.onnx.export: "
             "dynamic_axes or dynamic_shapes; tf2onnx: an input shape that begins with -1)"
         ) from error
@@ -232,7 +232,7 @@ def _provenance(foreign: ForeignFile, name: str, taking: ForeignInput, giving: F
 
 
 def _remarks(taking: ForeignInput, giving: ForeignOutput, freed_batch: int | None) -> tuple[str, ...]:
-    remarks = [f"input {taking.name!r}: {taking.element_type}, {taking.layout}, {taking.order}; pictures {taking.spec}"]
+    remarks = [f"input {taking.name!r}: {taking.element_type}, {taking.layout}, {taking.order}; images {taking.spec}"]
     if taking.element_type == "int8":
         remarks.append(f"pixels: minus {INT8_MIDDLE}")
     elif taking.element_type != "uint8":

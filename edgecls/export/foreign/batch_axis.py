@@ -1,8 +1,8 @@
-"""Freeing the batch of a network that was exported for one fixed number of pictures.
+"""Freeing the batch of a network that was exported for one fixed number of images.
 
 Most operators take any batch. Three habits of exporters do not: a Reshape to a constant shape that
 has the batch in it, a learned row (the class token of a vision transformer) that was laid out for
-one picture before it is concatenated to the pictures, and the declared shapes. All are rewritten
+one image before it is concatenated to the images, and the declared shapes. All are rewritten
 here. Which axis carries the batch is not guessed from the numbers: shapes are inferred for two
 batch sizes, and what differs is the batch. Whether the result is right only a run can tell.
 """
@@ -26,7 +26,7 @@ def free_batch(proto: Any, input_name: str, *, batch: int, sizes: tuple[int, int
     Args:
         proto: An onnx.ModelProto.
         input_name: Of its only input.
-        batch: The number of pictures it was made for.
+        batch: The number of images it was made for.
         sizes: The other three dimensions of its input.
 
     Returns:
@@ -116,7 +116,7 @@ class _Freeing:
         return next(broken, len(self._graph.node))
 
     def _free_concat(self, position: int) -> int:
-        """Repeat what is there once, whatever the batch, beside what is there for every picture; count new nodes."""
+        """Repeat what is there once, whatever the batch, beside what is there for every image; count new nodes."""
         node = self._graph.node[position]
         axes = {axis for name in node.input if (axis := self._shapes.batch_axis(name)) is not None}
         if len(axes) != 1:
@@ -136,10 +136,10 @@ class _Freeing:
         return len(added)
 
     def _repeated(self, name: str, rank: int, axis: int) -> tuple[str, list[Any]]:
-        """Return the name of a tensor repeated along an axis for every picture, and the nodes that make it so."""
+        """Return the name of a tensor repeated along an axis for every image, and the nodes that make it so."""
         make = load_onnx_package().helper.make_node
         shape, count, target, rows = (
-            fresh_name(f"edgecls_{word}", self._taken) for word in ("input_shape", "pictures", "row_shape", "rows")
+            fresh_name(f"edgecls_{word}", self._taken) for word in ("input_shape", "images", "row_shape", "rows")
         )
         ones = [self._constant([1] * length) for length in (axis, rank - axis - 1)]
         return rows, [

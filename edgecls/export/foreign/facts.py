@@ -35,8 +35,8 @@ class StatedPipeline:
     Attributes:
         labels: One for each output, in their order; the background class may be among them if that is left out.
             None for those that the file itself or one beside it names.
-        samples: A folder of real pictures.
-        fit: How pictures are brought to the network's size.
+        samples: A folder of real images.
+        fit: How images are brought to the network's size.
         image_size: Height and width in pixels, for a network that takes any.
         layout: Order of the input's dimensions.
         order: The input's channels.
@@ -113,11 +113,11 @@ def _size_of(
 ) -> tuple[int, int]:
     if stated is None:
         if height is None or width is None:
-            raise ExportError(f"{foreign.name!r} takes pictures of any size; give the one to use with --image-size")
+            raise ExportError(f"{foreign.name!r} takes images of any size; give the one to use with --image-size")
         return height, width
     if height not in (None, stated[0]) or width not in (None, stated[1]):
         raise ExportError(
-            f"{foreign.name!r} takes pictures of {height or 'any'} x {width or 'any'} pixels (height x width), not "
+            f"{foreign.name!r} takes images of {height or 'any'} x {width or 'any'} pixels (height x width), not "
             f"{stated[0]} x {stated[1]}; leave out --image-size or change it"
         )
     return stated
@@ -151,7 +151,7 @@ def find_output(
 
     Args:
         foreign: Its file.
-        outputs: Every output that is a plain tensor, for several pictures.
+        outputs: Every output that is a plain tensor, for several images.
         stated: What the user says.
         labels: One for each score; with or without one for the background class, if that is left out.
 
@@ -188,7 +188,7 @@ def find_output(
 
 
 def _with_columns(outputs: Mapping[str, npt.NDArray[Any]], wanted: int) -> list[str]:
-    """Return the outputs with so many scores for a picture; whole numbers only where there are no floats."""
+    """Return the outputs with so many scores for an image; whole numbers only where there are no floats."""
     fitting = [name for name, values in outputs.items() if _columns(values) == wanted]
     return [name for name in fitting if outputs[name].dtype.kind == "f"] or fitting
 
@@ -211,7 +211,7 @@ def _quantization_of(foreign: ForeignFile, name: str, values: npt.NDArray[Any], 
 
 
 def _columns(values: npt.NDArray[Any]) -> int | None:
-    """Return the number of scores for a picture, or None if these are no scores."""
+    """Return the number of scores for an image, or None if these are no scores."""
     if values.dtype.kind not in "fiu" or values.ndim < 2 or prod(values.shape[2:]) != 1:
         return None
     return int(values.shape[1])
@@ -230,7 +230,7 @@ def _nothing_fits(
     background = "" if stated.background is BackgroundClass.NONE else " and a background class"
     text = (
         f"cannot adopt {foreign.name!r}: {len(labels)} labels{background} need an output of floats of shape "
-        f"(N, {wanted}); it gives {given or 'none with a row for each picture'}"
+        f"(N, {wanted}); it gives {given or 'none with a row for each image'}"
     )
     counts = {_columns(values) for values in outputs.values()}
     if wanted + 1 in counts and not background:
@@ -257,7 +257,7 @@ def _scores_of(
     Args:
         foreign: The file.
         name: Of the output.
-        rows: Its scores for several pictures.
+        rows: Its scores for several images.
         stated: What the user says.
         step: How coarse they are rounded, which carries their sum away from 1; 0 for floats.
     """
@@ -282,7 +282,7 @@ def _scores_of(
     if stated is None and bounded and not are_probabilities:
         raise ExportError(
             f"the output {name!r} of {foreign.name!r} is between 0 and 1 but a row sums to {worst:.4g}: perhaps a "
-            "sigmoid for each label, which is not one label a picture; if they are logits, say --scores logits"
+            "sigmoid for each label, which is not one label an image; if they are logits, say --scores logits"
         )
     return Scores.PROBABILITIES if are_probabilities else Scores.LOGITS
 

@@ -22,7 +22,7 @@ MAX_MEGABYTES = 2000  # protobuf ends at 2 GiB, and the model file keeps its wei
 
 @dataclass(frozen=True)
 class ForeignFile:
-    """A network with one picture as its input.
+    """A network with one image as its input.
 
     Attributes:
         name: The path, for messages.
@@ -63,7 +63,7 @@ def read_foreign_file(path: Path) -> ForeignFile:
     """Read an ONNX classifier with its weights.
 
     Raises:
-        ExportError: It cannot be read, is damaged, describes itself already, or takes no single picture.
+        ExportError: It cannot be read, is damaged, describes itself already, or takes no single image.
         MissingExtraError: The package onnx is not installed.
     """
     name = str(path)
@@ -90,7 +90,7 @@ def read_foreign_file(path: Path) -> ForeignFile:
     rank = len(tensor_type.shape.dim) if tensor_type.HasField("shape") else None
     if tensor_type.elem_type not in types or rank != 4:
         raise ExportError(
-            f"cannot adopt {name!r}: its input {taken.name!r} must be a batch of pictures with 4 dimensions, float32, "
+            f"cannot adopt {name!r}: its input {taken.name!r} must be a batch of images with 4 dimensions, float32, "
             f"float16, uint8 or int8; it is of element type {_type_name(tensor_type.elem_type)} with "
             f"{'no stated' if rank is None else rank} dimensions"
         )

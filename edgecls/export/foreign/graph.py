@@ -17,7 +17,7 @@ MIN_IR_VERSION = 4  # before it, weights had to be inputs too, and nothing could
 
 
 def wrap(proto: Any, taking: ForeignInput, giving: ForeignOutput) -> bytes:
-    """Return a serialised network from uint8 pictures "image" to "probabilities".
+    """Return a serialised network from uint8 images "image" to "probabilities".
 
     Args:
         proto: An onnx.ModelProto with a free batch; it stays as it is.

@@ -1,4 +1,4 @@
-"""What stands around a foreign network between a picture and its probabilities.
+"""What stands around a foreign network between an image and its probabilities.
 
 Here it is computed with numpy, step by step as the network's own authors would: this is what the
 finished model file has to agree with. `foreign_graph` puts the same steps into the graph.
@@ -49,7 +49,7 @@ class ForeignInput:
         layout: Order of its dimensions.
         order: Its channels.
         scaling: What pixels become; of no use where it takes uint8 or int8.
-        spec: The pictures.
+        spec: The images.
     """
 
     name: str
@@ -66,7 +66,7 @@ class ForeignInput:
         return (channels, height, width) if self.layout is Layout.NCHW else (height, width, channels)
 
     def prepare(self, batch_nhwc: npt.NDArray[np.uint8]) -> npt.NDArray[Any]:
-        """Return what the network takes for a batch of pictures, uint8 ``[N, H, W, C]``, RGB or grey."""
+        """Return what the network takes for a batch of images, uint8 ``[N, H, W, C]``, RGB or grey."""
         values: npt.NDArray[Any] = batch_nhwc[..., ::-1] if self.order is ChannelOrder.BGR else batch_nhwc
         if self.element_type == "int8":
             values = (values.astype(np.int16) - INT8_MIDDLE).astype(np.int8)

@@ -204,7 +204,7 @@ def _constants_of(onnx: Any, proto: Any, kernels: dict[str, Any]) -> Arrays:
 
 
 def _name_ends(proto: Any) -> None:
-    """Name the batch dimension alike on both ends, and say that the input is a picture."""
+    """Name the batch dimension alike on both ends, and say that the input is an image."""
     for value in (proto.graph.input[0], proto.graph.output[0]):
         batch = value.type.tensor_type.shape.dim[0]
         batch.Clear()

@@ -28,13 +28,13 @@ def taking_raw_pixels(model: keras.Model, path: Path, form: InputForm, scaling: 
         scaling: What numbers pixels become, in the network's order of channels; RAW_PIXELS if it takes uint8.
 
     Returns:
-        A network that takes uint8 pictures; its output is ``[N, K]``.
+        A network that takes uint8 images; its output is ``[N, K]``.
 
     Raises:
         ExportError: The output has another shape.
     """
-    pictures = keras.Input(shape=form.spec.shape_hwc, dtype="uint8", name=INPUT_NAME)
-    scaled = pictures
+    images = keras.Input(shape=form.spec.shape_hwc, dtype="uint8", name=INPUT_NAME)
+    scaled = images
     if form.order is ChannelOrder.BGR:
         scaled = keras.ops.take(scaled, [2, 1, 0], axis=-1)
     if model.inputs[0].dtype != "uint8":
@@ -56,7 +56,7 @@ def taking_raw_pixels(model: keras.Model, path: Path, form: InputForm, scaling: 
             f"{str(path)!r} gives an array of shape {outputs.shape}, a classifier gives (N, labels); "
             "end it with pooling and a dense layer"
         )
-    return keras.Model(pictures, outputs, name=model.name)
+    return keras.Model(images, outputs, name=model.name)
 
 
 def giving_probabilities(
@@ -72,7 +72,7 @@ def giving_probabilities(
     what looks like them may be anything that is no probability.
 
     Args:
-        model: Takes uint8 pictures, gives ``[N, K]``.
+        model: Takes uint8 images, gives ``[N, K]``.
         path: Where it comes from, for error messages.
         labels: As many as there have to be probabilities.
         logits: Whether the user says that the outputs are logits.
@@ -99,7 +99,7 @@ def giving_probabilities(
 
 
 def check_outputs(rows: npt.NDArray[np.float32], path: Path, *, logits: bool) -> None:
-    """Check that what a network gives for real pictures is what it is said to be.
+    """Check that what a network gives for real images is what it is said to be.
 
     Args:
         rows: Its outputs, ``[N, K]``: logits if they are said to be that, else what goes into the file.
@@ -110,7 +110,7 @@ def check_outputs(rows: npt.NDArray[np.float32], path: Path, *, logits: bool) ->
         ExportError: The outputs are not finite, no probabilities, or no logits.
     """
     if not np.isfinite(rows).all():
-        raise ExportError(f"{str(path)!r} gives numbers that are not finite for the sample pictures; train it again")
+        raise ExportError(f"{str(path)!r} gives numbers that are not finite for the sample images; train it again")
     within = bool(rows.min() >= -RANGE_TOLERANCE and rows.max() <= 1 + RANGE_TOLERANCE)
     alone = rows.shape[1] == 1
     sums_to_one = alone or bool(np.all(np.abs(rows.sum(axis=1) - 1) <= SUM_TOLERANCE))

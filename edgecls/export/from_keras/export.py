@@ -132,17 +132,17 @@ def export_float32(
     )
 
 
-def golden_from(model: keras.Model, pictures: Mapping[str, npt.NDArray[np.uint8]]) -> Golden:
+def golden_from(model: keras.Model, images: Mapping[str, npt.NDArray[np.uint8]]) -> Golden:
     """Return golden samples with the answers that `model` gives.
 
     Args:
         model: The network whose answers count.
-        pictures: Name to pixels at the model's size, uint8 ``[H, W, C]``; at least one.
+        images: Name to pixels at the model's size, uint8 ``[H, W, C]``; at least one.
 
     Raises:
         ExportError: The answers are no probabilities.
     """
-    return golden_answers(keras_network(model), pictures, name=model.name)
+    return golden_answers(keras_network(model), images, name=model.name)
 
 
 def keras_network(model: keras.Model) -> Network:
@@ -156,6 +156,6 @@ def _check_input(model: keras.Model, card: ModelCard) -> None:
     inputs = [(tensor.dtype, tuple(tensor.shape[1:])) for tensor in model.inputs]
     if inputs != [("uint8", card.image.shape_hwc)]:
         raise ExportError(
-            f"cannot export {model.name!r}: it must take one uint8 picture of shape {card.image.shape_hwc}, "
+            f"cannot export {model.name!r}: it must take one uint8 image of shape {card.image.shape_hwc}, "
             f"it takes {inputs}"
         )

@@ -102,7 +102,7 @@ def _layout_of(shape: tuple[int | None, ...]) -> Layout:
 def _size(path: Path, height: int | None, width: int | None, image_size: tuple[int, int] | None) -> tuple[int, int]:
     if image_size is None:
         if height is None or width is None:
-            raise ExportError(f"{str(path)!r} takes pictures of any size; give the one to use with --image-size")
+            raise ExportError(f"{str(path)!r} takes images of any size; give the one to use with --image-size")
         return height, width
     if height not in (None, image_size[0]) or width not in (None, image_size[1]):
         raise ExportError(

@@ -30,7 +30,7 @@ def load_saved_model(path: Path) -> keras.Model:
 
     Raises:
         ExportError: It is damaged, has operations that touch the machine, or no signature that takes a batch of
-            pictures and gives one tensor.
+            images and gives one tensor.
     """
     tensorflow = import_from_extra("tensorflow", extra="train", purpose="reading a SavedModel")
     program = _read_program(path)
@@ -57,12 +57,12 @@ def load_saved_model(path: Path) -> keras.Model:
     ((input_name, spec),) = inputs.items()
     if spec.shape.rank is None or (spec.shape.rank and spec.shape[0] is not None):
         raise ExportError(
-            f"{str(path)!r} takes an array of shape {spec.shape}; the number of pictures must be free and the rest "
+            f"{str(path)!r} takes an array of shape {spec.shape}; the number of images must be free and the rest "
             "known: save it with an input of shape (None, height, width, channels)"
         )
-    pictures = keras.Input(tuple(spec.shape[1:]), dtype=spec.dtype.name)
+    images = keras.Input(tuple(spec.shape[1:]), dtype=spec.dtype.name)
     layer = _Signature(loaded, signature, input_name, next(iter(outputs)))
-    return keras.Model(pictures, layer(pictures), name="saved_model")
+    return keras.Model(images, layer(images), name="saved_model")
 
 
 def names_in_program(path: Path) -> set[str]:
@@ -88,9 +88,9 @@ class _Signature(keras.layers.Layer):  # type: ignore[misc]
         self._parts = (loaded, signature)
         self._ends = (input_name, output_name)
 
-    def call(self, pictures: Any) -> Any:
+    def call(self, images: Any) -> Any:
         input_name, output_name = self._ends
-        return self._parts[1](**{input_name: pictures})[output_name]
+        return self._parts[1](**{input_name: images})[output_name]
 
 
 def _read_program(path: Path) -> Any:

@@ -40,12 +40,12 @@ class StatedFacts:
     Attributes:
         labels: One for each output, in their order; those in a file beside the network if it is None.
         duplicates: What to do about labels that stand twice in a file beside the network.
-        fit: How pictures are brought to the network's size.
+        fit: How images are brought to the network's size.
         image_size: Height and width in pixels, for a network that takes any.
         layout: Order of the input's dimensions.
         order: The channels that the network takes.
         scaling: What numbers pixels become, for a network that takes floats.
-        samples: A folder of real pictures.
+        samples: A folder of real images.
         logits: Whether the network ends before the softmax, or before the sigmoid if it has one output.
     """
 
@@ -62,7 +62,7 @@ class StatedFacts:
 
 @dataclass(frozen=True)
 class KerasSource:
-    """A network that takes uint8 pictures.
+    """A network that takes uint8 images.
 
     Attributes:
         model: The network.
@@ -82,12 +82,12 @@ def read_keras_source(path: Path, stated: StatedFacts) -> KerasSource:
     """Load a network as `load_keras` does and find out all that a model file has to say.
 
     A file written by `edgecls train` knows everything itself, and an export of Teachable Machine is always made
-    alike. For any other, the user has to state sample pictures, the labels where no file beside it has them, and,
+    alike. For any other, the user has to state sample images, the labels where no file beside it has them, and,
     where the network takes floats, their scaling.
 
     Raises:
         ExportError: The file cannot be loaded, or something is not known; the message names the option.
-        DatasetError: The folder of samples has no usable picture.
+        DatasetError: The folder of samples has no usable image.
     """
     model = load_keras(path)
     card = read_embedded_card(path)
@@ -95,7 +95,7 @@ def read_keras_source(path: Path, stated: StatedFacts) -> KerasSource:
         return _foreign_source(model, path, stated)
     if stated.image_size or stated.scaling or stated.order or stated.layout or stated.logits:
         raise ExportError(
-            f"{str(path)!r} says itself which pictures it takes ({card.image}) and gives probabilities; leave out "
+            f"{str(path)!r} says itself which images it takes ({card.image}) and gives probabilities; leave out "
             "--image-size, --preset, --pixel-range, --mean, --std, --channel-order, --layout and --logits"
         )
     spec = card.image if stated.fit is None else replace(card.image, fit=stated.fit)
@@ -113,7 +113,7 @@ def _foreign_source(model: keras.Model, path: Path, stated: StatedFacts) -> Kera
     labels, remarks = _labels(path, stated)
     if stated.samples is None and not (known and known.is_teachable_machine):
         raise ExportError(
-            f"{str(path)!r} holds no golden samples; give a folder with a few real pictures with --samples DIR"
+            f"{str(path)!r} holds no golden samples; give a folder with a few real images with --samples DIR"
         )
     form, scaling, told = _input(model, path, stated, known)
     remarks += told
@@ -121,22 +121,22 @@ def _foreign_source(model: keras.Model, path: Path, stated: StatedFacts) -> Kera
     prepared = giving_probabilities(raw, path, labels, logits=stated.logits)
     training = {}
     if stated.samples is not None:
-        pictures = read_samples(stated.samples, form.spec)
+        images = read_samples(stated.samples, form.spec)
     else:
-        pictures = made_up_samples(form.spec)
+        images = made_up_samples(form.spec)
         training["golden_samples"] = "made-up images, for no real ones were given"
         remarks += (
             "golden samples: made-up images, and the file says so; give a folder with a few real ones with --samples",
         )
     network = remembering(keras_network(prepared))
-    batch = np.stack(list(pictures.values()))
+    batch = np.stack(list(images.values()))
     check_outputs(keras_network(raw)(batch) if stated.logits else network(batch), path, logits=stated.logits)
     card = ModelCard(
         name=path.resolve().stem,
         labels=labels.labels,
         image=form.spec,
         architecture=model.name,
-        golden=golden_answers(network, pictures, name=model.name),
+        golden=golden_answers(network, images, name=model.name),
         training=training,
     )
     otherwise = {}
@@ -189,7 +189,7 @@ def _input(
     if scaling is None:
         usual = f" (it looks like {known.what}, for which --preset {known.preset} is usual)" if known else ""
         raise ExportError(
-            f"{str(path)!r} takes {model.inputs[0].dtype} pictures and does not say how pixels are scaled for it; "
+            f"{str(path)!r} takes {model.inputs[0].dtype} images and does not say how pixels are scaled for it; "
             "give what 0 and 255 become with --pixel-range: '0 255' if it scales them itself, else '0 1' or '-1 1', "
             f"or its framework's convention with --preset torchvision, tensorflow, caffe or none{usual}"
         )

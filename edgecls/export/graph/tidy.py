@@ -1,4 +1,4 @@
-"""Taking out of an ONNX graph what need not be computed for every picture.
+"""Taking out of an ONNX graph what need not be computed for every image.
 
 The passes change a graph and its constants in place and leave its answers as they are, but for the
 last digits where batch normalisation is multiplied into the kernel before it.

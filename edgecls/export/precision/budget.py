@@ -75,7 +75,7 @@ class Attempt:
 
     Attributes:
         candidate: The network.
-        measurement: On the pictures to check on.
+        measurement: On the images to check on.
         golden_difference: Largest difference of any probability of a golden sample; NaN if one is no number.
         answers_golden: That difference is small enough.
     """
@@ -101,15 +101,15 @@ class Attempt:
 
 @dataclass(frozen=True)
 class AccuracyBudget:
-    """How much accuracy a reduced network may lose, and on which pictures.
+    """How much accuracy a reduced network may lose, and on which images.
 
     Attributes:
         card: Of the float32 model.
         precision: What it is reduced to.
         max_drop: Accuracy that may be lost, in percentage points.
-        check: The pictures to measure on.
+        check: The images to measure on.
         expected: The answers of the float32 network for them, ``[N, labels]``.
-        workers: Number of pictures at once.
+        workers: Number of images at once.
     """
 
     card: ModelCard
@@ -138,9 +138,9 @@ class AccuracyBudget:
         float32 = attempts[0].measurement.float32_accuracy
         return AccuracyBudgetError(
             f"model {self.card.name!r} in {self.precision} misses its budget, so no file was written: it may lose "
-            f"{self.max_drop:g} points on {len(self.check.label_ids)} pictures (accuracy in float32: {float32:.4f}), "
+            f"{self.max_drop:g} points on {len(self.check.label_ids)} images (accuracy in float32: {float32:.4f}), "
             f"and be {self._golden_limit:.2g} off on golden samples. Tried:{tried}\n"
-            "Allow more with --max-drop, or calibrate with more and more typical pictures; golden samples that the "
+            "Allow more with --max-drop, or calibrate with more and more typical images; golden samples that the "
             "model is unsure of can be replaced with edgecls export --samples"
         )
 

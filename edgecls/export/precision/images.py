@@ -1,4 +1,4 @@
-"""Labelled pictures to calibrate on, and others to check on."""
+"""Labelled images to calibrate on, and others to check on."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -8,24 +8,24 @@ import numpy as np
 import numpy.typing as npt
 
 from edgecls.dataset.formats.assemble import label_text
-from edgecls.dataset.formats.labelled_images import Dataset, LabelledPictures
-from edgecls.dataset.pixel_cache import CachedPictures, cache_pictures
+from edgecls.dataset.formats.labelled_images import Dataset, LabelledImages
+from edgecls.dataset.pixel_cache import CachedImages, cache_images
 from edgecls.dataset.splits.partition import partition
 from edgecls.errors import DatasetError, ImageError
 from edgecls.image_spec import ImageSpec
 from edgecls.model_card import ModelCard
 
-__all__ = ["LabelledPixels", "MeasuringPictures", "decode_measuring_pictures"]
+__all__ = ["LabelledPixels", "MeasuringImages", "decode_measuring_images"]
 
-CALIBRATION_PICTURES = 200
-CALIBRATION_PART = 1 / 3  # of all pictures, at most
-MAX_PIXEL_BYTES = 400_000_000  # of decoded pictures: 2,600 of 224 x 224
+CALIBRATION_IMAGES = 200
+CALIBRATION_PART = 1 / 3  # of all images, at most
+MAX_PIXEL_BYTES = 400_000_000  # of decoded images: 2,600 of 224 x 224
 NAMED_LABELS = 10  # in a message
 
 
 @dataclass(frozen=True)
 class LabelledPixels:
-    """Pictures at the model's size.
+    """Images at the model's size.
 
     Attributes:
         pixels: uint8, ``[N, height, width, channels]``.
@@ -37,13 +37,13 @@ class LabelledPixels:
 
 
 @dataclass(frozen=True)
-class MeasuringPictures:
-    """Two parts without a picture in common.
+class MeasuringImages:
+    """Two parts without an image in common.
 
     Attributes:
         calibration: To choose ranges by.
         check: To measure accuracy on.
-        failures: Why other pictures of the dataset could not be used.
+        failures: Why other images of the dataset could not be used.
     """
 
     calibration: LabelledPixels
@@ -51,29 +51,29 @@ class MeasuringPictures:
     failures: tuple[ImageError, ...]
 
 
-def decode_measuring_pictures(
+def decode_measuring_images(
     dataset: Dataset,
     card: ModelCard,
     *,
     seed: int,
     workers: int,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
-) -> MeasuringPictures:
+) -> MeasuringImages:
     """Part a dataset and decode it.
 
     A dataset that names held-out parts is checked on those and calibrated on the others. Any other is divided at
-    random, each label in the same ratio; pictures that look the same to the model stay together, and labels with
-    too few to be divided are checked on. From large datasets some pictures are drawn likewise.
+    random, each label in the same ratio; images that look the same to the model stay together, and labels with
+    too few to be divided are checked on. From large datasets some images are drawn likewise.
 
     Args:
-        dataset: Pictures of all labels of the model, and of no others; a held-out part may lack some.
+        dataset: Images of all labels of the model, and of no others; a held-out part may lack some.
         card: The model's card.
         seed: Same seed, same parts.
         workers: Number of threads that decode.
-        on_progress: Called with the number of pictures decoded and the number of all.
+        on_progress: Called with the number of images decoded and the number of all.
 
     Raises:
-        DatasetError: Labels differ, nearly all labels have too few pictures, or they cannot be decoded.
+        DatasetError: Labels differ, nearly all labels have too few images, or they cannot be decoded.
     """
     _check_labels(dataset.labels, card)
     room = MAX_PIXEL_BYTES // int(np.prod(card.image.shape_hwc))
@@ -81,7 +81,7 @@ def decode_measuring_pictures(
         whole = _decoded(_drawn(dataset.train, room, seed), card.image, workers, on_progress)
         return _divided(whole, card, seed)
     held_out = Dataset(*(part for name, part in dataset.parts.items() if name != "train")).whole
-    drawn = [_drawn(dataset.train, CALIBRATION_PICTURES, seed), _drawn(held_out, room, seed)]
+    drawn = [_drawn(dataset.train, CALIBRATION_IMAGES, seed), _drawn(held_out, room, seed)]
     total = sum(len(part.paths) for part in drawn)
     calibration = _decoded(drawn[0], card.image, workers, lambda done, _: on_progress(done, total))
     before = len(drawn[0].paths)
@@ -89,8 +89,8 @@ def decode_measuring_pictures(
     known = set(_digests(check))
     fresh = [index for index, digest in enumerate(_digests(calibration)) if digest not in known]
     if not fresh:
-        raise DatasetError("all pictures to calibrate on are also among those to check on; divide the dataset anew")
-    return MeasuringPictures(
+        raise DatasetError("all images to calibrate on are also among those to check on; divide the dataset anew")
+    return MeasuringImages(
         _chosen(calibration, card, fresh),
         _chosen(check, card, range(len(check.label_ids))),
         calibration.failures + check.failures,
@@ -103,59 +103,59 @@ def _check_labels(found: tuple[str, ...], card: ModelCard) -> None:
     if foreign or missing:
         faults = [
             f"{what} {', '.join(map(repr, labels[:NAMED_LABELS]))}{' and more' if len(labels) > NAMED_LABELS else ''}"
-            for what, labels in (("the model does not know", foreign), ("there are no pictures of", missing))
+            for what, labels in (("the model does not know", foreign), ("there are no images of", missing))
             if labels
         ]
         raise DatasetError(
-            f"the labels of the pictures are not those of model {card.name!r}: {'; '.join(faults)}; "
+            f"the labels of the images are not those of model {card.name!r}: {'; '.join(faults)}; "
             "give a dataset with just the labels of the model"
         )
 
 
-def _drawn(pictures: LabelledPictures, count: int, seed: int) -> LabelledPictures:
-    """Return `count` of the pictures, each label in the same ratio, or all if there are no more."""
-    total = len(pictures.paths)
+def _drawn(images: LabelledImages, count: int, seed: int) -> LabelledImages:
+    """Return `count` of the images, each label in the same ratio, or all if there are no more."""
+    total = len(images.paths)
     if total <= count:
-        return pictures
+        return images
     # Every label is dealt out over the whole length, so that any beginning has each in its share.
     order = np.random.default_rng(seed).permutation(total)
-    label_ids = np.asarray(pictures.label_ids)[order]
+    label_ids = np.asarray(images.label_ids)[order]
     place = np.empty(total)
     for label in np.unique(label_ids):
         (found,) = np.nonzero(label_ids == label)
         place[found] = (np.arange(len(found)) + 0.5) / len(found)
     kept = sorted(order[np.argsort(place, kind="stable")[:count]].tolist())
-    return LabelledPictures(
-        pictures.labels,
-        tuple(pictures.paths[index] for index in kept),
-        tuple(pictures.label_ids[index] for index in kept),
+    return LabelledImages(
+        images.labels,
+        tuple(images.paths[index] for index in kept),
+        tuple(images.label_ids[index] for index in kept),
     )
 
 
 def _decoded(
-    pictures: LabelledPictures, spec: ImageSpec, workers: int, on_progress: Callable[[int, int], None]
-) -> CachedPictures:
-    return cache_pictures(pictures, spec, workers=workers, on_progress=on_progress)
+    images: LabelledImages, spec: ImageSpec, workers: int, on_progress: Callable[[int, int], None]
+) -> CachedImages:
+    return cache_images(images, spec, workers=workers, on_progress=on_progress)
 
 
-def _divided(whole: CachedPictures, card: ModelCard, seed: int) -> MeasuringPictures:
+def _divided(whole: CachedImages, card: ModelCard, seed: int) -> MeasuringImages:
     total = len(whole.label_ids)
-    calibration = max(1, min(CALIBRATION_PICTURES, int(total * CALIBRATION_PART)))
+    calibration = max(1, min(CALIBRATION_IMAGES, int(total * CALIBRATION_PART)))
     first_of: dict[bytes, int] = {}
     groups = [first_of.setdefault(digest, index) for index, digest in enumerate(_digests(whole))]
     label_ids: list[int] = whole.label_ids.tolist()
     ratios = (calibration, max(1, total - calibration))
     parts = partition(label_ids, groups, ratios, seed, labels=whole.labels, rare_in=1)
-    return MeasuringPictures(_chosen(whole, card, parts[0]), _chosen(whole, card, parts[1]), whole.failures)
+    return MeasuringImages(_chosen(whole, card, parts[0]), _chosen(whole, card, parts[1]), whole.failures)
 
 
-def _digests(pictures: CachedPictures) -> list[bytes]:
-    return [hashlib.sha256(picture).digest() for picture in np.asarray(pictures.pixels)]
+def _digests(images: CachedImages) -> list[bytes]:
+    return [hashlib.sha256(image).digest() for image in np.asarray(images.pixels)]
 
 
-def _chosen(pictures: CachedPictures, card: ModelCard, indices: Sequence[int]) -> LabelledPixels:
+def _chosen(images: CachedImages, card: ModelCard, indices: Sequence[int]) -> LabelledPixels:
     places = {label_text(label): place for place, label in enumerate(card.labels)}
-    model_ids = np.array([places[label] for label in pictures.labels], np.int64)
+    model_ids = np.array([places[label] for label in images.labels], np.int64)
     chosen = np.asarray(indices, np.int64)
-    pixels = np.asarray(pictures.pixels)
-    return LabelledPixels(pixels[chosen], model_ids[pictures.label_ids[chosen]])
+    pixels = np.asarray(images.pixels)
+    return LabelledPixels(pixels[chosen], model_ids[images.label_ids[chosen]])

@@ -18,17 +18,17 @@ from edgecls.runtime.execution.raw_network import open_raw_network
 __all__ = ["CalibrationMethod", "Extremes", "Ranges", "int8_onnx", "observe_extremes", "ranges_from"]
 
 Extremes = Mapping[str, npt.NDArray[np.float32]]
-"""For each tensor its smallest and its largest number in each picture: ``[N, 2]``."""
+"""For each tensor its smallest and its largest number in each image: ``[N, 2]``."""
 
 Ranges = Mapping[str, tuple[float, float]]
 """For each tensor what the smallest and the largest byte stand for; zero is always between."""
 
 
 class CalibrationMethod(StrEnum):
-    """How ranges come from pictures.
+    """How ranges come from images.
 
-    MIN_MAX: the extremes over all pictures; nothing seen is cut off.
-    MEAN_MIN_MAX: the mean of the extremes of each picture; rare large numbers are cut off, the others get finer steps.
+    MIN_MAX: the extremes over all images; nothing seen is cut off.
+    MEAN_MIN_MAX: the mean of the extremes of each image; rare large numbers are cut off, the others get finer steps.
     """
 
     MIN_MAX = "min-max"
@@ -36,12 +36,12 @@ class CalibrationMethod(StrEnum):
 
 
 def observe_extremes(network: FloatNetwork, pixels: npt.NDArray[np.uint8], *, workers: int) -> Extremes:
-    """Run a network over pictures one by one and note the extremes of the tensors around its layers.
+    """Run a network over images one by one and note the extremes of the tensors around its layers.
 
     Args:
         network: In float32.
         pixels: uint8, ``[N, height, width, channels]``.
-        workers: Number of pictures at once.
+        workers: Number of images at once.
     """
     onnx = load_onnx_package()
     names = network.tensors
@@ -53,8 +53,8 @@ def observe_extremes(network: FloatNetwork, pixels: npt.NDArray[np.uint8], *, wo
     )
     session = open_raw_network(proto.SerializeToString(), name=network.name)
 
-    def extremes(picture: npt.NDArray[np.uint8]) -> list[tuple[float, float]]:
-        values = session.run(picture[np.newaxis], input_name=INPUT_NAME)
+    def extremes(image: npt.NDArray[np.uint8]) -> list[tuple[float, float]]:
+        values = session.run(image[np.newaxis], input_name=INPUT_NAME)
         return [(values[name].min(), values[name].max()) for name in names]
 
     seen = np.asarray(list(map_in_order(extremes, pixels, workers=workers)), np.float32)

@@ -23,7 +23,7 @@ from edgecls.model_card import ModelCard
 __all__ = ["find_int8", "rank_layers"]
 
 RUNS = 2000  # of the network in all, so that the time has a bound: half a minute for MobileNetV2 at 224 pixels
-MOST_PICTURES, FEWEST_PICTURES = 32, 4  # for each layer
+MOST_IMAGES, FEWEST_IMAGES = 32, 4  # for each layer
 
 
 def rank_layers(
@@ -42,12 +42,12 @@ def rank_layers(
         network: In float32.
         ranges: Of the tensors around its layers.
         recipe: The number formats.
-        pixels: Pictures to compare on, uint8 ``[N, height, width, channels]``; a few are taken.
+        pixels: Images to compare on, uint8 ``[N, height, width, channels]``; a few are taken.
         card: Of the model.
-        workers: Number of pictures at once.
+        workers: Number of images at once.
         on_progress: Called with the number of layers done and the number of all.
     """
-    count = max(FEWEST_PICTURES, min(MOST_PICTURES, RUNS // len(network.layers)))
+    count = max(FEWEST_IMAGES, min(MOST_IMAGES, RUNS // len(network.layers)))
     some = pixels[np.random.default_rng(0).permutation(len(pixels))[:count]]
     expected = answers(open_network(network.onnx, card), some, workers=workers)
     losses = {}
@@ -73,7 +73,7 @@ def find_int8(
 
     Args:
         network: In float32.
-        calibration: Pictures to choose ranges by.
+        calibration: Images to choose ranges by.
         recipe: The number formats.
         budget: What the network has to meet.
         on_progress: Called with what is being done.

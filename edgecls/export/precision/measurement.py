@@ -1,4 +1,4 @@
-"""What fewer bits cost: the answers of two networks for the same labelled pictures, side by side."""
+"""What fewer bits cost: the answers of two networks for the same labelled images, side by side."""
 
 import statistics
 import time
@@ -36,14 +36,14 @@ class Measurement:
     """A network beside the one in float32.
 
     Attributes:
-        pictures: Number of pictures, at least 1.
+        images: Number of images, at least 1.
         right: How many of them it gets right.
         float32_right: How many the float32 network gets right.
         same_label: How many get the same label from both.
-        divergence: Kullback-Leibler divergence of its probabilities from those in float32, mean over the pictures.
+        divergence: Kullback-Leibler divergence of its probabilities from those in float32, mean over the images.
     """
 
-    pictures: int
+    images: int
     right: int
     float32_right: int
     same_label: int
@@ -51,27 +51,27 @@ class Measurement:
 
     @property
     def accuracy(self) -> float:
-        """Part of the pictures that it gets right."""
-        return self.right / self.pictures
+        """Part of the images that it gets right."""
+        return self.right / self.images
 
     @property
     def float32_accuracy(self) -> float:
-        """Part of the pictures that the float32 network gets right."""
-        return self.float32_right / self.pictures
+        """Part of the images that the float32 network gets right."""
+        return self.float32_right / self.images
 
     @property
     def drop(self) -> float:
         """Accuracy lost, in percentage points; below 0 if it gained some."""
-        return 100 * (self.float32_right - self.right) / self.pictures
+        return 100 * (self.float32_right - self.right) / self.images
 
     @property
     def agreement(self) -> float:
-        """Part of the pictures that get the same label from both."""
-        return self.same_label / self.pictures
+        """Part of the images that get the same label from both."""
+        return self.same_label / self.images
 
 
 def open_network(onnx: bytes, card: ModelCard) -> Network:
-    """Open a network on the CPU, with one thread for each picture.
+    """Open a network on the CPU, with one thread for each image.
 
     Args:
         onnx: The network, with input and output of a model file.
@@ -84,17 +84,17 @@ def open_network(onnx: bytes, card: ModelCard) -> Network:
 
 
 def answers(network: Network, pixels: npt.NDArray[np.uint8], *, workers: int) -> npt.NDArray[np.float32]:
-    """Run a network over pictures, one by one, several at once.
+    """Run a network over images, one by one, several at once.
 
     Args:
         network: As `open_network` gives it, which is safe to call from several threads.
         pixels: uint8, ``[N, height, width, channels]``.
-        workers: Number of pictures at once.
+        workers: Number of images at once.
 
     Returns:
         float32, ``[N, labels]``.
     """
-    rows = map_in_order(lambda picture: network(picture[np.newaxis])[0], pixels, workers=workers)
+    rows = map_in_order(lambda image: network(image[np.newaxis])[0], pixels, workers=workers)
     return np.stack(list(rows))
 
 
@@ -106,12 +106,12 @@ def measure(
     Args:
         found: Probabilities, ``[N, labels]``.
         expected: Those of the float32 network, likewise.
-        label_ids: What the pictures show, ``[N]``.
+        label_ids: What the images show, ``[N]``.
     """
     float32_said = expected.argmax(axis=1)
     said = np.where(np.isfinite(found).all(axis=1), found.argmax(axis=1), NO_ANSWER)
     return Measurement(
-        pictures=len(label_ids),
+        images=len(label_ids),
         right=int((said == label_ids).sum()),
         float32_right=int((float32_said == label_ids).sum()),
         same_label=int((said == float32_said).sum()),
@@ -131,15 +131,15 @@ def divergence(found: npt.NDArray[np.float32], expected: npt.NDArray[np.float32]
 
 
 def check_informative(purpose: str, expected: npt.NDArray[np.float32], label_ids: npt.NDArray[np.int64]) -> None:
-    """Refuse pictures that the float32 network itself can only guess at: on them nothing could be lost.
+    """Refuse images that the float32 network itself can only guess at: on them nothing could be lost.
 
     Mean recall is compared with chance, so that a network that gives one answer to all does not pass
-    where one label has most pictures.
+    where one label has most images.
 
     Args:
-        purpose: What the pictures are for, as in "to check on".
+        purpose: What the images are for, as in "to check on".
         expected: The answers of the float32 network, ``[N, labels]``.
-        label_ids: What the pictures show, ``[N]``.
+        label_ids: What the images show, ``[N]``.
 
     Raises:
         DatasetError: It is not clearly better than chance.
@@ -153,9 +153,9 @@ def check_informative(purpose: str, expected: npt.NDArray[np.float32], label_ids
     needed = min(1.0, chance + DEVIATIONS * deviation)
     if recall < needed:
         raise DatasetError(
-            f"the float32 model finds {recall:.1%} of each label among the {len(label_ids)} pictures {purpose} "
-            f"(chance: {chance:.1%}; needed of so many pictures: {needed:.1%}), so they cannot show what fewer bits "
-            "cost; give labelled pictures of the kind that the model was trained on, and enough of them"
+            f"the float32 model finds {recall:.1%} of each label among the {len(label_ids)} images {purpose} "
+            f"(chance: {chance:.1%}; needed of so many images: {needed:.1%}), so they cannot show what fewer bits "
+            "cost; give labelled images of the kind that the model was trained on, and enough of them"
         )
 
 
@@ -165,7 +165,7 @@ ROUND_S = 0.05  # that each network runs in a round, about
 
 @dataclass(frozen=True)
 class Speed:
-    """Pictures a second on the CPU, one after the other on one thread, decoding left out.
+    """Images a second on the CPU, one after the other on one thread, decoding left out.
 
     Attributes:
         reduced: Of the reduced network in its best round, as other work on the machine only ever slows down.
@@ -184,7 +184,7 @@ def compare_speed(reduced: Network, float32: Network, pixels: npt.NDArray[np.uin
     Args:
         reduced: One network.
         float32: The other.
-        pixels: Some pictures, uint8 ``[N, height, width, channels]``.
+        pixels: Some images, uint8 ``[N, height, width, channels]``.
     """
     _seconds(float32, pixels, 1)
     _seconds(reduced, pixels, 1)

@@ -11,7 +11,7 @@ from edgecls.errors import ExportError, ImageError
 from edgecls.export.precision.budget import AccuracyBudget, Attempt, Candidate, golden_tolerance
 from edgecls.export.precision.float16_graph import LARGEST, float16_onnx
 from edgecls.export.precision.float_network import FloatNetwork, read_float_network
-from edgecls.export.precision.images import LabelledPixels, decode_measuring_pictures
+from edgecls.export.precision.images import LabelledPixels, decode_measuring_images
 from edgecls.export.precision.int8_graph import observe_extremes
 from edgecls.export.precision.int8_search import find_int8
 from edgecls.export.precision.measurement import Speed, answers, check_informative, compare_speed, open_network
@@ -31,15 +31,15 @@ class ReducedModel:
         onnx: The whole file.
         card: Its card.
         attempts: All that was tried; the last one is in the file.
-        calibration_pictures: Number of pictures that the ranges were chosen by.
+        calibration_images: Number of images that the ranges were chosen by.
         speed: Beside the float32 network, on this machine.
-        failures: Why some pictures of the dataset could not be used.
+        failures: Why some images of the dataset could not be used.
     """
 
     onnx: bytes
     card: ModelCard
     attempts: tuple[Attempt, ...]
-    calibration_pictures: int
+    calibration_images: int
     speed: Speed
     failures: tuple[ImageError, ...]
 
@@ -50,8 +50,8 @@ class ReducedModel:
 
     @property
     def resolution(self) -> float:
-        """The smallest drop that the number of pictures lets one see, in percentage points."""
-        return 100 / self.chosen.measurement.pictures
+        """The smallest drop that the number of images lets one see, in percentage points."""
+        return 100 / self.chosen.measurement.images
 
 
 def reduce_precision(
@@ -68,36 +68,36 @@ def reduce_precision(
 
     Args:
         model: In float32.
-        dataset: Labelled pictures of all labels of the model; some to calibrate on, others to check on.
+        dataset: Labelled images of all labels of the model; some to calibrate on, others to check on.
         recipe: Number formats for int8; None for float16.
-        max_drop: Accuracy that may be lost on the pictures to check on, in percentage points, from 0.
+        max_drop: Accuracy that may be lost on the images to check on, in percentage points, from 0.
         seed: Same seed, same parts of the dataset.
-        workers: Number of pictures to work on at once.
+        workers: Number of images to work on at once.
         on_progress: Called with what is being done.
 
     Raises:
         AccuracyBudgetError: Nothing that was tried loses so little; the message lists it.
         ExportError: The model has reduced precision already, or nothing that could be reduced.
-        DatasetError: The labels are not those of the model, there are too few pictures, or the float32 model can only
+        DatasetError: The labels are not those of the model, there are too few images, or the float32 model can only
             guess at them.
         MissingExtraError: onnx or onnxruntime is not installed.
     """
     network = read_float_network(model)
-    pictures = decode_measuring_pictures(
+    images = decode_measuring_images(
         dataset,
         model.card,
         seed=seed,
         workers=workers,
-        on_progress=lambda done, total: on_progress(f"decoding pictures {done}/{total}"),
+        on_progress=lambda done, total: on_progress(f"decoding images {done}/{total}"),
     )
     on_progress("running the float32 model")
     float32 = open_network(model.onnx, model.card)
-    expected = answers(float32, pictures.check.pixels, workers=workers)
-    check_informative("to check on", expected, pictures.check.label_ids)
-    calibration = pictures.calibration
+    expected = answers(float32, images.check.pixels, workers=workers)
+    check_informative("to check on", expected, images.check.label_ids)
+    calibration = images.calibration
     check_informative("to calibrate on", answers(float32, calibration.pixels, workers=workers), calibration.label_ids)
     precision = ReducedPrecision.FLOAT16 if recipe is None else ReducedPrecision.INT8
-    budget = AccuracyBudget(model.card, precision, max_drop, pictures.check, expected, workers)
+    budget = AccuracyBudget(model.card, precision, max_drop, images.check, expected, workers)
     if recipe is None:
         attempts = _float16_attempt(network, calibration, budget)
     else:
@@ -105,11 +105,11 @@ def reduce_precision(
     on_progress("measuring the speed")
     chosen = attempts[-1]
     reduced = open_network(chosen.candidate.onnx, model.card)
-    speed = compare_speed(reduced, float32, pictures.check.pixels)
+    speed = compare_speed(reduced, float32, images.check.pixels)
     facts = _facts(model, chosen.candidate, recipe, calibration)
     card = _card(model.card, precision, chosen, speed, facts)
     onnx = modelfile.describe(chosen.candidate.onnx, card)
-    return ReducedModel(onnx, card, tuple(attempts), len(calibration.label_ids), speed, pictures.failures)
+    return ReducedModel(onnx, card, tuple(attempts), len(calibration.label_ids), speed, images.failures)
 
 
 def _float16_attempt(network: FloatNetwork, calibration: LabelledPixels, budget: AccuracyBudget) -> list[Attempt]:
@@ -158,7 +158,7 @@ def _card(
         "accuracy_float32": round(found.float32_accuracy, 6),
         "accuracy_drop_points": round(found.drop, 6),
         "same_label_as_float32": round(found.agreement, 6),
-        "accuracy_images": found.pictures,
+        "accuracy_images": found.images,
         "images_per_second": round(speed.reduced, 1),
         "images_per_second_float32": round(speed.float32, 1),
         "speed_ratio": round(speed.ratio, 3),

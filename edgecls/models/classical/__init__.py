@@ -1,4 +1,4 @@
-"""Classical models on features of the picture, one a file, behind one registry. Needs the extra "classical".
+"""Classical models on features of the image, one a file, behind one registry. Needs the extra "classical".
 
 Importing this loads neither Keras nor scikit-learn.
 """

@@ -30,7 +30,7 @@ FEATURES_NAME = "features"
 """Output of a network that gives features."""
 
 MAX_FEATURES = 65_536
-"""For one picture; beyond that a classical model learns nothing but takes all the memory."""
+"""For one image; beyond that a classical model learns nothing but takes all the memory."""
 
 CELL = 8  # pixels, side of a cell
 BLOCK = 2  # cells, side of a block
@@ -44,9 +44,9 @@ COLOR_WEIGHT = 4.0  # length of the colour histogram; each block of edges has le
 class Features(StrEnum):
     """What a classical model looks at.
 
-    PIXELS: every value of the picture, 0 to 1.
+    PIXELS: every value of the image, 0 to 1.
     HOG: histograms of oriented gradients: where edges run in which direction, whatever the light.
-    HOG_COLOR: the same, and a histogram of the colours in the whole picture.
+    HOG_COLOR: the same, and a histogram of the colours in the whole image.
     """
 
     PIXELS = "pixels"
@@ -55,26 +55,26 @@ class Features(StrEnum):
 
 
 def default_features(color: Color) -> Features:
-    """Return what suits pictures of this colour: edges, and colours where there are any."""
+    """Return what suits images of this colour: edges, and colours where there are any."""
     return Features.HOG_COLOR if color is Color.RGB else Features.HOG
 
 
 def feature_count(features: Features, spec: ImageSpec) -> int:
-    """Return the number of features of one picture.
+    """Return the number of features of one image.
 
     Raises:
-        ModelConfigError: The picture is too small for these features, it is grey and they need colour, or
+        ModelConfigError: The image is too small for these features, it is grey and they need colour, or
             there would be more than MAX_FEATURES.
     """
     if features is Features.HOG_COLOR and spec.color is Color.GRAY:
-        raise ModelConfigError(f"{features} takes colour pictures, these are grey; use {Features.HOG}, or colour")
+        raise ModelConfigError(f"{features} takes colour images, these are grey; use {Features.HOG}, or colour")
     if features is Features.PIXELS:
         count = spec.height * spec.width * spec.channels
     else:
         smallest = CELL * BLOCK
         if min(spec.height, spec.width) < smallest:
             raise ModelConfigError(
-                f"HOG features take pictures of at least {smallest}x{smallest} pixels, got {spec.width}x{spec.height}; "
+                f"HOG features take images of at least {smallest}x{smallest} pixels, got {spec.width}x{spec.height}; "
                 "give a larger image size, or use the pixels themselves"
             )
         rows, columns = spec.height // CELL - BLOCK + 1, spec.width // CELL - BLOCK + 1
@@ -82,29 +82,29 @@ def feature_count(features: Features, spec: ImageSpec) -> int:
         count += SHADES**3 if features is Features.HOG_COLOR else 0
     if count > MAX_FEATURES:
         raise ModelConfigError(
-            f"a picture of {spec.width}x{spec.height} {spec.color} has {count} features ({features}), "
+            f"an image of {spec.width}x{spec.height} {spec.color} has {count} features ({features}), "
             f"at most {MAX_FEATURES} are allowed; give a smaller image size"
         )
     return count
 
 
 def add_features(graph: Graph, features: Features, spec: ImageSpec) -> str:
-    """Add the features of a graph's pictures to it and return their name: float32, ``[N, F]``."""
+    """Add the features of a graph's images to it and return their name: float32, ``[N, F]``."""
     values = graph.node("Cast", graph.image, to=FLOAT)
     if features is Features.PIXELS:
         return graph.node("Flatten", graph.node("Div", values, graph.constant(255)), axis=1)
-    pictures = graph.node("Transpose", values, perm=[0, 3, 1, 2])
-    edges = graph.node("Flatten", _add_hog(graph, pictures, spec), axis=1)
+    images = graph.node("Transpose", values, perm=[0, 3, 1, 2])
+    edges = graph.node("Flatten", _add_hog(graph, images, spec), axis=1)
     if features is Features.HOG:
         return edges
-    colors = graph.node("Flatten", _add_colors(graph, pictures, spec), axis=1)
+    colors = graph.node("Flatten", _add_colors(graph, images, spec), axis=1)
     return graph.node("Concat", edges, colors, axis=1)
 
 
 def open_features(
     features: Features, spec: ImageSpec, *, intra_op_threads: int
 ) -> Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]]:
-    """Return a function from pictures, ``[N, H, W, C]``, to their features, ``[N, F]``.
+    """Return a function from images, ``[N, H, W, C]``, to their features, ``[N, F]``.
 
     It runs the nodes that `add_features` adds, and nothing more.
 
@@ -117,14 +117,14 @@ def open_features(
     onnx = graph.to_bytes(add_features(graph, features, spec), name=FEATURES_NAME, width=width)
     network = open_raw_network(onnx, name=f"features {features}", intra_op_threads=intra_op_threads)
 
-    def rows(pictures: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        return network.run(pictures, input_name=INPUT_NAME)[FEATURES_NAME].astype(np.float32, copy=False)
+    def rows(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        return network.run(images, input_name=INPUT_NAME)[FEATURES_NAME].astype(np.float32, copy=False)
 
     return rows
 
 
-def _add_hog(graph: Graph, pictures: str, spec: ImageSpec) -> str:
-    """Add histograms of oriented gradients; `pictures` is ``[N, C, H, W]``, 0 to 255.
+def _add_hog(graph: Graph, images: str, spec: ImageSpec) -> str:
+    """Add histograms of oriented gradients; `images` is ``[N, C, H, W]``, 0 to 255.
 
     Source:
         Dalal and Triggs, "Histograms of Oriented Gradients for Human Detection", CVPR 2005: gradients by
@@ -134,14 +134,14 @@ def _add_hog(graph: Graph, pictures: str, spec: ImageSpec) -> str:
         at the top left (a strip narrower than a cell may be left over at the other end), no weighting
         within a block.
     """
-    magnitude, angle = _add_gradients(graph, pictures, spec)
+    magnitude, angle = _add_gradients(graph, images, spec)
     votes = graph.node("Mul", magnitude, _add_orientation_shares(graph, angle))
     return _add_blocks(graph, _add_cells(graph, votes))
 
 
-def _add_gradients(graph: Graph, pictures: str, spec: ImageSpec) -> tuple[str, str]:
+def _add_gradients(graph: Graph, images: str, spec: ImageSpec) -> tuple[str, str]:
     """Add strength, in grey levels, and angle, -pi/2 to pi/2, of each pixel's gradient: ``[N, 1, H, W]``."""
-    padded = graph.node("Pad", pictures, graph.constant([0, 0, 1, 1, 0, 0, 1, 1], np.int64), mode="edge")
+    padded = graph.node("Pad", images, graph.constant([0, 0, 1, 1, 0, 0, 1, 1], np.int64), mode="edge")
     across = np.zeros((3, 3))
     across[1] = (-1, 0, 1)
     parts = []
@@ -196,14 +196,14 @@ def _add_unit_length(graph: Graph, blocks: str, extra: float) -> str:
     return graph.node("Div", blocks, graph.node("Sqrt", graph.node("Add", squares, graph.constant(extra))))
 
 
-def _add_colors(graph: Graph, pictures: str, spec: ImageSpec) -> str:
+def _add_colors(graph: Graph, images: str, spec: ImageSpec) -> str:
     """Add a histogram of red, green and blue together: ``[N, SHADES * SHADES, SHADES]``.
 
     Each pixel votes for the colours around its own in proportion. The square root of the votes makes
     Euclidean distances those of Hellinger: a colour that is there at all counts for more.
     """
     pixels = spec.height * spec.width
-    flat = graph.node("Reshape", pictures, graph.constant([0, 3, 1, pixels], np.int64))
+    flat = graph.node("Reshape", images, graph.constant([0, 3, 1, pixels], np.int64))
     position = graph.node("Mul", flat, graph.constant((SHADES - 1) / 255))
     away = graph.node("Abs", graph.node("Sub", position, graph.constant(np.arange(SHADES).reshape(1, 1, -1, 1))))
     shares = graph.node("Relu", graph.node("Sub", graph.constant(1), away))

@@ -24,12 +24,12 @@ IR_VERSION = 8  # of the file's outer format; the one that came with OPSET
 
 
 class Graph:
-    """An ONNX network under construction, from pictures to one output.
+    """An ONNX network under construction, from images to one output.
 
     Tensors are known by their names, which the methods hand out.
 
     Args:
-        spec: The picture that the network takes, as uint8 ``[N, H, W, C]``.
+        spec: The image that the network takes, as uint8 ``[N, H, W, C]``.
     """
 
     def __init__(self, spec: ImageSpec) -> None:

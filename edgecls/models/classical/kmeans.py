@@ -1,4 +1,4 @@
-"""k-means: pictures in groups that were found without looking at the labels."""
+"""k-means: images in groups that were found without looking at the labels."""
 
 import warnings
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from edgecls.models.classical.registry import FeatureRows, Probabilities, Traini
 __all__ = ["LabelledClusters", "fit_kmeans"]
 
 MAX_CLUSTERS = 200
-CLUSTER_SIZE = 10  # pictures on average, where that makes fewer clusters
+CLUSTER_SIZE = 10  # images on average, where that makes fewer clusters
 STARTS = 3  # the best of so many
 
 
@@ -51,7 +51,7 @@ class LabelledClusters:
 def fit_kmeans(rows: TrainingRows) -> LabelledClusters:
     """Find up to MAX_CLUSTERS groups, then count the labels in each.
 
-    To the counts of a cluster, one picture is added that is shared out like all pictures
+    To the counts of a cluster, one image is added that is shared out like all images
     together: no label is ruled out by a small cluster.
     """
     cluster = import_from_extra("sklearn.cluster", extra="classical", purpose="training kmeans")
@@ -60,7 +60,7 @@ def fit_kmeans(rows: TrainingRows) -> LabelledClusters:
     points = projection.apply(rows.features)
     clusters = min(MAX_CLUSTERS, len(points), max(len(rows.counts), len(points) // CLUSTER_SIZE))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", exceptions.ConvergenceWarning)  # pictures alike: clusters stay empty
+        warnings.simplefilter("ignore", exceptions.ConvergenceWarning)  # images alike: clusters stay empty
         estimator = cluster.KMeans(clusters, n_init=STARTS, random_state=rows.seed).fit(points)
     counts = np.tile(rows.counts / len(points), (clusters, 1))
     np.add.at(counts, (estimator.labels_, rows.label_ids), 1)

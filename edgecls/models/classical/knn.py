@@ -1,4 +1,4 @@
-"""k nearest neighbours: the training pictures themselves, kept in the model file."""
+"""k nearest neighbours: the training images themselves, kept in the model file."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,22 +14,22 @@ from edgecls.models.classical.registry import FeatureRows, Probabilities, Traini
 __all__ = ["NearestNeighbours", "fit_knn"]
 
 NEIGHBOURS = 15
-BEYOND = 0.01  # of the squared distance of the farthest neighbour: pictures practically as near count a little
-FLOOR = 1e-6  # of the mean square of all stored pictures: keeps weights above 0 where a picture is stored many times
+BEYOND = 0.01  # of the squared distance of the farthest neighbour: images practically as near count a little
+FLOOR = 1e-6  # of the mean square of all stored images: keeps weights above 0 where an image is stored many times
 ROWS_AT_ONCE = 256
 
 
 @dataclass(frozen=True)
 class NearestNeighbours:
-    """Stored pictures and their labels, all of which vote by how near they are.
+    """Stored images and their labels, all of which vote by how near they are.
 
-    The weight of a stored picture falls with the square of its distance, and is 0 a little beyond
-    the k-th nearest. Nothing depends on which of several pictures equally far away is the k-th: on
+    The weight of a stored image falls with the square of its distance, and is 0 a little beyond
+    the k-th nearest. Nothing depends on which of several images equally far away is the k-th: on
     another machine, where sums run in another order, it would be another one.
 
     Attributes:
         projection: What brings features to the stored form.
-        stored: float32, ``[M, P]``: the pictures.
+        stored: float32, ``[M, P]``: the images.
         one_hot: float32, ``[M, K]``: their labels.
         neighbours: Which neighbour sets how far the others may be, counted from 1.
 
@@ -48,7 +48,7 @@ class NearestNeighbours:
         return np.concatenate(list(self._in_parts(self.projection.apply(features).astype(np.float64))))
 
     def add_to(self, graph: Graph, features: str) -> str:
-        """Add the distances to all stored pictures and their votes, in double precision.
+        """Add the distances to all stored images and their votes, in double precision.
 
         Distances come from one matrix product, in which the large squares nearly cancel.
         """
@@ -81,7 +81,7 @@ class NearestNeighbours:
 
 @register_classical("knn", settings={"neighbours": NEIGHBOURS, "components": COMPONENTS})
 def fit_knn(rows: TrainingRows) -> NearestNeighbours:
-    """Store all pictures, as COMPONENTS numbers each: 256 bytes a picture, and 4 for each label."""
+    """Store all images, as COMPONENTS numbers each: 256 bytes an image, and 4 for each label."""
     projection = fit_projection(rows)
     one_hot = np.eye(len(rows.counts), dtype=np.float32)[rows.label_ids]
     stored = projection.apply(rows.features)

@@ -1,4 +1,4 @@
-"""Principal components: many features made few, for models that compare pictures by distance."""
+"""Principal components: many features made few, for models that compare images by distance."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from edgecls.models.classical.registry import FeatureRows, TrainingRows
 __all__ = ["COMPONENTS", "Projection", "fit_projection"]
 
 COMPONENTS = 64
-"""Directions kept; a stored picture takes 256 bytes. On the flowers, 128 or 192 are no better (svm, three splits)."""
+"""Directions kept; a stored image takes 256 bytes. On the flowers, 128 or 192 are no better (svm, three splits)."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,6 @@ def fit_projection(rows: TrainingRows) -> Projection:
     """Find the directions in which the features vary most: COMPONENTS, or as many as there can be."""
     decomposition = import_from_extra("sklearn.decomposition", extra="classical", purpose="training this model")
     components = min(COMPONENTS, *rows.features.shape)
-    with np.errstate(invalid="ignore"):  # pictures that are all alike: no variance, and no part of it
+    with np.errstate(invalid="ignore"):  # images that are all alike: no variance, and no part of it
         found = decomposition.PCA(components, random_state=rows.seed).fit(rows.features)
     return Projection(found.mean_.astype(np.float32), np.ascontiguousarray(found.components_.T, np.float32))

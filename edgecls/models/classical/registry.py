@@ -26,13 +26,13 @@ __all__ = [
 ]
 
 DEFAULT_SIDE = 64
-"""Height and width of the pictures, in pixels. Larger ones mostly make training slower."""
+"""Height and width of the images, in pixels. Larger ones mostly make training slower."""
 
 FeatureRows = npt.NDArray[np.float32]
-"""Features of pictures: float32, ``[N, F]``."""
+"""Features of images: float32, ``[N, F]``."""
 
 LabelIds = npt.NDArray[np.int32]
-"""Labels of pictures: int32, ``[N]``, from 0."""
+"""Labels of images: int32, ``[N]``, from 0."""
 
 Probabilities = npt.NDArray[np.float32]
 """float32, ``[N, K]``; every row sums to 1."""
@@ -43,7 +43,7 @@ class TrainingRows:
     """What a classical model is fitted to.
 
     Attributes:
-        features: One row a picture.
+        features: One row an image.
         label_ids: The label of each row; every label from 0 to the largest occurs.
         seed: Of everything that is random.
         threads: How many threads fitting may use.

@@ -1,4 +1,4 @@
-"""A support vector machine: the pictures along the border between labels, and how much each counts."""
+"""A support vector machine: the images along the border between labels, and how much each counts."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +13,7 @@ from edgecls.models.classical.registry import FeatureRows, Probabilities, Traini
 
 __all__ = ["SupportVectors", "fit_svm"]
 
-PENALTY = 3.0  # of pictures on the wrong side
+PENALTY = 3.0  # of images on the wrong side
 CALIBRATION_FOLDS = 5
 
 
@@ -24,7 +24,7 @@ class SupportVectors:
     Attributes:
         projection: What brings features to the form that is compared.
         estimator: A sklearn.calibration.CalibratedClassifierCV of one-against-rest SVCs.
-        points: float32, ``[M, P]``: the pictures it was fitted to.
+        points: float32, ``[M, P]``: the images it was fitted to.
     """
 
     projection: Projection
@@ -69,7 +69,7 @@ def fit_svm(rows: TrainingRows) -> SupportVectors:
         kernel's width by scikit-learn's rule "scale".
 
     Raises:
-        TrainingError: A label has a single picture to train on.
+        TrainingError: A label has a single image to train on.
     """
     svm = import_from_extra("sklearn.svm", extra="classical", purpose="training svm")
     multiclass = import_from_extra("sklearn.multiclass", extra="classical", purpose="training svm")
@@ -78,8 +78,8 @@ def fit_svm(rows: TrainingRows) -> SupportVectors:
     fewest = int(rows.counts.min())
     if fewest < 2:
         raise TrainingError(
-            f"svm is calibrated by cross-validation, which takes 2 training pictures of each label; "
-            f"label number {int(rows.counts.argmin())} has {fewest}; add pictures or use another architecture"
+            f"svm is calibrated by cross-validation, which takes 2 training images of each label; "
+            f"label number {int(rows.counts.argmin())} has {fewest}; add images or use another architecture"
         )
     projection = fit_projection(rows)
     points = projection.apply(rows.features)

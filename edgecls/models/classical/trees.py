@@ -23,7 +23,7 @@ class SklearnTrees:
     estimator: Any
 
     def probabilities(self, features: FeatureRows) -> Probabilities:
-        """Return the share of each label among the training pictures in the leaf, averaged over the trees."""
+        """Return the share of each label among the training images in the leaf, averaged over the trees."""
         return np.asarray(self.estimator.predict_proba(features), np.float32)
 
     def add_to(self, graph: Graph, features: str) -> str:
@@ -39,7 +39,7 @@ class SklearnTrees:
         return graph.trees(converted, features)
 
 
-MIN_LEAF = 10  # pictures: fewer and the leaf's shares say nothing
+MIN_LEAF = 10  # images: fewer and the leaf's shares say nothing
 
 
 @register_classical("decision_tree", settings={"min_samples_leaf": MIN_LEAF})
@@ -55,7 +55,7 @@ def fit_decision_tree(rows: TrainingRows) -> SklearnTrees:
 
 
 TREES = 200
-FOREST_MIN_LEAF = 3  # pictures: half the file of fully grown trees
+FOREST_MIN_LEAF = 3  # images: half the file of fully grown trees
 
 
 @register_classical("random_forest", settings={"trees": TREES, "min_samples_leaf": FOREST_MIN_LEAF})

@@ -55,7 +55,7 @@ class Diagnosis:
         memory_bytes: All memory; None if nobody can tell.
         free_memory_bytes: What this process may still take; None if nobody can tell.
         gpus: What the NVIDIA driver says.
-        picture_formats: Which formats can be read; empty if OpenCV cannot be loaded.
+        image_formats: Which formats can be read; empty if OpenCV cannot be loaded.
         cache: The folder for what can be made again.
         free_disk_bytes: What is free where the cache is, or in the current folder if there is no place for one.
         model: The model file that the providers were tried with.
@@ -74,7 +74,7 @@ class Diagnosis:
     memory_bytes: int | None
     free_memory_bytes: int | None
     gpus: GpuReport
-    picture_formats: dict[str, bool]
+    image_formats: dict[str, bool]
     cache: CacheState
     free_disk_bytes: int
     model: str
@@ -118,7 +118,7 @@ def diagnose(model_path: str, *, on_progress: Callable[[str], None] = lambda tex
         kept = _worth_keeping(conflict.wheels, gpus)
         finding = Finding(str(conflict), wheels.commands_for(kept, installed=conflict.wheels))
         (faults if conflict.package == "onnxruntime" else remarks).append(finding)
-    formats = _check_pictures(faults, remarks)
+    formats = _check_images(faults, remarks)
     built_in = _check_onnxruntime(faults, gpus)
     checks = _try_providers(model_path, on_progress) if built_in is not None else ()
     _judge_providers(checks, gpus, faults, remarks)
@@ -141,7 +141,7 @@ def diagnose(model_path: str, *, on_progress: Callable[[str], None] = lambda tex
         memory_bytes=total_memory_bytes(),
         free_memory_bytes=available_memory_bytes(),
         gpus=gpus,
-        picture_formats=formats,
+        image_formats=formats,
         cache=cache,
         free_disk_bytes=_free_disk_bytes(folder),
         model=model_path,
@@ -152,12 +152,12 @@ def diagnose(model_path: str, *, on_progress: Callable[[str], None] = lambda tex
     )
 
 
-def _check_pictures(faults: list[Finding], remarks: list[Finding]) -> dict[str, bool]:
+def _check_images(faults: list[Finding], remarks: list[Finding]) -> dict[str, bool]:
     remedy = wheels.commands_for("opencv-python-headless", installed=wheels.wheels_of("cv2"))
     try:
         formats = readable_formats()
     except ImportError as error:
-        faults.append(Finding(f"pictures cannot be read: OpenCV cannot be loaded ({error})", remedy))
+        faults.append(Finding(f"images cannot be read: OpenCV cannot be loaded ({error})", remedy))
         return {}
     unreadable = [name for name, readable in formats.items() if not readable]
     if unreadable:

@@ -1,4 +1,4 @@
-"""Which formats of pictures the installed OpenCV really reads."""
+"""Which formats of images the installed OpenCV really reads."""
 
 import importlib.metadata
 import platform
@@ -20,7 +20,7 @@ _SUFFIXES = {
 
 
 def readable_formats() -> dict[str, bool]:
-    """Write a small picture in each format that edgecls reads, read it again, and return which formats passed.
+    """Write a small image in each format that edgecls reads, read it again, and return which formats passed.
 
     A format that the installed OpenCV can read but not write counts as not readable.
 
@@ -40,7 +40,7 @@ def _passes(suffix: str) -> bool:
     gray = np.full((16, 16, 3), 128, np.uint8)
     try:
         written, encoded = cv2.imencode(suffix, gray)
-        pixels = image.decode(encoded.tobytes(), name=f"a {suffix} picture") if written else None
+        pixels = image.decode(encoded.tobytes(), name=f"a {suffix} image") if written else None
     except (cv2.error, ImageError):
         return False
     return pixels is not None and pixels.shape == gray.shape and abs(float(pixels.mean()) - 128) < 4

@@ -29,7 +29,7 @@ class Tensor:
     Attributes:
         name: Its name.
         type: What it holds, as onnxruntime calls it.
-        shape: Its sides, as the network gives them for one picture; None where that differs from run to run.
+        shape: Its sides, as the network gives them for one image; None where that differs from run to run.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Tensor:
 class OpenVinoNetwork:
     """A network that is ready to run; may be shared between threads.
 
-    It is made for one picture, as one for any number of them is slower; several run one after the other.
+    It is made for one image, as one for any number of them is slower; several run one after the other.
     """
 
     _compiled: Any
@@ -57,7 +57,7 @@ class OpenVinoNetwork:
         return [_tensor(one) for one in self._compiled.outputs]
 
     def run(self, names: list[str], values: dict[str, npt.NDArray[np.uint8]]) -> list[npt.NDArray[np.float32]]:
-        """Return outputs, by their names, for a batch of pictures under the name of the input.
+        """Return outputs, by their names, for a batch of images under the name of the input.
 
         Raises:
             RuntimeError: OpenVINO failed.
@@ -66,12 +66,12 @@ class OpenVinoNetwork:
             request = self._idle.pop()
         except IndexError:
             request = self._compiled.create_infer_request()
-        rows = [self._run_one(request, picture, names) for picture in values[INPUT_NAME]]
+        rows = [self._run_one(request, image, names) for image in values[INPUT_NAME]]
         self._idle.append(request)  # not after a failure, which may have left it unusable
         return rows[0] if len(rows) == 1 else [np.concatenate(parts) for parts in zip(*rows, strict=True)]
 
-    def _run_one(self, request: Any, picture: npt.NDArray[np.uint8], names: list[str]) -> list[npt.NDArray[np.float32]]:
-        request.get_input_tensor().data[0] = picture
+    def _run_one(self, request: Any, image: npt.NDArray[np.uint8], names: list[str]) -> list[npt.NDArray[np.float32]]:
+        request.get_input_tensor().data[0] = image
         request.infer()
         return [request.get_tensor(name).data.copy() for name in names]  # the next run writes to the same place
 
@@ -82,7 +82,7 @@ def open_openvino_network(onnx: bytes, *, intra_op_threads: int) -> OpenVinoNetw
     Its threads are shared by all callers, where onnxruntime's own work for the caller.
 
     Args:
-        onnx: A serialised ONNX model with all its weights inside, whose only input is a batch of pictures.
+        onnx: A serialised ONNX model with all its weights inside, whose only input is a batch of images.
         intra_op_threads: Threads that one run may use.
 
     Raises:

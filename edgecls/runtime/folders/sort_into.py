@@ -1,7 +1,7 @@
-"""Sorting pictures into folders named by their answers.
+"""Sorting images into folders named by their answers.
 
 Nothing is ever overwritten, and what was done is seen from the files alone: a run that was killed, or is
-repeated, puts no picture there twice.
+repeated, puts no image there twice.
 """
 
 import os
@@ -19,27 +19,27 @@ __all__ = ["Sorter", "Transfer"]
 
 
 class Transfer(StrEnum):
-    """What happens to a picture that is sorted: COPY leaves it where it is, MOVE does not."""
+    """What happens to an image that is sorted: COPY leaves it where it is, MOVE does not."""
 
     COPY = "copy"
     MOVE = "move"
 
 
 class Sorter:
-    """Puts pictures into folders named by their answers.
+    """Puts images into folders named by their answers.
 
-    A name that another picture has already gets a number: "rose-2.jpg". A picture that is there under its
+    A name that another image has already gets a number: "rose-2.jpg". An image that is there under its
     name or a numbered one, byte by byte, counts as done.
 
     Args:
-        root: The folder of the folders; made if need be. Theirs are made when the first picture comes.
+        root: The folder of the folders; made if need be. Theirs are made when the first image comes.
         labels: All answers that can occur, UNKNOWN too where it can.
-        transfer: Whether the pictures are copied or moved.
+        transfer: Whether the images are copied or moved.
 
     Attributes:
-        transfer: Whether the pictures are copied or moved.
-        sorted_count: Pictures that were put into a folder.
-        done_count: Pictures that were there already.
+        transfer: Whether the images are copied or moved.
+        sorted_count: Images that were put into a folder.
+        done_count: Images that were there already.
 
     Raises:
         OutputError: The root cannot be made, or the labels cannot be folders beside each other.
@@ -62,10 +62,10 @@ class Sorter:
         return frozenset(map(os.path.realpath, self._folders.values()))
 
     def place(self, outcome: Outcome) -> Outcome:
-        """Put one picture into the folder of its answer; one without an answer stays where it is.
+        """Put one image into the folder of its answer; one without an answer stays where it is.
 
         Returns:
-            The outcome; with the fault as its result, if the picture has gone since it was read.
+            The outcome; with the fault as its result, if the image has gone since it was read.
 
         Raises:
             OutputError: It cannot be put there; it is where it was.
@@ -92,17 +92,17 @@ class Sorter:
         return outcome
 
     def _place(self, source: Path, folder: Path) -> bool:
-        """Return False if the picture is there already."""
-        picture = source.resolve(strict=True)  # of a link, what it leads to is sorted
+        """Return False if the image is there already."""
+        image = source.resolve(strict=True)  # of a link, what it leads to is sorted
         while True:
-            target = self._find_target(picture, folder, source.name)
+            target = self._find_target(image, folder, source.name)
             if target is None:
                 if self.transfer is Transfer.MOVE:
                     source.unlink()  # killed in the middle of a move, or one of two that are the same
                 return False
             try:
                 if self.transfer is Transfer.COPY or source.is_symlink():
-                    copy_file(picture, target)
+                    copy_file(image, target)
                 else:
                     move_file(source, target)
             except FileExistsError:  # somebody else has just taken the name
@@ -112,33 +112,33 @@ class Sorter:
                 source.unlink(missing_ok=True)
             return True
 
-    def _find_target(self, picture: Path, folder: Path, name: str) -> Path | None:
-        """Return a free path for the picture in the folder, or None if it is there already."""
+    def _find_target(self, image: Path, folder: Path, name: str) -> Path | None:
+        """Return a free path for the image in the folder, or None if it is there already."""
         target = folder / name
         taken = self._taken.get((folder, name))
         if taken is None:
             if not os.path.lexists(target):
                 return target
-            if same_content(picture, target):
+            if same_content(image, target):
                 return None
             taken = self._taken[folder, name] = _Taken(target)
-        return taken.find(picture)
+        return taken.find(image)
 
 
 @dataclass
 class _Taken:
-    """The pictures in a folder that have one name or a number after it, by size: thousands may be called 1.jpg."""
+    """The images in a folder that have one name or a number after it, by size: thousands may be called 1.jpg."""
 
     first: Path
     _number: int = 1
     _by_size: dict[int, list[Path]] = field(default_factory=dict)
 
-    def find(self, picture: Path) -> Path | None:
-        """Return the first free path, or None if a picture of the same content is there."""
+    def find(self, image: Path) -> Path | None:
+        """Return the first free path, or None if an image of the same content is there."""
         while os.path.lexists(free := numbered(self.first, self._number)):
             self._by_size.setdefault(free.lstat().st_size, []).append(free)
             self._number += 1
-        if any(same_content(picture, other) for other in self._by_size.get(picture.stat().st_size, ())):
+        if any(same_content(image, other) for other in self._by_size.get(image.stat().st_size, ())):
             return None
         return free
 

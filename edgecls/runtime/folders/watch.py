@@ -1,4 +1,4 @@
-"""Watching folders: classifying pictures as they arrive, once they are whole.
+"""Watching folders: classifying images as they arrive, once they are whole.
 
 Folders are looked at again and again, which works on every file system, on mounted ones too. A file is
 tried when it has not changed between two looks. One that then cannot be read may still be written by
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgecls.errors import ImageError
-from edgecls.image_files import picture_names
+from edgecls.image_files import image_names
 from edgecls.runtime.many_images import classify_stream, file_source
 from edgecls.runtime.prediction import Outcome
 
@@ -90,12 +90,12 @@ def watch(
     clock: Callable[[], float] = time.monotonic,
     wait: Callable[[float], None] = time.sleep,
 ) -> Iterator[Outcome]:
-    """Classify the pictures in folders and those that arrive in them, for ever.
+    """Classify the images in folders and those that arrive in them, for ever.
 
     Args:
         classifier: The opened model.
         folders: With all below them; one that is not there is looked for again.
-        workers: How many pictures to work on at once, at least 1.
+        workers: How many images to work on at once, at least 1.
         interval_s: Seconds between two looks.
         passing_over: Folders within them that are left out, by their real paths.
         illustrator: Makes drawings of the answers; None for none.
@@ -117,7 +117,7 @@ def watch(
 def _stamps(folders: Sequence[Path], passing_over: Collection[str]) -> dict[str, Stamp]:
     stamps = {}
     for folder in folders:
-        for name in picture_names(folder, passing_over=passing_over):
+        for name in image_names(folder, passing_over=passing_over):
             try:
                 status = os.stat(name)
             except OSError:  # gone since the folder was listed, or a link to nowhere

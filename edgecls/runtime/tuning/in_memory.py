@@ -1,4 +1,4 @@
-"""Classifying pictures that are in memory with one setting, as a folder would be, and how long that took."""
+"""Classifying images that are in memory with one setting, as a folder would be, and how long that took."""
 
 import statistics
 import time
@@ -13,49 +13,49 @@ from edgecls.runtime.prediction import Prediction
 from edgecls.runtime.setting import Setting
 from edgecls.runtime.tuning.contenders import Contender
 
-__all__ = ["InMemoryRun", "classify_in_memory", "least_pictures", "warm_up"]
+__all__ = ["InMemoryRun", "classify_in_memory", "least_images", "warm_up"]
 
-LEAST_PICTURES = 4
+LEAST_IMAGES = 4
 LONGEST_TRIAL = 0.1  # of the whole time
 
 
 @dataclass(frozen=True)
 class InMemoryRun:
-    """Pictures that were classified, and how long all of it took.
+    """Images that were classified, and how long all of it took.
 
     Attributes:
-        predictions: The answers, in the order of the pictures.
-        elapsed_s: From the first picture to the last answer, in seconds.
+        predictions: The answers, in the order of the images.
+        elapsed_s: From the first image to the last answer, in seconds.
     """
 
     predictions: tuple[Prediction, ...]
     elapsed_s: float
 
     @property
-    def pictures_per_s(self) -> float:
-        """Pictures a second, decoding included."""
+    def images_per_s(self) -> float:
+        """Images a second, decoding included."""
         return len(self.predictions) / self.elapsed_s
 
     @property
     def latency_ms(self) -> float:
-        """Median time of a picture from its bytes to its answer, in milliseconds."""
+        """Median time of an image from its bytes to its answer, in milliseconds."""
         return statistics.median(prediction.time_ms for prediction in self.predictions)
 
 
-def least_pictures(setting: Setting) -> int:
-    """Return how many pictures it takes to see a setting at work."""
-    return max(LEAST_PICTURES, 2 * setting.workers)
+def least_images(setting: Setting) -> int:
+    """Return how many images it takes to see a setting at work."""
+    return max(LEAST_IMAGES, 2 * setting.workers)
 
 
-def classify_in_memory(classifier: Classifier, pictures: Sequence[bytes], count: int) -> InMemoryRun:
-    """Classify pictures as `edgecls run` does, reading aside.
+def classify_in_memory(classifier: Classifier, images: Sequence[bytes], count: int) -> InMemoryRun:
+    """Classify images as `edgecls run` does, reading aside.
 
     Args:
-        classifier: How to run; with as many pictures at once as it wants.
-        pictures: Encoded pictures that can be decoded, at least one; taken over and over.
+        classifier: How to run; with as many images at once as it wants.
+        images: Encoded images that can be decoded, at least one; taken over and over.
         count: How many to classify, at least 1.
     """
-    sources = [_source(data) for data in pictures]
+    sources = [_source(data) for data in images]
     start_s = time.perf_counter()
     outcomes = list(classify_stream(classifier, islice(cycle(sources), count), workers=classifier.workers))
     elapsed_s = time.perf_counter() - start_s
@@ -66,7 +66,7 @@ def classify_in_memory(classifier: Classifier, pictures: Sequence[bytes], count:
 
 def warm_up(
     contenders: Sequence[Contender],
-    pictures: Sequence[bytes],
+    images: Sequence[bytes],
     *,
     seconds: float,
     on_progress: Callable[[str], None],
@@ -75,7 +75,7 @@ def warm_up(
 
     Args:
         contenders: Those of a model together, its usual setting before others of that provider.
-        pictures: Encoded pictures.
+        images: Encoded images.
         seconds: How long all of measuring shall take.
         on_progress: Is told what is going on.
 
@@ -87,17 +87,17 @@ def warm_up(
     skipped = []
     for number, contender in enumerate(contenders):
         setting, key = contender.setting, (contender.model, contender.setting.provider)
-        count = least_pictures(setting)
+        count = least_images(setting)
         on_progress(f"warming up: {setting}")
         base = usual.get(key)
-        if base and count > len(base.predictions) and count / base.pictures_per_s > LONGEST_TRIAL * seconds:
-            reason = f"with {setting} not measured: {count} pictures take too long here"
+        if base and count > len(base.predictions) and count / base.images_per_s > LONGEST_TRIAL * seconds:
+            reason = f"with {setting} not measured: {count} images take too long here"
             skipped.append(SkippedProvider(setting.provider, reason, "give more --seconds"))
             continue
-        first[number] = classify_in_memory(contender.classifier, pictures, count)
+        first[number] = classify_in_memory(contender.classifier, images, count)
         usual.setdefault(key, first[number])
     return first, skipped
 
 
 def _source(data: bytes) -> Source:
-    return Source("picture", lambda limits: data)
+    return Source("image", lambda limits: data)

@@ -1,4 +1,4 @@
-"""Measuring contenders on pictures, in turns."""
+"""Measuring contenders on images, in turns."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -7,7 +7,7 @@ from edgecls.runtime.execution.providers import Provider, SkippedProvider
 from edgecls.runtime.setting import Setting
 from edgecls.runtime.tuned import Goal
 from edgecls.runtime.tuning.contenders import Contender
-from edgecls.runtime.tuning.in_memory import classify_in_memory, least_pictures, warm_up
+from edgecls.runtime.tuning.in_memory import classify_in_memory, least_images, warm_up
 from edgecls.runtime.tuning.races import Race, Trial, take_rounds
 
 __all__ = ["measure", "races_between"]
@@ -18,7 +18,7 @@ LEAST_TRIAL_S = 0.02
 
 def measure(
     contenders: Sequence[Contender],
-    pictures: Sequence[bytes],
+    images: Sequence[bytes],
     *,
     seconds: float,
     deadline_s: float,
@@ -29,7 +29,7 @@ def measure(
 
     Args:
         contenders: What to measure, those of a model together, its usual setting before others of that provider.
-        pictures: Encoded pictures.
+        images: Encoded images.
         seconds: How long all of it shall take.
         deadline_s: When it shall end, by `clock`.
         on_progress: Is told what is going on.
@@ -38,15 +38,15 @@ def measure(
     Returns:
         The trials of each contender by its number, the races they were taken for, and what was not measured.
     """
-    warm, skipped = warm_up(contenders, pictures, seconds=seconds, on_progress=on_progress)
+    warm, skipped = warm_up(contenders, images, seconds=seconds, on_progress=on_progress)
     trial_s = max(LEAST_TRIAL_S, (deadline_s - clock()) / (PLANNED_ROUNDS * len(warm)))
 
     def run(number: int) -> Trial:
         contender = contenders[number]
         on_progress(f"measuring, {max(0.0, deadline_s - clock()):.0f} s left: {contender.setting}")
-        count = max(least_pictures(contender.setting), round(warm[number].pictures_per_s * trial_s))
-        found = classify_in_memory(contender.classifier, pictures, count)
-        return Trial(found.pictures_per_s, found.latency_ms)
+        count = max(least_images(contender.setting), round(warm[number].images_per_s * trial_s))
+        found = classify_in_memory(contender.classifier, images, count)
+        return Trial(found.images_per_s, found.latency_ms)
 
     races = races_between({number: contenders[number] for number in warm})
     return take_rounds(run, races, deadline_s=deadline_s, clock=clock), races, skipped

@@ -25,16 +25,16 @@ class Trial:
     """One measurement of a setting.
 
     Attributes:
-        pictures_per_s: Pictures a second, decoding included.
-        latency_ms: Median time of a picture from its bytes to its answer, in milliseconds.
+        images_per_s: Images a second, decoding included.
+        latency_ms: Median time of an image from its bytes to its answer, in milliseconds.
     """
 
-    pictures_per_s: float
+    images_per_s: float
     latency_ms: float
 
     def score(self, goal: Goal) -> float:
         """Return how good it is for a goal; more is better."""
-        return self.pictures_per_s if goal is Goal.THROUGHPUT else 1 / self.latency_ms
+        return self.images_per_s if goal is Goal.THROUGHPUT else 1 / self.latency_ms
 
 
 Trials = Mapping[int, Sequence[Trial]]

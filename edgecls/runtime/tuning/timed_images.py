@@ -1,4 +1,4 @@
-"""The pictures to measure with."""
+"""The images to measure with."""
 
 from collections.abc import Sequence
 
@@ -9,11 +9,11 @@ from edgecls.image import DEFAULT_LIMITS, decode, encode_jpeg
 from edgecls.resize import resize
 from edgecls.runtime.many_images import find_names, open_source
 
-__all__ = ["camera_like_jpegs", "read_pictures"]
+__all__ = ["camera_like_jpegs", "read_images"]
 
-MOST_PICTURES = 64
+MOST_IMAGES = 64
 MOST_BYTES = 256 * 2**20
-HEIGHT, WIDTH = 375, 500  # as most pictures of ImageNet
+HEIGHT, WIDTH = 375, 500  # as most images of ImageNet
 QUALITY = 90
 COLORED_PATCHES = 12  # along the longer side
 NOISE = 10.0  # standard deviation
@@ -34,23 +34,23 @@ def camera_like_jpegs(count: int) -> list[bytes]:
     return encoded
 
 
-def read_pictures(paths: Sequence[str]) -> tuple[list[bytes], list[ImageError]]:
-    """Read a few of the pictures that a user names, spread evenly over them.
+def read_images(paths: Sequence[str]) -> tuple[list[bytes], list[ImageError]]:
+    """Read a few of the images that a user names, spread evenly over them.
 
     Args:
         paths: Files, folders, patterns.
 
     Returns:
-        The encoded pictures, at least one and no more than fit into memory, and the faults of those that
+        The encoded images, at least one and no more than fit into memory, and the faults of those that
         cannot be decoded.
 
     Raises:
-        ImageReadError: A picture cannot be read.
+        ImageReadError: An image cannot be read.
         ImageTooLargeError: One has more bytes or pixels than the usual limits allow.
         ImageDecodeError: None can be decoded.
     """
     names = find_names(paths)
-    chosen = [names[index * len(names) // MOST_PICTURES] for index in range(MOST_PICTURES)]
+    chosen = [names[index * len(names) // MOST_IMAGES] for index in range(MOST_IMAGES)]
     encoded: list[bytes] = []
     faults: list[ImageError] = []
     for name in dict.fromkeys(chosen):

@@ -37,16 +37,16 @@ class Row:
 
     Attributes:
         setting: Which one.
-        pictures_per_s: Median over the rounds of the pictures a second, decoding included.
+        images_per_s: Median over the rounds of the images a second, decoding included.
         spread: Half the interquartile range of that over the rounds, as a part of the median.
-        latency_ms: Median time from a picture's bytes to its answer, in milliseconds, while so many are worked on.
+        latency_ms: Median time from an image's bytes to its answer, in milliseconds, while so many are worked on.
         rounds: How often it was measured; fewer than others if it was clearly behind.
-        throughput: How it came out for many pictures.
-        latency: How it came out for one picture; None if it works on several at once.
+        throughput: How it came out for many images.
+        latency: How it came out for one image; None if it works on several at once.
     """
 
     setting: Setting
-    pictures_per_s: float
+    images_per_s: float
     spread: float
     latency_ms: float
     rounds: int
@@ -104,17 +104,17 @@ class Tuning:
 
 def tune(
     models: Sequence[ModelFile],
-    pictures: Sequence[bytes],
+    images: Sequence[bytes],
     *,
     provider: Provider = Provider.AUTO,
     seconds: float,
     on_progress: Callable[[str], None] = lambda text: None,
 ) -> Tuning:
-    """Measure how models run best here: provider, pictures at once, threads, batches, decoding included.
+    """Measure how models run best here: provider, images at once, threads, batches, decoding included.
 
     Args:
         models: At least one, of different networks.
-        pictures: Encoded pictures to measure with, at least one.
+        images: Encoded images to measure with, at least one.
         provider: One by name, or AUTO for all that work.
         seconds: About how long it may take. Exceeded where a provider takes long to open, as TensorRT does, or
             one round takes longer.
@@ -129,7 +129,7 @@ def tune(
         models, provider, deadline_s=start_s + OPENING * seconds, on_progress=on_progress
     )
     trials, races, not_measured = measure(
-        contenders, pictures, seconds=seconds, deadline_s=start_s + seconds, on_progress=on_progress
+        contenders, images, seconds=seconds, deadline_s=start_s + seconds, on_progress=on_progress
     )
     measured = datetime.now(UTC).isoformat(timespec="seconds")
     found = []
@@ -155,11 +155,11 @@ def _standings(race: Race, trials: dict[int, list[Trial]]) -> dict[int, Standing
 
 
 def _row(setting: Setting, trials: Sequence[Trial], throughput: Standing, latency: Standing | None) -> Row:
-    rates = [trial.pictures_per_s for trial in trials]
+    rates = [trial.images_per_s for trial in trials]
     low, median, high = np.percentile(rates, (25, 50, 75)).tolist()
     return Row(
         setting=setting,
-        pictures_per_s=median,
+        images_per_s=median,
         spread=(high - low) / 2 / median,
         latency_ms=statistics.median(trial.latency_ms for trial in trials),
         rounds=len(trials),

@@ -10,7 +10,7 @@ from edgecls.server.http.messages import Answer, Refusal, Request, refusal_answe
 
 __all__ = ["Dispatcher"]
 
-QUICK_THREADS = 2  # for health, metrics, the page: they never wait behind pictures
+QUICK_THREADS = 2  # for health, metrics, the page: they never wait behind images
 QUICK_MAX_WAITING = 1000
 RETRY_AFTER_S = 1
 

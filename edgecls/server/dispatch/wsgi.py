@@ -22,10 +22,10 @@ class Work:
     Attributes:
         queue_s: It waited for a thread, whole.
         total_s: A thread worked on it.
-        decode_s: The part of that for decoding and resizing pictures.
+        decode_s: The part of that for decoding and resizing images.
         infer_s: The part for running the network.
         model: Name of the model asked for; empty for none.
-        answers: A label and its probability, from 0 to 1, for each picture that was classified.
+        answers: A label and its probability, from 0 to 1, for each image that was classified.
         batch_sizes: For each of them, how many the network ran together.
     """
 
@@ -38,13 +38,13 @@ class Work:
     batch_sizes: list[int] = field(default_factory=list)
 
     def ran(self, answers: Sequence[tuple[str, float]], *, infer_s: float) -> None:
-        """Note a batch that came as one, by the answer for each picture."""
+        """Note a batch that came as one, by the answer for each image."""
         self.infer_s += infer_s
         self.answers += answers
         self.batch_sizes += [len(answers)] * len(answers)
 
     def classified(self, prediction: Prediction) -> None:
-        """Note a picture that was decoded and classified."""
+        """Note an image that was decoded and classified."""
         self.decode_s += prediction.decode_ms / 1000
         self.infer_s += (prediction.time_ms - prediction.decode_ms) / 1000
         self.answers.append((prediction.label, prediction.probability))

@@ -95,7 +95,7 @@ class Upload:
 
 
 def read_body(environ: Mapping[str, Any], *, max_bytes: int) -> bytes:
-    """Read the body of a request that brings pictures, unpacked if its Content-Encoding says that it is packed.
+    """Read the body of a request that brings images, unpacked if its Content-Encoding says that it is packed.
 
     Raises:
         Refusal: It is empty, damaged or shorter than announced (400), longer than allowed, also when unpacked (413), or
@@ -104,7 +104,7 @@ def read_body(environ: Mapping[str, Any], *, max_bytes: int) -> bytes:
     body = read_body_if_any(environ, max_bytes=max_bytes)
     if not body:
         raise Refusal(
-            400, "BadRequest", "the body is empty; send the bytes of a picture, or multipart/form-data with files"
+            400, "BadRequest", "the body is empty; send the bytes of an image, or multipart/form-data with files"
         )
     return body
 
@@ -163,12 +163,12 @@ def read_uploads(body: bytes, content_type: str, *, max_files: int) -> list[Uplo
                         413,
                         "TooManyFields",
                         f"a form may have {MAX_FIELDS} fields besides its files, of {MAX_FIELD_BYTES // 1024} KiB in "
-                        "all; a file needs a file name, as in: curl -F file=@picture.jpg",
+                        "all; a file needs a file name, as in: curl -F file=@image.jpg",
                     )
     except multipart.MultipartError as error:
         raise Refusal(400, "BadRequest", f"the body is not valid multipart/form-data: {error}") from error
     if not uploads:
-        raise Refusal(400, "BadRequest", "the form has no file; send one as in: curl -F file=@picture.jpg")
+        raise Refusal(400, "BadRequest", "the form has no file; send one as in: curl -F file=@image.jpg")
     return uploads
 
 

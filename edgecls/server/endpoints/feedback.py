@@ -35,7 +35,7 @@ def mount_feedback(app: Bottle, repository: Repository, store: FeedbackStore | N
             raise off
         label = request.query.getunicode("label")
         if not label:
-            raise Refusal(400, "BadRequest", "say what the picture shows, as in POST /feedback?label=rose")
+            raise Refusal(400, "BadRequest", "say what the image shows, as in POST /feedback?label=rose")
         data = read_body(request.environ, max_bytes=max_body_bytes)
         name = request.query.getunicode("name") or DEFAULT_NAME
         model = repository.model(request.query.getunicode("model"))
@@ -56,18 +56,18 @@ _CORRECTION = objects(
 PATHS: dict[str, Any] = {
     "/feedback": {
         "post": operation(
-            "Say what a picture shows where the answer was wrong",
+            "Say what an image shows where the answer was wrong",
             group="feedback",
             success=json_content(_CORRECTION),
             failures=(403, 404, 415, 422, 507),
             parameters=[
-                parameter("label", "query", "What the picture shows.", _TEXT, required=True),
-                parameter("name", "query", "What the picture is called.", _TEXT, required=False),
+                parameter("label", "query", "What the image shows.", _TEXT, required=True),
+                parameter("name", "query", "What the image is called.", _TEXT, required=False),
                 parameter("model", "query", "Name of the model; the first one without it.", _TEXT, required=False),
             ],
             body={
                 "required": True,
-                "description": "The bytes of the picture.",
+                "description": "The bytes of the image.",
                 "content": {"application/octet-stream": {}, "image/*": {}},
             },
         )

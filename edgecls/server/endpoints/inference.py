@@ -219,7 +219,7 @@ SCHEMAS: dict[str, Any] = {
                             "name": {"const": "image"},
                             "datatype": {
                                 "enum": ["UINT8", "BYTES"],
-                                "description": "Pixels at the model's size, or encoded pictures.",
+                                "description": "Pixels at the model's size, or encoded images.",
                             },
                             "shape": {**array({"type": "integer", "minimum": 1}), "minItems": 1},
                             "parameters": {
@@ -228,7 +228,7 @@ SCHEMAS: dict[str, Any] = {
                             },
                             "data": {
                                 "type": "array",
-                                "description": "Numbers from 0 to 255, or pictures in Base64; not for binary data.",
+                                "description": "Numbers from 0 to 255, or images in Base64; not for binary data.",
                             },
                         },
                         optional=["parameters", "data"],
@@ -316,7 +316,7 @@ def _infer() -> dict[str, Any]:
     described = _of_model(
         "/infer",
         "post",
-        "Classify pictures",
+        "Classify images",
         "InferenceResponse",
         failures=(415, 501),
         parameters=[header],

@@ -1,4 +1,4 @@
-"""Pictures in, predictions out."""
+"""Images in, predictions out."""
 
 import base64
 import re
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["PATHS", "SCHEMAS", "PredictRoutes"]
 
 DEFAULT_TOP = 5
-RAW_BODY_NAME = "body"  # what a picture without a name is called in its answer
+RAW_BODY_NAME = "body"  # what an image without a name is called in its answer
 
 
 class PredictRoutes:
@@ -31,7 +31,7 @@ class PredictRoutes:
 
     Args:
         repository: The models.
-        image_root: Pictures that may be asked for by name; None for no such pictures.
+        image_root: Images that may be asked for by name; None for no such images.
         max_body_bytes: Largest body of a request.
         max_files: Files in one multipart request.
     """
@@ -66,7 +66,7 @@ class PredictRoutes:
 
     def predict_by_name(self, name: str, model: str | None = None) -> HTTPResponse:
         if self._image_root is None:
-            raise Refusal(404, "NotFound", "pictures by name are off; start the server with --image-root DIR")
+            raise Refusal(404, "NotFound", "images by name are off; start the server with --image-root DIR")
         served = self._served(model)
         data = self._image_root.read(name, limits=served.classifier.limits)
         return _single(served, data, name)
@@ -78,7 +78,7 @@ class PredictRoutes:
         return served
 
     def _uploads(self, name: str) -> list[Upload]:
-        """Return the pictures in the request: the files of a form, or else the body itself under `name`."""
+        """Return the images in the request: the files of a form, or else the body itself under `name`."""
         body = read_body(request.environ, max_bytes=self._max_body_bytes)
         if _is_form():
             # Not request.content_type: Bottle gives it in lower case, and the boundary is case-sensitive.
@@ -87,7 +87,7 @@ class PredictRoutes:
 
 
 def _single(served: ServedModel, data: bytes, name: str) -> HTTPResponse:
-    """Answer with one prediction: JSON, or what the client prefers, the bare label or the explanation's picture."""
+    """Answer with one prediction: JSON, or what the client prefers, the bare label or the explanation's image."""
     preferred = request.get_header("Accept", "").partition(",")[0].strip()
     if preferred.startswith("text/plain"):
         return text_answer(_classify(served, data, name).label)
@@ -170,7 +170,7 @@ SCHEMAS: dict[str, Any] = {
     "LabelScore": objects({"label": {"type": "string"}, "probability": _PROBABILITY}),
     "Prediction": objects(
         {
-            "image": {"type": "string", "description": "What the picture is called."},
+            "image": {"type": "string", "description": "What the image is called."},
             "label": {"type": "string", "description": 'The best label, or "unknown".'},
             "known": {"type": "boolean", "description": "Whether the best label is probable enough."},
             "probability": {**_PROBABILITY, "description": "Of the best label."},
@@ -217,8 +217,8 @@ _OPTIONS = [
     parameter(
         "explain",
         "query",
-        "1 for what the answer rests on, as a heat map over the picture; occlusion to find it by covering parts of the "
-        "picture even where the model has a class activation, which is slower and finer.",
+        "1 for what the answer rests on, as a heat map over the image; occlusion to find it by covering parts of the "
+        "image even where the model has a class activation, which is slower and finer.",
         {"type": "string", "enum": ["0", "1", "occlusion"], "default": "0"},
         required=False,
     ),
@@ -226,11 +226,11 @@ _OPTIONS = [
         "label", "query", "With explain: about which label; the best without it.", {"type": "string"}, required=False
     ),
 ]
-_NAME = parameter("name", "path", "What the picture is called; may have slashes.", {"type": "string"}, required=True)
+_NAME = parameter("name", "path", "What the image is called; may have slashes.", {"type": "string"}, required=True)
 
-_PICTURES = {
+_IMAGES = {
     "required": True,
-    "description": "The bytes of a picture (JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, PPM), or a form with files.",
+    "description": "The bytes of an image (JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, PPM), or a form with files.",
     "content": {
         "application/octet-stream": {},
         "image/*": {},
@@ -250,11 +250,11 @@ def _paths(prefix: str, model: dict[str, Any]) -> dict[str, Any]:
     options = [model, *_OPTIONS]
     return {
         prefix: {
-            "post": _predict("Classify pictures", _ONE_OR_MORE, parameters=options, body=_PICTURES),
+            "post": _predict("Classify images", _ONE_OR_MORE, parameters=options, body=_IMAGES),
         },
         f"{prefix}/{{name}}": {
-            "post": _predict("Classify a picture, with its name", _ONE, parameters=[_NAME, *options], body=_PICTURES),
-            "get": _predict("Classify a picture in the server's image root", _ONE, parameters=[_NAME, *options]),
+            "post": _predict("Classify an image, with its name", _ONE, parameters=[_NAME, *options], body=_IMAGES),
+            "get": _predict("Classify an image in the server's image root", _ONE, parameters=[_NAME, *options]),
         },
     }
 

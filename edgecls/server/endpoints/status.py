@@ -57,7 +57,7 @@ def mount_status(
         facts = {
             "version": __version__,
             "uptime_s": round(time.monotonic() - started_s, 1),
-            "pictures_answered": _pictures(gather()),
+            "images_answered": _images(gather()),
             "feedback": None if feedback is None else {"new_labels": feedback.takes_new_labels},
             "models": facts_of_models(repository),
         }
@@ -66,7 +66,7 @@ def mount_status(
     app.route("/status", "GET", status)
 
 
-def _pictures(gathered: Gathered) -> int:
+def _images(gathered: Gathered) -> int:
     by_answer = summed(gathered.snapshots).get(PREDICTIONS.name, {})
     return int(sum(count for (count,) in by_answer.values()))
 
@@ -76,7 +76,7 @@ _STATUS = objects(
     {
         "version": _TEXT,
         "uptime_s": {"type": "number", "minimum": 0},
-        "pictures_answered": {"type": "integer", "minimum": 0},
+        "images_answered": {"type": "integer", "minimum": 0},
         "feedback": {
             "description": "How corrections are taken; null if they are not.",
             "anyOf": [{"type": "null"}, objects({"new_labels": {"type": "boolean"}})],
@@ -88,7 +88,7 @@ _STATUS = objects(
 PATHS: dict[str, Any] = {
     "/status": {
         "get": operation(
-            "Models, what they run on and why, pictures answered", group="health", success=json_content(_STATUS)
+            "Models, what they run on and why, images answered", group="health", success=json_content(_STATUS)
         )
     },
 }

@@ -36,23 +36,23 @@ from edgecls.server.models.served_model import VERSION, ServedModel
 __all__ = ["Decode", "Inference", "infer", "read_batch"]
 
 Decode = Callable[[bytes, str], npt.NDArray[np.uint8]]
-"""From an encoded picture and what to call it to uint8 pixels at the model's size."""
+"""From an encoded image and what to call it to uint8 pixels at the model's size."""
 
 
 def read_batch(tensor: InputTensor, spec: ImageSpec, decode: Decode) -> npt.NDArray[np.uint8]:
-    """Return the pictures of an input.
+    """Return the images of an input.
 
     Args:
         tensor: UINT8 ``[N, height, width, channels]`` at the model's size, or BYTES ``[N]`` or ``[N, 1]``, each
-            element a whole encoded picture of any size.
+            element a whole encoded image of any size.
         spec: What the model takes.
-        decode: Decodes a picture; what it raises is raised.
+        decode: Decodes an image; what it raises is raised.
 
     Returns:
         uint8, ``[N, height, width, channels]``.
 
     Raises:
-        InvalidRequestError: The input is something else, or too many pictures.
+        InvalidRequestError: The input is something else, or too many images.
     """
     if tensor.name != INPUT_NAME:
         raise InvalidRequestError(f"the model has no input {tensor.name[:100]!r}; its only input is {INPUT_NAME!r}")
@@ -63,7 +63,7 @@ def read_batch(tensor: InputTensor, spec: ImageSpec, decode: Decode) -> npt.NDAr
         names = [f"{INPUT_NAME}[{index}]" for index in range(len(encoded))]
         return np.stack([decode(data, name) for data, name in zip(encoded, names, strict=True)])
     raise InvalidRequestError(
-        f"input {tensor.name!r} takes UINT8 (pixels) or BYTES (encoded pictures), got {tensor.datatype[:20]!r}"
+        f"input {tensor.name!r} takes UINT8 (pixels) or BYTES (encoded images), got {tensor.datatype[:20]!r}"
     )
 
 
@@ -94,7 +94,7 @@ class Inference:
 
     Attributes:
         body: Of the answer.
-        probabilities: float32, ``[N, labels]``, a row for each picture.
+        probabilities: float32, ``[N, labels]``, a row for each image.
         times: Where the time went.
     """
 
@@ -115,7 +115,7 @@ def infer(model: ServedModel, body: bytes, header_length: str | None, *, queue_n
 
     Raises:
         Refusal: The request does not follow the protocol, or the model does not have what it asks for.
-        ImageTooLargeError: An encoded picture is above the model's limits.
+        ImageTooLargeError: An encoded image is above the model's limits.
     """
     classifier = model.classifier
     request = _read(body, header_length, classifier)

@@ -218,7 +218,7 @@ def _flag(parameters: dict[str, Any], name: str, *, default: bool, owner: str) -
 
 
 def read_raw_request(body: bytes, spec: ImageSpec) -> InferenceRequest:
-    """Take a body for an input: one encoded picture, or the pixels of pictures at the model's size.
+    """Take a body for an input: one encoded image, or the pixels of images at the model's size.
 
     Raises:
         InvalidRequestError: It is neither.

@@ -24,7 +24,7 @@ def server_metadata() -> dict[str, Any]:
 
 
 def model_metadata(name: str, card: ModelCard) -> dict[str, Any]:
-    """Return the tensors of a model; dimensions of -1 are as long as the request has pictures."""
+    """Return the tensors of a model; dimensions of -1 are as long as the request has images."""
     return {
         "name": name,
         "versions": [VERSION],
@@ -38,7 +38,7 @@ def model_metadata(name: str, card: ModelCard) -> dict[str, Any]:
 
 
 def model_config(name: str, card: ModelCard) -> dict[str, Any]:
-    """Return what Triton's clients ask for; dimensions are those of one picture."""
+    """Return what Triton's clients ask for; dimensions are those of one image."""
     return {
         "name": name,
         "platform": PLATFORM,
@@ -70,7 +70,7 @@ def _model(name: str, statistics: ModelStatistics) -> dict[str, Any]:
         "name": name,
         "version": VERSION,
         "last_inference": statistics.last_inference_ms,
-        "inference_count": statistics.pictures,
+        "inference_count": statistics.images,
         "execution_count": statistics.success.count,
         "inference_stats": {
             "success": _duration(statistics.success),

@@ -1,4 +1,4 @@
-"""The outputs of a model: probabilities, and the label of each picture."""
+"""The outputs of a model: probabilities, and the label of each image."""
 
 import json
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 LABEL_OUTPUT = "label"
-"""The output with the best label of each picture, or "unknown" where that is not probable enough."""
+"""The output with the best label of each image, or "unknown" where that is not probable enough."""
 
 
 @dataclass(frozen=True)
@@ -87,13 +87,13 @@ def _make(wanted: WantedOutput, probabilities: Probabilities, classifier: Classi
 
 
 def answered_labels(probabilities: Probabilities, classifier: Classifier) -> list[str]:
-    """Return the best label of each picture, or "unknown" where that is not probable enough."""
+    """Return the best label of each image, or "unknown" where that is not probable enough."""
     labels, threshold = classifier.card.labels, classifier.unknown_threshold
     return [Prediction("", labels, tuple(row), 0.0, threshold).label for row in probabilities.tolist()]
 
 
 def _best_classes(probabilities: Probabilities, labels: tuple[str, ...], count: int) -> list[str]:
-    """Return the best classes of each picture, best first, each as "probability:index:label"."""
+    """Return the best classes of each image, best first, each as "probability:index:label"."""
     best = np.argsort(-probabilities, axis=1, kind="stable")[:, :count]
     return [
         f"{row[index]:f}:{index}:{labels[index]}"

@@ -142,10 +142,10 @@ def _array(data: Any, shape: tuple[int, ...], name: str) -> npt.NDArray[np.objec
     return values
 
 
-MAX_BATCH = 64  # pictures
+MAX_BATCH = 64  # images
 MAX_BATCH_BYTES = 64 * 2**20  # of pixels at the model's size; bounds the memory of a request
 
 
 def max_batch_size(spec: ImageSpec) -> int:
-    """Return the largest number of pictures in one request, at least 1."""
+    """Return the largest number of images in one request, at least 1."""
     return max(1, min(MAX_BATCH, MAX_BATCH_BYTES // math.prod(spec.shape_hwc)))

@@ -49,9 +49,9 @@ STAGE = Family(
     (0.0001, 0.00025, 0.0005, *_SECONDS),
 )
 BATCH_SIZE = Family(
-    "edgecls_batch_size", "For each picture, how many the network ran together.", ("model",), (1, 2, 4, 8, 16, 32, 64)
+    "edgecls_batch_size", "For each image, how many the network ran together.", ("model",), (1, 2, 4, 8, 16, 32, 64)
 )
-PREDICTIONS = Family("edgecls_predictions_total", "Pictures classified, by answer.", ("model", "label"))
+PREDICTIONS = Family("edgecls_predictions_total", "Images classified, by answer.", ("model", "label"))
 CONFIDENCE = Family(
     "edgecls_confidence",
     "Probability of the most probable label.",

@@ -20,7 +20,7 @@ class InferenceTimes:
 
     Attributes:
         queue_ns: Waiting for a thread.
-        input_ns: Reading the request and decoding its pictures.
+        input_ns: Reading the request and decoding its images.
         infer_ns: Running the network.
         output_ns: Writing the answer.
     """
@@ -74,16 +74,16 @@ class ModelStatistics:
 
     Attributes:
         last_inference_ms: When a request last ended well, in milliseconds since the epoch; 0 for never.
-        pictures: Classified in requests that ended well.
+        images: Classified in requests that ended well.
         success: Such requests.
         fail: Requests that were refused for what was in them, or failed.
         queue: Waiting of requests that ended well.
         stages: Their computing.
-        by_batch_size: The same, by the number of pictures in a request.
+        by_batch_size: The same, by the number of images in a request.
     """
 
     last_inference_ms: int = 0
-    pictures: int = 0
+    images: int = 0
     success: Tally = field(default_factory=Tally)
     fail: Tally = field(default_factory=Tally)
     queue: Tally = field(default_factory=Tally)
@@ -96,15 +96,15 @@ class ModelStatistics:
         for size, stages in self.by_batch_size.items():
             tallies |= {(name, str(size)): tally for name, tally in stages.by_name().items()}
         found: dict[tuple[str, ...], list[float]] = {name: [tally.count, tally.ns] for name, tally in tallies.items()}
-        return {**found, ("last",): [self.last_inference_ms], ("pictures",): [self.pictures]}
+        return {**found, ("last",): [self.last_inference_ms], ("images",): [self.images]}
 
     def add(self, name: tuple[str, ...], numbers: list[float]) -> None:
         """Add what another process has counted, as its `numbers` has it."""
         whole = [int(number) for number in numbers]
         if name == ("last",):
             self.last_inference_ms = max(self.last_inference_ms, *whole)
-        elif name == ("pictures",):
-            self.pictures += whole[0]
+        elif name == ("images",):
+            self.images += whole[0]
         else:
             stage, *size = name
             of_size = self.by_batch_size.setdefault(int(size[0]), StageTallies()).by_name() if size else None
@@ -121,17 +121,17 @@ class Statistics:
         self._lock = threading.Lock()
         self._models: defaultdict[str, ModelStatistics] = defaultdict(ModelStatistics)
 
-    def succeeded(self, model: str, pictures: int, times: InferenceTimes) -> None:
+    def succeeded(self, model: str, images: int, times: InferenceTimes) -> None:
         """Count a request that was answered."""
         now_ms = time.time_ns() // 1_000_000
         with self._lock:
             statistics = self._models[model]
             statistics.last_inference_ms = now_ms
-            statistics.pictures += pictures
+            statistics.images += images
             statistics.success.add(times.total_ns)
             statistics.queue.add(times.queue_ns)
             statistics.stages.add(times)
-            statistics.by_batch_size.setdefault(pictures, StageTallies()).add(times)
+            statistics.by_batch_size.setdefault(images, StageTallies()).add(times)
 
     def failed(self, model: str, ns: int) -> None:
         """Count a request that was not, after `ns` nanoseconds."""

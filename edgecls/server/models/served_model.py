@@ -35,17 +35,17 @@ class ServedModel:
     classifier: Classifier
 
     def predict(self, data: bytes, *, image_name: str) -> Prediction:
-        """Classify an encoded picture; raises as `Classifier.predict_bytes`."""
+        """Classify an encoded image; raises as `Classifier.predict_bytes`."""
         return self.classifier.predict_bytes(data, name=image_name)
 
     def explain(
         self, data: bytes, *, image_name: str, label: str | None, method: "Method | None" = None
     ) -> "Explanation":
-        """Classify an encoded picture and find what the answer rests on; raises as `Classifier.explain`."""
+        """Classify an encoded image and find what the answer rests on; raises as `Classifier.explain`."""
         return self.classifier.explain(data, label=label, name=image_name, method=method)
 
     def probabilities(self, batch_nhwc: Batch) -> Probabilities:
-        """Run the network on pictures at its size; raises as `Classifier.probabilities`."""
+        """Run the network on images at its size; raises as `Classifier.probabilities`."""
         return self.classifier.probabilities(batch_nhwc)
 
 

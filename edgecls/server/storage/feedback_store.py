@@ -1,6 +1,6 @@
-"""Corrections that users send: pictures in class folders, each with a record of where it came from.
+"""Corrections that users send: images in class folders, each with a record of where it came from.
 
-The folder can be checked, divided and trained on as any other: what is not a picture lies in a hidden folder.
+The folder can be checked, divided and trained on as any other: what is not an image lies in a hidden folder.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from pathlib import Path
 from edgecls.atomic_write import check_writable, whole_files
 from edgecls.errors import DatasetError, OutputError, ServerError
 from edgecls.folder_names import class_folder, escaped_label, folder_label
-from edgecls.image_files import PICTURE_SUFFIXES, SUFFIXES_OF_FORMAT
+from edgecls.image_files import IMAGE_SUFFIXES, SUFFIXES_OF_FORMAT
 from edgecls.image_formats import read_header
 from edgecls.server.http.messages import Refusal
 from edgecls.server.models.served_model import ServedModel
@@ -37,11 +37,11 @@ _NO_SPACE = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 @dataclass(frozen=True)
 class Correction:
-    """A picture and what a user says about it, as its record holds it.
+    """An image and what a user says about it, as its record holds it.
 
     Attributes:
-        sha256: Of the encoded picture.
-        file: The picture, below the folder of the store.
+        sha256: Of the encoded image.
+        file: The image, below the folder of the store.
         label: What the user says it is.
         predicted: The model's most probable label.
         probability: Of that label.
@@ -63,10 +63,10 @@ class Correction:
 
 
 class FeedbackStore:
-    """A folder of corrected pictures; may be used by several threads and processes, which take turns.
+    """A folder of corrected images; may be used by several threads and processes, which take turns.
 
-    A picture is there once, by its content; corrected again, it moves. Nothing is ever half there, and what is there
-    stays when a new picture has no room.
+    An image is there once, by its content; corrected again, it moves. Nothing is ever half there, and what is there
+    stays when a new image has no room.
 
     Args:
         root: The folder of the class folders; made if need be.
@@ -92,19 +92,19 @@ class FeedbackStore:
             raise ServerError(f"cannot keep feedback in {str(root)!r}: {reason}; give another folder") from error
 
     def keep(self, data: bytes, label: str, *, name: str, model: ServedModel) -> Correction:
-        """Store a picture under the label that a user gives it.
+        """Store an image under the label that a user gives it.
 
-        The model is asked about the picture, so that the record says what this very model answers, and so that only
-        pictures are stored.
+        The model is asked about the image, so that the record says what this very model answers, and so that only
+        images are stored.
 
         Args:
-            data: The encoded picture.
+            data: The encoded image.
             label: One of the model's labels, or a new one if the store takes such.
             name: What the user's file is called.
             model: What gave the answer that is corrected.
 
         Raises:
-            ImageError: It is not a picture that can be used.
+            ImageError: It is not an image that can be used.
             Refusal: The label cannot be taken (422), there is no room (507), or others keep the folder busy (503).
             OutputError: It cannot be written.
         """
@@ -135,7 +135,7 @@ class FeedbackStore:
             if isinstance(cause, OSError) and cause.errno in _NO_SPACE:
                 raise _full("the disk of the feedback folder is full; make room there") from error
             reason = cause.strerror if isinstance(cause, OSError) else error
-            raise OutputError(f"the picture was not stored: {reason}; see to the feedback folder") from error
+            raise OutputError(f"the image was not stored: {reason}; see to the feedback folder") from error
         return correction
 
     @contextlib.contextmanager
@@ -200,7 +200,7 @@ class FeedbackStore:
                     if file.name != path.name or not file.parent.samefile(path.parent):
                         file.unlink()
         finally:
-            # A class folder without pictures could not be trained on.
+            # A class folder without images could not be trained on.
             for folder in {path.parent, *(file.parent for file in earlier)}:
                 with contextlib.suppress(OSError):
                     folder.rmdir()
@@ -233,8 +233,8 @@ class _Sizes:
         return sum(sum(sizes.values()) for _, sizes in self._seen.values())
 
     def find(self, sha256: str) -> list[Path]:
-        """Return the files in class folders that hold a picture."""
-        names = [sha256 + suffix for suffix in PICTURE_SUFFIXES]
+        """Return the files in class folders that hold an image."""
+        names = [sha256 + suffix for suffix in IMAGE_SUFFIXES]
         return [
             self._root / folder / name
             for folder, (_, sizes) in self._seen.items()
@@ -313,10 +313,10 @@ def _busy() -> Refusal:
     return Refusal(
         503,
         "Busy",
-        "the picture was not stored: others are at work in the feedback folder; try again shortly",
+        "the image was not stored: others are at work in the feedback folder; try again shortly",
         **{"Retry-After": "1"},
     )
 
 
 def _full(reason: str) -> Refusal:
-    return Refusal(507, "FeedbackFull", f"the picture was not stored: {reason}")
+    return Refusal(507, "FeedbackFull", f"the image was not stored: {reason}")

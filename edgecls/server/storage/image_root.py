@@ -1,4 +1,4 @@
-"""Pictures by name, from one folder and never from outside it."""
+"""Images by name, from one folder and never from outside it."""
 
 import os
 import stat
@@ -10,7 +10,7 @@ from edgecls.image import ImageLimits
 
 __all__ = ["ImageRoot"]
 
-MAX_LINKS = 40  # followed for one picture, as Linux does
+MAX_LINKS = 40  # followed for one image, as Linux does
 _BINARY = getattr(os, "O_BINARY", 0)
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | getattr(os, "O_DIRECTORY", 0) | _NO_FOLLOW
@@ -19,7 +19,7 @@ _STEP_BY_STEP = {os.open, os.readlink} <= os.supports_dir_fd and _NO_FOLLOW != 0
 
 
 class ImageRoot:
-    """A folder whose pictures may be asked for by name, those in its subfolders by relative path.
+    """A folder whose images may be asked for by name, those in its subfolders by relative path.
 
     Links that stay within the folder are followed. Each step of a path is opened from the one before it and never
     through a link that the system follows, so whoever swaps a folder for a link meanwhile gains nothing. A system that
@@ -38,16 +38,16 @@ class ImageRoot:
             raise ServerError(f"the image root {str(folder)!r} is not a folder; give one")
 
     def read(self, name: str, *, limits: ImageLimits) -> bytes:
-        """Return the bytes of a picture.
+        """Return the bytes of an image.
 
-        Every way out of the folder gets the same answer as a picture that is not there: absolute
+        Every way out of the folder gets the same answer as an image that is not there: absolute
         names, drives, "..", and links that lead outside.
 
         Raises:
-            ImageReadError: There is no such picture in the folder.
+            ImageReadError: There is no such image in the folder.
             ImageTooLargeError: It has more bytes than allowed.
         """
-        missing = ImageReadError(f"there is no picture {name!r} under the image root; check the name")
+        missing = ImageReadError(f"there is no image {name!r} under the image root; check the name")
         if _leads_away(name):
             raise missing
         try:

@@ -68,7 +68,7 @@ def run_sweep(
 ) -> SweepResult:
     """Train with every one of the settings and write the best model, as .onnx and as .keras.
 
-    A trial that cannot be trained, such as one with pictures too small for its architecture, is recorded
+    A trial that cannot be trained, such as one with images too small for its architecture, is recorded
     with the reason, and the others go on. Of the models only the best so far is kept. Line charts of
     accuracy and loss, by setting and by epoch, are drawn in the end.
 
@@ -142,8 +142,8 @@ def _draw_charts(folder: Path, trials: Sequence[Trial]) -> tuple[Path, ...]:
     charts |= {f"by-{setting.replace('_', '-')}.png": setting_chart(runs, setting) for setting in swept_settings(runs)}
     paths = tuple(folder / name for name in charts)
     with whole_files(*paths) as temporary:
-        for path, picture in zip(temporary, charts.values(), strict=True):
-            path.write_bytes(picture)
+        for path, image in zip(temporary, charts.values(), strict=True):
+            path.write_bytes(image)
     return paths
 
 

@@ -83,7 +83,7 @@ class SweepSpace:
     Attributes:
         archs: Architectures.
         image_sizes: Heights and widths in pixels; None stands for what each architecture was designed for.
-        batch_sizes: Pictures in one step.
+        batch_sizes: Images in one step.
         learning_rates: Single rates, or one range to draw from.
         default_sides: For each architecture the side in pixels it was designed for.
 

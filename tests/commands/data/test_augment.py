@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from picture_folders import COLORS, write_class_folders
+from image_folders import COLORS, write_class_folders
 
 from edgecls.cli import main
 from edgecls.dataset.augmentation.lineage import read_manifest
@@ -21,24 +21,24 @@ def test_it_writes_copies_and_says_how_many(tmp_path: Path) -> None:
     again = _augment(data, "-o", tmp_path / "out", "--copies", "2", "--rotation", "0", "--no-flip")
 
     assert done.exit_code == again.exit_code == 0
-    assert done.stdout == f"wrote 9 pictures to {tmp_path / 'out'}\n"
-    assert again.stdout == f"wrote 0 pictures to {tmp_path / 'out'} (9 were there already)\n"
+    assert done.stdout == f"wrote 9 images to {tmp_path / 'out'}\n"
+    assert again.stdout == f"wrote 0 images to {tmp_path / 'out'} (9 were there already)\n"
     manifest = read_manifest(tmp_path / "out")
     assert manifest is not None
-    transforms = [picture.transform for picture in manifest.pictures if picture.transform]
+    transforms = [image.transform for image in manifest.images if image.transform]
     assert {transform["rotation_deg"] for transform in transforms} == {0}
     assert {transform["flip"] for transform in transforms} == {False}
     assert {transform["zoom"] for transform in transforms}.isdisjoint({1})
 
 
-def test_an_unreadable_picture_is_named_and_the_exit_code_is_1(tmp_path: Path) -> None:
+def test_an_unreadable_image_is_named_and_the_exit_code_is_1(tmp_path: Path) -> None:
     data = write_class_folders(tmp_path / "data", per_label=2)
-    (data / sorted(COLORS)[0] / "照片 00.png").write_text("no picture")
+    (data / sorted(COLORS)[0] / "照片 00.png").write_text("no image")
 
     done = _augment(data, "-o", tmp_path / "out", "--copies", "1")
 
     assert done.exit_code == 1
-    assert done.stdout == f"wrote 10 pictures to {tmp_path / 'out'}\n"
+    assert done.stdout == f"wrote 10 images to {tmp_path / 'out'}\n"
     assert done.stderr.startswith("left out: cannot read")
 
 

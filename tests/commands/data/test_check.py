@@ -25,7 +25,7 @@ def _run(*arguments: str | Path) -> Result:
 def test_good_data_gives_one_line_and_exit_code_0(data: Path) -> None:
     done = _run(data)
 
-    assert (done.exit_code, done.stdout, done.stderr) == (0, "6 pictures of 2 labels: nothing found\n", "")
+    assert (done.exit_code, done.stdout, done.stderr) == (0, "6 images of 2 labels: nothing found\n", "")
 
 
 def test_each_finding_is_a_line_and_the_exit_code_is_1(data: Path) -> None:
@@ -36,10 +36,10 @@ def test_each_finding_is_a_line_and_the_exit_code_is_1(data: Path) -> None:
 
     unreadable, duplicate, summary = done.stdout.splitlines()
     assert done.exit_code == 1
-    assert unreadable.startswith(f"unreadable       {data}/花/two?lines.jpg  it is not a picture")
+    assert unreadable.startswith(f"unreadable       {data}/花/two?lines.jpg  it is not an image")
     assert duplicate.startswith(f"exact_duplicate  {data}/花/复制🐱.png  the same bytes")
     assert duplicate.endswith(f": {data}/花/0.png")
-    assert summary == "8 pictures of 2 labels: 1 unreadable, 1 exact_duplicate"
+    assert summary == "8 images of 2 labels: 1 unreadable, 1 exact_duplicate"
 
 
 def test_json_is_one_document(data: Path) -> None:
@@ -50,7 +50,7 @@ def test_json_is_one_document(data: Path) -> None:
     document = json.loads(done.stdout)
     assert done.exit_code == 1
     assert document["summary"] == {
-        "pictures": 7,
+        "images": 7,
         "labels": ["tulips", "花"],
         "findings": 2,
         "kinds": {**dict.fromkeys(document["summary"]["kinds"], 0), "label_conflict": 2},

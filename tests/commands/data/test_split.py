@@ -30,7 +30,7 @@ def test_the_parts_are_written_and_counted(data: Path, tmp_path: Path) -> None:
         "   train     val    test\n"
         "       6       2       2  tulips\n"
         "       6       2       2  花\n"
-        "      12       4       4  pictures\n"
+        "      12       4       4  images\n"
         "0 of 4 images in val look much like one in train, as frames of one object do\n"
         "0 of 4 images in test look much like one in train, as frames of one object do\n"
         f"wrote {tmp_path}/out\n"
@@ -38,14 +38,14 @@ def test_the_parts_are_written_and_counted(data: Path, tmp_path: Path) -> None:
     assert read_dataset(tmp_path / "out").test is not None
 
 
-def test_groups_and_damaged_pictures_are_told(data: Path, tmp_path: Path) -> None:
+def test_groups_and_damaged_images_are_told(data: Path, tmp_path: Path) -> None:
     write_scene(data / "花" / "复制.png", 0)
     (data / "花" / "坏.png").write_bytes(b"notes")
 
     done = _run(data, "-o", tmp_path / "out", "--as", "lists")
 
-    assert "kept together: 2 pictures in 1 groups\n" in done.stdout
-    assert done.stderr.startswith(f"left out: cannot read '{data}/花/坏.png': it is not a picture")
+    assert "kept together: 2 images in 1 groups\n" in done.stdout
+    assert done.stderr.startswith(f"left out: cannot read '{data}/花/坏.png': it is not an image")
     assert "\t花\n" in (tmp_path / "out" / "train.txt").read_text("utf-8")
 
 
@@ -58,7 +58,7 @@ def test_what_becomes_of_rare_labels_is_told(data: Path, tmp_path: Path) -> None
     without = _run(data, "-o", tmp_path / "without", "--leave-out-rare")
 
     assert refused.exit_code == 1
-    assert "label 'lone' has 1 picture(s)" in refused.stderr
+    assert "label 'lone' has 1 image(s)" in refused.stderr
     assert "label '一' has 1" in refused.stderr
     assert "in train alone, with too few images to be divided: lone, 一\n" in kept.stdout
     assert without.stderr.count("left out: label ") == 2

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from picture_folders import COLORS, write_class_folders
+from image_folders import COLORS, write_class_folders
 
 from edgecls import image
 from edgecls.cli import main
@@ -29,7 +29,7 @@ def test_stats_are_a_table(root: Path) -> None:
 
     assert done.exit_code == 0
     lines = done.stdout.splitlines()
-    assert lines[0].split() == ["label", "pictures"]
+    assert lines[0].split() == ["label", "images"]
     assert [line.split()[-1] for line in lines[1:5]] == ["3", "3", "3", "9"]
     assert "largest to smallest label: 1.00" in lines
     assert "formats: PNG 9" in lines
@@ -43,7 +43,7 @@ def test_stats_of_parts_have_a_column_for_each(root: Path, tmp_path: Path) -> No
 
     lines = _data("stats", tmp_path / "parts").stdout.splitlines()
 
-    assert lines[0].split() == ["label", "train", "test", "pictures"]
+    assert lines[0].split() == ["label", "train", "test", "images"]
     assert lines[4].split() == ["all", "9", "3", "12"]
 
 
@@ -59,7 +59,7 @@ def test_stats_as_json_say_the_same(root: Path, tmp_path: Path) -> None:
 
 
 def test_stats_name_what_cannot_be_read(root: Path) -> None:
-    (root / LABELS[0] / "照片 00.png").write_text("no picture")
+    (root / LABELS[0] / "照片 00.png").write_text("no image")
 
     done = _data("stats", root)
 
@@ -125,7 +125,7 @@ def test_show_augmented_has_a_line_for_each_sample(root: Path, tmp_path: Path) -
 
 
 def test_show_names_what_cannot_be_read(root: Path, tmp_path: Path) -> None:
-    (root / LABELS[0] / "照片 00.png").write_text("no picture")
+    (root / LABELS[0] / "照片 00.png").write_text("no image")
 
     done = _data("show", root, "-o", tmp_path / "sheet.png")
 

@@ -68,8 +68,8 @@ def test_one_private_address_among_public_ones_is_enough_to_refuse(monkeypatch: 
     ]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answers)
 
-    with pytest.raises(FetchError, match=r"pictures\.test is 192\.168\.0\.1"):
-        resolve("pictures.test", 80, PUBLIC_ONLY, timeout_s=30)
+    with pytest.raises(FetchError, match=r"images\.test is 192\.168\.0\.1"):
+        resolve("images.test", 80, PUBLIC_ONLY, timeout_s=30)
 
 
 def test_a_lookup_that_takes_too_long_is_a_timeout(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""The pictures of a page, and of a site."""
+"""The images of a page, and of a site."""
 
 import pytest
 from local_web import LocalWeb, answer
@@ -11,8 +11,8 @@ from edgecls.dataset.collect.sources import Reader, Source
 PAGE = "http://a.test/album/index.html"
 
 
-def _pictures(html: str, *, content_type: str = "text/html; charset=utf-8") -> list[str]:
-    return list(read_html(Fetched(PAGE, html.encode(), content_type)).pictures)
+def _images(html: str, *, content_type: str = "text/html; charset=utf-8") -> list[str]:
+    return list(read_html(Fetched(PAGE, html.encode(), content_type)).images)
 
 
 @pytest.mark.parametrize(
@@ -46,18 +46,18 @@ def _pictures(html: str, *, content_type: str = "text/html; charset=utf-8") -> l
         ("http://a.test/1.png", []),
     ],
 )
-def test_a_page_shows_links_to_or_declares_its_pictures(html: str, urls: list[str]) -> None:
-    assert _pictures(html) == urls
+def test_a_page_shows_links_to_or_declares_its_images(html: str, urls: list[str]) -> None:
+    assert _images(html) == urls
 
 
-def test_what_is_no_html_has_no_pictures() -> None:
-    assert _pictures('<img src="1.png">', content_type="application/json") == []
+def test_what_is_no_html_has_no_images() -> None:
+    assert _images('<img src="1.png">', content_type="application/json") == []
 
 
 def test_a_page_in_another_encoding_is_read() -> None:
     page = Fetched(PAGE, '<img src="猫.png">'.encode("gb18030"), "text/html; charset=gb18030")
 
-    assert read_html(page).pictures == ("http://a.test/album/猫.png",)
+    assert read_html(page).images == ("http://a.test/album/猫.png",)
 
 
 def _find(source: Source, session: GuardedSession) -> tuple[list[str], list[str]]:

@@ -246,7 +246,7 @@ def test_lasting_faults_are_not(web: LocalWeb, session: GuardedSession, status: 
 
 def test_a_host_that_asks_to_be_left_alone_for_long_is_left_alone(web: LocalWeb, session: GuardedSession) -> None:
     assert _outcome(session, web.give("/a", status=429, retry_after="3600")) == "http_429"
-    assert _outcome(session, web.give("/b", b"another picture")) == "host_busy"
+    assert _outcome(session, web.give("/b", b"another image")) == "host_busy"
     assert web.asked == ["/a"]
 
 
@@ -282,7 +282,7 @@ def test_tls_is_verified_for_the_name_while_the_connection_goes_to_the_checked_a
 ) -> None:
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
     made = ("-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate, "-days", "2")
-    name = ("-subj", "/CN=pictures.test", "-addext", "subjectAltName=DNS:pictures.test")
+    name = ("-subj", "/CN=images.test", "-addext", "subjectAltName=DNS:images.test")
     subprocess.run(["openssl", "req", "-x509", *made, *name], check=True, capture_output=True)
 
     def look_up(host: str, port: int, **_: Any) -> list[Any]:
@@ -299,13 +299,13 @@ def test_tls_is_verified_for_the_name_while_the_connection_goes_to_the_checked_a
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
         friends = GuardedSession(make_settings(retries=0))
 
-        assert _outcome(strangers, f"https://pictures.test:{port}/a") == "tls_failed"
-        assert friends.fetch(f"https://pictures.test:{port}/a", max_bytes=LIMIT).content == b"over TLS"
+        assert _outcome(strangers, f"https://images.test:{port}/a") == "tls_failed"
+        assert friends.fetch(f"https://images.test:{port}/a", max_bytes=LIMIT).content == b"over TLS"
         assert _outcome(friends, f"https://other.test:{port}/a") == "tls_failed"
 
         web.serve("/hang", lambda handler: web.closing.wait() and None)
         hasty = GuardedSession(make_settings(retries=0, deadline_s=0.3))
-        assert _outcome(hasty, f"https://pictures.test:{port}/hang") == "timeout"
+        assert _outcome(hasty, f"https://images.test:{port}/hang") == "timeout"
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from local_web import Handler, LocalWeb, answer, picture
+from local_web import Handler, LocalWeb, answer, noise_png
 
 from edgecls.dataset.collect.gallery import GalleryPages
 from edgecls.dataset.collect.guarded_session import SessionSettings
@@ -48,15 +48,15 @@ def _files(out: Path) -> list[str]:
 
 
 def test_what_becomes_of_each_address_is_written_down(web: LocalWeb, out: Path, run: Collect) -> None:
-    good = web.give("/good.png", picture(1), content_type="text/plain")
+    good = web.give("/good.png", noise_png(1), content_type="text/plain")
     urls = {
         good: "saved",
         web.redirect("/moved", "/good.png"): "duplicate",
-        web.give("/small.png", picture(2, width=10, height=10)): "too_small",
-        web.give("/page.jpg", b"<html>", content_type="image/jpeg"): "not_a_picture",
-        web.give("/cut.png", picture(3)[:-50]): "damaged",
+        web.give("/small.png", noise_png(2, width=10, height=10)): "too_small",
+        web.give("/page.jpg", b"<html>", content_type="image/jpeg"): "not_a_image",
+        web.give("/cut.png", noise_png(3)[:-50]): "damaged",
         web.give("/large.png", bytes(30_000)): "too_large",
-        web.give("/wide.png", picture(4, width=400, height=300)): "too_many_pixels",
+        web.give("/wide.png", noise_png(4, width=400, height=300)): "too_many_pixels",
         f"{web.url}/gone.png": "http_404",
         web.give("/busy.png", status=503): "http_503",
         web.redirect("/inside", "http://127.0.0.2:9/"): "refused_address",
@@ -70,14 +70,14 @@ def test_what_becomes_of_each_address_is_written_down(web: LocalWeb, out: Path, 
     assert summary.outcomes == dict.fromkeys(urls.values(), 1)
     saved = records[good]
     assert saved["file"] == f"红玫瑰/{saved['sha256'][:20]}.png"
-    assert (saved["label"], saved["source"], saved["bytes"]) == ("红玫瑰", "list", len(picture(1)))
+    assert (saved["label"], saved["source"], saved["bytes"]) == ("红玫瑰", "list", len(noise_png(1)))
     assert (saved["width"], saved["height"], saved["final_url"]) == (80, 70, good)
     assert saved["time"].endswith("+00:00")
     assert _files(out) == ["collected.jsonl", saved["file"]]
 
 
-def test_there_are_never_more_pictures_than_asked_for(web: LocalWeb, out: Path, run: Collect) -> None:
-    urls = [web.give(f"/{index}.png", picture(index)) for index in range(20)]
+def test_there_are_never_more_images_than_asked_for(web: LocalWeb, out: Path, run: Collect) -> None:
+    urls = [web.give(f"/{index}.png", noise_png(index)) for index in range(20)]
 
     (result,) = run(_listed("a", urls, count=7)).classes
 
@@ -86,21 +86,21 @@ def test_there_are_never_more_pictures_than_asked_for(web: LocalWeb, out: Path, 
 
 def test_addresses_that_fail_are_made_up_for(web: LocalWeb, run: Collect) -> None:
     urls = [f"{web.url}/gone{index}" for index in range(9)]
-    urls += [web.give(f"/{index}.png", picture(index)) for index in range(4)]
+    urls += [web.give(f"/{index}.png", noise_png(index)) for index in range(4)]
 
     assert run(_listed("a", urls, count=4)).classes[0].is_enough
-    assert not run(_listed("b", [*urls, web.give("/new.png", picture(99))], count=2)).classes[0].is_enough
+    assert not run(_listed("b", [*urls, web.give("/new.png", noise_png(99))], count=2)).classes[0].is_enough
 
 
 def test_a_second_run_goes_on_where_the_first_was_stopped(web: LocalWeb, out: Path, run: Collect) -> None:
-    urls = [web.give(f"/{index}.png", picture(index)) for index in range(6)]
+    urls = [web.give(f"/{index}.png", noise_png(index)) for index in range(6)]
     urls.insert(0, f"{web.url}/gone")
     urls.insert(0, web.give("/busy", status=503))
     run(_listed("a", urls, count=2))
     with open(out / "collected.jsonl", "ab") as stream:
         stream.write(b'{"url": "http://a.te')  # the process was killed while it wrote
     first = list(web.asked)
-    web.give("/busy", picture(50))
+    web.give("/busy", noise_png(50))
 
     (result,) = run(_listed("a", urls, count=5)).classes
 
@@ -111,7 +111,7 @@ def test_a_second_run_goes_on_where_the_first_was_stopped(web: LocalWeb, out: Pa
 
 
 def test_a_third_run_asks_for_nothing(web: LocalWeb, run: Collect) -> None:
-    urls = [web.give(f"/{index}.png", picture(index)) for index in range(3)]
+    urls = [web.give(f"/{index}.png", noise_png(index)) for index in range(3)]
     run(_listed("a", urls))
     asked = len(web.asked)
 
@@ -120,8 +120,8 @@ def test_a_third_run_asks_for_nothing(web: LocalWeb, run: Collect) -> None:
     assert (len(web.asked), summary.settled, summary.classes[0].is_enough) == (asked, 3, True)
 
 
-def test_smaller_limits_bring_small_pictures_back(web: LocalWeb, run: Collect) -> None:
-    url = web.give("/small.png", picture(2, width=50, height=50))
+def test_smaller_limits_bring_small_images_back(web: LocalWeb, run: Collect) -> None:
+    url = web.give("/small.png", noise_png(2, width=50, height=50))
     run(_listed("a", [url]))
 
     assert run(_listed("a", [url]), min_sides=(50, 50)).classes[0].saved == 1
@@ -133,12 +133,12 @@ def test_ctrl_c_ends_hanging_downloads_and_leaves_whole_files(web: LocalWeb, out
     def hang(handler: Handler) -> None:
         handler.send_response(200)
         handler.end_headers()
-        handler.wfile.write(picture(1)[:50])
+        handler.wfile.write(noise_png(1)[:50])
         handler.wfile.flush()
         asked.release()
         web.closing.wait()
 
-    urls = [web.give("/0.png", picture(0)), *(web.serve(f"/hang{index}", hang) for index in range(3))]
+    urls = [web.give("/0.png", noise_png(0)), *(web.serve(f"/hang{index}", hang) for index in range(3))]
 
     @dataclass(frozen=True)
     class Interrupted:
@@ -159,10 +159,10 @@ def test_ctrl_c_ends_hanging_downloads_and_leaves_whole_files(web: LocalWeb, out
     assert (result.had, result.saved) == (1, 0)
 
 
-def test_a_gallery_asks_robots_for_each_picture(web: LocalWeb, out: Path, run: Collect) -> None:
+def test_a_gallery_asks_robots_for_each_image(web: LocalWeb, out: Path, run: Collect) -> None:
     web.give("/robots.txt", b"User-agent: *\nDisallow: /no/")
-    web.give("/a.png", picture(1))
-    web.give("/no/b.png", picture(2))
+    web.give("/a.png", noise_png(1))
+    web.give("/no/b.png", noise_png(2))
     page = web.give("/", b'<img src="a.png"><img src="no/b.png">', content_type="text/html")
 
     run(ClassRequest("a", GalleryPages([page])))
@@ -173,10 +173,10 @@ def test_a_gallery_asks_robots_for_each_picture(web: LocalWeb, out: Path, run: C
 
 def test_progress_is_told(web: LocalWeb, run: Collect) -> None:
     told: list[Any] = []
-    urls = [web.give(f"/{index}.png", picture(index)) for index in range(2)]
+    urls = [web.give(f"/{index}.png", noise_png(index)) for index in range(2)]
     listener = Listener(
         on_read=lambda done, total: told.append((done, total)),
-        on_record=lambda record, pictures: told.append((record.outcome, pictures)),
+        on_record=lambda record, images: told.append((record.outcome, images)),
     )
     run(_listed("a", urls), listener=listener)
     run(_listed("a", urls), listener=listener)
@@ -185,9 +185,9 @@ def test_progress_is_told(web: LocalWeb, run: Collect) -> None:
 
 
 def test_several_labels_are_filled_one_after_the_other(web: LocalWeb, out: Path, run: Collect) -> None:
-    first = [web.give(f"/{index}.png", picture(index)) for index in range(3)]
+    first = [web.give(f"/{index}.png", noise_png(index)) for index in range(3)]
 
-    summary = run(_listed("猫", first), _listed("狗", [*first, web.give("/9.png", picture(9))]))
+    summary = run(_listed("猫", first), _listed("狗", [*first, web.give("/9.png", noise_png(9))]))
 
     assert [(result.label, result.saved) for result in summary.classes] == [("猫", 3), ("狗", 1)]
     assert summary.outcomes == {"saved": 4}
@@ -200,12 +200,12 @@ def test_labels_that_share_a_folder_are_refused(run: Collect, out: Path, labels:
     assert not out.exists()
 
 
-def test_a_picture_that_cannot_be_written_ends_the_run(web: LocalWeb, out: Path, run: Collect) -> None:
+def test_a_image_that_cannot_be_written_ends_the_run(web: LocalWeb, out: Path, run: Collect) -> None:
     def take_the_name(handler: Handler) -> None:
         (out / "a").write_bytes(b"somebody's file")
-        answer(handler, picture(0))
+        answer(handler, noise_png(0))
 
-    urls = [web.serve("/0.png", take_the_name), *(web.give(f"/{index}.png", picture(index)) for index in range(1, 9))]
+    urls = [web.serve("/0.png", take_the_name), *(web.give(f"/{index}.png", noise_png(index)) for index in range(1, 9))]
 
     with pytest.raises(DatasetError, match="no folder"):
         run(_listed("a", urls), workers=1)

@@ -111,7 +111,7 @@ def _flickr(handler: Handler) -> None:
         answer(handler, status=404)
 
 
-def test_flickr_is_asked_about_each_picture_and_its_key_stays_secret(
+def test_flickr_is_asked_about_each_image_and_its_key_stays_secret(
     here: LocalWeb, make_settings: Callable[..., SessionSettings]
 ) -> None:
     here.serve("/services/rest/", _flickr)

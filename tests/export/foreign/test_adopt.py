@@ -26,8 +26,8 @@ CAFFE_MEAN_BGR = np.float32([103.939, 116.779, 123.68])
 Prepare = Callable[[npt.NDArray[np.uint8]], npt.NDArray[Any]]
 
 
-def _pictures(count: int, channels: int = 3) -> npt.NDArray[np.uint8]:
-    """Pictures unlike those of the parity gate."""
+def _images(count: int, channels: int = 3) -> npt.NDArray[np.uint8]:
+    """Images unlike those of the parity gate."""
     return np.random.default_rng(77).integers(0, 256, (count, SIDE, SIDE, channels), dtype=np.uint8)
 
 
@@ -113,16 +113,16 @@ def test_the_model_file_answers_like_the_original_pipeline(
     tmp_path: Path, adopt: Callable[..., Result], habits: dict[str, Any], options: list[object], prepare: Prepare
 ) -> None:
     model = net(**habits)
-    pictures = _pictures(5, habits.get("channels", 3))
+    images = _images(5, habits.get("channels", 3))
     at_once = habits.get("batch", 1)
-    scores = answer(model, prepare(pictures), at_once=at_once if isinstance(at_once, int) else 1)
+    scores = answer(model, prepare(images), at_once=at_once if isinstance(at_once, int) else 1)
     expected = scores if habits.get("ending") else softmax(scores)
 
     done = adopt(model, *options)
 
     assert done.exit_code == 0, done.output
     classifier = edgecls.load(tmp_path / "m.onnx", "cpu")
-    for batch in (pictures[:1], pictures[:2], pictures):
+    for batch in (images[:1], images[:2], images):
         np.testing.assert_allclose(classifier.probabilities(batch), expected[: len(batch)], rtol=0, atol=1e-5)
     assert np.ptp(expected, axis=0).max() > 0.01  # else any network would pass
     assert all(result.passed for result in classifier.verify())
@@ -133,14 +133,14 @@ def test_the_model_file_answers_like_the_original_pipeline(
 
 def test_halves_stay_halves(tmp_path: Path, adopt: Callable[..., Result]) -> None:
     model = net(element_type="float16")
-    pictures = _pictures(4)
+    images = _images(4)
 
     done = adopt(model, "--preset", "torchvision")
 
     assert done.exit_code == 0, done.output
     classifier = edgecls.load(tmp_path / "m.onnx", "cpu")
-    expected = softmax(answer(model, _torchvision(pictures).astype(np.float16)))
-    np.testing.assert_allclose(classifier.probabilities(pictures), expected, rtol=0, atol=1e-3)
+    expected = softmax(answer(model, _torchvision(images).astype(np.float16)))
+    np.testing.assert_allclose(classifier.probabilities(images), expected, rtol=0, atol=1e-3)
     assert classifier.card.precision == "float16"
 
 
@@ -150,15 +150,15 @@ def test_a_background_class_is_left_out_and_the_rest_sums_to_1(
     tmp_path: Path, adopt: Callable[..., Result], where: str, ending: str
 ) -> None:
     model = net(outputs=4, ending=ending)
-    pictures = _pictures(5)
-    scores = answer(model, _torchvision(pictures))
+    images = _images(5)
+    scores = answer(model, _torchvision(images))
     probabilities = scores if ending else softmax(scores)
     kept = probabilities[:, 1:] if where == "first" else probabilities[:, :-1]
 
     done = adopt(model, "--preset", "torchvision", "--background-class", where)
 
     assert done.exit_code == 0, done.output
-    found = edgecls.load(tmp_path / "m.onnx", "cpu").probabilities(pictures)
+    found = edgecls.load(tmp_path / "m.onnx", "cpu").probabilities(images)
     np.testing.assert_allclose(found, kept / kept.sum(axis=1, keepdims=True), rtol=0, atol=1e-5)
     assert f"the {where} of 4 outputs was left out" in done.stderr
 
@@ -173,7 +173,7 @@ def test_a_background_that_takes_all_leaves_the_labels_alike_and_no_nan(
     done = adopt(model, "--preset", "torchvision", "--background-class", "first")
 
     assert done.exit_code == 0, done.output
-    found = edgecls.load(tmp_path / "m.onnx", "cpu").probabilities(_pictures(3))
+    found = edgecls.load(tmp_path / "m.onnx", "cpu").probabilities(_images(3))
     np.testing.assert_allclose(found, 1 / 3, rtol=1e-6)
 
 
@@ -193,13 +193,13 @@ def test_a_keras_network_that_tf2onnx_exported(tmp_path: Path, adopt: Callable[.
     flat = keras.layers.Flatten()(keras.layers.BatchNormalization()(features))
     model = keras.Model(pixels, keras.layers.Dense(3, activation="softmax")(flat))
     tf2onnx.convert.from_keras(model, opset=15, output_path=str(tmp_path / "keras.onnx"))
-    pictures = _pictures(5)
+    images = _images(5)
 
     done = adopt(tmp_path / "keras.onnx", "--preset", "tensorflow")
 
     assert done.exit_code == 0, done.output
-    found = edgecls.load(tmp_path / "m.onnx", "cpu").probabilities(pictures)
-    expected = model.predict(pictures.astype(np.float32) / 127.5 - 1, verbose=0)
+    found = edgecls.load(tmp_path / "m.onnx", "cpu").probabilities(images)
+    expected = model.predict(images.astype(np.float32) / 127.5 - 1, verbose=0)
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
 
 
@@ -208,7 +208,7 @@ def test_the_file_tells_where_it_came_from_and_the_command_what_it_found(
 ) -> None:
     done = adopt(net(batch=1, flatten=(1, -1)), "--preset", "torchvision", "--architecture", "小网 v1")
 
-    assert "input 'input': float32, nchw, rgb; pictures 12x12 rgb, crop" in done.stderr
+    assert "input 'input': float32, nchw, rgb; images 12x12 rgb, crop" in done.stderr
     assert "output 'output': logits; a softmax was added" in done.stderr
     assert "batch: was fixed to 1, is free now" in done.stderr
     assert re.search(r"sample 红 roses/照片 00\.png: \S+ \S+ \d\.\d{3}\n", done.stderr)
@@ -248,14 +248,14 @@ def test_hot_path_has_no_needless_nodes(tmp_path: Path, adopt: Callable[..., Res
 
 def test_weights_beside_the_file_are_taken_in(tmp_path: Path, adopt: Callable[..., Result]) -> None:
     path = save_with_weights_beside(tmp_path)
-    pictures = _pictures(3)
+    images = _images(3)
 
     done = adopt(path, "--preset", "torchvision")
     (path.parent / "net.data").unlink()
 
     assert done.exit_code == 0, done.output
-    found = edgecls.load(tmp_path / "m.onnx", "cpu").probabilities(pictures)
-    np.testing.assert_allclose(found, softmax(answer(net(), _torchvision(pictures))), rtol=0, atol=1e-5)
+    found = edgecls.load(tmp_path / "m.onnx", "cpu").probabilities(images)
+    np.testing.assert_allclose(found, softmax(answer(net(), _torchvision(images))), rtol=0, atol=1e-5)
 
 
 # Graphs with more than one way out, and with graphs inside
@@ -311,13 +311,13 @@ def test_graphs_inside_nodes_see_renamed_tensors(tmp_path: Path, adopt: Callable
     model.graph.node.insert(1, node)
     model.graph.node[2].input[0] = "chosen"
     model.graph.initializer.append(numpy_helper.from_array(np.array(True), "yes"))
-    pictures = _pictures(4)
+    images = _images(4)
 
     done = adopt(model, "--preset", "torchvision")
 
     assert done.exit_code == 0, done.output
-    found = edgecls.load(tmp_path / "m.onnx", "cpu").probabilities(pictures)
-    np.testing.assert_allclose(found, softmax(answer(model, _torchvision(pictures))), rtol=0, atol=1e-5)
+    found = edgecls.load(tmp_path / "m.onnx", "cpu").probabilities(images)
+    np.testing.assert_allclose(found, softmax(answer(model, _torchvision(images))), rtol=0, atol=1e-5)
 
 
 def test_scores_with_empty_dimensions_behind_them(tmp_path: Path, adopt: Callable[..., Result]) -> None:
@@ -326,10 +326,10 @@ def test_scores_with_empty_dimensions_behind_them(tmp_path: Path, adopt: Callabl
     model.graph.node.append(helper.make_node("Unsqueeze", ["rows", "behind"], ["output"]))
     model.graph.initializer.append(numpy_helper.from_array(np.array([2, 3], np.int64), "behind"))
     model.graph.output[0].CopyFrom(helper.make_tensor_value_info("output", TensorProto.FLOAT, ["batch", 3, 1, 1]))
-    pictures = _pictures(3)
+    images = _images(3)
 
     done = adopt(model, "--preset", "torchvision")
 
     assert done.exit_code == 0, done.output
-    found = edgecls.load(tmp_path / "m.onnx", "cpu").probabilities(pictures)
-    np.testing.assert_allclose(found, softmax(answer(model, _torchvision(pictures))), rtol=0, atol=1e-5)
+    found = edgecls.load(tmp_path / "m.onnx", "cpu").probabilities(images)
+    np.testing.assert_allclose(found, softmax(answer(model, _torchvision(images))), rtol=0, atol=1e-5)

@@ -64,14 +64,14 @@ REFUSED: dict[str, tuple[Callable[[], ModelProto | bytes], list[object], str]] =
         "onnxruntime cannot load",
     ),
     "two-inputs": (_with_two_inputs, PRESET, r"one input, this network has 2: 'input', 'mask'"),
-    "no-pictures": (_with_flat_input, PRESET, r"must be a batch of pictures with 4 dimensions.* float with 2"),
+    "no-images": (_with_flat_input, PRESET, r"must be a batch of images with 4 dimensions.* float with 2"),
     "too-old": (lambda: net(opset=6), PRESET, "older than opset 7"),
     "too-new": (lambda: net(opset=999), PRESET, "onnxruntime cannot load"),
     "four-channels": (lambda: net(channels=4), [*PRESET, "--layout", "nchw"], r"has 4 channel\(s\) as nchw"),
     "gray-as-rgb": (lambda: net(channels=1), [*PRESET, "--color", "rgb"], r"1 channel\(s\) as nchw, rgb has 3"),
     "unclear-layout": (lambda: net(size=(SIDE, 3)), PRESET, "cannot tell the order of dimensions.*--layout"),
     "any-size": (lambda: net(size=("h", "w")), PRESET, "--image-size"),
-    "other-size": (lambda: net(), [*PRESET, "--image-size", "20"], r"takes pictures of 12 x 12 .* not 20 x 20"),
+    "other-size": (lambda: net(), [*PRESET, "--image-size", "20"], r"takes images of 12 x 12 .* not 20 x 20"),
     "no-scaling": (lambda: net(), [], "does not say how pixels are scaled for it.*--preset torchvision"),
     "scaled-uint8": (
         lambda: net(layout="nhwc", element_type="uint8"),
@@ -96,7 +96,7 @@ REFUSED: dict[str, tuple[Callable[[], ModelProto | bytes], list[object], str]] =
         "is probabilities already",
     ),
     "nan": (_with_nan, PRESET, "gives NaN or infinity"),
-    "batch-for-good": (_with_a_squeezed_end, PRESET, r"takes 1 picture\(s\) at a time.*dynamic_axes"),
+    "batch-for-good": (_with_a_squeezed_end, PRESET, r"takes 1 image\(s\) at a time.*dynamic_axes"),
 }
 
 
@@ -162,7 +162,7 @@ def test_a_difference_beyond_the_bound_leaves_no_file(tmp_path: Path, adopt: Cal
 
     assert done.exit_code == 1
     assert re.search(
-        r"largest difference \S+ \(picture '.*', batch of \d, label '.*'\)?.*no file was written", done.stderr
+        r"largest difference \S+ \(image '.*', batch of \d, label '.*'\)?.*no file was written", done.stderr
     )
     assert not (tmp_path / "m.onnx").exists()
 

@@ -44,16 +44,16 @@ def _ints(*numbers: int) -> np.ndarray:
 
 
 def _merged_and_parted(batch: int) -> ModelProto:
-    """Pictures are laid out as rows of pixels, changed, and put together again."""
+    """Images are laid out as rows of pixels, changed, and put together again."""
     return _model(
         [
             ("Transpose", ["0"], {"perm": [0, 2, 3, 1]}),
             ("Reshape", ["1", "rows"], {}),
             ("MatMul", ["2", "dense"], {}),
-            ("Reshape", ["3", "pictures"], {}),
+            ("Reshape", ["3", "images"], {}),
             ("ReduceMean", ["4"], {"axes": [1, 2], "keepdims": 0}),
         ],
-        {"rows": _ints(16 * batch, 2), "dense": _random(2, 3), "pictures": _ints(batch, 4, 4, 3)},
+        {"rows": _ints(16 * batch, 2), "dense": _random(2, 3), "images": _ints(batch, 4, 4, 3)},
         batch=batch,
     )
 
@@ -106,18 +106,16 @@ def _transformer(batch: int) -> ModelProto:
     [(_merged_and_parted, 1), (_merged_and_parted, 4), (_transformer, 1)],
     ids=["rows-of-pixels-of-1", "rows-of-pixels-of-4", "transformer-of-1"],
 )
-def test_a_freed_network_answers_any_number_of_pictures_as_before(
-    make: Callable[[int], ModelProto], batch: int
-) -> None:
+def test_a_freed_network_answers_any_number_of_images_as_before(make: Callable[[int], ModelProto], batch: int) -> None:
     model = make(batch)
     before = model.SerializeToString()
-    pictures = _random(batch * 5, *SIZES)
-    expected = np.concatenate([_run(model, pictures[start : start + batch]) for start in range(0, 5 * batch, batch)])
+    images = _random(batch * 5, *SIZES)
+    expected = np.concatenate([_run(model, images[start : start + batch]) for start in range(0, 5 * batch, batch)])
 
     freed = free_batch(model, "0", batch=batch, sizes=SIZES)
 
     for count in (1, 3, 5):
-        np.testing.assert_allclose(_run(freed, pictures[:count]), expected[:count], rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(_run(freed, images[:count]), expected[:count], rtol=1e-5, atol=1e-6)
     assert freed.graph.input[0].type.tensor_type.shape.dim[0].dim_param == "N"
     assert np.abs(expected[0] - expected[-1]).max() > 0.01
     assert model.SerializeToString() == before
@@ -132,5 +130,5 @@ def test_shapes_that_hold_no_batch_stay_as_they_are() -> None:
     freed = free_batch(model, "0", batch=1, sizes=SIZES)
 
     assert next(list(node.input) for node in freed.graph.node if node.op_type == "Reshape") == ["0", "planes"]
-    pictures = _random(3, *SIZES)
-    np.testing.assert_allclose(_run(freed, pictures)[:1], _run(model, pictures[:1]), rtol=1e-6)
+    images = _random(3, *SIZES)
+    np.testing.assert_allclose(_run(freed, images)[:1], _run(model, images[:1]), rtol=1e-6)

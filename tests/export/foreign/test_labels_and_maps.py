@@ -16,7 +16,7 @@ import edgecls
 from edgecls.cli import main
 
 
-def _pictures() -> npt.NDArray[np.uint8]:
+def _images() -> npt.NDArray[np.uint8]:
     return np.random.default_rng(7).integers(0, 256, (5, SIDE, SIDE, 3), dtype=np.uint8)
 
 
@@ -49,8 +49,8 @@ def test_the_scores_before_a_map_are_taken(
 
     assert done.exit_code == 0, done.output
     plain = onnxruntime.InferenceSession(net(ending="Softmax").SerializeToString(), providers=["CPUExecutionProvider"])
-    (expected,) = plain.run(None, {"input": _pictures().astype(np.float32).transpose(0, 3, 1, 2)})
-    found = edgecls.load(tmp_path / "m.onnx", "cpu").probabilities(_pictures())
+    (expected,) = plain.run(None, {"input": _images().astype(np.float32).transpose(0, 3, 1, 2)})
+    found = edgecls.load(tmp_path / "m.onnx", "cpu").probabilities(_images())
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
@@ -136,7 +136,7 @@ def test_the_background_class_may_have_its_line_in_the_labels(
     assert with_line.exit_code == without_line.exit_code == 0, with_line.output
     assert "is taken for the background class, which is left out" in with_line.stderr
     assert with_it.card.labels == without_it.card.labels == ("a", "b")
-    np.testing.assert_array_equal(with_it.probabilities(_pictures()), without_it.probabilities(_pictures()))
+    np.testing.assert_array_equal(with_it.probabilities(_images()), without_it.probabilities(_images()))
 
 
 def test_a_label_in_the_place_of_the_background_that_is_none_is_not_dropped(

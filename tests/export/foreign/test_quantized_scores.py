@@ -46,13 +46,13 @@ def _quantized(
     return model
 
 
-def _real(model: ModelProto, pictures: npt.NDArray[Any], scale: float, zero_point: int) -> npt.NDArray[np.float64]:
+def _real(model: ModelProto, images: npt.NDArray[Any], scale: float, zero_point: int) -> npt.NDArray[np.float64]:
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    (scores,) = session.run(["output"], {"input": pictures})
+    (scores,) = session.run(["output"], {"input": images})
     return (np.asarray(scores, np.float64) - zero_point) * scale
 
 
-def _pictures() -> npt.NDArray[np.uint8]:
+def _images() -> npt.NDArray[np.uint8]:
     return np.random.default_rng(7).integers(0, 256, (5, SIDE, SIDE, 3), dtype=np.uint8)
 
 
@@ -69,9 +69,9 @@ def test_probabilities_in_whole_numbers_are_read_and_brought_to_a_sum_of_1(
     assert done.exit_code == 0, done.output
     assert f"output 'output': {kind}, (number - {zero_point}) * 0.00390625" in done.stderr
     assert "output 'output': probabilities; divided by their sum" in done.stderr
-    real = _real(model, _pictures(), scale, zero_point)
+    real = _real(model, _images(), scale, zero_point)
     found = edgecls.load(tmp_path / "m.onnx", "cpu")
-    np.testing.assert_allclose(found.probabilities(_pictures()), real / real.sum(axis=1, keepdims=True), atol=1e-6)
+    np.testing.assert_allclose(found.probabilities(_images()), real / real.sum(axis=1, keepdims=True), atol=1e-6)
     assert found.card.training["output_quantization"] == f"scale 0.00390625, zero point {zero_point}"
 
 
@@ -86,8 +86,8 @@ def test_logits_in_whole_numbers_get_their_scale_and_a_softmax(
 
     assert done.exit_code == 0, done.output
     assert "output 'output': logits; a softmax was added" in done.stderr
-    expected = softmax(_real(model, _pictures(), scale, zero_point))
-    np.testing.assert_allclose(edgecls.load(tmp_path / "m.onnx", "cpu").probabilities(_pictures()), expected, atol=1e-6)
+    expected = softmax(_real(model, _images(), scale, zero_point))
+    np.testing.assert_allclose(edgecls.load(tmp_path / "m.onnx", "cpu").probabilities(_images()), expected, atol=1e-6)
 
 
 def test_a_network_of_whole_numbers_on_both_ends_is_adopted(tmp_path: Path, adopt: Callable[..., Result]) -> None:
@@ -98,8 +98,8 @@ def test_a_network_of_whole_numbers_on_both_ends_is_adopted(tmp_path: Path, adop
 
     assert done.exit_code == 0, done.output
     assert "pixels: minus 128" in done.stderr
-    real = _real(model, (_pictures().astype(np.int16) - 128).astype(np.int8), scale, zero_point)
-    found = edgecls.load(tmp_path / "m.onnx", "cpu").probabilities(_pictures())
+    real = _real(model, (_images().astype(np.int16) - 128).astype(np.int8), scale, zero_point)
+    found = edgecls.load(tmp_path / "m.onnx", "cpu").probabilities(_images())
     np.testing.assert_allclose(found, real / real.sum(axis=1, keepdims=True), atol=1e-6)
 
 
@@ -110,9 +110,9 @@ def test_whole_numbers_with_a_background_class_leave_it_out(tmp_path: Path, adop
     done = adopt(model, "--background-class", "first")
 
     assert done.exit_code == 0, done.output
-    real = _real(model, _pictures(), scale, zero_point)[:, 1:]
+    real = _real(model, _images(), scale, zero_point)[:, 1:]
     expected = (real + 1e-30) / (real + 1e-30).sum(axis=1, keepdims=True)
-    np.testing.assert_allclose(edgecls.load(tmp_path / "m.onnx", "cpu").probabilities(_pictures()), expected, atol=1e-6)
+    np.testing.assert_allclose(edgecls.load(tmp_path / "m.onnx", "cpu").probabilities(_images()), expected, atol=1e-6)
 
 
 def _with_a_cast() -> ModelProto:

@@ -14,7 +14,7 @@ import onnx
 import pytest
 import tensorflow as tf
 from click.testing import CliRunner, Result
-from picture_folders import write_class_folders
+from image_folders import write_class_folders
 
 import edgecls
 from edgecls.cli import main
@@ -91,8 +91,8 @@ def _save_exported(network: keras.Model, path: Path) -> None:
 def _save_by_tensorflow(network: keras.Model, path: Path) -> None:
     module = tf.Module()
     module.network = network
-    signature = tf.TensorSpec((None, SIDE, SIDE, 3), tf.float32, name="pictures")
-    module.call = tf.function(lambda pictures: {"scores": network(pictures)}, input_signature=[signature])
+    signature = tf.TensorSpec((None, SIDE, SIDE, 3), tf.float32, name="images")
+    module.call = tf.function(lambda images: {"scores": network(images)}, input_signature=[signature])
     tf.saved_model.save(module, str(path), signatures=module.call)
 
 
@@ -267,7 +267,7 @@ def test_outputs_that_are_not_what_they_are_said_to_be_are_refused(
 
 
 def _lambda_network() -> keras.Model:
-    layers = [keras.Input((SIDE, SIDE, 3)), keras.layers.Lambda(lambda pictures: pictures), keras.layers.Flatten()]
+    layers = [keras.Input((SIDE, SIDE, 3)), keras.layers.Lambda(lambda images: images), keras.layers.Flatten()]
     return keras.Sequential([*layers, keras.layers.Dense(3, activation="softmax")])
 
 
@@ -283,9 +283,9 @@ def test_a_saved_model_that_touches_files_is_not_loaded(tmp_path: Path) -> None:
     module = tf.Module()
     target = str(tmp_path / "written")
 
-    def call(pictures: Any) -> Any:
+    def call(images: Any) -> Any:
         tf.io.write_file(target, "was here")
-        return tf.reduce_mean(pictures, axis=(1, 2))
+        return tf.reduce_mean(images, axis=(1, 2))
 
     signature = tf.TensorSpec((None, SIDE, SIDE, 3), tf.float32)
     module.call = tf.function(call, input_signature=[signature])
@@ -298,8 +298,8 @@ def test_a_saved_model_that_touches_files_is_not_loaded(tmp_path: Path) -> None:
 def test_operations_without_a_counterpart_are_named(tmp_path: Path, samples: Path) -> None:
     module = tf.Module()
 
-    def call(pictures: Any) -> Any:
-        return tf.nn.softmax(tf.raw_ops.Betainc(a=tf.reduce_mean(pictures, axis=(1, 2)), b=0.5, x=0.5))
+    def call(images: Any) -> Any:
+        return tf.nn.softmax(tf.raw_ops.Betainc(a=tf.reduce_mean(images, axis=(1, 2)), b=0.5, x=0.5))
 
     module.call = tf.function(call, input_signature=[tf.TensorSpec((None, SIDE, SIDE, 3), tf.float32)])
     tf.saved_model.save(module, str(tmp_path / "saved"), signatures=module.call)
@@ -320,10 +320,10 @@ def test_weights_without_a_network_are_explained(tmp_path: Path) -> None:
 def test_a_saved_model_of_a_fixed_batch_is_refused(tmp_path: Path) -> None:
     module = tf.Module()
     signature = tf.TensorSpec((1, SIDE, SIDE, 3), tf.float32)
-    module.call = tf.function(lambda pictures: tf.reduce_mean(pictures, axis=(1, 2)), input_signature=[signature])
+    module.call = tf.function(lambda images: tf.reduce_mean(images, axis=(1, 2)), input_signature=[signature])
     tf.saved_model.save(module, str(tmp_path / "saved"), signatures=module.call)
 
-    with pytest.raises(ExportError, match="the number of pictures must be free"):
+    with pytest.raises(ExportError, match="the number of images must be free"):
         load_keras(tmp_path / "saved")
 
 

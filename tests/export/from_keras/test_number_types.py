@@ -7,8 +7,8 @@ import keras
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from image_folders import write_class_folders
 from keras import layers
-from picture_folders import write_class_folders
 from tiny_model import tiny_card
 
 import edgecls

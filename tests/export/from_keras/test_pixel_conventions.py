@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from click.testing import CliRunner, Result
-from picture_folders import COLORS, write_class_folders
+from image_folders import COLORS, write_class_folders
 
 import edgecls
 from edgecls.cli import main

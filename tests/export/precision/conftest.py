@@ -1,10 +1,10 @@
-"""A small network of convolutions, ready to be reduced, and pictures to do it with."""
+"""A small network of convolutions, ready to be reduced, and images to do it with."""
 
 from pathlib import Path
 
 import pytest
-from color_network import color_model, color_pictures
-from picture_folders import write_class_folders
+from color_network import color_images, color_model
+from image_folders import write_class_folders
 
 from edgecls.export.precision.float_network import FloatNetwork, read_float_network
 from edgecls.export.precision.int8_graph import CalibrationMethod, Ranges, observe_extremes, ranges_from
@@ -23,4 +23,4 @@ def network() -> FloatNetwork:
 
 @pytest.fixture(scope="session")
 def ranges(network: FloatNetwork) -> Ranges:
-    return ranges_from(observe_extremes(network, color_pictures(), workers=2), CalibrationMethod.MIN_MAX)
+    return ranges_from(observe_extremes(network, color_images(), workers=2), CalibrationMethod.MIN_MAX)

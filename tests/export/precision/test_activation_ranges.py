@@ -1,4 +1,4 @@
-"""Ranges of tensors, seen on pictures."""
+"""Ranges of tensors, seen on images."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ def _flat(*levels: int) -> np.ndarray:
     return np.stack([np.full((8, 8, 3), level, np.uint8) for level in levels])
 
 
-def test_extremes_are_those_of_each_picture(network: FloatNetwork) -> None:
+def test_extremes_are_those_of_each_image(network: FloatNetwork) -> None:
     extremes = observe_extremes(network, _flat(0, 51, 255), workers=2)
 
     assert set(extremes) == set(network.tensors)

@@ -3,7 +3,7 @@
 import numpy as np
 import onnx
 import pytest
-from color_network import color_pictures, run_onnx
+from color_network import color_images, run_onnx
 from onnx import TensorProto
 
 from edgecls.export.precision.float16_graph import float16_onnx
@@ -12,9 +12,9 @@ from edgecls.export.precision.float_network import FloatNetwork
 
 @pytest.mark.parametrize("output", ["probabilities", "class_activation"])
 def test_all_outputs_answer_nearly_as_before(output: str, network: FloatNetwork) -> None:
-    pictures = color_pictures(seed=9)
+    images = color_images(seed=9)
 
-    found, expected = run_onnx(float16_onnx(network), pictures, output), run_onnx(network.onnx, pictures, output)
+    found, expected = run_onnx(float16_onnx(network), images, output), run_onnx(network.onnx, images, output)
 
     # A half has 11 bits; logits are up to 6. Seen: 0.001 at most.
     np.testing.assert_allclose(found, expected, rtol=0, atol=0.005)

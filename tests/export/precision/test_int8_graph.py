@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from color_network import LAYERS, color_model, color_onnx, color_pictures, run_onnx, weights_of
+from color_network import LAYERS, color_images, color_model, color_onnx, run_onnx, weights_of
 from onnx import TensorProto, helper
 
 from edgecls import modelfile
@@ -50,10 +50,10 @@ def test_every_layer_is_int8_where_it_runs(
 def test_all_outputs_answer_nearly_as_before(
     recipe: object, output: str, network: FloatNetwork, ranges: Ranges
 ) -> None:
-    pictures = color_pictures(seed=9)
+    images = color_images(seed=9)
     reduced = int8_onnx(network, network.layers, ranges, recipe)  # type: ignore[arg-type]
 
-    found, expected = run_onnx(reduced, pictures, output), run_onnx(network.onnx, pictures, output)
+    found, expected = run_onnx(reduced, images, output), run_onnx(network.onnx, images, output)
 
     # Bytes have steps of 1/255 of the range; seen: 0.008 at most.
     np.testing.assert_allclose(found, expected, rtol=0, atol=0.03)
@@ -82,13 +82,13 @@ def test_a_tensor_between_the_layers_may_be_an_output_too(tensor: str) -> None:
     proto.graph.output.append(helper.make_tensor_value_info(tensor, TensorProto.FLOAT, ["N", None, 8, 8]))
     card = color_model().card
     model = ModelFile("m.onnx", card, modelfile.describe(proto.SerializeToString(), card))
-    with_output, pictures = read_float_network(model), color_pictures(seed=9)
-    ranges = ranges_from(observe_extremes(with_output, pictures, workers=1), CalibrationMethod.MIN_MAX)
+    with_output, images = read_float_network(model), color_images(seed=9)
+    ranges = ranges_from(observe_extremes(with_output, images, workers=1), CalibrationMethod.MIN_MAX)
 
     reduced = int8_onnx(with_output, with_output.layers, ranges, RECIPES["x86-vnni"])
 
     for name in (tensor, "probabilities"):
-        found, expected = run_onnx(reduced, pictures, name), run_onnx(model.onnx, pictures, name)
+        found, expected = run_onnx(reduced, images, name), run_onnx(model.onnx, images, name)
         np.testing.assert_allclose(found, expected, rtol=0, atol=0.03)
 
 

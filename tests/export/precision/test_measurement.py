@@ -46,8 +46,8 @@ def test_an_answer_that_is_no_number_is_wrong() -> None:
     ],
     ids=["always-the-same", "always-the-most-frequent", "half-by-luck", "too-few"],
 )
-def test_pictures_that_are_only_guessed_at_are_refused(said: list[int], shown: list[int]) -> None:
-    with pytest.raises(DatasetError, match=rf"{len(said)} pictures to check on \(chance: 33.3%; needed of so many"):
+def test_images_that_are_only_guessed_at_are_refused(said: list[int], shown: list[int]) -> None:
+    with pytest.raises(DatasetError, match=rf"{len(said)} images to check on \(chance: 33.3%; needed of so many"):
         check_informative("to check on", _rows(*said), np.array(shown))
 
 
@@ -60,5 +60,5 @@ def test_pictures_that_are_only_guessed_at_are_refused(said: list[int], shown: l
     ],
     ids=["all-right", "most-right", "few-but-all-right"],
 )
-def test_pictures_that_are_recognised_are_accepted(said: list[int], shown: list[int]) -> None:
+def test_images_that_are_recognised_are_accepted(said: list[int], shown: list[int]) -> None:
     check_informative("to check on", _rows(*said), np.array(shown))

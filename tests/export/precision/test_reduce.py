@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 import pytest
 from color_network import LAYERS, color_model, color_model_bytes, color_onnx, unsure_golden, weights_of
-from picture_folders import COLORS, write_class_folders
+from image_folders import COLORS, write_class_folders
 from tiny_model import tiny_onnx
 
 import edgecls
@@ -92,7 +92,7 @@ def test_a_budget_that_nothing_meets_is_refused_with_all_that_was_tried(
         _reduce(color_model(outlier=1000), color_folders)
 
     message = str(caught.value)
-    assert "misses its budget, so no file was written: it may lose 0.5 points on 39 pictures" in message
+    assert "misses its budget, so no file was written: it may lose 0.5 points on 39 images" in message
     assert "accuracy in float32: 1.0000" in message
     for tried in ("min-max, all layers: accuracy 0.3", "mean min-max, all layers", "1 of 6 layers in float32"):
         assert tried in message
@@ -118,7 +118,7 @@ def test_noise_shows_nothing_and_is_refused(tmp_path: Path) -> None:
             noise = rng.integers(0, 256, (8, 8, 3), np.uint8)
             (tmp_path / label / f"{index}.png").write_bytes(image.encode_png(noise))
 
-    with pytest.raises(DatasetError, match=r"the float32 model finds \d+\.\d% of each label among the 39 pictures"):
+    with pytest.raises(DatasetError, match=r"the float32 model finds \d+\.\d% of each label among the 39 images"):
         _reduce(color_model(), tmp_path, max_drop=0)
 
 
@@ -131,7 +131,7 @@ def test_calibrating_on_noise_alone_is_refused_too(tmp_path: Path) -> None:
             noise = rng.integers(0, 256, (8, 8, 3), np.uint8)
             (tmp_path / "train" / label / f"{index}.png").write_bytes(image.encode_png(noise))
 
-    with pytest.raises(DatasetError, match="60 pictures to calibrate on"):
+    with pytest.raises(DatasetError, match="60 images to calibrate on"):
         _reduce(color_model(), tmp_path, max_drop=0)
 
 

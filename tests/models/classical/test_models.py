@@ -44,17 +44,17 @@ def test_the_same_seed_gives_the_same_model(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", classical_names())
-def test_pictures_that_are_all_alike_do_not_stop_it(name: str) -> None:
+def test_images_that_are_all_alike_do_not_stop_it(name: str) -> None:
     label_ids = np.array([0, 1] * 8, np.int32)
     rows = TrainingRows(np.full((16, 12), 0.5, np.float32), label_ids, seed=0, threads=1)
 
     answers = get_classical(name).fit(rows).probabilities(rows.features)
 
-    np.testing.assert_allclose(answers, 0.5, atol=0.1)  # 15 of the 16 pictures are neighbours; trees draw lots
+    np.testing.assert_allclose(answers, 0.5, atol=0.1)  # 15 of the 16 images are neighbours; trees draw lots
 
 
-def test_svm_says_how_many_pictures_it_needs() -> None:
-    with pytest.raises(TrainingError, match="2 training pictures of each label; label number 1 has 1"):
+def test_svm_says_how_many_images_it_needs() -> None:
+    with pytest.raises(TrainingError, match="2 training images of each label; label number 1 has 1"):
         get_classical("svm").fit(_rows((30, 1, 30)))
 
 
@@ -68,7 +68,7 @@ def test_neighbours_weigh_less_the_farther_they_are() -> None:
     np.testing.assert_allclose(votes / votes[0], [1, 3.04 / 4.04, 0.04 / 4.04], rtol=1e-4)
 
 
-def test_pictures_equally_far_away_all_count() -> None:
+def test_images_equally_far_away_all_count() -> None:
     """Which two of the three are the nearest is nobody's business but rounding's."""
     corners = np.eye(3, dtype=np.float32)
     model = NearestNeighbours(Projection(np.zeros(3, np.float32), corners), corners, corners, 2)
@@ -78,7 +78,7 @@ def test_pictures_equally_far_away_all_count() -> None:
     np.testing.assert_allclose(votes, 1 / 3, atol=1e-6)
 
 
-def test_a_picture_stored_many_times_is_answered_by_its_own_labels() -> None:
+def test_a_image_stored_many_times_is_answered_by_its_own_labels() -> None:
     model = get_classical("knn").fit(_rows())
     often = replace(model, stored=np.repeat(model.stored[:1], 20, axis=0), one_hot=np.eye(3)[[0, 1] * 10])
 

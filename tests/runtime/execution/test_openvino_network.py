@@ -80,7 +80,7 @@ class TestInstalled:
 
         np.testing.assert_allclose(np.concatenate([first, second]), tiny_answer(batch), rtol=0, atol=1e-5)
 
-    def test_pictures_that_are_views_or_read_only_are_taken(self, tiny_model: ModelFile) -> None:
+    def test_images_that_are_views_or_read_only_are_taken(self, tiny_model: ModelFile) -> None:
         batch = _noise(3)[:, ::-1, :, ::-1]
         batch.flags.writeable = False
 
@@ -96,14 +96,14 @@ class TestInstalled:
 
     def test_the_class_activation_is_there_if_it_is_asked_for(self) -> None:
         model = _model(with_class_activation(tiny_onnx()), tiny_card())
-        picture = _noise(1)[0]
+        image = _noise(1)[0]
 
-        probabilities, activation = _open(model, class_activation=True).run_explained(picture)
+        probabilities, activation = _open(model, class_activation=True).run_explained(image)
 
         assert activation is not None
-        np.testing.assert_allclose(activation[0], picture * (10 / 255), rtol=1e-5)
-        np.testing.assert_allclose(probabilities, tiny_answer(picture[np.newaxis]), rtol=0, atol=1e-5)
-        assert _open(model).run_explained(picture)[1] is None
+        np.testing.assert_allclose(activation[0], image * (10 / 255), rtol=1e-5)
+        np.testing.assert_allclose(probabilities, tiny_answer(image[np.newaxis]), rtol=0, atol=1e-5)
+        assert _open(model).run_explained(image)[1] is None
 
     def test_the_bundled_model_agrees_with_its_golden_samples(self) -> None:
         with load(BUNDLED_MODEL, "openvino") as classifier:
@@ -146,9 +146,9 @@ class TestInstalled:
     def test_tuning_measures_it_and_a_classifier_is_opened_as_tuned(
         self, own_cache: Path, tiny_model: ModelFile
     ) -> None:
-        picture = image.encode_png(_noise(1)[0])
+        encoded = image.encode_png(_noise(1)[0])
 
-        found = tune([tiny_model], [picture], seconds=1)
+        found = tune([tiny_model], [encoded], seconds=1)
 
         assert {row.setting.provider for row in found.models[0].rows} == set(ready_made_providers())
         setting = Setting(Provider.OPENVINO, 1, 2, 1)
@@ -156,7 +156,7 @@ class TestInstalled:
         keep_choice(choice, tiny_model.network_sha256, found.hardware, folder=choices_folder())
         with load(tiny_model.path, tuned="latency") as classifier:
             assert (classifier.provider, classifier.setting) == (Provider.OPENVINO, setting)
-            assert classifier.predict_bytes(picture).probabilities == pytest.approx(tiny_answer(_noise(1))[0], abs=1e-5)
+            assert classifier.predict_bytes(encoded).probabilities == pytest.approx(tiny_answer(_noise(1))[0], abs=1e-5)
 
     def test_the_doctor_tries_it_and_still_names_the_provider_that_auto_takes(self, tiny_model_path: Path) -> None:
         diagnosis = diagnose(str(tiny_model_path))

@@ -62,7 +62,7 @@ WITHOUT_HOME = (
 )
 @pytest.mark.parametrize("command", ["run", "doctor"])
 def test_without_a_place_for_a_cache_commands_work(
-    variables: dict[str, str], command: str, tiny_model_path: Path, pictures: Path
+    variables: dict[str, str], command: str, tiny_model_path: Path, images: Path
 ) -> None:
     environment = {key: value for key, value in os.environ.items() if key not in ("HOME", "XDG_CACHE_HOME")}
     arguments = [command, "--model", str(tiny_model_path), *(["red.png"] if command == "run" else [])]
@@ -70,7 +70,7 @@ def test_without_a_place_for_a_cache_commands_work(
     done = subprocess.run(
         [sys.executable, "-c", WITHOUT_HOME, *arguments],
         env={**environment, **variables},
-        cwd=pictures,
+        cwd=images,
         capture_output=True,
         text=True,
         check=False,
@@ -78,7 +78,7 @@ def test_without_a_place_for_a_cache_commands_work(
 
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == "red.png  red    0.9998\n" or "verdict: fine" in done.stdout
-    assert not (pictures / "relative").exists()
+    assert not (images / "relative").exists()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has another list of users")

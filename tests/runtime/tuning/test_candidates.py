@@ -13,12 +13,12 @@ def _counts(provider: Provider, cores: int) -> list[tuple[int, int, int]]:
     return [(setting.workers, setting.intra_op_threads, setting.batch_size) for setting in settings]
 
 
-def test_on_the_cpu_cores_are_divided_between_pictures_and_threads() -> None:
+def test_on_the_cpu_cores_are_divided_between_images_and_threads() -> None:
     assert _counts(Provider.CPU, 2) == [(2, 1, 1), (1, 1, 1), (1, 2, 1), (4, 1, 1), (8, 2, 4), (32, 2, 16)]
     assert {(6, 1, 1), (3, 2, 1), (1, 4, 1), (1, 6, 1)} <= set(_counts(Provider.CPU, 6))
 
 
-def test_openvino_gets_no_batches_as_it_runs_pictures_one_by_one() -> None:
+def test_openvino_gets_no_batches_as_it_runs_images_one_by_one() -> None:
     assert _counts(Provider.OPENVINO, 2) == [(2, 1, 1), (1, 1, 1), (1, 2, 1), (4, 1, 1)]
 
 
@@ -36,7 +36,7 @@ def test_a_gpu_is_tried_with_batches_that_are_large_and_can_fill() -> None:
 
 @pytest.mark.parametrize("provider", [one for one in Provider if one is not Provider.AUTO])
 @pytest.mark.parametrize("cores", [1, 2, 3, 64])
-def test_the_usual_setting_comes_first_and_one_picture_alone_is_there(provider: Provider, cores: int) -> None:
+def test_the_usual_setting_comes_first_and_one_image_alone_is_there(provider: Provider, cores: int) -> None:
     settings = candidate_settings(provider, cores=cores)
 
     assert settings[0] == Setting(provider, cores, 1, 1)

@@ -52,7 +52,7 @@ def test_each_model_has_its_own_races(tiny_classifier: Classifier) -> None:
     ]
 
 
-def test_a_setting_that_needs_too_many_pictures_for_the_time_is_not_measured(tiny_model: ModelFile) -> None:
+def test_a_setting_that_needs_too_many_images_for_the_time_is_not_measured(tiny_model: ModelFile) -> None:
     settings = Setting(Provider.CPU, 1, 1, 1), Setting(Provider.CPU, 200, 1, 100)
     contenders = [
         Contender(0, setting, open_classifier(tiny_model, Provider.CPU, setting=setting)) for setting in settings
@@ -63,4 +63,4 @@ def test_a_setting_that_needs_too_many_pictures_for_the_time_is_not_measured(tin
     )
 
     assert [len(each) for each in trials.values()] == [1]
-    assert "batches of up to 100 not measured: 400 pictures take too long here" in str(skipped[0])
+    assert "batches of up to 100 not measured: 400 images take too long here" in str(skipped[0])

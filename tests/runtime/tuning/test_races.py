@@ -44,7 +44,7 @@ def test_one_has_lost_that_was_far_behind_in_every_round(rates: list[float], has
     assert RACE.has_lost(0, _trials(rates, [100] * 3, [99] * 3)) is has_lost
 
 
-def test_for_one_picture_the_shortest_time_leads() -> None:
+def test_for_one_image_the_shortest_time_leads() -> None:
     trials = {0: [Trial(10, 5.0)], 1: [Trial(99, 9.0)]}
 
     assert Race(Goal.LATENCY, (0, 1)).leader(trials) == 0

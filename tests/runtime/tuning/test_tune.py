@@ -21,7 +21,7 @@ from edgecls.runtime.tuning import contenders as contenders_module
 from edgecls.runtime.tuning.contenders import candidate_settings, open_contenders
 from edgecls.runtime.tuning.tune import Standing, Tuning, tune
 
-PICTURES = [image.encode_png(np.full((20, 30, 3), value, np.uint8)) for value in (10, 90, 200)]
+IMAGES = [image.encode_png(np.full((20, 30, 3), value, np.uint8)) for value in (10, 90, 200)]
 
 
 def _other_model() -> ModelFile:
@@ -34,7 +34,7 @@ def _other_model() -> ModelFile:
 
 @pytest.fixture(scope="module")
 def found(tiny_model: ModelFile) -> Tuning:
-    return tune([tiny_model, _other_model()], PICTURES, provider=Provider.CPU, seconds=2)
+    return tune([tiny_model, _other_model()], IMAGES, provider=Provider.CPU, seconds=2)
 
 
 def test_every_setting_of_every_model_is_measured_or_named(found: Tuning) -> None:
@@ -46,7 +46,7 @@ def test_every_setting_of_every_model_is_measured_or_named(found: Tuning) -> Non
         ]
         assert measured[0] == settings[0]
         assert set(measured) | set(named) == set(settings)
-        assert all(row.pictures_per_s > 0 and row.latency_ms > 0 and row.rounds >= 1 for row in model.rows)
+        assert all(row.images_per_s > 0 and row.latency_ms > 0 and row.rounds >= 1 for row in model.rows)
         assert all(0 <= row.spread < 2 for row in model.rows)
     assert found.hardware == this_hardware()
 
@@ -71,7 +71,7 @@ def test_the_choices_are_kept_one_for_each_model(found: Tuning, tmp_path: Path) 
 
 def test_the_time_is_kept_within_a_little(tiny_model: ModelFile) -> None:
     start_s = time.perf_counter()
-    tune([tiny_model], PICTURES, provider=Provider.CPU, seconds=1)
+    tune([tiny_model], IMAGES, provider=Provider.CPU, seconds=1)
 
     assert time.perf_counter() - start_s < 5  # a busy machine may take longer for the round it has begun
 
@@ -80,7 +80,7 @@ def test_a_provider_by_name_that_does_not_work_is_an_error(tiny_model: ModelFile
     absent = Provider.DIRECTML if this_machine().problem is None else Provider.CUDA
 
     with pytest.raises(ProviderError, match=f"cannot run model .* on {absent}"):
-        tune([tiny_model], PICTURES, provider=absent, seconds=1)
+        tune([tiny_model], IMAGES, provider=absent, seconds=1)
 
 
 def test_after_the_deadline_only_the_indispensable_is_opened(tiny_model: ModelFile) -> None:
@@ -114,7 +114,7 @@ def test_settings_that_differ_in_workers_only_share_a_network(tiny_model: ModelF
 
 @pytest.mark.gpu
 def test_a_gpu_is_measured_with_batches_and_the_choice_opens(tiny_model: ModelFile) -> None:
-    found = tune([tiny_model], PICTURES, provider=Provider.CUDA, seconds=20)
+    found = tune([tiny_model], IMAGES, provider=Provider.CUDA, seconds=20)
     (model,) = found.models
 
     assert {row.setting.batch_size for row in model.rows} == {1, 8, 32, 128}
@@ -126,8 +126,8 @@ def test_a_gpu_is_measured_with_batches_and_the_choice_opens(tiny_model: ModelFi
 
 
 @pytest.mark.gpu
-def test_on_a_gpu_a_folder_in_batches_gives_the_answers_of_the_cpu(tiny_model: ModelFile, pictures: Path) -> None:
-    paths = sorted(pictures.iterdir()) * 100
+def test_on_a_gpu_a_folder_in_batches_gives_the_answers_of_the_cpu(tiny_model: ModelFile, images: Path) -> None:
+    paths = sorted(images.iterdir()) * 100
     cpu = open_classifier(tiny_model, Provider.CPU, setting=None)
     cuda = open_classifier(tiny_model, Provider.CUDA, setting=Setting(Provider.CUDA, 64, 1, 32))
 
