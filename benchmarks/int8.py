@@ -111,8 +111,8 @@ def _taking_turns(run: Callable[..., object], images: list[object]) -> Callable[
     endless = itertools.cycle(images)
 
     def repeat() -> None:
-        for image in itertools.islice(endless, IMAGES_A_ROUND):
-            run(image)
+        for each in itertools.islice(endless, IMAGES_A_ROUND):
+            run(each)
 
     return repeat
 

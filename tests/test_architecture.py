@@ -1,63 +1,56 @@
-"""The floors of the house (docs/architecture.md): nobody imports from the own floor's other rooms or from above."""
+"""The layers of docs/architecture.md, no cycle between packages at any depth, and heavy packages where they belong."""
 
 import ast
+import re
 import subprocess
 import sys
+from collections import defaultdict
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parent.parent / "edgecls"
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "edgecls"
 
-FLOORS = [
-    {"errors", "bundled_model", "frozen", "regular_file"},
-    {
-        "extras",
-        "in_order",
-        "atomic_write",
-        "file_moves",
-        "image_spec",
-        "image_files",
-        "resize",
-        "rounds",
-        "onnx_container",
-        "image_formats",
-        "drawing",
-    },
-    {"image", "model_card", "folder_names", "plots"},
-    {"modelfile"},
+LAYERS = [
+    {"errors", "extras", "atomic_write", "file_moves", "folder_names", "image_files", "in_order", "journal"}
+    | {"bundled_model", "frozen", "regular_file"},
+    {"image_formats", "image_spec", "resize", "image", "drawing", "onnx_container", "model_card", "modelfile"},
+    {"measuring", "plots"},
     {"runtime"},
-    {"models", "dataset", "serving", "client"},
-    {"export", "server", "evaluation", "dataframe"},
-    {"training", "bench"},
+    {"models", "dataset", "client", "dataframe"},
+    {"export", "evaluation", "bench"},
+    {"server"},
+    {"training"},
     {"commands"},
-    {"cli"},
-    {"__main__"},
+    {"cli", "__main__"},
 ]
-"""From the ground up. A room may import itself and any floor below it."""
+"""From the bottom up. A module may import from its own layer and from those below it."""
 
 WEB = {"bottle", "httptools", "multipart", "prometheus_client"}
 TRAINING = {"tensorflow", "keras", "onnx", "tf2onnx", "sklearn", "xgboost", "skl2onnx", "onnxmltools", "torch", "jax"}
 IMAGES = {"icrawler", "imagehash", "PIL", "urllib3", "bs4", "certifi"}
 HEAVY = TRAINING | IMAGES | {"matplotlib"}
-ROOMS_OF = {
+USERS_OF = {
     **{package: {"models", "export", "training"} for package in TRAINING},
-    **{package: {"server", "serving"} for package in WEB},
+    **{package: {"server"} for package in WEB},
     **{package: {"dataset"} for package in IMAGES},
     "matplotlib": {"plots"},
     "onnxruntime": {"runtime"},
     "openvino": {"runtime"},
     "onnxruntime.quantization": {"export"},
 }
-"""The only rooms that may use a package."""
+"""The only modules and packages at the top that may use a package."""
 
 
 def _modules() -> list[Path]:
     return sorted(PACKAGE.rglob("*.py"))
 
 
-def _room(path: Path) -> str:
+def _top(path: Path) -> str:
+    """Return the module or package at the top of edgecls that a file belongs to."""
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
@@ -71,8 +64,8 @@ def _imports(path: Path) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
         elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "import_from_extra":
             argument = node.args[0]
-            assert isinstance(argument, ast.Constant)
-            yield str(argument.value)
+            if isinstance(argument, ast.Constant):
+                yield str(argument.value)
 
 
 def _package(name: str) -> str:
@@ -81,33 +74,67 @@ def _package(name: str) -> str:
     return ".".join(parts[:2]) if parts[:2] == ["onnxruntime", "quantization"] else parts[0]
 
 
-def test_every_room_has_a_floor() -> None:
-    rooms = {_room(path) for path in _modules()} - {"__init__"}
+def test_there_are_at_most_ten_layers_and_every_module_is_in_one() -> None:
+    assert len(LAYERS) <= 10
+    assert sorted({_top(path) for path in _modules()} - {"__init__"}) == sorted(
+        top for layer in LAYERS for top in layer
+    )
 
-    assert rooms == set.union(*FLOORS)
+
+def test_the_document_describes_these_layers() -> None:
+    table = re.findall(
+        r"^\| (\d+) \| (.+?) \|", (ROOT / "docs/architecture.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    described = {int(number): set(re.findall(r"`(\w+)(?:\.py|/)?`", names)) for number, names in table}
+
+    assert described == dict(enumerate(LAYERS, 1))
 
 
 @pytest.mark.parametrize("path", _modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_imports_only_go_down(path: Path) -> None:
-    room = _room(path)
-    if room == "__init__":
+    top = _top(path)
+    if top == "__init__":
         pytest.skip("names the public objects, which it imports when they are first used")
-    floor = next(index for index, rooms in enumerate(FLOORS) if room in rooms)
-    below = set().union(*FLOORS[:floor]) | {room}
+    layer = next(index for index, tops in enumerate(LAYERS) if top in tops)
+    below = set().union(*LAYERS[: layer + 1])
     imported = {name.split(".")[1] for name in _imports(path) if name.startswith("edgecls.")}
 
     assert imported - below - {"__version__"} == set()
 
 
+def _package_of(module: Path) -> str:
+    """Return the folder that a module lies in; a module at the top counts as a package of its own."""
+    inside = module.relative_to(PACKAGE).parent.as_posix()
+    return _top(module) if inside == "." else inside
+
+
+def test_no_package_imports_itself_through_others() -> None:
+    """At any depth, imports inside functions included. `__init__` modules name things; they are no target."""
+    modules = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in _modules()}
+    uses: dict[str, set[str]] = defaultdict(set)
+    for path in _modules():
+        for name in _imports(path):
+            target = modules.get(name) or modules.get(name.rpartition(".")[0])
+            if target is not None and path != PACKAGE / "__init__.py":
+                uses[_package_of(path)].add(_package_of(target))
+    for package, used in uses.items():
+        used.discard(package)
+
+    try:
+        TopologicalSorter(uses).prepare()
+    except CycleError as error:
+        pytest.fail(f"packages import each other: {' <- '.join(error.args[1])}")
+
+
 @pytest.mark.parametrize("path", _modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_heavy_packages_stay_in_their_rooms(path: Path) -> None:
+def test_heavy_packages_stay_where_they_belong(path: Path) -> None:
     imported = {_package(name) for name in _imports(path)}
-    room = _room(path)
+    top = _top(path)
 
     # A command may ask for Keras by import_from_extra, to say which extra brings it.
-    allowed = {"keras"} if room == "commands" else set()
+    allowed = {"keras"} if top == "commands" else set()
 
-    assert {package for package in imported if room not in ROOMS_OF.get(package, {room})} <= allowed
+    assert {package for package in imported if top not in USERS_OF.get(package, {top})} <= allowed
 
 
 @pytest.mark.parametrize(

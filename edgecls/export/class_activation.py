@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgecls.export.foreign.file import load_onnx_package
+from edgecls.export.graph.onnx_package import load_onnx_package
 from edgecls.export.graph.shapes import InferredShapes, infer_shapes
 from edgecls.export.graph.surgery import tensor_names
 from edgecls.modelfile import ACTIVATION_NAME, INPUT_NAME, OUTPUT_NAME

@@ -1,1 +1,1 @@
-""""""
+"""Warped copies of images, and the lineage that ties them to their sources."""

@@ -117,14 +117,14 @@ def check_dataset(
     labels: list[str] = []
     faulty: set[int] = set()
     looked_at = fingerprint_images(found.paths, workers=workers)
-    for done, (image, label) in enumerate(zip(looked_at, found.path_labels, strict=True), 1):
-        faults = list(_faults(image, settings))
-        usable[label] += isinstance(image, Fingerprint)
+    for done, (looked, label) in enumerate(zip(looked_at, found.path_labels, strict=True), 1):
+        faults = list(_faults(looked, settings))
+        usable[label] += isinstance(looked, Fingerprint)
         findings += faults
-        if isinstance(image, Fingerprint) and not image.is_blank:
+        if isinstance(looked, Fingerprint) and not looked.is_blank:
             if faults:
                 faulty.add(len(comparable))
-            comparable.append(image)
+            comparable.append(looked)
             labels.append(label)
         on_progress(done, len(found.paths))
     findings += [

@@ -1,1 +1,1 @@
-""""""
+"""Datasets in every format: class folders, split folders, lists, CSV."""

@@ -1,1 +1,1 @@
-""""""
+"""Which images are the same or alike."""

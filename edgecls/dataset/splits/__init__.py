@@ -1,1 +1,1 @@
-""""""
+"""Dividing a dataset into train, val and test."""

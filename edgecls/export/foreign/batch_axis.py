@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgecls.export.foreign.file import load_onnx_package
+from edgecls.export.graph.onnx_package import load_onnx_package
 from edgecls.export.graph.shapes import InferredShapes, fold_shape_constants, infer_shapes
 from edgecls.export.graph.surgery import drop_unneeded, fresh_name, tensor_names
 

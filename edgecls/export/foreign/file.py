@@ -8,14 +8,13 @@ from typing import Any
 
 from edgecls import onnx_container
 from edgecls.errors import ExportError
+from edgecls.export.graph.onnx_package import load_onnx_package
 from edgecls.export.graph.surgery import all_graphs
-from edgecls.extras import import_from_extra
 from edgecls.modelfile import DOCUMENT_KEY
 from edgecls.regular_file import read_regular
 
-__all__ = ["EXTRA", "ForeignFile", "load_onnx_package", "read_foreign_file"]
+__all__ = ["ForeignFile", "read_foreign_file"]
 
-EXTRA = "classical"  # the lightest that brings onnx
 MIN_OPSET = 7  # since then operators broadcast as they do today; onnxruntime promises no older ones
 MAX_MEGABYTES = 2000  # protobuf ends at 2 GiB, and the model file keeps its weights inside
 
@@ -48,15 +47,6 @@ class ForeignFile:
         """What made the file, if it says so."""
         name = f"{self.proto.producer_name} {self.proto.producer_version}"
         return " ".join("".join(char if char.isprintable() else " " for char in name).split())
-
-
-def load_onnx_package() -> ModuleType:
-    """Import the onnx package.
-
-    Raises:
-        MissingExtraError: It is not installed.
-    """
-    return import_from_extra("onnx", extra=EXTRA, purpose="adopting an ONNX file")
 
 
 def read_foreign_file(path: Path) -> ForeignFile:
@@ -137,9 +127,7 @@ def _read(path: Path) -> tuple[bytes, Any]:
         raise ExportError(f"cannot adopt {name!r}: {error}; get a fresh copy of the .onnx file") from error
     if DOCUMENT_KEY in properties:
         raise ExportError(f"{name!r} describes itself already: it is a model file as it is, there is nothing to adopt")
-    protobuf_error: type[Exception] = import_from_extra(
-        "google.protobuf.message", extra=EXTRA, purpose="adopting an ONNX file"
-    ).Error
+    protobuf_error: type[Exception] = load_onnx_package("google.protobuf.message").Error
     try:
         proto = package.load_model_from_string(onnx)
     except (protobuf_error, ValueError) as error:

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgecls.export.foreign.file import load_onnx_package
 from edgecls.export.foreign.pipeline import INT8_MIDDLE, TINY, BackgroundClass, ForeignInput, ForeignOutput, Scores
+from edgecls.export.graph.onnx_package import load_onnx_package
 from edgecls.export.graph.surgery import drop_unneeded, fresh_name, put_first, rename_tensors, tensor_names
 from edgecls.export.pixel_scaling import ChannelOrder, Layout
 from edgecls.modelfile import INPUT_NAME, OUTPUT_NAME

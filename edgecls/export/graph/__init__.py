@@ -1,1 +1,1 @@
-""""""
+"""Passes and helpers that work on any ONNX graph."""

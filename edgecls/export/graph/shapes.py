@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgecls.export.foreign.file import EXTRA, load_onnx_package
-from edgecls.extras import import_from_extra
+from edgecls.export.graph.onnx_package import load_onnx_package
 
 __all__ = ["SMALL", "InferredShapes", "Shape", "fold_shape_constants", "infer_shapes"]
 
@@ -52,7 +51,7 @@ def _computed(
     given = {name: known[name] for name in node.input if name}
     if not all(values.dtype.kind in "iub" for values in given.values()):
         return None
-    evaluator = import_from_extra("onnx.reference", extra=EXTRA, purpose="adopting an ONNX file").ReferenceEvaluator
+    evaluator = load_onnx_package("onnx.reference").ReferenceEvaluator
     make = package.helper
     inputs = [
         make.make_tensor_value_info(name, make.np_dtype_to_tensor_dtype(values.dtype), values.shape)

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from edgecls.export.precision.float_network import WEIGHTED, FloatNetwork, load_onnx_package
+from edgecls.export.graph.onnx_package import load_onnx_package
+from edgecls.export.precision.float_network import WEIGHTED, FloatNetwork
 
 __all__ = ["LARGEST", "float16_onnx"]
 

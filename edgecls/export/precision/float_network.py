@@ -2,18 +2,17 @@
 
 from collections import Counter
 from dataclasses import dataclass
-from types import ModuleType
 from typing import Any
 
 from edgecls.errors import ExportError
 from edgecls.export.graph.initializers import Arrays, serialized_with
+from edgecls.export.graph.onnx_package import load_onnx_package
 from edgecls.export.graph.padding import pad_in_convolutions
 from edgecls.export.graph.surgery import all_graphs
 from edgecls.export.graph.tidy import tidy
-from edgecls.extras import import_from_extra
 from edgecls.modelfile import OUTPUT_NAME, ModelFile
 
-__all__ = ["WEIGHTED", "FloatNetwork", "load_onnx_package", "read_float_network"]
+__all__ = ["WEIGHTED", "FloatNetwork", "read_float_network"]
 
 FLOAT = 1  # of onnx.TensorProto
 MIN_OPSET = 13  # the first with a scale for each channel
@@ -85,16 +84,6 @@ def read_float_network(model: ModelFile) -> FloatNetwork:
             "quantise; use it as it is"
         )
     return FloatNetwork(model.card.name, proto, tuple(layers), _activations_behind(proto.graph, layers))
-
-
-def load_onnx_package() -> ModuleType:
-    """Import the onnx package.
-
-    Raises:
-        MissingExtraError: It is not installed.
-    """
-    # The extra is the lightest that brings onnx.
-    return import_from_extra("onnx", extra="classical", purpose="reducing the precision of a model")
 
 
 def _refuse(model: ModelFile, proto: Any) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgecls.export.precision.float_network import FloatNetwork, load_onnx_package
+from edgecls.export.graph.onnx_package import load_onnx_package
+from edgecls.export.precision.float_network import FloatNetwork
 from edgecls.export.precision.recipe import Int8Recipe
 from edgecls.extras import import_from_extra
 from edgecls.in_order import map_in_order

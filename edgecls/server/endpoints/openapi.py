@@ -1,27 +1,24 @@
-"""The document, put together."""
+"""`GET /openapi.json`: the OpenAPI document, put together from the parts that the endpoint modules state."""
 
 from typing import Any
 
 from bottle import Bottle, HTTPResponse, request
 
 from edgecls import __version__
+from edgecls.server.endpoints import feedback, health, inference, metrics, model_control, page, predict, status
 from edgecls.server.endpoints.answers import json_answer
 from edgecls.server.endpoints.bodies import compress_answer
 from edgecls.server.endpoints.operations import json_content, objects, operation
 
-__all__ = ["PATHS", "SCHEMAS", "mount_openapi", "openapi_document"]
+__all__ = ["mount_openapi", "openapi_document"]
 
-PATHS: dict[str, Any] = {
+_OWN_PATHS: dict[str, Any] = {
     "/openapi.json": {
         "get": operation("This document", group="health", success=json_content({"type": "object"})),
     }
 }
 
-SCHEMAS: dict[str, Any] = {}
-
-
-# A new group of routes gives its part in a file beside this one, and is named here.
-_GROUPS = (page, health, status, metrics, models, openapi, predict, inference, feedback, model_control)
+_GROUPS = (page, health, status, metrics, predict, inference, feedback, model_control)  # each has PATHS and SCHEMAS
 
 _ERROR = objects(
     {
@@ -46,7 +43,7 @@ def openapi_document() -> dict[str, Any]:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/"}],
-        "paths": {path: item for group in _GROUPS for path, item in group.PATHS.items()},
+        "paths": {path: item for group in _GROUPS for path, item in group.PATHS.items()} | _OWN_PATHS,
         "components": {
             "schemas": {"Error": _ERROR, **{name: it for group in _GROUPS for name, it in group.SCHEMAS.items()}}
         },
@@ -57,7 +54,6 @@ def mount_openapi(app: Bottle) -> None:
     """Add the OpenAPI document to an application."""
 
     def document() -> HTTPResponse:
-
         return compress_answer(json_answer(openapi_document()), request.get_header("Accept-Encoding", ""))
 
     app.route("/openapi.json", "GET", document)

@@ -1,4 +1,4 @@
-"""Which models there are."""
+"""`GET /models` and `GET /status`: the models, and what the server is doing."""
 
 import time
 from collections.abc import Callable
@@ -10,34 +10,17 @@ from edgecls import __version__
 from edgecls.server.endpoints.answers import json_answer
 from edgecls.server.endpoints.operations import array, json_content, objects, operation, ref
 from edgecls.server.metrics.counters import PREDICTIONS, summed
-from edgecls.server.models.repository import Repository, facts_of_models
+from edgecls.server.models.repository import Repository
+from edgecls.server.models.served_model import facts_of_models
 from edgecls.server.storage.feedback_store import FeedbackStore
 from edgecls.server.workers.board import Gathered
 
-__all__ = ["MODELS_PATHS", "MODELS_SCHEMAS", "PATHS", "SCHEMAS", "mount_models", "mount_status"]
+__all__ = ["PATHS", "SCHEMAS", "mount_models", "mount_status"]
 
 
 def mount_models(app: Bottle, repository: Repository) -> None:
     """Add the list of models to an application."""
     app.route("/models", "GET", lambda: json_answer({"models": facts_of_models(repository)}))
-
-
-MODELS_SCHEMAS: dict[str, Any] = {
-    "Models": {
-        **array({"type": "object", "required": ["name", "state", "reason"]}),
-        "description": "Each with its labels, precision, provider and what was skipped, once it is loaded.",
-    }
-}
-
-MODELS_PATHS: dict[str, Any] = {
-    "/models": {
-        "get": operation(
-            "The models that requests may name",
-            group="health",
-            success=json_content(objects({"models": ref("Models")})),
-        )
-    },
-}
 
 
 def mount_status(
@@ -86,6 +69,13 @@ _STATUS = objects(
 )
 
 PATHS: dict[str, Any] = {
+    "/models": {
+        "get": operation(
+            "The models that requests may name",
+            group="health",
+            success=json_content(objects({"models": ref("Models")})),
+        )
+    },
     "/status": {
         "get": operation(
             "Models, what they run on and why, images answered", group="health", success=json_content(_STATUS)
@@ -93,4 +83,9 @@ PATHS: dict[str, Any] = {
     },
 }
 
-SCHEMAS: dict[str, Any] = {}
+SCHEMAS: dict[str, Any] = {
+    "Models": {
+        **array({"type": "object", "required": ["name", "state", "reason"]}),
+        "description": "Each with its labels, precision, provider and what was skipped, once it is loaded.",
+    }
+}

@@ -1,1 +1,1 @@
-""""""
+"""Counters and timings, and their sums over several processes."""

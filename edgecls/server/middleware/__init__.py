@@ -1,1 +1,1 @@
-""""""
+"""What holds for every request: API keys, CORS, security headers, request ids, the access log."""
