@@ -10,8 +10,7 @@ from edgecls import __version__
 from edgecls.server.endpoints.answers import json_answer
 from edgecls.server.endpoints.operations import array, json_content, objects, operation, ref
 from edgecls.server.metrics.counters import PREDICTIONS, summed
-from edgecls.server.models.repository import Repository
-from edgecls.server.models.served_model import facts_of_models
+from edgecls.server.models.repository import Repository, facts_of_models
 from edgecls.server.storage.feedback_store import FeedbackStore
 from edgecls.server.workers.board import Gathered
 
