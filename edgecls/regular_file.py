@@ -7,9 +7,9 @@ opened and, in case it was replaced between, after.
 import errno
 import os
 import stat
-from io import BufferedReader
+from io import BufferedRandom, BufferedReader
 
-__all__ = ["NotRegularFileError", "open_regular", "read_regular"]
+__all__ = ["NotRegularFileError", "open_regular", "open_regular_to_append", "read_regular"]
 
 _KINDS = {
     stat.S_IFIFO: "a named pipe",
@@ -18,7 +18,7 @@ _KINDS = {
     stat.S_IFBLK: "a device",
 }
 
-_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
+_WITHOUT_WAITING = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
 
 
 class NotRegularFileError(OSError):
@@ -50,8 +50,21 @@ def read_regular(path: str | os.PathLike[str]) -> bytes:
         return stream.read()
 
 
-def _open_without_waiting(path: str, _: int) -> int:
-    handle = os.open(path, _FLAGS)
+def open_regular_to_append(path: str | os.PathLike[str]) -> BufferedRandom:
+    """Open a regular file for reading and appending bytes; create it if there is none.
+
+    Raises:
+        NotRegularFileError: A pipe, a socket or a device is in its place; it was not written to.
+        IsADirectoryError: It is a folder.
+        OSError: It may not be written.
+    """
+    if os.path.lexists(path):
+        _check_kind(os.stat(path).st_mode, path)
+    return open(path, "a+b", opener=_open_without_waiting)
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    handle = os.open(path, flags | _WITHOUT_WAITING, 0o666)
     try:
         _check_kind(os.fstat(handle).st_mode, path)
     except OSError:

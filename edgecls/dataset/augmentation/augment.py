@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import cv2
 import numpy as np
@@ -19,6 +19,7 @@ from edgecls.dataset.augmentation.warp import WarpLimits, apply_warp, draw_warp
 from edgecls.dataset.formats.labelled_images import Dataset, LabelledImages
 from edgecls.errors import DatasetError, ImageError, OutputError
 from edgecls.in_order import map_in_order
+from edgecls.journal import Journal
 
 __all__ = ["AugmentResult", "AugmentSettings", "augment"]
 
@@ -121,14 +122,13 @@ def augment(
         except ImageError as error:
             return error
 
-    with _appending(out / MANIFEST, manifest.size_bytes) as stream:
+    with _appending(out / MANIFEST) as journal:
         for count, outcome in enumerate(map_in_order(work, tasks, workers=workers), 1):
             if isinstance(outcome, ImageError):
                 failures.append(outcome)
             else:
                 written += len(outcome)
-                stream.writelines(_line(asdict(image)) for image in outcome)
-                stream.flush()
+                journal.append(*(asdict(image) for image in outcome))
             on_progress(count, len(tasks))
     return AugmentResult(written, len(done), tuple(failures))
 
@@ -182,30 +182,23 @@ def _open_folder(out: Path, data: Path, run: dict[str, Any]) -> Manifest:
         return earlier
     try:
         out.mkdir(parents=True, exist_ok=True)
-        if any(out.iterdir()):
+        if any(path.name != MANIFEST for path in out.iterdir()):
             raise OutputError(f"{str(out)!r} is not empty; give a new folder, nothing is ever overwritten")
-        head = _line({"edgecls_augment": FORMAT, "settings": run})
-        with whole_files(out / MANIFEST) as (temporary,):
-            temporary.write_bytes(head)
+        with Journal(out / MANIFEST) as journal:
+            journal.append({"edgecls_augment": FORMAT, "settings": run})
     except OSError as error:
         raise OutputError(f"cannot write into {str(out)!r}: {error.strerror}; choose another place") from error
-    return Manifest(run, (), len(head))
+    return Manifest(run, ())
 
 
 @contextlib.contextmanager
-def _appending(path: Path, size_bytes: int) -> Iterator[BinaryIO]:
-    """Open a manifest to append to it, without what was cut short at its end."""
+def _appending(path: Path) -> Iterator[Journal]:
+    """Open a manifest to append to it."""
     try:
-        os.truncate(path, size_bytes)
-        with path.open("ab") as stream:
-            yield stream
+        with Journal(path) as journal:
+            yield journal
     except OSError as error:
         raise OutputError(f"cannot write {str(path)!r}: {error.strerror or error}; choose another place") from error
-
-
-def _line(record: dict[str, Any]) -> bytes:
-    text = json.dumps(record, ensure_ascii=False) + "\n"
-    return text.encode(errors="surrogateescape")  # file names need not be Unicode
 
 
 def _write(

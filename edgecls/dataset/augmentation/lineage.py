@@ -5,22 +5,19 @@ every other line one image. Lines are appended as images are finished, so that a
 run can go on; a last line that was cut short does not count.
 """
 
-import json
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, TypeVar
+from typing import Any
 
 from edgecls.errors import DatasetError
-from edgecls.regular_file import read_regular
+from edgecls.journal import DamagedLineError, read_journal
 
 __all__ = ["MANIFEST", "Augmented", "Manifest", "lineage_of", "read_lineage", "read_manifest"]
 
 MANIFEST = "augmented.jsonl"
 FORMAT = 1
-
-_Made = TypeVar("_Made")
 
 
 @dataclass(frozen=True)
@@ -56,12 +53,10 @@ class Manifest:
     Attributes:
         settings: Of the run that made the images.
         images: The images finished so far.
-        size_bytes: Length of the manifest without a last line that was cut short.
     """
 
     settings: Mapping[str, Any]
     images: tuple[Augmented, ...]
-    size_bytes: int
 
 
 def read_lineage(folder: Path) -> dict[Path, str]:
@@ -117,27 +112,32 @@ def read_manifest(folder: Path) -> Manifest | None:
     """
     path = folder / MANIFEST
     try:
-        data = read_regular(path)
+        records = read_journal(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         raise DatasetError(f"cannot read {str(path)!r}: {error.strerror}; check who may read it") from error
-    whole = data[: data.rfind(b"\n") + 1]
-    if not whole:
-        raise DatasetError(f"manifest {str(path)!r} is empty; delete it together with the images beside it")
-    lines = whole.split(b"\n")[:-1]
-    settings = _parse(lines[0], 1, path, _settings)
-    images = [_parse(line, number, path, _image) for number, line in enumerate(lines[1:], 2)]
-    return Manifest(settings, tuple(images), len(whole))
+    except DamagedLineError as error:
+        raise _damaged(path, error) from error
+    if not records:
+        if any(other.name != MANIFEST for other in folder.iterdir()):
+            raise DatasetError(f"manifest {str(path)!r} is empty; delete it together with the images beside it")
+        return None  # killed before the first line was whole, so before the first image
+    settings, *images = (
+        _parse(record, number, path, _image if number > 1 else _settings) for number, record in enumerate(records, 1)
+    )
+    return Manifest(settings, tuple(images))
 
 
-def _parse(line: bytes, number: int, path: Path, make: Callable[[Any], _Made]) -> _Made:
+def _parse(record: Any, number: int, path: Path, make: Callable[[Any], Any]) -> Any:
     try:
-        return make(json.loads(line.decode(errors="surrogateescape")))
+        return make(record)
     except (ValueError, KeyError, TypeError) as error:
-        raise DatasetError(
-            f"manifest {str(path)!r} is damaged at line {number}: {error}; restore it, or augment into a new folder"
-        ) from error
+        raise _damaged(path, f"line {number}: {error}") from error
+
+
+def _damaged(path: Path, reason: object) -> DatasetError:
+    return DatasetError(f"manifest {str(path)!r} is damaged at {reason}; restore it, or augment into a new folder")
 
 
 def _settings(head: Any) -> dict[str, Any]:

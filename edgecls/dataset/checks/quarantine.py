@@ -5,18 +5,17 @@ appended: first where the dataset is, then each move before it is made, and each
 move was made is seen from the files, so that a kill at any moment loses nothing.
 """
 
-import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from typing import Any
 
 from edgecls.dataset.checks.check import CheckReport
 from edgecls.dataset.checks.findings import Finding
 from edgecls.errors import DatasetError, OutputError
 from edgecls.file_moves import move_file, same_content
-from edgecls.regular_file import read_regular
+from edgecls.journal import DamagedLineError, Journal, read_journal
 
 __all__ = ["MANIFEST_NAME", "Restored", "quarantine", "restore"]
 
@@ -162,63 +161,65 @@ def _remove_empty_folders(parent: Path, top: Path) -> None:
         parent = parent.parent
 
 
-def _open_manifest(folder: Path, root: Path) -> IO[bytes]:
+def _open_manifest(folder: Path, root: Path) -> Journal:
     """Open the manifest for appending; begin it where the folder is new or empty."""
     path = folder / MANIFEST_NAME
     if not path.exists() and folder.is_dir() and any(folder.iterdir()):
         raise OutputError(f"{str(folder)!r} is not empty and no quarantine; choose a new or empty folder")
     folder.mkdir(parents=True, exist_ok=True)
-    path.touch()
-    stream = open(path, "r+b")  # noqa: SIM115  the caller closes it
-    # A line without its end was being written when the process was killed; what it announces was not done.
-    stream.truncate(stream.read().rfind(b"\n") + 1)
-    if stream.seek(0, os.SEEK_END) == 0:
-        _append(stream, {"format": _FORMAT, "root": str(root)})
-    elif (of := _read_manifest(folder).root) != root:
-        stream.close()
-        raise OutputError(f"{str(folder)!r} is the quarantine of {str(of)!r}; choose another folder")
-    return stream
+    try:
+        journal = Journal(path)
+    except DamagedLineError as error:
+        raise _damaged(path, error) from error
+    try:
+        if not journal.records:
+            _append(journal, {"format": _FORMAT, "root": str(root)})
+        elif (of := _manifest_of(path, journal.records).root) != root:
+            raise OutputError(f"{str(folder)!r} is the quarantine of {str(of)!r}; choose another folder")
+    except BaseException:
+        journal.close()
+        raise
+    return journal
 
 
-def _append(stream: IO[bytes], record: dict[str, Any]) -> None:
+def _append(journal: Journal, record: dict[str, Any]) -> None:
     """Write a line, on disk when this returns."""
-    # File names that are no Unicode come as lone surrogates, and go back to the bytes they were.
-    stream.write(json.dumps(record, ensure_ascii=False).encode("utf-8", "surrogateescape") + b"\n")
-    stream.flush()
-    os.fsync(stream.fileno())
+    journal.append(record)
+    journal.sync()
 
 
 def _read_manifest(folder: Path) -> _Manifest:
     path = folder / MANIFEST_NAME
     try:
-        whole_lines = read_regular(path).rpartition(b"\n")[0]
+        return _manifest_of(path, read_journal(path))
     except OSError as error:
         raise DatasetError(
             f"{str(folder)!r} is no quarantine: cannot read its {MANIFEST_NAME}, {_reason(error)}; "
             "give the folder that was given to --quarantine"
         ) from error
+    except DamagedLineError as error:
+        raise _damaged(path, error) from error
+
+
+def _manifest_of(path: Path, records: Sequence[dict[str, Any]]) -> _Manifest:
     waiting: dict[str, None] = {}
     try:
-        header, *records = _records(whole_lines)
+        header, *moves = records
         if header["format"] != _FORMAT:
             raise ValueError(f"its format is {header['format']!r}, not {_FORMAT}")
         root = Path(header["root"])
-        for record in records:
+        for record in moves:
             if "move" in record:
                 waiting[_inner(record["move"])] = None
             else:
                 waiting.pop(_inner(record["returned"]), None)
     except (ValueError, KeyError) as error:
-        raise DatasetError(f"the manifest {str(path)!r} is damaged: {error}; correct the line by hand") from error
+        raise _damaged(path, error) from error
     return _Manifest(root, tuple(waiting))
 
 
-def _records(lines: bytes) -> Iterator[dict[str, Any]]:
-    for line in lines.decode("utf-8", "surrogateescape").split("\n"):
-        record = json.loads(line)
-        if not isinstance(record, dict):
-            raise ValueError(f"a line is {line[:80]!r}")
-        yield record
+def _damaged(path: Path, error: Exception) -> DatasetError:
+    return DatasetError(f"the manifest {str(path)!r} is damaged: {error}; correct the line by hand")
 
 
 def _inner(path: object) -> str:

@@ -1,8 +1,5 @@
 """What became of each address: one JSON object a line, written as each ends."""
 
-import json
-import os
-import threading
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -11,6 +8,7 @@ from typing import Any
 from edgecls.dataset.collect.outcomes import is_transient
 from edgecls.errors import DatasetError, OutputError
 from edgecls.image import ImageLimits
+from edgecls.journal import DamagedLineError, Journal
 
 __all__ = ["MANIFEST_NAME", "Manifest", "Record"]
 
@@ -82,18 +80,19 @@ class Manifest:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._lock = threading.Lock()
-        if path.exists() and not path.is_file():
-            raise OutputError(f"cannot write {str(path)!r}: it is no file; move it away, or choose another place")
         try:
-            self._stream = open(path, "a+b")  # noqa: SIM115 (kept open: a record is one write)
+            self._journal = Journal(path)
         except OSError as error:
             raise OutputError(f"cannot write {str(path)!r}: {error.strerror}; choose another place") from error
-        try:
-            self._records = self._read()
-        except BaseException:
-            self._stream.close()
-            raise
+        except DamagedLineError as error:
+            raise self._damaged(error.number) from error
+        self._records: dict[str, Record] = {}
+        for number, facts in enumerate(self._journal.records, 1):
+            record = _parse(facts)
+            if record is None:
+                self._journal.close()
+                raise self._damaged(number)
+            self._records[record.url] = record
 
     @property
     def records(self) -> Mapping[str, Record]:
@@ -107,18 +106,15 @@ class Manifest:
             OutputError: It cannot be written.
         """
         facts = {name: value for name, value in asdict(record).items() if value is not None}
-        line = json.dumps(facts, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
-        with self._lock:
-            try:
-                self._stream.write(line)
-                self._stream.flush()
-            except OSError as error:
-                raise OutputError(f"cannot write {str(self._path)!r}: {error.strerror}") from error
-            self._records[record.url] = record
+        try:
+            self._journal.append(facts)
+        except OSError as error:
+            raise OutputError(f"cannot write {str(self._path)!r}: {error.strerror}") from error
+        self._records[record.url] = record
 
     def close(self) -> None:
         """Close the file."""
-        self._stream.close()
+        self._journal.close()
 
     def __enter__(self) -> "Manifest":
         return self
@@ -126,23 +122,11 @@ class Manifest:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _read(self) -> dict[str, Record]:
-        self._stream.seek(0)
-        data = self._stream.read()
-        whole = data.rfind(b"\n") + 1
-        records = {}
-        for number, line in enumerate(data[:whole].splitlines(), 1):
-            record = _parse(line)
-            if record is None:
-                raise DatasetError(
-                    f"line {number} of {str(self._path)!r} is no record of a collected image; "
-                    "correct it, or move the file away to begin anew"
-                )
-            records[record.url] = record
-        if whole < len(data):
-            self._stream.truncate(whole)
-            self._stream.seek(0, os.SEEK_END)
-        return records
+    def _damaged(self, number: int) -> DatasetError:
+        return DatasetError(
+            f"line {number} of {str(self._path)!r} is no record of a collected image; "
+            "correct it, or move the file away to begin anew"
+        )
 
 
 _TYPES: dict[str, tuple[type, ...]] = {
@@ -151,12 +135,8 @@ _TYPES: dict[str, tuple[type, ...]] = {
 _REQUIRED = ("url", "label", "outcome", "time")
 
 
-def _parse(line: bytes) -> Record | None:
-    try:
-        facts: Any = json.loads(line.decode("utf-8"))
-    except ValueError:
-        return None
-    if not isinstance(facts, dict) or not all(name in facts for name in _REQUIRED):
+def _parse(facts: Mapping[str, Any]) -> Record | None:
+    if not all(name in facts for name in _REQUIRED):
         return None
     known = {name: facts[name] for name in _TYPES if name in facts}
     if not all(isinstance(value, _TYPES[name]) for name, value in known.items()):

@@ -1,14 +1,13 @@
 """The record of a sweep: one JSON line a trial, written as it ends, so that a killed sweep can go on."""
 
 import json
-import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from edgecls.errors import OutputError, TrainingError
-from edgecls.regular_file import read_regular
+from edgecls.journal import DamagedLineError, Journal
 from edgecls.training.history import EpochReport, best_of, is_better
 
 __all__ = ["SweepRecord", "Trial"]
@@ -57,13 +56,17 @@ class SweepRecord:
         self.path = folder / FILE_NAME
         self._trials: dict[int, Trial] = {}
         try:
-            if self.path.exists():
-                self._read(facts, resume=resume)
+            folder.mkdir(parents=True, exist_ok=True)
+            with Journal(self.path) as journal:
+                records = journal.records
+            if records:
+                self._take_up(records, facts, resume=resume)
             else:
-                folder.mkdir(parents=True, exist_ok=True)
                 self._append(facts)
         except OSError as error:
             raise OutputError(f"cannot keep the record {str(self.path)!r}: {error.strerror or error}") from error
+        except DamagedLineError as error:
+            raise self._damaged(error) from error
 
     @property
     def trials(self) -> tuple[Trial, ...]:
@@ -92,31 +95,21 @@ class SweepRecord:
         self._trials[trial.number] = trial
 
     def _append(self, entry: Mapping[str, Any]) -> None:
-        with open(self.path, "a", encoding="utf-8") as stream:
-            stream.write(json.dumps(entry, ensure_ascii=False) + "\n")
-            stream.flush()
-            os.fsync(stream.fileno())
+        with Journal(self.path) as journal:
+            journal.append(dict(entry))
+            journal.sync()
 
-    def _read(self, facts: Mapping[str, Any], *, resume: bool) -> None:
-        text = read_regular(self.path).decode()
-        whole, _, torn = text.rpartition("\n")
-        if torn:  # a kill in the middle of a line
-            self.path.write_text(whole + "\n" if whole else "", encoding="utf-8")
-        if not whole:
-            self._append(facts)
-            return
+    def _take_up(self, records: Sequence[dict[str, Any]], facts: Mapping[str, Any], *, resume: bool) -> None:
         if not resume:
             raise TrainingError(
                 f"there is a sweep in {str(self.path.parent)!r} already; "
                 "go on with it by --resume, or delete the folder"
             )
         try:
-            head, *rest = (json.loads(line) for line in whole.splitlines())
+            head, *rest = records
             self._trials = {entry["number"]: _trial(entry) for entry in rest}
-        except (ValueError, KeyError, TypeError) as error:
-            raise TrainingError(
-                f"the record {str(self.path)!r} is damaged ({error}); delete it to start anew"
-            ) from error
+        except (KeyError, TypeError) as error:
+            raise self._damaged(error) from error
         current = json.loads(json.dumps(facts))
         changed = sorted(key for key in head.keys() | current.keys() if head.get(key) != current.get(key))
         if changed:
@@ -124,6 +117,9 @@ class SweepRecord:
                 f"the sweep in {str(self.path.parent)!r} was begun with another {', '.join(changed)}; "
                 "repeat it with the same options, or give another --sweep-dir"
             )
+
+    def _damaged(self, error: Exception) -> TrainingError:
+        return TrainingError(f"the record {str(self.path)!r} is damaged ({error}); delete it to start anew")
 
 
 def _trial(entry: Mapping[str, Any]) -> Trial:

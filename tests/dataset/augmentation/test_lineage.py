@@ -53,7 +53,6 @@ def test_a_last_line_that_was_cut_short_does_not_count(tmp_path: Path) -> None:
     assert manifest is not None
     assert manifest.images == (Augmented("猫/1.jpg", "/in/猫/1.jpg", FIRST, None),)
     assert manifest.settings == {"seed": 3}
-    assert (folder / MANIFEST).read_bytes()[manifest.size_bytes :].decode() == '{"output": "猫/2.j'
 
 
 def test_lineage_is_found_from_images_also_through_links(tmp_path: Path) -> None:
@@ -100,6 +99,7 @@ def test_a_damaged_manifest_is_refused_with_its_line(tmp_path: Path, line: objec
 )
 def test_a_manifest_without_its_head_is_refused(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / MANIFEST).write_text(text)
+    (tmp_path / "a.png").touch()
 
     with pytest.raises(DatasetError, match=message):
         read_lineage(tmp_path)
