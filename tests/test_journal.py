@@ -18,7 +18,7 @@ from edgecls.dataset.collect.manifest import MANIFEST_NAME as COLLECTED
 from edgecls.dataset.collect.manifest import Manifest, Record
 from edgecls.dataset.formats.read import read_dataset
 from edgecls.journal import DamagedLineError, Journal, read_journal
-from edgecls.training.sweep.record import SweepRecord, Trial
+from edgecls.training.sweep.record import SweepRecord, SweepTrial
 
 
 def test_what_was_appended_is_read_again(tmp_path: Path) -> None:
@@ -91,9 +91,9 @@ def test_a_journal_cut_anywhere_goes_on(tmp_path: Path) -> None:
 def test_a_sweep_cut_anywhere_goes_on(tmp_path: Path) -> None:
     facts = {"data": "photos"}
     record = SweepRecord(tmp_path, facts, resume=False)
-    first = Trial(1, {"arch": "simple_cnn"}, error="out of memory")
+    first = SweepTrial(1, {"arch": "simple_cnn"}, error="out of memory")
     record.add(first)
-    record.add(Trial(2, {"label": "花🐱"}, history=(), error="花🐱"))
+    record.add(SweepTrial(2, {"label": "花🐱"}, history=(), error="花🐱"))
 
     _cut_everywhere(
         tmp_path / "trials.jsonl", lambda _: _equal(SweepRecord(tmp_path, facts, resume=True).trials, (first,))

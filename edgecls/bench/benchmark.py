@@ -11,11 +11,12 @@ from edgecls.bench.yardstick import Load, Yardstick
 from edgecls.dataset.formats.labelled_images import LabelledImages
 from edgecls.evaluation.evaluate import check_labels, evaluate, without_foreign_labels
 from edgecls.evaluation.record import Evaluation
+from edgecls.measuring.trials import Trial
 from edgecls.modelfile import ModelFile
 from edgecls.runtime.execution.providers import Provider, SkippedProvider
 from edgecls.runtime.setting import Setting
 from edgecls.runtime.tuning.contenders import Contender, open_contenders
-from edgecls.runtime.tuning.in_memory import InMemoryRun, warm_up
+from edgecls.runtime.tuning.in_memory import warm_up
 
 __all__ = ["MOST_LABELLED", "Benchmark", "Placement", "Row", "Yardsticks", "benchmark", "known_to_all", "some_of"]
 
@@ -36,7 +37,7 @@ class Row:
 
     model: int
     setting: Setting
-    first: InMemoryRun
+    first: Trial
     back_to_back: Figures
     paced: Figures | None
 

@@ -63,14 +63,14 @@ def _model(name: str, model: ModelFile) -> dict[str, Any]:
 
 
 def _row(name: str, row: Row) -> dict[str, Any]:
-    first = row.first.predictions
+    first = row.first.times
     return {
         "model": name,
         **asdict(row.setting),
         "setting": str(row.setting),
         "yardstick": row.load,
         "warm_up": {
-            "first_image_ms": first[0].time_ms,
+            "first_image_ms": first[0].latency_ms,
             "images": len(first),
             "images_per_s": row.first.images_per_s,
         },

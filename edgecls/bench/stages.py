@@ -10,17 +10,18 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
-from edgecls.bench.trials import Trial, take_back_to_back, take_paced
+from edgecls.bench.trials import take_back_to_back, take_paced
 from edgecls.bench.yardstick import Load, Yardstick
 from edgecls.errors import ProviderError
 from edgecls.frozen import can_start_children, child_command, is_frozen
+from edgecls.measuring.trials import Trial
 from edgecls.measuring.turns import take_turns
 from edgecls.modelfile import ModelFile
 from edgecls.runtime.execution.providers import Provider, SkippedProvider
 from edgecls.runtime.tuning.contenders import Contender
-from edgecls.runtime.tuning.in_memory import InMemoryRun, least_images
+from edgecls.runtime.tuning.in_memory import least_images
 
 __all__ = ["Place", "Stages", "Start", "Turns", "start_once"]
 
@@ -112,7 +113,7 @@ class Stages:
     yardsticks: Mapping[Load, Yardstick]
     on_progress: Callable[[str], None]
 
-    def back_to_back(self, first: Mapping[int, InMemoryRun], *, deadline_s: float) -> Turns[int, Trial]:
+    def back_to_back(self, first: Mapping[int, Trial], *, deadline_s: float) -> Turns[int, Trial]:
         """Measure all contenders, one image right after the other.
 
         Args:
@@ -188,21 +189,17 @@ class Stages:
     def _in_turns(
         self, subjects: Sequence[K], run: Callable[[K], V], *, deadline_s: float, most_rounds: int
     ) -> Turns[K, V]:
-        found: dict[K, list[V]] = {subject: [] for subject in subjects}
-        yardsticks_s: dict[Load, list[float]] = {load: [] for load in self.yardsticks}
         if not subjects:
-            return Turns(found, yardsticks_s)
-
-        def take(subject: K) -> None:
-            found[subject].append(run(subject))
-
-        def take_yardstick(load: Load) -> None:
-            yardsticks_s[load].append(self.yardsticks[load].measure())
-
-        turns = {str(index): functools.partial(take, subject) for index, subject in enumerate(subjects)}
-        turns |= {load.value: functools.partial(take_yardstick, load) for load in self.yardsticks}
-        take_turns(turns, rounds=most_rounds, warm_up=0, deadline_s=deadline_s)
-        return Turns(found, yardsticks_s)
+            return Turns({}, {load: [] for load in self.yardsticks})
+        turns: dict[tuple[K, None] | tuple[None, Load], Callable[[], Any]] = {
+            **{(subject, None): functools.partial(run, subject) for subject in subjects},
+            **{(None, load): yardstick.measure for load, yardstick in self.yardsticks.items()},
+        }
+        figures = take_turns(turns, rounds=most_rounds, warm_up=0, deadline_s=deadline_s)
+        return Turns(
+            {subject: figures[subject, None] for subject in subjects},
+            {load: figures[None, load] for load in self.yardsticks},
+        )
 
     def _tell(self, what: str, deadline_s: float, contender: Contender) -> None:
         left_s = max(0.0, deadline_s - time.perf_counter())

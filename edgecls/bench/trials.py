@@ -7,60 +7,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edgecls.measuring.trials import ImageTime, Trial
 from edgecls.measuring.turns import Estimate, median_of
 from edgecls.runtime.classifier import Classifier
-from edgecls.runtime.prediction import Prediction
-from edgecls.runtime.tuning.in_memory import InMemoryRun, classify_in_memory
+from edgecls.runtime.tuning.in_memory import classify_in_memory, time_of
 
 __all__ = [
     "LEAST_ROUNDS",
     "Figures",
-    "ImageTime",
-    "Trial",
-    "as_trial",
     "figures_of",
     "is_too_noisy",
     "take_back_to_back",
     "take_paced",
 ]
-
-
-@dataclass(frozen=True)
-class ImageTime:
-    """Where the time of an image went, from its bytes to its answer, in milliseconds.
-
-    Attributes:
-        decode_ms: Decoding and resizing.
-        queue_ms: Waiting: for the batch before to end; where images come at fixed times, for the image before.
-        inference_ms: The network.
-    """
-
-    decode_ms: float
-    queue_ms: float
-    inference_ms: float
-
-    @property
-    def latency_ms(self) -> float:
-        """All of it."""
-        return self.decode_ms + self.queue_ms + self.inference_ms
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One measurement of a setting.
-
-    Attributes:
-        times: Of each image.
-        elapsed_s: How long all of it took, in seconds.
-    """
-
-    times: tuple[ImageTime, ...]
-    elapsed_s: float
-
-    @property
-    def images_per_s(self) -> float:
-        """Images a second, decoding included."""
-        return len(self.times) / self.elapsed_s
 
 
 def take_back_to_back(classifier: Classifier, images: Sequence[bytes], count: int) -> Trial:
@@ -71,12 +30,7 @@ def take_back_to_back(classifier: Classifier, images: Sequence[bytes], count: in
         images: Encoded images, at least one; taken over and over.
         count: How many to classify, at least 1.
     """
-    return as_trial(classify_in_memory(classifier, images, count))
-
-
-def as_trial(run: InMemoryRun) -> Trial:
-    """Return the times of images that were classified from memory."""
-    return Trial(tuple(_time_of(prediction) for prediction in run.predictions), run.elapsed_s)
+    return classify_in_memory(classifier, images, count)
 
 
 def take_paced(
@@ -111,12 +65,8 @@ def take_paced(
             due_s = clock()  # how late the system wakes a program is not the model's
         waited_s = max(0.0, clock() - due_s) if early_s <= 0 else 0.0
         prediction = classifier.predict_bytes(images[index % len(images)])
-        times.append(_time_of(prediction, waited_ms=1000 * waited_s))
+        times.append(time_of(prediction, waited_ms=1000 * waited_s))
     return Trial(tuple(times), clock() - start_s)
-
-
-def _time_of(prediction: Prediction, *, waited_ms: float = 0.0) -> ImageTime:
-    return ImageTime(prediction.decode_ms, prediction.queue_ms + waited_ms, prediction.inference_ms)
 
 
 LEAST_ROUNDS = 5  # that it takes to tell noise from a difference
@@ -164,7 +114,7 @@ def figures_of(trials: Sequence[Trial]) -> Figures:
     return Figures(
         images=len(times),
         images_per_s=tuple(trial.images_per_s for trial in trials),
-        latency_ms=tuple(statistics.median(time.latency_ms for time in trial.times) for trial in trials),
+        latency_ms=tuple(trial.latency_ms for trial in trials),
         p95_ms=p95_ms,
         p99_ms=p99_ms,
         stages=ImageTime(

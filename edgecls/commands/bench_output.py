@@ -34,7 +34,7 @@ def table_of(found: Benchmark, names: Sequence[str]) -> list[str]:
         setting = _setting(found, names, row)
         rates = row.back_to_back.throughput
         remark = _NOISY if is_too_noisy(row.back_to_back.images_per_s) else ""
-        first = f"{row.first.predictions[0].time_ms:.2f}"
+        first = f"{row.first.times[0].latency_ms:.2f}"
         times = _times(row.back_to_back)
         back_to_back.append((*setting, f"{rates.value:.1f}", _interval(rates, 1), *times, first, remark))
         if row.paced is not None:

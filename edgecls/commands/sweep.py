@@ -11,7 +11,7 @@ from edgecls.commands.train_options import TimeLeft
 
 if TYPE_CHECKING:
     from edgecls.training.history import EpochReport
-    from edgecls.training.sweep.record import Trial
+    from edgecls.training.sweep.record import SweepTrial
     from edgecls.training.sweep.space import Range, Settings
 
 __all__ = ["sweep"]
@@ -160,7 +160,7 @@ class _Progress:
             click.echo(text, err=True)
 
 
-def _trial_text(trial: "Trial", total: int) -> str:
+def _trial_text(trial: "SweepTrial", total: int) -> str:
     settings = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in trial.settings.items())
     if trial.best is None:
         return f"trial {trial.number}/{total}: {settings}: failed: {trial.error}"

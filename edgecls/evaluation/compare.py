@@ -1,10 +1,9 @@
 """Comparing models on the same images: accuracy beside latency and size."""
 
 import math
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, cycle
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from edgecls.dataset.formats.labelled_images import LabelledImages
 from edgecls.errors import ImageError, ModelConfigError
 from edgecls.evaluation.evaluate import evaluate
 from edgecls.evaluation.record import Evaluation
+from edgecls.measuring.turns import time_rounds
 from edgecls.runtime.classifier import Classifier
 
 __all__ = ["Comparison", "Contender", "Disagreement", "Latency", "compare", "mcnemar_p_value", "measure_latencies"]
@@ -131,18 +131,19 @@ def measure_latencies(classifiers: Sequence[Classifier], evaluation: Evaluation)
         One for each model.
     """
     encoded = _some_images(evaluation, classifiers[0])
-    times_ms: list[list[float]] = [[] for _ in classifiers]
-    for classifier in classifiers:
-        for data in encoded[:WARM_UP]:
-            classifier.predict_bytes(data)
-    for turn in range(ROUNDS):
-        for data in encoded:
-            for step in range(len(classifiers)):
-                place = (step + turn) % len(classifiers)  # nobody always goes first
-                started = time.perf_counter()
-                classifiers[place].predict_bytes(data)
-                times_ms[place].append((time.perf_counter() - started) * 1000)
-    return tuple(Latency(float(np.median(times)), float(np.percentile(times, 95))) for times in times_ms)
+
+    def over_images(classifier: Classifier) -> Callable[[], object]:
+        images = cycle(encoded)
+        return lambda: classifier.predict_bytes(next(images))
+
+    times_s = time_rounds(
+        {place: over_images(classifier) for place, classifier in enumerate(classifiers)},
+        rounds=ROUNDS * len(encoded),
+        warm_up=WARM_UP,
+    )
+    return tuple(
+        Latency(float(np.median(times) * 1000), float(np.percentile(times, 95) * 1000)) for times in times_s.values()
+    )
 
 
 def mcnemar_p_value(only_first: int, only_second: int) -> float:

@@ -6,7 +6,7 @@ that changes, and compared within the rounds; an interval tells how sure that is
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -14,6 +14,7 @@ import numpy as np
 
 __all__ = ["Estimate", "median_of", "ratio_between", "ratio_of", "take_turns", "time_rounds"]
 
+K = TypeVar("K")
 T = TypeVar("T")
 
 RESAMPLES = 2000  # of the bootstrap
@@ -92,13 +93,14 @@ def ratio_between(subject: Sequence[float], baseline: Sequence[float], *, confid
 
 
 def take_turns(
-    subjects: Mapping[str, Callable[[], T]],
+    subjects: Mapping[K, Callable[[], T]],
     *,
     rounds: int,
     warm_up: int = 1,
     deadline_s: float = math.inf,
     clock: Callable[[], float] = time.perf_counter,
-) -> dict[str, list[T]]:
+    going_on: Callable[[Mapping[K, Sequence[T]]], Collection[K]] = lambda figures: figures,
+) -> dict[K, list[T]]:
     """Measure every subject once in each round, in an order that changes from round to round.
 
     Args:
@@ -107,27 +109,30 @@ def take_turns(
         warm_up: Rounds before them that do not.
         deadline_s: No round begins that would end after this time by `clock`, but for the first that counts.
         clock: Tells the time in seconds.
+        going_on: Is given the figures after each round that counts, and returns which subjects the next one measures.
 
     Returns:
-        For each subject its figure in each round that counts.
+        For each subject its figure in each round that counts; one that was taken out has fewer, the first ones.
     """
     order = np.random.default_rng(0)
-    figures: dict[str, list[T]] = {name: [] for name in subjects}
+    figures: dict[K, list[T]] = {subject: [] for subject in subjects}
+    running = list(subjects)
     for index in range(warm_up + rounds):
         start_s = clock()
-        for name in order.permutation(list(subjects)).tolist():
-            figure = subjects[name]()
+        for place in order.permutation(len(running)):
+            figure = subjects[running[place]]()
             if index >= warm_up:
-                figures[name].append(figure)
+                figures[running[place]].append(figure)
         now_s = clock()
-        if index >= warm_up and now_s + (now_s - start_s) > deadline_s:
-            break
+        if index >= warm_up:
+            kept = going_on(figures)
+            running = [subject for subject in subjects if subject in kept]
+            if not running or now_s + (now_s - start_s) > deadline_s:
+                break
     return figures
 
 
-def time_rounds(
-    subjects: Mapping[str, Callable[[], object]], *, rounds: int, warm_up: int = 1
-) -> dict[str, list[float]]:
+def time_rounds(subjects: Mapping[K, Callable[[], object]], *, rounds: int, warm_up: int = 1) -> dict[K, list[float]]:
     """Time every subject once in each round, in an order that changes from round to round.
 
     Returns:

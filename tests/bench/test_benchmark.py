@@ -39,7 +39,7 @@ def test_every_setting_is_measured_or_named(found: Benchmark) -> None:
 
     assert {row.setting for row in found.rows} | set(named) == set(settings)
     for row in found.rows:
-        assert row.first.predictions
+        assert row.first.times
         assert row.back_to_back.images >= len(row.back_to_back.latency_ms) >= 1
 
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from edgecls.bench.trials import LEAST_ROUNDS, ImageTime, Trial, figures_of, is_too_noisy
+from edgecls.bench.trials import LEAST_ROUNDS, figures_of, is_too_noisy
+from edgecls.measuring.trials import ImageTime, Trial
 
 
 def _trial(*latencies_ms: float) -> Trial:

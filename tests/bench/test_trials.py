@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from edgecls.bench.trials import ImageTime, take_back_to_back, take_paced
+from edgecls.bench.trials import take_back_to_back, take_paced
+from edgecls.measuring.trials import ImageTime
 from edgecls.modelfile import ModelFile
 from edgecls.runtime.classifier import Classifier
 from edgecls.runtime.execution.providers import Provider

@@ -1,8 +1,8 @@
 """What fewer bits cost: the answers of two networks for the same labelled images, side by side."""
 
-import statistics
-import time
 from dataclasses import dataclass
+from functools import partial
+from itertools import cycle, islice
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +10,7 @@ import numpy.typing as npt
 from edgecls.errors import DatasetError
 from edgecls.export.parity import Network
 from edgecls.in_order import map_in_order
+from edgecls.measuring.turns import ratio_of, time_rounds
 from edgecls.model_card import ModelCard
 from edgecls.modelfile import ModelFile
 from edgecls.runtime.execution.providers import Provider
@@ -186,20 +187,18 @@ def compare_speed(reduced: Network, float32: Network, pixels: npt.NDArray[np.uin
         float32: The other.
         pixels: Some images, uint8 ``[N, height, width, channels]``.
     """
-    _seconds(float32, pixels, 1)
-    _seconds(reduced, pixels, 1)
-    count = max(1, round(ROUND_S / max(1e-6, _seconds(float32, pixels, 1))))
-    rounds = [(_seconds(reduced, pixels, count), _seconds(float32, pixels, count)) for _ in range(ROUNDS)]
+    images = cycle(pixels[place : place + 1] for place in range(len(pixels)))
+
+    def run(network: Network, count: int) -> None:
+        for image in islice(images, count):
+            network(image)
+
+    networks = {"reduced": reduced, "float32": float32}
+    once = time_rounds({name: partial(run, network, 1) for name, network in networks.items()}, rounds=1)
+    count = max(1, round(ROUND_S / max(1e-6, once["float32"][0])))
+    times_s = time_rounds({name: partial(run, network, count) for name, network in networks.items()}, rounds=ROUNDS)
     return Speed(
-        reduced=count / min(mine for mine, _ in rounds),
-        float32=count / min(other for _, other in rounds),
-        ratio=statistics.median(other / mine for mine, other in rounds),
+        reduced=count / min(times_s["reduced"]),
+        float32=count / min(times_s["float32"]),
+        ratio=ratio_of(times_s["float32"], times_s["reduced"]).value,
     )
-
-
-def _seconds(network: Network, pixels: npt.NDArray[np.uint8], count: int) -> float:
-    start = time.perf_counter()
-    for index in range(count):
-        place = index % len(pixels)
-        network(pixels[place : place + 1])
-    return time.perf_counter() - start

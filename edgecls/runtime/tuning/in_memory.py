@@ -1,11 +1,10 @@
 """Classifying images that are in memory with one setting, as a folder would be, and how long that took."""
 
-import statistics
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import cycle, islice
 
+from edgecls.measuring.trials import ImageTime, Trial
 from edgecls.runtime.classifier import Classifier
 from edgecls.runtime.execution.providers import Provider, SkippedProvider
 from edgecls.runtime.many_images import Source, classify_stream
@@ -13,33 +12,10 @@ from edgecls.runtime.prediction import Prediction
 from edgecls.runtime.setting import Setting
 from edgecls.runtime.tuning.contenders import Contender
 
-__all__ = ["InMemoryRun", "classify_in_memory", "least_images", "warm_up"]
+__all__ = ["classify_in_memory", "least_images", "time_of", "warm_up"]
 
 LEAST_IMAGES = 4
 LONGEST_TRIAL = 0.1  # of the whole time
-
-
-@dataclass(frozen=True)
-class InMemoryRun:
-    """Images that were classified, and how long all of it took.
-
-    Attributes:
-        predictions: The answers, in the order of the images.
-        elapsed_s: From the first image to the last answer, in seconds.
-    """
-
-    predictions: tuple[Prediction, ...]
-    elapsed_s: float
-
-    @property
-    def images_per_s(self) -> float:
-        """Images a second, decoding included."""
-        return len(self.predictions) / self.elapsed_s
-
-    @property
-    def latency_ms(self) -> float:
-        """Median time of an image from its bytes to its answer, in milliseconds."""
-        return statistics.median(prediction.time_ms for prediction in self.predictions)
 
 
 def least_images(setting: Setting) -> int:
@@ -47,7 +23,7 @@ def least_images(setting: Setting) -> int:
     return max(LEAST_IMAGES, 2 * setting.workers)
 
 
-def classify_in_memory(classifier: Classifier, images: Sequence[bytes], count: int) -> InMemoryRun:
+def classify_in_memory(classifier: Classifier, images: Sequence[bytes], count: int) -> Trial:
     """Classify images as `edgecls run` does, reading aside.
 
     Args:
@@ -59,9 +35,14 @@ def classify_in_memory(classifier: Classifier, images: Sequence[bytes], count: i
     start_s = time.perf_counter()
     outcomes = list(classify_stream(classifier, islice(cycle(sources), count), workers=classifier.workers))
     elapsed_s = time.perf_counter() - start_s
-    return InMemoryRun(
-        tuple(outcome.result for outcome in outcomes if isinstance(outcome.result, Prediction)), elapsed_s
+    return Trial(
+        tuple(time_of(outcome.result) for outcome in outcomes if isinstance(outcome.result, Prediction)), elapsed_s
     )
+
+
+def time_of(prediction: Prediction, *, waited_ms: float = 0.0) -> ImageTime:
+    """Return where the time of a prediction went, with what its image waited before it was taken."""
+    return ImageTime(prediction.decode_ms, prediction.queue_ms + waited_ms, prediction.inference_ms)
 
 
 def warm_up(
@@ -70,7 +51,7 @@ def warm_up(
     *,
     seconds: float,
     on_progress: Callable[[str], None],
-) -> tuple[dict[int, InMemoryRun], list[SkippedProvider]]:
+) -> tuple[dict[int, Trial], list[SkippedProvider]]:
     """Run contenders once, each alone; leave out those that take too long beside the usual setting.
 
     Args:
@@ -82,15 +63,15 @@ def warm_up(
     Returns:
         The first run of each contender by its number, and what was left out, with the reason.
     """
-    first: dict[int, InMemoryRun] = {}
-    usual: dict[tuple[int, Provider], InMemoryRun] = {}
+    first: dict[int, Trial] = {}
+    usual: dict[tuple[int, Provider], Trial] = {}
     skipped = []
     for number, contender in enumerate(contenders):
         setting, key = contender.setting, (contender.model, contender.setting.provider)
         count = least_images(setting)
         on_progress(f"warming up: {setting}")
         base = usual.get(key)
-        if base and count > len(base.predictions) and count / base.images_per_s > LONGEST_TRIAL * seconds:
+        if base and count > len(base.times) and count / base.images_per_s > LONGEST_TRIAL * seconds:
             reason = f"with {setting} not measured: {count} images take too long here"
             skipped.append(SkippedProvider(setting.provider, reason, "give more --seconds"))
             continue

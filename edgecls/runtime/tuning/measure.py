@@ -3,12 +3,13 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 
+from edgecls.measuring.trials import Trial
 from edgecls.runtime.execution.providers import Provider, SkippedProvider
 from edgecls.runtime.setting import Setting
 from edgecls.runtime.tuned import Goal
 from edgecls.runtime.tuning.contenders import Contender
 from edgecls.runtime.tuning.in_memory import classify_in_memory, least_images, warm_up
-from edgecls.runtime.tuning.races import Race, Trial, take_rounds
+from edgecls.runtime.tuning.races import Race, take_rounds
 
 __all__ = ["measure", "races_between"]
 
@@ -45,8 +46,7 @@ def measure(
         contender = contenders[number]
         on_progress(f"measuring, {max(0.0, deadline_s - clock()):.0f} s left: {contender.setting}")
         count = max(least_images(contender.setting), round(warm[number].images_per_s * trial_s))
-        found = classify_in_memory(contender.classifier, images, count)
-        return Trial(found.images_per_s, found.latency_ms)
+        return classify_in_memory(contender.classifier, images, count)
 
     races = races_between({number: contenders[number] for number in warm})
     return take_rounds(run, races, deadline_s=deadline_s, clock=clock), races, skipped

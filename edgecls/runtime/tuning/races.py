@@ -7,34 +7,20 @@ across them, and what cannot be told apart counts as level.
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
+from edgecls.measuring.trials import Trial
+from edgecls.measuring.turns import take_turns
 from edgecls.runtime.tuned import Goal
 
-__all__ = ["Race", "Trial", "take_rounds"]
+__all__ = ["Race", "take_rounds"]
 
 MOST_ROUNDS = 16
 LOST_AFTER = 3  # rounds
 LOST_BELOW = 0.85  # of the leader, in every round
 LEVEL_FROM = 0.97  # of the leader, in the median
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One measurement of a setting.
-
-    Attributes:
-        images_per_s: Images a second, decoding included.
-        latency_ms: Median time of an image from its bytes to its answer, in milliseconds.
-    """
-
-    images_per_s: float
-    latency_ms: float
-
-    def score(self, goal: Goal) -> float:
-        """Return how good it is for a goal; more is better."""
-        return self.images_per_s if goal is Goal.THROUGHPUT else 1 / self.latency_ms
 
 
 Trials = Mapping[int, Sequence[Trial]]
@@ -56,7 +42,7 @@ class Race:
     def leader(self, trials: Trials) -> int:
         """Return the contender with the best median."""
         return max(
-            self.members, key=lambda member: statistics.median(trial.score(self.goal) for trial in trials[member])
+            self.members, key=lambda member: statistics.median(_score(trial, self.goal) for trial in trials[member])
         )
 
     def level(self, trials: Trials) -> tuple[int, ...]:
@@ -79,7 +65,7 @@ class Race:
 
     def _ratios(self, member: int, leader: int, trials: Trials) -> list[float]:
         pairs = zip(trials[member], trials[leader], strict=False)
-        return [one.score(self.goal) / other.score(self.goal) for one, other in pairs]
+        return [_score(one, self.goal) / _score(other, self.goal) for one, other in pairs]
 
 
 def take_rounds(
@@ -95,16 +81,24 @@ def take_rounds(
         deadline_s: No round begins that would end after this time by `clock`, but for the first.
         clock: Tells the time in seconds.
     """
-    trials: dict[int, list[Trial]] = {member: [] for race in races for member in race.members}
-    running = list(trials)
-    order = np.random.default_rng(0)
-    for _ in range(MOST_ROUNDS):
-        start_s = clock()
-        for place in order.permutation(len(running)):
-            trials[running[place]].append(run(running[place]))
+
+    def going_on(trials: Trials) -> set[int]:
         left = [[one for one in race.members if one in running and not race.has_lost(one, trials)] for race in races]
-        running = [member for member in trials if any(member in one for one in left if len(one) > 1)]
-        now_s = clock()
-        if not running or now_s + (now_s - start_s) > deadline_s:
-            break
-    return trials
+        running.intersection_update(member for members in left if len(members) > 1 for member in members)
+        return running
+
+    running = {member for race in races for member in race.members}
+    members = list(dict.fromkeys(member for race in races for member in race.members))
+    return take_turns(
+        {member: partial(run, member) for member in members},
+        rounds=MOST_ROUNDS,
+        warm_up=0,
+        deadline_s=deadline_s,
+        clock=clock,
+        going_on=going_on,
+    )
+
+
+def _score(trial: Trial, goal: Goal) -> float:
+    """Return how good a trial is for a goal; more is better."""
+    return trial.images_per_s if goal is Goal.THROUGHPUT else 1 / trial.latency_ms

@@ -10,13 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
+from edgecls.measuring.trials import Trial
 from edgecls.modelfile import ModelFile
 from edgecls.runtime.execution.providers import Provider, SkippedProvider
 from edgecls.runtime.setting import Setting
 from edgecls.runtime.tuned import Choice, Hardware, keep_choice, this_hardware
 from edgecls.runtime.tuning.contenders import open_contenders
 from edgecls.runtime.tuning.measure import measure
-from edgecls.runtime.tuning.races import LOST_AFTER, Race, Trial
+from edgecls.runtime.tuning.races import LOST_AFTER, Race
 
 __all__ = ["ModelTuning", "Row", "Standing", "Tuning", "tune"]
 

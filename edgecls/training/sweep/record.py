@@ -10,13 +10,13 @@ from edgecls.errors import OutputError, TrainingError
 from edgecls.journal import DamagedLineError, Journal
 from edgecls.training.history import EpochReport, best_of, is_better
 
-__all__ = ["SweepRecord", "Trial"]
+__all__ = ["SweepRecord", "SweepTrial"]
 
 FILE_NAME = "trials.jsonl"
 
 
 @dataclass(frozen=True)
-class Trial:
+class SweepTrial:
     """What became of one trial.
 
     Attributes:
@@ -54,7 +54,7 @@ class SweepRecord:
 
     def __init__(self, folder: Path, facts: Mapping[str, Any], *, resume: bool) -> None:
         self.path = folder / FILE_NAME
-        self._trials: dict[int, Trial] = {}
+        self._trials: dict[int, SweepTrial] = {}
         try:
             folder.mkdir(parents=True, exist_ok=True)
             with Journal(self.path) as journal:
@@ -69,14 +69,14 @@ class SweepRecord:
             raise self._damaged(error) from error
 
     @property
-    def trials(self) -> tuple[Trial, ...]:
+    def trials(self) -> tuple[SweepTrial, ...]:
         """The trials that have ended, by number."""
         return tuple(self._trials[number] for number in sorted(self._trials))
 
     @property
-    def best(self) -> Trial | None:
+    def best(self) -> SweepTrial | None:
         """The trial with the highest accuracy; of equals, the one with the lowest loss, then the first."""
-        best: Trial | None = None
+        best: SweepTrial | None = None
         for trial in self.trials:
             if trial.best is None:
                 continue
@@ -89,7 +89,7 @@ class SweepRecord:
         """Say whether a trial has ended."""
         return number in self._trials
 
-    def add(self, trial: Trial) -> None:
+    def add(self, trial: SweepTrial) -> None:
         """Write down a trial that has ended."""
         self._append(asdict(trial))
         self._trials[trial.number] = trial
@@ -122,5 +122,5 @@ class SweepRecord:
         return TrainingError(f"the record {str(self.path)!r} is damaged ({error}); delete it to start anew")
 
 
-def _trial(entry: Mapping[str, Any]) -> Trial:
-    return Trial(**{**entry, "history": tuple(EpochReport(**report) for report in entry["history"])})
+def _trial(entry: Mapping[str, Any]) -> SweepTrial:
+    return SweepTrial(**{**entry, "history": tuple(EpochReport(**report) for report in entry["history"])})

@@ -16,7 +16,7 @@ from edgecls.training.config_file import config_to_toml
 from edgecls.training.history import EpochReport
 from edgecls.training.job import Listener, RunOptions, run_training
 from edgecls.training.run_directory import ExistingRun, RunDirectory, default_run_directory
-from edgecls.training.sweep.record import SweepRecord, Trial
+from edgecls.training.sweep.record import SweepRecord, SweepTrial
 from edgecls.training.sweep.space import Settings
 
 __all__ = ["SweepListener", "SweepResult", "run_sweep"]
@@ -38,7 +38,7 @@ class SweepListener:
     on_start: Callable[[int, int, int, Settings], None] = field(default=lambda number, total, epochs, settings: None)
     on_batch: Callable[[int, int, float, float], None] = field(default=lambda done, total, loss, accuracy: None)
     on_epoch: Callable[[EpochReport], None] = field(default=lambda report: None)
-    on_end: Callable[[Trial], None] = field(default=lambda trial: None)
+    on_end: Callable[[SweepTrial], None] = field(default=lambda trial: None)
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,8 @@ class SweepResult:
         charts: Where the charts are.
     """
 
-    trials: tuple[Trial, ...]
-    best: Trial
+    trials: tuple[SweepTrial, ...]
+    best: SweepTrial
     charts: tuple[Path, ...]
 
 
@@ -115,7 +115,7 @@ def run_sweep(
 
 def _run_trial(
     data: Path, onnx_path: Path, base: TrainConfig, number: int, settings: Settings, listener: SweepListener
-) -> Trial:
+) -> SweepTrial:
     start = time.monotonic()
     run = RunDirectory(default_run_directory(onnx_path))
     existing = ExistingRun.RESUME if run.checkpoints.exist() else ExistingRun.OVERWRITE
@@ -127,16 +127,16 @@ def _run_trial(
     except (MissingExtraError, OutputError):
         raise  # not a fault of these settings
     except EdgeclsError as error:
-        return Trial(number, settings.as_facts(), error=str(error))
+        return SweepTrial(number, settings.as_facts(), error=str(error))
     finally:
         keras.utils.clear_session()  # or the networks of all trials stay in memory
     if not result.trained.is_complete:
         raise KeyboardInterrupt
     duration_s = round(time.monotonic() - start, 1)
-    return Trial(number, settings.as_facts(), result.trained.history, duration_s=duration_s)
+    return SweepTrial(number, settings.as_facts(), result.trained.history, duration_s=duration_s)
 
 
-def _draw_charts(folder: Path, trials: Sequence[Trial]) -> tuple[Path, ...]:
+def _draw_charts(folder: Path, trials: Sequence[SweepTrial]) -> tuple[Path, ...]:
     runs = [_as_run(trial) for trial in trials if trial.best]
     charts = {"epochs.png": epochs_chart(runs)}
     charts |= {f"by-{setting.replace('_', '-')}.png": setting_chart(runs, setting) for setting in swept_settings(runs)}
@@ -147,7 +147,7 @@ def _draw_charts(folder: Path, trials: Sequence[Trial]) -> tuple[Path, ...]:
     return paths
 
 
-def _as_run(trial: Trial) -> Run:
+def _as_run(trial: SweepTrial) -> Run:
     return Run(
         trial.settings,
         accuracies=[report.validation_accuracy for report in trial.history],

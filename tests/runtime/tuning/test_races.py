@@ -5,14 +5,19 @@ from itertools import count
 
 import pytest
 
+from edgecls.measuring.trials import ImageTime, Trial
 from edgecls.runtime.tuned import Goal
-from edgecls.runtime.tuning.races import MOST_ROUNDS, Race, Trial, take_rounds
+from edgecls.runtime.tuning.races import MOST_ROUNDS, Race, take_rounds
 
 RACE = Race(Goal.THROUGHPUT, (0, 1, 2))
 
 
+def _trial(images_per_s: float, latency_ms: float) -> Trial:
+    return Trial((ImageTime(0.0, 0.0, latency_ms),), 1 / images_per_s)
+
+
 def _trials(*rates: list[float]) -> dict[int, list[Trial]]:
-    return {number: [Trial(rate, 1000 / rate) for rate in each] for number, each in enumerate(rates)}
+    return {number: [_trial(rate, 1000 / rate) for rate in each] for number, each in enumerate(rates)}
 
 
 def test_the_best_median_leads() -> None:
@@ -45,7 +50,7 @@ def test_one_has_lost_that_was_far_behind_in_every_round(rates: list[float], has
 
 
 def test_for_one_image_the_shortest_time_leads() -> None:
-    trials = {0: [Trial(10, 5.0)], 1: [Trial(99, 9.0)]}
+    trials = {0: [_trial(10, 5.0)], 1: [_trial(99, 9.0)]}
 
     assert Race(Goal.LATENCY, (0, 1)).leader(trials) == 0
     assert Race(Goal.THROUGHPUT, (0, 1)).leader(trials) == 1
@@ -57,7 +62,7 @@ def _runner(rates: list[float]) -> tuple[Callable[[int], Trial], list[int], Call
 
     def run(number: int) -> Trial:
         log.append(number)
-        return Trial(rates[number], 1000 / rates[number])
+        return _trial(rates[number], 1000 / rates[number])
 
     return run, log, lambda: float(len(log))
 
@@ -111,7 +116,7 @@ def test_lasting_noise_does_not_keep_the_better_one_from_leading() -> None:
 
     def run(number: int) -> Trial:
         rate = (100 if number == 1 else 70) * (1 + 0.1 * (next(noise) % 3))
-        return Trial(rate, 1000 / rate)
+        return _trial(rate, 1000 / rate)
 
     trials = take_rounds(run, [Race(Goal.THROUGHPUT, (0, 1))], deadline_s=1e9, clock=lambda: 0.0)
 

@@ -4,14 +4,14 @@ import pytest
 
 from edgecls.errors import OutputError, TrainingError
 from edgecls.training.history import EpochReport
-from edgecls.training.sweep.record import SweepRecord, Trial
+from edgecls.training.sweep.record import SweepRecord, SweepTrial
 
 FACTS = {"data": "花", "epochs": 3}
 
 
-def _trial(number: int, accuracy: float, loss: float = 0.5) -> Trial:
+def _trial(number: int, accuracy: float, loss: float = 0.5) -> SweepTrial:
     history = (_report(1, 0.2, 2.0), _report(2, accuracy, loss))
-    return Trial(number, {"arch": "simple_cnn"}, history, duration_s=1.5)
+    return SweepTrial(number, {"arch": "simple_cnn"}, history, duration_s=1.5)
 
 
 def _report(epoch: int, accuracy: float, loss: float) -> EpochReport:
@@ -20,7 +20,7 @@ def _report(epoch: int, accuracy: float, loss: float) -> EpochReport:
 
 def test_a_record_is_read_again_as_it_was_written(tmp_path: Path) -> None:
     record = SweepRecord(tmp_path / "花.sweep", FACTS, resume=False)
-    trials = (_trial(1, 0.5), Trial(2, {"arch": "vgg16"}, error="too small"), _trial(3, 0.6))
+    trials = (_trial(1, 0.5), SweepTrial(2, {"arch": "vgg16"}, error="too small"), _trial(3, 0.6))
     for trial in trials:
         record.add(trial)
 
@@ -34,7 +34,7 @@ def test_a_record_is_read_again_as_it_was_written(tmp_path: Path) -> None:
 def test_the_best_trial_has_the_highest_accuracy_then_the_lowest_loss(tmp_path: Path) -> None:
     record = SweepRecord(tmp_path, FACTS, resume=False)
     assert record.best is None
-    for trial in (_trial(1, 0.5), _trial(2, 0.7, 0.9), _trial(3, 0.7, 0.4), Trial(4, {}, error="failed")):
+    for trial in (_trial(1, 0.5), _trial(2, 0.7, 0.9), _trial(3, 0.7, 0.4), SweepTrial(4, {}, error="failed")):
         record.add(trial)
 
     assert record.best == _trial(3, 0.7, 0.4)
