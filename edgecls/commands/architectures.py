@@ -29,7 +29,7 @@ def architectures(output_format: str) -> None:
                 "min_side": one.min_side,
                 "color": one.color.value,
                 "head": {"name": one.head.name, "dropout": one.head.dropout, "hidden_units": one.head.hidden_units},
-                "imagenet": one.application is not None,
+                "imagenet": one.published is not None,
                 "source": one.source,
             }
             for one in found
@@ -44,5 +44,5 @@ def architectures(output_format: str) -> None:
     for one in found:
         click.echo(
             f"{one.name:<{width}}  {one.parameters:10,}  {one.default_side:4}  {one.min_side:8}  {one.color:<5}  "
-            f"{'yes' if one.application else 'no':<8}  {one.head!s:<{head_width}}  {one.source}"
+            f"{'yes' if one.published else 'no':<8}  {one.head!s:<{head_width}}  {one.source}"
         )

@@ -9,9 +9,8 @@ import keras
 
 from edgecls.errors import ModelConfigError
 from edgecls.image_spec import Color, ImageSpec
+from edgecls.models.architecture import Architecture, features_model, get_architecture
 from edgecls.models.heads import attach_head
-from edgecls.models.keras_application import published_network
-from edgecls.models.registry import Architecture, features_model, get_architecture
 
 __all__ = ["IMAGENET", "NO_WEIGHTS", "build_model"]
 
@@ -62,12 +61,12 @@ def build_model(
 
 
 def _load_imagenet(features: keras.Model, architecture: Architecture) -> None:
-    if architecture.application is None:
+    if architecture.published is None:
         raise ModelConfigError(
             f"there are no ImageNet weights for {architecture.name}; use --weights none, or another architecture"
         )
     try:
-        donor = published_network(architecture.application, weights=IMAGENET)
+        donor = architecture.published(IMAGENET)
     except Exception as error:  # keras.utils.get_file raises a plain Exception when it cannot download
         raise ModelConfigError(
             f"cannot get the ImageNet weights of {architecture.name}: {error}; "

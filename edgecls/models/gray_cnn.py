@@ -3,8 +3,8 @@
 import keras
 
 from edgecls.image_spec import Color
+from edgecls.models.architecture import register_model
 from edgecls.models.heads import Head
-from edgecls.models.registry import register_model
 from edgecls.models.scaling import scale_alike
 
 __all__ = ["gray_cnn"]

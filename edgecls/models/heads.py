@@ -13,10 +13,12 @@ import keras
 from edgecls.errors import ModelConfigError
 from edgecls.modelfile import OUTPUT_NAME
 
-__all__ = ["HEAD_PREFIX", "MAX_HEAD_WEIGHTS", "Head", "attach_head", "head_names"]
+__all__ = ["HEAD_PREFIX", "MAX_HEAD_WEIGHTS", "Head", "attach_head", "fold_temperature", "head_names"]
 
 HEAD_PREFIX = "head_"
 """Names of the layers that belong to one set of labels begin so; all others can be pretrained."""
+
+LOGITS = HEAD_PREFIX + "logits"
 
 MAX_HEAD_WEIGHTS = 400_000_000
 """Of one layer. An ONNX file ends at 2 GB, and its weights take four bytes each."""
@@ -137,3 +139,29 @@ def _dense(x: keras.KerasTensor, units: int, activation: str | None, name: str) 
             "take the head average, smaller images or fewer hidden units"
         )
     return keras.layers.Dense(units, activation=activation, name=HEAD_PREFIX + name)(x)
+
+
+def fold_temperature(network: keras.Model, temperature: float) -> keras.Model:
+    """Return a copy of a network whose logits are divided by a temperature; the original stays as it is.
+
+    Args:
+        network: As `build_model` makes it, trained or not: its last layers are a linear dense layer
+            "head_logits" and a softmax.
+        temperature: Above 0; more than 1 makes the network less sure of every answer.
+
+    Raises:
+        ModelConfigError: The temperature is not above 0, or the network has no such layer.
+    """
+    if not temperature > 0:
+        raise ModelConfigError(f"a temperature must be above 0, got {temperature!r}")
+    layer = next((layer for layer in network.layers if layer.name == LOGITS), None)
+    if not isinstance(layer, keras.layers.Dense) or layer.activation is not keras.activations.linear:
+        raise ModelConfigError(
+            f"cannot fold a temperature into {network.name!r}: it has no linear dense layer {LOGITS!r}; "
+            "build it with edgecls.models.build_model"
+        )
+    folded = keras.models.clone_model(network)
+    folded.set_weights(network.get_weights())
+    head = folded.get_layer(LOGITS)
+    head.set_weights([weights / temperature for weights in head.get_weights()])
+    return folded

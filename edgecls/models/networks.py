@@ -1,20 +1,9 @@
 """All networks: importing this enters every one of them into the registry. Needs the extra "train"."""
 
-from edgecls.models import (  # importing them enters them into the registry
-    efficientnet_v2_b0,
-    gray_cnn,
-    mobilenet_v2,
-    mobilenet_v3_small,
-    nasnet_mobile,
-    resnet18,
-    resnet50v2,
-    simple_cnn,
-    vgg16,
-)
+from edgecls.models import gray_cnn, keras_applications, resnet18, simple_cnn  # each enters what it defines
+from edgecls.models.architecture import Architecture, architecture_names, get_architecture
 from edgecls.models.build import IMAGENET, NO_WEIGHTS, build_model
-from edgecls.models.heads import HEAD_PREFIX, Head, head_names
-from edgecls.models.registry import Architecture, architecture_names, get_architecture
-from edgecls.models.temperature import fold_temperature
+from edgecls.models.heads import HEAD_PREFIX, Head, fold_temperature, head_names
 
 __all__ = [
     "HEAD_PREFIX",
@@ -29,5 +18,4 @@ __all__ = [
     "head_names",
 ]
 
-del efficientnet_v2_b0, gray_cnn, mobilenet_v2, mobilenet_v3_small, nasnet_mobile
-del resnet18, resnet50v2, simple_cnn, vgg16
+del gray_cnn, keras_applications, resnet18, simple_cnn

@@ -1,134 +1,48 @@
-"""The registry of architectures, and the frame that every network of edgecls has.
-
-A network takes uint8 images as `edgecls.image` makes them, scales them itself, and ends in a
-softmax. An architecture supplies what makes a feature map of pixels, and names the head
-(`edgecls.models.heads`) that makes labels of the map.
-"""
+"""A registry: names to entries, with help for a name that is not there."""
 
 import difflib
-from collections.abc import Callable
-from dataclasses import dataclass
-
-import keras
+from typing import Generic, TypeVar
 
 from edgecls.errors import ModelConfigError
-from edgecls.image_spec import Color, ImageSpec
-from edgecls.modelfile import INPUT_NAME
-from edgecls.models.classical import classical_names
-from edgecls.models.heads import Head
-from edgecls.models.keras_application import Application
 
-__all__ = [
-    "Architecture",
-    "FeatureMap",
-    "architecture_names",
-    "features_model",
-    "get_architecture",
-    "register_model",
-]
+__all__ = ["Registry"]
 
-FeatureMap = Callable[[keras.KerasTensor], keras.KerasTensor]
-"""Builds a network from uint8 images, ``[N, H, W, C]``, to a float feature map, ``[N, h, w, C']``."""
+T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class Architecture:
-    """One entry of the registry.
+class Registry(Generic[T]):
+    """Entries by name.
 
-    Attributes:
-        name: What users call it.
-        feature_map: Builds the network without its head.
-        head: The head it has unless another is asked for.
-        min_side: Smallest height and width in pixels.
-        default_side: Height and width it was designed for.
-        parameters: Number of weights of the feature map in colour, those included that are not trained.
-        source: The publication it follows.
-        color: The images it was designed for; it takes the others too.
-        application: The function of keras.applications that has ImageNet weights for it; None if there are none.
+    Args:
+        kind: What an entry is, for messages, such as "architecture".
     """
 
-    name: str
-    feature_map: FeatureMap
-    head: Head
-    min_side: int
-    default_side: int
-    parameters: int
-    source: str
-    color: Color
-    application: Application | None
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+        self._entries: dict[str, T] = {}
 
-    @property
-    def default_image(self) -> tuple[int, Color]:
-        """Side and colour of the image it was designed for."""
-        return self.default_side, self.color
+    def add(self, name: str, entry: T) -> None:
+        """Enter one.
 
+        Raises:
+            ModelConfigError: The name is taken.
+        """
+        if name in self._entries:
+            raise ModelConfigError(f"there are two {self._kind}s named {name!r}; rename one")
+        self._entries[name] = entry
 
-_ARCHITECTURES: dict[str, Architecture] = {}
+    def names(self) -> list[str]:
+        """Return all names, sorted."""
+        return sorted(self._entries)
 
+    def get(self, name: str) -> T:
+        """Return an entry.
 
-def register_model(
-    name: str,
-    *,
-    head: Head,
-    min_side: int,
-    default_side: int,
-    parameters: int,
-    source: str,
-    color: Color = Color.RGB,
-    application: Application | None = None,
-) -> Callable[[FeatureMap], FeatureMap]:
-    """Enter the decorated function into the registry, with the facts that `Architecture` lists.
-
-    Raises:
-        ModelConfigError: The name is taken.
-    """
-
-    def register(feature_map: FeatureMap) -> FeatureMap:
-        if name in _ARCHITECTURES:
-            raise ModelConfigError(f"there are two architectures named {name!r}; rename one")
-        _ARCHITECTURES[name] = Architecture(
-            name, feature_map, head, min_side, default_side, parameters, source, color, application
-        )
-        return feature_map
-
-    return register
-
-
-def architecture_names() -> list[str]:
-    """Return the names of all architectures, sorted."""
-    return sorted(_ARCHITECTURES)
-
-
-def get_architecture(name: str) -> Architecture:
-    """Return an architecture by its name.
-
-    Raises:
-        ModelConfigError: There is none of that name; the message lists those there are.
-    """
-    if name in _ARCHITECTURES:
-        return _ARCHITECTURES[name]
-    if name in classical_names():
-        raise ModelConfigError(
-            f"{name!r} is a classical model and no network; give it to edgecls train by --arch on the command line"
-        )
-    near = difflib.get_close_matches(name, _ARCHITECTURES, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
-    raise ModelConfigError(f"there is no architecture {name!r}; {hint}choose one of {', '.join(architecture_names())}")
-
-
-def features_model(architecture: Architecture, spec: ImageSpec) -> keras.Model:
-    """Build an untrained network from images to a feature map.
-
-    Returns:
-        An uncompiled model; input uint8 ``[N, *spec.shape_hwc]``, output float ``[N, h, w, C']``.
-
-    Raises:
-        ModelConfigError: The image is too small for the architecture.
-    """
-    if min(spec.height, spec.width) < architecture.min_side:
-        raise ModelConfigError(
-            f"{architecture.name} takes images of at least {architecture.min_side}x{architecture.min_side} pixels, "
-            f"got {spec.width}x{spec.height}; give a larger image size"
-        )
-    images = keras.Input(shape=spec.shape_hwc, dtype="uint8", name=INPUT_NAME)
-    return keras.Model(images, architecture.feature_map(images))
+        Raises:
+            ModelConfigError: There is none of that name; the message lists those there are.
+        """
+        if name in self._entries:
+            return self._entries[name]
+        near = difflib.get_close_matches(name, self._entries, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise ModelConfigError(f"there is no {self._kind} {name!r}; {hint}choose one of {', '.join(self.names())}")

@@ -2,8 +2,8 @@
 
 import keras
 
+from edgecls.models.architecture import register_model
 from edgecls.models.heads import Head
-from edgecls.models.registry import register_model
 from edgecls.models.scaling import scale_alike
 
 __all__ = ["resnet18"]

@@ -16,9 +16,9 @@ __all__ = ["as_rgb", "scale_alike", "scale_each_color"]
 DTYPE = "float32"
 
 
-def scale_alike(images: keras.KerasTensor) -> keras.KerasTensor:
-    """Scale all pixels from 0..255 to -1..1; uint8 to float32, ``[N, H, W, C]``."""
-    return keras.layers.Rescaling(1 / 127.5, offset=-1, dtype=DTYPE, name="scale")(images)
+def scale_alike(images: keras.KerasTensor, *, divisor: float = 127.5) -> keras.KerasTensor:
+    """Divide all pixels, 0..255, and subtract 1: by 127.5 to -1..1; uint8 to float32, ``[N, H, W, C]``."""
+    return keras.layers.Rescaling(1 / divisor, offset=-1, dtype=DTYPE, name="scale")(images)
 
 
 def scale_each_color(

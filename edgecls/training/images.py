@@ -1,4 +1,4 @@
-"""Which images become golden samples."""
+"""The images of a training run: read, decoded, divided into those to train on and those held out."""
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence

@@ -1,5 +1,6 @@
 """What holds for every architecture: shapes, declared facts, one step of training, weights, colours, export."""
 
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -13,15 +14,15 @@ from edgecls.errors import ModelConfigError
 from edgecls.export.from_keras.export import export_float32, golden_from
 from edgecls.image_spec import Color, Fit, ImageSpec
 from edgecls.models import HEAD_PREFIX, architecture_names, build_model, get_architecture
-from edgecls.models.keras_application import Application, published_network
-from edgecls.models.registry import features_model
+from edgecls.models.architecture import features_model
+from edgecls.models.keras_applications import APPLICATIONS, Application
 from edgecls.runtime.class_activation import has_class_activation
 
-from .conftest import LABELS, SPEC, Fitted, noise
+from .conftest import LABELS, SAMPLE, SPEC, Fitted, noise
 
 GRAY = ImageSpec(SPEC.height, SPEC.width, Color.GRAY, SPEC.fit)
 
-every_architecture = pytest.mark.parametrize("name", architecture_names())
+every_architecture = pytest.mark.parametrize("name", SAMPLE)
 
 
 @cache
@@ -60,7 +61,7 @@ def test_the_declared_facts_are_those_of_the_network(name: str) -> None:
 
     assert features.count_params() == declared.parameters
     assert (features.output.dtype, len(features.output.shape)) == ("float32", 4)
-    assert declared.name == declared.feature_map.__name__ == name
+    assert declared.name == name
     assert declared.min_side <= declared.default_side
     norms = [layer for layer in features.layers if isinstance(layer, keras.layers.BatchNormalization)]
     assert all(norm.momentum == 0.9 for norm in norms)
@@ -135,54 +136,50 @@ def test_a_gray_network_with_colour_weights_answers_like_the_colour_network_on_g
     np.testing.assert_allclose(answers, keras.ops.convert_to_numpy(expected), rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", [name for name in architecture_names() if get_architecture(name).application])
+@pytest.mark.parametrize("name", [name for name in SAMPLE if get_architecture(name).published])
 def test_weights_that_keras_publishes_fit(name: str) -> None:
     """The published network is built with random weights here: what is compared is where each one goes."""
     architecture = get_architecture(name)
-    assert architecture.application is not None
+    assert architecture.published is not None
 
-    published = published_network(architecture.application, weights=None)
+    published = architecture.published(None)
 
     own = _features(name)
     assert [(w.path, w.shape) for w in published.weights] == [(w.path, w.shape) for w in own.weights]
 
 
-@pytest.mark.parametrize(
-    ("name", "preprocess"),
-    [
-        ("vgg16", keras.applications.vgg16.preprocess_input),
-        ("resnet50v2", keras.applications.resnet_v2.preprocess_input),
-        ("nasnet_mobile", keras.applications.nasnet.preprocess_input),
-        ("mobilenet_v2", keras.applications.mobilenet_v2.preprocess_input),
-    ],
-)
-def test_pixels_are_scaled_as_the_published_weights_want_them(name: str, preprocess: object) -> None:
+def test_every_classification_network_of_keras_is_in_the_table() -> None:
+    there = {name for name in dir(keras.applications) if name[0].isupper()}
+
+    assert {row.constructor for row in APPLICATIONS} == there
+    assert {row.name for row in APPLICATIONS} <= set(architecture_names())
+    assert all(row.min_side <= row.default_side for row in APPLICATIONS)
+
+
+@pytest.mark.parametrize("row", APPLICATIONS, ids=lambda row: row.name)
+def test_pixels_are_scaled_as_the_published_weights_want_them(row: Application) -> None:
     images = noise(SPEC, 2)
-    features = _features(name)
+    published = getattr(keras.applications, row.constructor)
+    preprocess = getattr(sys.modules[published.__module__], "preprocess_input")  # noqa: B009  # no types
 
-    scaled = keras.Model(features.input, features.get_layer("scale").output)(images)
+    scaled = row.scaling(keras.ops.convert_to_tensor(images))
 
-    assert callable(preprocess)
-    np.testing.assert_allclose(scaled, preprocess(images.astype(np.float32)), rtol=0, atol=2e-5)
+    expected = preprocess(images.astype(np.float32))
+    if row.options or row.first_layer:  # such a network scales pixels itself, in its first layers
+        expected = _scaled_by_the_network(row, expected)
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(scaled), expected, rtol=0, atol=2e-5)
 
 
-@pytest.mark.parametrize(
-    ("name", "application"),
-    [
-        ("efficientnet_v2_b0", keras.applications.EfficientNetV2B0),
-        ("mobilenet_v3_small", keras.applications.MobileNetV3Small),
-    ],
-)
-def test_pixels_are_scaled_as_the_published_network_does_itself(name: str, application: Application) -> None:
-    images, features = noise(SPEC, 2), _features(name)
-    published = application(input_shape=SPEC.shape_hwc, include_top=False, weights=None)
-    last = max(
-        index
-        for index, layer in enumerate(published.layers)
-        if isinstance(layer, keras.layers.Rescaling | keras.layers.Normalization)
+def _scaled_by_the_network(row: Application, images: np.ndarray) -> np.ndarray:
+    smallest = next(one for one in APPLICATIONS if one.source == row.source and one.scaling is row.scaling)
+    network = getattr(keras.applications, smallest.constructor)(
+        input_shape=SPEC.shape_hwc, include_top=False, weights=None
     )
+    last = max(index for index, layer in enumerate(network.layers[:8]) if _scales(layer))
+    if row.first_layer:  # its statistics come with the weights: the published ones, for pixels from 0 to 1
+        return (images / 255 - (0.485, 0.456, 0.406)) / (0.229, 0.224, 0.225)
+    return keras.ops.convert_to_numpy(keras.Model(network.input, network.layers[last].output)(images))
 
-    scaled = keras.Model(features.input, features.get_layer("scale").output)(images)
 
-    expected = keras.Model(published.input, published.layers[last].output)(images.astype(np.float32))
-    np.testing.assert_allclose(scaled, expected, rtol=0, atol=2e-5)
+def _scales(layer: keras.layers.Layer) -> bool:
+    return isinstance(layer, keras.layers.Rescaling | keras.layers.Normalization) or "prestem" in layer.name

@@ -1,6 +1,5 @@
 """The registry of classical models, which learn from features that somebody thought up."""
 
-import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -8,8 +7,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from edgecls.errors import ModelConfigError
 from edgecls.models.classical.graph import Graph
+from edgecls.models.registry import Registry
 
 __all__ = [
     "DEFAULT_SIDE",
@@ -90,7 +89,7 @@ class ClassicalModel:
     packages: tuple[str, ...]
 
 
-_MODELS: dict[str, ClassicalModel] = {}
+_MODELS = Registry[ClassicalModel]("classical model")
 
 
 def register_classical(
@@ -106,9 +105,7 @@ def register_classical(
     """
 
     def register(fit: Fit) -> Fit:
-        if name in _MODELS:
-            raise ModelConfigError(f"there are two classical models named {name!r}; rename one")
-        _MODELS[name] = ClassicalModel(name, fit, settings, packages)
+        _MODELS.add(name, ClassicalModel(name, fit, settings, packages))
         return fit
 
     return register
@@ -116,7 +113,7 @@ def register_classical(
 
 def classical_names() -> list[str]:
     """Return the names of all classical models, sorted."""
-    return sorted(_MODELS)
+    return _MODELS.names()
 
 
 def get_classical(name: str) -> ClassicalModel:
@@ -125,8 +122,4 @@ def get_classical(name: str) -> ClassicalModel:
     Raises:
         ModelConfigError: There is none of that name; the message lists those there are.
     """
-    if name in _MODELS:
-        return _MODELS[name]
-    near = difflib.get_close_matches(name, _MODELS, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
-    raise ModelConfigError(f"there is no classical model {name!r}; {hint}choose one of {', '.join(classical_names())}")
+    return _MODELS.get(name)

@@ -1,0 +1,113 @@
+"""What an architecture is, and the frame that every network of edgecls has.
+
+A network takes uint8 images as `edgecls.image` makes them, scales them itself, and ends in a
+softmax. An architecture supplies what makes a feature map of pixels, and names the head
+(`edgecls.models.heads`) that makes labels of the map.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import keras
+
+from edgecls.errors import ModelConfigError
+from edgecls.image_spec import Color, ImageSpec
+from edgecls.modelfile import INPUT_NAME
+from edgecls.models.classical import classical_names
+from edgecls.models.heads import Head
+from edgecls.models.registry import Registry
+
+__all__ = ["Architecture", "FeatureMap", "architecture_names", "features_model", "get_architecture", "register_model"]
+
+FeatureMap = Callable[[keras.KerasTensor], keras.KerasTensor]
+"""Builds a network from uint8 images, ``[N, H, W, C]``, to a float feature map, ``[N, h, w, C']``."""
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """One entry of the registry.
+
+    Attributes:
+        name: What users call it.
+        feature_map: Builds the network without its head.
+        head: The head it has unless another is asked for.
+        min_side: Smallest height and width in pixels.
+        default_side: Height and width it was designed for.
+        parameters: Number of weights of the feature map in colour, those included that are not trained.
+        source: The publication it follows.
+        color: The images it was designed for; it takes the others too.
+        published: Builds its feature extractor as keras.applications publishes it, given weights ("imagenet" to
+            download them, None for random ones); None where there are no published weights.
+    """
+
+    name: str
+    feature_map: FeatureMap
+    head: Head
+    min_side: int
+    default_side: int
+    parameters: int
+    source: str
+    color: Color = Color.RGB
+    published: Callable[[str | None], keras.Model] | None = None
+
+    @property
+    def default_image(self) -> tuple[int, Color]:
+        """Side and colour of the image it was designed for."""
+        return self.default_side, self.color
+
+
+ARCHITECTURES = Registry[Architecture]("architecture")
+
+
+def register_model(
+    name: str, *, head: Head, min_side: int, default_side: int, parameters: int, source: str, color: Color = Color.RGB
+) -> Callable[[FeatureMap], FeatureMap]:
+    """Enter the decorated function into the registry, with the facts that `Architecture` lists.
+
+    Raises:
+        ModelConfigError: The name is taken.
+    """
+
+    def register(feature_map: FeatureMap) -> FeatureMap:
+        ARCHITECTURES.add(
+            name, Architecture(name, feature_map, head, min_side, default_side, parameters, source, color)
+        )
+        return feature_map
+
+    return register
+
+
+def architecture_names() -> list[str]:
+    """Return the names of all architectures, sorted."""
+    return ARCHITECTURES.names()
+
+
+def get_architecture(name: str) -> Architecture:
+    """Return an architecture by its name.
+
+    Raises:
+        ModelConfigError: There is none of that name; the message lists those there are.
+    """
+    if name in classical_names():
+        raise ModelConfigError(
+            f"{name!r} is a classical model and no network; give it to edgecls train by --arch on the command line"
+        )
+    return ARCHITECTURES.get(name)
+
+
+def features_model(architecture: Architecture, spec: ImageSpec) -> keras.Model:
+    """Build an untrained network from images to a feature map.
+
+    Returns:
+        An uncompiled model; input uint8 ``[N, *spec.shape_hwc]``, output float ``[N, h, w, C']``.
+
+    Raises:
+        ModelConfigError: The image is too small for the architecture.
+    """
+    if min(spec.height, spec.width) < architecture.min_side:
+        raise ModelConfigError(
+            f"{architecture.name} takes images of at least {architecture.min_side}x{architecture.min_side} pixels, "
+            f"got {spec.width}x{spec.height}; give a larger image size"
+        )
+    images = keras.Input(shape=spec.shape_hwc, dtype="uint8", name=INPUT_NAME)
+    return keras.Model(images, architecture.feature_map(images))

@@ -1,0 +1,197 @@
+"""The classification networks of keras.applications, a row each, in the frame of edgecls.
+
+Each is what keras.applications builds, up to its feature map, with two differences: batch normalisation forgets faster
+(only training from scratch notices), and layers are named alike however many networks were built before.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+
+import keras
+
+from edgecls.errors import ModelConfigError
+from edgecls.models.architecture import ARCHITECTURES, Architecture
+from edgecls.models.heads import Head
+from edgecls.models.scaling import as_rgb, scale_alike, scale_each_color
+
+__all__ = ["APPLICATIONS", "Application"]
+
+NORM_MOMENTUM = 0.9
+"""Of running means in batch normalisation. Keras has 0.99 to 0.9997, for runs of a hundred thousand steps."""
+
+MEAN_BGR = (103.939, 116.779, 123.68)  # of ImageNet, in steps of a pixel's value, as Caffe's networks subtract it
+MEAN_RGB = (0.485 * 255, 0.456 * 255, 0.406 * 255)
+DEVIATION_RGB = (0.229 * 255, 0.224 * 255, 0.225 * 255)
+
+
+def _blue_first(images: keras.KerasTensor) -> keras.KerasTensor:
+    return scale_each_color(keras.ops.take(as_rgb(images), (2, 1, 0), axis=-1), mean=MEAN_BGR)
+
+
+def _standardized(images: keras.KerasTensor) -> keras.KerasTensor:
+    return scale_each_color(as_rgb(images), mean=MEAN_RGB, deviation=DEVIATION_RGB)
+
+
+def _halved(images: keras.KerasTensor) -> keras.KerasTensor:
+    return scale_alike(images, divisor=128)
+
+
+@dataclass(frozen=True)
+class Application:
+    """A row of the table.
+
+    Attributes:
+        name: What users call it.
+        constructor: Name in keras.applications.
+        default_side: Height and width that its weights were trained at, in pixels.
+        parameters: Number of weights of the feature map.
+        source: The publication it follows.
+        scaling: Scales pixels as its published weights want them: uint8 to float32, ``[N, H, W, C]``.
+        min_side: Smallest height and width that Keras takes, in pixels.
+        options: Further arguments of the constructor.
+        first_layer: Name of the first layer to keep, where the network has a scaling of its own that cannot be
+            switched off; empty for all layers.
+        head: The head it has unless another is asked for.
+        since: First version of Keras that has it.
+    """
+
+    name: str
+    constructor: str
+    default_side: int
+    parameters: int
+    source: str
+    scaling: Callable[[keras.KerasTensor], keras.KerasTensor]
+    min_side: int = 32
+    options: dict[str, bool] = field(default_factory=dict)
+    first_layer: str = ""
+    head: Head = Head("average", dropout=0.2)  # noqa: RUF009  # a frozen record
+    since: str = "3.0"
+
+    def feature_map(self, images: keras.KerasTensor) -> keras.KerasTensor:
+        """Build the network up to its feature map, from uint8 images ``[N, H, W, C]``."""
+        scaled = self.scaling(images)
+        if self.first_layer:
+            feature_map = self._kept(self._build(input_shape=scaled.shape[1:])).call(scaled)
+        else:
+            feature_map = self._build(input_tensor=scaled, input_shape=scaled.shape[1:]).output
+        backbone = keras.Model(scaled, feature_map)
+        _name_stably(backbone)
+        for layer in backbone.layers:
+            if isinstance(layer, keras.layers.BatchNormalization):
+                layer.momentum = NORM_MOMENTUM
+        return feature_map
+
+    def published(self, weights: str | None) -> keras.Model:
+        """Build the feature extractor in colour as Keras publishes it, at the size of its weights."""
+        whole = self._build(input_shape=(self.default_side, self.default_side, 3), weights=weights)
+        return self._kept(whole) if self.first_layer else whole
+
+    def _kept(self, whole: keras.Model) -> keras.Model:
+        return keras.Model(whole.get_layer(self.first_layer).input, whole.output)
+
+    def _build(self, *, weights: str | None = None, **arguments: object) -> keras.Model:
+        constructor = getattr(keras.applications, self.constructor, None)
+        if constructor is None:
+            raise ModelConfigError(
+                f"{self.name} needs Keras {self.since} or newer, this is {keras.__version__}; "
+                'bring it up to date with: pip install --upgrade "edgecls[train]"'
+            )
+        return constructor(include_top=False, weights=weights, **self.options, **arguments)
+
+
+_NO_SCALING = {"include_preprocessing": False}
+_CONVNEXT = partial(Application, source="Liu et al. 2022, arXiv:2201.03545", scaling=_standardized, options=_NO_SCALING)
+_DENSENET = partial(Application, source="Huang et al. 2017, arXiv:1608.06993", scaling=_standardized)
+_EFFICIENTNET = partial(
+    Application, source="Tan and Le 2019, arXiv:1905.11946", scaling=_standardized, first_layer="stem_conv_pad"
+)
+_EFFICIENTNET_V2 = partial(Application, source="Tan and Le 2021, arXiv:2104.00298", options=_NO_SCALING)
+_INCEPTION = partial(Application, scaling=scale_alike, min_side=75)
+_MOBILENET_V3 = partial(
+    Application, source="Howard et al. 2019, arXiv:1905.02244", scaling=scale_alike, options=_NO_SCALING
+)
+_NASNET = partial(
+    Application,
+    source="Zoph et al. 2018, arXiv:1707.07012",
+    scaling=scale_alike,
+    head=Head("max_average_flatten", dropout=0.5),
+)
+_RESNET = partial(Application, source="He et al. 2015, arXiv:1512.03385", scaling=_blue_first)
+_RESNET_V2 = partial(Application, source="He et al. 2016, arXiv:1603.05027", scaling=scale_alike)
+_VGG = partial(
+    Application,
+    source="Simonyan and Zisserman 2015, arXiv:1409.1556",
+    scaling=_blue_first,
+    head=Head("average", dropout=0.5),
+)
+
+APPLICATIONS = (
+    _CONVNEXT("convnext_tiny", "ConvNeXtTiny", 224, 0),
+    _CONVNEXT("convnext_small", "ConvNeXtSmall", 224, 0),
+    _CONVNEXT("convnext_base", "ConvNeXtBase", 224, 0),
+    _CONVNEXT("convnext_large", "ConvNeXtLarge", 224, 0),
+    _CONVNEXT("convnext_xlarge", "ConvNeXtXLarge", 224, 0),
+    _DENSENET("densenet121", "DenseNet121", 224, 0),
+    _DENSENET("densenet169", "DenseNet169", 224, 0),
+    _DENSENET("densenet201", "DenseNet201", 224, 0),
+    _EFFICIENTNET("efficientnet_b0", "EfficientNetB0", 224, 0),
+    _EFFICIENTNET("efficientnet_b1", "EfficientNetB1", 240, 0),
+    _EFFICIENTNET("efficientnet_b2", "EfficientNetB2", 260, 0),
+    _EFFICIENTNET("efficientnet_b3", "EfficientNetB3", 300, 0),
+    _EFFICIENTNET("efficientnet_b4", "EfficientNetB4", 380, 0),
+    _EFFICIENTNET("efficientnet_b5", "EfficientNetB5", 456, 0),
+    _EFFICIENTNET("efficientnet_b6", "EfficientNetB6", 528, 0),
+    _EFFICIENTNET("efficientnet_b7", "EfficientNetB7", 600, 0),
+    _EFFICIENTNET_V2("efficientnet_v2_b0", "EfficientNetV2B0", 224, 0, scaling=_standardized),
+    _EFFICIENTNET_V2("efficientnet_v2_b1", "EfficientNetV2B1", 240, 0, scaling=_standardized),
+    _EFFICIENTNET_V2("efficientnet_v2_b2", "EfficientNetV2B2", 260, 0, scaling=_standardized),
+    _EFFICIENTNET_V2("efficientnet_v2_b3", "EfficientNetV2B3", 300, 0, scaling=_standardized),
+    _EFFICIENTNET_V2("efficientnet_v2_s", "EfficientNetV2S", 384, 0, scaling=_halved),
+    _EFFICIENTNET_V2("efficientnet_v2_m", "EfficientNetV2M", 480, 0, scaling=_halved),
+    _EFFICIENTNET_V2("efficientnet_v2_l", "EfficientNetV2L", 480, 0, scaling=_halved),
+    _INCEPTION("inception_resnet_v2", "InceptionResNetV2", 299, 0, source="Szegedy et al. 2016, arXiv:1602.07261"),
+    _INCEPTION("inception_v3", "InceptionV3", 299, 0, source="Szegedy et al. 2015, arXiv:1512.00567"),
+    Application("mobilenet", "MobileNet", 224, 0, "Howard et al. 2017, arXiv:1704.04861", scale_alike),
+    Application("mobilenet_v2", "MobileNetV2", 224, 0, "Sandler et al. 2018, arXiv:1801.04381", scale_alike),
+    _MOBILENET_V3("mobilenet_v3_large", "MobileNetV3Large", 224, 0),
+    _MOBILENET_V3("mobilenet_v3_small", "MobileNetV3Small", 224, 0),
+    _NASNET("nasnet_large", "NASNetLarge", 331, 0),
+    _NASNET("nasnet_mobile", "NASNetMobile", 224, 0),
+    _RESNET("resnet50", "ResNet50", 224, 0),
+    _RESNET("resnet101", "ResNet101", 224, 0),
+    _RESNET("resnet152", "ResNet152", 224, 0),
+    _RESNET_V2("resnet50v2", "ResNet50V2", 224, 0),
+    _RESNET_V2("resnet101v2", "ResNet101V2", 224, 0),
+    _RESNET_V2("resnet152v2", "ResNet152V2", 224, 0),
+    _VGG("vgg16", "VGG16", 224, 0),
+    _VGG("vgg19", "VGG19", 224, 0),
+    Application("xception", "Xception", 299, 0, "Chollet 2017, arXiv:1610.02357", scale_alike, min_side=71),
+)
+
+for _row in APPLICATIONS:
+    ARCHITECTURES.add(
+        _row.name,
+        Architecture(
+            _row.name,
+            _row.feature_map,
+            _row.head,
+            _row.min_side,
+            _row.default_side,
+            _row.parameters,
+            _row.source,
+            published=_row.published,
+        ),
+    )
+
+
+def _name_stably(backbone: keras.Model) -> None:
+    """Count the names that Keras makes up ("add", "add_1"...) from the start of this network, not of the process."""
+    count: Counter[str] = Counter()
+    for operation in backbone.operations:
+        stem = re.sub(r"_\d+$", "", operation.name)
+        if stem.replace("_", "") == type(operation).__name__.lower():
+            operation.name = f"{stem}_{count[stem]}" if count[stem] else stem
+            count[stem] += 1
