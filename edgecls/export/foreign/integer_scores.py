@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgecls.export.foreign.file import load_onnx_package
 from edgecls.export.foreign.pipeline import Quantization
+from edgecls.export.graph.onnx_package import load_onnx_package
 
 __all__ = ["find_quantization"]
 
