@@ -18,7 +18,6 @@ from edgecls.commands.options import (
 from edgecls.commands.prediction_output import Tally
 from edgecls.commands.terminal import on_one_line
 from edgecls.commands.verbosity import is_verbose
-from edgecls.runtime.folders.watch import watch
 
 if TYPE_CHECKING:
     from edgecls.runtime.classifier import Classifier
@@ -57,6 +56,8 @@ def write_until_stopped(
     interval_s = interval_s or DEFAULT_INTERVAL_S
     click.echo(f"watching {', '.join(on_one_line(str(folder)) for folder in folders)}; Ctrl-C ends it", err=True)
     try:
+        from edgecls.runtime.folders.watch import watch
+
         outcomes = watch(
             classifier,
             folders,

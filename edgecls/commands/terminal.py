@@ -11,12 +11,14 @@ import tempfile
 import time
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TextIO, TypeVar
+from typing import TYPE_CHECKING, TextIO, TypeVar
 
 import click
 
 from edgecls.extras import import_from_extra
-from edgecls.runtime.classifier import Classifier
+
+if TYPE_CHECKING:
+    from edgecls.runtime.classifier import Classifier
 
 __all__ = [
     "StatusLine",
@@ -200,7 +202,7 @@ def import_keras(*, purpose: str) -> None:
             logging.getLogger(name).setLevel(logging.ERROR)
 
 
-def announce_provider(classifier: Classifier) -> None:
+def announce_provider(classifier: "Classifier") -> None:
     """Say in one line how it was tuned to run, or what better provider was passed over; nothing if neither."""
     if classifier.setting is not None:
         click.echo(f"running as tuned for this machine: {classifier.setting}", err=True)
