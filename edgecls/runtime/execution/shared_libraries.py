@@ -62,11 +62,27 @@ def what_brings(libraries: tuple[str, ...]) -> str:
 
 @functools.cache
 def _preload_cuda() -> tuple[str, ...]:
-    """Load CUDA and cuDNN from their pip packages or the system, and return the names of those that are missing."""
+    """Load CUDA and cuDNN from their pip packages or the system, and return the names of those that are missing.
+
+    onnxruntime looks for these packages beside itself only. They lie elsewhere where it was installed into a folder of
+    its own (`pip install --target`, `--user`) and they came with PyTorch or JAX, so each folder that has some is tried.
+    """
+    onnxruntime = load_onnxruntime()
+    with contextlib.redirect_stdout(io.StringIO()):  # what one folder lacks, another may have
+        for folder in _nvidia_folders():
+            onnxruntime.preload_dlls(directory=str(folder))
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
-        load_onnxruntime().preload_dlls()
+        onnxruntime.preload_dlls()
     return tuple(dict.fromkeys(Path(name).name for name in re.findall(r"Failed to load (.+?): ", printed.getvalue())))
+
+
+def _nvidia_folders() -> list[Path]:
+    """Return the folders of libraries that pip packages of NVIDIA's have brought, wherever Python finds packages."""
+    package = importlib.util.find_spec("nvidia")
+    places = package.submodule_search_locations or () if package else ()
+    pattern = "*/bin*/**/*.dll" if _ON_WINDOWS else "*/lib/*.so*"
+    return sorted({library.parent for place in places for library in Path(place).glob(pattern)})
 
 
 def _loads_tensorrt(name: str) -> bool:

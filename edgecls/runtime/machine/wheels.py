@@ -3,6 +3,7 @@
 import importlib.metadata
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 __all__ = ["Conflict", "Wheel", "commands_for", "find_conflicts", "wheels_of"]
 
@@ -75,15 +76,23 @@ def commands_for(kept: str, *, installed: tuple[Wheel, ...] = ()) -> tuple[str, 
 
 
 def wheels_of(package: str) -> tuple[Wheel, ...]:
-    """Return the installed wheels that bring a package, sorted by name.
+    """Return the installed wheels that bring the package that is imported, sorted by name.
+
+    They lie in the first folder on Python's path that has any. Those in later folders (of the system, below a virtual
+    environment or what `pip install --target` wrote) have files of their own, and are not imported.
 
     Args:
         package: "onnxruntime" or "cv2".
     """
     found: dict[str, Wheel] = {}
-    for distribution in importlib.metadata.distributions():
+    imported_from: Path | None = None
+    for distribution in importlib.metadata.distributions():  # in the order of the path
         name = re.sub(r"[-_.]+", "-", distribution.metadata["Name"] or "").lower()
-        if name in _BRINGERS[package]:
+        if name not in _BRINGERS[package]:
+            continue
+        folder = Path(str(distribution.locate_file(""))).resolve()
+        imported_from = imported_from or folder
+        if folder == imported_from:
             found.setdefault(name, Wheel(name, distribution.version or "of unknown version"))
     return tuple(found[name] for name in sorted(found))
 

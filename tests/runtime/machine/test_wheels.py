@@ -16,9 +16,19 @@ def test_two_wheels_of_onnxruntime_are_a_conflict(tmp_path: Path, monkeypatch: p
     (conflict,) = (conflict for conflict in find_conflicts() if conflict.package == "onnxruntime")
 
     assert conflict.wheels == wheels_of("onnxruntime")
-    assert conflict.wheels[:2] == (Wheel("onnxruntime", "1.30.0"), Wheel("onnxruntime-gpu", "1.31.1"))
+    assert conflict.wheels == (Wheel("onnxruntime", "1.30.0"), Wheel("onnxruntime-gpu", "1.31.1"))
     assert str(conflict).startswith("onnxruntime 1.30.0 and onnxruntime-gpu 1.31.1 ")
     assert str(conflict).endswith("overwrote each other's files, as each brings 'onnxruntime'")
+
+
+def test_a_wheel_in_an_earlier_folder_hides_the_later_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(tmp_path / "system", "onnxruntime", "1.30.0")
+    install(tmp_path / "target", "onnxruntime-gpu", "1.31.1")
+    monkeypatch.syspath_prepend(tmp_path / "system")
+    monkeypatch.syspath_prepend(tmp_path / "target")
+
+    assert wheels_of("onnxruntime") == (Wheel("onnxruntime-gpu", "1.31.1"),)
+    assert not [conflict for conflict in find_conflicts() if conflict.package == "onnxruntime"]
 
 
 def test_packages_that_only_sound_alike_are_no_conflict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
