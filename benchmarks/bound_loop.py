@@ -1,6 +1,6 @@
-"""onnxruntime without edgecls: run as its guides show it, and with its input and output bound to the device."""
+"""onnxruntime without edgecls: run as its guides show it, bound to the device, or replayed as a CUDA graph."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,18 +9,70 @@ import numpy.typing as npt
 
 from edgecls.modelfile import INPUT_NAME, OUTPUT_NAME, read_model
 from edgecls.runtime.class_activation import without_class_activation
+from edgecls.runtime.execution.provider_options import provider_options
 from edgecls.runtime.execution.providers import Provider, load_onnxruntime
 
-__all__ = ["plain_runs", "plain_session"]
+__all__ = ["graph_run", "plain_runs", "plain_session"]
 
 
-def plain_session(model: Path, provider: Provider) -> Any:
-    """Open the network of a model file without edgecls, with one thread a run."""
+def plain_session(model: Path, provider: Provider, batches: Sequence[int] = (1,)) -> Any:
+    """Open the network of a model file without edgecls, with one thread a run.
+
+    Args:
+        model: The model file.
+        provider: What it runs on. TensorRT gets edgecls's options, as it would build an engine for every batch size.
+        batches: All sizes that will be run.
+    """
     onnxruntime = load_onnxruntime()
-    options = onnxruntime.SessionOptions()
+    read = read_model(model)
+    network, settings = without_class_activation(read.onnx), [provider.onnxruntime_name]
+    if provider is Provider.TENSORRT:
+        settings = provider_options(provider, read, batch_sizes=tuple(sorted(batches, reverse=True)))
+    return onnxruntime.InferenceSession(network, _options(), providers=settings)
+
+
+def _options() -> Any:
+    options = load_onnxruntime().SessionOptions()
     options.intra_op_num_threads = 1
-    network = without_class_activation(read_model(model).onnx)
-    return onnxruntime.InferenceSession(network, options, providers=[provider.onnxruntime_name])
+    return options
+
+
+def graph_run(model: Path, pixels: npt.NDArray[np.uint8]) -> Callable[[], object]:
+    """Return a way to run a batch that CUDA has recorded once and replays; pixels are copied there and answers back.
+
+    Args:
+        model: The model file.
+        pixels: uint8, ``[N, height, width, channels]``.
+
+    Raises:
+        Exception: Of onnxruntime's, where the network cannot be recorded; CUDA then has to run all its nodes.
+    """
+    onnxruntime = load_onnxruntime()
+    read = read_model(model)
+    options = _options()
+    outer = onnxruntime.InferenceSession(read.onnx, _options(), providers=["CPUExecutionProvider"])
+    for name in {size for value in outer.get_inputs() for size in value.shape if isinstance(size, str)}:
+        options.add_free_dimension_override_by_name(name, len(pixels))  # or shapes are computed on the CPU
+    session = onnxruntime.InferenceSession(
+        without_class_activation(read.onnx),
+        options,
+        providers=[(Provider.CUDA.onnxruntime_name, {"enable_cuda_graph": "1"})],
+    )
+    there = onnxruntime.OrtValue.ortvalue_from_numpy(pixels, "cuda", 0)
+    answers = onnxruntime.OrtValue.ortvalue_from_shape_and_type(
+        [len(pixels), len(read.card.labels)], np.float32, "cuda", 0
+    )
+    binding = session.io_binding()
+    binding.bind_ortvalue_input(INPUT_NAME, there)  # at the same addresses in every run
+    binding.bind_ortvalue_output(OUTPUT_NAME, answers)
+
+    def run() -> object:
+        there.update_inplace(pixels)
+        session.run_with_iobinding(binding)
+        return answers.numpy()
+
+    run()  # records
+    return run
 
 
 def plain_runs(session: Any, provider: Provider, pixels: npt.NDArray[np.uint8]) -> dict[str, Callable[[], object]]:

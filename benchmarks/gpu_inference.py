@@ -1,15 +1,19 @@
 """What does a GPU make of a model: in float32, TF32 and float16, in batches, through edgecls and without it?
 
-In every round the same batch of pixels goes through `Classifier.probabilities` and through three loops on onnxruntime
-alone (benchmarks/bound_loop.py): plain, bound to the device with pixels copied there, and bound with pixels that are
-there already. Beside them stand PyTorch running the same network from its .keras file (benchmarks/torch_inference.py),
-and the floor counted from arithmetic and bytes (benchmarks/network_cost.py). Each precision runs in a process of its
-own, as TF32 is switched for a whole process. The golden samples are checked at every batch size.
+In every round the same batch of pixels goes through `Classifier.probabilities` and through loops on onnxruntime alone
+(benchmarks/bound_loop.py): plain, bound to the device with pixels copied there, and bound with pixels that are there
+already; on CUDA also replayed as a CUDA graph, where the network can be. Beside them stand PyTorch running the same
+network from its .keras file (benchmarks/torch_inference.py), and the floor counted from arithmetic and bytes
+(benchmarks/network_cost.py). Each precision runs in a process of its own, as TF32 is switched for a whole process. The
+golden samples are checked at every batch size.
 
     edgecls quantize flowers.onnx -o flowers-fp16.onnx --calibrate images --fp16
     python benchmarks/gpu_inference.py flowers.onnx flowers-fp16.onnx [--keras flowers.keras] [--provider cuda]
     python benchmarks/gpu_inference.py --arch resnet50v2        # untrained, so for speed alone
         [--batches 1,2,4,8,16,32,64,128,256] [--rounds 7] [--peak-tflops 67,494.5,989.5] [--bandwidth-gbs 3350]
+        [--precision TF32] [--torch-ways eager,traced,compiled]
+
+With --precision the figures of the others stay as the file of results has them, so that each can be measured alone.
 """
 
 import argparse
@@ -19,27 +23,29 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from bound_loop import plain_runs, plain_session
+from bound_loop import graph_run, plain_runs, plain_session
 from folder import write_photos
-from measure import byte_compile, machine_facts, write_results
+from measure import RESULTS, byte_compile, machine_facts, write_results
 from network_cost import DevicePeak, floor_s, known_device, network_cost
-from untrained_network import write_untrained
+from untrained_network import UNTRAINED_NAME, write_untrained
 
 from edgecls.measuring.turns import median_of, ratio_of, time_rounds
 from edgecls.modelfile import read_model
 from edgecls.runtime.class_activation import without_class_activation
 from edgecls.runtime.classifier import Classifier
 from edgecls.runtime.execution.gpu import this_machine
+from edgecls.runtime.execution.ort import one_line, onnxruntime_errors
 from edgecls.runtime.execution.providers import Provider
 from edgecls.runtime.golden import check_golden
 from edgecls.runtime.opening import load
 
-__all__ = ["measure_here"]
+__all__ = ["PRECISIONS", "in_a_process", "measure_here"]
 
 LEAST_S = 0.2  # of a round, so that it holds many runs
 LEAST_ROUNDS = 5
@@ -57,11 +63,18 @@ class _Plan:
     provider: Provider
     batches: list[int]
     rounds: int
+    torch_ways: str
 
 
-def _rates(classifier: Classifier, plain: Any, batch: int, rounds: int) -> dict[str, Any]:
+def _rates(model: Path, classifier: Classifier, plain: Any, batch: int, rounds: int) -> dict[str, Any]:
     pixels = np.random.default_rng(0).integers(0, 256, (batch, *classifier.card.image.shape_hwc), dtype=np.uint8)
     runs = {"edgecls": lambda: classifier.probabilities(pixels), **plain_runs(plain, classifier.provider, pixels)}
+    graph_failed = None
+    if classifier.provider is Provider.CUDA:
+        try:
+            runs["graph"] = graph_run(model, pixels)
+        except onnxruntime_errors() as error:
+            graph_failed = one_line(error)
     once = time_rounds(runs, rounds=3, warm_up=3)
     repeats = max(1, round(LEAST_S / min(once["edgecls"])))
 
@@ -81,8 +94,10 @@ def _rates(classifier: Classifier, plain: Any, batch: int, rounds: int) -> dict[
         },
         **{
             f"of_{name}": dataclasses.asdict(ratio_of(times[name], times["edgecls"]))
-            for name in ("plain", "copied", "bound")
+            for name in runs
+            if name != "edgecls"
         },
+        "graph_failed": graph_failed,
     }
 
 
@@ -90,18 +105,18 @@ def measure_here(model: Path, provider: Provider, batches: list[int], rounds: in
     """Measure a model in this process and return its figures."""
     classifier = load(model, provider, batch_sizes=batches)
     golden = check_golden(classifier.card, classifier.probabilities, batch_sizes=batches)
-    plain = plain_session(model, provider)
+    plain = plain_session(model, provider, batches)
     return {
         "provider": classifier.provider.value,
         "nodes": classifier.nodes,
         "golden_largest_difference": max(result.difference for result in golden),
         "golden_failed": [str(result) for result in golden if not result.passed],
-        "rates": [_rates(classifier, plain, batch, rounds) for batch in batches],
+        "rates": [_rates(model, classifier, plain, batch, rounds) for batch in batches],
     }
 
 
-def _in_a_process(command: list[str], precision: str, device: str) -> dict[str, Any]:
-    """Return what a script prints as JSON, or the end of what it says if it fails."""
+def in_a_process(command: list[str], precision: str, device: str) -> dict[str, Any]:
+    """Return what a script prints as JSON, or {"failed": the end of what it says} if it fails."""
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_TORCH_DEVICE": device}
     environment.pop(TF32_SWITCH, None)
     if precision != "TF32":
@@ -118,14 +133,15 @@ def _measure(precision: str, plan: _Plan, peak: DevicePeak | None) -> dict[str, 
     batches, rounds = ",".join(map(str, plan.batches)), str(plan.rounds)
     beside = ["--batches", batches, "--rounds", rounds]
     device = "cuda" if plan.provider.runs_on_nvidia else "cpu"
-    row = _in_a_process([__file__, str(model), "--here", "--provider", plan.provider, *beside], precision, device)
+    row = in_a_process([__file__, str(model), "--here", "--provider", plan.provider, *beside], precision, device)
     if plan.keras is None:
         row["torch"] = {"failed": "there is no .keras file of this network; give it with --keras"}
     elif find_spec("torch") is None:
         row["torch"] = {"failed": "PyTorch is not installed; pip install torch"}
     else:
         script = str(Path(__file__).with_name("torch_inference.py"))
-        row["torch"] = _in_a_process([script, str(plan.keras), precision, *beside], precision, device)
+        ways = ["--ways", plan.torch_ways]
+        row["torch"] = in_a_process([script, str(plan.keras), precision, *beside, *ways], precision, device)
     if peak is not None:
         cost = network_cost(without_class_activation(read_model(plan.models["float32"]).onnx))
         row["floor"] = [_floor(cost, peak, precision, batch) for batch in plan.batches]
@@ -156,6 +172,9 @@ def _print(precision: str, row: dict[str, Any]) -> None:
             + f" /s; edgecls is {copied['value']:.2f} ({copied['low']:.2f} to {copied['high']:.2f}) of copied, "
             f"{rate['of_bound']['value']:.2f} of bound"
         )
+    for rate in row["rates"]:
+        if rate["graph_failed"]:
+            print(f"{precision:8} batch {rate['batch']}: no CUDA graph: {rate['graph_failed']}")
     if "failed" in row["torch"]:
         print(f"{precision:8} PyTorch: {row['torch']['failed']}")
 
@@ -195,6 +214,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--peak-tflops", type=_three_numbers, help="10^12 operations/s in float32, TF32, float16")
     parser.add_argument("--bandwidth-gbs", type=float, help="of the device's memory, 10^9 bytes/s")
+    parser.add_argument("--precision", choices=PRECISIONS, action="append", help="these alone; others stay as they are")
+    parser.add_argument("--torch-ways", default="eager,traced,compiled", help="compiling takes long")
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
     return parser
 
@@ -226,24 +247,41 @@ def main() -> None:
                 parser.error(str(error))
             float32, float16, keras = made.float32, made.reduced, made.keras
         models = {"float32": float32, "TF32": float32, **({"float16": float16} if float16 else {})}
-        plan = _Plan(models, keras, arguments.provider, arguments.batches, arguments.rounds)
+        plan = _Plan(models, keras, arguments.provider, arguments.batches, arguments.rounds, arguments.torch_ways)
         card = read_model(float32).card
         print(f"{card.architecture}, {card.image}, {arguments.rounds} rounds")
-        rows = {}
-        for precision in plan.models:
+        facts = {
+            "gpus": gpus,
+            "provider": arguments.provider.value,
+            "architecture": card.architecture,
+            "image": str(card.image),
+            "trained": card.name != UNTRAINED_NAME,
+            "rounds": arguments.rounds,
+            "peak": dataclasses.asdict(peak) if peak else None,
+        }
+        name = f"gpu_inference_{card.architecture}"
+        name += f"_{arguments.provider}" if arguments.provider is not Provider.CUDA else ""
+        rows = _earlier(name, facts) if arguments.precision else {}
+        for precision in arguments.precision or list(plan.models):
+            if precision not in plan.models:
+                parser.error(f"--precision {precision}: give the model file in {precision}, too")
             rows[precision] = _measure(precision, plan, peak)
             _print(precision, rows[precision])
-    results = {
-        "gpus": gpus,
-        "provider": arguments.provider.value,
-        "architecture": card.architecture,
-        "image": str(card.image),
-        "trained": not arguments.arch,
-        "rounds": arguments.rounds,
-        "peak": dataclasses.asdict(peak) if peak else None,
-        "rows": rows,
-    }
-    print(f"wrote {write_results(f'gpu_inference_{card.architecture}', results)}")
+            written = write_results(name, {**facts, "rows": rows})  # a run that is cut off keeps what it has
+        print(f"wrote {written}")
+    failed = [f"{precision}: {row['failed']}" for precision, row in rows.items() if "failed" in row]
+    if failed:
+        sys.exit("; ".join(" ".join(words.split()) for words in failed))
+
+
+def _earlier(name: str, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the rows of a file of results if it was measured like this, or none."""
+    try:
+        found = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    alike = json.loads(json.dumps(facts)).items() <= found.items()
+    return {name: row for name, row in found["rows"].items() if "failed" not in row} if alike else {}
 
 
 if __name__ == "__main__":

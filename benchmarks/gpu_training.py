@@ -6,8 +6,9 @@ images held out reaches the one that is asked for, or its epochs are over. The t
 end of that epoch, compiling and validating included, decoding left out. It runs on the backend that
 Keras is told to use.
 
-    KERAS_BACKEND=jax python benchmarks/gpu_training.py --data flowers [--accuracy 0.85] [--arch mobilenet_v2]...
-        [--side 224] [--batch-size 64] [--epochs 30] [--weights none] [--seeds 3] [--rounds 5] [--images 2048]
+    KERAS_BACKEND=jax python benchmarks/gpu_training.py --data flowers|--made-up COUNT [--accuracy 0.85]
+        [--arch mobilenet_v2]... [--side 224] [--batch-size 64] [--epochs 30] [--weights none] [--seeds 3] [--rounds 5]
+        [--images 2048]
 """
 
 import argparse
@@ -23,6 +24,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 from fit_rounds import measure_fit
+from folder import write_class_folders
 from measure import byte_compile, machine_facts, write_results
 
 from edgecls.dataset.formats.labelled_images import Dataset
@@ -113,7 +115,9 @@ def _print(run: dict[str, Any], accuracy: float) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="a dataset in any form")
+    data = parser.add_mutually_exclusive_group(required=True)
+    data.add_argument("--data", type=Path, help="a dataset in any form")
+    data.add_argument("--made-up", type=int, metavar="COUNT", help="photos that hold nothing to learn: for speed alone")
     parser.add_argument("--accuracy", type=float, default=0.85, help="to reach on the images held out, 0 to 1")
     parser.add_argument("--arch", action="append", help="instead of mobilenet_v2 and resnet50v2")
     parser.add_argument("--side", type=int, default=224)
@@ -136,8 +140,13 @@ def main() -> None:
     byte_compile()
     gpus, backend = [gpu.name for gpu in this_machine().gpus], keras.backend.backend()
     print(f"{machine_facts()['processor']}, {', '.join(gpus) or 'no GPU'}, Keras {keras.__version__} on {backend}")
-    dataset = read_dataset(options.data)
-    rows = {}
+    with tempfile.TemporaryDirectory() as scratch:
+        data = options.data or write_class_folders(Path(scratch) / "made up", options.made_up)
+        _measure_all(options, read_dataset(data), data.name, gpus)
+
+
+def _measure_all(options: argparse.Namespace, dataset: Dataset, data: str, gpus: list[str]) -> None:
+    backend, rows = keras.backend.backend(), {}
     for arch in options.arch or ["mobilenet_v2", "resnet50v2"]:
         config = TrainConfig(
             ImageSpec(options.side, options.side),
@@ -153,7 +162,7 @@ def main() -> None:
         "backend": backend,
         "keras": keras.__version__,
         "devices": choose_devices(Device.AUTO).names,
-        "data": options.data.name,
+        "data": data,
         "accuracy": options.accuracy,
         "weights": Path(options.weights).name,
         "batch_size": options.batch_size,

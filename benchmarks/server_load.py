@@ -1,15 +1,19 @@
 """How much of the machine does `edgecls serve` turn into answers?
 
 The limit is what the same machine classifies without a server (benchmarks/in_process_limit.py), taken before and after
-each load. On a GPU it is the smaller one of what all cores decode and what the GPU classifies in batches. wrk posts one
-image again and again; it shares the cores with the server.
+each load. On a GPU it is the smaller one of what all cores decode and what the GPU classifies in batches; the server
+batches there as `edgecls tune` finds best, if --tune has that measure first. wrk posts one image again and again; it
+shares the cores with the server.
 
     python benchmarks/server_load.py [--rounds 5] [--seconds 3] [--connections 1,8,32,128]
         [--workers 1] [--provider cpu] [--model my.onnx]... [--name server_load]
+        [--forms raw,multipart] [--tune SECONDS]
 """
 
 import argparse
+import shutil
 import statistics
+import subprocess
 import sys
 import tempfile
 from dataclasses import asdict
@@ -23,7 +27,7 @@ from in_process_limit import measure_limit
 from measure import byte_compile, machine_facts, write_results
 from server_process import ServerProcess, free_port, serving
 from small_model import write_small_model
-from wrk_load import image_body, run_wrk
+from wrk_load import image_body, run_load
 
 from edgecls.commands.options import BUNDLED_MODEL
 from edgecls.measuring.turns import ratio_of
@@ -68,7 +72,7 @@ def _measure(
     for index in range(rounds + 1):
         before = measure_limit(model, image, seconds=seconds / 2, threads=threads, provider=provider)
         cpu_s = server.cpu_s()
-        load = run_wrk(server.url, body, content_type, connections=connections, seconds=seconds)
+        load = run_load(server.url, body, content_type, connections=connections, seconds=seconds)
         cpu_s = server.cpu_s() - cpu_s
         after = measure_limit(model, image, seconds=seconds / 2, threads=threads, provider=provider)
         if index == 0:
@@ -111,6 +115,11 @@ def _measure(
     return row
 
 
+def _tune(model: Path, provider: str, seconds: float) -> None:
+    command = [sys.executable, "-m", "edgecls", "tune", str(model), "--provider", provider, "--seconds", f"{seconds:g}"]
+    subprocess.run(command, check=True)
+
+
 def main() -> None:
     """Measure, print and write the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -122,6 +131,8 @@ def main() -> None:
         "--provider", default="cpu", help="cuda: the limit is the smaller one of decoding and inference"
     )
     parser.add_argument("--model", type=Path, action="append", help="instead of the bundled and the small one")
+    parser.add_argument("--forms", choices=["raw", "raw,multipart"], default="raw,multipart")
+    parser.add_argument("--tune", type=float, metavar="SECONDS", help="run edgecls tune for so long before")
     parser.add_argument("--name", help="of the file of results")
     arguments = parser.parse_args()
     byte_compile()
@@ -138,13 +149,15 @@ def main() -> None:
             port = free_port()
             url = f"http://127.0.0.1:{port}/predict"
             photo = images["photo"].read_bytes()
+            if arguments.tune:
+                _tune(model, arguments.provider, arguments.tune)
             with serving(
                 edgecls_command(model, port, *workers, provider=arguments.provider), url, *image_body(photo, "raw")
             ) as server:
                 starts[model.stem] = round(server.start_s, 3)
                 print(f"{model.stem}: first answer after {server.start_s:.2f} s")
                 plans = [("photo", "raw", int(count)) for count in arguments.connections.split(",")]
-                plans += [("photo", "multipart", 8)]
+                plans += [("photo", "multipart", 8)] if "multipart" in arguments.forms.split(",") else []
                 plans += [("thumbnail", "raw", 8), ("thumbnail", "raw", 32)] if model.stem == "small" else []
                 rows += [
                     _measure(
@@ -159,7 +172,14 @@ def main() -> None:
                     )
                     for image, form, connections in plans
                 ]
-    results = {"rounds": arguments.rounds, "seconds": arguments.seconds, "first_answer_s": starts, "rows": rows}
+    results = {
+        "load": "wrk" if shutil.which("wrk") else "sockets of Python's",
+        "tuned": bool(arguments.tune),
+        "rounds": arguments.rounds,
+        "seconds": arguments.seconds,
+        "first_answer_s": starts,
+        "rows": rows,
+    }
     print(f"wrote {write_results(arguments.name or name, results)}")
 
 

@@ -6,13 +6,14 @@ Pixels lie on the device already, and answers stay there, as in the bound loop o
 read after the device has finished. Prints JSON for benchmarks/gpu_inference.py, which runs this in its own process.
 
     [KERAS_TORCH_DEVICE=cpu] python benchmarks/torch_inference.py flowers.keras float32|TF32|float16 [--batches 1,8]
+        [--ways eager,traced,compiled]
 """
 
 import argparse
 import json
 import os
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,10 @@ DEVICE = os.environ["KERAS_TORCH_DEVICE"]
 LEAST_S = 0.2  # of a round, so that it holds many runs
 
 
-def _runs(network: keras.Model, pixels: Any) -> dict[str, Callable[[Any], Any]]:
+WAYS = ("eager", "traced", "compiled")
+
+
+def _runs(network: keras.Model, pixels: Any, ways: Sequence[str]) -> dict[str, Callable[[Any], Any]]:
     """Return the ways to run the network on batches like one that is on the device."""
 
     def eager(batch: Any) -> Any:
@@ -39,12 +43,13 @@ def _runs(network: keras.Model, pixels: Any) -> dict[str, Callable[[Any], Any]]:
 
     traced = make_fx(eager)(pixels)
     torch.compiler.reset()  # it counts how often something is compiled, and gives up
-    return {"eager": eager, "traced": traced, "compiled": torch.compile(traced)}
+    runs = {"eager": eager, "traced": traced, "compiled": torch.compile(traced)}
+    return {way: runs[way] for way in ways}
 
 
-def _rates(network: keras.Model, pixels: Any, rounds: int) -> dict[str, list[float]]:
+def _rates(network: keras.Model, pixels: Any, rounds: int, ways: Sequence[str]) -> dict[str, list[float]]:
     """Return images a second in each round, for each way to run the network."""
-    runs = _runs(network, pixels)
+    runs = _runs(network, pixels, ways)
     counts: dict[str, int] = {}
 
     def repeated(name: str) -> Callable[[], None]:
@@ -70,7 +75,11 @@ def main() -> None:
     parser.add_argument("precision", choices=["float32", "TF32", "float16"])
     parser.add_argument("--batches", default="1,8")
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--ways", default=",".join(WAYS))
     arguments = parser.parse_args()
+    ways = arguments.ways.split(",")
+    if not set(ways) <= set(WAYS):
+        parser.error(f"--ways: {arguments.ways!r} must be some of {', '.join(WAYS)}")
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = arguments.precision == "TF32"
     torch._inductor.config.freezing = True  # weights are constants: normalisation and float16 are folded into them
     in_float16 = torch.autocast(DEVICE, torch.float16, enabled=arguments.precision == "float16")
@@ -80,7 +89,7 @@ def main() -> None:
         for batch in map(int, arguments.batches.split(",")):
             drawn = np.random.default_rng(0).integers(0, 256, (batch, *network.input_shape[1:]), dtype=np.uint8)
             pixels = torch.from_numpy(drawn).to(DEVICE)
-            rows.append({"batch": batch, "per_s": _rates(network, pixels, arguments.rounds)})
+            rows.append({"batch": batch, "per_s": _rates(network, pixels, arguments.rounds, ways)})
     print(json.dumps({"torch": torch.__version__, "rates": rows}))
 
 

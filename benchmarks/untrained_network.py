@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from edgecls.export.precision.recipe import ReducedPrecision
     from edgecls.modelfile import ModelFile
 
-__all__ = ["UntrainedNetwork", "write_untrained"]
+__all__ = ["UNTRAINED_NAME", "UntrainedNetwork", "write_untrained"]
 
+UNTRAINED_NAME = "untrained"
 LABELS = tuple(f"label {index}" for index in range(10))
 CALIBRATED_ON = 16  # images
 
@@ -84,7 +85,7 @@ def _write_here(images: Path, files: UntrainedNetwork, arch: str, side: int | No
     keras.utils.set_random_seed(0)
     network = build_model(arch, num_classes=len(LABELS), spec=spec)
     golden = golden_from(network, read_samples(images, spec))
-    card = ModelCard(name="untrained", labels=LABELS, image=spec, architecture=arch, golden=golden)
+    card = ModelCard(name=UNTRAINED_NAME, labels=LABELS, image=spec, architecture=arch, golden=golden)
     export = export_float32(network, card)
     save_keras(files.keras, network, export.card)
     files.float32.write_bytes(export.onnx)
@@ -118,7 +119,7 @@ def _write_reduced(source: "ModelFile", path: Path, images: Path, precision: "Re
         facts = {"int8_recipe": recipe.name, "int8_calibration_images": len(pixels)}
     else:
         onnx = float16_onnx(network)
-    card = replace(source.card, name=f"untrained-{precision}", precision=precision.value)
+    card = replace(source.card, name=f"{UNTRAINED_NAME}-{precision}", precision=precision.value)
     # Its own answers are the golden ones: how far they are from those in float32 means nothing here.
     golden = golden_answers(open_network(onnx, card), read_samples(images, spec), name=card.name)
     golden = replace(golden, tolerance=NARROWEST[precision])

@@ -1,0 +1,100 @@
+"""The model files that benchmarks/bench_gpu.py carries to a machine with a GPU, where there is no TensorFlow.
+
+Untrained networks with seeded weights, in float32 and float16, and the first one as Keras saves it, too, for PyTorch.
+An upload is bounded, so what does not fit is left out, and models.json in the folder says why. It takes some minutes.
+"""
+
+import dataclasses
+import json
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+__all__ = ["ARCHITECTURES", "LIMIT_MIB", "Carried", "carried_models", "prepare_models"]
+
+ARCHITECTURES = ("mobilenet_v2", "mobilenet_v3_small", "efficientnet_b0", "resnet50v2")
+"""Those asked for where none are named; everything is measured with the first, golden samples with all."""
+
+LIMIT_MIB = 54
+"""So that an upload of 64 MiB takes them beside the repository."""
+
+MANIFEST = "models.json"
+PHOTOS = 3  # golden samples of each network
+
+
+@dataclasses.dataclass(frozen=True)
+class Carried:
+    """The files of one network.
+
+    Attributes:
+        float32: The model file.
+        float16: The model file in float16.
+        keras: As Keras saves it; None where it is not carried.
+    """
+
+    float32: Path
+    float16: Path
+    keras: Path | None
+
+
+def prepare_models(folder: Path, architectures: Sequence[str], *, limit_mib: float) -> None:
+    """Write the model files and models.json, and print a line for each network.
+
+    Args:
+        folder: Made anew for every network; what else is in there stays.
+        architectures: Names in the registry, the most important first.
+        limit_mib: Of all files together, in MiB.
+    """
+    from folder import write_photos  # a machine that only reads the files may lack what this needs
+    from untrained_network import write_untrained
+
+    folder.mkdir(parents=True, exist_ok=True)
+    manifest: dict[str, object] = {"limit_mib": limit_mib}
+    carried: dict[str, float] = {}
+    skipped: dict[str, str] = {}
+    for arch in architectures:
+        with tempfile.TemporaryDirectory() as scratch:
+            photos = Path(scratch) / "photos"
+            photos.mkdir()
+            write_photos(photos, PHOTOS)
+            shutil.rmtree(folder / arch, ignore_errors=True)
+            try:
+                made = write_untrained(photos, Path(scratch), arch=arch, precision="float16")
+            except RuntimeError as error:
+                skipped[arch] = " ".join(str(error).split())
+            else:
+                files = {"float32.onnx": made.float32, "float16.onnx": made.reduced}
+                if arch == architectures[0]:
+                    files["network.keras"] = made.keras
+                mib = sum(path.stat().st_size for path in files.values()) / (1 << 20)
+                left = limit_mib - sum(carried.values())
+                if mib > left:
+                    skipped[arch] = f"takes {mib:.1f} MiB, and {left:.1f} of {limit_mib:g} are left"
+                else:
+                    carried[arch] = round(mib, 1)
+                    (folder / arch).mkdir()
+                    for name, path in files.items():
+                        shutil.copy(path, folder / arch / name)
+        print(f"{arch}: {f'{carried[arch]} MiB' if arch in carried else f'skipped: {skipped[arch]}'}", flush=True)
+        manifest |= {"mib": carried, "skipped": skipped}
+        (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+
+
+def carried_models(folder: Path) -> tuple[dict[str, Carried], dict[str, str]]:
+    """Return the networks in a folder that `prepare_models` wrote, by architecture, and why others are not there.
+
+    A folder without models.json holds none.
+    """
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}, {}
+    found = {}
+    for arch in manifest["mib"]:
+        keras = folder / arch / "network.keras"
+        files = Carried(
+            folder / arch / "float32.onnx", folder / arch / "float16.onnx", keras if keras.exists() else None
+        )
+        found[arch] = files
+    return found, manifest["skipped"]
