@@ -64,14 +64,22 @@ class _Connection:
         self._received = b""
         self.sent_at = 0.0
 
-    def send(self) -> None:
+    def send(self) -> bool:
+        """Send the request; return False if the connection broke."""
         self._received = b""
         self.sent_at = time.perf_counter()
-        self.socket.sendall(self._request)
+        try:
+            self.socket.sendall(self._request)
+        except OSError:
+            return False
+        return True
 
     def receive(self) -> int | None:
         """Take what has come; return the status once the answer is whole, 0 if the connection broke, None before."""
-        data = self.socket.recv(1 << 16)
+        try:
+            data = self.socket.recv(1 << 16)
+        except OSError:
+            data = b""
         if not data:
             return 0
         self._received += data
@@ -87,7 +95,8 @@ class _Connection:
 
 def _post(url: str, body: bytes, content_type: str, connections: int, seconds: float) -> Posted:
     parts = urlsplit(url)
-    head = f"POST {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Type: {content_type}\r\n"
+    path = parts.path + (f"?{parts.query}" if parts.query else "")
+    head = f"POST {path} HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Type: {content_type}\r\n"
     request = f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
     latencies_ms, failed = [], 0
     with selectors.DefaultSelector() as selector:
@@ -106,11 +115,9 @@ def _post(url: str, body: bytes, content_type: str, connections: int, seconds: f
                     latencies_ms.append(round(1000 * (time.perf_counter() - connection.sent_at), 3))
                 else:
                     failed += 1
-                if status == 0:
+                if status == 0 or not connection.send():
                     selector.unregister(connection.socket)
                     connection.socket.close()
-                else:
-                    connection.send()
         taken_s = time.perf_counter() - start
         for key in list(selector.get_map().values()):
             key.data.socket.close()
