@@ -17,6 +17,7 @@ import importlib.metadata
 import importlib.util
 import os
 import sys
+import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -62,18 +63,18 @@ def plan(models: Path, *, dry: bool, data: Path | None = None) -> list[Step]:
         return Step(name, (sys.executable, str(HERE / file), *options), budget_s, environment, hindrance)
 
     golden = ["--provider", provider, "--batches", "1,2" if dry else "1,8,64"]
-    rates = ["--provider", provider, "--rounds", "5", "--batches", "1,2" if dry else "1,2,8,32,64,128,256"]
-    rates += ["--torch-ways", "eager,traced"]
-    short = ["--rounds", "1", "--seconds", "1"] if dry else ["--rounds", "2", "--seconds", "3"]
+    rates = ["--provider", provider, "--rounds", "5", "--least-s", "0.1", "--batches", "1,2" if dry else "1,8,64,256"]
+    short = ["--rounds", "1", "--seconds", "1"] if dry else ["--rounds", "2", "--seconds", "2"]
     first, *others = list(found) or ["mobilenet_v2"]
     no_models = None if found else lacking
     files = [str(path) for path in (found[first].float32, found[first].float16)] if found else []
     keras_file = found[first].keras if found else None
     model = str(found[first].float32 if found else BUNDLED)
-    beside = ["--keras", str(keras_file)] if keras_file else []
-    training = ["--data", str(data)] if data else ["--made-up", "40" if dry else "1024"]
+    beside = ["--keras", str(keras_file), "--torch-ways", "traced" if dry else "eager,traced"] if keras_file else []
+    training = ["--data", str(data)] if data else ["--made-up", "40" if dry else "640"]
     training += ["--arch", "mobilenet_v2", "--seeds", "1", "--rounds", "5", "--epochs", "1" if dry else "3"]
     training += ["--side", "32", "--batch-size", "8", "--images", "16"] if dry else ["--images", "512"]
+    compiled = str(Path(tempfile.gettempdir()) / "bench_gpu_jax")  # the second network of a kind need not be compiled
     steps = [
         script("packages", 40, "bench_gpu.py", "--packages"),
         Step("doctor", (sys.executable, "-m", "edgecls", "doctor"), 60, environment),
@@ -83,22 +84,23 @@ def plan(models: Path, *, dry: bool, data: Path | None = None) -> list[Step]:
                 f"inference {first} {precision}",
                 75,
                 "gpu_inference.py",
-                *(*files, *beside, *rates, "--precision", precision),
+                *(*files, *rates, "--precision", precision, *torch),
                 hindrance=no_models,
             )
-            for precision in ("float32", "float16", "TF32")
+            # In float16 PyTorch takes minutes on a CPU.
+            for precision, torch in (("float32", beside), ("float16", [] if dry else beside), ("TF32", []))
         ),
-        script("predict_many", 60, "predict_many.py", "--model", model, "--provider", provider, *short),
+        script("predict_many", 75, "predict_many.py", "--model", model, "--provider", provider, *short),
         script(
             "serve",
-            90,
+            100,
             "server_load.py",
             *("--model", model, "--provider", provider, *short),
             *("--connections", "4" if dry else "128", "--forms", "raw", "--tune", "1" if dry else "15"),
         ),
         replace(
             script("training", 120, "gpu_training.py", *training),
-            environment={**environment, "KERAS_BACKEND": "jax"},
+            environment={**environment, "KERAS_BACKEND": "jax", "JAX_COMPILATION_CACHE_DIR": compiled},
         ),
         _gpu_tests(environment, dry=dry),
         *(
@@ -118,7 +120,7 @@ def plan(models: Path, *, dry: bool, data: Path | None = None) -> list[Step]:
             "PyTorch compiled",
             75,
             "torch_inference.py",
-            *(str(keras_file), "float16", "--rounds", "5"),
+            *(str(keras_file), "float32" if dry else "float16", "--rounds", "5"),
             *("--batches", "1" if dry else "1,64", "--ways", "traced,compiled"),
             hindrance=None if keras_file else no_models or f"{first} was carried without its .keras file",
         ),

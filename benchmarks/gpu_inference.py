@@ -47,7 +47,6 @@ from edgecls.runtime.opening import load
 
 __all__ = ["PRECISIONS", "in_a_process", "measure_here"]
 
-LEAST_S = 0.2  # of a round, so that it holds many runs
 LEAST_ROUNDS = 5
 PHOTOS = 16  # for an untrained network
 PRECISIONS = ("float32", "TF32", "float16")
@@ -64,9 +63,12 @@ class _Plan:
     batches: list[int]
     rounds: int
     torch_ways: str
+    least_s: float
 
 
-def _rates(model: Path, classifier: Classifier, plain: Any, batch: int, rounds: int) -> dict[str, Any]:
+def _rates(
+    model: Path, classifier: Classifier, plain: Any, *, batch: int, rounds: int, least_s: float
+) -> dict[str, Any]:
     pixels = np.random.default_rng(0).integers(0, 256, (batch, *classifier.card.image.shape_hwc), dtype=np.uint8)
     runs = {"edgecls": lambda: classifier.probabilities(pixels), **plain_runs(plain, classifier.provider, pixels)}
     graph_failed = None
@@ -76,7 +78,7 @@ def _rates(model: Path, classifier: Classifier, plain: Any, batch: int, rounds: 
         except onnxruntime_errors() as error:
             graph_failed = one_line(error)
     once = time_rounds(runs, rounds=3, warm_up=3)
-    repeats = max(1, round(LEAST_S / min(once["edgecls"])))
+    repeats = max(1, round(least_s / min(once["edgecls"])))
 
     def repeated(name: str) -> Any:
         def repeat() -> None:
@@ -101,7 +103,7 @@ def _rates(model: Path, classifier: Classifier, plain: Any, batch: int, rounds: 
     }
 
 
-def measure_here(model: Path, provider: Provider, batches: list[int], rounds: int) -> dict[str, Any]:
+def measure_here(model: Path, provider: Provider, batches: list[int], rounds: int, least_s: float) -> dict[str, Any]:
     """Measure a model in this process and return its figures."""
     classifier = load(model, provider, batch_sizes=batches)
     golden = check_golden(classifier.card, classifier.probabilities, batch_sizes=batches)
@@ -111,7 +113,7 @@ def measure_here(model: Path, provider: Provider, batches: list[int], rounds: in
         "nodes": classifier.nodes,
         "golden_largest_difference": max(result.difference for result in golden),
         "golden_failed": [str(result) for result in golden if not result.passed],
-        "rates": [_rates(model, classifier, plain, batch, rounds) for batch in batches],
+        "rates": [_rates(model, classifier, plain, batch=batch, rounds=rounds, least_s=least_s) for batch in batches],
     }
 
 
@@ -131,7 +133,7 @@ def in_a_process(command: list[str], precision: str, device: str) -> dict[str, A
 def _measure(precision: str, plan: _Plan, peak: DevicePeak | None) -> dict[str, Any]:
     model = plan.models[precision]
     batches, rounds = ",".join(map(str, plan.batches)), str(plan.rounds)
-    beside = ["--batches", batches, "--rounds", rounds]
+    beside = ["--batches", batches, "--rounds", rounds, "--least-s", str(plan.least_s)]
     device = "cuda" if plan.provider.runs_on_nvidia else "cpu"
     row = in_a_process([__file__, str(model), "--here", "--provider", plan.provider, *beside], precision, device)
     if plan.keras is None:
@@ -216,6 +218,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--bandwidth-gbs", type=float, help="of the device's memory, 10^9 bytes/s")
     parser.add_argument("--precision", choices=PRECISIONS, action="append", help="these alone; others stay as they are")
     parser.add_argument("--torch-ways", default="eager,traced,compiled", help="compiling takes long")
+    parser.add_argument("--least-s", type=float, default=0.2, help="of a round, so that it holds many runs")
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
     return parser
 
@@ -225,7 +228,13 @@ def main() -> None:
     parser = _parser()
     arguments = parser.parse_args()
     if arguments.here:
-        print(json.dumps(measure_here(arguments.model, arguments.provider, arguments.batches, arguments.rounds)))
+        print(
+            json.dumps(
+                measure_here(
+                    arguments.model, arguments.provider, arguments.batches, arguments.rounds, arguments.least_s
+                )
+            )
+        )
         return
     if (arguments.model is None) == (arguments.arch is None):
         parser.error("give model files, or an architecture with --arch, and not both")
@@ -247,7 +256,15 @@ def main() -> None:
                 parser.error(str(error))
             float32, float16, keras = made.float32, made.reduced, made.keras
         models = {"float32": float32, "TF32": float32, **({"float16": float16} if float16 else {})}
-        plan = _Plan(models, keras, arguments.provider, arguments.batches, arguments.rounds, arguments.torch_ways)
+        plan = _Plan(
+            models,
+            keras,
+            arguments.provider,
+            arguments.batches,
+            arguments.rounds,
+            arguments.torch_ways,
+            arguments.least_s,
+        )
         card = read_model(float32).card
         print(f"{card.architecture}, {card.image}, {arguments.rounds} rounds")
         facts = {

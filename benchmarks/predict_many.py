@@ -51,28 +51,27 @@ def _measure(model: Path, provider: Provider, photos: list[Path], options: argpa
         "as opened": load(model, provider),
         f"batches of {options.batch}": open_classifier(read_model(model), provider, setting=batched),
     }
-    limits: dict[str, list[float]] = {name: [] for name in ways}
+    limits: list[float] = []
     rates: dict[str, list[float]] = {name: [] for name in ways}
     for index in range(options.rounds + 1):
-        for name, classifier in ways.items():
-            before, rate, after = (
-                measure_limit(model, photos[0], seconds=options.seconds / 2, provider=provider.value),
-                _per_s(classifier, photos, options.seconds),
-                measure_limit(model, photos[0], seconds=options.seconds / 2, provider=provider.value),
-            )
-            if index:  # the first warms up
-                limits[name].append((before + after) / 2)
-                rates[name].append(rate)
+        before = measure_limit(model, photos[0], seconds=options.seconds / 2, provider=provider.value)
+        found = {name: _per_s(classifier, photos, options.seconds) for name, classifier in ways.items()}
+        after = measure_limit(model, photos[0], seconds=options.seconds / 2, provider=provider.value)
+        if index == 0:
+            continue  # warms up
+        limits.append((before + after) / 2)
+        for name, rate in found.items():
+            rates[name].append(rate)
     rows = {}
     for name in ways:
         rows[name] = {
-            "limit_per_s": asdict(median_of(limits[name])),
+            "limit_per_s": asdict(median_of(limits)),
             "per_s": asdict(median_of(rates[name])),
-            "of_limit": asdict(ratio_of(rates[name], limits[name])),
+            "of_limit": asdict(ratio_of(rates[name], limits)),
         }
         print(
-            f"{name:14} {median_of(rates[name]).value:9.1f}/s, limit {median_of(limits[name]).value:9.1f}/s: "
-            f"{ratio_of(rates[name], limits[name])} of it",
+            f"{name:14} {median_of(rates[name]).value:9.1f}/s, limit {median_of(limits).value:9.1f}/s: "
+            f"{ratio_of(rates[name], limits)} of it",
             flush=True,
         )
     return rows

@@ -29,7 +29,6 @@ from edgecls.export.from_keras.file import load_keras
 from edgecls.measuring.turns import time_rounds
 
 DEVICE = os.environ["KERAS_TORCH_DEVICE"]
-LEAST_S = 0.2  # of a round, so that it holds many runs
 
 
 WAYS = ("eager", "traced", "compiled")
@@ -47,7 +46,9 @@ def _runs(network: keras.Model, pixels: Any, ways: Sequence[str]) -> dict[str, C
     return {way: runs[way] for way in ways}
 
 
-def _rates(network: keras.Model, pixels: Any, rounds: int, ways: Sequence[str]) -> dict[str, list[float]]:
+def _rates(
+    network: keras.Model, pixels: Any, rounds: int, least_s: float, ways: Sequence[str]
+) -> dict[str, list[float]]:
     """Return images a second in each round, for each way to run the network."""
     runs = _runs(network, pixels, ways)
     counts: dict[str, int] = {}
@@ -63,7 +64,7 @@ def _rates(network: keras.Model, pixels: Any, rounds: int, ways: Sequence[str]) 
 
     subjects = {name: repeated(name) for name in runs}
     once = time_rounds(subjects, rounds=3, warm_up=3)
-    counts = {name: max(1, round(LEAST_S / statistics.median(taken))) for name, taken in once.items()}
+    counts = {name: max(1, round(least_s / statistics.median(taken))) for name, taken in once.items()}
     times = time_rounds(subjects, rounds=rounds)
     return {name: [round(len(pixels) * counts[name] / taken, 1) for taken in values] for name, values in times.items()}
 
@@ -75,6 +76,7 @@ def main() -> None:
     parser.add_argument("precision", choices=["float32", "TF32", "float16"])
     parser.add_argument("--batches", default="1,8")
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--least-s", type=float, default=0.2, help="of a round, so that it holds many runs")
     parser.add_argument("--ways", default=",".join(WAYS))
     arguments = parser.parse_args()
     ways = arguments.ways.split(",")
@@ -89,7 +91,7 @@ def main() -> None:
         for batch in map(int, arguments.batches.split(",")):
             drawn = np.random.default_rng(0).integers(0, 256, (batch, *network.input_shape[1:]), dtype=np.uint8)
             pixels = torch.from_numpy(drawn).to(DEVICE)
-            rows.append({"batch": batch, "per_s": _rates(network, pixels, arguments.rounds, ways)})
+            rows.append({"batch": batch, "per_s": _rates(network, pixels, arguments.rounds, arguments.least_s, ways)})
     print(json.dumps({"torch": torch.__version__, "rates": rows}))
 
 

@@ -332,20 +332,25 @@ def _gpu_inference(results: Results) -> str:
             torch = {rate["batch"]: rate["per_s"] for rate in figures.get("torch", {}).get("rates", [])}
             for rate in figures.get("rates", []):
                 batch = rate["batch"]
-                beside = [statistics.median(torch[batch][way]) for way in ("eager", "compiled") if batch in torch]
+                of_torch = torch.get(batch, {})
+                beside = [
+                    f"{statistics.median(of_torch[way]):.0f}" if way in of_torch else ""
+                    for way in ("eager", "traced", "compiled")
+                ]
                 rows.append(
                     [
-                        found["architecture"],
+                        found["architecture"] + ("" if found["provider"] == "cuda" else f", {found['provider']}"),
                         precision,
                         batch,
                         f"{rate['per_s']['edgecls']['value']:.0f}",
                         interval(rate["of_copied"]),
-                        *([f"{value:.0f}" for value in beside] or ["", ""]),
+                        f"{rate['per_s']['graph']['value']:.0f}" if "graph" in rate["per_s"] else "",
+                        *beside,
                         f"{floors[batch]:.0f}" if batch in floors else "",
                     ]
                 )
     head = ["network", "precision", "batch", "edgecls, images/s", "edgecls / bound onnxruntime loop"]
-    return _table([*head, "PyTorch", "PyTorch compiled", "at most by the data sheet"], rows)
+    return _table([*head, "CUDA graph", "PyTorch", "traced", "compiled", "at most by the data sheet"], rows)
 
 
 def _gpu_training(results: Results) -> str:

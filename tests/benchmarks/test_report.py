@@ -1,5 +1,6 @@
 """The documents say what was measured: every figure in them comes from a result file."""
 
+import json
 import re
 import subprocess
 import sys
@@ -12,6 +13,7 @@ sys.path.append(str(REPOSITORY / "benchmarks" / "report"))
 
 from document import render  # noqa: E402
 from figures import FigureError, Results, fill_marks  # noqa: E402
+from tables import TABLES  # noqa: E402
 
 from edgecls.commands.options import BUNDLED_MODEL  # noqa: E402
 from edgecls.modelfile import read_model  # noqa: E402
@@ -44,6 +46,30 @@ def results(tmp_path: Path) -> Results:
 )
 def test_an_expression_gives_the_figure(results: Results, expression: str, shown: str) -> None:
     assert results.figure(expression) == shown
+
+
+def test_the_table_of_a_gpu_leaves_open_what_was_not_measured(tmp_path: Path) -> None:
+    """As `make bench-gpu` does it: not every batch stands beside PyTorch, and not every network runs as a CUDA graph."""
+    value = {"value": 100.0, "low": 90.0, "high": 110.0}
+    rate = {"batch": 1, "per_s": {"edgecls": value}, "of_copied": value}
+    rows = {
+        "float32": {
+            "rates": [{**rate, "per_s": {"edgecls": value, "graph": value}}],
+            "torch": {"rates": [{"batch": 1, "per_s": {"eager": [3.0, 4.0, 5.0], "traced": [7.0]}}]},
+        },
+        "TF32": {"rates": [rate], "torch": {"failed": "it was not asked for"}},
+        "float16": {"failed": "out of memory"},
+    }
+    found = {"machine": {}, "architecture": "resnet18", "provider": "tensorrt", "rows": rows}
+    (tmp_path / "gpu_inference_resnet18_tensorrt.json").write_text(json.dumps(found))
+
+    lines = TABLES["gpu_inference_mobilenet_v2"](Results(tmp_path)).splitlines()
+
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+    assert [(row[0], row[1], *row[5:9]) for row in cells] == [
+        ("resnet18, tensorrt", "float32", "100", "4", "7", ""),
+        ("resnet18, tensorrt", "TF32", "", "", "", ""),
+    ]
 
 
 @pytest.mark.parametrize(
