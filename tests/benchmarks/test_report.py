@@ -49,7 +49,7 @@ def test_an_expression_gives_the_figure(results: Results, expression: str, shown
 
 
 def test_the_table_of_a_gpu_leaves_open_what_was_not_measured(tmp_path: Path) -> None:
-    """As `make bench-gpu` does it: not every batch stands beside PyTorch, and not every network runs as a CUDA graph."""
+    """As `make bench-gpu` does it: not all stands beside PyTorch, and not every network runs as a CUDA graph."""
     value = {"value": 100.0, "low": 90.0, "high": 110.0}
     rate = {"batch": 1, "per_s": {"edgecls": value}, "of_copied": value}
     rows = {
