@@ -16,6 +16,7 @@ import importlib
 import importlib.metadata
 import importlib.util
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -227,6 +228,7 @@ def main() -> None:
         if unknown:
             names = ", ".join(repr(step.name) for step in steps)
             parser.error(f"--again: no step is called {', '.join(sorted(unknown))}; they are {names}")
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))  # and so ends the step that runs
         total_s = options.seconds * (DRY_FACTOR if options.dry else 1)
         done = run_steps(steps, record.resolve(), total_s=total_s, again=options.again)
         _summarize(done, steps, started_s, record)
