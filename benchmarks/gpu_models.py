@@ -64,9 +64,10 @@ def prepare_models(folder: Path, architectures: Sequence[str], *, limit_mib: flo
             except RuntimeError as error:
                 skipped[arch] = " ".join(str(error).split())
             else:
-                files = {"float32.onnx": made.float32, "float16.onnx": made.reduced}
+                float32, float16, keras = _names(arch)
+                files = {float32: made.float32, float16: made.reduced}
                 if arch == architectures[0]:
-                    files["network.keras"] = made.keras
+                    files[keras] = made.keras
                 mib = sum(path.stat().st_size for path in files.values()) / (1 << 20)
                 left = limit_mib - sum(carried.values())
                 if mib > left:
@@ -92,9 +93,10 @@ def carried_models(folder: Path) -> tuple[dict[str, Carried], dict[str, str]]:
         return {}, {}
     found = {}
     for arch in manifest["mib"]:
-        keras = folder / arch / "network.keras"
-        files = Carried(
-            folder / arch / "float32.onnx", folder / arch / "float16.onnx", keras if keras.exists() else None
-        )
-        found[arch] = files
+        float32, float16, keras = (folder / arch / name for name in _names(arch))
+        found[arch] = Carried(float32, float16, keras if keras.exists() else None)
     return found, manifest["skipped"]
+
+
+def _names(arch: str) -> tuple[str, str, str]:
+    return f"{arch}.onnx", f"{arch}-float16.onnx", f"{arch}.keras"

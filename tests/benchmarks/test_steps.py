@@ -173,7 +173,7 @@ def test_a_file_that_is_no_record_is_not_overwritten(tmp_path: Path) -> None:
 def carried(tmp_path: Path) -> Path:
     """A folder as --prepare writes it, with empty files."""
     (tmp_path / "resnet18").mkdir()
-    for name in ("float32.onnx", "float16.onnx", "network.keras"):
+    for name in ("resnet18.onnx", "resnet18-float16.onnx", "resnet18.keras"):
         (tmp_path / "resnet18" / name).touch()
     manifest = {"limit_mib": 54, "mib": {"resnet18": 3.0}, "skipped": {"vgg16": "takes 900 MiB"}}
     (tmp_path / "models.json").write_text(json.dumps(manifest))
