@@ -72,7 +72,7 @@ def test_every_edgecls_command_in_a_readme_exists_with_its_options(readme: str) 
         found: click.Command = main
         while isinstance(found, click.Group):
             found = found.get_command(click.Context(found), arguments.pop(0))  # type: ignore[assignment]
-        known = {option for param in found.params for option in param.opts}
+        known = {option for param in found.params for option in (*param.opts, *param.secondary_opts)}
         assert {argument for argument in arguments if re.fullmatch(r"-o|--[a-z-]+", argument)} <= known
 
 
