@@ -1,4 +1,4 @@
-"""The documents do what they say: examples run, and print what is written there."""
+"""The documents are true: examples run and print what is shown, and links, commands and paths exist."""
 
 import re
 import shlex
@@ -19,7 +19,7 @@ def _blocks(document: str, language: str) -> list[str]:
 
 
 def _examples(document: str) -> list[tuple[str, str]]:
-    """Return commands and what is printed under them."""
+    """Return commands and the output shown below them."""
     return [
         (command, printed)
         for block in _blocks(document, "console")
@@ -54,6 +54,21 @@ def test_links_between_documents_lead_somewhere(document: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", document.read_text(encoding="utf-8")):
         if not target.startswith("http"):
             assert (document.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("document", ["CONTRIBUTING.md", "SECURITY.md", "docs/architecture.md"])
+def test_modules_and_packages_that_a_document_names_exist(document: str) -> None:
+    text = (REPOSITORY / document).read_text(encoding="utf-8")
+    named = set(re.findall(r"`([a-z_0-9/]+(?:\.py|/))`", text))
+    paths = {f"/{path.relative_to(REPOSITORY).as_posix()}" for path in _places()}
+
+    assert named
+    assert {name for name in named if not any(path.endswith(f"/{name.rstrip('/')}") for path in paths)} == set()
+
+
+def _places() -> list[Path]:
+    roots = [REPOSITORY / name for name in ("edgecls", "tests", "benchmarks", "deploy")]
+    return [*roots, *(path for root in roots for path in root.rglob("*"))]
 
 
 @pytest.mark.parametrize("readme", READMES)
