@@ -2,8 +2,8 @@
 
     FILE.KEY.KEY[KEY=VALUE,...][|median|min|max|sum|count][*NUMBER][/NUMBER][:FORMAT]
 
-`rows[model=small,connections=8]` is the one entry of a list that has these values. An estimate without a format is
-written with its interval.
+`rows[model=small,connections=8]` is the only entry of a list with these values. An estimate without a format is written
+with its interval.
 """
 
 import json
@@ -32,13 +32,15 @@ class FigureError(Exception):
     """A figure that the results or the document lack; the message says which and why."""
 
 
-def interval(estimate: dict[str, Any], form: str = ".2f") -> str:
-    """Write an estimate with its interval."""
-    return f"{estimate['value']:{form}} ({estimate['low']:{form}} to {estimate['high']:{form}})"
+def interval(estimate: dict[str, Any], number_format: str = ".2f") -> str:
+    """Return an estimate with its interval as text."""
+    return (
+        f"{estimate['value']:{number_format}} ({estimate['low']:{number_format}} to {estimate['high']:{number_format}})"
+    )
 
 
 class Results:
-    """The result files of a folder."""
+    """The result files in a folder."""
 
     def __init__(self, folder: Path) -> None:
         self._files = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("*.json")}
@@ -51,7 +53,7 @@ class Results:
         return found
 
     def names(self) -> list[str]:
-        """Return the names of the results there are."""
+        """Return the names of all results."""
         return sorted(self._files)
 
     def figure(self, expression: str) -> str:
@@ -91,5 +93,5 @@ def _chosen(rows: Any, wanted: str, expression: str) -> Any:
     pairs = [pair.partition("=")[::2] for pair in re.split(r",(?=\w+=)", wanted)]  # values may have commas
     found = [row for row in rows if all(str(row.get(key)) == value for key, value in pairs)]
     if len(found) != 1:
-        raise FigureError(f"{expression!r}: {len(found)} entries have {wanted}, where one should")
+        raise FigureError(f"{expression!r}: {len(found)} entries have {wanted}; exactly one should")
     return found[0]
