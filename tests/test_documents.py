@@ -11,6 +11,7 @@ import pytest
 
 REPOSITORY = Path(__file__).parent.parent
 READMES = ["README.md", "README.zh-CN.md"]
+DOCUMENTS = sorted(REPOSITORY.glob("*.md")) + sorted(REPOSITORY.glob("docs/*.md"))
 
 
 def _blocks(document: str, language: str) -> list[str]:
@@ -49,7 +50,7 @@ def test_python_examples_run(document: str, block: str) -> None:
     assert done.stdout
 
 
-@pytest.mark.parametrize("document", sorted(REPOSITORY.glob("*.md")) + sorted(REPOSITORY.glob("docs/*.md")), ids=str)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_links_between_documents_lead_somewhere(document: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", document.read_text(encoding="utf-8")):
         if not target.startswith("http"):
@@ -69,6 +70,13 @@ def test_modules_and_packages_that_a_document_names_exist(document: str) -> None
 def _places() -> list[Path]:
     roots = [REPOSITORY / name for name in ("edgecls", "tests", "benchmarks", "deploy")]
     return [*roots, *(path for root in roots for path in root.rglob("*"))]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_documents_use_the_terms_of_the_field(document: Path) -> None:
+    text = document.read_text(encoding="utf-8")
+
+    assert re.findall(r"\b(?:pictures?|rooms?|the house|floors?)\b", text, flags=re.IGNORECASE) == []
 
 
 @pytest.mark.parametrize("readme", READMES)
