@@ -52,9 +52,21 @@ def test_python_examples_run(document: str, block: str) -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_links_between_documents_lead_somewhere(document: Path) -> None:
-    for target in re.findall(r"\]\(([^)#]+)\)", document.read_text(encoding="utf-8")):
-        if not target.startswith("http"):
-            assert (document.parent / target).exists(), target
+    for path, _, anchor in (link.partition("#") for link in _links(document) if not link.startswith("http")):
+        target = document.parent / path if path else document
+
+        assert target.exists(), path
+        assert not anchor or anchor in _anchors(target), f"{path}#{anchor}"
+
+
+def _links(document: Path) -> list[str]:
+    return re.findall(r"\]\(([^)]+)\)", document.read_text(encoding="utf-8"))
+
+
+def _anchors(document: Path) -> list[str]:
+    """Return the anchors of the headings of a document, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", document.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return [re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings]
 
 
 @pytest.mark.parametrize("document", ["CONTRIBUTING.md", "SECURITY.md", "docs/architecture.md"])
