@@ -34,7 +34,7 @@ class Compared:
         then_ms: Median of what it took, in milliseconds.
         now_ms: The same now.
         ratio: Now / then.
-        beside_yardstick: Now / then, each as a multiple of what the yardstick took in the same rounds.
+        relative_to_reference: Now / then, each as a multiple of what the reference workload took in the same rounds.
         verdict: What became of it.
     """
 
@@ -42,7 +42,7 @@ class Compared:
     then_ms: float
     now_ms: float
     ratio: Estimate
-    beside_yardstick: Estimate
+    relative_to_reference: Estimate
     verdict: Verdict
 
 
@@ -72,9 +72,9 @@ def compare(then: Recorded, now: Recorded) -> Comparison:
     """Compare what was measured at two times.
 
     A figure became slower if its time grew by three percent or more and that is beyond the noise, both as measured and
-    beside the yardstick: a machine that was slower as a whole is no news of edgecls. It is level if no change of ten
-    percent can hide in the noise of one of the two. Intervals are so wide that in one comparison of twenty something
-    seems to differ when nothing does.
+    relative to the reference workload: a machine that was slower as a whole says nothing about edgecls. It is level if
+    no change of ten percent can hide in the noise of one of the two. Intervals are so wide that one comparison in
+    twenty reports a difference where there is none.
     """
     both = [what for what in now.series if what in then.series]
     confidence = 1 - FALSE_ALARMS / max(1, len(both))
@@ -88,7 +88,7 @@ def compare(then: Recorded, now: Recorded) -> Comparison:
 
 def _compare(what: str, then: Series, now: Series, confidence: float) -> Compared:
     ratio = ratio_between(now.times_ms, then.times_ms, confidence=confidence)
-    beside = ratio_between(now.beside_yardstick, then.beside_yardstick, confidence=confidence)
+    beside = ratio_between(now.relative_to_reference, then.relative_to_reference, confidence=confidence)
     rounds = min(len(now.times_ms), len(then.times_ms))
     return Compared(
         what,

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from edgecls.bench.benchmark import Benchmark, Placement, Row
+from edgecls.bench.reference import Load
 from edgecls.bench.trials import Figures, is_too_noisy
-from edgecls.bench.yardstick import Load
 from edgecls.measuring.turns import median_of
 from edgecls.modelfile import ModelFile
 from edgecls.runtime.machine.facts import machine_facts
@@ -45,7 +45,7 @@ def as_document(found: Benchmark, names: Sequence[str], *, folder: Path) -> dict
         "models": [_model(name, model) for name, model in zip(names, found.models, strict=True)],
         "settings": [_row(names[row.model], row) for row in found.rows],
         "placements": [_placement(names[placement.model], placement) for placement in found.placements],
-        "yardstick_s": asdict(found.yardsticks),
+        "reference_s": asdict(found.reference_times),
         "skipped": [asdict(skipped) for skipped in found.skipped],
     }
 
@@ -68,7 +68,7 @@ def _row(name: str, row: Row) -> dict[str, Any]:
         "model": name,
         **asdict(row.setting),
         "setting": str(row.setting),
-        "yardstick": row.load,
+        "reference": row.load,
         "warm_up": {
             "first_image_ms": first[0].latency_ms,
             "images": len(first),
@@ -101,7 +101,7 @@ def _placement(name: str, placement: Placement) -> dict[str, Any]:
         "model": name,
         "provider": placement.provider.value,
         "nodes": dict(placement.nodes),
-        "yardstick": Load.ONE_CORE,
+        "reference": Load.ONE_CORE,
         "start_s": {**_estimate(times_s), "too_noisy": is_too_noisy(times_s)} if times_s else None,
         "peak_memory_bytes": _estimate(peaks) if peaks else None,
         "accuracy": None

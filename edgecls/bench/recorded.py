@@ -22,17 +22,17 @@ class Series:
 
     Attributes:
         times_ms: What it took in each round, in milliseconds.
-        yardstick_s: How long the yardstick took in each of the same rounds, in seconds.
+        reference_s: How long the reference workload took in each of the same rounds, in seconds.
     """
 
     times_ms: tuple[float, ...]
-    yardstick_s: tuple[float, ...]
+    reference_s: tuple[float, ...]
 
     @property
-    def beside_yardstick(self) -> tuple[float, ...]:
-        """In each round the time as a multiple of the yardstick's, which a slower machine leaves as it is."""
+    def relative_to_reference(self) -> tuple[float, ...]:
+        """In each round the time as a multiple of the reference workload's, which a slower machine does not change."""
         return tuple(
-            time_ms / 1000 / yardstick_s for time_ms, yardstick_s in zip(self.times_ms, self.yardstick_s, strict=True)
+            time_ms / 1000 / reference_s for time_ms, reference_s in zip(self.times_ms, self.reference_s, strict=True)
         )
 
 
@@ -108,27 +108,27 @@ def recorded_from(document: Any, *, name: str) -> Recorded:
 
 
 def _all_series(document: Mapping[str, Any]) -> dict[str, Series]:
-    yardsticks = {
+    references = {
         (stage, load): _numbers(taken)
-        for stage, loads in _object(document["yardstick_s"]).items()
+        for stage, loads in _object(document["reference_s"]).items()
         for load, taken in _object(loads).items()
     }
     found: dict[str, Series] = {}
 
     def add(what: str, times_ms: tuple[float, ...], stage: str, load: Any) -> None:
-        yardstick_s = yardsticks[stage, _text(load)]
+        reference_s = references[stage, _text(load)]
         if what in found:
             raise ValueError(f"{what!r} stands there twice")
-        if not times_ms or len(times_ms) != len(yardstick_s):
-            raise ValueError(f"{what!r} has not as many rounds as its yardstick")
-        found[what] = Series(times_ms, yardstick_s)
+        if not times_ms or len(times_ms) != len(reference_s):
+            raise ValueError(f"{what!r} does not have as many rounds as its reference workload")
+        found[what] = Series(times_ms, reference_s)
 
     for row in document["settings"]:
         what = f"{_text(row['model'])}, {_text(row['setting'])}"
         rates = _numbers(row["back_to_back"]["images_per_s"]["rounds"])
-        add(f"{what}, back-to-back", tuple(1000 / rate for rate in rates), "back_to_back", row["yardstick"])
+        add(f"{what}, back-to-back", tuple(1000 / rate for rate in rates), "back_to_back", row["reference"])
         if row["paced"] is not None:
-            add(f"{what}, paced", _numbers(row["paced"]["latency_ms"]["rounds"]), "paced", row["yardstick"])
+            add(f"{what}, paced", _numbers(row["paced"]["latency_ms"]["rounds"]), "paced", row["reference"])
     for placement in document["placements"]:
         if placement["start_s"] is not None:
             times_ms = tuple(1000 * time_s for time_s in _numbers(placement["start_s"]["rounds"]))
@@ -136,7 +136,7 @@ def _all_series(document: Mapping[str, Any]) -> dict[str, Series]:
                 f"{_text(placement['model'])}, {_text(placement['provider'])}, start",
                 times_ms,
                 "start",
-                placement["yardstick"],
+                placement["reference"],
             )
     return found
 

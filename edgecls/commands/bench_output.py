@@ -98,9 +98,9 @@ def comparison_lines(comparison: Comparison, then: Recorded) -> list[str]:
     """
     lines = [f"compared with {then.machine.get('time')}, revision {then.machine.get('revision') or 'unknown'}"]
     lines += [f"NOT AS THEN: {difference}" for difference in comparison.differences]
-    table = [("", "then ms", "now ms", "now/then", "interval", "beside yardstick", "interval", "")]
+    table = [("", "then ms", "now ms", "now/then", "interval", "relative", "interval", "")]
     for row in comparison.rows:
-        ratios = [(f"{ratio.value:.2f}", _interval(ratio, 2)) for ratio in (row.ratio, row.beside_yardstick)]
+        ratios = [(f"{ratio.value:.2f}", _interval(ratio, 2)) for ratio in (row.ratio, row.relative_to_reference)]
         table.append((row.what, f"{row.then_ms:.2f}", f"{row.now_ms:.2f}", *ratios[0], *ratios[1], row.verdict))
     lines += table_lines(table)
     lines += [f"measured then only: {what}" for what in comparison.only_then]

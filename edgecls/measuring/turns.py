@@ -99,7 +99,7 @@ def take_turns(
     warm_up: int = 1,
     deadline_s: float = math.inf,
     clock: Callable[[], float] = time.perf_counter,
-    going_on: Callable[[Mapping[K, Sequence[T]]], Collection[K]] = lambda figures: figures,
+    still_running: Callable[[Mapping[K, Sequence[T]]], Collection[K]] = lambda figures: figures,
 ) -> dict[K, list[T]]:
     """Measure every subject once in each round, in an order that changes from round to round.
 
@@ -107,9 +107,9 @@ def take_turns(
         subjects: What to measure; each returns its figure.
         rounds: Rounds that count, at least 1.
         warm_up: Rounds before them that do not.
-        deadline_s: No round begins that would end after this time by `clock`, but for the first that counts.
+        deadline_s: No round begins that would end after this time by `clock`, except for the first that counts.
         clock: Tells the time in seconds.
-        going_on: Is given the figures after each round that counts, and returns which subjects the next one measures.
+        still_running: Called with the figures after each round that counts; returns the subjects to measure next.
 
     Returns:
         For each subject its figure in each round that counts; one that was taken out has fewer, the first ones.
@@ -125,7 +125,7 @@ def take_turns(
                 figures[running[place]].append(figure)
         now_s = clock()
         if index >= warm_up:
-            kept = going_on(figures)
+            kept = still_running(figures)
             running = [subject for subject in subjects if subject in kept]
             if not running or now_s + (now_s - start_s) > deadline_s:
                 break

@@ -9,14 +9,14 @@ from color_folders import write_color_folders
 from edgecls.bench.benchmark import Benchmark, benchmark
 from edgecls.bench.document import FORMAT, as_document
 from edgecls.bench.recorded import recorded_from
-from edgecls.bench.yardstick import Load
+from edgecls.bench.reference import Load
 from edgecls.dataset.formats.read import read_dataset
 from edgecls.errors import ProviderError
 from edgecls.modelfile import ModelFile, read_model
 from edgecls.runtime.execution.gpu import this_machine
 from edgecls.runtime.execution.providers import Provider
 from edgecls.runtime.machine.cores import usable_cores
-from edgecls.runtime.tuning.contenders import candidate_settings
+from edgecls.runtime.tuning.candidates import candidate_settings
 from edgecls.runtime.tuning.timed_images import camera_like_jpegs
 
 IMAGES = camera_like_jpegs(2)
@@ -49,8 +49,8 @@ def test_what_works_on_one_image_at_a_time_is_measured_at_a_pace_too(found: Benc
 
 
 @pytest.mark.parametrize("load", Load)
-def test_the_yardsticks_take_part_in_every_round(found: Benchmark, load: Load) -> None:
-    taken = found.yardsticks
+def test_the_reference_workloads_take_part_in_every_round(found: Benchmark, load: Load) -> None:
+    taken = found.reference_times
     assert {len(row.back_to_back.latency_ms) for row in found.rows} == {len(taken.back_to_back[load])}
     assert {len(row.paced.latency_ms) for row in found.rows if row.paced} == {len(taken.paced[load])}
     assert {len(place.starts) for place in found.placements} == {len(taken.start[load])}
@@ -85,7 +85,7 @@ def test_the_document_holds_all_of_it_and_where_it_was_measured(found: Benchmark
         "models",
         "settings",
         "placements",
-        "yardstick_s",
+        "reference_s",
         "skipped",
     }
     assert document["format"] == FORMAT

@@ -26,9 +26,9 @@ def model(tiny_model_path: Path, own_cache: Path) -> Path:
 
 
 def _as_if(path: Path, *, times_as_long: float) -> Path:
-    """Turn a file of measurements into one in which everything took so many times as long, beside the yardstick too."""
+    """Turn a file of measurements into one in which everything took so many times as long, except the reference."""
     document = json.loads(path.read_text(encoding="utf-8"))
-    for loads in document["yardstick_s"].values():
+    for loads in document["reference_s"].values():
         for rounds in loads.values():
             rounds[:] = [1e-2] * 9
     for row in document["settings"]:

@@ -15,9 +15,8 @@ from edgecls.modelfile import ModelFile
 from edgecls.runtime.execution.providers import Provider, SkippedProvider
 from edgecls.runtime.setting import Setting
 from edgecls.runtime.tuned import Choice, Hardware, keep_choice, this_hardware
-from edgecls.runtime.tuning.contenders import open_contenders
-from edgecls.runtime.tuning.measure import measure
-from edgecls.runtime.tuning.races import LOST_AFTER, Race
+from edgecls.runtime.tuning.candidates import open_candidates
+from edgecls.runtime.tuning.ranking import ELIMINATED_AFTER, Ranking, measure
 
 __all__ = ["ModelTuning", "Row", "Standing", "Tuning", "tune"]
 
@@ -91,7 +90,7 @@ class Tuning:
     @property
     def is_hasty(self) -> bool:
         """True if there was time for so few rounds that the choice may be chance."""
-        return any(max(row.rounds for row in found.rows) < LOST_AFTER for found in self.models)
+        return any(max(row.rounds for row in found.rows) < ELIMINATED_AFTER for found in self.models)
 
     def keep(self, folder: Path) -> None:
         """Keep the choices in a folder, which is made.
@@ -126,18 +125,18 @@ def tune(
         ProviderError: A model runs nowhere, or not on the provider asked for.
     """
     start_s = time.perf_counter()
-    contenders, not_opened = open_contenders(
+    candidates, not_opened = open_candidates(
         models, provider, deadline_s=start_s + OPENING * seconds, on_progress=on_progress
     )
-    trials, races, not_measured = measure(
-        contenders, images, seconds=seconds, deadline_s=start_s + seconds, on_progress=on_progress
+    trials, rankings, not_measured = measure(
+        candidates, images, seconds=seconds, deadline_s=start_s + seconds, on_progress=on_progress
     )
     measured = datetime.now(UTC).isoformat(timespec="seconds")
     found = []
     for index, model in enumerate(models):
-        throughput, latency = (_standings(race, trials) for race in races[2 * index : 2 * index + 2])
+        throughput, latency = (_standings(ranking, trials) for ranking in rankings[2 * index : 2 * index + 2])
         rows = tuple(
-            _row(contenders[number].setting, trials[number], throughput[number], latency.get(number))
+            _row(candidates[number].setting, trials[number], throughput[number], latency.get(number))
             for number in sorted(throughput)
         )
         choice = Choice(
@@ -149,9 +148,9 @@ def tune(
     return Tuning(this_hardware(), tuple(found), tuple(dict.fromkeys((*not_opened, *not_measured))))
 
 
-def _standings(race: Race, trials: dict[int, list[Trial]]) -> dict[int, Standing]:
-    chosen, *level = race.level(trials)
-    standings = dict.fromkeys(race.members, Standing.BEHIND)
+def _standings(ranking: Ranking, trials: dict[int, list[Trial]]) -> dict[int, Standing]:
+    chosen, *level = ranking.level(trials)
+    standings = dict.fromkeys(ranking.members, Standing.BEHIND)
     return {**standings, **dict.fromkeys(level, Standing.LEVEL), chosen: Standing.CHOSEN}
 
 

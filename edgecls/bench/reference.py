@@ -12,7 +12,7 @@ import numpy as np
 from edgecls.runtime.machine.cores import usable_cores
 from edgecls.runtime.tuning.timed_images import camera_like_jpegs
 
-__all__ = ["Load", "Yardstick"]
+__all__ = ["Load", "ReferenceWorkload"]
 
 MEASUREMENTS = 3  # of which the median counts, as a burst of others hits one
 PIECES = 12  # of work for each core, of about two milliseconds
@@ -26,7 +26,7 @@ class Load(StrEnum):
     ALL_CORES = "all_cores"
 
 
-class Yardstick:
+class ReferenceWorkload:
     """Decodes a JPEG and multiplies matrices with OpenCV, over and over, on one core or on all usable ones.
 
     Args:
