@@ -9,7 +9,7 @@ from onnx import TensorProto, helper, numpy_helper
 from edgecls import image, modelfile
 from edgecls.image_spec import Color, Fit, ImageSpec
 from edgecls.model_card import Golden, GoldenSample, ModelCard
-from edgecls.runtime.execution.providers import load_onnxruntime
+from edgecls.runtime.execution.ort import load_onnxruntime
 
 __all__ = ["write_small_model", "write_tiny_model"]
 

@@ -234,7 +234,7 @@ def _make_illustrator(
     if heat_folder is None and label_folder is None:
         return None
     from edgecls.drawing.font import undrawable_remark
-    from edgecls.runtime.explanation import Method
+    from edgecls.runtime.evidence import Method
     from edgecls.runtime.illustrator import Illustrator
 
     remark = undrawable_remark(classifier.card.labels) if label_folder is not None else None

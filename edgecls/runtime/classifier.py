@@ -4,8 +4,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
@@ -15,16 +14,7 @@ from edgecls.in_order import map_in_order
 from edgecls.model_card import ModelCard, check_unknown_threshold
 from edgecls.runtime.execution.providers import Provider, SkippedProvider
 from edgecls.runtime.golden import GoldenResult, check_golden
-from edgecls.runtime.image_input import (
-    UNNAMED,
-    ChannelOrder,
-    ImageInput,
-    check_several,
-    decoded,
-    fitted,
-    name_of,
-    read_input,
-)
+from edgecls.runtime.image_input import UNNAMED, ChannelOrder, ImageInput, check_several, fitted, name_of, read_input
 from edgecls.runtime.machine.cores import usable_cores
 from edgecls.runtime.notebook import remember_image
 from edgecls.runtime.prediction import Outcome, Prediction, unsure_of
@@ -32,7 +22,8 @@ from edgecls.runtime.session import Batch, Probabilities, Session
 
 if TYPE_CHECKING:  # what only a tuned model needs is loaded where one is opened, as what only heat maps need
     from edgecls.runtime.batching import Batcher
-    from edgecls.runtime.explanation import Explanation, Method
+    from edgecls.runtime.evidence import Method
+    from edgecls.runtime.explanation import Explanation
     from edgecls.runtime.setting import Setting
 
 __all__ = ["Classifier"]
@@ -106,19 +97,14 @@ class Classifier:
     def __repr__(self) -> str:
         spec, labels = self.card.image, self.card.labels
         first = ", ".join(labels[:REPR_LABELS]) + (", ..." if len(labels) > REPR_LABELS else "")
-        session = self._open_session
-        where = "closed" if session is None else f"on {session.provider}"
-        size = f"{spec.height}x{spec.width} {spec.color.value}"
-        return (
-            f"<Classifier {self.card.name!r}: {len(labels)} labels ({first}), {size}, {self.card.precision}, {where}>"
-        )
+        where = "closed" if self._open_session is None else f"on {self._open_session.provider}"
+        size, precision = f"{spec.height}x{spec.width} {spec.color.value}", self.card.precision
+        return f"<Classifier {self.card.name!r}: {len(labels)} labels ({first}), {size}, {precision}, {where}>"
 
-    def __enter__(self) -> "Classifier":
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -174,31 +160,15 @@ class Classifier:
     def _classify(self, content: bytes | Pixels, name: str) -> tuple[Prediction, Pixels]:
         """Return the answer for an image, and what the network saw of it."""
         session, batcher = self._session, self._batcher
-        start = time.perf_counter()
+        start_s = time.perf_counter()
         pixels = fitted(content, self.card.image, name=name, limits=self.limits)
-        fitted_s = time.perf_counter()
-        if batcher is None:
-            return self._prediction(name, session.run(pixels[np.newaxis])[0], start, fitted_s), pixels
-        ran = batcher.submit(pixels)
-        prediction = self._prediction(name, ran.row, start, fitted_s, batch_size=ran.batch_size, queued_s=ran.queued_s)
-        return prediction, pixels
-
-    def _prediction(
-        self,
-        name: str,
-        probabilities: Probabilities,
-        start: float,
-        fitted_s: float,
-        *,
-        batch_size: int = 1,
-        queued_s: float = 0.0,
-    ) -> Prediction:
-        elapsed_ms = (time.perf_counter() - start) * 1000
-        decode_ms = (fitted_s - start) * 1000
-        row = tuple(probabilities.tolist())
-        return Prediction(
-            name, self.card.labels, row, elapsed_ms, self.unknown_threshold, decode_ms, batch_size, queued_s * 1000
+        decode_ms = 1000 * (time.perf_counter() - start_s)
+        row, size, queued_s = (
+            (session.run(pixels[np.newaxis])[0], 1, 0.0) if batcher is None else batcher.submit(pixels)
         )
+        elapsed_ms = 1000 * (time.perf_counter() - start_s)
+        labels, scores, threshold = self.card.labels, tuple(row.tolist()), self.unknown_threshold
+        return Prediction(name, labels, scores, elapsed_ms, threshold, decode_ms, size, 1000 * queued_s), pixels
 
     def explain(
         self,
@@ -227,12 +197,8 @@ class Classifier:
             ModelFileError: The model file is no longer there, or another one is.
             As `predict`.
         """
-        from edgecls.runtime.explanation import (
-            Explanation,
-            Method,
-            evidence_of_activation,
-            evidence_of_drops,
-        )
+        from edgecls.runtime.evidence import Method
+        from edgecls.runtime.explanation import explain
 
         wanted = None if method is None else Method(method)
         if label is not None and label not in self.card.labels:
@@ -242,24 +208,9 @@ class Classifier:
         if wanted is Method.CLASS_ACTIVATION and not self._session.is_explainable:
             raise ValueError(f"the file of model {self.card.name!r} has no class activation; use occlusion")
         session = self._session if wanted is Method.OCCLUSION else self._session_to_explain_with()
-        start = time.perf_counter()
-        seen = fitted(content, self.card.image, name=name, limits=self.limits)
-        fitted_s = time.perf_counter()
-        probabilities, activation = session.run_explained(seen)
-        prediction = self._prediction(name, probabilities[0], start, fitted_s)
-        pixels = decoded(content, name=name, limits=self.limits)
-        explained = prediction.best_label if label is None else label
-        index = self.card.labels.index(explained)
-        probability = prediction.probabilities[index]
-        if activation is not None:
-            evidence = evidence_of_activation(activation[0], label=index, axes=session.cell_axes)
-        else:
-            from edgecls.runtime.occlusion import log_odds_drops
-
-            placed = self.card.image.place(*pixels.shape[:2])
-            drops = log_odds_drops(session.run, seen, placed, label=index)
-            evidence = evidence_of_drops(drops)
-        return Explanation(prediction, explained, probability, pixels, evidence, self.card.image)
+        return explain(
+            session, content, label=label, name=name, limits=self.limits, unknown_threshold=self.unknown_threshold
+        )
 
     def _session_to_explain_with(self) -> Session:
         session = self._session

@@ -20,7 +20,7 @@ from edgecls.runtime.prediction import Outcome
 
 if TYPE_CHECKING:
     from edgecls.runtime.classifier import Classifier
-    from edgecls.runtime.explanation import Method
+    from edgecls.runtime.evidence import Method
 
 __all__ = ["Illustrator"]
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from edgecls.errors import ModelFileError
 from edgecls.modelfile import ModelFile
 from edgecls.runtime.classifier import Classifier
-from edgecls.runtime.execution.providers import Provider, load_onnxruntime
+from edgecls.runtime.execution.ort import load_onnxruntime
+from edgecls.runtime.execution.providers import Provider
 from edgecls.runtime.machine.cache_folder import cache_folder
 from edgecls.runtime.machine.processor import read_processor
 

@@ -12,7 +12,8 @@ from edgecls.atomic_write import whole_files
 from edgecls.errors import OutputError
 from edgecls.modelfile import ModelFile
 from edgecls.runtime.execution.gpu import GpuReport, this_machine
-from edgecls.runtime.execution.providers import Provider, load_onnxruntime, openvino_version, ready_made_providers
+from edgecls.runtime.execution.ort import load_onnxruntime
+from edgecls.runtime.execution.providers import Provider, installed_providers, openvino_version
 from edgecls.runtime.machine.cache_folder import cache_folder
 from edgecls.runtime.machine.cores import usable_cores
 from edgecls.runtime.machine.processor import read_processor
@@ -74,7 +75,7 @@ def this_hardware() -> Hardware:
         ProviderError: It cannot be loaded.
     """
     processor = read_processor()
-    providers = ready_made_providers()
+    providers = installed_providers()
     # Asking the driver takes a tenth of a second.
     gpus = this_machine() if any(one.runs_on_nvidia for one in providers) else GpuReport(None, None, (), None)
     return Hardware(

@@ -15,7 +15,7 @@ from tiny_model import tiny_model_bytes
 from edgecls import image
 from edgecls.cli import main
 from edgecls.runtime.execution.gpu import this_machine
-from edgecls.runtime.execution.providers import Provider, ready_made_providers
+from edgecls.runtime.execution.providers import Provider, installed_providers
 
 
 @pytest.fixture(autouse=True)
@@ -277,7 +277,7 @@ def test_a_threshold_on_a_model_that_has_a_label_unknown_is_refused(images: Path
 
 
 @pytest.mark.skipif(
-    Provider.CUDA not in ready_made_providers() or bool(this_machine().gpus),
+    Provider.CUDA not in installed_providers() or bool(this_machine().gpus),
     reason="needs the wheel onnxruntime-gpu on a machine without a GPU",
 )
 def test_with_the_gpu_wheel_and_no_gpu_auto_says_why_and_cuda_fails(tiny_model_path: Path, images: Path) -> None:

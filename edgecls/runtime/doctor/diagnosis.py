@@ -13,8 +13,9 @@ from edgecls.modelfile import read_model
 from edgecls.runtime.doctor.provider_check import ProviderCheck, check_provider, not_working
 from edgecls.runtime.doctor.support import installed_versions, readable_formats
 from edgecls.runtime.execution.gpu import GpuReport, this_machine
+from edgecls.runtime.execution.ort import load_onnxruntime, stdout_to_stderr
 from edgecls.runtime.execution.probe import probe
-from edgecls.runtime.execution.providers import Provider, load_onnxruntime, stdout_to_stderr
+from edgecls.runtime.execution.providers import Provider
 from edgecls.runtime.machine import wheels
 from edgecls.runtime.machine.cache_folder import CacheState, cache_folder, look_at_cache
 from edgecls.runtime.machine.cores import CoreCount, count_cores

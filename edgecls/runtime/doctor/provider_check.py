@@ -16,8 +16,9 @@ from typing import Any
 
 from edgecls.errors import EdgeclsError
 from edgecls.frozen import can_start_children, child_command, is_frozen
+from edgecls.runtime.execution.ort import stdout_to_stderr
 from edgecls.runtime.execution.probe import explained
-from edgecls.runtime.execution.providers import Provider, SkippedProvider, stdout_to_stderr
+from edgecls.runtime.execution.providers import Provider, SkippedProvider
 
 __all__ = ["ProviderCheck", "check_provider", "not_working", "write_check"]
 

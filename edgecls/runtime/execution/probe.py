@@ -3,7 +3,8 @@
 import sys
 
 from edgecls.runtime.execution.gpu import this_machine
-from edgecls.runtime.execution.providers import Provider, SkippedProvider, load_onnxruntime, openvino_version
+from edgecls.runtime.execution.ort import load_onnxruntime
+from edgecls.runtime.execution.providers import Provider, SkippedProvider, openvino_version
 from edgecls.runtime.execution.shared_libraries import built_for_cuda, lazily_loaded, missing_libraries, what_brings
 from edgecls.runtime.machine.wheels import Conflict, commands_for, wheels_of
 

@@ -10,7 +10,8 @@ from edgecls.atomic_write import whole_files
 from edgecls.errors import OutputError, ProviderError
 from edgecls.modelfile import INPUT_NAME, ModelFile
 from edgecls.runtime.execution.gpu import this_machine
-from edgecls.runtime.execution.providers import Provider, load_onnxruntime
+from edgecls.runtime.execution.ort import load_onnxruntime
+from edgecls.runtime.execution.providers import Provider
 from edgecls.runtime.execution.shared_libraries import TENSORRT_LIBRARY
 from edgecls.runtime.machine.cache_folder import cache_folder
 

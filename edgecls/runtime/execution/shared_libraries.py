@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 
 from edgecls.runtime.execution.gpu import DRIVER_LIBRARY
-from edgecls.runtime.execution.providers import Provider, load_onnxruntime
+from edgecls.runtime.execution.ort import load_onnxruntime
+from edgecls.runtime.execution.providers import Provider
 
 __all__ = ["TENSORRT_LIBRARY", "built_for_cuda", "lazily_loaded", "missing_libraries", "what_brings"]
 

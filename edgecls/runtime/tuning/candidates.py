@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from edgecls.errors import ProviderError
 from edgecls.modelfile import ModelFile
 from edgecls.runtime.classifier import Classifier
-from edgecls.runtime.execution import providers
-from edgecls.runtime.execution.providers import Provider, SkippedProvider
+from edgecls.runtime.execution.providers import Provider, SkippedProvider, installed_providers
 from edgecls.runtime.machine.cores import usable_cores
 from edgecls.runtime.machine.memory import available_memory_bytes
 from edgecls.runtime.session import Session, try_provider
@@ -19,6 +18,7 @@ __all__ = ["Candidate", "candidate_settings", "open_candidates"]
 
 CPU_BATCHES = (4, 16)
 GPU_BATCHES = (8, 32, 128)
+SESSION_SIZE = 4  # memory that an open network may take, in sizes of its file
 
 
 def candidate_settings(provider: Provider, *, cores: int) -> tuple[Setting, ...]:
@@ -49,9 +49,6 @@ def _thread_counts(cores: int) -> list[int]:
 
 def _once(settings: list[Setting]) -> tuple[Setting, ...]:
     return tuple(dict.fromkeys(settings))
-
-
-SESSION_SIZE = 4  # memory that an open network may take, in sizes of its file
 
 
 @dataclass(frozen=True)
@@ -97,7 +94,7 @@ def open_candidates(
     """
     candidates: list[Candidate] = []
     skipped: list[SkippedProvider] = []
-    wanted = providers.ready_made_providers() if provider is Provider.AUTO else [provider]
+    wanted = installed_providers() if provider is Provider.AUTO else [provider]
     for index, model in enumerate(models):
         opened: list[Candidate] = []
         faults: list[SkippedProvider] = []
