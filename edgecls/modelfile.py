@@ -39,6 +39,7 @@ FORMAT = 1
 
 DOCUMENT_KEY = "edgecls"
 MODELS_NAMED = 5  # of those in a folder
+
 INPUT_NAME = "image"
 OUTPUT_NAME = "probabilities"
 
@@ -86,7 +87,7 @@ def read_model(path: str | os.PathLike[str]) -> ModelFile:
 
 
 def _in_folder(folder: str) -> str:
-    """Return what to do about a folder in the place of a model file."""
+    """Return what to do about a folder given as a model file."""
     try:
         names = sorted(os.listdir(folder))
     except OSError as error:
@@ -101,7 +102,7 @@ def _in_folder(folder: str) -> str:
 
 
 def read_card(onnx: bytes, *, name: str) -> ModelCard:
-    """Read the document of a model file and check that it belongs to the network beside it.
+    """Read the document of a model file and check that it belongs to the network in the same file.
 
     Args:
         onnx: The whole model file.
@@ -175,16 +176,12 @@ def describe(onnx: bytes, card: ModelCard) -> bytes:
 
 def card_to_dict(card: ModelCard) -> dict[str, Any]:
     """Return the card as the JSON document holds it, without the digest of a network."""
+    image = card.image
     document: dict[str, Any] = {
         "format": FORMAT,
         "name": card.name,
         "labels": list(card.labels),
-        "image": {
-            "height": card.image.height,
-            "width": card.image.width,
-            "color": card.image.color.value,
-            "fit": card.image.fit.value,
-        },
+        "image": {"height": image.height, "width": image.width, "color": image.color.value, "fit": image.fit.value},
         "architecture": card.architecture,
         "precision": card.precision,
         "temperature": card.temperature,
@@ -205,12 +202,7 @@ def card_to_dict(card: ModelCard) -> dict[str, Any]:
         },
     }
     if card.dataset is not None:
-        document["dataset"] = {
-            "sha256": card.dataset.sha256,
-            "train_images": card.dataset.train_images,
-            "validation_images": card.dataset.validation_images,
-            "images_per_label": dict(card.dataset.images_per_label),
-        }
+        document["dataset"] = {**vars(card.dataset), "images_per_label": dict(card.dataset.images_per_label)}
     if card.unknown_threshold is not None:
         document["unknown_threshold"] = card.unknown_threshold
     return document
@@ -245,16 +237,14 @@ def _parse(text: str) -> dict[str, Any]:
 
 
 def _card_from(document: dict[str, Any]) -> ModelCard:
-    """Build the card; unknown keys are passed over, so that later versions may add facts."""
+    """Build the card; unknown keys are ignored, so that later versions may add facts."""
     image = _take(document, "image", dict)
     golden = _take(document, "golden", dict)
     dataset = document.get("dataset")
     try:
         spec = ImageSpec(
-            height=_take(image, "height", int, of="image"),
-            width=_take(image, "width", int, of="image"),
-            color=_take(image, "color", str, of="image"),
-            fit=_take(image, "fit", str, of="image"),
+            **{side: _take(image, side, int, of="image") for side in ("height", "width")},
+            **{rule: _take(image, rule, str, of="image") for rule in ("color", "fit")},
         )
     except ModelConfigError as error:
         raise ModelFileError(f"its document is not valid: {error}") from error

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["bench"]
 
 
-@click.command()
+@click.command(short_help="Measure speed, start, memory and accuracy; compare runs.")
 @click.argument("paths", metavar="[MODEL.onnx]... [IMAGES]...", nargs=-1, type=click.Path())
 @click.option(
     "--labelled",

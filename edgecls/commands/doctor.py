@@ -102,7 +102,7 @@ def _finding(finding: Finding) -> Iterator[str]:
     yield from (f"    {step}" for step in finding.remedy)
 
 
-@click.command()
+@click.command(short_help="Check what this machine can run, and what is wrong.")
 @model_option
 @click.option("--format", "output_format", type=click.Choice(["table", "json"]), default="table", show_default=True)
 def doctor(model: Path, output_format: str) -> None:

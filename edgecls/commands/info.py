@@ -10,7 +10,7 @@ from edgecls.commands.options import ModelPath
 __all__ = ["info"]
 
 
-@click.command()
+@click.command(short_help="Print what a model file says about itself.")
 @click.argument("model", type=ModelPath())
 @click.option("--format", "output_format", type=click.Choice(["table", "json"]), default="table", show_default=True)
 def info(model: Path, output_format: str) -> None:

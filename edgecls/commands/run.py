@@ -73,7 +73,7 @@ def write_until_stopped(
         tally.say_what_was_kept()
 
 
-@click.command()
+@click.command(short_help="Classify images.")
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(allow_dash=True))
 @model_option
 @click.option("--top", metavar="K", type=click.IntRange(min=1), default=1, show_default=True, help="Labels to print.")

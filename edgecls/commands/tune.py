@@ -114,7 +114,7 @@ def _accuracy(card: ModelCard) -> float | None:
     return card.metrics.get("accuracy", card.metrics.get("validation_accuracy"))
 
 
-@click.command()
+@click.command(short_help="Find the fastest settings for this machine.")
 @click.argument("paths", metavar="[MODEL.onnx]... [IMAGES]...", nargs=-1, type=click.Path())
 @click.option(
     "--seconds",

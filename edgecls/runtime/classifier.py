@@ -20,7 +20,7 @@ from edgecls.runtime.notebook import remember_image
 from edgecls.runtime.prediction import Outcome, Prediction, unsure_of
 from edgecls.runtime.session import Batch, Probabilities, Session
 
-if TYPE_CHECKING:  # what only a tuned model needs is loaded where one is opened, as what only heat maps need
+if TYPE_CHECKING:  # loaded only for a tuned model, or for heat maps
     from edgecls.runtime.batching import Batcher
     from edgecls.runtime.evidence import Method
     from edgecls.runtime.explanation import Explanation
@@ -40,7 +40,7 @@ class Classifier:
         card: What the model file says about itself.
         limits: Bounds on every image.
         unknown_threshold: Below this probability of the best label the answer is "unknown"; None for never.
-        setting: How it was opened to be run, if `edgecls tune` found that; None for the usual way.
+        setting: How it runs, if `edgecls tune` found that; None for the default.
     """
 
     def __init__(
@@ -70,12 +70,12 @@ class Classifier:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """What the model tells apart, in the order of its probabilities."""
+        """The model's labels, in the order of its probabilities."""
         return self.card.labels
 
     @property
     def workers(self) -> int:
-        """Images to work on at once: as many as were found best, or else as this process may use cores."""
+        """Images to work on at once: as tuned, or else one for each usable core."""
         return usable_cores() if self.setting is None else self.setting.workers
 
     @property
@@ -91,8 +91,7 @@ class Classifier:
     @property
     def answers(self) -> tuple[str, ...]:
         """All that a prediction may be called, as `Prediction.described` gives it."""
-        labels = self.card.labels
-        return labels if self.unknown_threshold is None else labels + tuple(map(unsure_of, labels))
+        return self.labels if self.unknown_threshold is None else self.labels + tuple(map(unsure_of, self.labels))
 
     def __repr__(self) -> str:
         spec, labels = self.card.image, self.card.labels
@@ -132,8 +131,8 @@ class Classifier:
             ImageReadError: The file cannot be read.
             ImageTooLargeError: It has more bytes or pixels than the limits allow.
             ImageDecodeError: It is not a whole image in a supported format.
-            ImageArrayError: The array has not the shape or the dtype of an image.
-            TypeError: It is nothing of that.
+            ImageArrayError: The array does not have the shape or dtype of an image.
+            TypeError: It is none of these.
         """
         name = name_of(image) if name is None else name
         content = read_input(image, name=name, channel_order=channel_order, limits=self.limits)
@@ -151,7 +150,7 @@ class Classifier:
             name: What to call it in the answer and in errors.
 
         Raises:
-            As `predict`, but for ImageReadError.
+            As `predict`, except ImageReadError.
         """
         if not isinstance(data, bytes):
             raise TypeError(f"predict_bytes takes bytes, not {type(data).__name__}; predict takes other images, too")
@@ -163,9 +162,8 @@ class Classifier:
         start_s = time.perf_counter()
         pixels = fitted(content, self.card.image, name=name, limits=self.limits)
         decode_ms = 1000 * (time.perf_counter() - start_s)
-        row, size, queued_s = (
-            (session.run(pixels[np.newaxis])[0], 1, 0.0) if batcher is None else batcher.submit(pixels)
-        )
+        queued = None if batcher is None else batcher.submit(pixels)
+        row, size, queued_s = queued or (session.run(pixels[np.newaxis])[0], 1, 0.0)
         elapsed_ms = 1000 * (time.perf_counter() - start_s)
         labels, scores, threshold = self.card.labels, tuple(row.tolist()), self.unknown_threshold
         return Prediction(name, labels, scores, elapsed_ms, threshold, decode_ms, size, 1000 * queued_s), pixels
@@ -181,9 +179,8 @@ class Classifier:
     ) -> "Explanation":
         """Classify an image, and find out which places of it the answer rests on.
 
-        By the network's class activation where the model file has one, which costs hardly more than a prediction; for
-        that the model file is opened once more when the first image is explained. Otherwise by occlusion: 100
-        predictions with different parts of the image covered.
+        It uses the network's class activation if the model file has one, which costs hardly more than a prediction (the
+        file is opened again for the first image), otherwise occlusion: 100 predictions with parts of the image covered.
 
         Args:
             image: As for `predict`.
@@ -226,8 +223,7 @@ class Classifier:
     ) -> Iterator[Outcome]:
         """Classify images, several at once; the outcomes come in the order of the images.
 
-        Images are taken and files are read only a few ahead of the outcome that is asked for, so that neither
-        many images nor a slow reader of the outcomes cost memory.
+        Images are read only a few ahead of the outcome that is asked for, so memory stays bounded.
 
         Args:
             images: Each as for `predict`, whatever the suffixes of files; a generator may make them. Arrays must not
@@ -242,8 +238,7 @@ class Classifier:
         Raises:
             ClosedError: The classifier is closed.
             ValueError: `workers` is below 1.
-            TypeError: `images` is one image, whose letters or rows would be taken for images; while the outcomes are
-                taken: something among them is no image.
+            TypeError: `images` is a single image, or, once the outcomes are consumed, an item is no image.
         """
         check_several(images)
         if workers is not None and workers < 1:
