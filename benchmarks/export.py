@@ -8,6 +8,7 @@ the time on the clock stands the processor time, which other work on the machine
 """
 
 import argparse
+import functools
 import os
 import signal
 import statistics
@@ -23,7 +24,7 @@ import numpy as np
 from measure import byte_compile, machine_facts, write_results
 
 from edgecls import image
-from edgecls.measuring.turns import ratio_of
+from edgecls.measuring.turns import ratio_of, take_turns
 
 SAMPLES = 8
 IMAGENET_LABELS = 1000
@@ -64,11 +65,8 @@ def main() -> None:
                 "tf2onnx alone": [sys.executable, "-c", BASELINE, str(source), target],
                 "edgecls export": [*edgecls, "--labels", labels, "--samples", samples, "--pixel-range", "0", "1"],
             }
-            rounds = [
-                {name: _run(commands[name]) for name in (list(commands) if turn % 2 else list(commands)[::-1])}
-                for turn in range(arguments.rounds)
-            ]
-            results[network] = {name: [taken[name] for taken in rounds] for name in commands}
+            subjects = {name: functools.partial(_run, command) for name, command in commands.items()}
+            results[network] = dict(take_turns(subjects, rounds=arguments.rounds, warm_up=0))
             _report(network, results[network])
             if all(run for runs in results[network].values() for run in runs):
                 seconds = ([run["cpu_seconds"] for run in results[network][name]] for name in reversed(list(commands)))

@@ -1,4 +1,4 @@
-"""One way to report, for all benchmarks: what was measured in rounds (edgecls/rounds.py), where, and with what."""
+"""One way to report, for all benchmarks: what was measured in rounds (edgecls/measuring), where, and with what."""
 
 import compileall
 import contextlib
