@@ -61,7 +61,7 @@ def _saying_as_wished(context: click.Context) -> Iterator[None]:
     if not is_verbose(context):
         yield
         return
-    from edgecls.runtime.doctor.support import installed_versions
+    from edgecls.runtime.doctor.installed import installed_versions
 
     versions = ", ".join(f"{name} {version}" for name, version in installed_versions().items() if version)
     click.echo(versions, err=True)
