@@ -51,6 +51,7 @@ BENCHMARKS = (
     Benchmark("training", 240),
     Benchmark("export", 400, ("--networks", "NASNetMobile")),
     Benchmark("streaming_memory", 120, ("--images", "200", "--factor", "4")),
+    Benchmark("fuzz_decoding", 240),
     Benchmark("server_load", 480, ("--seconds", "2"), needs=WRK),
 )
 

@@ -1,4 +1,4 @@
-"""The documents do what they say: examples run, and print what is written there."""
+"""The documents are true: examples run and print what is shown, and links, commands and paths exist."""
 
 import re
 import shlex
@@ -19,7 +19,7 @@ def _blocks(document: str, language: str) -> list[str]:
 
 
 def _examples(document: str) -> list[tuple[str, str]]:
-    """Return commands and what is printed under them."""
+    """Return commands and the output shown below them."""
     return [
         (command, printed)
         for block in _blocks(document, "console")
@@ -56,6 +56,21 @@ def test_links_between_documents_lead_somewhere(document: Path) -> None:
             assert (document.parent / target).exists(), target
 
 
+@pytest.mark.parametrize("document", ["CONTRIBUTING.md", "SECURITY.md", "docs/architecture.md"])
+def test_modules_and_packages_that_a_document_names_exist(document: str) -> None:
+    text = (REPOSITORY / document).read_text(encoding="utf-8")
+    named = set(re.findall(r"`([a-z_0-9/]+(?:\.py|/))`", text))
+    paths = {f"/{path.relative_to(REPOSITORY).as_posix()}" for path in _places()}
+
+    assert named
+    assert {name for name in named if not any(path.endswith(f"/{name.rstrip('/')}") for path in paths)} == set()
+
+
+def _places() -> list[Path]:
+    roots = [REPOSITORY / name for name in ("edgecls", "tests", "benchmarks", "deploy")]
+    return [*roots, *(path for root in roots for path in root.rglob("*"))]
+
+
 @pytest.mark.parametrize("readme", READMES)
 def test_every_edgecls_command_in_a_readme_exists_with_its_options(readme: str) -> None:
     from edgecls.cli import main
@@ -72,7 +87,7 @@ def test_every_edgecls_command_in_a_readme_exists_with_its_options(readme: str) 
         found: click.Command = main
         while isinstance(found, click.Group):
             found = found.get_command(click.Context(found), arguments.pop(0))  # type: ignore[assignment]
-        known = {option for param in found.params for option in param.opts}
+        known = {option for param in found.params for option in (*param.opts, *param.secondary_opts)}
         assert {argument for argument in arguments if re.fullmatch(r"-o|--[a-z-]+", argument)} <= known
 
 

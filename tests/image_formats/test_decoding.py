@@ -372,10 +372,10 @@ def test_a_webp_whose_data_end_early_is_refused(options: dict[str, Any], part: f
         image.decode(b"RIFF" + struct.pack("<I", len(chunk) + 4) + b"WEBP" + chunk)
 
 
-@pytest.mark.parametrize("image", ["avif", "avif-alpha", "avif-gray"])
+@pytest.mark.parametrize("name", ["avif", "avif-alpha", "avif-gray"])
 @pytest.mark.parametrize("promised", [0x40, 0x60], ids=["10-bits", "12-bits"])
-def test_an_avif_of_8_bits_that_promises_more_is_decoded_by_what_it_has(encoded: str, promised: int) -> None:
-    encoded = encodings()[encoded]
+def test_an_avif_of_8_bits_that_promises_more_is_decoded_by_what_it_has(name: str, promised: int) -> None:
+    encoded = encodings()[name]
     data = bytearray(encoded.data)
     at = -1
     while (at := data.find(b"av1C", at + 1)) >= 0:
