@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from edgecls.bench.reference import Load, ReferenceWorkload
-from edgecls.bench.trials import take_back_to_back, take_paced
+from edgecls.bench.trials import take_paced
 from edgecls.errors import ProviderError
 from edgecls.frozen import can_start_children, child_command, is_frozen
 from edgecls.measuring.trials import Trial
@@ -21,7 +21,7 @@ from edgecls.measuring.turns import take_turns
 from edgecls.modelfile import ModelFile
 from edgecls.runtime.execution.providers import Provider, SkippedProvider
 from edgecls.runtime.tuning.candidates import Candidate
-from edgecls.runtime.tuning.in_memory import least_images
+from edgecls.runtime.tuning.in_memory import classify_in_memory, least_images
 
 __all__ = ["Place", "Stages", "Start", "Turns", "start_once"]
 
@@ -128,7 +128,7 @@ class Stages:
             one = self.candidates[number]
             self._tell("back-to-back", deadline_s, one)
             count = max(least_images(one.setting), round(first[number].images_per_s * trial_s))
-            return take_back_to_back(one.classifier, self.images, count)
+            return classify_in_memory(one.classifier, self.images, count)
 
         return self._in_turns(list(self.candidates), run, deadline_s=deadline_s, most_rounds=MOST_ROUNDS)
 

@@ -1,6 +1,6 @@
 """How a model runs best on this machine, as `edgecls tune` found: kept by network and hardware, and looked up.
 
-A choice is keyed by the digest of the network and by all facts of the hardware; if one of them changes, it is not found.
+A choice is keyed by the digest of the network and the facts of the hardware, so a change of either invalidates it.
 """
 
 import hashlib

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from edgecls.bench.trials import LEAST_ROUNDS, figures_of, is_too_noisy, take_back_to_back, take_paced
+from edgecls.bench.trials import LEAST_ROUNDS, figures_of, is_too_noisy, take_paced
 from edgecls.measuring.trials import ImageTime, Trial
 from edgecls.modelfile import ModelFile
 from edgecls.runtime.classifier import Classifier
@@ -12,6 +12,7 @@ from edgecls.runtime.execution.providers import Provider
 from edgecls.runtime.opening import open_classifier
 from edgecls.runtime.prediction import Prediction
 from edgecls.runtime.setting import Setting
+from edgecls.runtime.tuning.in_memory import classify_in_memory
 from edgecls.runtime.tuning.timed_images import camera_like_jpegs
 
 IMAGES = camera_like_jpegs(2)
@@ -47,7 +48,7 @@ def _paced(clock: ScriptedClock) -> tuple[ImageTime, ...]:
 
 
 def test_the_stages_of_a_image_add_up_to_its_time(tiny_classifier: Classifier) -> None:
-    trial = take_back_to_back(tiny_classifier, IMAGES, 5)
+    trial = classify_in_memory(tiny_classifier, IMAGES, 5)
 
     assert len(trial.times) == 5
     assert trial.images_per_s == pytest.approx(5 / trial.elapsed_s)
@@ -61,7 +62,7 @@ def test_the_stages_of_a_image_add_up_to_its_time(tiny_classifier: Classifier) -
 def test_in_batches_images_queue(tiny_model: ModelFile) -> None:
     classifier = open_classifier(tiny_model, Provider.CPU, setting=Setting(Provider.CPU, 8, 1, 4))
 
-    trial = take_back_to_back(classifier, IMAGES, 64)
+    trial = classify_in_memory(classifier, IMAGES, 64)
 
     assert all(one.queue_ms >= 0 and one.inference_ms > 0 for one in trial.times)
 
