@@ -1,7 +1,7 @@
 """How long does `edgecls export` take, and how much memory, for a large network and for one of many layers?
 
 VGG16 has 138 million weights, NASNetMobile a thousand layers. The baseline is tf2onnx alone: load
-the .keras file, convert, serialise, with nothing proven. Every run is a process of its own; beside
+the .keras file, convert, serialise, without verifying anything. Every run is a process of its own; beside
 the time on the clock stands the processor time, which other work on the machine disturbs less.
 
     python benchmarks/export.py [--rounds 5] [--networks VGG16 NASNetMobile]

@@ -1,4 +1,4 @@
-"""Measuring how models run on this machine, in every way there is."""
+"""Measuring models on this machine: speed, stages, startup, memory and accuracy."""
 
 import hashlib
 import time
@@ -20,7 +20,7 @@ from edgecls.runtime.tuning.in_memory import warm_up
 
 __all__ = ["MOST_LABELLED", "Benchmark", "Placement", "ReferenceTimes", "Row", "benchmark", "known_to_all", "some_of"]
 
-OPENING, BACK_TO_BACK, PACED = 0.2, 0.65, 0.85  # parts of the time at whose end each stage of the work shall be done
+OPENING, BACK_TO_BACK, PACED = 0.2, 0.65, 0.85  # fractions of the time by which each stage should be done
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class Row:
         model: Which of the models, from 0.
         setting: How it was run.
         first: Its first images, which count for nothing else; the network may have been warm from another setting.
-        back_to_back: One image right after the other.
-        paced: One image every so often; None if the setting is for several at once.
+        back_to_back: The back-to-back rounds.
+        paced: The paced rounds; None if the setting is for several images at once.
     """
 
     model: int
@@ -55,7 +55,7 @@ class Placement:
         model: Which of the models, from 0.
         provider: What it runs on.
         nodes: Number of nodes on each provider, by onnxruntime's names; empty on the CPU, which runs all of them.
-        starts: `edgecls run` for one image, from nothing, in each round.
+        starts: Cold starts of `edgecls run` with one image, one in each round.
         evaluation: Answers to labelled images; None if there are none.
     """
 
@@ -68,7 +68,7 @@ class Placement:
 
 @dataclass(frozen=True)
 class ReferenceTimes:
-    """How long work that is always the same took in each round of a stage, in seconds, by how much it keeps busy.
+    """How long the reference workloads took in each round of a stage, in seconds.
 
     Attributes:
         back_to_back: In the rounds back-to-back.
@@ -128,7 +128,7 @@ def benchmark(
         seconds: About how long it may take, accuracy aside. Exceeded where a provider takes long to open, or one
             round of everything takes longer.
         pace_s: Seconds from one image to the next in the paced rounds.
-        on_progress: Is told what is going on.
+        on_progress: Called with what is going on.
 
     Raises:
         ModelFileError: A network does not match its document, or onnxruntime cannot load it.
@@ -199,7 +199,7 @@ MOST_LABELLED = 500
 
 
 def some_of(images: LabelledImages) -> LabelledImages:
-    """Return so many of the images that it takes seconds, spread evenly over the labels; the same at every call."""
+    """Return at most MOST_LABELLED of the images, spread evenly over the labels; the same at every call."""
     total = len(images.paths)
     if total <= MOST_LABELLED:
         return images

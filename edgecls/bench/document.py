@@ -1,4 +1,4 @@
-"""What was measured, as JSON can hold it; docs/bench.md explains it."""
+"""The results of a benchmark as a JSON document; docs/bench.md explains it."""
 
 import hashlib
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ __all__ = ["FORMAT", "KIND", "as_document"]
 
 KIND = "edgecls bench"
 FORMAT = 1
-"""The version of the document; one of another version is not compared with."""
+"""The version of the document; others cannot be compared with."""
 
 
 def as_document(found: Benchmark, names: Sequence[str], *, folder: Path) -> dict[str, Any]:
@@ -27,7 +27,7 @@ def as_document(found: Benchmark, names: Sequence[str], *, folder: Path) -> dict
     Args:
         found: What was measured.
         names: What to call each model.
-        folder: Of whose Git repository the revision is told.
+        folder: The Git repository here gives the revision.
     """
     hardware = this_hardware()
     return {

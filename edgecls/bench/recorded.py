@@ -1,4 +1,4 @@
-"""Reading what was measured at another time, as far as it can be compared."""
+"""Reading the results of an earlier benchmark, as far as they can be compared."""
 
 import json
 import math
@@ -38,13 +38,13 @@ class Series:
 
 @dataclass(frozen=True)
 class Recorded:
-    """What was measured at a time.
+    """The results of one benchmark.
 
     Attributes:
         machine: Where, and with what.
         networks: Digest of the network of each model, by name.
         conditions: What else the figures depend on.
-        series: The figures that can be compared, by what they are of.
+        series: The figures that can be compared, by name.
     """
 
     machine: Mapping[str, Any]
@@ -70,7 +70,7 @@ def read_recorded(path: Path) -> Recorded:
         document = json.loads(data)
     except (ValueError, RecursionError) as error:
         raise MeasurementsError(
-            f"cannot compare with {str(path)!r}: it is damaged, or no file that 'edgecls bench' wrote ({error}); "
+            f"cannot compare with {str(path)!r}: it is damaged, or 'edgecls bench' did not write it ({error}); "
             "measure again with --output"
         ) from error
     return recorded_from(document, name=str(path))
@@ -88,7 +88,7 @@ def recorded_from(document: Any, *, name: str) -> Recorded:
     """
     if not isinstance(document, dict) or document.get("kind") != KIND:
         raise MeasurementsError(
-            f"cannot compare with {name!r}: it is no file that 'edgecls bench' wrote; give one made with --output"
+            f"cannot compare with {name!r}: 'edgecls bench' did not write it; give a file made with --output"
         )
     if document.get("format") != FORMAT:
         raise MeasurementsError(
@@ -118,7 +118,7 @@ def _all_series(document: Mapping[str, Any]) -> dict[str, Series]:
     def add(what: str, times_ms: tuple[float, ...], stage: str, load: Any) -> None:
         reference_s = references[stage, _text(load)]
         if what in found:
-            raise ValueError(f"{what!r} stands there twice")
+            raise ValueError(f"{what!r} is there twice")
         if not times_ms or len(times_ms) != len(reference_s):
             raise ValueError(f"{what!r} does not have as many rounds as its reference workload")
         found[what] = Series(times_ms, reference_s)

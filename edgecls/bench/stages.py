@@ -1,4 +1,4 @@
-"""The stages of measuring. In each, everything takes turns, the reference workloads too."""
+"""The stages of a benchmark. In each, all candidates and the reference workloads take turns."""
 
 import functools
 import json
@@ -28,11 +28,11 @@ __all__ = ["Place", "Stages", "Start", "Turns", "start_once"]
 
 @dataclass(frozen=True)
 class Start:
-    """One run of `edgecls run` for one image, from nothing.
+    """One cold start of `edgecls run` with one image.
 
     Attributes:
         elapsed_s: From starting the process to its end, in seconds.
-        peak_bytes: The most memory that it had resident; None where the system does not tell.
+        peak_bytes: The most memory that it had resident; None where the system does not report it.
     """
 
     elapsed_s: float
@@ -40,7 +40,7 @@ class Start:
 
 
 def start_once(model_path: str, provider: Provider, image: Path) -> Start | SkippedProvider:
-    """Run `edgecls run` for one image in a new process, in the usual way, not as tuned.
+    """Run `edgecls run` with one image in a new process, untuned.
 
     Args:
         model_path: The model file.
@@ -67,7 +67,7 @@ def start_once(model_path: str, provider: Provider, image: Path) -> Start | Skip
         last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
         how = ": ".join([f"exit code {told['exit_code']}", *last])
         reason = f"the start of 'edgecls run' with {model_path!r} not measured: it failed ({how})"
-        return SkippedProvider(provider, reason, "try it by hand")
+        return SkippedProvider(provider, reason, "run it by hand")
     return Start(told["elapsed_s"], told["peak_bytes"])
 
 
@@ -105,7 +105,7 @@ class Stages:
         candidates: What to measure, by number.
         images: Encoded images to measure with.
         references: Workloads that take part in every round.
-        on_progress: Is told what is going on.
+        on_progress: Called with what is going on.
     """
 
     candidates: Mapping[int, Candidate]
@@ -114,11 +114,11 @@ class Stages:
     on_progress: Callable[[str], None]
 
     def back_to_back(self, first: Mapping[int, Trial], *, deadline_s: float) -> Turns[int, Trial]:
-        """Measure all candidates, one image right after the other.
+        """Measure all candidates with images back-to-back.
 
         Args:
             first: A run of each, which tells how many images fit into a round.
-            deadline_s: When to end, as `time.perf_counter` has it; one round is taken in any case.
+            deadline_s: When to end, as `time.perf_counter` has it; at least one round is taken.
         """
         trial_s = max(
             LEAST_TRIAL_S, (deadline_s - time.perf_counter()) / (PLANNED_ROUNDS * (len(first) + len(self.references)))
@@ -133,7 +133,7 @@ class Stages:
         return self._in_turns(list(self.candidates), run, deadline_s=deadline_s, most_rounds=MOST_ROUNDS)
 
     def paced(self, pace_s: float, *, deadline_s: float) -> Turns[int, Trial]:
-        """Measure the candidates that work on one image at a time with one every so often.
+        """Measure the candidates for one image at a time, with images at fixed intervals.
 
         Args:
             pace_s: Seconds from one image to the next.
@@ -153,7 +153,7 @@ class Stages:
     def starts(
         self, models: Sequence[ModelFile], places: Sequence[Place], *, deadline_s: float
     ) -> tuple[Turns[Place, Start], list[SkippedProvider]]:
-        """Time `edgecls run` from nothing, after a start of each that does not count, in which caches fill.
+        """Time cold starts of `edgecls run`, after one of each that does not count, in which caches fill.
 
         Args:
             models: The model files.
@@ -164,7 +164,7 @@ class Stages:
             The starts, and what failed in that first one.
 
         Raises:
-            ProviderError: What had worked failed later.
+            ProviderError: A start that worked before failed.
         """
         with tempfile.TemporaryDirectory() as folder:
             image = Path(folder) / "image"

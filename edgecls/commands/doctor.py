@@ -1,4 +1,4 @@
-"""edgecls doctor: what there is to work with on this machine, and what is wrong."""
+"""edgecls doctor: what this machine offers, and what is wrong."""
 
 import json
 import sys
@@ -106,10 +106,10 @@ def _problem(problem: Problem) -> Iterator[str]:
 @model_option
 @click.option("--format", "output_format", type=click.Choice(["table", "json"]), default="table", show_default=True)
 def doctor(model: Path, output_format: str) -> None:
-    """Say what this machine has for edgecls, try every provider, and name what is wrong.
+    """Report what this machine offers, try every provider, and name what is wrong.
 
-    Each provider that is there runs the golden samples of the model. Exit code 0 if all is fine, 1 if
-    something is wrong, as wheels that overwrote each other. A machine without a GPU is fine.
+    Each installed provider runs the golden samples of the model. Exit code 0 if all is fine, 1 if something is
+    wrong, such as wheels that overwrote each other's files. A machine without a GPU is fine.
     """
     from edgecls.commands.terminal import StatusLine, utf8_stdout
     from edgecls.runtime.doctor.diagnosis import diagnose

@@ -16,7 +16,7 @@ __all__ = ["info"]
 def info(model: Path, output_format: str) -> None:
     """Print what a model file says about itself. Needs no onnxruntime.
 
-    With --format json the document is printed as it stands in the file, but for the images of
+    With --format json the document is printed as it stands in the file, except for the images of
     its golden samples.
     """
     from edgecls.modelfile import card_to_dict, read_model

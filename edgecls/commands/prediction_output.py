@@ -135,13 +135,13 @@ class Tally:
         self._illustrator = illustrator
 
     def take(self, outcomes: Iterable[Outcome], *, total: int | None) -> None:
-        """File, sort, print and count them all, with a bar on the terminal.
+        """Keep drawings, sort, print and count all outcomes, with a progress bar on the terminal.
 
         Args:
-            outcomes: What became of the images.
-            total: How many images there are; None if nobody knows.
+            outcomes: One for each image.
+            total: How many images there are; None if unknown.
         """
-        if total != 1:  # a lone image does not pay for the import
+        if total != 1:  # a single image should not pay for the import
             from edgecls.commands.terminal import with_progress
 
             outcomes = with_progress(outcomes, total)

@@ -49,7 +49,7 @@ def write_until_stopped(
         classifier: The opened model.
         folders: What to watch.
         workers: Images to work on at once.
-        interval_s: Seconds between two looks; None for DEFAULT_INTERVAL_S.
+        interval_s: Seconds between two scans; None for DEFAULT_INTERVAL_S.
         passing_over: Folders within them that are left out, by their real paths.
         illustrator: Makes drawings of the answers; None for none.
     """
@@ -97,7 +97,7 @@ def write_until_stopped(
     "heat_folder",
     metavar="DIR",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Write every image to DIR with a heat map over it: what the answer rests on.",
+    help="Write every image to DIR with a heat map of what the answer rests on.",
 )
 @click.option(
     "--explain-method",
@@ -113,14 +113,14 @@ def write_until_stopped(
     type=click.Path(file_okay=False, path_type=Path),
     help="Write every image to DIR with its label and probability under it. May be the DIR of --explain.",
 )
-@click.option("--watch", is_flag=True, help="Go on with images that arrive in the folders, until Ctrl-C.")
+@click.option("--watch", is_flag=True, help="Keep classifying images that arrive in the folders, until Ctrl-C.")
 @click.option(
     "--interval",
     "interval_s",
     metavar="SECONDS",
     type=click.FloatRange(min=0.05, max=86400),
     show_default="1",
-    help="With --watch: time between two looks.",
+    help="With --watch: time between two scans of the folders.",
 )
 @provider_option
 @tuned_option
@@ -165,8 +165,8 @@ def run(
     from edgecls.runtime.execution.providers import Provider
     from edgecls.runtime.many_images import STDIN, classify_stream, find_names, open_source
     from edgecls.runtime.opening import open_classifier
-    from edgecls.runtime.proven import prove_once
     from edgecls.runtime.tuned import Goal, tuned_setting
+    from edgecls.runtime.verified import verify_once
 
     limits = ImageLimits(DEFAULT_LIMITS.max_bytes, int(max_megapixels * 1e6))
     wanted = Provider(provider)
@@ -176,7 +176,7 @@ def run(
     classifier = open_classifier(
         model_file, wanted, setting=setting, limits=limits, unknown_threshold=unknown_threshold
     )
-    prove_once(model_file, classifier)
+    verify_once(model_file, classifier)
     announce_provider(classifier)
     if is_verbose(click.get_current_context()):
         click.echo(f"{classifier!r}, from {model}, {threads or classifier.workers} at once", err=True)
@@ -253,8 +253,8 @@ def _check_usage(
     if sort_into is not None and "-" in paths:
         raise click.UsageError("--sort-into takes files and folders; standard input has no file to sort")
     if paths.count("-") > 1:
-        raise click.UsageError("- stands there several times, and standard input can be read only once")
+        raise click.UsageError("- is given several times, but standard input can be read only once")
     if interval_s is not None and not watch:
         raise click.UsageError("--interval goes with --watch")
     if watch and (others := [path for path in paths if not os.path.isdir(path)]):
-        raise click.UsageError(f"--watch takes folders; {others[0]!r} is none")
+        raise click.UsageError(f"--watch takes folders; {others[0]!r} is not one")

@@ -1,4 +1,4 @@
-"""edgecls verify: does this model, on this machine, answer as it did when it was made?"""
+"""edgecls verify: does a model give the same answers on this machine as when it was made?"""
 
 import json
 import sys

@@ -54,7 +54,7 @@ def with_label_bar(
 
 
 def _fitted(label: str, figure: str, width: int, *, wanted_px: float) -> tuple[float, str]:
-    """Return the size of the text and the label, so that both stand beside each other."""
+    """Return the size of the text and the label, so that both fit side by side."""
 
     def excess(text: str, size: float) -> float:
         label_width, _, _ = builtin_font.measure(text, size_px=size, bold=True)

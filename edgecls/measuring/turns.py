@@ -1,7 +1,7 @@
-"""Measuring things in turns, and what the rounds tell.
+"""Measuring in turns, and estimates with confidence intervals.
 
 Machines drift: some slow down by half for minutes. So what is compared is measured once in every round, in an order
-that changes, and compared within the rounds; an interval tells how sure that is.
+that changes, and compared within the rounds; an interval says how certain that is.
 """
 
 import math
@@ -19,7 +19,9 @@ T = TypeVar("T")
 
 RESAMPLES = 2000  # of the bootstrap
 CONFIDENCE = 0.95
-NOISY_FROM = 0.15  # width of the interval beside the value, from which a figure is too noisy to be told alone
+NOISY_FROM = 0.15  # width of the interval as a fraction of the value; figures above are too noisy to be given alone
+    0.15  # width of the interval as a fraction of the value, from which a figure is too noisy to be given alone
+)
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Estimate:
 
     @property
     def is_noisy(self) -> bool:
-        """True if the interval is so wide beside the value that the value alone would mislead."""
+        """True if the interval is so wide compared with the value that the value alone would mislead."""
         return self.high - self.low > NOISY_FROM * abs(self.value)
 
     def differs_from(self, level: float) -> bool:
@@ -50,7 +52,7 @@ class Estimate:
 
 
 def median_of(values: Sequence[float]) -> Estimate:
-    """Return the median of a figure that was taken once in every round.
+    """Return the median of a figure measured once in every round.
 
     Source:
         B. Efron, "Bootstrap methods: another look at the jackknife", Annals of Statistics 7, 1979; percentile interval.
@@ -74,7 +76,7 @@ def ratio_of(subject: Sequence[float], baseline: Sequence[float]) -> Estimate:
 def ratio_between(subject: Sequence[float], baseline: Sequence[float], *, confidence: float = CONFIDENCE) -> Estimate:
     """Return the ratio of the medians of figures that were taken in different rounds, as on different days.
 
-    What hit one of them as a whole is in the ratio; where that cannot be, take them in the same rounds (`ratio_of`).
+    Whatever affected one of them as a whole is in the ratio; to avoid that, measure in the same rounds (`ratio_of`).
 
     Args:
         subject: Figures above 0, at least one.

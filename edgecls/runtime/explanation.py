@@ -60,8 +60,8 @@ class Explanation:
         """How much each pixel of the image speaks for the label: float32 ``[H, W]``, from 0 to 1.
 
         1 is the strongest place of this image, 0 is no evidence for the label or evidence against it; so
-        the heat of two images cannot be compared. Where the model does not see the image, as beside
-        the centre that is cut out, it is 0. It is computed anew each time.
+        the heat of two images cannot be compared. Where the model does not see the image, as outside
+        a centre crop, it is 0. It is computed on each access.
         """
         return self._heat(*self.pixels.shape[:2])
 

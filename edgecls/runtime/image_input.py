@@ -174,9 +174,9 @@ def _pixels_of_array(array: npt.NDArray[Any], name: str, channel_order: ChannelO
         raise ImageArrayError(f"{told}; give uint8 [height, width, 3], or grey [height, width]")
     if array.dtype != np.uint8:
         how = "scale it to 0 to 255 and give array.astype(numpy.uint8)"
-        raise ImageArrayError(f"{told}: its samples have to be uint8; {how}")
+        raise ImageArrayError(f"{told}: its values must be uint8; {how}")
     if array.size == 0:
-        raise ImageArrayError(f"{told}: it has no pixels; was it cut out beside the image?")
+        raise ImageArrayError(f"{told}: it has no pixels; was it cropped outside the image?")
     _check_pixels(array.shape[1], array.shape[0], name, limits)
     samples = array[:, :, np.newaxis] if array.ndim == 2 else array
     if samples.shape[2] == 1:

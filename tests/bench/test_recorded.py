@@ -57,9 +57,9 @@ def test_what_was_not_measured_is_no_series() -> None:
 @pytest.mark.parametrize(
     ("document", "message"),
     [
-        ([], "it is no file that 'edgecls bench' wrote"),
-        ({}, "it is no file that 'edgecls bench' wrote"),
-        ({"kind": "other"}, "it is no file that 'edgecls bench' wrote"),
+        ([], "'edgecls bench' did not write it"),
+        ({}, "'edgecls bench' did not write it"),
+        ({"kind": "other"}, "'edgecls bench' did not write it"),
         (_with(made_up_document(), "format", value=2), "it has format 2, this edgecls reads 1"),
         (_without(made_up_document(), "format"), "it has format None"),
         (_without(made_up_document(), "machine"), "damaged \\('machine' is missing\\)"),
@@ -78,7 +78,7 @@ def test_what_was_not_measured_is_no_series() -> None:
         (_with(made_up_document(), *ROUNDS, value=[]), "does not have as many rounds as its reference workload"),
         (_with(made_up_document(), "settings", 0, "reference", value="gpu"), "is missing"),
         (_with(made_up_document(), "reference_s", "start", value=[1.0]), "an object is expected"),
-        (made_up_document(settings=["a", "a"]), "'花, a, back-to-back' stands there twice"),
+        (made_up_document(settings=["a", "a"]), "'花, a, back-to-back' is there twice"),
     ],
     ids=lambda value: "" if isinstance(value, dict | list) else value[:40],
 )

@@ -109,7 +109,7 @@ def test_without_a_model_the_usual_one_is_measured(model: Path, monkeypatch: pyt
     [
         (None, "cannot read"),
         ("{", "it is damaged"),
-        ("{}", "it is no file that 'edgecls bench' wrote"),
+        ("{}", "'edgecls bench' did not write it"),
         (json.dumps({**made_up_document(), "format": 9}), "it has format 9, this edgecls reads 1"),
     ],
     ids=["missing", "damaged", "something else", "of another format"],

@@ -1,4 +1,4 @@
-"""What edgecls has to work with on this machine, and what is wrong: the facts behind `edgecls doctor`."""
+"""The facts behind `edgecls doctor`: what this machine offers, and what is wrong."""
 
 import os
 import platform
@@ -126,7 +126,7 @@ def diagnose(model_path: str, *, on_progress: Callable[[str], None] = lambda tex
     folder = cache_folder()
     cache = look_at_cache(folder)
     if cache.folder is None:
-        what = "there is no place to keep what was tuned and proved: the user has no home"
+        what = "there is no cache folder for tuning and verification results: the user has no home"
         remarks.append(Problem(what, ("set HOME, or XDG_CACHE_HOME to a folder that can be written",)))
     elif not cache.writable:
         remarks.append(Problem(f"nothing can be kept in {cache.folder}", ("make the folder writable",)))

@@ -20,7 +20,7 @@ __all__ = ["EngineKey", "engine_folder", "engine_key", "provider_options", "tens
 
 @dataclass(frozen=True)
 class EngineKey:
-    """All that an engine depends on; a change of any makes it useless or wrong.
+    """All that an engine depends on; any change makes it useless or wrong.
 
     Attributes:
         network: SHA-256 of the network.
@@ -69,7 +69,7 @@ def engine_key(model: ModelFile, *, batch_sizes: tuple[int, ...]) -> EngineKey:
 
 
 def engine_folder(key: EngineKey, *, root: Path | None = None) -> Path:
-    """Make the folder for a key's engine, with the key beside it in key.json, and return it.
+    """Make the folder for a key's engine, with the key in its key.json, and return it.
 
     Args:
         key: What the engine depends on.
@@ -80,7 +80,7 @@ def engine_folder(key: EngineKey, *, root: Path | None = None) -> Path:
     """
     cache = cache_folder()
     if root is None and cache is None:
-        raise ProviderError("there is no place to keep TensorRT's engines: the user has no home; set XDG_CACHE_HOME")
+        raise ProviderError("there is no folder for TensorRT's engines: the user has no home; set XDG_CACHE_HOME")
     folder = (root or Path(cache or "", "tensorrt")) / key.folder_name
     try:
         folder.mkdir(parents=True, exist_ok=True)

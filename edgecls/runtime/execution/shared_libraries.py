@@ -1,4 +1,4 @@
-"""The shared libraries that NVIDIA's providers need beside onnxruntime: loading them, and getting those that lack."""
+"""Shared libraries that NVIDIA's providers need in addition to onnxruntime: loading them, and how to get missing ones."""
 
 import contextlib
 import ctypes

@@ -42,7 +42,7 @@ class Sorter:
         done_count: Images that were there already.
 
     Raises:
-        OutputError: The root cannot be made, or the labels cannot be folders beside each other.
+        OutputError: The root cannot be made, or the labels cannot be folders in the same place.
     """
 
     def __init__(self, root: Path, labels: Sequence[str], *, transfer: Transfer) -> None:

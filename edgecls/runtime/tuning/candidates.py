@@ -53,7 +53,7 @@ def _once(settings: list[Setting]) -> tuple[Setting, ...]:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A model, opened with one setting.
+    """A model opened with one setting.
 
     Attributes:
         model: Which of the models, from 0.
@@ -81,8 +81,8 @@ def open_candidates(
     Args:
         models: The model files.
         provider: One by name, or AUTO for all that work.
-        deadline_s: The time by `clock` after which only what is indispensable is opened.
-        on_progress: Is told what is being opened.
+        deadline_s: The time by `clock` after which only what is needed is opened.
+        on_progress: Called with what is being opened.
         clock: Tells the time in seconds.
 
     Returns:

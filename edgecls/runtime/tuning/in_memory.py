@@ -1,4 +1,4 @@
-"""Classifying images that are in memory with one setting, as a folder would be, and how long that took."""
+"""Classifying images in memory with one setting, as a folder would be, and timing it."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -24,7 +24,7 @@ def least_images(setting: Setting) -> int:
 
 
 def classify_in_memory(classifier: Classifier, images: Sequence[bytes], count: int) -> Trial:
-    """Classify images as `edgecls run` does, reading aside.
+    """Classify images as `edgecls run` does, except for reading them.
 
     Args:
         classifier: How to run; with as many images at once as it wants.
@@ -41,7 +41,7 @@ def classify_in_memory(classifier: Classifier, images: Sequence[bytes], count: i
 
 
 def time_of(prediction: Prediction, *, waited_ms: float = 0.0) -> ImageTime:
-    """Return where the time of a prediction went, with what its image waited before it was taken."""
+    """Return where the time of a prediction went, including what its image waited before that."""
     return ImageTime(prediction.decode_ms, prediction.queue_ms + waited_ms, prediction.inference_ms)
 
 
@@ -52,13 +52,13 @@ def warm_up(
     seconds: float,
     on_progress: Callable[[str], None],
 ) -> tuple[dict[int, Trial], list[SkippedProvider]]:
-    """Run candidates once, each alone; leave out those that take too long beside the usual setting.
+    """Run candidates once, each alone; leave out those that take too long compared with the usual setting.
 
     Args:
         candidates: Those of a model together, its usual setting before others of that provider.
         images: Encoded images.
         seconds: How long all of measuring shall take.
-        on_progress: Is told what is going on.
+        on_progress: Called with what is going on.
 
     Returns:
         The first run of each candidate by its number, and what was left out, with the reason.

@@ -24,7 +24,7 @@ OPENING = 0.5  # of the time, for opening networks
 
 
 class Standing(StrEnum):
-    """How a setting came out for a goal."""
+    """How a setting ranked for a goal."""
 
     CHOSEN = "chosen"
     LEVEL = "level"
@@ -38,11 +38,11 @@ class Row:
     Attributes:
         setting: Which one.
         images_per_s: Median over the rounds of the images a second, decoding included.
-        spread: Half the interquartile range of that over the rounds, as a part of the median.
+        spread: Half the interquartile range of that over the rounds, as a fraction of the median.
         latency_ms: Median time from an image's bytes to its answer, in milliseconds, while so many are worked on.
         rounds: How often it was measured; fewer than others if it was clearly behind.
-        throughput: How it came out for many images.
-        latency: How it came out for one image; None if it works on several at once.
+        throughput: How it ranked for many images.
+        latency: How it ranked for one image; None if it works on several at once.
     """
 
     setting: Setting
@@ -89,7 +89,7 @@ class Tuning:
 
     @property
     def is_hasty(self) -> bool:
-        """True if there was time for so few rounds that the choice may be chance."""
+        """True if there was time for so few rounds that the choice may be due to chance."""
         return any(max(row.rounds for row in found.rows) < ELIMINATED_AFTER for found in self.models)
 
     def keep(self, folder: Path) -> None:
@@ -118,7 +118,7 @@ def tune(
         provider: One by name, or AUTO for all that work.
         seconds: About how long it may take. Exceeded where a provider takes long to open, as TensorRT does, or
             one round takes longer.
-        on_progress: Is told what is going on.
+        on_progress: Called with what is going on.
 
     Raises:
         ModelFileError: A network does not match its document, or onnxruntime cannot load it.

@@ -44,8 +44,8 @@ def test_a_provider_that_is_not_there_keeps_its_reason_and_remedy(tiny_model_pat
 @pytest.mark.parametrize(
     ("source", "timeout_s", "reason"),
     [
-        ("import os; os.abort()", 60, "trying it ended the process (SIGABRT)"),
-        ("raise SystemExit('no luck')", 60, "trying it ended the process (exit code 1: no luck)"),
+        ("import os; os.abort()", 60, "trying it killed the process (SIGABRT)"),
+        ("raise SystemExit('no luck')", 60, "trying it killed the process (exit code 1: no luck)"),
         ("import threading; threading.Event().wait()", 1, "it was not ready after 1 s"),
     ],
     ids=["crash", "exit", "never-returns"],
