@@ -20,8 +20,6 @@ T = TypeVar("T")
 RESAMPLES = 2000  # of the bootstrap
 CONFIDENCE = 0.95
 NOISY_FROM = 0.15  # width of the interval as a fraction of the value; figures above are too noisy to be given alone
-    0.15  # width of the interval as a fraction of the value, from which a figure is too noisy to be given alone
-)
 
 
 @dataclass(frozen=True)

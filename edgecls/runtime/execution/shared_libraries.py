@@ -1,4 +1,4 @@
-"""Shared libraries that NVIDIA's providers need in addition to onnxruntime: loading them, and how to get missing ones."""
+"""Shared libraries that NVIDIA's providers need in addition to onnxruntime: loading them, and getting missing ones."""
 
 import contextlib
 import ctypes
