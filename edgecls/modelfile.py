@@ -29,7 +29,7 @@ __all__ = [
     "card_from_json",
     "card_to_dict",
     "describe",
-    "read_card",
+    "model_from_bytes",
     "read_model",
     "write_model",
 ]
@@ -82,8 +82,7 @@ def read_model(path: str | os.PathLike[str]) -> ModelFile:
         raise ModelFileError(f"cannot open model {name!r}: no such file; check the path") from error
     except (OSError, ValueError) as error:
         raise ModelFileError(f"cannot open model {name!r}: {error}") from error
-    card, network_sha256 = _read_checked(onnx, name)
-    return ModelFile(name, card, onnx, network_sha256)
+    return model_from_bytes(onnx, name=name)
 
 
 def _in_folder(folder: str) -> str:
@@ -101,21 +100,16 @@ def _in_folder(folder: str) -> str:
     return f"give one of the model files in it: {', '.join(map(repr, models[:MODELS_NAMED]))}{more}"
 
 
-def read_card(onnx: bytes, *, name: str) -> ModelCard:
-    """Read the document of a model file and check that it belongs to the network in the same file.
+def model_from_bytes(onnx: bytes, *, name: str) -> ModelFile:
+    """Read a model file that is in memory, and check that its network is the one its document describes.
 
     Args:
         onnx: The whole model file.
-        name: What to call it in error messages.
+        name: Its path, or what to call it in error messages.
 
     Raises:
         As `read_model`.
     """
-    return _read_checked(onnx, name)[0]
-
-
-def _read_checked(onnx: bytes, name: str) -> tuple[ModelCard, str]:
-    """Return the card, and the digest of the network that it was checked against."""
     try:
         text = onnx_container.read_properties(onnx).get(DOCUMENT_KEY)
         if text is None:
@@ -130,7 +124,7 @@ def _read_checked(onnx: bytes, name: str) -> tuple[ModelCard, str]:
                 "its network is not the one its document describes: the file was changed or damaged after "
                 "it was made; get a fresh copy or export it again"
             )
-        return _card_from(document), network_sha256
+        return ModelFile(name, _card_from(document), onnx, network_sha256)
     except onnx_container.DamagedContainerError as error:
         raise ModelFileError(f"cannot use model {name!r}: {error}; get a fresh copy") from error
     except ModelFileError as error:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from edgecls.bench.recorded import Recorded, Series
+from edgecls.bench.document import Recorded, Series
 from edgecls.bench.trials import LEAST_ROUNDS
 from edgecls.measuring.turns import Estimate, ratio_between
 

@@ -82,8 +82,7 @@ def bench(
     from edgecls.atomic_write import check_writable, whole_files
     from edgecls.bench.benchmark import benchmark, known_to_all
     from edgecls.bench.compare import compare
-    from edgecls.bench.document import as_document
-    from edgecls.bench.recorded import read_recorded, recorded_from
+    from edgecls.bench.document import as_document, read_recorded, recorded_from
     from edgecls.commands.bench_output import comparison_as_dict, comparison_lines, plot_png, table_of
     from edgecls.commands.measured_files import read_measured_files, say_if_busy
     from edgecls.commands.options import model_names

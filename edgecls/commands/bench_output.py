@@ -7,7 +7,7 @@ from typing import Any
 
 from edgecls.bench.benchmark import Benchmark, Placement, Row
 from edgecls.bench.compare import Comparison, Verdict
-from edgecls.bench.recorded import Recorded
+from edgecls.bench.document import Recorded
 from edgecls.bench.trials import Figures, is_too_noisy
 from edgecls.commands.terminal import on_one_line, table_lines
 from edgecls.measuring.turns import Estimate, median_of

@@ -21,56 +21,12 @@ from edgecls.commands.verbosity import is_verbose
 
 if TYPE_CHECKING:
     from edgecls.runtime.classifier import Classifier
-    from edgecls.runtime.illustrator import Illustrator
-if TYPE_CHECKING:
-    from edgecls.runtime.classifier import Classifier
     from edgecls.runtime.folders.sort_into import Sorter
     from edgecls.runtime.illustrator import Illustrator
 
-__all__ = ["run", "write_until_stopped"]
+__all__ = ["run"]
 
 DEFAULT_INTERVAL_S = 1.0
-
-
-def write_until_stopped(
-    tally: Tally,
-    classifier: "Classifier",
-    folders: Sequence[Path],
-    *,
-    workers: int,
-    interval_s: float | None,
-    passing_over: Collection[str],
-    illustrator: "Illustrator | None",
-) -> None:
-    """Classify what is in the folders and what arrives there; Ctrl-C ends it, with a summary on standard error.
-
-    Args:
-        tally: Takes the outcomes.
-        classifier: The opened model.
-        folders: What to watch.
-        workers: Images to work on at once.
-        interval_s: Seconds between two scans; None for DEFAULT_INTERVAL_S.
-        passing_over: Folders within them that are left out, by their real paths.
-        illustrator: Makes drawings of the answers; None for none.
-    """
-    interval_s = interval_s or DEFAULT_INTERVAL_S
-    click.echo(f"watching {', '.join(on_one_line(str(folder)) for folder in folders)}; Ctrl-C ends it", err=True)
-    try:
-        from edgecls.runtime.folders.watch import watch
-
-        outcomes = watch(
-            classifier,
-            folders,
-            workers=workers,
-            interval_s=interval_s,
-            passing_over=passing_over,
-            illustrator=illustrator,
-        )
-        tally.take(outcomes, total=None)
-    except KeyboardInterrupt:
-        failed = f", {tally.failed} could not be" if tally.failed else ""
-        click.echo(f"stopped; {tally.classified} images were classified{failed}", err=True)
-        tally.say_what_was_kept()
 
 
 @click.command(short_help="Classify images.")
@@ -189,7 +145,7 @@ def run(
     tally = Tally(writer, sorter, illustrator)
     if watch:
         folders = [Path(path) for path in paths]
-        write_until_stopped(
+        _write_until_stopped(
             tally,
             classifier,
             folders,
@@ -213,6 +169,37 @@ def run(
     tally.say_what_was_kept()
     if tally.failed:
         sys.exit(1)
+
+
+def _write_until_stopped(
+    tally: Tally,
+    classifier: "Classifier",
+    folders: Sequence[Path],
+    *,
+    workers: int,
+    interval_s: float | None,
+    passing_over: Collection[str],
+    illustrator: "Illustrator | None",
+) -> None:
+    """Classify what is in the folders and what arrives there; Ctrl-C ends it, with a summary on standard error."""
+    interval_s = interval_s or DEFAULT_INTERVAL_S
+    click.echo(f"watching {', '.join(on_one_line(str(folder)) for folder in folders)}; Ctrl-C ends it", err=True)
+    try:
+        from edgecls.runtime.folders.watch import watch
+
+        outcomes = watch(
+            classifier,
+            folders,
+            workers=workers,
+            interval_s=interval_s,
+            passing_over=passing_over,
+            illustrator=illustrator,
+        )
+        tally.take(outcomes, total=None)
+    except KeyboardInterrupt:
+        failed = f", {tally.failed} could not be" if tally.failed else ""
+        click.echo(f"stopped; {tally.classified} images were classified{failed}", err=True)
+        tally.say_what_was_kept()
 
 
 def _make_sorter(root: Path, classifier: "Classifier", *, move: bool) -> "Sorter":

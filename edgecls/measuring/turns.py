@@ -41,10 +41,6 @@ class Estimate:
         """True if the interval is so wide compared with the value that the value alone would mislead."""
         return self.high - self.low > NOISY_FROM * abs(self.value)
 
-    def differs_from(self, level: float) -> bool:
-        """True if the interval leaves a level out: the difference is not noise."""
-        return not self.low <= level <= self.high
-
     def __str__(self) -> str:
         return f"{self.value:.2f} ({self.low:.2f} to {self.high:.2f})"
 

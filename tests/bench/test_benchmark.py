@@ -9,8 +9,7 @@ import pytest
 from color_folders import write_color_folders
 
 from edgecls.bench.benchmark import MOST_LABELLED, Benchmark, benchmark, known_to_all, some_of
-from edgecls.bench.document import FORMAT, as_document
-from edgecls.bench.recorded import recorded_from
+from edgecls.bench.document import FORMAT, as_document, recorded_from
 from edgecls.bench.reference import Load
 from edgecls.dataset.formats.labelled_images import LabelledImages
 from edgecls.dataset.formats.read import read_dataset

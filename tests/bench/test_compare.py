@@ -6,7 +6,7 @@ import pytest
 from made_up_benchmark import NOISY, STEADY, made_up_document
 
 from edgecls.bench.compare import Comparison, Verdict, compare
-from edgecls.bench.recorded import recorded_from
+from edgecls.bench.document import recorded_from
 
 
 def _compare(baseline: dict[str, Any], current: dict[str, Any]) -> Comparison:

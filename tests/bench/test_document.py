@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from made_up_benchmark import made_up_document
 
-from edgecls.bench.recorded import read_recorded, recorded_from
+from edgecls.bench.document import read_recorded, recorded_from
 from edgecls.errors import MeasurementsError
 
 
