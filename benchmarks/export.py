@@ -1,8 +1,8 @@
 """How long does `edgecls export` take, and how much memory, for a large network and for one of many layers?
 
 VGG16 has 138 million weights, NASNetMobile a thousand layers. The baseline is tf2onnx alone: load
-the .keras file, convert, serialise, without verifying anything. Every run is a process of its own; beside
-the time on the clock stands the processor time, which other work on the machine disturbs less.
+the .keras file, convert, serialise, without verifying anything. Every run is a process of its own. Processor
+time is given in addition to wall-clock time, as other programs disturb it less.
 
     python benchmarks/export.py [--rounds 5] [--networks VGG16 NASNetMobile]
 """

@@ -1,9 +1,9 @@
 """How much of the machine does `edgecls run FOLDER` turn into classified images?
 
 The limit is what one thread spends on decoding, fitting and inference, in CPU time, spread over all
-usable cores. Beside it, in the same rounds, `edgecls run` over the folder and over a few of its images:
-the difference is the images alone, without the start, which benchmarks/cold_start.py looks at. The CPU time
-an image tells more on a busy machine, where the wall clock also counts what others do.
+usable cores. In the same rounds, `edgecls run` classifies the folder and a few of its images:
+the difference is the images alone, without startup, which benchmarks/cold_start.py measures. On a busy machine CPU
+time per image is more reliable than the wall clock, which includes other programs.
 
 The photos are the example image with noise, at sizes as in ImageNet.
 

@@ -1,4 +1,4 @@
-"""The tags of a TIFF directory, in TIFF files (TIFF 6.0) and in Exif blocks (CIPA DC-008), themselves small TIFF files."""
+"""The tags of a TIFF directory, in TIFF files (TIFF 6.0) and in Exif blocks (CIPA DC-008), small TIFF files."""
 
 import struct
 from collections.abc import Iterator
