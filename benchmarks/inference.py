@@ -1,7 +1,7 @@
 """What does `Classifier.probabilities` add to a run of onnxruntime on the same tensor?
 
 The baseline is the onnxruntime session below the classifier, called directly. Calls take turns one by one, and each
-round compares the medians. A tiny network shows what edgecls adds to a call; the bundled one, how much that is in relation.
+round compares the medians. A tiny network shows what edgecls adds to a call; the bundled one, its share.
 
     python benchmarks/inference.py [--rounds 9] [--batches 1,32] [--model my.onnx]...
 """

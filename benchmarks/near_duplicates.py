@@ -1,7 +1,7 @@
 """How far apart are a photo and its edited copies, in bits of the perceptual hash?
 
-`edgecls data check` and `split` treat images as duplicates if their hashes differ in few of 256 bits. Photos are edited as
-people and sites do; the pairs found among the photos themselves are listed too.
+`edgecls data check` and `split` treat images as duplicates if their hashes differ in few of 256 bits. Photos are
+edited as people and sites do; the pairs found among the photos themselves are listed too.
 
     python benchmarks/near_duplicates.py --data FOLDER [--images 450]
 """

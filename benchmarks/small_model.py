@@ -24,7 +24,7 @@ def write_small_model(path: Path) -> Path:
 
 
 def write_tiny_model(path: Path) -> Path:
-    """Write one whose network takes about 20 microseconds, which hides little of what is around it, and return its path."""
+    """Write one whose network takes about 20 microseconds, which hides little overhead, and return its path."""
     return _write(path, ImageSpec(height=16, width=16, color=Color.RGB, fit=Fit.STRETCH), CHANNELS[:2])
 
 

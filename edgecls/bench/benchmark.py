@@ -144,7 +144,7 @@ def benchmark(
     stages = Stages(measured, images, {load: ReferenceWorkload(load) for load in Load}, on_progress)
     back_to_back = stages.back_to_back(first, deadline_s=start_s + BACK_TO_BACK * seconds)
     paced = stages.paced(pace_s, deadline_s=start_s + PACED * seconds)
-    usual: dict[Place, Candidate] = {}  # each place in its usual setting, which is the first
+    usual: dict[Place, Candidate] = {}  # each place in its default setting, which is the first
     for one in measured.values():
         usual.setdefault((one.model, one.setting.provider), one)
     starts, not_started = stages.starts(models, list(usual), deadline_s=start_s + seconds)

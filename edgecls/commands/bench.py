@@ -84,7 +84,7 @@ def bench(
     from edgecls.bench.compare import compare
     from edgecls.bench.document import as_document, read_recorded, recorded_from
     from edgecls.commands.bench_output import comparison_as_dict, comparison_lines, plot_png, table_of
-    from edgecls.commands.measured_files import read_measured_files, say_if_busy
+    from edgecls.commands.measured_files import read_measured_files, warn_if_busy
     from edgecls.commands.options import model_names
     from edgecls.commands.terminal import StatusLine, utf8_stdout
     from edgecls.runtime.execution.providers import Provider
@@ -104,7 +104,7 @@ def bench(
     if data is not None:
         data = known_to_all(data, given.models, ignore_unknown_labels=ignore_unknown_labels)
     names = model_names(given.paths)
-    say_if_busy()
+    warn_if_busy()
     line = StatusLine()
     try:
         found = benchmark(

@@ -10,7 +10,7 @@ import click
 from edgecls.commands.options import BUNDLED_MODEL
 from edgecls.modelfile import ModelFile
 
-__all__ = ["MeasuredFiles", "read_measured_files", "say_if_busy"]
+__all__ = ["MeasuredFiles", "read_measured_files", "warn_if_busy"]
 
 IMAGES_MADE = 16  # where none are given
 
@@ -67,8 +67,8 @@ def _usual_model() -> Path:
 BUSY = 0.3  # load per core of the host above which other programs disturb measurements
 
 
-def say_if_busy() -> None:
-    """Say on standard error that the machine is busy, if it is."""
+def warn_if_busy() -> None:
+    """Warn on standard error if the machine is busy."""
     from edgecls.runtime.machine.cores import count_cores
 
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0

@@ -155,7 +155,7 @@ def run(
             illustrator=illustrator,
         )
         if output_format == "table":
-            tally.say_labels()
+            tally.report_labels()
         return
     if STDIN in names and sys.stdin is not None and sys.stdin.isatty():
         click.echo("reading an image from standard input; a pipe or < FILE gives it one", err=True)
@@ -163,10 +163,10 @@ def run(
     outcomes = classify_stream(classifier, sources, workers=workers, illustrator=illustrator)
     tally.take(outcomes, total=len(names))
     if output_format == "table" and len(names) > 1:
-        tally.say_labels()
+        tally.report_labels()
         if tally.failed:
             click.echo(f"{tally.failed} of {len(names)} images could not be classified", err=True)
-    tally.say_what_was_kept()
+    tally.report_written()
     if tally.failed:
         sys.exit(1)
 
@@ -199,7 +199,7 @@ def _write_until_stopped(
     except KeyboardInterrupt:
         failed = f", {tally.failed} could not be" if tally.failed else ""
         click.echo(f"stopped; {tally.classified} images were classified{failed}", err=True)
-        tally.say_what_was_kept()
+        tally.report_written()
 
 
 def _make_sorter(root: Path, classifier: "Classifier", *, move: bool) -> "Sorter":

@@ -132,7 +132,7 @@ def tune(paths: tuple[str, ...], seconds: float, provider: str, output_format: s
     included, on noisy JPEGs of 500 x 375 pixels or on IMAGES: files, folders, patterns. Give files of several
     precisions to compare them. Without a model file, the default model of `edgecls run` is measured.
     """
-    from edgecls.commands.measured_files import read_measured_files, say_if_busy
+    from edgecls.commands.measured_files import read_measured_files, warn_if_busy
     from edgecls.commands.options import model_names
     from edgecls.commands.terminal import StatusLine, utf8_stdout
     from edgecls.runtime.execution.providers import Provider
@@ -143,7 +143,7 @@ def tune(paths: tuple[str, ...], seconds: float, provider: str, output_format: s
     if folder is None:
         raise click.ClickException("there is no place to keep the choice: the user has no home; set XDG_CACHE_HOME")
     given = read_measured_files(paths)
-    say_if_busy()
+    warn_if_busy()
     line = StatusLine()
     try:
         found = find_best(

@@ -111,5 +111,5 @@ class _Request:
         self.pixels = pixels
         self.is_done = False
         self.error: BaseException | None = None
-        self.turn = threading.Lock()  # is released when the image is done, or its thread shall run a batch
+        self.turn = threading.Lock()  # released when the image is done, or its thread must run a batch
         self.turn.acquire()

@@ -1,4 +1,4 @@
-"""Leaving the class activation out of a network, so that it costs nothing where nobody asks for it.
+"""Leaving the class activation out of a network, so that it costs nothing where it is not needed.
 
 onnxruntime computes every output of a network, asked for or not. It is taken out of the file's bytes before
 the network is opened, as a machine that only runs models has no package for changing graphs.

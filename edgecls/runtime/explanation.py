@@ -51,7 +51,7 @@ class Explanation:
 
     @property
     def resolution(self) -> tuple[int, int]:
-        """Rows and columns of places that were told apart; between them the heat is interpolated."""
+        """Rows and columns of the evidence; between them the heat is interpolated."""
         rows, columns = self.evidence.grid.shape
         return rows, columns
 

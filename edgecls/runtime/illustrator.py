@@ -44,7 +44,7 @@ class Illustrator:
     Attributes:
         written_count: Drawings that were written.
         done_count: Drawings that were there already.
-        explained: By what method the last heat map was found, and how many rows and columns of places it tells apart;
+        explained: The method of the last heat map, and the rows and columns of its evidence;
             None before the first.
 
     Raises:

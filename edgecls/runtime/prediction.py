@@ -144,5 +144,5 @@ class Outcome:
 
 
 def unsure_of(label: str) -> str:
-    """Return how people are told that the answer is UNKNOWN and `label` comes closest."""
+    """Return the text for an UNKNOWN answer whose most probable label is `label`."""
     return f"{UNKNOWN} ({label}?)"

@@ -166,7 +166,7 @@ def try_provider(
         provider: One by name.
         intra_op_threads: As for `open_session`.
         batch_sizes: As for `open_session`.
-        skipped: What was tried before, for the session to tell.
+        skipped: Providers that were tried before, for the session's attribute.
         class_activation: As for `open_session`.
 
     Raises:
@@ -272,7 +272,7 @@ def _check_signature(network: Any, model: ModelFile) -> None:
     """Refuse a network whose input or output is not what its document says.
 
     Args:
-        network: An onnxruntime session, or what tells its inputs and outputs in the same way.
+        network: An onnxruntime session, or an object with the same `get_inputs` and `get_outputs`.
         model: The model file it was opened from.
 
     Raises:

@@ -123,7 +123,7 @@ def test_of_many_labels_the_frequent_ones_are_told(tmp_path: Path, capsys: pytes
     tally = Tally(make_writer("csv", labels, [], top=1), None, None)
     tally.take([Outcome("x", Prediction("x", labels, row, 1.0)) for row in rows], total=1)
 
-    tally.say_labels()
+    tally.report_labels()
 
     told = capsys.readouterr().err
     assert told.startswith("32 images: l07 3, l00 1, l01 1, ")

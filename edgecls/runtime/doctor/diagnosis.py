@@ -51,7 +51,7 @@ class Diagnosis:
         wheels: Installed wheels that bring onnxruntime or OpenCV.
         conflicts: Those that overwrote each other.
         system: The operating system.
-        processor: The processor's name, as far as it can be told.
+        processor: The processor's name, as far as known.
         cores: How many cores there are and may be used.
         memory_bytes: All memory; None if unknown.
         free_memory_bytes: What this process may still take; None if unknown.

@@ -36,7 +36,7 @@ _SUFFIXES = {
 def installed_versions() -> dict[str, str | None]:
     """Return the versions of Python, edgecls and the packages it may use; None for what is not installed.
 
-    The wheels of onnxruntime and OpenCV, of which there are several, are told by `edgecls.runtime.machine.wheels`.
+    The wheels of onnxruntime and OpenCV, of which there are several, are found by `edgecls.runtime.machine.wheels`.
     """
     versions: dict[str, str | None] = {"python": platform.python_version(), "edgecls": __version__}
     for package in _PACKAGES:

@@ -125,7 +125,7 @@ def provider_options(
     """Return a provider and its helpers with their options, as onnxruntime takes them.
 
     Args:
-        provider: What shall run the network; not AUTO and not OPENVINO.
+        provider: What should run the network; neither AUTO nor OPENVINO.
         model: The model file.
         batch_sizes: All that will be used, the likeliest first.
 

@@ -28,7 +28,7 @@ PATIENCE_S = 5.0  # how long a file that cannot be read must stay as it is
 
 @dataclass(frozen=True)
 class Stamp:
-    """What tells that a file was written to or replaced: its size in bytes, its time of change in nanoseconds, and its
+    """What changes when a file is written or replaced: its size in bytes, its time of change in nanoseconds, and its
     number in the file system, 0 where that is not asked for."""
 
     size: int
@@ -94,7 +94,7 @@ def watch(
 
     Args:
         classifier: The opened model.
-        folders: With all below them; one that is not there is looked for again.
+        folders: Including subfolders; a missing one is looked for again.
         workers: How many images to work on at once, at least 1.
         interval_s: Seconds between two scans.
         passing_over: Folders within them that are left out, by their real paths.

@@ -22,7 +22,7 @@ SESSION_SIZE = 4  # memory that an open network may take, in sizes of its file
 
 
 def candidate_settings(provider: Provider, *, cores: int) -> tuple[Setting, ...]:
-    """Return what to measure on a provider, the usual setting first; among them one image at a time.
+    """Return what to measure on a provider, the default setting first; among them one image at a time.
 
     Args:
         provider: One by name.

@@ -52,12 +52,12 @@ def warm_up(
     seconds: float,
     on_progress: Callable[[str], None],
 ) -> tuple[dict[int, Trial], list[SkippedProvider]]:
-    """Run candidates once, each alone; leave out those that take too long compared with the usual setting.
+    """Run candidates once, each alone; leave out those that take too long compared with the default setting.
 
     Args:
-        candidates: Those of a model together, its usual setting before others of that provider.
+        candidates: Those of a model together, its default setting before others of that provider.
         images: Encoded images.
-        seconds: How long all of measuring shall take.
+        seconds: How long the whole measurement should take.
         on_progress: Called with what is going on.
 
     Returns:

@@ -45,10 +45,10 @@ def measure(
     """Measure candidates: each warms up alone, then they take turns.
 
     Args:
-        candidates: What to measure, those of a model together, its usual setting before others of that provider.
+        candidates: What to measure, those of a model together, its default setting before others of that provider.
         images: Encoded images.
-        seconds: How long all of it shall take.
-        deadline_s: When it shall end, by `clock`.
+        seconds: How long all of it should take.
+        deadline_s: When it should end, by `clock`.
         on_progress: Called with what is going on.
         clock: Tells the time in seconds.
 
@@ -118,7 +118,7 @@ def rankings_of(candidates: Mapping[int, Candidate]) -> list[Ranking]:
     """Return a ranking for each goal of each model, those of the first model first: throughput, then latency.
 
     Args:
-        candidates: By number, the usual setting of each provider before its others.
+        candidates: By number, the default setting of each provider before its others.
     """
     rankings = []
     for model in dict.fromkeys(candidate.model for candidate in candidates.values()):
@@ -131,7 +131,7 @@ def rankings_of(candidates: Mapping[int, Candidate]) -> list[Ranking]:
 
 
 def _complexity(setting: Setting, usual: Mapping[Provider, Setting]) -> tuple[bool, bool, int, int, int]:
-    """Return what orders settings: the CPU's before others, the usual one first, then from simple to intricate."""
+    """Return what orders settings: the CPU's before others, the default first, then from simple to intricate."""
     threads = setting.workers * setting.intra_op_threads
     is_unusual = setting != usual[setting.provider]
     return setting.provider != Provider.CPU, is_unusual, setting.batch_size, threads, setting.intra_op_threads

@@ -61,7 +61,7 @@ class ModelTuning:
     Attributes:
         model: The model file.
         rows: All that was measured, in the order of trying.
-        choice: The best; of what is level the usual setting, or else the simplest.
+        choice: The best; of what is level the default setting, or else the simplest.
     """
 
     model: ModelFile
