@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from edgecls.modelfile import INPUT_NAME, OUTPUT_NAME, read_model
 from edgecls.runtime.class_activation import without_class_activation
-from edgecls.runtime.execution.providers import Provider, load_onnxruntime
+from edgecls.runtime.execution.ort import load_onnxruntime
+from edgecls.runtime.execution.providers import Provider
 
 __all__ = ["plain_runs", "plain_session"]
 

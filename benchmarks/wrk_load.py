@@ -1,4 +1,4 @@
-"""Load by wrk: so many connections post the same image as fast as they are answered."""
+"""Load by wrk: many connections post the same image as fast as they get answers."""
 
 import base64
 import json
@@ -57,7 +57,7 @@ def image_body(image: bytes, form: Form, *, field: str = "file") -> tuple[bytes,
 
 
 def run_wrk(url: str, body: bytes, content_type: str, *, connections: int, seconds: float) -> Load:
-    """Post a body again and again, from one thread beside the server, on the same machine."""
+    """Post a body again and again, from one thread on the machine of the server."""
     wrk = shutil.which("wrk")
     if wrk is None:
         sys.exit("this benchmark needs wrk: apt-get install wrk")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["compare"]
 
 
-@click.command()
+@click.command(short_help="Compare model files on the same labelled images.")
 @click.argument("models", metavar="MODEL MODEL...", nargs=-1, required=True, type=ModelPath())
 @click.argument("data", type=click.Path(exists=True, path_type=Path))
 @click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Also draw the trade-off (.png).")

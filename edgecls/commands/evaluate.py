@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["evaluate"]
 
 
-@click.command()
+@click.command(short_help="Measure a model on labelled images; write a report.")
 @click.argument("model", type=ModelPath())
 @click.argument("data", type=click.Path(exists=True, path_type=Path))
 @click.option(

@@ -205,7 +205,7 @@ def feedback_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
-@click.command(cls=GroupedCommand)
+@click.command(cls=GroupedCommand, short_help="Serve models over HTTP, with a web page.")
 @click.argument("models", metavar="[MODEL]...", nargs=-1, type=ModelPath(exists=True))
 @serve_options
 @feedback_options

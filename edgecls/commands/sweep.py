@@ -37,7 +37,7 @@ class _LearningRate(click.ParamType["float | Range"]):
             self.fail(f"{value!r} is no learning rate; give a number, as 0.001, or a range, as 1e-4..1e-2", param, ctx)
 
 
-@click.command()
+@click.command(short_help="Train with every combination of settings.")
 @click.argument("data", metavar="DATA", type=click.Path(exists=True, path_type=Path))
 @model_output_option
 @click.option(

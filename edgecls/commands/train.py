@@ -91,7 +91,7 @@ INTERRUPTED = 130
 NAMED_CHANGES = 5  # labels that a mirrored image is taken for, in one warning
 
 
-@click.command()
+@click.command(short_help="Train a classifier on a dataset.")
 @click.argument("data", metavar="DATA", type=click.Path(exists=True, path_type=Path))
 @model_output_option
 @click.option(

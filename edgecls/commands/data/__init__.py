@@ -11,6 +11,7 @@ __all__ = ["data"]
     cls=LazyGroup,
     package="edgecls.commands.data",
     names=("augment", "check", "collect", "show", "split", "stats"),
+    short_help="Collect, check, divide and augment datasets.",
 )
 def data() -> None:
     """Collect, check, describe, split and multiply images for training."""

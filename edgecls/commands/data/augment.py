@@ -47,7 +47,7 @@ def warp_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-@click.command()
+@click.command(short_help="Write varied copies of training images.")
 @click.argument("data", metavar="DATA", type=click.Path(exists=True, path_type=Path))
 @click.option(
     "--output",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["check"]
 
 
-@click.command()
+@click.command(short_help="Find damaged, duplicate and suspicious images.")
 @click.argument("data", metavar="[DATA]", type=click.Path(path_type=Path), required=False)
 @click.option(
     "--format",

@@ -40,7 +40,7 @@ def _filter(ctx: click.Context, param: click.Parameter, values: tuple[str, ...])
     return {name: value for name, _, value in pairs}
 
 
-@click.command()
+@click.command(short_help="Download images by search or from URLs.")
 @click.argument("output", metavar="OUT", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--class", "label", metavar="LABEL", help="Class folder to fill. Without it each keyword is a class.")
 @click.option("--keyword", "-k", "keywords", multiple=True, help="What to search for, in any script. Several are fine.")

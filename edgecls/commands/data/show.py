@@ -22,7 +22,7 @@ LINE = 8  # samples on a line
 VERSIONS = 6  # augmented ones of each sample
 
 
-@click.command()
+@click.command(short_help="Draw a sheet of images with their labels.")
 @click.argument("data", metavar="DATA", type=click.Path(exists=True, path_type=Path))
 @click.option(
     "--output",

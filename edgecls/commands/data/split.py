@@ -36,7 +36,7 @@ class _Ratio(click.ParamType[tuple[float, ...]]):
         return shares
 
 
-@click.command()
+@click.command(short_help="Divide a dataset into train, val and test.")
 @click.argument("data", metavar="DATA", type=click.Path(path_type=Path))
 @click.option(
     "--output",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["stats"]
 
 
-@click.command()
+@click.command(short_help="Count images per label; measure sizes and colours.")
 @click.argument("data", metavar="DATA", type=click.Path(exists=True, path_type=Path))
 @click.option("--format", "output_format", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @click.option(

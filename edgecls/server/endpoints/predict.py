@@ -136,7 +136,7 @@ def _explain(served: ServedModel, data: bytes, name: str) -> "Explanation":
     label: str | None = request.query.getunicode("label")
     if label is not None and label not in served.classifier.card.labels:
         raise Refusal(400, "BadRequest", f"model {served.name!r} has no label {label[:100]!r} to explain")
-    from edgecls.runtime.explanation import Method
+    from edgecls.runtime.evidence import Method
 
     method = Method.OCCLUSION if request.query.get("explain") == "occlusion" else None
     explanation = served.explain(data, image_name=name, label=label, method=method)

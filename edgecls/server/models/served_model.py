@@ -11,7 +11,8 @@ from edgecls.runtime.prediction import Prediction
 from edgecls.runtime.session import Batch, Probabilities
 
 if TYPE_CHECKING:
-    from edgecls.runtime.explanation import Explanation, Method
+    from edgecls.runtime.evidence import Method
+    from edgecls.runtime.explanation import Explanation
 
 __all__ = ["ServedModel", "open_model"]
 

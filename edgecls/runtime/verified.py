@@ -1,4 +1,4 @@
-"""Which model files have given the right answers on this machine, so that each has to prove itself only once."""
+"""Which model files gave the right answers on this machine, so that each is verified only once."""
 
 import hashlib
 import os
@@ -8,24 +8,25 @@ from pathlib import Path
 from edgecls.errors import ModelFileError
 from edgecls.modelfile import ModelFile
 from edgecls.runtime.classifier import Classifier
-from edgecls.runtime.execution.providers import Provider, load_onnxruntime
+from edgecls.runtime.execution.ort import load_onnxruntime
+from edgecls.runtime.execution.providers import Provider
 from edgecls.runtime.machine.cache_folder import cache_folder
 from edgecls.runtime.machine.processor import read_processor
 
-__all__ = ["prove_once"]
+__all__ = ["verify_once"]
 
 FORMAT = 1
 MOST_RECORDS = 500  # the oldest go first
 
 
-def prove_once(model: ModelFile, classifier: Classifier) -> None:
-    """Run the golden samples, unless they have come out right before: same file, processor and onnxruntime.
+def verify_once(model: ModelFile, classifier: Classifier) -> None:
+    """Run the golden samples, unless they passed before with the same file, processor and onnxruntime.
 
-    What runs on anything but the CPU has proved itself when it was opened.
+    On other providers than the CPU, the model was already verified when it was opened.
 
     Args:
         model: The model file.
-        classifier: It, opened.
+        classifier: The same file, opened.
 
     Raises:
         ModelFileError: The answers are wrong: the network or the golden samples were changed, or this machine fails.
@@ -33,8 +34,8 @@ def prove_once(model: ModelFile, classifier: Classifier) -> None:
     if classifier.provider is not Provider.CPU:
         return
     cache = cache_folder()
-    record = None if cache is None else cache / "proven" / _key(model)
-    if record is not None and os.path.exists(record):  # and not Path.exists, which raises where it may not look
+    record = None if cache is None else cache / "verified" / _key(model)
+    if record is not None and os.path.exists(record):  # Path.exists raises where access is denied
         return
     failed = [result for result in classifier.verify() if not result.passed]
     if failed:
@@ -66,4 +67,4 @@ def _keep(record: Path) -> None:
         for old in records[:-MOST_RECORDS]:
             old.unlink(missing_ok=True)
     except OSError:
-        pass  # it proves itself again next time
+        pass  # it is verified again next time

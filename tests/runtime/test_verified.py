@@ -9,10 +9,10 @@ from tiny_model import tiny_card, tiny_golden, tiny_onnx
 from edgecls import modelfile
 from edgecls.errors import ModelFileError
 from edgecls.model_card import Golden
-from edgecls.runtime import proven
+from edgecls.runtime import verified
 from edgecls.runtime.classifier import Classifier
 from edgecls.runtime.opening import load
-from edgecls.runtime.proven import prove_once
+from edgecls.runtime.verified import verify_once
 
 
 def _with_a_changed_answer() -> Golden:
@@ -22,7 +22,7 @@ def _with_a_changed_answer() -> Golden:
 
 
 def _prove(path: Path) -> None:
-    prove_once(modelfile.read_model(path), load(path, "cpu"))
+    verify_once(modelfile.read_model(path), load(path, "cpu"))
 
 
 def _write(path: Path, golden: Golden) -> Path:
@@ -69,9 +69,9 @@ def test_without_a_place_for_records_it_is_proved_each_time(
 
 
 def test_records_do_not_grow_without_end(tmp_path: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(proven, "MOST_RECORDS", 2)
+    monkeypatch.setattr(verified, "MOST_RECORDS", 2)
 
     for seed in range(4):
         _prove(_write(tmp_path / "m.onnx", tiny_golden(seed)))
 
-    assert len(list((own_cache / "proven").iterdir())) == 2
+    assert len(list((own_cache / "verified").iterdir())) == 2

@@ -5,7 +5,7 @@ import pytest
 from tiny_model import TINY_SPEC, tiny_answer
 
 from edgecls.image_spec import Fit, ImageSpec
-from edgecls.runtime.occlusion import log_odds_drops
+from edgecls.runtime.evidence import log_odds_drops
 
 
 class _Counting:

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from edgecls.runtime.execution.providers import stdout_to_stderr
+from edgecls.runtime.execution.ort import stdout_to_stderr
 
 
 def test_what_python_and_libraries_print_goes_to_stderr(capfd: pytest.CaptureFixture[str]) -> None:

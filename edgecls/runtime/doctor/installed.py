@@ -1,4 +1,4 @@
-"""Which formats of images the installed OpenCV really reads."""
+"""What is installed: versions of packages, and the image formats that OpenCV really reads."""
 
 import importlib.metadata
 import platform
@@ -6,6 +6,20 @@ import platform
 from edgecls import __version__
 
 __all__ = ["installed_versions", "readable_formats"]
+
+_PACKAGES = (
+    "numpy",
+    "click",
+    "bottle",
+    "httptools",
+    "multipart",
+    "prometheus-client",
+    "openvino",
+    "onnx",
+    "keras",
+    "tensorflow",
+    "tf2onnx",
+)
 
 _SUFFIXES = {
     "JPEG": ".jpg",
@@ -17,6 +31,20 @@ _SUFFIXES = {
     "AVIF": ".avif",
     "PPM": ".ppm",
 }
+
+
+def installed_versions() -> dict[str, str | None]:
+    """Return the versions of Python, edgecls and the packages it may use; None for what is not installed.
+
+    The wheels of onnxruntime and OpenCV, of which there are several, are found by `edgecls.runtime.machine.wheels`.
+    """
+    versions: dict[str, str | None] = {"python": platform.python_version(), "edgecls": __version__}
+    for package in _PACKAGES:
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            versions[package] = None
+    return versions
 
 
 def readable_formats() -> dict[str, bool]:
@@ -44,32 +72,3 @@ def _passes(suffix: str) -> bool:
     except (cv2.error, ImageError):
         return False
     return pixels is not None and pixels.shape == gray.shape and abs(float(pixels.mean()) - 128) < 4
-
-
-_PACKAGES = (
-    "numpy",
-    "click",
-    "bottle",
-    "httptools",
-    "multipart",
-    "prometheus-client",
-    "openvino",
-    "onnx",
-    "keras",
-    "tensorflow",
-    "tf2onnx",
-)
-
-
-def installed_versions() -> dict[str, str | None]:
-    """Return the versions of Python, edgecls and the packages it may use; None for what is not installed.
-
-    The wheels of onnxruntime and OpenCV, of which there are several, are told by `edgecls.runtime.machine.wheels`.
-    """
-    versions: dict[str, str | None] = {"python": platform.python_version(), "edgecls": __version__}
-    for package in _PACKAGES:
-        try:
-            versions[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            versions[package] = None
-    return versions

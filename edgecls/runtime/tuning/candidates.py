@@ -8,21 +8,21 @@ from dataclasses import dataclass
 from edgecls.errors import ProviderError
 from edgecls.modelfile import ModelFile
 from edgecls.runtime.classifier import Classifier
-from edgecls.runtime.execution import providers
-from edgecls.runtime.execution.providers import Provider, SkippedProvider
+from edgecls.runtime.execution.providers import Provider, SkippedProvider, installed_providers
 from edgecls.runtime.machine.cores import usable_cores
 from edgecls.runtime.machine.memory import available_memory_bytes
 from edgecls.runtime.session import Session, try_provider
 from edgecls.runtime.setting import Setting
 
-__all__ = ["Contender", "candidate_settings", "open_contenders"]
+__all__ = ["Candidate", "candidate_settings", "open_candidates"]
 
 CPU_BATCHES = (4, 16)
 GPU_BATCHES = (8, 32, 128)
+SESSION_SIZE = 4  # memory that an open network may take, in sizes of its file
 
 
 def candidate_settings(provider: Provider, *, cores: int) -> tuple[Setting, ...]:
-    """Return what to measure on a provider, the usual setting first; among them one image at a time.
+    """Return what to measure on a provider, the default setting first; among them one image at a time.
 
     Args:
         provider: One by name.
@@ -51,12 +51,9 @@ def _once(settings: list[Setting]) -> tuple[Setting, ...]:
     return tuple(dict.fromkeys(settings))
 
 
-SESSION_SIZE = 4  # memory that an open network may take, in sizes of its file
-
-
 @dataclass(frozen=True)
-class Contender:
-    """A model, opened with one setting.
+class Candidate:
+    """A model opened with one setting.
 
     Attributes:
         model: Which of the models, from 0.
@@ -69,14 +66,14 @@ class Contender:
     classifier: Classifier
 
 
-def open_contenders(
+def open_candidates(
     models: Sequence[ModelFile],
     provider: Provider,
     *,
     deadline_s: float,
     on_progress: Callable[[str], None],
     clock: Callable[[], float] = time.perf_counter,
-) -> tuple[list[Contender], list[SkippedProvider]]:
+) -> tuple[list[Candidate], list[SkippedProvider]]:
     """Open models with all settings, on the CPU first, as it never fails.
 
     Settings that need no session of their own share one.
@@ -84,37 +81,37 @@ def open_contenders(
     Args:
         models: The model files.
         provider: One by name, or AUTO for all that work.
-        deadline_s: The time by `clock` after which only what is indispensable is opened.
-        on_progress: Is told what is being opened.
+        deadline_s: The time by `clock` after which only what is needed is opened.
+        on_progress: Called with what is being opened.
         clock: Tells the time in seconds.
 
     Returns:
-        At least one contender of each model, those of a model together; and what could not be opened, with the reason.
+        At least one candidate of each model, those of a model together; and what could not be opened, with the reason.
 
     Raises:
         ModelFileError: A network does not match its document, or onnxruntime cannot load it.
         ProviderError: A model runs nowhere, or not on the provider asked for.
     """
-    contenders: list[Contender] = []
+    candidates: list[Candidate] = []
     skipped: list[SkippedProvider] = []
-    wanted = providers.ready_made_providers() if provider is Provider.AUTO else [provider]
+    wanted = installed_providers() if provider is Provider.AUTO else [provider]
     for index, model in enumerate(models):
-        opened: list[Contender] = []
+        opened: list[Candidate] = []
         faults: list[SkippedProvider] = []
-        for candidate in reversed(wanted):
-            on_progress(f"opening {model.path} on {candidate}")
-            for found in _open_on(model, candidate, is_late=lambda: clock() > deadline_s):
+        for place in reversed(wanted):
+            on_progress(f"opening {model.path} on {place}")
+            for found in _open_on(model, place, is_late=lambda: clock() > deadline_s):
                 if isinstance(found, SkippedProvider):
                     faults.append(found)
                 else:
                     setting, session = found
-                    opened.append(Contender(index, setting, Classifier(session, setting=setting)))
+                    opened.append(Candidate(index, setting, Classifier(session, setting=setting)))
         if not opened:
             tried = "; ".join(map(str, faults)) or "the installed onnxruntime has none that edgecls knows"
             raise ProviderError(f"cannot run model {model.path!r} on {provider}. {tried}")
-        contenders += opened
+        candidates += opened
         skipped += faults
-    return contenders, list(dict.fromkeys(skipped))
+    return candidates, list(dict.fromkeys(skipped))
 
 
 def _open_on(

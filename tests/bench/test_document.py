@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from made_up_benchmark import made_up_document
 
-from edgecls.bench.recorded import read_recorded, recorded_from
+from edgecls.bench.document import read_recorded, recorded_from
 from edgecls.errors import MeasurementsError
 
 
@@ -42,7 +42,7 @@ def test_what_can_be_compared_is_read_and_the_rest_passed_over(tmp_path: Path) -
         "花, cpu, start",
     ]
     assert recorded.series["花, cpu, start"].times_ms[0] == pytest.approx(1000)
-    assert recorded.series["花, cpu, start"].beside_yardstick[0] == pytest.approx(20)
+    assert recorded.series["花, cpu, start"].relative_to_reference[0] == pytest.approx(20)
     assert recorded.networks == {"花": "cafe"}
 
 
@@ -57,9 +57,9 @@ def test_what_was_not_measured_is_no_series() -> None:
 @pytest.mark.parametrize(
     ("document", "message"),
     [
-        ([], "it is no file that 'edgecls bench' wrote"),
-        ({}, "it is no file that 'edgecls bench' wrote"),
-        ({"kind": "other"}, "it is no file that 'edgecls bench' wrote"),
+        ([], "'edgecls bench' did not write it"),
+        ({}, "'edgecls bench' did not write it"),
+        ({"kind": "other"}, "'edgecls bench' did not write it"),
         (_with(made_up_document(), "format", value=2), "it has format 2, this edgecls reads 1"),
         (_without(made_up_document(), "format"), "it has format None"),
         (_without(made_up_document(), "machine"), "damaged \\('machine' is missing\\)"),
@@ -73,12 +73,12 @@ def test_what_was_not_measured_is_no_series() -> None:
         (_with(made_up_document(), *ROUNDS, 0, value=0), "a number above 0 is expected, not '0'"),
         (_with(made_up_document(), *ROUNDS, 0, value=math.nan), "a number above 0 is expected, not 'nan'"),
         (_with(made_up_document(), *ROUNDS, 0, value=math.inf), "a number above 0 is expected, not 'inf'"),
-        (_with(made_up_document(), *ROUNDS, value=[1.0]), "has not as many rounds as its yardstick"),
-        (_without(made_up_document(), "yardstick_s", "start"), r"\('start', 'one_core'\) is missing"),
-        (_with(made_up_document(), *ROUNDS, value=[]), "has not as many rounds as its yardstick"),
-        (_with(made_up_document(), "settings", 0, "yardstick", value="gpu"), "is missing"),
-        (_with(made_up_document(), "yardstick_s", "start", value=[1.0]), "an object is expected"),
-        (made_up_document(settings=["a", "a"]), "'花, a, back-to-back' stands there twice"),
+        (_with(made_up_document(), *ROUNDS, value=[1.0]), "does not have as many rounds as its reference workload"),
+        (_without(made_up_document(), "reference_s", "start"), r"\('start', 'one_core'\) is missing"),
+        (_with(made_up_document(), *ROUNDS, value=[]), "does not have as many rounds as its reference workload"),
+        (_with(made_up_document(), "settings", 0, "reference", value="gpu"), "is missing"),
+        (_with(made_up_document(), "reference_s", "start", value=[1.0]), "an object is expected"),
+        (made_up_document(settings=["a", "a"]), "'花, a, back-to-back' is there twice"),
     ],
     ids=lambda value: "" if isinstance(value, dict | list) else value[:40],
 )

@@ -8,8 +8,8 @@ import pytest
 
 from edgecls.errors import ProviderError
 from edgecls.modelfile import ModelFile
+from edgecls.runtime.execution.ort import load_onnxruntime
 from edgecls.runtime.execution.provider_options import EngineKey, engine_folder, engine_key, tensorrt_options
-from edgecls.runtime.execution.providers import load_onnxruntime
 
 KEY = EngineKey("a1", "1.31.1", "101601", "580.65", "H200", "9.0", largest_batch=8, likely_batch=1)
 

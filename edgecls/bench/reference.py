@@ -1,4 +1,4 @@
-"""Work that is always the same and none of edgecls's, to tell how fast the machine itself is at a time."""
+"""A reference workload: fixed work without edgecls's own code, to tell how fast the machine is at the moment."""
 
 import itertools
 import statistics
@@ -12,21 +12,21 @@ import numpy as np
 from edgecls.runtime.machine.cores import usable_cores
 from edgecls.runtime.tuning.timed_images import camera_like_jpegs
 
-__all__ = ["Load", "Yardstick"]
+__all__ = ["Load", "ReferenceWorkload"]
 
-MEASUREMENTS = 3  # of which the median counts, as a burst of others hits one
+MEASUREMENTS = 3  # of which the median counts, as other programs come in bursts
 PIECES = 12  # of work for each core, of about two milliseconds
 SIDE = 256  # of the square matrices
 
 
 class Load(StrEnum):
-    """How much of the machine something keeps busy; one core stays fast while another program has the next one."""
+    """How many cores something keeps busy; one core stays fast while another program uses the next one."""
 
     ONE_CORE = "one_core"
     ALL_CORES = "all_cores"
 
 
-class Yardstick:
+class ReferenceWorkload:
     """Decodes a JPEG and multiplies matrices with OpenCV, over and over, on one core or on all usable ones.
 
     Args:
