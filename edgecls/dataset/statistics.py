@@ -91,7 +91,7 @@ class DatasetStatistics:
 
     Attributes:
         labels: All labels.
-        counts: For each part, by its name, the number of images for each label; unreadable ones included.
+        counts: For each split, by its name, the number of images for each label; unreadable ones included.
         sizes: Of the readable images, in the order of the dataset.
         moments: Of the pixels of all readable images, each at its full size.
         failures: Why each of the other images cannot be read.
@@ -105,8 +105,8 @@ class DatasetStatistics:
 
     @property
     def totals(self) -> dict[str, int]:
-        """Number of images for each label, over all parts."""
-        return {label: sum(part[label] for part in self.counts.values()) for label in self.labels}
+        """Number of images for each label, over all splits."""
+        return {label: sum(split[label] for split in self.counts.values()) for label in self.labels}
 
     @property
     def imbalance(self) -> float:
@@ -134,7 +134,7 @@ class DatasetStatistics:
             "images": sum(self.totals.values()),
             "unreadable": [str(failure) for failure in self.failures],
             "labels": list(self.labels),
-            "counts": {part: dict(counts) for part, counts in self.counts.items()},
+            "counts": {split: dict(counts) for split, counts in self.counts.items()},
             "imbalance": self.imbalance,
             "sizes": {
                 name: {"min": spread.smallest, "median": spread.middle, "max": spread.largest}
@@ -177,7 +177,7 @@ def measure_dataset(
         on_progress(count, len(paths))
     if not sizes:
         raise DatasetError(f"none of the {len(paths)} images can be read; the first fault: {failures[0]}")
-    counts = {name: part.counts for name, part in dataset.splits.items()}
+    counts = {name: split.counts for name, split in dataset.splits.items()}
     return DatasetStatistics(dataset.labels, counts, tuple(sizes), moments, tuple(failures))
 
 

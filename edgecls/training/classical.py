@@ -12,7 +12,7 @@ from edgecls.dataset.formats.labelled_images import Dataset
 from edgecls.dataset.formats.read import read_dataset
 from edgecls.dataset.pixel_cache import Cache, CachedImages
 from edgecls.dataset.remarks import remarks_on
-from edgecls.dataset.splits.rare_labels import RareLabels
+from edgecls.dataset.splits.partition import RareLabels
 from edgecls.errors import OutputError, TrainingError
 from edgecls.evaluation.evaluate import evaluate
 from edgecls.evaluation.record import Evaluation

@@ -11,10 +11,10 @@ from edgecls.dataset.checks.duplicates import duplicate_findings
 from edgecls.dataset.checks.findings import Finding, FindingKind
 from edgecls.dataset.checks.label_names import label_name_fault, label_twins
 from edgecls.dataset.checks.survey import Survey, survey
-from edgecls.dataset.formats.assemble import label_text
-from edgecls.dataset.similarity.families import families
+from edgecls.dataset.formats.labelled_images import label_text
 from edgecls.dataset.similarity.fingerprints import Fingerprint, UnusableImage, fingerprint_images
-from edgecls.dataset.similarity.near_duplicates import MAX_NEAR_DISTANCE, NEAR_DISTANCE
+from edgecls.dataset.similarity.groups import source_ids
+from edgecls.dataset.similarity.measures import MAX_NEAR_DISTANCE, NEAR_DISTANCE
 from edgecls.errors import DatasetError, ImageError
 from edgecls.image_files import SUFFIXES_OF_FORMAT, has_image_name
 from edgecls.image_formats import read_header
@@ -135,7 +135,7 @@ def check_dataset(
         if count == 1
     ]
     findings += duplicate_findings(
-        comparable, labels, max_distance=settings.near_distance, families=families(comparable), faulty=faulty
+        comparable, labels, max_distance=settings.near_distance, source_ids=source_ids(comparable), faulty=faulty
     )
     order = {kind: index for index, kind in enumerate(FindingKind)}
     findings.sort(key=lambda finding: (order[finding.kind], str(finding.path)))

@@ -4,8 +4,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgecls.dataset.formats.assemble import label_text
 from edgecls.dataset.formats.folders import check_not_splits, has_split_folders, split_roots, subfolders
+from edgecls.dataset.formats.labelled_images import label_text
 from edgecls.dataset.formats.lists import has_split_lists
 from edgecls.dataset.formats.read import read_dataset
 from edgecls.errors import DatasetError

@@ -5,8 +5,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgecls.dataset.formats.assemble import label_text
-from edgecls.dataset.formats.labelled_images import LabelledImages
+from edgecls.dataset.formats.labelled_images import LabelledImages, label_text
 from edgecls.dataset.formats.lists import read_csv_column
 from edgecls.errors import DatasetError
 

@@ -18,7 +18,7 @@ from edgecls.dataset.augmentation.lineage import MANIFEST
 from edgecls.dataset.formats.labelled_images import Dataset, LabelledImages
 from edgecls.dataset.formats.read import read_dataset
 from edgecls.dataset.splits import write as module
-from edgecls.dataset.splits.rare_labels import RareLabels
+from edgecls.dataset.splits.partition import RareLabels
 from edgecls.dataset.splits.series import series_in_names
 from edgecls.dataset.splits.split import SplitResult, split_dataset
 from edgecls.dataset.splits.write import SplitFormat, write_splits
@@ -148,7 +148,7 @@ def test_blank_images_are_dealt_out_one_by_one_and_damaged_ones_left_out(data: P
 
     result = _split(data, tmp_path / "out")
 
-    assert (result.groups, result.unusable) == (0, 5)
+    assert (result.groups, len(result.failures)) == (0, 5)
     assert len(result.dataset.whole.paths) == 24
     assert all(str(data) in str(failure) for failure in result.failures)
     assert len(list((tmp_path / "out").rglob("*.png"))) == 24
