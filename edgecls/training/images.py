@@ -1,5 +1,6 @@
 """The images of a training run: read, decoded, divided into those to train on and those held out."""
 
+import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import numpy.typing as npt
 
 from edgecls.dataset.augmentation.lineage import lineage_of
 from edgecls.dataset.formats.labelled_images import Dataset, LabelledImages
-from edgecls.dataset.pixel_cache import Cache, CachedImages, cache_images, choose_cache, free_disk_bytes
+from edgecls.dataset.pixel_cache import Cache, CachedImages, cache_images, choose_cache
 from edgecls.dataset.splits.partition import RareLabels, partition, without_rare
 from edgecls.errors import DatasetError
 from edgecls.export.proof import MAX_GOLDEN_SAMPLES
@@ -110,7 +111,7 @@ def prepare_images(
         cache = choose_cache(
             len(used.paths) * prod(image.shape_hwc),
             memory_bytes=available_memory_bytes(),
-            disk_bytes=free_disk_bytes(cache_folder),
+            disk_bytes=shutil.disk_usage(cache_folder).free,
         )
     cached = cache_images(
         used, image, workers=usable_cores(), cache=cache, folder=cache_folder, on_progress=on_progress

@@ -57,9 +57,9 @@ def test_sizes_are_upright_and_formats_counted(tmp_path: Path) -> None:
         ImageSize(52, 36, len(kinds["jpeg"].data), "JPEG"),
     )
     assert measured.formats == {"JPEG": 2, "PNG": 1, "WebP": 1}
-    assert measured.spreads["width"].middle == 52
-    assert measured.spreads["height"].largest == 52
-    assert measured.spreads["megapixels"].smallest == pytest.approx(36 * 52 / 1e6)
+    assert measured.spreads["width"][1] == 52
+    assert measured.spreads["height"][2] == 52
+    assert measured.spreads["megapixels"][0] == pytest.approx(36 * 52 / 1e6)
 
 
 def test_balance_and_counts_are_over_all_parts(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The group `edgecls data`: what is done to images before training. One command a file."""
+"""The group `edgecls data`: work on images before training, one command per file."""
 
 import click
 
@@ -13,4 +13,4 @@ __all__ = ["data"]
     names=("augment", "check", "collect", "show", "split", "stats"),
 )
 def data() -> None:
-    """Collect, check, describe, split and multiply images for training."""
+    """Collect, check, describe, split and augment images for training."""

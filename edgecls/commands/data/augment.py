@@ -1,4 +1,4 @@
-"""edgecls data augment: copies of images, each a little different."""
+"""edgecls data augment: randomly varied copies of images."""
 
 import sys
 from collections.abc import Callable
@@ -17,26 +17,26 @@ _OPTIONS = (
         type=click.FloatRange(0, 180),
         default=15,
         show_default=True,
-        help="Degrees to turn by at most, either way.",
+        help="Largest rotation in degrees, in either direction.",
     ),
     click.option(
         "--shift",
         type=click.FloatRange(0, 1, max_open=True),
         default=0.1,
         show_default=True,
-        help="Part of width and height to move by at most.",
+        help="Largest shift, as a fraction of width and height.",
     ),
     click.option(
-        "--shear", type=click.FloatRange(0, 60), default=10, show_default=True, help="Degrees to lean by at most."
+        "--shear", type=click.FloatRange(0, 60), default=10, show_default=True, help="Largest shear in degrees."
     ),
     click.option(
         "--zoom",
         type=click.FloatRange(0, 1, max_open=True),
         default=0.1,
         show_default=True,
-        help="Part to grow or shrink by at most.",
+        help="Largest fraction to enlarge or shrink by.",
     ),
-    click.option("--flip/--no-flip", default=True, show_default=True, help="Mirror half of them, left to right."),
+    click.option("--flip/--no-flip", default=True, show_default=True, help="Mirror half of the copies, left to right."),
 )
 
 
@@ -55,14 +55,14 @@ def warp_options(command: Callable[..., Any]) -> Callable[..., Any]:
     metavar="OUT",
     type=click.Path(file_okay=False, path_type=Path),
     required=True,
-    help="Folder to write to: new, empty, or that of an interrupted run with the same settings.",
+    help="Folder to write: new, empty, or that of an interrupted run with the same settings.",
 )
 @click.option(
     "--copies", type=click.IntRange(min=1), default=3, show_default=True, help="Augmented copies of each image."
 )
 @warp_options
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Same seed, same copies.")
-@click.option("--copies-only", is_flag=True, help="Leave the images themselves out.")
+@click.option("--copies-only", is_flag=True, help="Do not copy the images themselves.")
 def augment(
     data: Path,
     output: Path,
@@ -77,8 +77,8 @@ def augment(
 ) -> None:
     """Write augmented copies of the images in DATA, into a folder for each label.
 
-    What comes into view at an edge takes the colour of the nearest pixel. Of a dataset divided into
-    parts only train is augmented. The file augmented.jsonl in OUT says what was made from what, so
+    Areas that come into view at an edge take the colour of the nearest pixel. If DATA has splits, only
+    train is augmented. The file augmented.jsonl in OUT records what was made from what, so
     that `edgecls data split` keeps copies with their source.
     """
     from edgecls.dataset.augmentation.augment import AugmentSettings

@@ -1,1 +1,1 @@
-"""Finding faulty, doubled and mislabelled images, and the quarantine for them."""
+"""CheckFinding faulty, doubled and mislabelled images, and the quarantine for them."""

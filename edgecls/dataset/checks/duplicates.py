@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edgecls.dataset.checks.findings import Finding, FindingKind
+from edgecls.dataset.checks.findings import CheckFinding, FindingKind
 from edgecls.dataset.similarity.fingerprints import Fingerprint
 from edgecls.dataset.similarity.groups import near_groups
 from edgecls.dataset.similarity.measures import HASH_BITS, Hashes, hash_distances
@@ -50,7 +50,7 @@ def duplicate_findings(
     max_distance: int,
     source_ids: Sequence[str],
     faulty: Collection[int],
-) -> list[Finding]:
+) -> list[CheckFinding]:
     """Find images that occur twice, byte for byte or nearly.
 
     Of images that look the same under one label, the best is kept and the others are findings.
@@ -73,7 +73,7 @@ def duplicate_findings(
     groups = near_groups(hashes, max_distance=max_distance)
     by_group = np.argsort(groups, kind="stable")
     _, starts = np.unique(groups[by_group], return_index=True)
-    findings: list[Finding] = []
+    findings: list[CheckFinding] = []
     for members in np.split(by_group, starts[1:]):
         if len(members) > 1:
             ranked = sorted(members.tolist(), key=lambda index: (index in faulty, *_rank(images[index])))
@@ -88,7 +88,7 @@ def _rank(image: Fingerprint) -> tuple[bool, int, str]:
     return image.path.is_symlink(), -image.height * image.width, str(image.path)
 
 
-def _conflicts(members: Sequence[int], compared: _Compared) -> dict[int, Finding]:
+def _conflicts(members: Sequence[int], compared: _Compared) -> dict[int, CheckFinding]:
     """Return a finding for each member that is near one of another label."""
     images, labels = compared.images, compared.labels
     if len({labels[index] for index in members}) == 1:
@@ -100,11 +100,11 @@ def _conflicts(members: Sequence[int], compared: _Compared) -> dict[int, Finding
             other, distance = near
             detail = f"labelled {labels[index]!r} here and {labels[other]!r} there; "
             detail += compared.similarity(index, other, distance)
-            found[index] = Finding(FindingKind.LABEL_CONFLICT, images[index].path, detail, images[other].path)
+            found[index] = CheckFinding(FindingKind.LABEL_CONFLICT, images[index].path, detail, images[other].path)
     return found
 
 
-def _copies(ranked: Sequence[int], compared: _Compared) -> list[Finding]:
+def _copies(ranked: Sequence[int], compared: _Compared) -> list[CheckFinding]:
     """Return a finding for each member, the best first, that duplicates a kept one before it."""
     images, source_ids = compared.images, compared.source_ids
     kept: list[int] = []
@@ -125,5 +125,5 @@ def _copies(ranked: Sequence[int], compared: _Compared) -> list[Finding]:
         twin = images[near[0]]
         detail = f"{compared.similarity(index, *near)}; "
         detail += f"{image.width}x{image.height} pixels here, {twin.width}x{twin.height} there"
-        found.append(Finding(kind, image.path, detail, twin.path))
+        found.append(CheckFinding(kind, image.path, detail, twin.path))
     return found

@@ -10,8 +10,7 @@ from urllib.parse import urldefrag, urljoin, urlsplit
 from bs4 import BeautifulSoup, Tag
 
 from edgecls.dataset.collect.guarded_session import Fetched
-from edgecls.dataset.collect.quiet_soup import quiet_soup
-from edgecls.dataset.collect.sources import Candidate, Reader
+from edgecls.dataset.collect.sources import Candidate, Reader, quiet_soup
 from edgecls.image_files import IMAGE_SUFFIXES
 
 __all__ = ["GalleryPages", "PageContent", "Site", "read_html"]
@@ -45,7 +44,7 @@ class GalleryPages:
                 continue
             found = read_html(page).images
             if not found:
-                reader.remark(f"page {url} has no images; if it is an image itself, put it into a list for --urls")
+                reader.note(f"page {url} has no images; if it is an image itself, put it into a list for --urls")
             for image in found:
                 yield Candidate(image, url, asks_robots=True)
 
@@ -79,7 +78,7 @@ class Site:
                     known.add(link)
                     pages.append(link)
         if pages:
-            reader.remark(f"stopped after {self.max_pages} pages of {self.url}; read more with --max-pages")
+            reader.note(f"stopped after {self.max_pages} pages of {self.url}; read more with --max-pages")
 
 
 def _host(url: str) -> str:

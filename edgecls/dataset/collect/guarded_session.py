@@ -13,8 +13,13 @@ from urllib3.exceptions import HTTPError, InvalidHeader, LocationParseError
 from urllib3.util import Retry, Timeout, Url, parse_url
 
 from edgecls import __version__
-from edgecls.dataset.collect.addresses import PUBLIC_ONLY, AddressPolicy
-from edgecls.dataset.collect.connections import POOL_CLASSES, Exchange, exchange_of_this_thread
+from edgecls.dataset.collect.connections import (
+    POOL_CLASSES,
+    PUBLIC_ONLY,
+    AddressPolicy,
+    Exchange,
+    exchange_of_this_thread,
+)
 from edgecls.dataset.collect.outcomes import FetchError, StoppedError, fetch_error_of
 from edgecls.dataset.collect.pace import Pace
 from edgecls.errors import DatasetError

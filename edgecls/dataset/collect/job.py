@@ -116,12 +116,12 @@ class Listener:
     Attributes:
         on_read: Takes the number of images read and of all, while what is there already is read.
         on_record: Takes what became of an address, and the number of images its label has now.
-        on_remark: Takes what the user should know.
+        on_note: Takes what the user should know.
     """
 
     on_read: Callable[[int, int], None] = lambda done, total: None
     on_record: Callable[[Record, int], None] = lambda record, images: None
-    on_remark: Callable[[str], None] = lambda text: None
+    on_note: Callable[[str], None] = lambda text: None
 
 
 def collect(
@@ -210,7 +210,7 @@ class _Run:
 
     def _fresh(self, request: ClassRequest) -> Iterator[Candidate]:
         """Yield the addresses that neither this run nor an earlier one has settled."""
-        reader = Reader(self.session, self.robots, self.listener.on_remark)
+        reader = Reader(self.session, self.robots, self.listener.on_note)
         for candidate in request.source.candidates(reader):
             if candidate.url in self.seen:
                 continue

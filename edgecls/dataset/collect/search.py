@@ -16,8 +16,7 @@ from icrawler.utils import Signal
 
 from edgecls.dataset.collect.guarded_session import Fetched
 from edgecls.dataset.collect.outcomes import FetchError
-from edgecls.dataset.collect.quiet_soup import quiet_soup
-from edgecls.dataset.collect.sources import MAX_PAGE_BYTES, Candidate, Reader
+from edgecls.dataset.collect.sources import MAX_PAGE_BYTES, Candidate, Reader, quiet_soup
 from edgecls.errors import DatasetError
 
 __all__ = ["ENGINES", "Engine", "KeywordSearch"]
@@ -36,7 +35,7 @@ _FLICKR_SIZES = (
     *("medium 640", "medium", "small 320", "small"),
 )
 
-_QUIET = logging.Logger("icrawler")  # outside the tree of loggers: what goes wrong becomes a remark instead
+_QUIET = logging.Logger("icrawler")  # outside the tree of loggers: errors become notes instead
 _QUIET.addHandler(logging.NullHandler())
 
 
@@ -158,7 +157,7 @@ class KeywordSearch:
                     idle_pages = 0
                     yield Candidate(found, name, keyword)
             if idle_pages == MAX_IDLE_PAGES:
-                reader.remark(f"{name}: nothing new for {keyword!r} on {idle_pages} pages in a row, no more are read")
+                reader.note(f"{name}: nothing new for {keyword!r} on {idle_pages} pages in a row, no more are read")
                 return
 
     def _result_pages(self, name: str, keyword: str) -> list[str]:
@@ -187,7 +186,7 @@ class KeywordSearch:
             for task in _parsed(parser, page, ENGINES[name].read(self.api_key)):
                 yield _unescaped(str(task["file_url"]))
         except _UNREADABLE as error:
-            reader.remark(f"{title}: not in the shape that icrawler reads ({type(error).__name__}: {error})")
+            reader.note(f"{title}: not in the shape that icrawler reads ({type(error).__name__}: {error})")
         if session.end is not None:
             raise session.end
 

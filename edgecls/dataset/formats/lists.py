@@ -11,7 +11,7 @@ from edgecls.dataset.formats.split_names import USUAL_NAMES, split_names
 from edgecls.errors import DatasetError
 from edgecls.regular_file import open_regular
 
-__all__ = ["has_split_lists", "read_csv_column", "read_csv_file", "read_list_file", "read_split_lists"]
+__all__ = ["has_split_lists", "read_csv_column", "read_csv_file", "read_list_file", "read_split_lists", "read_text"]
 
 MAX_BYTES = 256 * 1024 * 1024  # of a list: millions of images
 PATH_COLUMNS = ("path", "image", "file", "filename")
@@ -59,7 +59,7 @@ def _split_lists(folder: Path) -> dict[Path, str]:
 
 
 def _listed(path: Path) -> list[Listed]:
-    lines = [line.removesuffix("\r") for line in _text(path).split("\n")]
+    lines = [line.removesuffix("\r") for line in read_text(path).split("\n")]
     numbered = [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
     if not numbered:
         raise DatasetError(f"{str(path)!r} lists no images; give a line for each, with its path, a tab and its label")
@@ -137,7 +137,7 @@ def read_csv_column(path: Path, name: str) -> dict[Path, str] | None:
 
 def _rows(path: Path) -> list[tuple[int, list[str]]]:
     """Return the rows that are not empty, each with the number of the line it ends on."""
-    reader = csv.reader(io.StringIO(_text(path), newline=""), strict=True)
+    reader = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
     try:
         return [(reader.line_num, row) for row in reader if row]
     except csv.Error as error:
@@ -161,7 +161,7 @@ def _split(cell: str, splits: Mapping[str, str], line: int, path: Path) -> str:
     return splits[cell]
 
 
-def _text(path: Path) -> str:
+def read_text(path: Path) -> str:
     """Read a file in UTF-8, with or without a byte order mark, without changing its line ends.
 
     Raises:
@@ -179,6 +179,4 @@ def _text(path: Path) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise DatasetError(
-            f"{str(path)!r} is not text in UTF-8 (byte {error.start}); give a list of images saved as UTF-8"
-        ) from error
+        raise DatasetError(f"{str(path)!r} is not UTF-8 text (byte {error.start}); save it as UTF-8") from error

@@ -1,4 +1,4 @@
-"""Finding what is wrong with a dataset."""
+"""CheckFinding what is wrong with a dataset."""
 
 import hashlib
 import io

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from edgecls.dataset.collect.addresses import EVERYWHERE, PUBLIC_ONLY, AddressPolicy, is_public, resolve
+from edgecls.dataset.collect.connections import EVERYWHERE, PUBLIC_ONLY, AddressPolicy, is_public, resolve
 from edgecls.dataset.collect.outcomes import FetchError
 
 

@@ -42,11 +42,11 @@ def _split(
     data: Path,
     out: Path,
     ratios: tuple[float, ...] = (80, 20),
-    form: SplitFormat = SplitFormat.COPIES,
+    split_format: SplitFormat = SplitFormat.COPIES,
     seed: int = 0,
     **options: Any,
 ) -> SplitResult:
-    return split_dataset(data, out, ratios, seed=seed, form=form, workers=2, **options)
+    return split_dataset(data, out, ratios, seed=seed, split_format=split_format, workers=2, **options)
 
 
 def _contents(dataset: Dataset) -> dict[str, dict[tuple[str, str], int]]:
@@ -60,14 +60,14 @@ def _contents(dataset: Dataset) -> dict[str, dict[tuple[str, str], int]]:
     }
 
 
-@pytest.mark.parametrize("form", SplitFormat)
+@pytest.mark.parametrize("split_format", SplitFormat)
 @pytest.mark.parametrize(
     ("ratios", "sizes"), [((80, 20), [16, 4]), ((70, 30), [14, 6]), ((60, 20, 20), [12, 4, 4])], ids=str
 )
 def test_what_is_written_reads_back_as_it_was_divided(
-    data: Path, tmp_path: Path, form: SplitFormat, ratios: tuple[float, ...], sizes: list[int]
+    data: Path, tmp_path: Path, split_format: SplitFormat, ratios: tuple[float, ...], sizes: list[int]
 ) -> None:
-    result = _split(data, tmp_path / "out 出", ratios, form)
+    result = _split(data, tmp_path / "out 出", ratios, split_format)
 
     written = read_dataset(tmp_path / "out 出")
     assert list(written.splits) == ["train", "val", "test"][: len(ratios)]
@@ -295,7 +295,7 @@ def test_links_need_no_space_and_lead_to_the_images(data: Path, tmp_path: Path) 
     (data / "tulips" / "link.png").symlink_to(tmp_path / "elsewhere.png")
     write_scene(tmp_path / "elsewhere.png", 90)
 
-    _split(data, tmp_path / "out", form=SplitFormat.LINKS)
+    _split(data, tmp_path / "out", split_format=SplitFormat.LINKS)
 
     for path in (tmp_path / "out").rglob("*.png"):
         assert path.stat().st_nlink == 2
@@ -310,7 +310,7 @@ def test_links_to_another_file_system_are_symbolic(data: Path) -> None:
         pytest.skip("there is no second file system to write to")
     out = memory / f"edgecls-test-{os.getpid()}"
     try:
-        result = _split(data, out, form=SplitFormat.LINKS)
+        result = _split(data, out, split_format=SplitFormat.LINKS)
         assert all(path.is_symlink() for path in out.rglob("*.png"))
         assert _contents(read_dataset(out)) == _contents(result.dataset)
     finally:
@@ -355,7 +355,7 @@ def test_a_folder_that_has_something_in_it_is_refused_before_anything_is_read(da
             tmp_path / "out",
             (80, 20),
             seed=0,
-            form=SplitFormat.LISTS,
+            split_format=SplitFormat.LISTS,
             workers=1,
             on_looked_at=lambda done, total: pytest.fail("it has begun"),
         )
@@ -394,7 +394,7 @@ def _csv(folder: Path, rows: list[tuple[str, str]]) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("name", "label", "form", "message"),
+    ("name", "label", "split_format", "message"),
     [
         ("a.png", "a/b", SplitFormat.COPIES, "label 'a/b' cannot be the name of a folder.*--as lists"),
         ("a.png", ".hidden", SplitFormat.LINKS, "cannot be the name of a folder"),
@@ -406,12 +406,12 @@ def _csv(folder: Path, rows: list[tuple[str, str]]) -> Path:
     ids=["label-with-slash", "hidden-label", "no-suffix", "hidden-file", "tab", "line-break"],
 )
 def test_names_that_cannot_be_written_in_a_form_are_refused(
-    tmp_path: Path, name: str, label: str, form: SplitFormat, message: str
+    tmp_path: Path, name: str, label: str, split_format: SplitFormat, message: str
 ) -> None:
     rows = [("b.png", "b"), ("c.png", "b"), (name, label), ("d.png", label)]
     for seed, (path, _) in enumerate(rows):
         write_scene(tmp_path / path, seed)
 
     with pytest.raises(DatasetError, match=message):
-        _split(_csv(tmp_path, rows), tmp_path / "out", (50, 50), form)
+        _split(_csv(tmp_path, rows), tmp_path / "out", (50, 50), split_format)
     assert not (tmp_path / "out").exists()

@@ -6,12 +6,12 @@ import pytest
 from scenes import write_scene
 
 from edgecls.dataset.formats.read import read_dataset
-from edgecls.dataset.remarks import remarks_on
+from edgecls.dataset.notes import notes_on
 from edgecls.image_spec import ImageSpec
 
 
 def _remarks(data: Path, side: int = 100, *, can_balance: bool = True) -> list[str]:
-    return remarks_on(data, read_dataset(data), ImageSpec(side, side), can_balance=can_balance)
+    return notes_on(data, read_dataset(data), ImageSpec(side, side), can_balance=can_balance)
 
 
 def _write(data: Path, **counts: int) -> Path:
