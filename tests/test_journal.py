@@ -119,7 +119,7 @@ def test_collecting_cut_anywhere_goes_on(tmp_path: Path) -> None:
 
     def take_up(length: int) -> None:
         with Manifest(file) as manifest:
-            assert list(manifest.records.values()) == records[:1]
+            assert list(manifest.latest.values()) == records[:1]
 
     _cut_everywhere(file, take_up)
 

@@ -88,7 +88,8 @@ def _on_ignored(found: Survey) -> Iterator[str]:
             f"{str(unnamed[0])!r}; edgecls data check lists them"
         )
     if outside := [path for path in found.outside if has_image_name(path.name)]:
-        yield f"ignored: {len(outside)} images outside the class folders, such as {str(outside[0])!r}; they have no label"
+        first = str(outside[0])
+        yield f"ignored: {len(outside)} images outside the class folders, such as {first!r}; they have no label"
 
 
 def _is_image(path: Path) -> bool:

@@ -10,7 +10,7 @@ from edgecls.dataset.notes import notes_on
 from edgecls.image_spec import ImageSpec
 
 
-def _remarks(data: Path, side: int = 100, *, can_balance: bool = True) -> list[str]:
+def _notes(data: Path, side: int = 100, *, can_balance: bool = True) -> list[str]:
     return notes_on(data, read_dataset(data), ImageSpec(side, side), can_balance=can_balance)
 
 
@@ -22,30 +22,30 @@ def _write(data: Path, **counts: int) -> Path:
 
 
 def test_of_good_data_nothing_is_said(tmp_path: Path) -> None:
-    assert _remarks(_write(tmp_path, a=20, b=40)) == []
+    assert _notes(_write(tmp_path, a=20, b=40)) == []
 
 
-@pytest.mark.parametrize(("can_balance", "end"), [(True, "; --class-weights balanced makes"), (False, "")])
+@pytest.mark.parametrize(("can_balance", "end"), [(True, "; --class-weights balanced gives"), (False, "")])
 def test_imbalance_is_told_with_its_ratio(tmp_path: Path, can_balance: bool, end: str) -> None:
-    (remark,) = _remarks(_write(tmp_path, a=20, b=70), can_balance=can_balance)
+    (note,) = _notes(_write(tmp_path, a=20, b=70), can_balance=can_balance)
 
-    assert remark.startswith(f"label 'b' has 3.5 times as many images as 'a' (70, 20){end}")
+    assert note.startswith(f"label 'b' has 3.5 times as many images as 'a' (70, 20){end}")
 
 
 def test_labels_with_few_images_are_named(tmp_path: Path) -> None:
-    (remark,) = _remarks(_write(tmp_path, a=19, b=20, **{f"c{number}": 10 for number in range(6)}))
+    (note,) = _notes(_write(tmp_path, a=19, b=20, **{f"c{number}": 10 for number in range(6)}))
 
-    assert remark.startswith("fewer than 20 images of 'c0' (10), 'c1' (10), 'c2' (10), 'c3' (10), 'c4' (10) and 2 more")
+    assert note.startswith("fewer than 20 images of 'c0' (10), 'c1' (10), 'c2' (10), 'c3' (10), 'c4' (10) and 2 more")
 
 
 def test_images_that_are_small_for_the_model_are_told(tmp_path: Path) -> None:
     data = _write(tmp_path, a=20, b=20)
 
-    (remark,) = _remarks(data, 224)
+    (note,) = _notes(data, 224)
 
-    assert remark.startswith("100 % of the images are less than half as large as the 224x224 pixels")
-    assert "the median is 120x90" in remark
-    assert _remarks(data, 180) == []
+    assert note.startswith("100 % of the images are less than half as large as the 224x224 pixels")
+    assert "the median is 120x90" in note
+    assert _notes(data, 180) == []
 
 
 def test_images_that_are_passed_over_are_told(tmp_path: Path) -> None:
@@ -55,14 +55,14 @@ def test_images_that_are_passed_over_are_told(tmp_path: Path) -> None:
     (data / "a" / "notes.txt").write_text("notes")
     write_scene(data / "loose.png", 1)
 
-    unnamed, outside = _remarks(data)
+    unnamed, outside = _notes(data)
 
-    assert unnamed.startswith("passed over: 2 images whose names do not end like an image's, as ")
-    assert outside.startswith("passed over: 1 images beside the class folders, as ")
+    assert unnamed.startswith("ignored: 2 images whose names do not end like an image's, such as ")
+    assert outside.startswith("ignored: 1 images outside the class folders, such as ")
 
 
 def test_labels_that_look_the_same_are_told(tmp_path: Path) -> None:
-    assert _remarks(_write(tmp_path, Rose=20, rose=20)) == [
+    assert _notes(_write(tmp_path, Rose=20, rose=20)) == [
         "label 'rose' differs from 'Rose' in upper and lower case only"
     ]
 
@@ -71,7 +71,7 @@ def test_series_that_would_be_torn_are_told(tmp_path: Path) -> None:
     for seed in range(80):
         write_scene(tmp_path / "ab"[seed % 2] / f"{seed // 16:05d}_{seed % 16:05d}.png", seed)
 
-    (remark,) = _remarks(tmp_path)
+    (note,) = _notes(tmp_path)
 
-    assert remark.startswith("names look like series (00000_00000.png, 00000_00002.png)")
-    assert "edgecls data split --group-by" in remark
+    assert note.startswith("names look like series (00000_00000.png, 00000_00002.png)")
+    assert "edgecls data split --group-by" in note

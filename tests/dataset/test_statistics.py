@@ -62,7 +62,7 @@ def test_sizes_are_upright_and_formats_counted(tmp_path: Path) -> None:
     assert measured.spreads["megapixels"][0] == pytest.approx(36 * 52 / 1e6)
 
 
-def test_balance_and_counts_are_over_all_parts(tmp_path: Path) -> None:
+def test_balance_and_counts_are_over_all_splits(tmp_path: Path) -> None:
     shutil.copytree(write_class_folders(tmp_path / "one", per_label=3), tmp_path / "data/train")
     shutil.copytree(write_class_folders(tmp_path / "two", per_label=1, seed=3), tmp_path / "data/val")
     shutil.rmtree(tmp_path / "data/val" / LABELS[0])

@@ -1,13 +1,17 @@
 """edgecls data augment: randomly varied copies of images."""
 
+import functools
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from edgecls.commands.terminal import StatusLine
+
+if TYPE_CHECKING:
+    from edgecls.dataset.augmentation.warp import WarpLimits
 
 __all__ = ["augment", "warp_options"]
 
@@ -41,10 +45,18 @@ _OPTIONS = (
 
 
 def warp_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options --rotation, --shift, --shear, --zoom and --flip."""
+    """Give a command the options --rotation, --shift, --shear, --zoom and --flip, as its argument `limits`."""
+
+    @functools.wraps(command)
+    def with_limits(rotation: float, shift: float, shear: float, zoom: float, flip: bool, **options: Any) -> Any:
+        from edgecls.dataset.augmentation.warp import WarpLimits
+
+        limits = WarpLimits(rotation_deg=rotation, shift=shift, shear_deg=shear, zoom=zoom, flip=flip)
+        return command(limits=limits, **options)
+
     for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+        with_limits = option(with_limits)
+    return with_limits
 
 
 @click.command()
@@ -63,18 +75,7 @@ def warp_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @warp_options
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Same seed, same copies.")
 @click.option("--copies-only", is_flag=True, help="Do not copy the images themselves.")
-def augment(
-    data: Path,
-    output: Path,
-    copies: int,
-    rotation: float,
-    shift: float,
-    shear: float,
-    zoom: float,
-    flip: bool,
-    seed: int,
-    copies_only: bool,
-) -> None:
+def augment(data: Path, output: Path, copies: int, limits: "WarpLimits", seed: int, copies_only: bool) -> None:
     """Write augmented copies of the images in DATA, into a folder for each label.
 
     Areas that come into view at an edge take the colour of the nearest pixel. If DATA has splits, only
@@ -83,11 +84,9 @@ def augment(
     """
     from edgecls.dataset.augmentation.augment import AugmentSettings
     from edgecls.dataset.augmentation.augment import augment as augment_dataset
-    from edgecls.dataset.augmentation.warp import WarpLimits
     from edgecls.dataset.formats.read import read_dataset
     from edgecls.runtime.machine.cores import usable_cores
 
-    limits = WarpLimits(rotation_deg=rotation, shift=shift, shear_deg=shear, zoom=zoom, flip=flip)
     settings = AugmentSettings(copies, limits, seed=seed, with_originals=not copies_only)
     line = StatusLine()
     result = augment_dataset(

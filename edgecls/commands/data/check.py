@@ -12,7 +12,16 @@ from edgecls.commands.terminal import StatusLine, on_one_line, utf8_stdout
 if TYPE_CHECKING:
     from edgecls.dataset.checks.check import CheckReport
 
-__all__ = ["check"]
+__all__ = ["check", "near_distance_option"]
+
+near_distance_option = click.option(
+    "--near-distance",
+    metavar="BITS",
+    type=click.IntRange(min=0, max=96),
+    default=48,
+    show_default=True,
+    help="Images look alike if at most this many of the 256 bits of their perceptual hashes differ.",
+)
 
 
 @click.command()
@@ -33,14 +42,7 @@ __all__ = ["check"]
     show_default=True,
     help="An image with a shorter side is tiny.",
 )
-@click.option(
-    "--near-distance",
-    metavar="BITS",
-    type=click.IntRange(min=0, max=96),
-    default=48,
-    show_default=True,
-    help="Images are near duplicates if at most this many of the 256 bits of their perceptual hashes differ.",
-)
+@near_distance_option
 @click.option(
     "--quarantine",
     "quarantine_folder",

@@ -155,25 +155,14 @@ def collect(output: Path, **options: Any) -> None:
         on_record=lambda record, images: line.show(f"{record.label}: {images} images  ({record.outcome})"),
         on_note=lambda text: _note(line, text),
     )
-    summary = run(output, _requests(**options), settings, listener=listener)
+    summary = run(output, _requests(options), settings, listener=listener)
     line.show("")
     _print_summary(summary)
     if not all(result.is_enough for result in summary.classes):
         sys.exit(1)
 
 
-def _requests(
-    label: str | None,
-    keywords: tuple[str, ...],
-    engines: tuple[str, ...],
-    filters: dict[str, str],
-    url_file: Path | None,
-    pages: tuple[str, ...],
-    site: str | None,
-    max_pages: int,
-    count: int | None,
-    **_: Any,
-) -> "list[ClassRequest]":
+def _requests(options: dict[str, Any]) -> "list[ClassRequest]":
     """Return the requests that the options describe."""
     import os
 
@@ -182,6 +171,8 @@ def _requests(
     from edgecls.dataset.collect.search import KeywordSearch
     from edgecls.dataset.collect.sources import UrlList, read_url_list
 
+    label, keywords, count = options["label"], options["keywords"], options["count"]
+    url_file, pages, site = options["url_file"], options["pages"], options["site"]
     given = [name for name, value in (("--urls", url_file), ("--page", pages), ("--site", site)) if value]
     if len(given) > 1 or (given and keywords):
         raise click.UsageError("give one of --keyword, --urls, --page and --site")
@@ -193,13 +184,13 @@ def _requests(
     if pages:
         return [ClassRequest(str(label), GalleryPages(pages), count)]
     if site:
-        return [ClassRequest(str(label), Site(site, max_pages), count or DEFAULT_COUNT)]
+        return [ClassRequest(str(label), Site(site, options["max_pages"]), count or DEFAULT_COUNT)]
     if not keywords and not label:
         raise click.UsageError("say what to collect: --keyword, --class, --urls, --page or --site")
     groups = [(label, keywords or (label,))] if label else [(keyword, (keyword,)) for keyword in keywords]
     key = os.environ.get("FLICKR_APIKEY")
     return [
-        ClassRequest(name, KeywordSearch(words, engines, filters, key), count or DEFAULT_COUNT)
+        ClassRequest(name, KeywordSearch(words, options["engines"], options["filters"], key), count or DEFAULT_COUNT)
         for name, words in groups
     ]
 

@@ -12,6 +12,7 @@ from edgecls.commands.data.augment import warp_options
 from edgecls.commands.terminal import StatusLine
 
 if TYPE_CHECKING:
+    from edgecls.dataset.augmentation.warp import WarpLimits
     from edgecls.dataset.samples import LabelSamples
     from edgecls.plots.contact_sheet import SheetBlock
 
@@ -44,24 +45,12 @@ VERSIONS = 6  # augmented versions of each sample
 )
 @warp_options
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Same seed, same samples.")
-def show(
-    data: Path,
-    output: Path,
-    per_label: int | None,
-    augmented: bool,
-    rotation: float,
-    shift: float,
-    shear: float,
-    zoom: float,
-    flip: bool,
-    seed: int,
-) -> None:
+def show(data: Path, output: Path, per_label: int | None, augmented: bool, limits: "WarpLimits", seed: int) -> None:
     """Draw samples of each label in DATA on a contact sheet.
 
     Samples that cannot be read are replaced by others and listed, and the exit code is then 1.
     """
     from edgecls.atomic_write import check_writable, whole_files
-    from edgecls.dataset.augmentation.warp import WarpLimits
     from edgecls.dataset.formats.read import read_dataset
     from edgecls.dataset.samples import draw_samples
     from edgecls.plots.contact_sheet import blocks_that_fit, contact_sheet
@@ -82,7 +71,7 @@ def show(
         seed=seed,
         workers=usable_cores(),
         versions=VERSIONS if augmented else 0,
-        limits=WarpLimits(rotation_deg=rotation, shift=shift, shear_deg=shear, zoom=zoom, flip=flip),
+        limits=limits,
     )
     line = StatusLine()
     drawn: list[LabelSamples] = []

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edgecls.commands.data.check import near_distance_option
 from edgecls.commands.terminal import StatusLine, on_one_line, utf8_stdout
 
 if TYPE_CHECKING:
@@ -62,14 +63,7 @@ class _Ratio(click.ParamType[tuple[float, ...]]):
     show_default=True,
     help="Folders with copies of the images, folders with links to them, or text files of path, tab and label.",
 )
-@click.option(
-    "--near-distance",
-    metavar="BITS",
-    type=click.IntRange(min=0, max=96),
-    default=48,
-    show_default=True,
-    help="Images look alike if at most this many of the 256 bits of their perceptual hashes differ.",
-)
+@near_distance_option
 @click.option(
     "--group-by",
     metavar="RULE",

@@ -1,6 +1,5 @@
 """Augmented copies of images on disk, with a manifest that records what was made from what."""
 
-import contextlib
 import hashlib
 import json
 import os
@@ -122,14 +121,18 @@ def augment(
         except ImageError as error:
             return error
 
-    with _appending(out / MANIFEST) as journal:
-        for count, outcome in enumerate(map_in_order(work, tasks, workers=workers), 1):
-            if isinstance(outcome, ImageError):
-                failures.append(outcome)
-            else:
-                written += len(outcome)
-                journal.append(*(asdict(image) for image in outcome))
-            on_progress(count, len(tasks))
+    path = out / MANIFEST
+    try:
+        with Journal(path) as journal:
+            for count, outcome in enumerate(map_in_order(work, tasks, workers=workers), 1):
+                if isinstance(outcome, ImageError):
+                    failures.append(outcome)
+                else:
+                    written += len(outcome)
+                    journal.append(*(asdict(image) for image in outcome))
+                on_progress(count, len(tasks))
+    except OSError as error:
+        raise OutputError(f"cannot write {str(path)!r}: {error.strerror or error}; choose another place") from error
     return AugmentResult(written, len(done), tuple(failures))
 
 
@@ -189,16 +192,6 @@ def _open_folder(out: Path, data: Path, run: dict[str, Any]) -> Manifest:
     except OSError as error:
         raise OutputError(f"cannot write into {str(out)!r}: {error.strerror}; choose another place") from error
     return Manifest(run, ())
-
-
-@contextlib.contextmanager
-def _appending(path: Path) -> Iterator[Journal]:
-    """Open a manifest to append to it."""
-    try:
-        with Journal(path) as journal:
-            yield journal
-    except OSError as error:
-        raise OutputError(f"cannot write {str(path)!r}: {error.strerror or error}; choose another place") from error
 
 
 def _write(

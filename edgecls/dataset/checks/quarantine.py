@@ -38,12 +38,6 @@ class Restored:
     refused: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class _Manifest:
-    root: Path
-    paths: tuple[str, ...]  # of the files that were moved and are not noted as returned
-
-
 def quarantine(
     report: CheckReport, folder: Path, *, on_progress: Callable[[int, int], None] = lambda done, total: None
 ) -> tuple[Path, ...]:
@@ -111,29 +105,29 @@ def restore(folder: Path, *, on_progress: Callable[[int, int], None] = lambda do
         OutputError: The manifest cannot be written.
     """
     folder = folder.absolute()
-    manifest = _read_manifest(folder)
-    if not manifest.root.is_dir():
+    root, paths = _read_manifest(folder)
+    if not root.is_dir():
         raise DatasetError(
-            f"cannot restore {str(folder)!r}: the dataset {str(manifest.root)!r} is missing; move it back where it was"
+            f"cannot restore {str(folder)!r}: the dataset {str(root)!r} is missing; move it back where it was"
         )
     moved: list[Path] = []
     refused: list[str] = []
     try:
-        with _open_manifest(folder, manifest.root) as stream:
-            for done, path in enumerate(manifest.paths, 1):
-                source, target = folder / path, manifest.root / path
+        with _open_manifest(folder, root) as manifest:
+            for done, path in enumerate(paths, 1):
+                source, target = folder / path, root / path
                 try:
                     if _put_back(source, target):
                         moved.append(target)
                 except OSError as error:
                     refused.append(f"cannot put {str(source)!r} back: {_reason(error)}")
                 else:
-                    _append(stream, {"returned": path})
+                    _append(manifest, {"returned": path})
                     _remove_empty_folders(source.parent, folder)
-                on_progress(done, len(manifest.paths))
+                on_progress(done, len(paths))
     except OSError as error:
         raise OutputError(f"cannot write the manifest in {str(folder)!r}: {_reason(error)}") from error
-    return Restored(manifest.root, tuple(moved), tuple(refused))
+    return Restored(root, tuple(moved), tuple(refused))
 
 
 def _put_back(source: Path, target: Path) -> bool:
@@ -174,7 +168,7 @@ def _open_manifest(folder: Path, root: Path) -> Journal:
     try:
         if not journal.records:
             _append(journal, {"format": _FORMAT, "root": str(root)})
-        elif (of := _manifest_of(path, journal.records).root) != root:
+        elif (of := _manifest_of(path, journal.records)[0]) != root:
             raise OutputError(f"{str(folder)!r} is the quarantine of {str(of)!r}; choose another folder")
     except BaseException:
         journal.close()
@@ -188,7 +182,8 @@ def _append(journal: Journal, record: dict[str, Any]) -> None:
     journal.sync()
 
 
-def _read_manifest(folder: Path) -> _Manifest:
+def _read_manifest(folder: Path) -> tuple[Path, tuple[str, ...]]:
+    """Return where the dataset is, and the files that were moved and are not recorded as returned."""
     path = folder / MANIFEST_NAME
     try:
         return _manifest_of(path, read_journal(path))
@@ -201,7 +196,7 @@ def _read_manifest(folder: Path) -> _Manifest:
         raise _damaged(path, error) from error
 
 
-def _manifest_of(path: Path, records: Sequence[dict[str, Any]]) -> _Manifest:
+def _manifest_of(path: Path, records: Sequence[dict[str, Any]]) -> tuple[Path, tuple[str, ...]]:
     waiting: dict[str, None] = {}
     try:
         header, *moves = records
@@ -215,7 +210,7 @@ def _manifest_of(path: Path, records: Sequence[dict[str, Any]]) -> _Manifest:
                 waiting.pop(_inner(record["returned"]), None)
     except (ValueError, KeyError) as error:
         raise _damaged(path, error) from error
-    return _Manifest(root, tuple(waiting))
+    return root, tuple(waiting)
 
 
 def _damaged(path: Path, error: Exception) -> DatasetError:

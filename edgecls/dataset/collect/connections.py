@@ -202,20 +202,13 @@ def exchange_of_this_thread(exchange: Exchange) -> Iterator[None]:
 
 class _CheckedHTTPConnection(HTTPConnection):
     def _new_conn(self) -> socket.socket:
-        return _connected(self)
+        if not isinstance(self.timeout, int | float):
+            raise TypeError(f"a connection needs a timeout in seconds, got {self.timeout!r}")
+        return _current.get().connect(self.host.strip("[]"), self.port, timeout_s=self.timeout)
 
 
-class _CheckedHTTPSConnection(HTTPSConnection):
-    def _new_conn(self) -> socket.socket:
-        return _connected(self)
-
-
-def _connected(connection: HTTPConnection) -> socket.socket:
-    timeout = connection.timeout
-    if not isinstance(timeout, int | float):
-        raise TypeError(f"a connection needs a timeout in seconds, got {timeout!r}")
-    host = connection.host.strip("[]")
-    return _current.get().connect(host, connection.port, timeout_s=timeout)
+class _CheckedHTTPSConnection(_CheckedHTTPConnection, HTTPSConnection):
+    pass
 
 
 class _CheckedHTTPConnectionPool(HTTPConnectionPool):

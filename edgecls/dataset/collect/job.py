@@ -160,7 +160,7 @@ def collect(
             output,
             min_sides=settings.min_sides,
             limits=settings.limits,
-            earlier=manifest.records.values(),
+            earlier=manifest.latest.values(),
             on_read=listener.on_read,
         )
         session = GuardedSession(settings.session)
@@ -215,14 +215,14 @@ class _Run:
             if candidate.url in self.seen:
                 continue
             self.seen.add(candidate.url)
-            earlier = self.manifest.records.get(candidate.url)
+            earlier = self.manifest.latest.get(candidate.url)
             if earlier and earlier.settles(min_sides=self.settings.min_sides, limits=self.settings.limits):
                 self.settled += 1
                 continue
             yield candidate
 
     def _take(self, candidate: Candidate, label: str) -> Record:
-        """Fetch and keep one image, and write down what became of it."""
+        """Fetch and keep one image, and record the outcome."""
         record = self._attempt(candidate, label)
         self.manifest.add(record)
         return record

@@ -42,7 +42,7 @@ def read_class_folders(root: Path) -> LabelledImages:
         raise DatasetError(f"there is no folder {str(root)!r}; give a folder that has one folder for each label")
     folders = subfolders(root)
     if len(folders) < 2:
-        inner = f"; or did you mean {str(folders[0])!r}, which has folders" if _has_folders(folders) else ""
+        inner = f"; or did you mean {str(folders[0])!r}, which has folders" if any(map(subfolders, folders)) else ""
         raise DatasetError(
             f"{str(root)!r} has {len(folders)} class folder(s), at least 2 are needed; "
             f"put the images of each label into a folder named like the label{inner}"
@@ -143,10 +143,6 @@ def subfolders(root: Path) -> list[Path]:
             return sorted(root / entry.name for entry in entries if not is_hidden(entry.name) and entry.is_dir())
     except OSError as error:
         raise DatasetError(f"cannot read folder {str(root)!r}: {error.strerror}; check who may read it") from error
-
-
-def _has_folders(folders: Sequence[Path]) -> bool:
-    return any(subfolders(folder) for folder in folders)
 
 
 def check_not_splits(root: Path, folders: Sequence[Path]) -> None:

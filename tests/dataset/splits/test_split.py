@@ -50,13 +50,13 @@ def _split(
 
 
 def _contents(dataset: Dataset) -> dict[str, dict[tuple[str, str], int]]:
-    """Return for each part how often it has each image, by label and digest."""
+    """Return for each split how often it has each image, by label and digest."""
     return {
         name: Counter(
-            (part.labels[label_id], hashlib.sha256(path.read_bytes()).hexdigest())
-            for path, label_id in zip(part.paths, part.label_ids, strict=True)
+            (split.labels[label_id], hashlib.sha256(path.read_bytes()).hexdigest())
+            for path, label_id in zip(split.paths, split.label_ids, strict=True)
         )
-        for name, part in dataset.splits.items()
+        for name, split in dataset.splits.items()
     }
 
 
@@ -71,10 +71,10 @@ def test_what_is_written_reads_back_as_it_was_divided(
 
     written = read_dataset(tmp_path / "out 出")
     assert list(written.splits) == ["train", "val", "test"][: len(ratios)]
-    assert [len(part.paths) for part in written.splits.values()] == sizes
+    assert [len(split.paths) for split in written.splits.values()] == sizes
     assert _contents(written) == _contents(result.dataset)
-    for part, size in zip(written.splits.values(), sizes, strict=True):
-        assert list(part.counts.values()) == [size // 2, size // 2]
+    for split, size in zip(written.splits.values(), sizes, strict=True):
+        assert list(split.counts.values()) == [size // 2, size // 2]
     assert sorted(result.dataset.whole.paths) == sorted(data.rglob("*.png"))
 
 
@@ -92,7 +92,7 @@ def test_parts_are_divided_anew_and_names_are_numbered_where_they_meet(data: Pat
     _split(tmp_path / "first", tmp_path / "second", (50, 50))
 
     second = read_dataset(tmp_path / "second")
-    assert [len(part.paths) for part in second.splits.values()] == [12, 10]
+    assert [len(split.paths) for split in second.splits.values()] == [12, 10]
     names = sorted(path.name for path in second.whole.paths if path.name.startswith("0"))
     assert len(second.whole.paths) == 22
     assert set(names) <= {"0 号.png", "0 号-2.png"}
@@ -131,7 +131,7 @@ def test_what_looks_alike_or_has_one_source_is_kept_together(data: Path, tmp_pat
 
     assert (result.groups, result.grouped_images) == (12, 30)
     part_of = {
-        path.relative_to(data).as_posix(): name for name, part in result.dataset.splits.items() for path in part.paths
+        path.relative_to(data).as_posix(): name for name, split in result.dataset.splits.items() for path in split.paths
     }
     for number in range(6):
         assert part_of[f"tulips/equal-{number}.png"] == part_of[f"tulips/{number + 2} 号.png"]
@@ -164,7 +164,7 @@ def test_all_labels_with_too_few_groups_are_named_at_once_with_the_ways_out(data
 
     kept = _split(data, tmp_path / "kept", (60, 20, 20), rare=RareLabels.KEEP_IN_TRAIN)
     assert kept.rare_kept == ("lone", "pair")
-    assert [part.counts["pair"] for part in read_dataset(tmp_path / "kept").splits.values()] == [2, 0, 0]
+    assert [split.counts["pair"] for split in read_dataset(tmp_path / "kept").splits.values()] == [2, 0, 0]
 
     without = _split(data, tmp_path / "without", (60, 20, 20), rare=RareLabels.LEAVE_OUT)
     assert without.rare_left_out == ("lone", "pair")
@@ -176,7 +176,7 @@ def test_a_dataset_of_rare_labels_alone_is_refused(tmp_path: Path) -> None:
         write_scene(tmp_path / "data" / f"label {number}" / "1.png", number)
 
     for rare in RareLabels:
-        with pytest.raises(DatasetError, match=r"few|are needed for 2 parts"):
+        with pytest.raises(DatasetError, match=r"few|are needed for 2 splits"):
             _split(tmp_path / "data", tmp_path / "out", rare=rare)
 
 
@@ -195,11 +195,13 @@ def _series(root: Path, *, labels: int = 2, series: int = 6, frames: int = 4) ->
 
 def _torn(dataset: Dataset) -> int:
     """Return how many held-out images have one of the same label and series in train."""
-    names = {name: {(path.parent.name, path.name[:5]) for path in part.paths} for name, part in dataset.splits.items()}
+    names = {
+        name: {(path.parent.name, path.name[:5]) for path in split.paths} for name, split in dataset.splits.items()
+    }
     return sum(
         (path.parent.name, path.name[:5]) in names["train"]
-        for name, part in dataset.splits.items()
-        for path in part.paths
+        for name, split in dataset.splits.items()
+        for path in split.paths
         if name != "train"
     )
 
@@ -243,7 +245,7 @@ def test_images_in_one_folder_stay_together(tmp_path: Path) -> None:
 
     result = _split(tmp_path / "data", tmp_path / "out", (50, 50), near_distance=0, group_by="folder")
 
-    folders = [{path.parent for path in part.paths} for part in result.dataset.splits.values()]
+    folders = [{path.parent for path in split.paths} for split in result.dataset.splits.values()]
     assert folders[0] & folders[1] <= {tmp_path / "data" / "a", tmp_path / "data" / "b"}
     assert result.ungrouped == 8
 
@@ -265,7 +267,7 @@ def test_a_rule_that_groups_nothing_is_refused(tmp_path: Path, rule: str, messag
 def test_series_that_each_label_counts_anew_are_hinted_at(tmp_path: Path) -> None:
     data = _series(tmp_path / "data", series=1, frames=6)
 
-    with pytest.raises(DatasetError, match="if each label counts its series anew"):
+    with pytest.raises(DatasetError, match="if each label numbers its series from the start"):
         _split(data, tmp_path / "out", group_by=r"^(\d+)_")
 
 
@@ -364,7 +366,11 @@ def test_a_folder_that_has_something_in_it_is_refused_before_anything_is_read(da
 
 @pytest.mark.parametrize(
     ("out", "message"),
-    [("data/out", "in the dataset"), ("no/such/out", "no folder"), ("data/tulips/3 号.png", "in the dataset")],
+    [
+        ("data/out", "in the dataset"),
+        ("no/such/out", "not a writable"),
+        ("data/tulips/3 号.png", "in the dataset"),
+    ],
     ids=["in-the-dataset", "no-parent", "a-file"],
 )
 def test_a_place_that_cannot_be_written_is_refused(data: Path, tmp_path: Path, out: str, message: str) -> None:
@@ -373,7 +379,7 @@ def test_a_place_that_cannot_be_written_is_refused(data: Path, tmp_path: Path, o
 
 
 @pytest.mark.parametrize("ratios", [(100,), (25, 25, 25, 25)], ids=str)
-def test_two_or_three_parts_can_be_made(data: Path, tmp_path: Path, ratios: tuple[float, ...]) -> None:
+def test_two_or_three_splits_can_be_made(data: Path, tmp_path: Path, ratios: tuple[float, ...]) -> None:
     with pytest.raises(DatasetError, match="give two shares"):
         _split(data, tmp_path / "out", ratios)
 
@@ -398,10 +404,10 @@ def _csv(folder: Path, rows: list[tuple[str, str]]) -> Path:
     [
         ("a.png", "a/b", SplitFormat.COPIES, "label 'a/b' cannot be the name of a folder.*--as lists"),
         ("a.png", ".hidden", SplitFormat.LINKS, "cannot be the name of a folder"),
-        ("photo", "a", SplitFormat.COPIES, "passed over in a class folder.*--as lists"),
-        (".a.png", "a", SplitFormat.COPIES, "passed over in a class folder"),
-        ("a\tb.png", "a", SplitFormat.LISTS, "cannot stand in a list.*--as copies"),
-        ("a\nb.png", "a", SplitFormat.LISTS, "cannot stand in a list"),
+        ("photo", "a", SplitFormat.COPIES, "ignored in a class folder.*--as lists"),
+        (".a.png", "a", SplitFormat.COPIES, "ignored in a class folder"),
+        ("a\tb.png", "a", SplitFormat.LISTS, "cannot be written into a list.*--as copies"),
+        ("a\nb.png", "a", SplitFormat.LISTS, "cannot be written into a list"),
     ],
     ids=["label-with-slash", "hidden-label", "no-suffix", "hidden-file", "tab", "line-break"],
 )
