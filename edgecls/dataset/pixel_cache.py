@@ -24,18 +24,12 @@ DISK_FRACTION = 0.8  # of what is free
 
 
 class Cache(StrEnum):
-    """Where the decoded images of a training run are kept.
+    """Where the decoded images of a training run are kept."""
 
-    AUTO: in memory if half of the free memory is enough, else on disk if there is room, else nowhere.
-    MEMORY: as one array in memory.
-    DISK: in one temporary file, mapped into memory.
-    STREAM: nowhere; images are decoded anew in every epoch.
-    """
-
-    AUTO = "auto"
-    MEMORY = "memory"
-    DISK = "disk"
-    STREAM = "stream"
+    AUTO = "auto"  # in memory if half of the free memory is enough, else on disk if it has space, else nowhere
+    MEMORY = "memory"  # as one array in memory
+    DISK = "disk"  # in one temporary file, mapped into memory
+    STREAM = "stream"  # nowhere; images are decoded anew in every epoch
 
 
 @dataclass(frozen=True)
@@ -91,7 +85,7 @@ def cache_images(
         on_progress: Called with the number of images done and the number of all.
 
     Raises:
-        DatasetError: None of the images of a label can be decoded, or there is not enough room for all.
+        DatasetError: None of the images of a label can be decoded, or there is not enough space for all.
     """
     total = len(images.paths)
     pixels = allocate_pixels((total, *spec.shape_hwc), cache, folder=folder)
@@ -156,7 +150,7 @@ def allocate_pixels(shape: tuple[int, int, int, int], cache: Cache, *, folder: P
         folder: Where the file goes.
 
     Raises:
-        DatasetError: There is not enough room.
+        DatasetError: There is not enough space.
     """
     size_bytes = int(np.prod(shape, dtype=np.int64))
     try:

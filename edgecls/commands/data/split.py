@@ -115,7 +115,7 @@ def split(
         group_by=group_by,
         rare=rare,
         workers=usable_cores(),
-        on_looked_at=lambda done, total: line.show(f"reading images {done}/{total}"),
+        on_read=lambda done, total: line.show(f"reading images {done}/{total}"),
         on_written=lambda done, total: line.show(f"writing images {done}/{total}"),
     )
     line.show("")

@@ -217,7 +217,7 @@ def _write(
             copy = task.copies.index(output) + 1
             rng = np.random.default_rng([settings.seed, copy, *digest.digest()])
             warp = draw_warp(settings.limits, rng)
-            encoded, transform = _encode(apply_warp(pixels, warp), output), warp.as_dict()
+            encoded, transform = _encode(apply_warp(pixels, warp), output), asdict(warp)
         with whole_files(out / output) as (temporary,):
             temporary.write_bytes(encoded)
         written.append(Augmented(output, os.path.abspath(task.source), identity, transform))

@@ -1,1 +1,1 @@
-"""CheckFinding faulty, doubled and mislabelled images, and the quarantine for them."""
+"""Finding faulty, duplicate and mislabelled images, and their quarantine."""

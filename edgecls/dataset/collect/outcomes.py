@@ -52,7 +52,7 @@ class FetchError(Exception):
 
 
 class StoppedError(Exception):
-    """The work was stopped from outside."""
+    """The collection was stopped."""
 
 
 def fetch_error_of(error: Exception) -> FetchError:

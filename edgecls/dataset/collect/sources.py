@@ -68,10 +68,10 @@ class Reader:
             url: Its address.
             asks_robots: Whether the robots.txt of its host applies.
             name: Its name in the note, instead of its address.
-            referer: The page that the address is said to come from.
+            referer: The page that contains the address.
 
         Raises:
-            StoppedError: The work was stopped.
+            StoppedError: The collection was stopped.
         """
         try:
             if asks_robots:

@@ -21,12 +21,12 @@ class KeptTogether:
     """Which images must stay together when a dataset is divided.
 
     Attributes:
-        groups: For each image the lowest index in its group; its own if it stands alone.
-        looked_at: What each image is; one that cannot be decoded stands alone.
+        groups: For each image the lowest index in its group; its own if it is alone.
+        fingerprints: The fingerprint of each image; one that cannot be decoded is alone.
     """
 
     groups: tuple[int, ...]
-    looked_at: tuple[Fingerprint | UnusableImage, ...]
+    fingerprints: tuple[Fingerprint | UnusableImage, ...]
 
 
 def keep_together(
@@ -47,28 +47,28 @@ def keep_together(
             none.
         max_distance: Bits in which the perceptual hashes of images that look alike may differ.
         workers: Number of threads that decode.
-        on_progress: Called with the number of images looked at and the number of all.
+        on_progress: Called with the number of images read and the number of all.
 
     Raises:
         DatasetError: The manifest of augmented copies is damaged.
         MissingExtraError: ImageHash is not installed (extra "data").
     """
-    looked_at: list[Fingerprint | UnusableImage] = []
+    fingerprints: list[Fingerprint | UnusableImage] = []
     for image in fingerprint_images(paths, workers=workers):
-        looked_at.append(image)
-        on_progress(len(looked_at), len(paths))
+        fingerprints.append(image)
+        on_progress(len(fingerprints), len(paths))
     groups = np.arange(len(paths))
     if keys is not None:
         _join_equal(groups, range(len(paths)), keys)
-    usable = [index for index, image in enumerate(looked_at) if isinstance(image, Fingerprint)]
-    images = [image for image in looked_at if isinstance(image, Fingerprint)]
+    usable = [index for index, image in enumerate(fingerprints) if isinstance(image, Fingerprint)]
+    images = [image for image in fingerprints if isinstance(image, Fingerprint)]
     _join_equal(groups, usable, source_ids(images))
     hashes = {index: image.perceptual_hash for index, image in zip(usable, images, strict=True) if not image.is_blank}
     if hashes:
         indices = np.array(list(hashes))
         alike = near_groups(np.stack(list(hashes.values())), max_distance=max_distance)
         join_groups(groups, indices, indices[alike])
-    return KeptTogether(tuple(groups.tolist()), tuple(looked_at))
+    return KeptTogether(tuple(groups.tolist()), tuple(fingerprints))
 
 
 def _join_equal(groups: npt.NDArray[np.int64], indices: Sequence[int], keys: Sequence[str | None]) -> None:
@@ -101,7 +101,7 @@ def near_groups(hashes: Hashes, *, max_distance: int = NEAR_DISTANCE) -> npt.NDA
         max_distance: From 0 to `HASH_BITS`.
 
     Returns:
-        int64, ``[N]``: for each image the lowest index in its group; its own if it stands alone.
+        int64, ``[N]``: for each image the lowest index in its group; its own if it is alone.
     """
     groups = np.arange(len(hashes))
     for first, second in _likely_pairs(hashes, max_distance):

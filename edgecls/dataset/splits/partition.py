@@ -15,16 +15,11 @@ WAYS_OUT = "add images of them, keep them all in train (--keep-rare-in-train), o
 
 
 class RareLabels(StrEnum):
-    """What to do with labels that have too few images, or groups of them, for every split to get one.
+    """What to do with labels that have too few images, or groups of them, for every split to get one."""
 
-    REFUSE: nothing is divided.
-    KEEP_IN_TRAIN: all their images go into train; held-out splits have none of them.
-    LEAVE_OUT: the labels are left out altogether.
-    """
-
-    REFUSE = "refuse"
-    KEEP_IN_TRAIN = "keep_in_train"
-    LEAVE_OUT = "leave_out"
+    REFUSE = "refuse"  # nothing is divided
+    KEEP_IN_TRAIN = "keep_in_train"  # all their images go into train; held-out splits have none of them
+    LEAVE_OUT = "leave_out"  # the labels are left out altogether
 
 
 def partition(

@@ -76,7 +76,7 @@ def split_dataset(
     group_by: str | None = None,
     rare: RareLabels = RareLabels.REFUSE,
     workers: int,
-    on_looked_at: Callable[[int, int], None] = lambda done, total: None,
+    on_read: Callable[[int, int], None] = lambda done, total: None,
     on_written: Callable[[int, int], None] = lambda done, total: None,
 ) -> SplitResult:
     """Divide a dataset in given ratios and write the splits into a new folder, completely or not at all.
@@ -94,7 +94,7 @@ def split_dataset(
         group_by: What else keeps images together, as `series.group_keys` takes it; None for nothing.
         rare: What to do with labels that have fewer groups than there are splits.
         workers: Number of threads that decode.
-        on_looked_at: Called with the number of images looked at and the number of all.
+        on_read: Called with the number of images read and the number of all.
         on_written: Called with the number of images written and the number of all.
 
     Raises:
@@ -109,11 +109,11 @@ def split_dataset(
     whole = read_dataset(data).whole
     check_splits_writable(out, whole, split_format)
     keys = None if group_by is None else group_keys(data, whole, group_by)
-    kept = keep_together(whole.paths, keys=keys, max_distance=near_distance, workers=workers, on_progress=on_looked_at)
-    decodable = [index for index, image in enumerate(kept.looked_at) if isinstance(image, Fingerprint)]
+    kept = keep_together(whole.paths, keys=keys, max_distance=near_distance, workers=workers, on_progress=on_read)
+    decodable = [index for index, image in enumerate(kept.fingerprints) if isinstance(image, Fingerprint)]
     if not decodable:
         raise DatasetError(f"no image of {str(data)!r} can be decoded; edgecls data check says why")
-    usable = _Images(whole, kept.groups, [_layout(image) for image in kept.looked_at]).chosen(decodable)
+    usable = _Images(whole, kept.groups, [_layout(image) for image in kept.fingerprints]).chosen(decodable)
     left_out: set[str] = set()
     if rare is RareLabels.LEAVE_OUT:
         before = set(usable.images.labels)
@@ -150,7 +150,7 @@ def split_dataset(
         dataset,
         groups=len(sizes),
         grouped_images=sum(sizes),
-        failures=tuple(image.reason for image in kept.looked_at if isinstance(image, UnusableImage)),
+        failures=tuple(image.reason for image in kept.fingerprints if isinstance(image, UnusableImage)),
         ungrouped=0 if keys is None else sum(key is None for key in keys),
         rare_kept=tuple(label for label, count in dataset.splits["val"].counts.items() if not count),
         rare_left_out=tuple(sorted(left_out)),

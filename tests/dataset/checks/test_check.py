@@ -1,4 +1,4 @@
-"""CheckFinding what is wrong with a dataset."""
+"""Finding what is wrong with a dataset."""
 
 import hashlib
 import io

@@ -359,7 +359,7 @@ def test_a_folder_that_has_something_in_it_is_refused_before_anything_is_read(da
             seed=0,
             split_format=SplitFormat.LISTS,
             workers=1,
-            on_looked_at=lambda done, total: pytest.fail("it has begun"),
+            on_read=lambda done, total: pytest.fail("it has begun"),
         )
     assert os.listdir(tmp_path / "out") == ["thesis.docx"]
 
