@@ -9,7 +9,7 @@ from edgecls.commands.data.check import near_distance_option
 from edgecls.commands.terminal import StatusLine, on_one_line, utf8_stdout
 
 if TYPE_CHECKING:
-    from edgecls.dataset.splits.split import Leak, SplitResult
+    from edgecls.dataset.splits.split import SplitResult
 
 __all__ = ["split"]
 
@@ -128,14 +128,6 @@ def split(
     utf8_stdout().write(_summary(result, output))
 
 
-def _leak_lines(name: str, leak: "Leak") -> list[str]:
-    """Describe how much of a held-out split looks like images in train."""
-    lines = [f"{leak.alike} of {leak.images} images in {name} look much like one in train, as frames of one object do"]
-    if leak.same_series is not None:
-        lines.append(f"{leak.same_series} of {leak.images} images in {name} share a series in their names with train")
-    return lines
-
-
 def _summary(result: "SplitResult", output: Path) -> str:
     """Return how many images of each label each split has, and what was kept together."""
     splits = result.dataset.splits
@@ -148,7 +140,10 @@ def _summary(result: "SplitResult", output: Path) -> str:
     if result.rare_kept:
         lines.append(f"only in train, with too few images to be divided: {', '.join(result.rare_kept)}")
     for name, leak in result.leaks.items():
-        lines += _leak_lines(name, leak)
+        of_all = f"of {leak.images} images in {name}"
+        lines.append(f"{leak.alike} {of_all} look much like one in train, as frames of one object do")
+        if leak.same_series is not None:
+            lines.append(f"{leak.same_series} {of_all} share a series in their names with train")
     if result.series is not None:
         first, second = result.series.example
         lines.append(

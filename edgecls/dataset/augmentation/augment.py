@@ -217,14 +217,11 @@ def _write(
             copy = task.copies.index(output) + 1
             rng = np.random.default_rng([settings.seed, copy, *digest.digest()])
             warp = draw_warp(settings.limits, rng)
-            encoded, transform = _encode(apply_warp(pixels, warp), output), asdict(warp)
+            options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY] if output.endswith(".jpg") else []
+            copy_pixels = apply_warp(pixels, warp)[:, :, ::-1]
+            encoded = cv2.imencode(os.path.splitext(output)[1], copy_pixels, options)[1].tobytes()
+            transform = asdict(warp)
         with whole_files(out / output) as (temporary,):
             temporary.write_bytes(encoded)
         written.append(Augmented(output, os.path.abspath(task.source), identity, transform))
     return written
-
-
-def _encode(pixels: image.Pixels, name: str) -> bytes:
-    options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY] if name.endswith(".jpg") else []
-    _, encoded = cv2.imencode(os.path.splitext(name)[1], pixels[:, :, ::-1], options)
-    return encoded.tobytes()

@@ -126,13 +126,10 @@ def check_dataset(
             comparable.append(looked)
             labels.append(label)
         on_progress(done, len(found.paths))
-    findings += [
-        CheckFinding(
-            FindingKind.FEW_IMAGES, _place_of(label, data, found), f"label {label!r} has one usable image; {REMEDY}"
-        )
-        for label, count in usable.items()
-        if count == 1
-    ]
+    folder_of = {label_text(folder.name): folder for folder in reversed(found.folders)}
+    for label in (label for label, count in usable.items() if count == 1):
+        detail = f"label {label!r} has one usable image; {REMEDY}"
+        findings.append(CheckFinding(FindingKind.FEW_IMAGES, folder_of.get(label, data), detail))
     findings += duplicate_findings(
         comparable, labels, max_distance=settings.near_distance, source_ids=source_ids(comparable), faulty=faulty
     )
@@ -171,10 +168,6 @@ def _label_findings(data: Path, found: Survey) -> Iterator[CheckFinding]:
         yield CheckFinding(
             FindingKind.LABEL_TWIN, named[name], f"label {name!r} differs from {first!r} {difference}", other
         )
-
-
-def _place_of(label: str, data: Path, found: Survey) -> Path:
-    return next((folder for folder in found.folders if label_text(folder.name) == label), data)
 
 
 def _outside(path: Path) -> CheckFinding:

@@ -16,33 +16,6 @@ __all__ = ["duplicate_findings"]
 MAX_TINT_DISTANCE = 64.0  # in units of 1/255; recoloured flower photos differ in up to 46
 
 
-@dataclass(frozen=True, eq=False)
-class _Compared:
-    """The images and what they are compared by: the hash sees brightness only, hence the tints."""
-
-    images: Sequence[Fingerprint]
-    labels: Sequence[str]
-    source_ids: Sequence[str]
-    hashes: Hashes
-    tints: npt.NDArray[np.float64]
-    max_distance: int
-
-    def nearest(self, index: int, others: Sequence[int]) -> tuple[int, int] | None:
-        """Return the most similar of the others, and its distance in bits; None if none is near."""
-        if not others:
-            return None
-        among = np.asarray(others)
-        distances = hash_distances(self.hashes[among], self.hashes[index])
-        other_tint = np.abs(self.tints[among] - self.tints[index]).max(axis=1) > MAX_TINT_DISTANCE
-        distances[other_tint] = HASH_BITS
-        best = int(distances.argmin())
-        return (others[best], int(distances[best])) if distances[best] <= self.max_distance else None
-
-    def similarity(self, one: int, other: int, distance: int) -> str:
-        same = self.images[one].sha256 == self.images[other].sha256
-        return "the same bytes" if same else f"{distance} of {HASH_BITS} hash bits differ"
-
-
 def duplicate_findings(
     images: Sequence[Fingerprint],
     labels: Sequence[str],
@@ -77,10 +50,10 @@ def duplicate_findings(
     for members in np.split(by_group, starts[1:]):
         if len(members) > 1:
             ranked = sorted(members.tolist(), key=lambda index: (index in faulty, *_rank(images[index])))
-            conflicts = _conflicts(ranked, compared)
+            conflicts = compared.conflicts(ranked)
             # The rest is without conflict, so that whatever is near it has the same label.
             without = [index for index in ranked if index not in conflicts]
-            findings += [*conflicts.values(), *_copies(without, compared)]
+            findings += [*conflicts.values(), *compared.copies(without)]
     return findings
 
 
@@ -88,42 +61,67 @@ def _rank(image: Fingerprint) -> tuple[bool, int, str]:
     return image.path.is_symlink(), -image.height * image.width, str(image.path)
 
 
-def _conflicts(members: Sequence[int], compared: _Compared) -> dict[int, CheckFinding]:
-    """Return a finding for each member that is near one of another label."""
-    images, labels = compared.images, compared.labels
-    if len({labels[index] for index in members}) == 1:
-        return {}
-    found = {}
-    for index in members:
-        near = compared.nearest(index, [other for other in members if labels[other] != labels[index]])
-        if near is not None:
-            other, distance = near
-            detail = f"labelled {labels[index]!r} here and {labels[other]!r} there; "
-            detail += compared.similarity(index, other, distance)
-            found[index] = CheckFinding(FindingKind.LABEL_CONFLICT, images[index].path, detail, images[other].path)
-    return found
+@dataclass(frozen=True, eq=False)
+class _Compared:
+    """The images and what they are compared by: the hash sees brightness only, hence the tints."""
 
+    images: Sequence[Fingerprint]
+    labels: Sequence[str]
+    source_ids: Sequence[str]
+    hashes: Hashes
+    tints: npt.NDArray[np.float64]
+    max_distance: int
 
-def _copies(ranked: Sequence[int], compared: _Compared) -> list[CheckFinding]:
-    """Return a finding for each member, the best first, that duplicates a kept one before it."""
-    images, source_ids = compared.images, compared.source_ids
-    kept: list[int] = []
-    kept_by_bytes: dict[str, int] = {}
-    found = []
-    for index in ranked:
-        image = images[index]
-        if image.sha256 in kept_by_bytes:
-            near: tuple[int, int] | None = (kept_by_bytes[image.sha256], 0)
-            kind = FindingKind.EXACT_DUPLICATE
-        else:
-            near = compared.nearest(index, [other for other in kept if source_ids[other] != source_ids[index]])
-            kind = FindingKind.NEAR_DUPLICATE
-        if near is None:
-            kept.append(index)
-            kept_by_bytes[image.sha256] = index
-            continue
-        twin = images[near[0]]
-        detail = f"{compared.similarity(index, *near)}; "
-        detail += f"{image.width}x{image.height} pixels here, {twin.width}x{twin.height} there"
-        found.append(CheckFinding(kind, image.path, detail, twin.path))
-    return found
+    def conflicts(self, members: Sequence[int]) -> dict[int, CheckFinding]:
+        """Return a finding for each member that is near one of another label."""
+        images, labels = self.images, self.labels
+        if len({labels[index] for index in members}) == 1:
+            return {}
+        found = {}
+        for index in members:
+            near = self.nearest(index, [other for other in members if labels[other] != labels[index]])
+            if near is not None:
+                other, distance = near
+                detail = f"labelled {labels[index]!r} here and {labels[other]!r} there; "
+                detail += self.similarity(index, other, distance)
+                found[index] = CheckFinding(FindingKind.LABEL_CONFLICT, images[index].path, detail, images[other].path)
+        return found
+
+    def copies(self, ranked: Sequence[int]) -> list[CheckFinding]:
+        """Return a finding for each member, the best first, that duplicates a kept one before it."""
+        kept: list[int] = []
+        kept_by_bytes: dict[str, int] = {}
+        found = []
+        for index in ranked:
+            image = self.images[index]
+            if image.sha256 in kept_by_bytes:
+                near: tuple[int, int] | None = (kept_by_bytes[image.sha256], 0)
+                kind = FindingKind.EXACT_DUPLICATE
+            else:
+                source_id = self.source_ids[index]
+                near = self.nearest(index, [other for other in kept if self.source_ids[other] != source_id])
+                kind = FindingKind.NEAR_DUPLICATE
+            if near is None:
+                kept.append(index)
+                kept_by_bytes[image.sha256] = index
+                continue
+            twin = self.images[near[0]]
+            detail = f"{self.similarity(index, *near)}; "
+            detail += f"{image.width}x{image.height} pixels here, {twin.width}x{twin.height} there"
+            found.append(CheckFinding(kind, image.path, detail, twin.path))
+        return found
+
+    def nearest(self, index: int, others: Sequence[int]) -> tuple[int, int] | None:
+        """Return the most similar of the others, and its distance in bits; None if none is near."""
+        if not others:
+            return None
+        among = np.asarray(others)
+        distances = hash_distances(self.hashes[among], self.hashes[index])
+        other_tint = np.abs(self.tints[among] - self.tints[index]).max(axis=1) > MAX_TINT_DISTANCE
+        distances[other_tint] = HASH_BITS
+        best = int(distances.argmin())
+        return (others[best], int(distances[best])) if distances[best] <= self.max_distance else None
+
+    def similarity(self, one: int, other: int, distance: int) -> str:
+        same = self.images[one].sha256 == self.images[other].sha256
+        return "the same bytes" if same else f"{distance} of {HASH_BITS} hash bits differ"

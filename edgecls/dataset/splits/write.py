@@ -17,17 +17,11 @@ __all__ = ["SplitFormat", "check_splits_writable", "write_splits"]
 
 
 class SplitFormat(StrEnum):
-    """How a divided dataset is written.
+    """How a divided dataset is written."""
 
-    COPIES: class folders in a folder for each split, with copies of the files.
-    LINKS: the same with hard links, which need no space and outlive the original; where these are
-        impossible, as to another file system, with symbolic links.
-    LISTS: a text file for each split, with the absolute path, a tab and the label on each line.
-    """
-
-    COPIES = "copies"
-    LINKS = "links"
-    LISTS = "lists"
+    COPIES = "copies"  # class folders in a folder for each split, with copies of the files
+    LINKS = "links"  # the same with hard links, which need no space and outlive the original; symbolic if impossible
+    LISTS = "lists"  # a text file for each split, with the absolute path, a tab and the label on each line
 
 
 def check_splits_writable(out: Path, images: LabelledImages, split_format: SplitFormat) -> None:
@@ -37,7 +31,7 @@ def check_splits_writable(out: Path, images: LabelledImages, split_format: Split
         DatasetError: A label cannot be the name of a folder, or a name cannot be written into a list.
         OutputError: The path exists and is not an empty folder, or its parent is not a writable folder.
     """
-    if os.path.lexists(out) and not (out.is_dir() and not out.is_symlink() and _is_empty(out)):
+    if os.path.lexists(out) and not (out.is_dir() and not out.is_symlink() and not any(out.iterdir())):
         raise OutputError(f"cannot write {str(out)!r}: it exists already; give a new or empty folder")
     if not os.access(out.absolute().parent, os.W_OK | os.X_OK):
         raise OutputError(
@@ -86,10 +80,6 @@ def write_splits(
         raise OutputError(
             f"cannot write {str(out)!r}: {error.strerror or error}{named}; nothing was left behind"
         ) from error
-
-
-def _is_empty(folder: Path) -> bool:
-    return next(folder.iterdir(), None) is None
 
 
 @contextlib.contextmanager

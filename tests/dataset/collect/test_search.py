@@ -63,7 +63,7 @@ def test_bing_is_asked_in_any_script_page_by_page_until_it_has_no_more(here: Loc
     assert [question["first"] for question in questions] == [["0"], ["20"], ["40"], ["60"], ["80"]]
     assert "licenseType-Any" in here.asked[0]
     assert here.headers[0]["Referer"] == here.url
-    assert notes == ["bing: nothing new for '小猫 & 狗#1' on 3 pages in a row, no more are read"]
+    assert notes == ["bing: nothing new for '小猫 & 狗#1' on 3 pages in a row, stopped"]
 
 
 def test_baidu_is_asked_and_read(here: LocalWeb, session: GuardedSession) -> None:
@@ -178,7 +178,7 @@ def test_an_engine_that_answers_otherwise_is_a_note(
     found, notes = _search(session, keywords=["cat"], engines=[engine])
 
     assert found == []
-    assert notes[-1] == f"{engine}: nothing new for 'cat' on 3 pages in a row, no more are read"
+    assert notes[-1] == f"{engine}: nothing new for 'cat' on 3 pages in a row, stopped"
     assert capfd.readouterr() == ("", "")
 
 
@@ -194,8 +194,8 @@ def test_an_engine_that_is_down_is_a_note(here: LocalWeb, session: GuardedSessio
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"keywords": []}, "empty keyword"),
-        ({"keywords": ["a", " "]}, "empty keyword"),
+        ({"keywords": []}, "keyword is empty"),
+        ({"keywords": ["a", " "]}, "keyword is empty"),
         ({"keywords": ["a"], "engines": ["altavista"]}, "baidu, bing, flickr, google"),
         ({"keywords": ["a"], "engines": ["flickr"]}, "FLICKR_APIKEY"),
         ({"keywords": ["a"], "filters": {"smell": "sweet"}}, "cannot search with the filters"),

@@ -253,10 +253,10 @@ def test_images_in_one_folder_stay_together(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("rule", "message"),
     [
-        ("(", "no regular expression"),
-        ("^(frame)", "found in no name, such as '00000_00000.png'"),
-        ("column:x", "no CSV file with such a column"),
-        ("folder", "no image lies in a folder below"),
+        ("(", "not a regular expression"),
+        ("^(frame)", "matches no name, such as '00000_00000.png'"),
+        ("column:x", "not a CSV file with such a column"),
+        ("folder", "no image is in a folder below"),
     ],
 )
 def test_a_rule_that_groups_nothing_is_refused(tmp_path: Path, rule: str, message: str) -> None:
