@@ -1,4 +1,4 @@
-"""Which addresses may be connected to."""
+"""Checked connections: which addresses may be connected to, and looking them up."""
 
 import ipaddress
 import socket
