@@ -19,13 +19,8 @@ from measure import machine_facts, write_results
 
 from edgecls import image
 from edgecls.dataset.formats.read import read_dataset
-from edgecls.dataset.similarity.near_duplicates import (
-    HASH_SPEC,
-    NEAR_DISTANCE,
-    hash_distances,
-    near_groups,
-    perceptual_hash,
-)
+from edgecls.dataset.similarity.groups import near_groups
+from edgecls.dataset.similarity.measures import HASH_SPEC, NEAR_DISTANCE, hash_distances, perceptual_hash
 
 Pixels = image.Pixels
 

@@ -18,7 +18,7 @@ from edgecls.commands.train_options import (
     settings_from,
     test_text,
 )
-from edgecls.dataset.splits.rare_labels import RareLabels
+from edgecls.dataset.splits.partition import RareLabels
 from edgecls.image_spec import Color, Fit, ImageSpec
 from edgecls.models.classical.features import Features, default_features
 from edgecls.models.classical.registry import DEFAULT_SIDE

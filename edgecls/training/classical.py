@@ -10,9 +10,9 @@ import numpy.typing as npt
 from edgecls.atomic_write import check_writable, whole_files
 from edgecls.dataset.formats.labelled_images import Dataset
 from edgecls.dataset.formats.read import read_dataset
+from edgecls.dataset.notes import notes_on
 from edgecls.dataset.pixel_cache import Cache, CachedImages
-from edgecls.dataset.remarks import remarks_on
-from edgecls.dataset.splits.rare_labels import RareLabels
+from edgecls.dataset.splits.partition import RareLabels
 from edgecls.errors import OutputError, TrainingError
 from edgecls.evaluation.evaluate import evaluate
 from edgecls.evaluation.record import Evaluation
@@ -181,7 +181,7 @@ def run_classical_training(
     import_from_extra("sklearn", extra="classical", purpose=f"training {config.arch}")  # before all the decoding
     dataset, left_out = without_rare_labels(read_dataset(data), config.rare_labels)
     listener.on_found(dataset)
-    listener.on_remarks([*left_out, *remarks_on(data, dataset, config.image, can_balance=False)])
+    listener.on_remarks([*left_out, *notes_on(data, dataset, config.image, can_balance=False)])
     images = prepare_images(
         dataset,
         config.image,

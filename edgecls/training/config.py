@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from edgecls.dataset.pixel_cache import Cache
-from edgecls.dataset.splits.rare_labels import RareLabels
+from edgecls.dataset.splits.partition import RareLabels
 from edgecls.errors import TrainingError
 from edgecls.image_spec import ImageSpec
 

@@ -1,7 +1,8 @@
 """The images of a training run: read, decoded, divided into those to train on and those held out."""
 
+import shutil
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -11,9 +12,8 @@ import numpy.typing as npt
 
 from edgecls.dataset.augmentation.lineage import lineage_of
 from edgecls.dataset.formats.labelled_images import Dataset, LabelledImages
-from edgecls.dataset.pixel_cache import Cache, CachedImages, cache_images, choose_cache, free_disk_bytes
-from edgecls.dataset.splits.partition import partition, without_rare
-from edgecls.dataset.splits.rare_labels import RareLabels
+from edgecls.dataset.pixel_cache import Cache, CachedImages, cache_images, choose_cache
+from edgecls.dataset.splits.partition import RareLabels, partition, without_rare
 from edgecls.errors import DatasetError
 from edgecls.export.proof import MAX_GOLDEN_SAMPLES
 from edgecls.image_spec import ImageSpec
@@ -111,7 +111,7 @@ def prepare_images(
         cache = choose_cache(
             len(used.paths) * prod(image.shape_hwc),
             memory_bytes=available_memory_bytes(),
-            disk_bytes=free_disk_bytes(cache_folder),
+            disk_bytes=shutil.disk_usage(cache_folder).free,
         )
     cached = cache_images(
         used, image, workers=usable_cores(), cache=cache, folder=cache_folder, on_progress=on_progress
@@ -150,19 +150,9 @@ def without_rare_labels(dataset: Dataset, rare_labels: RareLabels) -> tuple[Data
     left = {train.label_ids[index] for index in without_rare(train.label_ids, groups, split_count=SPLIT_COUNT)}
     if len(left) < 2:
         raise DatasetError("fewer than two labels have enough images to be divided; add images")
-    rest = Dataset(_only(train, left), None, None if dataset.test is None else _only(dataset.test, left))
+    rest = Dataset(train.of_labels(left), None, None if dataset.test is None else dataset.test.of_labels(left))
     lost = [repr(label) for label in train.labels if label not in rest.labels]
     return rest, (f"left out, with too few images to hold one out: {', '.join(lost)}",) if lost else ()
-
-
-def _only(images: LabelledImages, label_ids: Collection[int]) -> LabelledImages:
-    new_id = {old: new for new, old in enumerate(sorted(label_ids))}
-    kept = [index for index, label_id in enumerate(images.label_ids) if label_id in new_id]
-    return LabelledImages(
-        tuple(images.labels[old] for old in new_id),
-        tuple(images.paths[index] for index in kept),
-        tuple(new_id[images.label_ids[index]] for index in kept),
-    )
 
 
 def _families(names: Sequence[str]) -> list[int]:

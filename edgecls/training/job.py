@@ -9,7 +9,7 @@ import keras
 from edgecls.atomic_write import check_writable, whole_files
 from edgecls.dataset.formats.labelled_images import Dataset
 from edgecls.dataset.formats.read import read_dataset
-from edgecls.dataset.remarks import remarks_on
+from edgecls.dataset.notes import notes_on
 from edgecls.errors import OutputError
 from edgecls.evaluation.mirroring import Mirroring, measure_mirroring
 from edgecls.evaluation.record import Evaluation
@@ -148,7 +148,7 @@ def run_training(
     dataset, left_out = without_rare_labels(read_dataset(data), config.rare_labels)
     listener.on_found(dataset)
     can_balance = config.class_weights is ClassWeights.NONE
-    listener.on_remarks([*left_out, *remarks_on(data, dataset, config.image, can_balance=can_balance)])
+    listener.on_remarks([*left_out, *notes_on(data, dataset, config.image, can_balance=can_balance)])
     devices = choose_devices(config.device)
     policy = dtype_policy(config.mixed_precision, devices)
     with devices.scope():

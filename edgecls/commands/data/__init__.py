@@ -1,4 +1,4 @@
-"""The group `edgecls data`: what is done to images before training. One command a file."""
+"""The group `edgecls data`: work on images before training, one command per file."""
 
 import click
 
@@ -14,4 +14,4 @@ __all__ = ["data"]
     short_help="Collect, check, divide and augment datasets.",
 )
 def data() -> None:
-    """Collect, check, describe, split and multiply images for training."""
+    """Collect, check, describe, split and augment images for training."""

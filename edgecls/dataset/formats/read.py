@@ -1,4 +1,4 @@
-"""Reading a dataset in any form."""
+"""Reading a dataset in any format."""
 
 from pathlib import Path
 
@@ -10,9 +10,9 @@ __all__ = ["read_dataset"]
 
 
 def read_dataset(path: Path) -> Dataset:
-    """Read which images a dataset has and what they show; no image is opened.
+    """Read which images a dataset has, and their labels; no image is opened.
 
-    The forms, told apart in this order:
+    The formats, in the order in which they are tried:
 
     - a file ending in .csv: a table with the columns `path` and `label`, perhaps `split`;
     - any other file: a list, on each line a path, a tab and a label;
@@ -20,10 +20,10 @@ def read_dataset(path: Path) -> Dataset:
     - a folder with the folder `train`, perhaps also `val` and `test`, in any usual spelling: class folders in each;
     - any other folder: class folders.
 
-    Where nothing is divided into parts, all images are in `train`.
+    If a dataset is not divided, all images are in `train`.
 
     Raises:
-        DatasetError: There is nothing, it cannot be read, or it cannot be trained on; the message says why.
+        DatasetError: It does not exist, cannot be read, or cannot be trained on; the message says why.
     """
     if path.is_file():
         return read_csv_file(path) if path.suffix.lower() == ".csv" else read_list_file(path)

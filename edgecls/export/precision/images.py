@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edgecls.dataset.formats.assemble import label_text
-from edgecls.dataset.formats.labelled_images import Dataset, LabelledImages
+from edgecls.dataset.formats.labelled_images import Dataset, LabelledImages, label_text
 from edgecls.dataset.pixel_cache import CachedImages, cache_images
 from edgecls.dataset.splits.partition import partition
 from edgecls.errors import DatasetError, ImageError
@@ -125,11 +124,7 @@ def _drawn(images: LabelledImages, count: int, seed: int) -> LabelledImages:
         (found,) = np.nonzero(label_ids == label)
         place[found] = (np.arange(len(found)) + 0.5) / len(found)
     kept = sorted(order[np.argsort(place, kind="stable")[:count]].tolist())
-    return LabelledImages(
-        images.labels,
-        tuple(images.paths[index] for index in kept),
-        tuple(images.label_ids[index] for index in kept),
-    )
+    return images.chosen(kept)
 
 
 def _decoded(

@@ -37,7 +37,7 @@ def test_stats_are_a_table(root: Path) -> None:
     assert done.stderr == ""
 
 
-def test_stats_of_parts_have_a_column_for_each(root: Path, tmp_path: Path) -> None:
+def test_stats_of_splits_have_a_column_for_each(root: Path, tmp_path: Path) -> None:
     shutil.copytree(root, tmp_path / "splits/train")
     shutil.copytree(write_class_folders(tmp_path / "other", per_label=1, seed=2), tmp_path / "splits/test")
 

@@ -195,7 +195,7 @@ def test_several_labels_are_filled_one_after_the_other(web: LocalWeb, out: Path,
 
 @pytest.mark.parametrize("labels", [("a", "a"), ("Cat", "cat")])
 def test_labels_that_share_a_folder_are_refused(run: Collect, out: Path, labels: tuple[str, str]) -> None:
-    with pytest.raises(DatasetError, match="comes up twice"):
+    with pytest.raises(DatasetError, match="is given twice"):
         run(*(_listed(label, []) for label in labels))
     assert not out.exists()
 

@@ -1,4 +1,4 @@
-"""Which addresses may be connected to."""
+"""Checked connections: which addresses may be connected to, and looking them up."""
 
 import ipaddress
 import socket
@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from edgecls.dataset.collect.addresses import EVERYWHERE, PUBLIC_ONLY, AddressPolicy, is_public, resolve
+from edgecls.dataset.collect.connections import EVERYWHERE, PUBLIC_ONLY, AddressPolicy, is_public, resolve
 from edgecls.dataset.collect.outcomes import FetchError
 
 

@@ -10,14 +10,13 @@ from PIL import Image
 from scenes import scene
 
 from edgecls import image
-from edgecls.dataset.similarity.near_duplicates import (
+from edgecls.dataset.similarity.groups import join_groups, near_groups
+from edgecls.dataset.similarity.measures import (
     HASH_BITS,
     HASH_SPEC,
     NEAR_DISTANCE,
     Hashes,
     hash_distances,
-    join_groups,
-    near_groups,
     perceptual_hash,
 )
 
