@@ -33,7 +33,7 @@ from edgecls.runtime.execution.gpu import this_machine
 from edgecls.training.config import Device, MixedPrecision, TrainConfig
 from edgecls.training.devices import choose_devices, dtype_policy
 from edgecls.training.epoch_keeper import Watch
-from edgecls.training.history import EpochReport
+from edgecls.evaluation.history import EpochReport
 from edgecls.training.images import PreparedImages, prepare_images
 from edgecls.training.trainer import build_network, train
 

@@ -47,7 +47,7 @@ def compare(
     Latency is the median time of one image alone, decoding included; the models take turns, so that a busy moment
     of the machine hits all of them.
     """
-    from edgecls.atomic_write import whole_files
+    from edgecls.atomic_write import check_writable, whole_files
     from edgecls.commands.options import model_names
     from edgecls.commands.terminal import StatusLine, announce_provider
     from edgecls.dataset.formats.read import read_dataset
@@ -55,14 +55,15 @@ def compare(
     from edgecls.evaluation.compare import compare as run_comparison
     from edgecls.evaluation.evaluate import choose_part, without_foreign_labels
     from edgecls.image import DEFAULT_LIMITS, ImageLimits
-    from edgecls.plots.ready import check_can_draw
+    from edgecls.plots.figure import check_can_draw
     from edgecls.runtime.machine.cores import usable_cores
     from edgecls.runtime.opening import load
 
     if len(models) < 2:
         raise click.UsageError("comparing takes at least two models, then the data")
     if plot is not None:  # before the long work
-        check_can_draw(plot)
+        check_writable(plot)
+        check_can_draw()
     limits = ImageLimits(DEFAULT_LIMITS.max_bytes, int(max_megapixels * 1e6))
     contenders = [
         Contender(name, load(path, provider, limits=limits), path.stat().st_size)

@@ -67,18 +67,20 @@ def evaluate(
     DATA is a folder with one folder of images for each label, a dataset divided into train, val and test, a list
     file or a CSV. Images that cannot be used are listed, and the exit code is then 1.
     """
+    from edgecls.atomic_write import check_writable
     from edgecls.commands.terminal import StatusLine, announce_provider
     from edgecls.dataset.formats.read import read_dataset
     from edgecls.evaluation.evaluate import choose_part, without_foreign_labels
     from edgecls.evaluation.evaluate import evaluate as run_evaluation
     from edgecls.evaluation.record import evaluation_to_dict
     from edgecls.image import DEFAULT_LIMITS, ImageLimits
-    from edgecls.plots.ready import check_can_draw
+    from edgecls.plots.figure import check_can_draw
     from edgecls.runtime.machine.cores import usable_cores
     from edgecls.runtime.opening import load
 
     if report is not None:  # before the long work
-        check_can_draw(report)
+        check_writable(report)
+        check_can_draw()
     limits = ImageLimits(DEFAULT_LIMITS.max_bytes, int(max_megapixels * 1e6))
     classifier = load(model, provider, limits=limits, unknown_threshold=unknown_threshold)
     announce_provider(classifier)

@@ -10,7 +10,7 @@ from edgecls.commands.terminal import StatusLine, import_keras
 from edgecls.commands.train_options import TimeLeft
 
 if TYPE_CHECKING:
-    from edgecls.training.history import EpochReport
+    from edgecls.evaluation.history import EpochReport
     from edgecls.training.sweep.record import SweepTrial
     from edgecls.training.sweep.space import Range, Settings
 

@@ -27,7 +27,7 @@ from edgecls.training.classical import ClassicalConfig, ClassicalListener, run_c
 if TYPE_CHECKING:
     from edgecls.evaluation.mirroring import Mirroring
     from edgecls.training.devices import Devices
-    from edgecls.training.history import EpochReport
+    from edgecls.evaluation.history import EpochReport
     from edgecls.training.trainer import TrainedNetwork
 
 __all__ = ["USED_OPTIONS", "train", "train_classical"]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 if TYPE_CHECKING:
     from edgecls.dataset.formats.labelled_images import Dataset
     from edgecls.evaluation.record import Evaluation
-    from edgecls.training.history import EpochReport
+    from edgecls.evaluation.history import EpochReport
     from edgecls.training.images import PreparedImages
 
 __all__ = [

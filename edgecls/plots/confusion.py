@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from edgecls.plots.figure import COLORS, INK, figure, png_bytes
+from edgecls.plots.figure import COLORS, INK, figure, png_bytes, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -129,7 +129,7 @@ def _matrix_png(
     confusion: Counts, labels: Sequence[str], order: Sequence[int], *, side_in: float, is_named: bool
 ) -> bytes:
     """Draw the rows and columns of `order`, each cell coloured by its part of its whole row."""
-    names = [_shortened(labels[index]) for index in order]
+    names = [shortened(labels[index], MAX_NAME_LENGTH) for index in order]
     count = len(order)
     shown = confusion[np.ix_(order, order)]
     with figure(side_in, side_in, texts=names) as made:
@@ -186,9 +186,3 @@ def _draw_guides(axes: "Axes", count: int) -> None:
 
 def _fits_upright(names: Sequence[str]) -> bool:
     return len(names) <= 6 and max(map(len, names)) <= 10
-
-
-def _shortened(label: str) -> str:
-    """Return a label without its middle if it is long: long labels often differ at one of their ends."""
-    kept = MAX_NAME_LENGTH - 1
-    return label if len(label) <= MAX_NAME_LENGTH else f"{label[: kept // 2]}…{label[-(kept - kept // 2) :]}"

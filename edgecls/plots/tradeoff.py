@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from edgecls.plots.figure import COLORS, MUTED, figure, png_bytes
+from edgecls.plots.figure import COLORS, MUTED, figure, png_bytes, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -109,7 +109,7 @@ def _write_names(axes: "Axes", points: Sequence[ModelPoint], front: Sequence[Mod
     for index in sorted(range(len(points)), key=lambda index: -centres[index][0]):
         point, (x, y) = points[index], centres[index]
         text = axes.annotate(
-            f"{_shortened(point.name)}\n{point.size_bytes / 1e6:.1f} MB", (x, y), xycoords="figure pixels", fontsize=8
+            f"{shortened(point.name, MAX_NAME_LENGTH)}\n{point.size_bytes / 1e6:.1f} MB", (x, y), xycoords="figure pixels", fontsize=8
         )
         size = text.get_window_extent(canvas.get_renderer())
         candidates = [
@@ -173,12 +173,6 @@ def _crosses(box: Box, line: tuple[Any, Any]) -> bool:
         near, far = sorted((low / delta, high / delta))
         start, end = max(start, near), min(end, far)
     return start <= end
-
-
-def _shortened(name: str) -> str:
-    """Return a name without its middle if it is long: names of models often differ at one of their ends."""
-    kept = MAX_NAME_LENGTH - 1
-    return name if len(name) <= MAX_NAME_LENGTH else f"{name[: kept // 2]}…{name[-(kept - kept // 2) :]}"
 
 
 def _undominated(points: Sequence[ModelPoint]) -> list[ModelPoint]:

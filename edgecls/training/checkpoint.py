@@ -13,7 +13,7 @@ import numpy.typing as npt
 from edgecls.atomic_write import whole_files
 from edgecls.errors import TrainingError
 from edgecls.regular_file import open_regular
-from edgecls.training.history import EpochReport, best_of
+from edgecls.evaluation.history import EpochReport, best_of
 
 if TYPE_CHECKING:  # loaded where a network is saved, as classical models are trained without Keras
     import keras

@@ -11,7 +11,7 @@ from edgecls.export.from_keras.export import golden_from
 from edgecls.model_card import DatasetFacts, ModelCard
 from edgecls.models import fold_temperature
 from edgecls.training.config import TrainConfig
-from edgecls.training.history import EpochReport
+from edgecls.evaluation.history import EpochReport
 from edgecls.training.images import PreparedImages, golden_images
 
 __all__ = ["MIN_IMAGES", "CalibratedNetwork", "calibrated", "write_card"]

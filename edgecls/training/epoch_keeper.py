@@ -15,7 +15,7 @@ from edgecls.errors import TrainingError
 from edgecls.training.batches import ImageBatches, shuffled
 from edgecls.training.checkpoint import Checkpoint, Checkpoints
 from edgecls.training.config import Schedule, TrainConfig
-from edgecls.training.history import EpochReport, best_of, epochs_since_best, is_better
+from edgecls.evaluation.history import EpochReport, best_of, epochs_since_best, is_better
 from edgecls.training.stages import Stage, rate_after
 
 __all__ = ["EpochKeeper", "Stopped", "Watch", "reseed", "stop_request"]

@@ -16,13 +16,13 @@ from edgecls.evaluation.record import Evaluation
 from edgecls.export.from_keras.export import Export, export_float32
 from edgecls.export.from_keras.file import save_keras
 from edgecls.models import NO_WEIGHTS, get_architecture
-from edgecls.plots.ready import check_can_draw
+from edgecls.plots.figure import check_can_draw
 from edgecls.training.config import ClassWeights, TrainConfig
 from edgecls.training.config_file import Settings, build_config, read_settings
 from edgecls.training.devices import FULL_PRECISION, Devices, choose_devices, dtype_policy
 from edgecls.training.document import CalibratedNetwork, calibrated, write_card
 from edgecls.training.epoch_keeper import Watch, stop_request
-from edgecls.training.history import EpochReport
+from edgecls.evaluation.history import EpochReport
 from edgecls.training.images import PreparedImages, prepare_images, without_rare_labels
 from edgecls.training.run_directory import ExistingRun, RunDirectory, RunFacts, default_run_directory
 from edgecls.training.run_report import report_on_run
@@ -142,7 +142,8 @@ def run_training(
         raise OutputError(f"the model file must end in .onnx, got {str(onnx_path)!r}")
     keras_path = onnx_path.with_suffix(".keras")
     check_writable(onnx_path)
-    check_can_draw(keras_path)
+    check_writable(keras_path)
+    check_can_draw()
     run = RunDirectory(options.run_directory or default_run_directory(onnx_path))
     run.check(options.existing)
     dataset, left_out = without_rare_labels(read_dataset(data), config.rare_labels)

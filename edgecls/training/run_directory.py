@@ -15,7 +15,7 @@ from edgecls.regular_file import read_regular
 from edgecls.training.checkpoint import Checkpoint, Checkpoints
 from edgecls.training.config import TrainConfig
 from edgecls.training.config_file import build_config, config_to_toml, read_settings
-from edgecls.training.history import EpochReport, history_csv
+from edgecls.evaluation.history import EpochReport, history_csv
 
 __all__ = ["CONFIG_NAME", "ExistingRun", "RunDirectory", "RunFacts", "default_run_directory"]
 

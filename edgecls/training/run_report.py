@@ -15,7 +15,7 @@ from edgecls.plots.confusion import MAX_NUMBERED, confused_block_png, confusion_
 from edgecls.plots.curves import training_curve_png
 from edgecls.runtime.machine.cores import usable_cores
 from edgecls.runtime.opening import load
-from edgecls.training.history import EpochReport, best_of
+from edgecls.evaluation.history import EpochReport, best_of
 from edgecls.training.images import PreparedImages
 from edgecls.training.run_directory import RunDirectory
 

@@ -20,7 +20,7 @@ from edgecls.training.checkpoint import Checkpoint, Checkpoints
 from edgecls.training.config import ClassWeights, TrainConfig
 from edgecls.training.devices import is_out_of_memory
 from edgecls.training.epoch_keeper import EpochKeeper, Stopped, Watch
-from edgecls.training.history import EpochReport
+from edgecls.evaluation.history import EpochReport
 from edgecls.training.stages import choose_trainable, make_optimizer, plan_stages, rate_factors
 
 __all__ = ["TrainedNetwork", "build_network", "cross_entropy", "label_weights", "train"]

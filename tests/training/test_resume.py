@@ -16,7 +16,7 @@ from edgecls.models import build_model
 from edgecls.training.checkpoint import Checkpoints
 from edgecls.training.config import MixedPrecision, Schedule, TrainConfig
 from edgecls.training.epoch_keeper import Watch
-from edgecls.training.history import EpochReport
+from edgecls.evaluation.history import EpochReport
 from edgecls.training.trainer import TrainedNetwork, build_network, train
 
 SPEC = ImageSpec(16, 16)

@@ -12,8 +12,7 @@ from edgecls.evaluation.report.html import HTML, Html, data_uri, joined
 from edgecls.evaluation.report.words import FEW_IMAGES, Content, Subject, findings, mirroring_text, number, percent
 from edgecls.image_formats.read import read_header
 from edgecls.plots.confusion import MAX_NUMBERED, confused_block_png, confusion_png, full_confusion_png
-from edgecls.plots.curves import training_curve_png
-from edgecls.plots.reliability import ReliabilityCurve, reliability_png
+from edgecls.plots.curves import ReliabilityCurve, reliability_png
 
 __all__ = ["all_sections"]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgecls.evaluation.calibration import Calibration
-from edgecls.evaluation.history import HistoryRow
+from edgecls.evaluation.history import EpochReport
 from edgecls.evaluation.mirroring import Mirroring
 from edgecls.evaluation.record import Evaluation
 from edgecls.evaluation.report.html import Html
@@ -206,7 +206,7 @@ class Subject:
     data_name: str
     part: str
     model_bytes: int | None
-    history: tuple[HistoryRow, ...]
+    history: tuple[EpochReport, ...]
     best_epoch: int | None
     calibration: Calibration | None
     mirroring: Mirroring | None

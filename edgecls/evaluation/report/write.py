@@ -11,7 +11,7 @@ import numpy as np
 import edgecls
 from edgecls.atomic_write import whole_files
 from edgecls.evaluation.calibration import Calibration
-from edgecls.evaluation.history import HistoryRow
+from edgecls.evaluation.history import EpochReport
 from edgecls.evaluation.mirroring import Mirroring
 from edgecls.evaluation.record import Evaluation
 from edgecls.evaluation.report.html import HTML, Html, joined
@@ -32,7 +32,7 @@ def write_report(
     data_name: str = "",
     part: str = "",
     model_bytes: int | None = None,
-    history: Sequence[HistoryRow] | None = None,
+    history: Sequence[EpochReport] | None = None,
     best_epoch: int | None = None,
     calibration: Calibration | None = None,
     mirroring: Mirroring | None = None,

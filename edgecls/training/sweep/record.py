@@ -8,7 +8,7 @@ from typing import Any
 
 from edgecls.errors import OutputError, TrainingError
 from edgecls.journal import DamagedLineError, Journal
-from edgecls.training.history import EpochReport, best_of, is_better
+from edgecls.evaluation.history import EpochReport, best_of, is_better
 
 __all__ = ["SweepRecord", "SweepTrial"]
 

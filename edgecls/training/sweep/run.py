@@ -13,7 +13,7 @@ from edgecls.errors import EdgeclsError, MissingExtraError, OutputError, Trainin
 from edgecls.plots.sweep import Run, epochs_chart, setting_chart, swept_settings
 from edgecls.training.config import TrainConfig
 from edgecls.training.config_file import config_to_toml
-from edgecls.training.history import EpochReport
+from edgecls.evaluation.history import EpochReport
 from edgecls.training.job import Listener, RunOptions, run_training
 from edgecls.training.run_directory import ExistingRun, RunDirectory, default_run_directory
 from edgecls.training.sweep.record import SweepRecord, SweepTrial

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from edgecls.errors import OutputError, TrainingError
-from edgecls.training.history import EpochReport
+from edgecls.evaluation.history import EpochReport
 from edgecls.training.sweep.record import SweepRecord, SweepTrial
 
 FACTS = {"data": "花", "epochs": 3}
