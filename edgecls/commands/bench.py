@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgecls.commands.options import ignore_option, part_option, provider_option
+from edgecls.commands.options import ignore_option, provider_option, split_option
 
 if TYPE_CHECKING:
     from edgecls.bench.benchmark import Benchmark
@@ -27,7 +27,7 @@ __all__ = ["bench"]
     type=click.Path(exists=True, path_type=Path),
     help="Also measure accuracy on these labelled images, on 500 of them if there are more.",
 )
-@part_option
+@split_option
 @ignore_option
 @click.option(
     "--seconds",
@@ -63,7 +63,7 @@ __all__ = ["bench"]
 def bench(
     paths: tuple[str, ...],
     labelled: Path | None,
-    part: str,
+    split: str,
     ignore_unknown_labels: bool,
     seconds: float,
     pace: float,
@@ -90,8 +90,8 @@ def bench(
     from edgecls.commands.terminal import StatusLine, utf8_stdout
     from edgecls.runtime.execution.providers import Provider
 
-    if labelled is None and (ignore_unknown_labels or part != "auto"):
-        raise click.UsageError("--part and --ignore-unknown-labels are about the images of --labelled; give them too")
+    if labelled is None and (ignore_unknown_labels or split != "auto"):
+        raise click.UsageError("--split and --ignore-unknown-labels are about the images of --labelled; give them too")
     # What can fail fails before the long work.
     old = None if then is None else read_recorded(then)
     if output is not None:
@@ -101,7 +101,7 @@ def bench(
 
         check_writable(plot)
         check_can_draw()
-    data = None if labelled is None else _read_labelled(labelled, part)
+    data = None if labelled is None else _read_labelled(labelled, split)
     given = read_measured_files(paths, instead=[] if data is None else [str(path) for path in data.paths])
     if data is not None:
         data = known_to_all(data, given.models, ignore_unknown_labels=ignore_unknown_labels)
@@ -147,12 +147,12 @@ def bench(
         sys.exit(1)
 
 
-def _read_labelled(path: Path, part: str) -> "LabelledImages":
+def _read_labelled(path: Path, split: str) -> "LabelledImages":
     from edgecls.bench.benchmark import some_of
     from edgecls.dataset.formats.read import read_dataset
-    from edgecls.evaluation.evaluate import choose_part
+    from edgecls.evaluation.evaluate import choose_split
 
-    return some_of(choose_part(read_dataset(path), part)[1])
+    return some_of(choose_split(read_dataset(path), split)[1])
 
 
 def _faults(found: "Benchmark") -> "Iterable[ImageError]":

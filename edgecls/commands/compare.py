@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgecls.commands.options import ModelPath, ignore_option, limits_option, part_option, provider_option
+from edgecls.commands.options import ModelPath, ignore_option, limits_option, provider_option, split_option
 
 if TYPE_CHECKING:
     from edgecls.evaluation.compare import Comparison
@@ -21,7 +21,7 @@ __all__ = ["compare"]
 @click.argument("data", type=click.Path(exists=True, path_type=Path))
 @click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Also draw the trade-off (.png).")
 @click.option("--format", "output_format", type=click.Choice(["table", "json"]), default="table", show_default=True)
-@part_option
+@split_option
 @ignore_option
 @provider_option
 @click.option(
@@ -36,7 +36,7 @@ def compare(
     data: Path,
     plot: Path | None,
     output_format: str,
-    part: str,
+    split: str,
     ignore_unknown_labels: bool,
     provider: str,
     threads: int | None,
@@ -53,7 +53,7 @@ def compare(
     from edgecls.dataset.formats.read import read_dataset
     from edgecls.evaluation.compare import Contender
     from edgecls.evaluation.compare import compare as run_comparison
-    from edgecls.evaluation.evaluate import choose_part, without_foreign_labels
+    from edgecls.evaluation.evaluate import choose_split, without_foreign_labels
     from edgecls.image import DEFAULT_LIMITS, ImageLimits
     from edgecls.plots.figure import check_can_draw
     from edgecls.runtime.machine.cores import usable_cores
@@ -70,7 +70,7 @@ def compare(
         for name, path in zip(model_names(models), models, strict=True)
     ]
     announce_provider(contenders[0].classifier)
-    part, images = choose_part(read_dataset(data), part)
+    split, images = choose_split(read_dataset(data), split)
     if ignore_unknown_labels:
         for contender in contenders:
             images = without_foreign_labels(images, contender.classifier.card.labels)
@@ -88,7 +88,7 @@ def compare(
     if output_format == "json":
         document = {
             "data": str(data),
-            "part": part,
+            "split": split,
             "images": found.evaluations[0].images,
             **_as_dict(found, models),
         }

@@ -11,8 +11,8 @@ from edgecls.commands.options import (
     ModelPath,
     ignore_option,
     limits_option,
-    part_option,
     provider_option,
+    split_option,
     unknown_threshold_option,
 )
 
@@ -38,7 +38,7 @@ __all__ = ["evaluate"]
     show_default=True,
     help="Give the accuracy also for the right label among the K most probable.",
 )
-@part_option
+@split_option
 @ignore_option
 @provider_option
 @click.option(
@@ -55,7 +55,7 @@ def evaluate(
     report: Path | None,
     output_format: str,
     top: int,
-    part: str,
+    split: str,
     ignore_unknown_labels: bool,
     provider: str,
     threads: int | None,
@@ -70,7 +70,7 @@ def evaluate(
     from edgecls.atomic_write import check_writable
     from edgecls.commands.terminal import StatusLine, announce_provider
     from edgecls.dataset.formats.read import read_dataset
-    from edgecls.evaluation.evaluate import choose_part, without_foreign_labels
+    from edgecls.evaluation.evaluate import choose_split, without_foreign_labels
     from edgecls.evaluation.evaluate import evaluate as run_evaluation
     from edgecls.evaluation.record import evaluation_to_dict
     from edgecls.image import DEFAULT_LIMITS, ImageLimits
@@ -84,7 +84,7 @@ def evaluate(
     limits = ImageLimits(DEFAULT_LIMITS.max_bytes, int(max_megapixels * 1e6))
     classifier = load(model, provider, limits=limits, unknown_threshold=unknown_threshold)
     announce_provider(classifier)
-    part, images = choose_part(read_dataset(data), part)
+    split, images = choose_split(read_dataset(data), split)
     if ignore_unknown_labels:
         images = without_foreign_labels(images, classifier.card.labels)
     line = StatusLine()
@@ -98,29 +98,29 @@ def evaluate(
     for error in found.failures.values():
         click.echo(f"left out: {error}", err=True)
     if output_format == "json":
-        facts = {"model": str(model), "name": classifier.card.name, "data": str(data), "part": part}
+        facts = {"model": str(model), "name": classifier.card.name, "data": str(data), "split": split}
         click.echo(json.dumps({**facts, **evaluation_to_dict(found, top=top)}, ensure_ascii=False, indent=2))
     else:
-        _print_table(found, top=top, part=part)
+        _print_table(found, top=top, split=split)
     if report is not None:
         from edgecls.evaluation.report import write_report
 
         write_report(
-            report, found, card=classifier.card, data_name=str(data), part=part, model_bytes=model.stat().st_size
+            report, found, card=classifier.card, data_name=str(data), split=split, model_bytes=model.stat().st_size
         )
         click.echo(f"wrote {report}", err=True)
     if found.failures:
         sys.exit(1)
 
 
-def _print_table(found: "Evaluation", *, top: int, part: str) -> None:
+def _print_table(found: "Evaluation", *, top: int, split: str) -> None:
     from edgecls.commands.terminal import padded, width
 
     low, high = found.accuracy_interval
     best = min(top, len(found.labels))
     label, baseline = found.baseline
     rows = {
-        "images": f"{found.images} ({part})",
+        "images": f"{found.images} ({split})",
         "accuracy": f"{found.accuracy:.4f} (95 % interval {low:.4f} to {high:.4f})",
         f"among {best} best": f"{found.top_accuracy(best):.4f}" if best > 1 else "",
         "guessing": f"{baseline:.4f} (always {label})",

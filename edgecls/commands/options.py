@@ -24,8 +24,8 @@ __all__ = [
     "model_names",
     "model_option",
     "model_output_option",
-    "part_option",
     "provider_option",
+    "split_option",
     "tuned_option",
     "unknown_threshold_option",
 ]
@@ -132,12 +132,12 @@ limits_option = click.option(
 )
 
 
-part_option = click.option(
-    "--part",
+split_option = click.option(
+    "--split",
     type=click.Choice(["auto", "test", "val", "train", "all"]),
     default="auto",
     show_default="test if there is one, else val, else all",
-    help="Which part of DATA to measure on.",
+    help="Which split of DATA to measure on.",
 )
 
 ignore_option = click.option(

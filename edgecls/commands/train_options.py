@@ -130,7 +130,7 @@ _OPTIONS = [
     _setting(
         "--val-split",
         _fraction,
-        "Part of each label's images to hold out for choosing the best epoch, if DATA has no validation part.",
+        "Part of each label's images to hold out for choosing the best epoch, if DATA has no validation split.",
         name="validation_fraction",
     ),
     click.option(

@@ -177,7 +177,7 @@ def measure_dataset(
         on_progress(count, len(paths))
     if not sizes:
         raise DatasetError(f"none of the {len(paths)} images can be read; the first fault: {failures[0]}")
-    counts = {name: part.counts for name, part in dataset.parts.items()}
+    counts = {name: part.counts for name, part in dataset.splits.items()}
     return DatasetStatistics(dataset.labels, counts, tuple(sizes), moments, tuple(failures))
 
 

@@ -18,7 +18,7 @@ from edgecls.runtime.classifier import Classifier
 from edgecls.runtime.many_images import classify_stream, file_source
 from edgecls.runtime.prediction import Prediction
 
-__all__ = ["ALL", "AUTO", "PART_NAMES", "check_labels", "choose_part", "evaluate", "without_foreign_labels"]
+__all__ = ["ALL", "AUTO", "SPLIT_NAMES", "check_labels", "choose_split", "evaluate", "without_foreign_labels"]
 
 TOP = 3  # answers that are kept of each image
 NAMED_LABELS = 10  # labels that an error message lists
@@ -154,26 +154,26 @@ def _numbers(values: "array[float]") -> npt.NDArray[np.float64]:
 
 
 AUTO, ALL = "auto", "all"
-PART_NAMES = (AUTO, "test", "val", "train", ALL)
+SPLIT_NAMES = (AUTO, "test", "val", "train", ALL)
 
 
-def choose_part(dataset: Dataset, name: str) -> tuple[str, LabelledImages]:
-    """Return a part by its name, and what it is called; AUTO takes test, else val, else all there is.
+def choose_split(dataset: Dataset, name: str) -> tuple[str, LabelledImages]:
+    """Return a split by its name, and what it is called; AUTO takes test, else val, else all there is.
 
     Args:
-        dataset: All parts.
-        name: One of PART_NAMES.
+        dataset: All splits.
+        name: One of SPLIT_NAMES.
 
     Raises:
-        DatasetError: The dataset has no such part.
+        DatasetError: The dataset has no such split.
     """
     if name == AUTO:
-        name = next((held_out for held_out in ("test", "val") if held_out in dataset.parts), ALL)
+        name = next((held_out for held_out in ("test", "val") if held_out in dataset.splits), ALL)
     if name == ALL:
         return ALL, dataset.whole
-    if name not in dataset.parts:
+    if name not in dataset.splits:
         raise DatasetError(
-            f"the dataset has no part {name!r}, only {', '.join(dataset.parts)}; choose another one with --part, "
+            f"the dataset has no split {name!r}, only {', '.join(dataset.splits)}; choose another one with --split, "
             "or divide it with 'edgecls data split'"
         )
-    return name, dataset.parts[name]
+    return name, dataset.splits[name]

@@ -48,7 +48,7 @@ def golden_images(cached: CachedImages, held_out: Sequence[int]) -> dict[str, np
     }
 
 
-PART_COUNT = 2  # train and what is held out
+SPLIT_COUNT = 2  # train and what is held out
 
 
 @dataclass(frozen=True)
@@ -87,8 +87,8 @@ def prepare_images(
 ) -> PreparedImages:
     """Decode the images to train on and to validate on, and tell them apart.
 
-    What the dataset calls its validation part is held out; if it names none, a part of each label's
-    images is, chosen by the seed, augmented copies of one image together. Its test part is not touched.
+    What the dataset calls its validation split is held out; if it names none, a part of each label's
+    images is, chosen by the seed, augmented copies of one image together. Its test split is not touched.
 
     Args:
         dataset: The images.
@@ -128,14 +128,14 @@ def prepare_images(
     else:
         is_training = cached.positions < len(train.paths)
         train_indices, held_out = np.flatnonzero(is_training).tolist(), np.flatnonzero(~is_training).tolist()
-        _check_parts(cached, train_indices, held_out)
+        _check_splits(cached, train_indices, held_out)
     return PreparedImages(cached, train_indices, held_out, cache)
 
 
 def without_rare_labels(dataset: Dataset, rare_labels: RareLabels) -> tuple[Dataset, tuple[str, ...]]:
     """Return a dataset without the labels that have too few images to be divided, if they are to be left out.
 
-    One that has a validation part needs no dividing, and is returned as it is.
+    One that has a validation split needs no dividing, and is returned as it is.
 
     Returns:
         The dataset, and a remark on the labels that were left out, if some were.
@@ -147,7 +147,7 @@ def without_rare_labels(dataset: Dataset, rare_labels: RareLabels) -> tuple[Data
         return dataset, ()
     train = dataset.train
     groups = _families([str(path) for path in train.paths])
-    left = {train.label_ids[index] for index in without_rare(train.label_ids, groups, part_count=PART_COUNT)}
+    left = {train.label_ids[index] for index in without_rare(train.label_ids, groups, split_count=SPLIT_COUNT)}
     if len(left) < 2:
         raise DatasetError("fewer than two labels have enough images to be divided; add images")
     rest = Dataset(_only(train, left), None, None if dataset.test is None else _only(dataset.test, left))
@@ -172,9 +172,9 @@ def _families(names: Sequence[str]) -> list[int]:
     return [numbers.setdefault(sources.get(Path(name), name), len(numbers)) for name in names]
 
 
-def _check_parts(cached: CachedImages, train_indices: list[int], held_out: list[int]) -> None:
+def _check_splits(cached: CachedImages, train_indices: list[int], held_out: list[int]) -> None:
     trained = set(cached.label_ids[train_indices].tolist())
     if lost := [repr(label) for index, label in enumerate(cached.labels) if index not in trained]:
-        raise DatasetError(f"no image of label {', '.join(lost)} in the training part can be used; add some")
+        raise DatasetError(f"no image of label {', '.join(lost)} in the training split can be used; add some")
     if not held_out:
-        raise DatasetError("no image of the validation part can be used; add some, or leave the part out")
+        raise DatasetError("no image of the validation split can be used; add some, or leave the split out")

@@ -36,13 +36,13 @@ def report_on_run(
 ) -> Evaluation:
     """Evaluate a model file as it is used, by onnxruntime, and write report and plots into the run directory.
 
-    The images are those of the dataset's test part; without one, those held out while training.
+    The images are those of the dataset's test split; without one, those held out while training.
 
     Args:
         run: Where to write.
         onnx_path: The model file.
         data: Where the images come from, as the user named it.
-        dataset: All parts.
+        dataset: All splits.
         images: What was trained on and what was held out.
         history: The epochs of the run.
         calibration: What the temperature changed, if one was fitted.
@@ -53,7 +53,7 @@ def report_on_run(
         OutputError: The files cannot be written.
         MissingExtraError: matplotlib is not installed.
     """
-    part = "validation" if dataset.test is None else "test"
+    split = "validation" if dataset.test is None else "test"
     chosen = _held_out(images) if dataset.test is None else dataset.test
     classifier = load(onnx_path, "cpu")
     evaluation = evaluate(classifier, chosen, workers=usable_cores(), on_progress=on_progress)
@@ -63,7 +63,7 @@ def report_on_run(
         evaluation,
         card=classifier.card,
         data_name=str(data),
-        part=part,
+        split=split,
         model_bytes=onnx_path.stat().st_size,
         history=[_row(report) for report in history],
         best_epoch=best.epoch if best else None,

@@ -151,7 +151,7 @@ def test_a_place_that_cannot_be_written_is_named_before_anything_is_measured(
     assert "cannot write" in done.stderr
 
 
-@pytest.mark.parametrize("options", [["--part", "test"], ["--ignore-unknown-labels"]], ids=str)
+@pytest.mark.parametrize("options", [["--split", "test"], ["--ignore-unknown-labels"]], ids=str)
 def test_options_of_labelled_images_without_any_are_a_wrong_command_line(model: Path, options: list[str]) -> None:
     done = _bench(model, *options)
 

@@ -70,7 +70,7 @@ def _page(path: Path, found: Evaluation, card: ModelCard, **more: object) -> Pag
 
 
 def test_a_report_has_the_figures_in_words(found: Evaluation, tmp_path: Path) -> None:
-    page = _page(tmp_path / "r.html", found, tiny_card(), data_name="my data", part="test", model_bytes=1_234_567)
+    page = _page(tmp_path / "r.html", found, tiny_card(), data_name="my data", split="test", model_bytes=1_234_567)
 
     assert page.sections == ["overview", "labels", "confusion", "mistakes", "examples", "calibration", "data", "model"]
     assert "Of 9 images, it gave 8 the right label." in page.text
@@ -116,7 +116,7 @@ def test_everything_from_outside_is_escaped(tmp_path: Path) -> None:
         golden=dataclasses.replace(tiny_golden(), samples=(sample,)),
     )
 
-    page = _page(tmp_path / "r.html", found, card, data_name=evil, part=evil)
+    page = _page(tmp_path / "r.html", found, card, data_name=evil, split=evil)
 
     assert {tag for tag, _ in page.tags} & {"script", "svg", "b"} <= {"b"}
     assert [tag for tag, _ in page.tags].count("b") == 2  # the counts of two confusions

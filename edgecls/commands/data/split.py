@@ -103,7 +103,7 @@ def split(
     """
     from edgecls.dataset.splits.rare_labels import RareLabels
     from edgecls.dataset.splits.split import split_dataset
-    from edgecls.dataset.splits.write import PartsForm
+    from edgecls.dataset.splits.write import SplitFormat
     from edgecls.runtime.machine.cores import usable_cores
 
     if keep_rare_in_train and leave_out_rare:
@@ -116,7 +116,7 @@ def split(
         output,
         ratio,
         seed=seed,
-        form=PartsForm(form),
+        form=SplitFormat(form),
         near_distance=near_distance,
         group_by=group_by,
         rare=rare,
@@ -144,7 +144,7 @@ def _leak_lines(name: str, leak: "Leak") -> list[str]:
 
 def _summary(result: "SplitResult", output: Path) -> str:
     """Return how many images of each label each part has, and what was kept together."""
-    parts = result.dataset.parts
+    parts = result.dataset.splits
     lines = ["".join(f"{name:>8}" for name in parts)]
     for label in result.dataset.labels:
         lines.append("".join(f"{part.counts[label]:8d}" for part in parts.values()) + f"  {on_one_line(label)}")

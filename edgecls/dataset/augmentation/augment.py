@@ -135,9 +135,9 @@ def augment(
 
 def _plan(dataset: Dataset, settings: AugmentSettings) -> list[_Task]:
     tasks: list[_Task] = []
-    for name, part in dataset.parts.items():
+    for name, part in dataset.splits.items():
         copies = settings.copies if name == "train" else 0
-        prefix = f"{name}/" if len(dataset.parts) > 1 else ""
+        prefix = f"{name}/" if len(dataset.splits) > 1 else ""
         for path, below in _names(part):
             original = f"{prefix}{below}" if settings.with_originals else None
             stem = os.path.splitext(below)[0]

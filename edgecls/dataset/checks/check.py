@@ -195,7 +195,7 @@ def _stray(path: Path) -> Finding:
             return _misnamed(path, header.format)
     except ImageError:
         pass
-    return Finding(FindingKind.NOT_A_IMAGE, path, "no image, and passed over in training")
+    return Finding(FindingKind.NOT_AN_IMAGE, path, "no image, and passed over in training")
 
 
 def _misnamed(path: Path, image_format: str) -> Finding:

@@ -19,7 +19,7 @@ class FindingKind(StrEnum):
     LABEL_CONFLICT: the same image, byte for byte or nearly, has another label as well.
     EXACT_DUPLICATE: an image of the same label has the same bytes.
     NEAR_DUPLICATE: an image of the same label looks the same.
-    NOT_A_IMAGE: a file in a class folder that is no image.
+    NOT_AN_IMAGE: a file in a class folder that is no image.
     EMPTY_CLASS: a class folder without images.
     FEW_IMAGES: a label with a single usable image, which cannot be both learned from and held out.
     LABEL_NAME: a label that cannot be the name of a folder on every system, or that has spaces around it.
@@ -36,7 +36,7 @@ class FindingKind(StrEnum):
     LABEL_CONFLICT = "label_conflict"
     EXACT_DUPLICATE = "exact_duplicate"
     NEAR_DUPLICATE = "near_duplicate"
-    NOT_A_IMAGE = "not_a_image"
+    NOT_AN_IMAGE = "not_an_image"
     EMPTY_CLASS = "empty_class"
     FEW_IMAGES = "few_images"
     LABEL_NAME = "label_name"

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgecls.dataset.formats.assemble import label_text
-from edgecls.dataset.formats.folders import check_not_splits, has_part_folders, part_roots, subfolders
-from edgecls.dataset.formats.lists import has_part_lists
+from edgecls.dataset.formats.folders import check_not_splits, has_split_folders, split_roots, subfolders
+from edgecls.dataset.formats.lists import has_split_lists
 from edgecls.dataset.formats.read import read_dataset
 from edgecls.errors import DatasetError
 from edgecls.image_files import IMAGE_SUFFIXES, is_hidden
@@ -52,14 +52,14 @@ def survey(data: Path) -> Survey:
     Raises:
         DatasetError: There is nothing, or it has no class folders, or its list or table cannot be used.
     """
-    if data.is_file() or (data.is_dir() and has_part_lists(data)):
+    if data.is_file() or (data.is_dir() and has_split_lists(data)):
         whole = read_dataset(data).whole
         return Survey(False, whole.labels, whole.paths, tuple(whole.labels[index] for index in whole.label_ids))
     if not data.is_dir():
         raise DatasetError(f"there is no dataset {str(data)!r}; give a folder of class folders, a list or a CSV file")
     roots = [data]
-    if has_part_folders(data):
-        roots = list(part_roots(data).values())
+    if has_split_folders(data):
+        roots = list(split_roots(data).values())
     elif len(folders := subfolders(data)) > 1:
         check_not_splits(data, folders)
     class_folders = [folder for root in roots for folder in subfolders(root)]

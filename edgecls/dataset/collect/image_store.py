@@ -27,7 +27,7 @@ class Stored:
     """What became of some bytes.
 
     Attributes:
-        outcome: saved, duplicate, too_small, too_large, too_many_pixels, damaged or not_a_image.
+        outcome: saved, duplicate, too_small, too_large, too_many_pixels, damaged or not_an_image.
         sha256: Of the bytes.
         width: Of the image, upright; None if it is none.
         height: Of the image, upright.
@@ -135,4 +135,4 @@ def _digest_of(path: Path) -> str:
 def _outcome_of(error: ImageError) -> str:
     if isinstance(error, ImageTooLargeError):
         return "too_large"
-    return "not_a_image" if isinstance(error, UnsupportedImageError) else "damaged"
+    return "not_an_image" if isinstance(error, UnsupportedImageError) else "damaged"

@@ -12,11 +12,11 @@ from edgecls.image_files import find_images, has_image_name, is_hidden
 
 __all__ = [
     "check_not_splits",
-    "has_part_folders",
+    "has_split_folders",
     "list_class_folders",
-    "part_roots",
     "read_class_folders",
-    "read_part_folders",
+    "read_split_folders",
+    "split_roots",
     "subfolders",
 ]
 
@@ -113,7 +113,7 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(map(repr, names[:NAMED_AT_MOST])) + (", ..." if len(names) > NAMED_AT_MOST else "")
 
 
-def has_part_folders(root: Path) -> bool:
+def has_split_folders(root: Path) -> bool:
     """True where a folder is divided into parts, rather than having a label called "train".
 
     There must be a folder named like a training split that has folders itself, and beside it another split or nothing.
@@ -138,8 +138,8 @@ def has_part_folders(root: Path) -> bool:
     return False
 
 
-def part_roots(root: Path) -> dict[str, Path]:
-    """Return for each part of a folder with `has_part_folders` where its class folders are.
+def split_roots(root: Path) -> dict[str, Path]:
+    """Return for each part of a folder with `has_split_folders` where its class folders are.
 
     That is the folder named like the split, or one within it by which archives repeat the name (seg_train/seg_train).
 
@@ -164,7 +164,7 @@ def part_roots(root: Path) -> dict[str, Path]:
     return roots
 
 
-def read_part_folders(root: Path) -> Dataset:
+def read_split_folders(root: Path) -> Dataset:
     """Find the images in a folder with `train`, and `val` and `test` if there are such, in any usual spelling.
 
     A label of train may be missing from the other parts.
@@ -174,7 +174,7 @@ def read_part_folders(root: Path) -> Dataset:
             part has, an image in two parts, or labels that cannot be used.
     """
     listed: dict[str, list[Listed]] = {}
-    for name, folder in part_roots(root).items():
+    for name, folder in split_roots(root).items():
         listed[name] = list_class_folders(folder)
         if not listed[name] and not subfolders(folder):
             raise DatasetError(

@@ -58,7 +58,7 @@ class Dataset:
     test: LabelledImages | None = None
 
     def __post_init__(self) -> None:
-        for name, part in self.parts.items():
+        for name, part in self.splits.items():
             if part.labels != self.train.labels:
                 raise DatasetError(f"the labels of {name} {part.labels} are not those of train {self.train.labels}")
 
@@ -68,7 +68,7 @@ class Dataset:
         return self.train.labels
 
     @property
-    def parts(self) -> dict[str, LabelledImages]:
+    def splits(self) -> dict[str, LabelledImages]:
         """The parts there are, by the names "train", "val" and "test", in this order."""
         named = {"train": self.train, "val": self.validation, "test": self.test}
         return {name: part for name, part in named.items() if part is not None}
@@ -78,7 +78,7 @@ class Dataset:
         """The images of all parts; within each label those of train first, then validation, then test."""
         merged = [
             (label_id, path)
-            for part in self.parts.values()
+            for part in self.splits.values()
             for label_id, path in zip(part.label_ids, part.paths, strict=True)
         ]
         merged.sort(key=lambda pair: pair[0])

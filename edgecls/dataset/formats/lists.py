@@ -12,7 +12,7 @@ from edgecls.dataset.formats.split_names import USUAL_NAMES, split_names
 from edgecls.errors import DatasetError
 from edgecls.regular_file import open_regular
 
-__all__ = ["has_part_lists", "read_csv_column", "read_csv_file", "read_list_file", "read_part_lists", "read_text"]
+__all__ = ["has_split_lists", "read_csv_column", "read_csv_file", "read_list_file", "read_split_lists", "read_text"]
 
 MAX_BYTES = 256 * 1024 * 1024  # of a list: millions of images
 
@@ -42,7 +42,7 @@ def read_text(path: Path) -> str:
 
 PATH_COLUMNS = ("path", "image", "file", "filename")
 LABEL_COLUMNS = ("label",)
-PART_COLUMNS = ("split", "subset", "partition")
+SPLIT_COLUMNS = ("split", "subset", "partition")
 
 
 def read_csv_file(path: Path) -> Dataset:
@@ -66,8 +66,8 @@ def read_csv_file(path: Path) -> Dataset:
             f"{str(path)!r} needs a header with the columns 'path' and 'label', got {','.join(header)[:200]!r}; "
             f"the first may also be called {', '.join(PATH_COLUMNS[1:])}"
         )
-    part_column = _column(header, PART_COLUMNS, path)
-    cells = () if part_column is None else {row[part_column] for _, row in numbered if len(row) > part_column}
+    split_column = _column(header, SPLIT_COLUMNS, path)
+    cells = () if split_column is None else {row[split_column] for _, row in numbered if len(row) > split_column}
     parts = split_names(cells)
     listed: dict[str, list[Listed]] = {}
     for line, row in numbered:
@@ -78,7 +78,7 @@ def read_csv_file(path: Path) -> Dataset:
         image, label = row[path_column], label_text(row[label_column].strip())
         if not image.strip() or not label:
             raise DatasetError(f"line {line} of {str(path)!r} has no {'label' if image.strip() else 'path'}; add it")
-        part = "train" if part_column is None else _part(row[part_column], parts, line, path)
+        part = "train" if split_column is None else _part(row[split_column], parts, line, path)
         listed.setdefault(part, []).append((path.parent / image, label))
     check_files_exist([image for images in listed.values() for image, _ in images], path)
     return assemble(listed, path)
@@ -138,12 +138,12 @@ def read_list_file(path: Path) -> Dataset:
     return assemble({"train": _listed(path)}, path)
 
 
-def has_part_lists(folder: Path) -> bool:
+def has_split_lists(folder: Path) -> bool:
     """True where a folder has a list called `train.txt`, in any usual spelling."""
-    return "train" in _part_lists(folder).values()
+    return "train" in _split_lists(folder).values()
 
 
-def read_part_lists(folder: Path) -> Dataset:
+def read_split_lists(folder: Path) -> Dataset:
     """Read `train.txt`, and `val.txt` and `test.txt` if there are such, in any usual spelling (Training.txt, dev.txt).
 
     Raises:
@@ -151,7 +151,7 @@ def read_part_lists(folder: Path) -> Dataset:
             part has, or an image in two parts.
     """
     listed: dict[str, list[Listed]] = {}
-    for path, name in _part_lists(folder).items():
+    for path, name in _split_lists(folder).items():
         if name in listed:
             raise DatasetError(
                 f"{str(folder)!r} has two lists for the part {name!r}; delete {path.name!r} or the other"
@@ -160,7 +160,7 @@ def read_part_lists(folder: Path) -> Dataset:
     return assemble(listed, folder)
 
 
-def _part_lists(folder: Path) -> dict[Path, str]:
+def _split_lists(folder: Path) -> dict[Path, str]:
     """Return the files that are called like a split and nothing else, with the part: train_images.txt is none."""
     paths = [path for path in sorted(folder.glob("*.[tT][xX][tT]")) if path.is_file()]
     words = split_names(path.stem for path in paths if re.fullmatch(r"[^\W\d_]+", path.stem))

@@ -79,12 +79,12 @@ def partition(
     return [sorted(part) for part in parts]
 
 
-def without_rare(label_ids: Sequence[int], groups: Sequence[int], *, part_count: int) -> list[int]:
+def without_rare(label_ids: Sequence[int], groups: Sequence[int], *, split_count: int) -> list[int]:
     """Return the indices of the images whose labels have at least as many groups as there are parts."""
     groups_of: dict[int, set[int]] = {}
     for label, group in zip(label_ids, groups, strict=True):
         groups_of.setdefault(label, set()).add(group)
-    return [index for index, label in enumerate(label_ids) if len(groups_of[label]) >= part_count]
+    return [index for index, label in enumerate(label_ids) if len(groups_of[label]) >= split_count]
 
 
 def _groups_per_label(contents: Iterable[Counter[int]]) -> Counter[int]:
@@ -132,14 +132,14 @@ def _dealt(
     return parts, {label for label, lacking in without.items() if lacking}
 
 
-def _too_few(few: dict[int, int], part_count: int, labels: Sequence[str] | None) -> str:
+def _too_few(few: dict[int, int], split_count: int, labels: Sequence[str] | None) -> str:
     """Return what is wrong with the labels that have too few groups: all of them at once."""
     listed = [f"label {_named([label], labels)} has {count}" for label, count in sorted(few.items())]
     more = f", and {len(listed) - NAMED_AT_MOST} more" if len(listed) > NAMED_AT_MOST else ""
     first = f"{listed[0]} image(s) or groups of images that belong together"
     return (
-        f"{', '.join([first, *listed[1:NAMED_AT_MOST]])}{more}; {part_count} are needed for {part_count} parts: "
-        f"{WAYS_OUT}{', or ask for fewer parts' if part_count > 2 else ''}"
+        f"{', '.join([first, *listed[1:NAMED_AT_MOST]])}{more}; {split_count} are needed for {split_count} parts: "
+        f"{WAYS_OUT}{', or ask for fewer parts' if split_count > 2 else ''}"
     )
 
 

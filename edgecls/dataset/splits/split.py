@@ -16,12 +16,12 @@ from edgecls.dataset.similarity.neighbours import has_neighbour
 from edgecls.dataset.splits.partition import partition, without_rare
 from edgecls.dataset.splits.rare_labels import RareLabels
 from edgecls.dataset.splits.series import Series, group_keys, series_in_names
-from edgecls.dataset.splits.write import PartsForm, check_parts_writable, write_parts
+from edgecls.dataset.splits.write import SplitFormat, check_splits_writable, write_splits
 from edgecls.errors import DatasetError, ImageError, OutputError
 
-__all__ = ["PART_NAMES_BY_COUNT", "Leak", "SplitResult", "split_dataset"]
+__all__ = ["SPLIT_NAMES_BY_COUNT", "Leak", "SplitResult", "split_dataset"]
 
-PART_NAMES_BY_COUNT = {2: ("train", "val"), 3: ("train", "val", "test")}
+SPLIT_NAMES_BY_COUNT = {2: ("train", "val"), 3: ("train", "val", "test")}
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def split_dataset(
     ratios: Sequence[float],
     *,
     seed: int,
-    form: PartsForm,
+    form: SplitFormat,
     near_distance: int = NEAR_DISTANCE,
     group_by: str | None = None,
     rare: RareLabels = RareLabels.REFUSE,
@@ -109,12 +109,12 @@ def split_dataset(
         OutputError: The folder cannot be written.
         MissingExtraError: ImageHash is not installed (extra "data").
     """
-    if len(ratios) not in PART_NAMES_BY_COUNT:
+    if len(ratios) not in SPLIT_NAMES_BY_COUNT:
         raise DatasetError(f"give two shares, of train and val, or three, of train, val and test; got {list(ratios)}")
     if data.is_dir() and data.resolve() in out.resolve().parents:
         raise OutputError(f"cannot write {str(out)!r}: it is in the dataset; choose a folder outside")
     whole = read_dataset(data).whole
-    check_parts_writable(out, whole, form)
+    check_splits_writable(out, whole, form)
     keys = None if group_by is None else group_keys(data, whole, group_by)
     kept = keep_together(whole.paths, keys=keys, max_distance=near_distance, workers=workers, on_progress=on_looked_at)
     chosen = [index for index, image in enumerate(kept.looked_at) if isinstance(image, Fingerprint)]
@@ -123,7 +123,7 @@ def split_dataset(
     usable = _Images.chosen(whole, kept.groups, kept.looked_at, chosen)
     left_out: tuple[str, ...] = ()
     if rare is RareLabels.LEAVE_OUT:
-        chosen = without_rare(usable.images.label_ids, usable.groups, part_count=len(ratios))
+        chosen = without_rare(usable.images.label_ids, usable.groups, split_count=len(ratios))
         before, usable = usable, _Images.chosen(usable.images, usable.groups, usable.looked_at, chosen)
         left_out = tuple(sorted(set(before.images.labels) - set(usable.images.labels)))
         if len(usable.images.labels) < 2:
@@ -148,8 +148,8 @@ def split_dataset(
             f"{error}. Many labels have images in the same groups of --group-by; if each label counts its series anew, "
             r"give a pattern for the path, as '([^/]+/\d+)_', that has the label's folder in it"
         ) from error
-    parts = dict(zip(PART_NAMES_BY_COUNT[len(ratios)], indices, strict=True))
-    write_parts(out, images, parts, form, on_progress=on_written)
+    parts = dict(zip(SPLIT_NAMES_BY_COUNT[len(ratios)], indices, strict=True))
+    write_splits(out, images, parts, form, on_progress=on_written)
     sizes = [size for size in Counter(usable.groups).values() if size > 1]
     dataset = Dataset(*(_subset(images, part) for part in indices))
     series = series_in_names(images)
@@ -159,7 +159,7 @@ def split_dataset(
         sum(sizes),
         tuple(image.reason for image in kept.unusable),
         0 if keys is None else sum(key is None for key in keys),
-        tuple(label for label, count in dataset.parts["val"].counts.items() if not count),
+        tuple(label for label, count in dataset.splits["val"].counts.items() if not count),
         left_out,
         {name: _leak(usable, parts["train"], part, series) for name, part in parts.items() if name != "train"},
         series if group_by is None else None,

@@ -13,10 +13,10 @@ from edgecls.dataset.formats.labelled_images import LabelledImages
 from edgecls.errors import DatasetError, OutputError
 from edgecls.image_files import IMAGE_SUFFIXES, is_hidden
 
-__all__ = ["PartsForm", "check_parts_writable", "write_parts"]
+__all__ = ["SplitFormat", "check_splits_writable", "write_splits"]
 
 
-class PartsForm(StrEnum):
+class SplitFormat(StrEnum):
     """How a divided dataset is written.
 
     COPIES: class folders in a folder for each part, with copies of the files.
@@ -30,7 +30,7 @@ class PartsForm(StrEnum):
     LISTS = "lists"
 
 
-def check_parts_writable(out: Path, images: LabelledImages, form: PartsForm) -> None:
+def check_splits_writable(out: Path, images: LabelledImages, form: SplitFormat) -> None:
     """Find out before long work whether a dataset can be written there.
 
     Raises:
@@ -43,17 +43,17 @@ def check_parts_writable(out: Path, images: LabelledImages, form: PartsForm) -> 
         raise OutputError(
             f"cannot write {str(out)!r}: there is no folder {str(out.absolute().parent)!r} to write to; make it first"
         )
-    if form is PartsForm.LISTS:
+    if form is SplitFormat.LISTS:
         _check_listable(images)
     else:
         _check_folder_names(images)
 
 
-def write_parts(
+def write_splits(
     out: Path,
     images: LabelledImages,
     parts: Mapping[str, Sequence[int]],
-    form: PartsForm,
+    form: SplitFormat,
     *,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> None:
@@ -73,13 +73,13 @@ def write_parts(
         DatasetError: A label cannot be the name of a folder, or a name cannot stand in a list.
         OutputError: The folder cannot be written.
     """
-    check_parts_writable(out, images, form)
+    check_splits_writable(out, images, form)
     try:
         with _whole_folder(out) as folder:
-            if form is PartsForm.LISTS:
+            if form is SplitFormat.LISTS:
                 _write_lists(folder, images, parts)
             else:
-                place = shutil.copy2 if form is PartsForm.COPIES else _link
+                place = shutil.copy2 if form is SplitFormat.COPIES else _link
                 _write_folders(folder, images, parts, place, on_progress)
     except OSError as error:  # shutil.Error is one
         named = f" ({error.filename!r})" if error.filename else ""

@@ -242,7 +242,7 @@ def _data(subject: Subject) -> Content:
     found, trained = subject.evaluation, subject.card.dataset
     facts = {
         "source": subject.data_name,
-        "part": subject.part,
+        "split": subject.split,
         "images": number(found.images),
         "could not be used": number(len(found.failures)) if found.failures else "",
         "labels": number(len(found.labels)),

@@ -204,7 +204,7 @@ class Subject:
     evaluation: Evaluation
     card: ModelCard
     data_name: str
-    part: str
+    split: str
     model_bytes: int | None
     history: tuple[EpochReport, ...]
     best_epoch: int | None

@@ -30,7 +30,7 @@ def write_report(
     *,
     card: ModelCard,
     data_name: str = "",
-    part: str = "",
+    split: str = "",
     model_bytes: int | None = None,
     history: Sequence[EpochReport] | None = None,
     best_epoch: int | None = None,
@@ -45,7 +45,7 @@ def write_report(
         evaluation: What was found; the images shown are read again from its paths.
         card: What the model says about itself.
         data_name: Where the images come from, as users named it.
-        part: Which part of the dataset they are, as in "test".
+        split: Which split of the dataset they are, as in "test".
         model_bytes: Size of the model file.
         history: What the epochs came to; without it there are no training curves.
         best_epoch: The epoch whose weights were kept.
@@ -61,7 +61,7 @@ def write_report(
         evaluation=evaluation,
         card=card,
         data_name=data_name,
-        part=part,
+        split=split,
         model_bytes=model_bytes,
         history=tuple(history or ()),
         best_epoch=best_epoch,

@@ -109,7 +109,7 @@ def test_only_train_is_augmented(data: Path, tmp_path: Path) -> None:
     _augment(parts, tmp_path / "out")
 
     dataset = read_dataset(tmp_path / "out")
-    assert {name: len(part.paths) for name, part in dataset.parts.items()} == {"train": 18, "test": 3}
+    assert {name: len(part.paths) for name, part in dataset.splits.items()} == {"train": 18, "test": 3}
     assert len(read_lineage(tmp_path / "out")) == 21
 
 

@@ -96,7 +96,7 @@ FAULTS = {
     "no-ending": ("a", image.encode_png(scene(99)), "wrong_extension", "has no ending"),
     "tiny": ("a.png", image.encode_png(scene(99, height=31, width=80)), "tiny", "80x31 pixels.*at least 32"),
     "blank": ("a.png", image.encode_png(np.full((60, 60, 3), 200, np.uint8)), "blank", "one colour"),
-    "text": ("notes.txt", b"these are notes", "not_a_image", "passed over"),
+    "text": ("notes.txt", b"these are notes", "not_an_image", "passed over"),
 }
 
 

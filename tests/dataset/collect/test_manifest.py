@@ -92,7 +92,7 @@ def test_a_manifest_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     [
         (RECORD, True),
         (replace(RECORD, outcome="duplicate"), True),
-        (replace(RECORD, outcome="not_a_image"), True),
+        (replace(RECORD, outcome="not_an_image"), True),
         (replace(RECORD, outcome="http_404"), True),
         (replace(RECORD, outcome="timeout"), False),
         (replace(RECORD, outcome="http_503"), False),

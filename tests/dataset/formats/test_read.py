@@ -28,7 +28,7 @@ def _listed(dataset: Dataset, root: Path) -> dict[str, list[tuple[str, str]]]:
             (path.relative_to(root).as_posix(), part.labels[label_id])
             for path, label_id in zip(part.paths, part.label_ids, strict=True)
         ]
-        for name, part in dataset.parts.items()
+        for name, part in dataset.splits.items()
     }
 
 
@@ -53,7 +53,7 @@ def test_part_folders_share_the_labels_of_train(tmp_path: Path, validation: str)
         "val": [(f"{validation}/🐱/3.jpg", "🐱")],
         "test": [("test/a/4.jpg", "a")],
     }
-    assert {part.labels for part in dataset.parts.values()} == {("a", "🐱")}
+    assert {part.labels for part in dataset.splits.values()} == {("a", "🐱")}
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_lists_of_parts_take_paths_from_their_folder_or_absolute(tmp_path: Path)
 
     dataset = read_dataset(lists)
 
-    assert {name: part.counts for name, part in dataset.parts.items()} == {
+    assert {name: part.counts for name, part in dataset.splits.items()} == {
         "train": {"a": 1, "b": 1},
         "val": {"a": 0, "b": 1},
         "test": {"a": 1, "b": 0},
