@@ -25,9 +25,9 @@ from edgecls.models.classical.registry import DEFAULT_SIDE
 from edgecls.training.classical import ClassicalConfig, ClassicalListener, run_classical_training
 
 if TYPE_CHECKING:
+    from edgecls.evaluation.history import EpochReport
     from edgecls.evaluation.mirroring import Mirroring
     from edgecls.training.devices import Devices
-    from edgecls.evaluation.history import EpochReport
     from edgecls.training.trainer import TrainedNetwork
 
 __all__ = ["USED_OPTIONS", "train", "train_classical"]

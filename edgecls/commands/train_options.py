@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 if TYPE_CHECKING:
     from edgecls.dataset.formats.labelled_images import Dataset
-    from edgecls.evaluation.record import Evaluation
     from edgecls.evaluation.history import EpochReport
+    from edgecls.evaluation.record import Evaluation
     from edgecls.training.images import PreparedImages
 
 __all__ = [

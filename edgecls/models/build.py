@@ -1,4 +1,4 @@
-"""Building a network by name, untrained or with pretrained weights."""
+"""Building a network by name, untrained or with pretrained weights. Importing this registers every architecture."""
 
 import warnings
 import zipfile
@@ -9,10 +9,24 @@ import keras
 
 from edgecls.errors import ModelConfigError
 from edgecls.image_spec import Color, ImageSpec
-from edgecls.models.architecture import Architecture, features_model, get_architecture
-from edgecls.models.heads import attach_head
+from edgecls.models import gray_cnn, keras_applications, resnet18, simple_cnn  # each registers what it defines
+from edgecls.models.architecture import Architecture, architecture_names, features_model, get_architecture
+from edgecls.models.heads import HEAD_PREFIX, Head, attach_head, fold_temperature, head_names
 
-__all__ = ["IMAGENET", "NO_WEIGHTS", "build_model"]
+__all__ = [
+    "HEAD_PREFIX",
+    "IMAGENET",
+    "NO_WEIGHTS",
+    "Architecture",
+    "Head",
+    "architecture_names",
+    "build_model",
+    "fold_temperature",
+    "get_architecture",
+    "head_names",
+]
+
+del gray_cnn, keras_applications, resnet18, simple_cnn
 
 NO_WEIGHTS = "none"
 IMAGENET = "imagenet"
@@ -38,8 +52,8 @@ def build_model(
             file (.weights.h5 or .keras) of the same architecture, for any labels and with any head: its
             head is left out. With grey images, weights of a colour network are converted, so
             that the grey network gives what the colour network gives for a grey image.
-        head: The head, one of `head_names()`; None for the architecture's own, as with the two below.
-        dropout: Part of the features left out in each training step, 0 to below 1.
+        head: The head, one of `head_names()`; None for the default of the architecture, as with the two below.
+        dropout: Dropout rate, 0 to below 1.
         hidden_units: Width of a dense layer before the classification; 0 for none.
 
     Returns:

@@ -14,7 +14,18 @@ from edgecls.plots.fonts import choose_fonts
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["COLORS", "DPI", "INK", "MUTED", "PNG_COMPRESSION", "check_can_draw", "figure", "png_bytes", "rgb_pixels", "shortened"]
+__all__ = [
+    "COLORS",
+    "DPI",
+    "INK",
+    "MUTED",
+    "PNG_COMPRESSION",
+    "check_can_draw",
+    "figure",
+    "png_bytes",
+    "rgb_pixels",
+    "shortened",
+]
 
 DPI = 150
 PNG_COMPRESSION = 6

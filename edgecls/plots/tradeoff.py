@@ -109,7 +109,10 @@ def _write_names(axes: "Axes", points: Sequence[ModelPoint], front: Sequence[Mod
     for index in sorted(range(len(points)), key=lambda index: -centres[index][0]):
         point, (x, y) = points[index], centres[index]
         text = axes.annotate(
-            f"{shortened(point.name, MAX_NAME_LENGTH)}\n{point.size_bytes / 1e6:.1f} MB", (x, y), xycoords="figure pixels", fontsize=8
+            f"{shortened(point.name, MAX_NAME_LENGTH)}\n{point.size_bytes / 1e6:.1f} MB",
+            (x, y),
+            xycoords="figure pixels",
+            fontsize=8,
         )
         size = text.get_window_extent(canvas.get_renderer())
         candidates = [

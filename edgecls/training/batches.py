@@ -1,4 +1,4 @@
-"""Batches of images for Keras, in an order that depends on seed and epoch alone."""
+"""What a network sees in each epoch: batches in an order that depends on seed and epoch alone, augmented images."""
 
 import threading
 from collections import deque
@@ -13,8 +13,9 @@ import numpy.typing as npt
 
 from edgecls.dataset.pixel_cache import CachedImages
 from edgecls.errors import ImageError
+from edgecls.training.config import Augmentation
 
-__all__ = ["ImageBatches", "shuffled"]
+__all__ = ["ImageBatches", "augmenting", "shuffled"]
 
 Batch = tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]] | tuple[npt.NDArray[np.generic], ...]
 """Images, labels and, where labels have weights, the weight of each image."""
@@ -117,3 +118,42 @@ class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no
         if self._label_weights is None:
             return pixels, label_ids
         return pixels, label_ids, self._label_weights[label_ids]
+
+
+def augmenting(network: keras.Model, amounts: Augmentation | None, *, seed: int) -> keras.Model:
+    """Return a network for training that augments its images before `network` sees them.
+
+    The two share their weights. Augmentation runs in the training step only, and gives uint8
+    images again, so that `network` sees the same kind of input as in use.
+
+    Args:
+        network: Takes uint8 images, ``[N, H, W, C]``.
+        amounts: By how much; None for no augmentation.
+        seed: Of the random amounts.
+    """
+    images = keras.Input(shape=network.input_shape[1:], dtype="uint8", name="image")
+    x = images if amounts is None else _augmented(images, amounts, seed)
+    return keras.Model(images, network(x))
+
+
+def _augmented(images: keras.KerasTensor, amounts: Augmentation, seed: int) -> keras.KerasTensor:
+    layers = keras.layers
+    steps = [layers.Rescaling(1.0, name="as_float", dtype="float32")]
+    if amounts.flip:
+        steps.append(layers.RandomFlip("horizontal", seed=seed, dtype="float32"))
+    geometry = {"fill_mode": "nearest", "dtype": "float32"}
+    if amounts.rotation:
+        steps.append(layers.RandomRotation(amounts.rotation / 360, seed=seed + 1, **geometry))
+    if amounts.shift:
+        steps.append(layers.RandomTranslation(amounts.shift, amounts.shift, seed=seed + 2, **geometry))
+    if amounts.zoom:
+        steps.append(layers.RandomZoom(amounts.zoom, seed=seed + 3, **geometry))
+    values = {"value_range": (0, 255), "dtype": "float32"}
+    if amounts.brightness:
+        steps.append(layers.RandomBrightness(amounts.brightness, seed=seed + 4, **values))
+    if amounts.contrast:
+        steps.append(layers.RandomContrast(amounts.contrast, seed=seed + 5, **values))
+    x = images
+    for step in steps:
+        x = step(x)
+    return x

@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from edgecls.atomic_write import whole_files
 from edgecls.errors import TrainingError
-from edgecls.regular_file import open_regular
 from edgecls.evaluation.history import EpochReport, best_of
+from edgecls.regular_file import open_regular
 
 if TYPE_CHECKING:  # loaded where a network is saved, as classical models are trained without Keras
     import keras

@@ -12,10 +12,10 @@ import keras
 import numpy as np
 
 from edgecls.errors import TrainingError
+from edgecls.evaluation.history import EpochReport, best_of, epochs_since_best, is_better
 from edgecls.training.batches import ImageBatches, shuffled
 from edgecls.training.checkpoint import Checkpoint, Checkpoints
 from edgecls.training.config import Schedule, TrainConfig
-from edgecls.evaluation.history import EpochReport, best_of, epochs_since_best, is_better
 from edgecls.training.stages import Stage, rate_after
 
 __all__ = ["EpochKeeper", "Stopped", "Watch", "reseed", "stop_request"]

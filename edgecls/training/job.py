@@ -11,21 +11,21 @@ from edgecls.dataset.formats.labelled_images import Dataset
 from edgecls.dataset.formats.read import read_dataset
 from edgecls.dataset.remarks import remarks_on
 from edgecls.errors import OutputError
+from edgecls.evaluation.history import EpochReport
 from edgecls.evaluation.mirroring import Mirroring, measure_mirroring
 from edgecls.evaluation.record import Evaluation
 from edgecls.export.from_keras.export import Export, export_float32
 from edgecls.export.from_keras.file import save_keras
 from edgecls.models import NO_WEIGHTS, get_architecture
 from edgecls.plots.figure import check_can_draw
+from edgecls.runtime.opening import load
 from edgecls.training.config import ClassWeights, TrainConfig
 from edgecls.training.config_file import Settings, build_config, read_settings
 from edgecls.training.devices import FULL_PRECISION, Devices, choose_devices, dtype_policy
-from edgecls.training.document import CalibratedNetwork, calibrated, write_card
+from edgecls.training.document import CalibratedNetwork, calibrated, report_on_run, write_card
 from edgecls.training.epoch_keeper import Watch, stop_request
-from edgecls.evaluation.history import EpochReport
 from edgecls.training.images import PreparedImages, prepare_images, without_rare_labels
 from edgecls.training.run_directory import ExistingRun, RunDirectory, RunFacts, default_run_directory
-from edgecls.training.run_report import report_on_run
 from edgecls.training.trainer import TrainedNetwork, build_network, train
 
 __all__ = ["Listener", "RunOptions", "TrainingResult", "resolve_config", "run_training"]
@@ -180,7 +180,8 @@ def run_training(
     mirroring = measure_mirroring(model.network.predict_on_batch, images.held_out(config.batch_size), dataset.labels)
     evaluation = report_on_run(
         run,
-        onnx_path,
+        load(onnx_path, "cpu"),
+        model_bytes=len(export.onnx),
         data=data,
         dataset=dataset,
         images=images,

@@ -10,12 +10,12 @@ from typing import Any
 
 from edgecls.atomic_write import check_writable, whole_files
 from edgecls.errors import OutputError, TrainingError
+from edgecls.evaluation.history import EpochReport, history_csv
 from edgecls.file_moves import link_or_copy
 from edgecls.regular_file import read_regular
 from edgecls.training.checkpoint import Checkpoint, Checkpoints
 from edgecls.training.config import TrainConfig
 from edgecls.training.config_file import build_config, config_to_toml, read_settings
-from edgecls.evaluation.history import EpochReport, history_csv
 
 __all__ = ["CONFIG_NAME", "ExistingRun", "RunDirectory", "RunFacts", "default_run_directory"]
 

@@ -12,15 +12,14 @@ import numpy.typing as npt
 
 from edgecls.dataset.pixel_cache import CachedImages, StreamedPixels
 from edgecls.errors import TrainingError
+from edgecls.evaluation.history import EpochReport
 from edgecls.models import build_model
 from edgecls.runtime.machine.cores import usable_cores
-from edgecls.training.augmentation import augmenting
-from edgecls.training.batches import ImageBatches
+from edgecls.training.batches import ImageBatches, augmenting
 from edgecls.training.checkpoint import Checkpoint, Checkpoints
 from edgecls.training.config import ClassWeights, TrainConfig
 from edgecls.training.devices import is_out_of_memory
 from edgecls.training.epoch_keeper import EpochKeeper, Stopped, Watch
-from edgecls.evaluation.history import EpochReport
 from edgecls.training.stages import choose_trainable, make_optimizer, plan_stages, rate_factors
 
 __all__ = ["TrainedNetwork", "build_network", "cross_entropy", "label_weights", "train"]

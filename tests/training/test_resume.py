@@ -11,12 +11,12 @@ from edgecls.dataset.formats.folders import read_class_folders
 from edgecls.dataset.pixel_cache import CachedImages, cache_images
 from edgecls.dataset.splits.partition import partition
 from edgecls.errors import TrainingError
+from edgecls.evaluation.history import EpochReport
 from edgecls.image_spec import ImageSpec
 from edgecls.models import build_model
 from edgecls.training.checkpoint import Checkpoints
 from edgecls.training.config import MixedPrecision, Schedule, TrainConfig
 from edgecls.training.epoch_keeper import Watch
-from edgecls.evaluation.history import EpochReport
 from edgecls.training.trainer import TrainedNetwork, build_network, train
 
 SPEC = ImageSpec(16, 16)

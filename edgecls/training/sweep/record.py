@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from edgecls.errors import OutputError, TrainingError
-from edgecls.journal import DamagedLineError, Journal
 from edgecls.evaluation.history import EpochReport, best_of, is_better
+from edgecls.journal import DamagedLineError, Journal
 
 __all__ = ["SweepRecord", "SweepTrial"]
 

@@ -10,10 +10,10 @@ import keras
 from edgecls.atomic_write import check_writable, remove_leftovers, whole_files
 from edgecls.dataset.formats.read import read_dataset
 from edgecls.errors import EdgeclsError, MissingExtraError, OutputError, TrainingError
+from edgecls.evaluation.history import EpochReport
 from edgecls.plots.sweep import Run, epochs_chart, setting_chart, swept_settings
 from edgecls.training.config import TrainConfig
 from edgecls.training.config_file import config_to_toml
-from edgecls.evaluation.history import EpochReport
 from edgecls.training.job import Listener, RunOptions, run_training
 from edgecls.training.run_directory import ExistingRun, RunDirectory, default_run_directory
 from edgecls.training.sweep.record import SweepRecord, SweepTrial
