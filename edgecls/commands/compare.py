@@ -143,8 +143,8 @@ def _print_table(found: "Comparison") -> None:
     for entry in found.disagreements:
         verdict = "not significant" if entry.p_value > 0.05 else "significant"
         click.echo(
-            f"only {entry.first} is correct for {entry.only_first} images, only {entry.second} for {entry.only_second}: "
-            f"{verdict} (p = {entry.p_value:.2g})"
+            f"only {entry.first} is correct for {entry.only_first} images, "
+            f"only {entry.second} for {entry.only_second}: {verdict} (p = {entry.p_value:.2g})"
         )
 
 

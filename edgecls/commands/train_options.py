@@ -36,10 +36,16 @@ __all__ = [
 RARE_FLAGS = {"keep_rare_in_train": RareLabels.KEEP_IN_TRAIN, "leave_out_rare": RareLabels.LEAVE_OUT}
 
 ARCHITECTURE_NAMES = (
-    *("decision_tree", "efficientnet_v2_b0", "gray_cnn", "kmeans", "knn", "mobilenet_v2", "mobilenet_v3_small"),
-    *("nasnet_mobile", "random_forest", "resnet18", "resnet50v2", "simple_cnn", "svm", "vgg16", "xgboost"),
+    *("convnext_base", "convnext_large", "convnext_small", "convnext_tiny", "convnext_xlarge", "decision_tree"),
+    *("densenet121", "densenet169", "densenet201", "efficientnet_b0", "efficientnet_b1", "efficientnet_b2"),
+    *("efficientnet_b3", "efficientnet_b4", "efficientnet_b5", "efficientnet_b6", "efficientnet_b7"),
+    *("efficientnet_v2_b0", "efficientnet_v2_b1", "efficientnet_v2_b2", "efficientnet_v2_b3"),
+    *("efficientnet_v2_l", "efficientnet_v2_m", "efficientnet_v2_s", "gray_cnn", "inception_resnet_v2"),
+    *("inception_v3", "kmeans", "knn", "mobilenet", "mobilenet_v2", "mobilenet_v3_large", "mobilenet_v3_small"),
+    *("nasnet_large", "nasnet_mobile", "random_forest", "resnet101", "resnet101v2", "resnet152", "resnet152v2"),
+    *("resnet18", "resnet50", "resnet50v2", "simple_cnn", "svm", "vgg16", "vgg19", "xception", "xgboost"),
 )
-"""For completion only: a shell does not wait while Keras is loaded to ask its registry."""
+"""For shell completion only, which must not wait for Keras to load."""
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

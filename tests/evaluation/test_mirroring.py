@@ -51,7 +51,7 @@ def test_labels_whose_mirrored_images_are_other_labels_are_told() -> None:
     assert found.telling == found.changes
     assert found.changes_meaning
     assert found.fraction == pytest.approx(0.6)
-    assert "9 of 15 validation images" in mirroring_text(found)
+    assert "9 of 15 correctly classified validation images" in mirroring_text(found)
     assert "most often turn right instead of turn left (5 of 5)" in mirroring_text(found)
 
 
