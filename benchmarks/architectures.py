@@ -57,20 +57,25 @@ MAKE = {
     "table": """
 import sys, keras, numpy as np
 from edgecls.image_spec import ImageSpec
-from edgecls.models import build_model
+from edgecls.models import HEAD_PREFIX, build_model, get_architecture
 name, side, classes, path = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
 keras.utils.set_random_seed(0)
 network = build_model(name, num_classes=classes, spec=ImageSpec(side, side))
+weights = sum(layer.count_params() for layer in network.layers if not layer.name.startswith(HEAD_PREFIX))
+if weights != get_architecture(name).parameters:
+    sys.exit(f"{name} has {weights} weights without its head, not {get_architecture(name).parameters}")
 for layer in network.layers:
     if isinstance(layer, keras.layers.BatchNormalization):
         layer.momentum = 0.0  # with its initial statistics an untrained deep network answers all images alike
 rng = np.random.default_rng(0)
-strong = rng.integers(0, 256, (5, side, side, 3), np.uint8)
 flat = [np.full((side, side, 3), value, np.uint8) for value in (0, 128, 255)]
+strong = rng.integers(0, 256, (8, side, side, 3), np.uint8)
+soft = rng.integers(0, 128, (21, 1, 1, 1)) + rng.random((21, side, side, 3)) * rng.integers(32, 128, (21, 1, 1, 1))
+images = np.concatenate([flat, strong, soft.astype(np.uint8)])  # with fewer, the statistics make rounding errors grow
 kernels = [weight for weight in network.trainable_weights if "kernel" in weight.path]
 before = [float(keras.ops.sum(weight)) for weight in kernels]
 network.compile(keras.optimizers.SGD(1e-3), "sparse_categorical_crossentropy", run_eagerly=True, jit_compile=False)
-loss = network.fit(np.concatenate([strong, flat]), np.arange(8) % classes, batch_size=8, verbose=0).history["loss"][0]
+loss = network.fit(images, np.arange(32) % classes, batch_size=32, verbose=0).history["loss"][0]
 moved = sum(float(keras.ops.sum(weight)) != old for weight, old in zip(kernels, before))
 if not np.isfinite(loss) or not moved:
     sys.exit(f"one step of training does nothing: loss {loss}, {moved} of {len(kernels)} kernels changed")

@@ -47,11 +47,11 @@ def build_model(
     Args:
         name: An architecture of the registry.
         num_classes: Number of labels, at least 2.
-        spec: The image it takes.
+        spec: Its input image.
         weights: "none" for random ones; "imagenet" for those that Keras downloads; or the path of a weights
-            file (.weights.h5 or .keras) of the same architecture, for any labels and with any head: its
-            head is left out. With grey images, weights of a colour network are converted, so
-            that the grey network gives what the colour network gives for a grey image.
+            file (.weights.h5 or .keras) of the same architecture, for any labels and with any head, which
+            is not loaded. For grey images, weights of a colour network are converted so that the grey
+            network gives the same results as the colour network.
         head: The head, one of `head_names()`; None for the default of the architecture, as with the two below.
         dropout: Dropout rate, 0 to below 1.
         hidden_units: Width of a dense layer before the classification; 0 for none.
@@ -105,7 +105,7 @@ def _load_file(features: keras.Model, architecture: Architecture, spec: ImageSpe
 
 
 def _load_weights(features: keras.Model, architecture: Architecture, path: Path) -> None:
-    """Load all weights of a network; Keras only warns when it leaves some out."""
+    """Load all weights of a network; Keras only warns if some are missing."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", UserWarning)
@@ -119,7 +119,7 @@ def _load_weights(features: keras.Model, architecture: Architecture, path: Path)
 
 
 def _copy_weights(donor: keras.Model, features: keras.Model) -> None:
-    """Copy all weights; where the first kernel is to take grey images, sum it over the colours."""
+    """Copy all weights; if the first kernel takes grey images, sum it over the colours."""
     taken = []
     for given, own in zip(donor.get_weights(), features.get_weights(), strict=True):
         if given.shape != own.shape and own.ndim == 4 and own.shape[2] == 1:

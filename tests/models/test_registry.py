@@ -35,7 +35,7 @@ def test_a_name_cannot_be_taken_twice() -> None:
 
 
 def test_a_classical_model_is_pointed_out() -> None:
-    with pytest.raises(ModelConfigError, match="'svm' is a classical model and no network; give it to"):
+    with pytest.raises(ModelConfigError, match="'svm' is a classical model, not a network; train it with"):
         get_architecture("svm")
 
 
