@@ -20,7 +20,7 @@ MAX_NUMBERED = 25
 
 BLOCK_LABELS = 20  # of the enlarged block, where there are more labels than can be numbered
 HANDY_IN = 11.0  # the longer side of an image for a page
-CELL_IN = 0.15  # a side of a cell beside which a name of 7 points can be read
+CELL_IN = 0.15  # a side of a cell next to which a name of 7 points is readable
 NAMES_IN = 2.6  # room for names of MAX_NAME_LENGTH characters, and the axis's own name
 MAX_NAMED = int((HANDY_IN - NAMES_IN) / CELL_IN)  # labels up to which an image for a page has their names
 MAX_SHEET_LABELS = 300  # labels up to which the sheet has their names: it has 7,000 pixels a side then

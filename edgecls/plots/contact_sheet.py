@@ -1,4 +1,4 @@
-"""A contact sheet: small images in lines under headings."""
+"""A contact sheet: small images in rows under headings."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field

@@ -18,7 +18,7 @@ def training_curve_png(
     stages: Mapping[int, str],
     best_epoch: int | None,
 ) -> bytes:
-    """Draw one figure of merit over the epochs of a training run.
+    """Draw one metric over the epochs of a training run.
 
     Args:
         epochs: Their numbers, ascending, at least one.

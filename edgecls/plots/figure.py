@@ -1,4 +1,4 @@
-"""Figures: one look for all of them, text in any script, PNG out. No pyplot and no window."""
+"""Figures in one style, with text in any script, as PNG. Uses neither pyplot nor windows."""
 
 import contextlib
 from collections.abc import Iterable, Iterator
@@ -45,7 +45,7 @@ def figure(width_in: float, height_in: float, *, texts: Iterable[str] = ()) -> "
     Args:
         width_in: Width in inches, of `DPI` pixels each.
         height_in: Height in inches.
-        texts: What will be written in scripts beside Latin: labels, titles. Fonts are chosen that have
+        texts: Texts that may be in scripts other than Latin: labels, titles. Fonts are chosen that have
             the glyphs; `fonts.undrawable_remark` says which texts no font here can draw.
 
     Raises:

@@ -30,7 +30,7 @@ class ModelPoint:
     """One model in the plot.
 
     Attributes:
-        name: What to write beside it.
+        name: Its label.
         latency_ms: Time for one image.
         accuracy: From 0 to 1.
         accuracy_interval: Where it can be expected on other images.
@@ -45,9 +45,9 @@ class ModelPoint:
 
 
 def tradeoff_png(points: Sequence[ModelPoint]) -> bytes:
-    """Draw models by latency and accuracy, with their names beside them; up and to the left is better.
+    """Draw models by latency and accuracy, with their names next to them; up and to the left is better.
 
-    Models that no other one beats in both respects are joined by a line.
+    Models that no other one beats in both are joined by a line (the Pareto front).
 
     Args:
         points: At least one.
@@ -90,7 +90,7 @@ def _area(point: ModelPoint, largest: int) -> float:
 
 
 def _write_names(axes: "Axes", points: Sequence[ModelPoint], front: Sequence[ModelPoint], largest: int) -> None:
-    """Write each name beside its mark, where it lies on no other name, no mark and no line if there is such a place."""
+    """Write each name next to its mark, where it overlaps no other name, mark or line if there is such a place."""
     canvas: Any = axes.figure.canvas
     canvas.draw()  # the layout is known from here on
     place = axes.transData.transform

@@ -170,7 +170,7 @@ def test_a_damaged_checkpoint_is_refused(images: CachedImages, tmp_path: Path) -
     whole = path.read_bytes()
 
     path.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(TrainingError, match=r"checkpoint\.npz' is damaged: .*; start anew with --overwrite"):
+    with pytest.raises(TrainingError, match=r"checkpoint\.npz' is damaged: .*; start again with --overwrite"):
         Checkpoints(tmp_path).load()
 
     path.write_bytes(whole)
