@@ -96,9 +96,10 @@ def bench(
     if output is not None:
         check_writable(output)
     if plot is not None:
-        from edgecls.plots.ready import check_can_draw
+        from edgecls.plots.figure import check_can_draw
 
-        check_can_draw(plot)
+        check_writable(plot)
+        check_can_draw()
     data = None if labelled is None else _read_labelled(labelled, split)
     given = read_measured_files(paths, instead=[] if data is None else [str(path) for path in data.paths])
     if data is not None:

@@ -1,4 +1,4 @@
-"""edgecls evaluate: how good is this model on these images?"""
+"""edgecls evaluate: metrics of a model on labelled images."""
 
 import json
 import sys
@@ -36,7 +36,7 @@ __all__ = ["evaluate"]
     type=click.IntRange(min=1),
     default=3,
     show_default=True,
-    help="Give the accuracy also for the right label among the K most probable.",
+    help="Also give the top-K accuracy: the true label is among the K most probable.",
 )
 @split_option
 @ignore_option
@@ -45,7 +45,7 @@ __all__ = ["evaluate"]
     "--threads",
     type=click.IntRange(min=1),
     show_default="the cores this process may use",
-    help="Images to work on at once.",
+    help="Images to process at once.",
 )
 @unknown_threshold_option
 @limits_option
@@ -67,18 +67,20 @@ def evaluate(
     DATA is a folder with one folder of images for each label, a dataset divided into train, val and test, a list
     file or a CSV. Images that cannot be used are listed, and the exit code is then 1.
     """
+    from edgecls.atomic_write import check_writable
     from edgecls.commands.terminal import StatusLine, announce_provider
     from edgecls.dataset.formats.read import read_dataset
     from edgecls.evaluation.evaluate import choose_split, without_foreign_labels
     from edgecls.evaluation.evaluate import evaluate as run_evaluation
     from edgecls.evaluation.record import evaluation_to_dict
     from edgecls.image import DEFAULT_LIMITS, ImageLimits
-    from edgecls.plots.ready import check_can_draw
+    from edgecls.plots.figure import check_can_draw
     from edgecls.runtime.machine.cores import usable_cores
     from edgecls.runtime.opening import load
 
     if report is not None:  # before the long work
-        check_can_draw(report)
+        check_writable(report)
+        check_can_draw()
     limits = ImageLimits(DEFAULT_LIMITS.max_bytes, int(max_megapixels * 1e6))
     classifier = load(model, provider, limits=limits, unknown_threshold=unknown_threshold)
     announce_provider(classifier)
@@ -120,18 +122,18 @@ def _print_table(found: "Evaluation", *, top: int, split: str) -> None:
     rows = {
         "images": f"{found.images} ({split})",
         "accuracy": f"{found.accuracy:.4f} (95 % interval {low:.4f} to {high:.4f})",
-        f"among {best} best": f"{found.top_accuracy(best):.4f}" if best > 1 else "",
-        "guessing": f"{baseline:.4f} (always {label})",
+        f"top-{best} accuracy": f"{found.top_accuracy(best):.4f}" if best > 1 else "",
+        "baseline": f"{baseline:.4f} (always {label})",
         "macro F1": f"{found.macro.f1:.4f}",
         "loss": f"{found.loss:.4f}",
         "calibration": f"{found.calibration_error:.4f} expected error",
     }
     if facts := found.unknown:
         rejected = facts.rejected_right + facts.rejected_wrong
-        rows["unknown"] = f"{rejected} below {facts.threshold:g}, {facts.rejected_wrong} of them wrong otherwise"
+        rows["unknown"] = f"{rejected} below {facts.threshold:g}, {facts.rejected_wrong} of which would have been wrong"
     for key, value in rows.items():
         if value:
-            click.echo(f"{key:<13}  {value}")
+            click.echo(f"{key:<14}  {value}")
     column = max(map(width, ("label", *found.labels)))
     click.echo(f"\n{padded('label', column)}  images  precision  recall      F1")
     for entry in found.per_label:

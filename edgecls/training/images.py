@@ -1,4 +1,4 @@
-"""The images of a training run: read, decoded, divided into those to train on and those held out."""
+"""The images of a training run: decoded, and split into training and validation."""
 
 import shutil
 from collections import Counter
@@ -22,17 +22,17 @@ from edgecls.runtime.machine.memory import available_memory_bytes
 
 __all__ = ["PreparedImages", "golden_images", "prepare_images", "without_rare_labels"]
 
-MIN_GOLDEN_SAMPLES = 4  # where there are so many images held out
+MIN_GOLDEN_SAMPLES = 4  # if there are so many validation images
 
 
 def golden_images(cached: CachedImages, held_out: Sequence[int]) -> dict[str, npt.NDArray[np.uint8]]:
-    """Return a few images held out of training: one of each label while they last, then a second one.
+    """Return a few validation images: one of each label, then a second one of each, and so on.
 
-    They are named by label and file: a model file that travels says nothing about the folders of its maker.
+    They are named by label and file name only: a model file should not reveal the folders it was made from.
 
     Args:
         cached: All images.
-        held_out: Indices of those held out.
+        held_out: Indices of the validation images.
     """
     seen: Counter[int] = Counter()
     ranked = []
@@ -48,17 +48,17 @@ def golden_images(cached: CachedImages, held_out: Sequence[int]) -> dict[str, np
     }
 
 
-SPLIT_COUNT = 2  # train and what is held out
+SPLIT_COUNT = 2  # training and validation
 
 
 @dataclass(frozen=True)
 class PreparedImages:
-    """Decoded images, and what each is for.
+    """Decoded images, split into training and validation.
 
     Attributes:
         cached: All of them.
-        train_indices: Which to train on.
-        validation_indices: Which are held out for choosing the best epoch.
+        train_indices: The training images.
+        validation_indices: The validation images, which choose the best epoch.
         cache: Where they are kept; not AUTO.
     """
 
@@ -68,7 +68,7 @@ class PreparedImages:
     cache: Cache
 
     def held_out(self, batch_size: int) -> Iterator[tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]]]:
-        """Yield what is held out in batches of about one size, at most `batch_size`: pixels and label numbers."""
+        """Yield the validation images in batches of similar size, at most `batch_size`: pixels and label numbers."""
         indices = np.asarray(self.validation_indices)
         for part in np.array_split(indices, -(-len(indices) // batch_size)):
             yield self.cached.pixels[part], self.cached.label_ids[part]
@@ -85,23 +85,23 @@ def prepare_images(
     cache_folder: Path,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> PreparedImages:
-    """Decode the images to train on and to validate on, and tell them apart.
+    """Decode the training and validation images.
 
-    What the dataset calls its validation split is held out; if it names none, a part of each label's
-    images is, chosen by the seed, augmented copies of one image together. Its test split is not touched.
+    If the dataset has no validation split, a fraction of each label's images is held out, chosen by the seed,
+    with augmented copies of one image kept together. Its test split is not used.
 
     Args:
         dataset: The images.
-        image: The image the model takes.
-        validation_fraction: Part of each label's images to hold out, above 0 and below 1.
-        rare_labels: What becomes of labels with too few images for that.
+        image: The input image of the model.
+        validation_fraction: Fraction of each label's images to hold out, above 0 and below 1.
+        rare_labels: What to do with labels that have too few images for that.
         seed: Of the division.
         cache: Where decoded images are kept.
         cache_folder: Where decoded images go if they are kept on disk.
         on_progress: Called with the number of images done and the number of all.
 
     Raises:
-        DatasetError: There are too few usable images of a label, or no room for all.
+        DatasetError: There are too few usable images of a label, or not enough memory or disk space.
     """
     train, validation = dataset.train, dataset.validation
     used = train
@@ -133,12 +133,12 @@ def prepare_images(
 
 
 def without_rare_labels(dataset: Dataset, rare_labels: RareLabels) -> tuple[Dataset, tuple[str, ...]]:
-    """Return a dataset without the labels that have too few images to be divided, if they are to be left out.
+    """Return a dataset without the labels that have too few images to be split, if the setting is LEAVE_OUT.
 
-    One that has a validation split needs no dividing, and is returned as it is.
+    A dataset with a validation split is returned unchanged.
 
     Returns:
-        The dataset, and a remark on the labels that were left out, if some were.
+        The dataset, and a remark about the labels that were left out, if any.
 
     Raises:
         DatasetError: Fewer than two labels are left.
