@@ -117,7 +117,7 @@ _RULES = {
     "docs/bench.md": ["95 %", "wider than 15 %", "by 3 % or more", "within 10 %"],
     "docs/classical-models.md": ["256 bytes"],
     "docs/data-check-and-split.md": ["by 0.93 or more"],
-    "docs/evaluation.md": ["at 95 % (Wilson)", "at most 5 %", "most 0.95"],
+    "docs/evaluation.md": ["95 % confidence interval", "at most 5 %", "most 0.95"],
     "docs/quantizing.md": ["at least 0.02 (float16: 0.01)", "more than 0.25"],
     "docs/serving-operations.md": ["up to 0.1 seconds", "up to 30 seconds"],
     "docs/serving-protocol.md": ["more than 64 MiB", "At most 8 MiB", "4 bytes, little-endian", "at least 1 KiB"],
