@@ -2,10 +2,9 @@
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import click
 from click.core import ParameterSource
@@ -21,10 +20,7 @@ from edgecls.commands.options import (
     unknown_threshold_option,
 )
 
-if TYPE_CHECKING:
-    from edgecls.server.storage.feedback_store import FeedbackStore
-
-__all__ = ["FeedbackOptions", "feedback_options", "serve", "serve_options"]
+__all__ = ["feedback_options", "serve", "serve_options"]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -170,39 +166,24 @@ _FEEDBACK_OPTIONS = (
 _FIELDS = ("folder", "max_mb", "new_labels")
 
 
-@dataclass(frozen=True)
-class FeedbackOptions:
-    """The options --feedback, --feedback-max-mb and --feedback-new-labels."""
-
-    folder: Path | None
-    max_mb: float
-    new_labels: bool
-
-    def store(self) -> "FeedbackStore | None":
-        """Return where corrections are kept; None if they are off.
-
-        Raises:
-            ServerError: Nothing can be written there.
-        """
-        from edgecls.server.storage.feedback_store import FeedbackStore
-
-        if self.folder is None:
-            return None
-        return FeedbackStore(self.folder, max_bytes=int(self.max_mb * 2**20), takes_new_labels=self.new_labels)
-
-
 def feedback_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options of `FeedbackOptions`, as its argument `feedback`."""
+    """Give a command the options for corrections, as its argument `feedback`, a FeedbackSettings."""
 
     @functools.wraps(command)
     def with_feedback(*args: Any, **options: Any) -> Any:
-        feedback = FeedbackOptions(**{name: options.pop(name) for name in _FIELDS})
+        from edgecls.server.settings import FeedbackSettings
+
+        feedback = FeedbackSettings(**{name: options.pop(name) for name in _FIELDS})
         return command(*args, feedback=feedback, **options)
 
     wrapped: Callable[..., Any] = with_feedback
     for option in reversed(_FEEDBACK_OPTIONS):
         wrapped = option(wrapped)
     return wrapped
+
+
+def _tell(line: str) -> None:
+    click.echo(line, err=True)
 
 
 @click.command(cls=GroupedCommand)
@@ -242,7 +223,7 @@ def serve(context: click.Context, /, models: tuple[Path, ...], model: Path, **op
     if settings.workers > 1:
         from edgecls.server.several import serve_with_workers
 
-        context.exit(serve_with_workers(settings))
+        context.exit(serve_with_workers(settings, _tell))
     from edgecls.server.process import serve_alone
 
-    serve_alone(settings)
+    serve_alone(settings, _tell)

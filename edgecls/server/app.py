@@ -29,7 +29,7 @@ from edgecls.server.storage.feedback_store import FeedbackStore
 from edgecls.server.storage.image_root import ImageRoot
 from edgecls.server.workers.board import Gathered
 
-__all__ = ["Application", "ServerSettings", "create_app"]
+__all__ = ["AppSettings", "Application", "build_app"]
 
 
 class Application(Bottle):  # type: ignore[misc]  # published without types
@@ -138,7 +138,7 @@ def _whole(body: Any) -> bytes:
 
 
 @dataclass(frozen=True)
-class ServerSettings:
+class AppSettings:
     """Bounds of the server; those on images are the classifier's own.
 
     Attributes:
@@ -156,9 +156,9 @@ class ServerSettings:
     https: bool = False
 
 
-def create_app(
+def build_app(
     repository: Repository,
-    settings: ServerSettings,
+    settings: AppSettings,
     *,
     image_root: ImageRoot | None = None,
     feedback: FeedbackStore | None = None,
