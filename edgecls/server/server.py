@@ -15,6 +15,7 @@ from edgecls.runtime.opening import open_classifier
 from edgecls.runtime.tuned import Goal, tuned_setting
 from edgecls.server.app import Application, AppSettings, build_app
 from edgecls.server.dispatch.dispatcher import Dispatcher
+from edgecls.server.endpoints.answers import error_body
 from edgecls.server.http.limits import HttpLimits
 from edgecls.server.http.server import HttpServer
 from edgecls.server.http.tls import Certificate
@@ -80,6 +81,7 @@ class Server:
             keys=self._state.keys,
             cors=Cors(settings.cors_origins) if settings.cors_origins else None,
             log=self._log,
+            error_body=error_body,
         )
         self._reload = Reload(
             self._state.repository,

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from edgecls.server.app import Application
 from edgecls.server.dispatch.wsgi import WORK_KEY, Work, answer_of
+from edgecls.server.endpoints.answers import error_body
 from edgecls.server.http.messages import Answer, Refusal, Request, refusal_answer
 from edgecls.server.middleware.cors import Cors
 from edgecls.server.middleware.hosts import AllowedHosts
@@ -100,6 +101,7 @@ class GuardedApplication:
             hosts=AllowedHosts(settings.allowed_hosts, listening_on="", bound_to="127.0.0.1"),
             keys=state.keys,
             cors=Cors(settings.cors_origins) if settings.cors_origins else None,
+            error_body=error_body,
         )
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., object]) -> Iterable[bytes]:
@@ -108,7 +110,7 @@ class GuardedApplication:
         try:
             answer = self._answer(request)
         except Refusal as refusal:
-            answer = refusal_answer(refusal, request.path)
+            answer = refusal_answer(refusal)
         with self._counting:  # in our own server one thread counts
             self._middleware.answered(request, answer)
         return _send(request, answer, start_response)

@@ -73,7 +73,7 @@ class Dispatcher:
         busy = Refusal(
             503, "Busy", "too many requests are waiting; try again shortly", **{"Retry-After": str(RETRY_AFTER_S)}
         )
-        return refusal_answer(busy, request.path)
+        return refusal_answer(busy)
 
     def answered(self, request: Request, answer: Answer) -> None:
         """Nothing is noted here."""
@@ -88,4 +88,4 @@ class Dispatcher:
         except Exception:  # noqa: BLE001  # a thread that ended would take its slot along
             _log.exception("%s %s failed", request.method, request.path)
             fault = Refusal(500, "InternalError", "the server failed; its log says why")
-            return refusal_answer(fault, request.path)
+            return refusal_answer(fault)

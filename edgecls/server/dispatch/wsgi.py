@@ -98,7 +98,7 @@ def answer_of(app: WsgiApplication, environ: dict[str, Any], work: Work) -> Work
             chunks.close()
     environ.clear()  # Bottle has it until the thread's next request, and would keep the body so long
     status, headers = started
-    return WorkedAnswer(status, headers, b"".join(written) + body if written else body, work)
+    return WorkedAnswer(status, headers, b"".join(written) + body if written else body, work=work)
 
 
 def _environ(request: Request, work: Work) -> dict[str, Any]:
