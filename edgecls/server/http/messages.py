@@ -146,7 +146,7 @@ def refusal_answer(refusal: Refusal) -> Answer:
     except ValueError:
         phrase = "Refused"
     headers = {"Content-Type": "application/json", "Cache-Control": "no-store", **refusal.headers}
-    return Answer(f"{refusal.status} {phrase}", list(headers.items()), body, refusal)
+    return Answer(f"{refusal.status} {phrase}", list(headers.items()), body, refusal=refusal)
 
 
 class Ticket(Protocol):
