@@ -1,4 +1,4 @@
-"""Taking in files that were changed, while the server goes on."""
+"""Reading changed files again while the server runs."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,7 @@ __all__ = ["Reload"]
 
 
 class Reload:
-    """Reads files again. One that cannot be used leaves in use what was read before, and that is told.
+    """Reads files again. One that cannot be used leaves in use what was read before, and is reported.
 
     Args:
         repository: The models.

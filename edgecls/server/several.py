@@ -22,7 +22,7 @@ from edgecls.server.workers.supervisor import Supervisor
 __all__ = ["serve_with_workers"]
 
 FOLDER_PREFIX = "edgecls-workers-"
-STOP_MARGIN_S = 10.0  # for what a process does besides finishing its requests
+STOP_MARGIN_S = 10.0  # for what a process does in addition to finishing its requests
 
 
 def serve_with_workers(settings: ServeSettings, tell: Callable[[str], None]) -> int:

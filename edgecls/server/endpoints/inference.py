@@ -42,7 +42,7 @@ HEADER_LENGTH = "Inference-Header-Content-Length"
 
 
 class InferenceRoutes:
-    """The addresses under /v2, but for the repository's.
+    """The addresses under /v2, except for the repository's.
 
     Args:
         repository: The models.
@@ -331,7 +331,7 @@ def _infer() -> dict[str, Any]:
 PATHS: dict[str, Any] = {
     "/v2": {"get": protocol_operation("The server", ref("ServerMetadata"))},
     "/v2/health/live": {"get": protocol_operation("Is the process alive?", ref("ServerHealth"))},
-    "/v2/health/ready": {"get": protocol_operation("Are all models loaded and proved?", ref("ServerHealth"))},
+    "/v2/health/ready": {"get": protocol_operation("Are all models loaded and verified?", ref("ServerHealth"))},
     "/v2/models/stats": {"get": protocol_operation("Statistics of all models", ref("Statistics"))},
     **_of_model("", "get", "A model's tensors", "ModelMetadata"),
     **_of_model("/config", "get", "A model in the words of Triton", "ModelConfig"),

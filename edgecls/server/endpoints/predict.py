@@ -1,4 +1,4 @@
-"""Images in, predictions out."""
+"""`/predict` and `/models/NAME/predict`: images in, predictions out."""
 
 import base64
 import re

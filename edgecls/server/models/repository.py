@@ -60,8 +60,8 @@ class IndexEntry:
 class Repository:
     """The models of a server; all methods may be called from any thread.
 
-    A model that is loaded again is opened and proved beside the one that serves, and then takes its place: no
-    request meets a gap, and one that cannot be used leaves the old one serving.
+    A model that is loaded again is opened and verified while the old one serves, and then takes its place: no request
+    meets a gap, and a model that cannot be used leaves the old one serving.
 
     Args:
         files: Model files, each known by its name without the suffix. The first is what requests without a
