@@ -104,8 +104,8 @@ _OPTIONS = (
         "cors_origins",
         multiple=True,
         metavar="ORIGIN",
-        help="Site whose pages may send requests, as in https://example.org, or * for all. Repeatable. Only sites given "
-        "by name may change anything.",
+        help="Site whose pages may send requests, as in https://example.org, or * for all. Repeatable. Only sites "
+        "given by name may change anything.",
     ),
     _access(
         "--allow-model-control",

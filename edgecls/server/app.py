@@ -38,8 +38,8 @@ class Application(Bottle):  # type: ignore[misc]  # published without types
     Bottle on its own copies every response into one that belongs to the thread and finds out what kind it is, which
     takes longer than all the rest it does. Hooks, which work on that copy, are not called.
 
-    What a route needs is declared with it, so that whoever asks beforehand (`computes`, `check`) finds the same route as
-    the request will: ``app.route(path, method, callback, computes=True, takes_body=True)``. A route that is switched
+    What a route needs is declared with it, so that whoever asks beforehand (`computes`, `check`) finds the same route
+    as the request will: ``app.route(path, method, callback, computes=True, takes_body=True)``. A route that is switched
     off may say in `off` which refusal a body gets at once, a Refusal.
 
     Args:

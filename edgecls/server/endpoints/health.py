@@ -70,7 +70,7 @@ PATHS: dict[str, Any] = {
     },
     "/readyz": {
         "get": operation(
-            "Are all models loaded and verified? Names the default model; where keys are needed, only to holders of one.",
+            "Are all models loaded and verified? Describes the default model (with a key, where one is needed).",
             group="health",
             success=json_content(_READY),
         )

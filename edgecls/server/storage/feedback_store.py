@@ -305,7 +305,7 @@ def _new_label(text: str, labels: Iterable[str]) -> tuple[str, str]:
     """Return a label that a model need not have, and the name of its folder.
 
     Raises:
-        DatasetError: It cannot be the name of a folder, or it differs from one of the model's in upper and lower case only.
+        DatasetError: It cannot be the name of a folder, or it differs from one of the model's in case only.
     """
     name = folder_label(text)
     for label in labels:
