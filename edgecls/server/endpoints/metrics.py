@@ -1,4 +1,4 @@
-"""What Prometheus reads."""
+"""`GET /metrics`: metrics for Prometheus."""
 
 import itertools
 import platform
