@@ -9,8 +9,9 @@ import numpy.typing as npt
 
 from edgecls.modelfile import INPUT_NAME, OUTPUT_NAME, read_model
 from edgecls.runtime.class_activation import without_class_activation
+from edgecls.runtime.execution.ort import load_onnxruntime
 from edgecls.runtime.execution.provider_options import provider_options
-from edgecls.runtime.execution.providers import Provider, load_onnxruntime
+from edgecls.runtime.execution.providers import Provider
 
 __all__ = ["graph_run", "plain_runs", "plain_session"]
 

@@ -1,6 +1,6 @@
-"""What does the bundled model say of itself?
+"""What does the bundled model say about itself?
 
-Its card has the figures that were measured when it was made; the rest is read off the file.
+Its card has the figures that were measured when it was made; the rest is read from the file.
 
     python benchmarks/bundled_model.py
 """

@@ -1,4 +1,4 @@
-"""How good do the classical models get, and by what?
+"""How accurate do the classical models get, on which features?
 
 Every one of them on grey pixels, grey HOG and colour HOG, trained as `edgecls train` does, on the same images, with
 the same ones held out: accuracy and cross-entropy on these, the size of the file, and the processor time of it all.

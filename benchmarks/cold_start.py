@@ -1,8 +1,8 @@
 """How long does `edgecls run image.jpg` take from process start to label?
 
 The floor is a bare script that imports numpy, cv2 and onnxruntime, opens the same model and runs
-it once: what no command line on these libraries can beat by much. Besides, an interpreter that
-does nothing, for scale.
+it once: no command line on these libraries can be much faster. An interpreter that
+does nothing is measured too, for scale.
 
     python benchmarks/cold_start.py [--rounds 20]
 """

@@ -1,4 +1,4 @@
-"""What do decoding a JPEG and bringing it to a model's size cost?
+"""What does it cost to decode a JPEG and resize it for a model?
 
 Baselines, in the same rounds: cv2.imdecode at full size, then INTER_AREA (properly filtered, slow) or
 plain bilinear (fast, but large photos alias). Images: the example photo at ordinary sizes, and

@@ -1,13 +1,14 @@
 """How long does `edgecls export` take, and how much memory, for a large network and for one of many layers?
 
 VGG16 has 138 million weights, NASNetMobile a thousand layers. The baseline is tf2onnx alone: load
-the .keras file, convert, serialise, with nothing proven. Every run is a process of its own; beside
-the time on the clock stands the processor time, which other work on the machine disturbs less.
+the .keras file, convert, serialise, without verifying anything. Every run is a process of its own. Processor
+time is given in addition to wall-clock time, as other programs disturb it less.
 
     python benchmarks/export.py [--rounds 5] [--networks VGG16 NASNetMobile]
 """
 
 import argparse
+import functools
 import os
 import signal
 import statistics
@@ -23,7 +24,7 @@ import numpy as np
 from measure import byte_compile, machine_facts, write_results
 
 from edgecls import image
-from edgecls.measuring.turns import ratio_of
+from edgecls.measuring.turns import ratio_of, take_turns
 
 SAMPLES = 8
 IMAGENET_LABELS = 1000
@@ -64,11 +65,8 @@ def main() -> None:
                 "tf2onnx alone": [sys.executable, "-c", BASELINE, str(source), target],
                 "edgecls export": [*edgecls, "--labels", labels, "--samples", samples, "--pixel-range", "0", "1"],
             }
-            rounds = [
-                {name: _run(commands[name]) for name in (list(commands) if turn % 2 else list(commands)[::-1])}
-                for turn in range(arguments.rounds)
-            ]
-            results[network] = {name: [taken[name] for taken in rounds] for name in commands}
+            subjects = {name: functools.partial(_run, command) for name, command in commands.items()}
+            results[network] = dict(take_turns(subjects, rounds=arguments.rounds, warm_up=0))
             _report(network, results[network])
             if all(run for runs in results[network].values() for run in runs):
                 seconds = ([run["cpu_seconds"] for run in results[network][name]] for name in reversed(list(commands)))

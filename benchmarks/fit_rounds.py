@@ -14,8 +14,7 @@ from edgecls.dataset.formats.labelled_images import LabelledImages
 from edgecls.dataset.pixel_cache import Cache, cache_images
 from edgecls.measuring.turns import median_of, ratio_of, time_rounds
 from edgecls.runtime.machine.cores import usable_cores
-from edgecls.training.augmentation import augmenting
-from edgecls.training.batches import ImageBatches, shuffled
+from edgecls.training.batches import ImageBatches, augmenting, shuffled
 from edgecls.training.config import Device, TrainConfig
 from edgecls.training.devices import Devices, choose_devices, dtype_policy
 from edgecls.training.stages import choose_trainable, make_optimizer, plan_stages, rate_factors

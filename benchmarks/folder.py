@@ -1,9 +1,9 @@
 """How much of the machine does `edgecls run FOLDER` turn into classified images?
 
 The limit is what one thread spends on decoding, fitting and inference, in CPU time, spread over all
-usable cores. Beside it, in the same rounds, `edgecls run` over the folder and over a few of its images:
-the difference is the images alone, without the start, which benchmarks/cold_start.py looks at. The CPU time
-an image tells more on a busy machine, where the wall clock also counts what others do.
+usable cores. In the same rounds, `edgecls run` classifies the folder and a few of its images:
+the difference is the images alone, without startup, which benchmarks/cold_start.py measures. On a busy machine CPU
+time per image is more reliable than the wall clock, which includes other programs.
 
 The photos are the example image with noise, at sizes as in ImageNet.
 
@@ -12,13 +12,13 @@ The photos are the example image with noise, at sizes as in ImageNet.
 
 import argparse
 import math
-import random
 import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -29,7 +29,7 @@ from small_model import write_small_model
 
 from edgecls import image
 from edgecls.commands.options import BUNDLED_MODEL
-from edgecls.measuring.turns import ratio_of
+from edgecls.measuring.turns import ratio_of, take_turns
 from edgecls.runtime.classifier import Classifier
 from edgecls.runtime.machine.cores import usable_cores
 from edgecls.runtime.opening import load
@@ -90,25 +90,19 @@ def _measure(model: Path, folder: Path, rounds: int) -> dict[str, object]:
     classifier, cores = load(model, "cpu"), usable_cores()
     cpu_s = min(_cpu_of_one_thread(classifier, encoded) for _ in range(2))
     repeats = math.ceil(LEAST_S * cores / cpu_s)
-    order = random.Random(0)
-    limit, reached, cpu, cpu_limit, whole = [], [], [], [], []
-    for index in range(rounds + 1):
-        taken: dict[str, _Spent] = {}
-        subjects = ["limit", "few", "all"]
-        order.shuffle(subjects)
-        for subject in subjects:
-            if subject == "limit":
-                taken[subject] = _Spent(0, _cpu_of_one_thread(classifier, encoded))
-            else:
-                taken[subject] = _run(model, names[:FEW] if subject == "few" else [str(folder)] * repeats)
-        if index == 0:
-            continue  # warms up
-        images = len(names) * repeats - FEW
-        limit.append(cores * len(names) / taken["limit"].cpu_s)
-        cpu_limit.append(taken["limit"].cpu_s / len(names))
-        reached.append(images / (taken["all"].wall_s - taken["few"].wall_s))
-        cpu.append((taken["all"].cpu_s - taken["few"].cpu_s) / images)
-        whole.append(len(names) * repeats / taken["all"].wall_s)
+    subjects: dict[str, Callable[[], _Spent]] = {
+        "limit": lambda: _Spent(0, _cpu_of_one_thread(classifier, encoded)),
+        "few": lambda: _run(model, names[:FEW]),
+        "all": lambda: _run(model, [str(folder)] * repeats),
+    }
+    taken = take_turns(subjects, rounds=rounds)
+    images = len(names) * repeats - FEW
+    cpu_limit = [one.cpu_s / len(names) for one in taken["limit"]]
+    limit = [cores / cpu_s for cpu_s in cpu_limit]
+    whole = [len(names) * repeats / one.wall_s for one in taken["all"]]
+    pairs = list(zip(taken["all"], taken["few"], strict=True))
+    reached = [images / (one.wall_s - few.wall_s) for one, few in pairs]
+    cpu = [(one.cpu_s - few.cpu_s) / images for one, few in pairs]
     of_limit, of_cpu = ratio_of(reached, limit), ratio_of(cpu, cpu_limit)
     print(
         f"{model.name}, {repeats} times over: limit {statistics.median(limit):.1f}/s, "

@@ -1,12 +1,12 @@
-"""Does what memory held before ever show in the pixels of a damaged image?
+"""Do earlier contents of memory ever appear in the pixels of a damaged image?
 
 Valid images of every format are damaged, as bytes and as structures with checksums repaired, and decoded in processes
-whose memory allocator fills what it gives out with different bytes (`MALLOC_PERTURB_` of glibc). Before each, another
+whose allocator fills new memory with different bytes (`MALLOC_PERTURB_` of glibc). Before each, another
 process decodes another image, as a server does for another client. All answers and all errors must be equal.
 
     python benchmarks/fuzz_decoding.py [--formats JPEG,PNG] [--count 2000] [--seeds 0,1] [--perturb 0,85,170]
 
-The exit code is 1 if any answer differs, or a decoder ends its process.
+The exit code is 1 if any answer differs, or a decoder crashes its process.
 """
 
 import argparse

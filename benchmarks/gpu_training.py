@@ -30,12 +30,12 @@ from measure import byte_compile, machine_facts, write_results
 from edgecls.dataset.formats.labelled_images import Dataset
 from edgecls.dataset.formats.read import read_dataset
 from edgecls.dataset.pixel_cache import Cache
+from edgecls.evaluation.history import EpochReport
 from edgecls.image_spec import ImageSpec
 from edgecls.runtime.execution.gpu import this_machine
 from edgecls.training.config import Device, MixedPrecision, TrainConfig
 from edgecls.training.devices import choose_devices, dtype_policy
 from edgecls.training.epoch_keeper import Watch
-from edgecls.training.history import EpochReport
 from edgecls.training.images import PreparedImages, prepare_images
 from edgecls.training.trainer import build_network, train
 

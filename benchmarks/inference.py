@@ -1,7 +1,7 @@
 """What does `Classifier.probabilities` add to a run of onnxruntime on the same tensor?
 
 The baseline is the onnxruntime session below the classifier, called directly. Calls take turns one by one, and each
-round compares the medians. A tiny network shows what edgecls adds to a call; the bundled one, what that comes to.
+round compares the medians. A tiny network shows what edgecls adds to a call; the bundled one, its share.
 
     python benchmarks/inference.py [--rounds 9] [--batches 1,32] [--model my.onnx]...
 """
@@ -9,7 +9,6 @@ round compares the medians. A tiny network shows what edgecls adds to a call; th
 import argparse
 import statistics
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -27,18 +26,12 @@ from edgecls.runtime.opening import load
 SECONDS_A_ROUND = 0.4
 LEAST_CALLS = 5  # of each, in a round
 MOST_CALLS = 2000
-SIDES = ("plain", "edgecls")
 
 
 def _medians_us(calls: dict[str, Callable[[], object]], count: int) -> dict[str, float]:
     """Call each in turn, so many times, and return the median microseconds of a call."""
-    taken: dict[str, list[int]] = {name: [] for name in calls}
-    for index in range(count):
-        for name in SIDES if index % 2 else SIDES[::-1]:
-            start = time.perf_counter_ns()
-            calls[name]()
-            taken[name].append(time.perf_counter_ns() - start)
-    return {name: statistics.median(values) / 1000 for name, values in taken.items()}
+    times = time_rounds(calls, rounds=count, warm_up=0)
+    return {name: 1e6 * statistics.median(seconds) for name, seconds in times.items()}
 
 
 def _measure(model: Path, batch: int, rounds: int) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """How much does `edgecls[cpu]` take on disk?
 
 Installed from this checkout into a fresh virtual environment, which needs the package index. Counted are the files of
-each package, without pip and setuptools, and with or without the compiled files that Python makes beside them.
+each package, without pip and setuptools, and with or without the compiled files that Python writes next to them.
 
     python benchmarks/install_size.py
 """

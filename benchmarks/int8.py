@@ -27,7 +27,7 @@ from untrained_network import write_untrained
 import edgecls
 from edgecls import image
 from edgecls.dataset.formats.read import read_dataset
-from edgecls.evaluation.evaluate import AUTO, choose_part, evaluate
+from edgecls.evaluation.evaluate import AUTO, choose_split, evaluate
 from edgecls.image_files import find_images
 from edgecls.measuring.turns import ratio_of, time_rounds
 from edgecls.runtime.classifier import Classifier
@@ -57,10 +57,10 @@ def main() -> None:
 
 
 def _compare_trained(float32: Path, reduced: Path, folder: Path, rounds: int) -> None:
-    part, images = choose_part(read_dataset(folder), AUTO)
+    split, images = choose_split(read_dataset(folder), AUTO)
     order = np.random.default_rng(0).permutation(len(images.paths))[:IMAGES]
     classifiers, results = _compare_speed(float32, reduced, [images.paths[index] for index in order], rounds)
-    results["accuracy"] = _accuracy(classifiers, part, images)
+    results["accuracy"] = _accuracy(classifiers, split, images)
     print(f"wrote {write_results(classifiers['reduced'].card.precision, results)}")
 
 
@@ -117,7 +117,7 @@ def _taking_turns(run: Callable[..., object], images: list[object]) -> Callable[
     return repeat
 
 
-def _accuracy(classifiers: dict[str, Classifier], part: str, images: object) -> dict[str, object]:
+def _accuracy(classifiers: dict[str, Classifier], split: str, images: object) -> dict[str, object]:
     found = {name: evaluate(each, images, workers=usable_cores()) for name, each in classifiers.items()}
     said = {name: evaluation.top_ids[:, 0] for name, evaluation in found.items()}
     same = float((said["float32"] == said["reduced"]).mean())
@@ -125,7 +125,7 @@ def _accuracy(classifiers: dict[str, Classifier], part: str, images: object) -> 
     count = found["float32"].images
     print(
         f"accuracy       float32 {accuracy['float32']:.4f}, reduced {accuracy['reduced']:.4f} "
-        f"on {count} images ({part}); same label {same:.4f}"
+        f"on {count} images ({split}); same label {same:.4f}"
     )
     return {"images": count, **accuracy, "same_label": same}
 

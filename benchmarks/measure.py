@@ -1,4 +1,4 @@
-"""One way to report, for all benchmarks: what was measured in rounds (edgecls/rounds.py), where, and with what."""
+"""How all benchmarks report their results (taken with edgecls/measuring): figures, machine and versions."""
 
 import compileall
 import contextlib

@@ -1,8 +1,8 @@
-"""How much memory does `edgecls run` take, beside a bare script on onnxruntime?
+"""How much memory does `edgecls run` take, compared with a bare script on onnxruntime?
 
 The bare script imports numpy, OpenCV and onnxruntime, opens the same model from its path with one thread a run,
-and classifies the same images one after the other with cv2.imdecode and cv2.resize. Measured is the
-largest resident set of each process, in a process of its own each time.
+and classifies the same images one after the other with cv2.imdecode and cv2.resize. The peak
+resident set of each process is measured, in a new process each time.
 
     python benchmarks/memory.py [--photos 40] [--rounds 5] [--model my.onnx]...
 """

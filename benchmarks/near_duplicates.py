@@ -1,7 +1,7 @@
-"""How far apart are a photo and what people make of it, in bits of its perceptual hash?
+"""How far apart are a photo and its edited copies, in bits of the perceptual hash?
 
-`edgecls data check` and `split` take images for the same whose hashes differ in few of 256 bits. Photos are edited as
-people and sites do it; beside that, the pairs that are found among the photos themselves.
+`edgecls data check` and `split` treat images as duplicates if their hashes differ in few of 256 bits. Photos are
+edited as people and sites do; the pairs found among the photos themselves are listed too.
 
     python benchmarks/near_duplicates.py --data FOLDER [--images 450]
 """
@@ -19,13 +19,8 @@ from measure import machine_facts, write_results
 
 from edgecls import image
 from edgecls.dataset.formats.read import read_dataset
-from edgecls.dataset.similarity.near_duplicates import (
-    HASH_SPEC,
-    NEAR_DISTANCE,
-    hash_distances,
-    near_groups,
-    perceptual_hash,
-)
+from edgecls.dataset.similarity.groups import near_groups
+from edgecls.dataset.similarity.measures import HASH_SPEC, NEAR_DISTANCE, hash_distances, perceptual_hash
 
 Pixels = image.Pixels
 

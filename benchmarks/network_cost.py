@@ -1,7 +1,7 @@
-"""What a network must at least cost: arithmetic and memory traffic, counted from the shapes in its graph, not measured.
+"""The minimum cost of a network: arithmetic and memory traffic, counted from the shapes in its graph, not measured.
 
 Counted are the layers that do nearly all of the work: Conv, Gemm and MatMul. A multiplication with its addition counts
-as two operations. Sums, activations and pooling between them are taken for free, as a good compiler merges them into
+as two operations. Sums, activations and pooling between them are counted as free, as a good compiler fuses them into
 these layers.
 """
 

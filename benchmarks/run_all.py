@@ -1,7 +1,7 @@
-"""Run the benchmarks that fit in 20 minutes on two cores, one after the other, and write docs/benchmarks.md anew.
+"""Run the benchmarks that fit in 20 minutes on two cores, one after the other, and rewrite docs/benchmarks.md.
 
-Each has a bound on its time. One that fails or takes too long does not end the work: the page says of it why, and keeps
-its earlier figures. The peers, which install much, have a command of their own: `make bench-peers`.
+Each has a time limit. One that fails or exceeds it does not stop the others: the page gives the reason and keeps its
+earlier figures. The peers, which install many packages, have a command of their own: `make bench-peers`.
 
     python benchmarks/run_all.py [--only cold_start,folder]
 """
@@ -51,6 +51,7 @@ BENCHMARKS = (
     Benchmark("training", 240),
     Benchmark("export", 400, ("--networks", "NASNetMobile")),
     Benchmark("streaming_memory", 120, ("--images", "200", "--factor", "4")),
+    Benchmark("fuzz_decoding", 240),
     Benchmark("server_load", 480, ("--seconds", "2"), needs=WRK),
 )
 

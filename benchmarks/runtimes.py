@@ -1,11 +1,11 @@
 """Would another runtime be faster?
 
-Raw onnxruntime and raw OpenVINO, edgecls upon each of them, and OpenVINO as a provider of onnxruntime (the wheel
+Raw onnxruntime and raw OpenVINO, edgecls on each of them, and OpenVINO as a provider of onnxruntime (the wheel
 onnxruntime-openvino), on the CPU. Each runs in a process of its own, in a virtual environment made for it
 (benchmarks/.peers, when missing, from the package index), and gets the same network and the same pixels. One image
 after the other in one thread, then two streams of one thread each. All compute in float32 what is float32: where a
-processor has bfloat16, OpenVINO would take that unasked. Beside the time on the clock stands the processor time,
-which other work on the machine disturbs less.
+processor has bfloat16, OpenVINO would take that unasked. Processor time is given in addition to wall-clock
+time, as other programs disturb it less.
 
     python benchmarks/runtimes.py [--rounds 9] [--seconds 0.4]
 """

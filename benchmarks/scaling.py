@@ -1,4 +1,4 @@
-"""How do images a second grow with threads: more callers, or more threads within a run?
+"""How does throughput scale with threads: more callers, or more threads within a run?
 
 Decoding, fitting and inference of the same photos, from 1 thread to twice the usable cores, as a ratio to one thread
 in the same round.

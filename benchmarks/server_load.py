@@ -11,6 +11,7 @@ shares the cores with the server.
 """
 
 import argparse
+import functools
 import shutil
 import statistics
 import subprocess
@@ -27,10 +28,10 @@ from in_process_limit import measure_limit
 from measure import byte_compile, machine_facts, write_results
 from server_process import ServerProcess, free_port, serving
 from small_model import write_small_model
-from wrk_load import image_body, run_load
+from wrk_load import Load, image_body, run_load
 
 from edgecls.commands.options import BUNDLED_MODEL
-from edgecls.measuring.turns import ratio_of
+from edgecls.measuring.turns import ratio_of, take_turns
 from edgecls.runtime.machine.cores import usable_cores
 
 __all__ = ["edgecls_command", "write_images"]
@@ -68,21 +69,20 @@ def _measure(
 ) -> dict[str, Any]:
     body, content_type = image_body(image.read_bytes(), form)
     threads = 1 if connections == 1 else None
-    limits, rates, cpu_ms, p50, p99, failed = [], [], [], [], [], 0
-    for index in range(rounds + 1):
-        before = measure_limit(model, image, seconds=seconds / 2, threads=threads, provider=provider)
-        cpu_s = server.cpu_s()
+    measure_half_limit = functools.partial(
+        measure_limit, model, image, seconds=seconds / 2, threads=threads, provider=provider
+    )
+
+    def load_between_limits() -> tuple[float, Load, float]:
+        before, cpu_s = measure_half_limit(), server.cpu_s()
         load = run_load(server.url, body, content_type, connections=connections, seconds=seconds)
         cpu_s = server.cpu_s() - cpu_s
-        after = measure_limit(model, image, seconds=seconds / 2, threads=threads, provider=provider)
-        if index == 0:
-            continue  # warms up
-        limits.append((before + after) / 2)
-        rates.append(load.per_s)
-        cpu_ms.append(1000 * cpu_s / max(1.0, load.per_s * seconds))
-        p50.append(load.p50_ms)
-        p99.append(load.p99_ms)
-        failed += load.failed
+        return (before + measure_half_limit()) / 2, load, 1000 * cpu_s / max(1.0, load.per_s * seconds)
+
+    taken = take_turns({"load": load_between_limits}, rounds=rounds)["load"]
+    limits, loads, cpu_ms = (list(figures) for figures in zip(*taken, strict=True))
+    rates, p50, p99 = ([getattr(load, key) for load in loads] for key in ("per_s", "p50_ms", "p99_ms"))
+    failed = sum(load.failed for load in loads)
     of_limit = ratio_of(rates, limits)
     of_cpu = ratio_of(cpu_ms, [1000 * (threads or usable_cores()) / limit for limit in limits])
     row = {

@@ -1,4 +1,4 @@
-"""A server under test: started, waited for, weighed and stopped."""
+"""A server under test: started, awaited, measured and stopped."""
 
 import contextlib
 import os

@@ -9,7 +9,7 @@ from onnx import TensorProto, helper, numpy_helper
 from edgecls import image, modelfile
 from edgecls.image_spec import Color, Fit, ImageSpec
 from edgecls.model_card import Golden, GoldenSample, ModelCard
-from edgecls.runtime.execution.providers import load_onnxruntime
+from edgecls.runtime.execution.ort import load_onnxruntime
 
 __all__ = ["write_small_model", "write_tiny_model"]
 
@@ -24,7 +24,7 @@ def write_small_model(path: Path) -> Path:
 
 
 def write_tiny_model(path: Path) -> Path:
-    """Write one whose network takes about 20 microseconds, beside which little is hidden, and return its path."""
+    """Write one whose network takes about 20 microseconds, which hides little overhead, and return its path."""
     return _write(path, ImageSpec(height=16, width=16, color=Color.RGB, fit=Fit.STRETCH), CHANNELS[:2])
 
 

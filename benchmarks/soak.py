@@ -1,8 +1,8 @@
-"""Does `edgecls serve` stay right and small through minutes of everything at once?
+"""Does `edgecls serve` stay correct and small under minutes of mixed load?
 
-Clients send good images, bad ones, several at once, slowly, too large ones, and go away in the middle. Every
-200 is compared with the answer without a server, every other status with what that request has to get; the
-memory of the server is looked at each second.
+Clients send valid images, invalid ones, several at once, slowly, too large ones, and disconnect midway. Every
+200 is compared with the answer without a server, every other status with the one expected for that request; the
+server's memory is sampled every second.
 
     python benchmarks/soak.py [--minutes 10] [--model my.onnx]
 """

@@ -2,7 +2,7 @@
 
 Trains one epoch with `--cache stream` on some images and on eight times as many (copies of the
 same files), each in a process of its own, and reports the largest resident memory until the export
-begins. Beside it the same with the cache in memory, which does grow.
+begins. For comparison, the same with the cache in memory, which does grow.
 
     python benchmarks/streaming_memory.py [--data FOLDER] [--images 500] [--factor 8] [--side 96]
 """

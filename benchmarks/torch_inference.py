@@ -2,7 +2,7 @@
 
 Three ways: Keras calling PyTorch layer by layer (eager), the same calls of PyTorch replayed without Keras between them
 (traced), and those compiled with constants folded (compiled); compiling takes about 20 s for every batch size.
-Pixels lie on the device already, and answers stay there, as in the bound loop of benchmarks/bound_loop.py. The clock is
+Pixels are on the device already, and answers stay there, as in the bound loop of benchmarks/bound_loop.py. The clock is
 read after the device has finished. Prints JSON for benchmarks/gpu_inference.py, which runs this in its own process.
 
     [KERAS_TORCH_DEVICE=cpu] python benchmarks/torch_inference.py flowers.keras float32|TF32|float16 [--batches 1,8]

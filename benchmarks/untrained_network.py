@@ -1,6 +1,6 @@
 """A network with seeded random weights, as .keras and as model files in float32 and in fewer bits: for speed and size.
 
-`edgecls quantize` refuses a network that knows nothing, as nothing could be lost; so its parts are put together here:
+`edgecls quantize` refuses an untrained network, as it has no accuracy to lose; so its steps are combined here:
 calibration on the images that are given, every layer in int8, the recipe for this processor; or all in float16.
 
     python benchmarks/untrained_network.py IMAGES FOLDER [--arch mobilenet_v2] [--side 224] [--precision int8]

@@ -1,6 +1,6 @@
-"""Load by wrk: so many connections post the same image as fast as they are answered.
+"""Load by wrk: many connections post the same image as fast as they get answers.
 
-Where there is no wrk, benchmarks/socket_load.py takes its place: for servers that are far slower than it.
+Without wrk, benchmarks/socket_load.py takes its place, for servers that are far slower than it.
 """
 
 import base64
@@ -75,7 +75,7 @@ def run_load(url: str, body: bytes, content_type: str, *, connections: int, seco
 
 
 def run_wrk(url: str, body: bytes, content_type: str, *, connections: int, seconds: float) -> Load:
-    """Post a body again and again, from one thread beside the server, on the same machine."""
+    """Post a body again and again, from one thread on the machine of the server."""
     wrk = shutil.which("wrk")
     if wrk is None:
         sys.exit("this benchmark needs wrk: apt-get install wrk")

@@ -19,6 +19,7 @@ __all__ = [
     "RemotePrediction",
     "__version__",
     "load",
+    "serve",
     "to_dataframe",
 ]
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from edgecls.runtime.explanation import Explanation
     from edgecls.runtime.opening import load
     from edgecls.runtime.prediction import LabelScore, Outcome, Prediction
+    from edgecls.server.local import serve
 
 _HOMES = {
     "Classifier": "edgecls.runtime.classifier",
@@ -48,6 +50,7 @@ _HOMES = {
     "RemoteOutcome": "edgecls.client.remote_answers",
     "RemotePrediction": "edgecls.client.remote_answers",
     "load": "edgecls.runtime.opening",
+    "serve": "edgecls.server.local",
     "to_dataframe": "edgecls.dataframe",
 }
 

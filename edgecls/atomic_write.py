@@ -16,7 +16,7 @@ TOKEN_BYTES = 4
 def whole_files(*targets: str | os.PathLike[str]) -> Iterator[tuple[Path, ...]]:
     """Write one or several files so that all of them appear whole, or none does.
 
-    Yields a temporary path beside each target, with the same suffix. When the block ends, all of
+    Yields a temporary path next to each target, with the same suffix. When the block ends, all of
     them are flushed to disk and only then renamed; when it raises, they are removed and whatever
     stood under the target names stays as it was.
 

@@ -1,4 +1,4 @@
-"""Predictions as a table of pandas."""
+"""Predictions as a pandas table."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
@@ -20,8 +20,8 @@ def to_dataframe(predictions: Iterable[Answer] | Answer, *, top: int = 1) -> "pd
 
     Args:
         predictions: Of `Classifier` or `Client`: predictions, or the outcomes of `predict_many`; or just one.
-        top: Number of best labels, each with its probability; of a client's predictions, no more are known than
-            were asked for.
+        top: Number of best labels, each with its probability; of a client's predictions, only those that were asked for
+            are known.
 
     Returns:
         A pandas.DataFrame with the columns image, label, known, probability, then label_2, probability_2 and so on up
@@ -29,7 +29,7 @@ def to_dataframe(predictions: Iterable[Answer] | Answer, *, top: int = 1) -> "pd
 
     Raises:
         MissingExtraError: pandas is not installed.
-        TypeError: Something among them is no prediction.
+        TypeError: An item is not a prediction.
         ValueError: `top` is below 1.
     """
     try:

@@ -104,7 +104,7 @@ def _temporary(target: Path) -> Path:
 
 
 def _rename(temporary: Path, target: Path) -> None:
-    """Give a file its own name, unless that is taken; it may keep the other one beside."""
+    """Give a file its own name, unless that is taken; it may keep the other one as well."""
     try:
         os.link(temporary, target)
     except OSError as error:

@@ -45,7 +45,7 @@ cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 @dataclass(frozen=True)
 class ImageLimits:
-    """What an image may cost, checked before anything large is allocated.
+    """Limits on an image, checked before anything large is allocated.
 
     Attributes:
         max_bytes: Largest encoded size in bytes.
@@ -143,7 +143,7 @@ def decode(
 
     Raises:
         ImageTooLargeError: More bytes or pixels than `limits` allow; nothing was decoded.
-        UnsupportedImageError: The bytes are of no format that edgecls reads.
+        UnsupportedImageError: The format is not one that edgecls reads.
         ImageDecodeError: The image is damaged or cut short.
     """
     header = _checked_header(data, name, limits)
@@ -176,7 +176,7 @@ def decode_to_fit(
 
 
 def check_whole(data: bytes, *, name: str = "image") -> None:
-    """Check of an image that can be decoded that nothing of it is missing, not even the last of its details.
+    """Check that nothing is missing from an image that can be decoded, not even the last details.
 
     A JPEG of several scans (a progressive one) shows the whole image before its last scan is complete. `decode` notices
     that up to a megapixel, and at any size if whole scans are missing; this costs two more decodings, and always does.
@@ -220,9 +220,7 @@ def encode_png(pixels: Pixels, *, compression: int = 9) -> bytes:
         pixels: What to encode.
         compression: From 0 to 9; of photos, 1 is ten times as fast as 9 and gives files a tenth larger.
     """
-    ordered = pixels[:, :, ::-1] if pixels.shape[2] == 3 else pixels
-    _, encoded = cv2.imencode(".png", ordered, [cv2.IMWRITE_PNG_COMPRESSION, compression])
-    return encoded.tobytes()
+    return _encode(pixels, ".png", cv2.IMWRITE_PNG_COMPRESSION, compression)
 
 
 def encode_jpeg(pixels: Pixels, *, quality: int) -> bytes:
@@ -232,9 +230,12 @@ def encode_jpeg(pixels: Pixels, *, quality: int) -> bytes:
         pixels: What to encode.
         quality: From 0 to 100.
     """
+    return _encode(pixels, ".jpg", cv2.IMWRITE_JPEG_QUALITY, quality)
+
+
+def _encode(pixels: Pixels, suffix: str, *options: int) -> bytes:
     ordered = pixels[:, :, ::-1] if pixels.shape[2] == 3 else pixels
-    _, encoded = cv2.imencode(".jpg", ordered, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return encoded.tobytes()
+    return cv2.imencode(suffix, ordered, options)[1].tobytes()
 
 
 def _checked_header(data: bytes, name: str, limits: ImageLimits) -> ImageHeader:

@@ -1,4 +1,4 @@
-"""Working on several things at once, and handing on what becomes of them in their order, in bounded memory."""
+"""An ordered parallel map in bounded memory: several items at once, results in the order of the items."""
 
 import contextlib
 import threading
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
 from typing import TYPE_CHECKING, TypeVar
 
-if TYPE_CHECKING:  # a lone image does not pay for the import
+if TYPE_CHECKING:  # a single image should not pay for the import
     from queue import SimpleQueue
 
 __all__ = ["map_in_order"]
@@ -27,12 +27,12 @@ def map_in_order(
 ) -> Iterator[_Result]:
     """Call a function for each item, several at once, and yield what it returns in the order of the items.
 
-    With one worker, or for a lone item, there are no threads. When the function raises, that is raised in the place
-    of its result; when the caller leaves, that is all. Either way nothing new begins, and what has begun is finished.
+    With one worker or a single item there are no threads. An exception of the function is raised in place of its
+    result. After that, or when the caller stops iterating, nothing new begins, and what has begun is finished.
 
     Args:
-        function: What to do; it has to be safe to call from several threads.
-        items: What to do it to; taken one by one, in the caller's thread, a few ahead of the results.
+        function: Called for each item; must be thread-safe.
+        items: Its arguments; taken one by one, in the caller's thread, a few ahead of the results.
         workers: How many at once, at least 1.
         ahead_per_worker: For each worker, how many items may be taken ahead of the result that is asked for.
     """
@@ -83,8 +83,8 @@ def _in_threads(
                 todo.put(task)
                 under_way += 1
     except GeneratorExit:
-        # Perhaps the garbage collector says so, amid any other thread that may hold a lock of `threading`, even
-        # its starting: whoever waits for a thread then waits for ever. The threads end by themselves.
+        # The garbage collector may raise this in any thread, which may hold a lock of `threading`, even while
+        # starting one: waiting for a thread would then deadlock. The threads end by themselves.
         is_left = True
         raise
     finally:

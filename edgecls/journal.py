@@ -8,7 +8,7 @@ import json
 import os
 import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from edgecls.regular_file import open_regular_to_append, read_regular
 
@@ -90,7 +90,7 @@ class Journal:
         """Close the file."""
         self._stream.close()
 
-    def __enter__(self) -> "Journal":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

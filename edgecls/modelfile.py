@@ -29,7 +29,7 @@ __all__ = [
     "card_from_json",
     "card_to_dict",
     "describe",
-    "read_card",
+    "model_from_bytes",
     "read_model",
     "write_model",
 ]
@@ -39,6 +39,7 @@ FORMAT = 1
 
 DOCUMENT_KEY = "edgecls"
 MODELS_NAMED = 5  # of those in a folder
+
 INPUT_NAME = "image"
 OUTPUT_NAME = "probabilities"
 
@@ -81,12 +82,11 @@ def read_model(path: str | os.PathLike[str]) -> ModelFile:
         raise ModelFileError(f"cannot open model {name!r}: no such file; check the path") from error
     except (OSError, ValueError) as error:
         raise ModelFileError(f"cannot open model {name!r}: {error}") from error
-    card, network_sha256 = _read_checked(onnx, name)
-    return ModelFile(name, card, onnx, network_sha256)
+    return model_from_bytes(onnx, name=name)
 
 
 def _in_folder(folder: str) -> str:
-    """Return what to do about a folder in the place of a model file."""
+    """Return what to do about a folder given as a model file."""
     try:
         names = sorted(os.listdir(folder))
     except OSError as error:
@@ -100,21 +100,16 @@ def _in_folder(folder: str) -> str:
     return f"give one of the model files in it: {', '.join(map(repr, models[:MODELS_NAMED]))}{more}"
 
 
-def read_card(onnx: bytes, *, name: str) -> ModelCard:
-    """Read the document of a model file and check that it belongs to the network beside it.
+def model_from_bytes(onnx: bytes, *, name: str) -> ModelFile:
+    """Read a model file that is in memory, and check that its network is the one its document describes.
 
     Args:
         onnx: The whole model file.
-        name: What to call it in error messages.
+        name: Its path, or what to call it in error messages.
 
     Raises:
         As `read_model`.
     """
-    return _read_checked(onnx, name)[0]
-
-
-def _read_checked(onnx: bytes, name: str) -> tuple[ModelCard, str]:
-    """Return the card, and the digest of the network that it was checked against."""
     try:
         text = onnx_container.read_properties(onnx).get(DOCUMENT_KEY)
         if text is None:
@@ -129,7 +124,7 @@ def _read_checked(onnx: bytes, name: str) -> tuple[ModelCard, str]:
                 "its network is not the one its document describes: the file was changed or damaged after "
                 "it was made; get a fresh copy or export it again"
             )
-        return _card_from(document), network_sha256
+        return ModelFile(name, _card_from(document), onnx, network_sha256)
     except onnx_container.DamagedContainerError as error:
         raise ModelFileError(f"cannot use model {name!r}: {error}; get a fresh copy") from error
     except ModelFileError as error:
@@ -175,16 +170,12 @@ def describe(onnx: bytes, card: ModelCard) -> bytes:
 
 def card_to_dict(card: ModelCard) -> dict[str, Any]:
     """Return the card as the JSON document holds it, without the digest of a network."""
+    image = card.image
     document: dict[str, Any] = {
         "format": FORMAT,
         "name": card.name,
         "labels": list(card.labels),
-        "image": {
-            "height": card.image.height,
-            "width": card.image.width,
-            "color": card.image.color.value,
-            "fit": card.image.fit.value,
-        },
+        "image": {"height": image.height, "width": image.width, "color": image.color.value, "fit": image.fit.value},
         "architecture": card.architecture,
         "precision": card.precision,
         "temperature": card.temperature,
@@ -205,12 +196,7 @@ def card_to_dict(card: ModelCard) -> dict[str, Any]:
         },
     }
     if card.dataset is not None:
-        document["dataset"] = {
-            "sha256": card.dataset.sha256,
-            "train_images": card.dataset.train_images,
-            "validation_images": card.dataset.validation_images,
-            "images_per_label": dict(card.dataset.images_per_label),
-        }
+        document["dataset"] = {**vars(card.dataset), "images_per_label": dict(card.dataset.images_per_label)}
     if card.unknown_threshold is not None:
         document["unknown_threshold"] = card.unknown_threshold
     return document
@@ -245,16 +231,14 @@ def _parse(text: str) -> dict[str, Any]:
 
 
 def _card_from(document: dict[str, Any]) -> ModelCard:
-    """Build the card; unknown keys are passed over, so that later versions may add facts."""
+    """Build the card; unknown keys are ignored, so that later versions may add facts."""
     image = _take(document, "image", dict)
     golden = _take(document, "golden", dict)
     dataset = document.get("dataset")
     try:
         spec = ImageSpec(
-            height=_take(image, "height", int, of="image"),
-            width=_take(image, "width", int, of="image"),
-            color=_take(image, "color", str, of="image"),
-            fit=_take(image, "fit", str, of="image"),
+            **{side: _take(image, side, int, of="image") for side in ("height", "width")},
+            **{rule: _take(image, rule, str, of="image") for rule in ("color", "fit")},
         )
     except ModelConfigError as error:
         raise ModelFileError(f"its document is not valid: {error}") from error

@@ -1,4 +1,4 @@
-"""The outermost layer of an ONNX file: the network's bytes and the properties beside them.
+"""The outermost layer of an ONNX file: the network's bytes and the metadata properties.
 
 An ONNX file is one protobuf message (`ModelProto`, onnx.proto3). Its top level is a flat list of
 numbered fields, of which number 14 holds the `metadata_props`, pairs of key and text. Walking that

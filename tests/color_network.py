@@ -112,7 +112,7 @@ def color_model_bytes(*, outlier: float = 1.0, class_activation: bool = False, *
 def color_model(*, outlier: float = 1.0, class_activation: bool = False, **changes: object) -> ModelFile:
     """Return the same as a model file in memory."""
     described = color_model_bytes(outlier=outlier, class_activation=class_activation, **changes)
-    return ModelFile("colors.onnx", modelfile.read_card(described, name="colors.onnx"), described)
+    return modelfile.model_from_bytes(described, name="colors.onnx")
 
 
 def unsure_golden() -> Golden:

@@ -21,13 +21,13 @@ def made_up_document(
 
     Args:
         slowness: How many times as long an image takes as 10 ms; the machine comes on top.
-        machine_slowness: How many times as long everything takes, the yardstick too.
+        machine_slowness: How many times as long everything takes, the reference workload too.
         shape: What each round is multiplied with.
         settings: Those that were measured.
         machine: Facts of the machine that are not the usual ones.
     """
     times_ms = [10 * slowness * machine_slowness * factor for factor in shape]
-    yardstick_s = {"one_core": [0.05 * machine_slowness] * len(times_ms)}
+    reference_s = {"one_core": [0.05 * machine_slowness] * len(times_ms)}
     return {
         "kind": "edgecls bench",
         "format": 1,
@@ -39,7 +39,7 @@ def made_up_document(
             {
                 "model": "花",
                 "setting": setting,
-                "yardstick": "one_core",
+                "reference": "one_core",
                 "back_to_back": {"images_per_s": {"rounds": [1000 / time_ms for time_ms in times_ms]}},
                 "paced": {"latency_ms": {"rounds": times_ms}},
             }
@@ -49,9 +49,9 @@ def made_up_document(
             {
                 "model": "花",
                 "provider": "cpu",
-                "yardstick": "one_core",
+                "reference": "one_core",
                 "start_s": {"rounds": [time_ms / 10 for time_ms in times_ms]},
             }
         ],
-        "yardstick_s": {"back_to_back": yardstick_s, "paced": yardstick_s, "start": yardstick_s},
+        "reference_s": {"back_to_back": reference_s, "paced": reference_s, "start": reference_s},
     }

@@ -88,3 +88,14 @@ def test_python_m_edgecls_is_the_same_command() -> None:
     done = subprocess.run([sys.executable, "-m", "edgecls", "--version"], capture_output=True, text=True, check=True)
 
     assert done.stdout == f"edgecls, version {__version__}\n"
+
+
+@pytest.mark.parametrize("group", [[], ["data"]], ids=["edgecls", "data"])
+def test_the_list_of_commands_shows_whole_summaries_in_80_columns(group: list[str]) -> None:
+    listed = CliRunner().invoke(main, [*group, "--help"], terminal_width=80).output.partition("Commands:\n")[2]
+
+    assert listed
+    for line in listed.splitlines():
+        assert len(line) <= 80
+        assert line.endswith(".")
+        assert not line.endswith("...")

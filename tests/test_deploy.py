@@ -15,7 +15,7 @@ from sent_requests import sent
 
 from edgecls import Classifier
 from edgecls.cli import main
-from edgecls.server.app import ServerSettings, create_app
+from edgecls.server.app import AppSettings, build_app
 from edgecls.server.dispatch.wsgi import Work, WorkedAnswer
 from edgecls.server.endpoints.metrics import Exposition
 from edgecls.server.metrics.request_metrics import RequestMetrics
@@ -96,7 +96,7 @@ def test_every_option_exists(file: str) -> None:
 
 
 def test_probes_and_scrapes_ask_for_what_is_served(repository: Repository) -> None:
-    app = create_app(repository, ServerSettings())
+    app = build_app(repository, AppSettings())
     asked = re.findall(r"(?:httpGet: \{|/)path: (/\w+)", (DEPLOY / "kubernetes" / "edgecls.yaml").read_text())
 
     assert sorted(asked) == ["/livez", "/metrics", "/readyz", "/readyz"]

@@ -1,4 +1,4 @@
-"""The documents do what they say: examples run, and print what is written there."""
+"""The documents are true: examples run and print what is shown, and links, commands and paths exist."""
 
 import re
 import shlex
@@ -11,6 +11,7 @@ import pytest
 
 REPOSITORY = Path(__file__).parent.parent
 READMES = ["README.md", "README.zh-CN.md"]
+DOCUMENTS = sorted(REPOSITORY.glob("*.md")) + sorted(REPOSITORY.glob("docs/*.md"))
 
 
 def _blocks(document: str, language: str) -> list[str]:
@@ -19,7 +20,7 @@ def _blocks(document: str, language: str) -> list[str]:
 
 
 def _examples(document: str) -> list[tuple[str, str]]:
-    """Return commands and what is printed under them."""
+    """Return commands and the output shown below them."""
     return [
         (command, printed)
         for block in _blocks(document, "console")
@@ -49,11 +50,45 @@ def test_python_examples_run(document: str, block: str) -> None:
     assert done.stdout
 
 
-@pytest.mark.parametrize("document", sorted(REPOSITORY.glob("*.md")) + sorted(REPOSITORY.glob("docs/*.md")), ids=str)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_links_between_documents_lead_somewhere(document: Path) -> None:
-    for target in re.findall(r"\]\(([^)#]+)\)", document.read_text(encoding="utf-8")):
-        if not target.startswith("http"):
-            assert (document.parent / target).exists(), target
+    for path, _, anchor in (link.partition("#") for link in _links(document) if not link.startswith("http")):
+        target = document.parent / path if path else document
+
+        assert target.exists(), path
+        assert not anchor or anchor in _anchors(target), f"{path}#{anchor}"
+
+
+def _links(document: Path) -> list[str]:
+    return re.findall(r"\]\(([^)]+)\)", document.read_text(encoding="utf-8"))
+
+
+def _anchors(document: Path) -> list[str]:
+    """Return the anchors of the headings of a document, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", document.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return [re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings]
+
+
+@pytest.mark.parametrize("document", ["CONTRIBUTING.md", "SECURITY.md", "docs/architecture.md"])
+def test_modules_and_packages_that_a_document_names_exist(document: str) -> None:
+    text = (REPOSITORY / document).read_text(encoding="utf-8")
+    named = set(re.findall(r"`([a-z_0-9/]+(?:\.py|/))`", text))
+    paths = {f"/{path.relative_to(REPOSITORY).as_posix()}" for path in _places()}
+
+    assert named
+    assert {name for name in named if not any(path.endswith(f"/{name.rstrip('/')}") for path in paths)} == set()
+
+
+def _places() -> list[Path]:
+    roots = [REPOSITORY / name for name in ("edgecls", "tests", "benchmarks", "deploy")]
+    return [*roots, *(path for root in roots for path in root.rglob("*"))]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_documents_use_the_terms_of_the_field(document: Path) -> None:
+    text = document.read_text(encoding="utf-8")
+
+    assert re.findall(r"\b(?:pictures?|rooms?|the house|floors?)\b", text, flags=re.IGNORECASE) == []
 
 
 @pytest.mark.parametrize("readme", READMES)
@@ -72,7 +107,7 @@ def test_every_edgecls_command_in_a_readme_exists_with_its_options(readme: str) 
         found: click.Command = main
         while isinstance(found, click.Group):
             found = found.get_command(click.Context(found), arguments.pop(0))  # type: ignore[assignment]
-        known = {option for param in found.params for option in param.opts}
+        known = {option for param in found.params for option in (*param.opts, *param.secondary_opts)}
         assert {argument for argument in arguments if re.fullmatch(r"-o|--[a-z-]+", argument)} <= known
 
 

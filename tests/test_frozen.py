@@ -24,7 +24,7 @@ print(start_once(sys.argv[2], Provider.CPU, Path('red.png')))
 from edgecls.server.several import serve_with_workers
 from edgecls.errors import ServerError
 try:
-    serve_with_workers(None)
+    serve_with_workers(None, print)
 except ServerError as error:
     print(error)
 """

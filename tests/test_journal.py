@@ -1,6 +1,7 @@
 """Journals, and the four records that are journals: cut at any byte, each goes on without its last line."""
 
 import hashlib
+import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -119,16 +120,13 @@ def test_collecting_cut_anywhere_goes_on(tmp_path: Path) -> None:
 
     def take_up(length: int) -> None:
         with Manifest(file) as manifest:
-            assert list(manifest.records.values()) == records[:1]
+            assert list(manifest.latest.values()) == records[:1]
 
     _cut_everywhere(file, take_up)
 
 
 def test_a_quarantine_cut_anywhere_gives_its_files_back(tmp_path: Path) -> None:
-    data, out = tmp_path / "data", tmp_path / "out"
-    for name in ("花", "🐱"):
-        (data / name).mkdir(parents=True)
-        (data / name / "good.png").write_bytes(_png(len(name.encode())))
+    data, out = _two_labels(tmp_path / "data"), tmp_path / "out"
     (data / "花" / "a.png").write_bytes(b"no image")
     (data / "花" / "b 🐱.png").write_bytes(b"none either")
     quarantine(check_dataset(data, CheckSettings(), workers=1), out)
@@ -149,10 +147,7 @@ def test_a_quarantine_cut_anywhere_gives_its_files_back(tmp_path: Path) -> None:
 
 
 def test_augmenting_cut_anywhere_goes_on(tmp_path: Path) -> None:
-    data, out = tmp_path / "data", tmp_path / "out"
-    for name in ("花", "🐱"):
-        (data / name).mkdir(parents=True)
-        (data / name / f"{name}.png").write_bytes(_png(len(name.encode())))
+    data, out = _two_labels(tmp_path / "data"), tmp_path / "out"
     settings = AugmentSettings(copies=1)
     dataset = read_dataset(data)
     augment(dataset, data, out, settings, workers=1)
@@ -165,11 +160,40 @@ def test_augmenting_cut_anywhere_goes_on(tmp_path: Path) -> None:
         assert len(manifest.images) == 4
         assert _digests(out) == digests
 
+    _cut_everywhere(out / MANIFEST, take_up)
+
+
+def test_a_quarantine_cut_in_its_first_line_begins_anew(tmp_path: Path) -> None:
+    data = _two_labels(tmp_path / "data 花🐱")
+    file = tmp_path / "out" / QUARANTINE
+    head = f'{{"format": 1, "root": "{data}"}}\n'.encode()
+    file.parent.mkdir()
+    for length in range(len(head)):
+        (data / "花" / "a.png").write_bytes(b"no image")
+        file.write_bytes(head[:length])
+        assert quarantine(check_dataset(data, CheckSettings(), workers=1), file.parent) == (data / "花" / "a.png",)
+        assert file.read_bytes().startswith(head)
+        (file.parent / "花" / "a.png").unlink()
+
+
+def test_augmenting_cut_in_its_first_line_begins_anew(tmp_path: Path) -> None:
+    data = _two_labels(tmp_path / "data 花🐱")
+    dataset, settings, out = read_dataset(data), AugmentSettings(copies=1, with_originals=False), tmp_path / "out"
+    augment(dataset, data, out, settings, workers=1)
     whole = (out / MANIFEST).read_bytes()
-    begin = whole.rstrip(b"\n").rfind(b"\n") + 1
-    for length in range(begin, len(whole), 7):
+    for length in range(whole.index(b"\n") + 1):
+        shutil.rmtree(out)
+        out.mkdir()
         (out / MANIFEST).write_bytes(whole[:length])
-        take_up(length)
+        augment(dataset, data, out, settings, workers=1)
+        assert (out / MANIFEST).read_bytes() == whole
+
+
+def _two_labels(data: Path) -> Path:
+    for name in ("花", "🐱"):
+        (data / name).mkdir(parents=True)
+        (data / name / f"{name}.png").write_bytes(_png(len(name.encode())))
+    return data
 
 
 def _digests(folder: Path) -> dict[str, str]:

@@ -81,13 +81,13 @@ def test_a_newer_format_is_refused_with_what_to_do() -> None:
     document = {**_document(tiny_model_bytes()), "format": 2}
 
     with pytest.raises(ModelFormatError, match=r"'new\.onnx'.*format 2.*up to format 1.*pip install --upgrade edgecls"):
-        modelfile.read_card(_with_document(document), name="new.onnx")
+        modelfile.model_from_bytes(_with_document(document), name="new.onnx")
 
 
 def test_keys_that_later_versions_may_add_are_passed_over() -> None:
     document = {**_document(tiny_model_bytes()), "a later fact": [1, 2]}
 
-    assert modelfile.read_card(_with_document(document), name="m.onnx") == tiny_card()
+    assert modelfile.model_from_bytes(_with_document(document), name="m.onnx").card == tiny_card()
 
 
 def test_a_network_under_another_document_is_refused() -> None:
@@ -95,7 +95,7 @@ def test_a_network_under_another_document_is_refused() -> None:
     text = onnx_container.read_properties(tiny_model_bytes())["edgecls"]
 
     with pytest.raises(ModelFileError, match="its network is not the one its document describes"):
-        modelfile.read_card(onnx_container.with_properties(foreign, {"edgecls": text}), name="m.onnx")
+        modelfile.model_from_bytes(onnx_container.with_properties(foreign, {"edgecls": text}), name="m.onnx")
 
 
 @pytest.mark.parametrize("part", [0.1, 0.5, 0.9])
@@ -124,7 +124,7 @@ def test_a_file_cut_short_is_refused(tmp_path: Path, part: float) -> None:
 )
 def test_what_is_no_model_file_is_refused_with_its_reason(onnx: bytes, message: str) -> None:
     with pytest.raises(ModelFileError, match=message) as caught:
-        modelfile.read_card(onnx, name="thing.onnx")
+        modelfile.model_from_bytes(onnx, name="thing.onnx")
     assert "'thing.onnx'" in str(caught.value)
 
 
@@ -174,7 +174,7 @@ def test_an_untrue_field_is_refused_by_name(place: tuple[str | int, ...], value:
     inner[place[-1]] = value
 
     with pytest.raises(ModelFileError, match=message):
-        modelfile.read_card(_with_document(document), name="m.onnx")
+        modelfile.model_from_bytes(_with_document(document), name="m.onnx")
 
 
 @pytest.mark.parametrize("key", sorted(set(SCHEMA["required"]) - {"format", "network_sha256"}))
@@ -183,7 +183,7 @@ def test_a_missing_field_is_refused_by_name(key: str) -> None:
     del document[key]
 
     with pytest.raises(ModelFileError, match=re.escape(f"{key} is missing")):
-        modelfile.read_card(_with_document(document), name="m.onnx")
+        modelfile.model_from_bytes(_with_document(document), name="m.onnx")
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

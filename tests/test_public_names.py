@@ -30,6 +30,7 @@ def test_public_names_are_exactly_the_documented_ones() -> None:
         "RemotePrediction",
         "__version__",
         "load",
+        "serve",
         "to_dataframe",
     ]
     for name in edgecls.__all__:

@@ -1,4 +1,4 @@
-"""docs/benchmarks.md: a template's words, the results' figures."""
+"""docs/benchmarks.md, from the text of the template and the figures of the results."""
 
 import re
 
@@ -14,8 +14,8 @@ _SLOT = re.compile(r"\{\{(.+?)\}\}")
 def render(template: str, results: Results) -> str:
     """Return the document.
 
-    A section begins with `<!--result NAME: COMMAND-->` below its heading. Where that result is missing the section
-    says so; a paragraph that needs another result which is missing is left out.
+    A section begins with `<!--result NAME: COMMAND-->` below its heading. If that result is missing, the section says
+    so; a paragraph that needs another missing result is left out.
 
     Raises:
         FigureError: A result lacks a figure that the template asks for.
@@ -32,16 +32,16 @@ def _section(text: str, results: Results) -> str:
     failed = _failure(command, results)
     if name not in results:
         return f"{heading}Not yet measured: `{command}`.{failed and ' ' + failed}\n\n"
-    said = f"{failed} The figures are older ones.\n\n" if failed else ""
+    note = f"{failed} The figures are from an earlier run.\n\n" if failed else ""
     ran = results[name].get("command", command)
-    return f"{heading}`{ran}`\n\n{_conditions(name, results)}\n\n{said}{_filled(body, results)}"
+    return f"{heading}`{ran}`\n\n{_conditions(name, results)}\n\n{note}{_filled(body, results)}"
 
 
 def _failure(command: str, results: Results) -> str:
-    """Say why the last `make bench` has no figures of a command; nothing if it has."""
+    """Say why the last `make bench` has no figures for a command; nothing if it has."""
     failed = results["run_all"]["failed"] if "run_all" in results else {}
     script = re.search(r"benchmarks/(\w+)\.py", command)
-    return f"The last run had none: {failed[script[1]]}." if script and script[1] in failed else ""
+    return f"The last run failed: {failed[script[1]]}." if script and script[1] in failed else ""
 
 
 def _conditions(name: str, results: Results) -> str:

@@ -1,9 +1,9 @@
-"""Figures out of result files, by expressions such as `int8.network.times_as_fast.value:.1f`.
+"""Figures from result files, by expressions such as `int8.network.times_as_fast.value:.1f`.
 
     FILE.KEY.KEY[KEY=VALUE,...][|median|min|max|sum|count][*NUMBER][/NUMBER][:FORMAT]
 
-`rows[model=small,connections=8]` is the one entry of a list that has these values. An estimate without a format is
-written with its interval.
+`rows[model=small,connections=8]` is the only entry of a list with these values. An estimate without a format is written
+with its interval.
 """
 
 import json
@@ -13,13 +13,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-__all__ = ["FigureError", "Results", "fill_marks", "interval"]
+__all__ = ["FigureError", "Results", "interval"]
 
 _EXPRESSION = re.compile(
     r"(?P<path>(?:[^|*/:\[]|\[[^\]]*\])+)(?:\|(?P<over>\w+))?(?P<scale>(?:[*/][\d.e]+)*)(?::(?P<format>.+))?"
 )
 _STEP = re.compile(r"([^.\[\]]+)(?:\[([^\]]*)\])?")
-_MARK = re.compile(r"(<!--measured (?P<expression>.+?)-->)(?P<shown>.*?)(<!--/-->)")
 _OVER: dict[str, Callable[[Sequence[float]], float]] = {
     "median": statistics.median,
     "min": min,
@@ -30,16 +29,18 @@ _OVER: dict[str, Callable[[Sequence[float]], float]] = {
 
 
 class FigureError(Exception):
-    """An expression that no result answers; the message says which and why."""
+    """A figure that the results or the document lack; the message says which and why."""
 
 
-def interval(estimate: dict[str, Any], form: str = ".2f") -> str:
-    """Write an estimate with its interval."""
-    return f"{estimate['value']:{form}} ({estimate['low']:{form}} to {estimate['high']:{form}})"
+def interval(estimate: dict[str, Any], number_format: str = ".2f") -> str:
+    """Return an estimate with its interval as text."""
+    return (
+        f"{estimate['value']:{number_format}} ({estimate['low']:{number_format}} to {estimate['high']:{number_format}})"
+    )
 
 
 class Results:
-    """The result files of a folder."""
+    """The result files in a folder."""
 
     def __init__(self, folder: Path) -> None:
         self._files = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("*.json")}
@@ -52,14 +53,14 @@ class Results:
         return found
 
     def names(self) -> list[str]:
-        """Return the names of the results there are."""
+        """Return the names of all results."""
         return sorted(self._files)
 
     def figure(self, expression: str) -> str:
-        """Return what an expression comes to.
+        """Return the figure that an expression stands for.
 
         Raises:
-            FigureError: It is none, or the results have no such figure.
+            FigureError: It is not an expression, or the results have no such figure.
         """
         parts = _EXPRESSION.fullmatch(expression.strip())
         if parts is None:
@@ -73,7 +74,7 @@ class Results:
             )
         if parts["over"]:
             if parts["over"] not in _OVER:
-                raise FigureError(f"{expression!r}: {parts['over']!r} is none of {', '.join(_OVER)}")
+                raise FigureError(f"{expression!r}: {parts['over']!r} is not one of {', '.join(_OVER)}")
             value = _OVER[parts["over"]](value)
         for sign, number in re.findall(r"([*/])([\d.e]+)", parts["scale"]):
             value = value * float(number) if sign == "*" else value / float(number)
@@ -92,14 +93,5 @@ def _chosen(rows: Any, wanted: str, expression: str) -> Any:
     pairs = [pair.partition("=")[::2] for pair in re.split(r",(?=\w+=)", wanted)]  # values may have commas
     found = [row for row in rows if all(str(row.get(key)) == value for key, value in pairs)]
     if len(found) != 1:
-        raise FigureError(f"{expression!r}: {len(found)} entries have {wanted}, where one should")
+        raise FigureError(f"{expression!r}: {len(found)} entries have {wanted}; exactly one should")
     return found[0]
-
-
-def fill_marks(text: str, results: Results) -> str:
-    """Return a document with its marked figures as the results have them.
-
-    Raises:
-        FigureError: A mark asks for what no result has.
-    """
-    return _MARK.sub(lambda mark: f"{mark[1]}{results.figure(mark['expression'])}{mark[4]}", text)

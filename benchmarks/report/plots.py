@@ -28,10 +28,10 @@ def draw(name: str, results: Results, folder: Path) -> Path:
 
 
 Bar = tuple[str, dict[str, Any], bool]
-"""What it is, its estimate, and whether it is edgecls."""
+"""Name, estimate, and whether it is edgecls."""
 
 Panels = dict[str, list[Bar]]
-"""Bars that belong together, by what they have in common."""
+"""Groups of bars, by title."""
 
 
 def _bars(path: Path, panels: Panels, level: float | None, label: str) -> None:
@@ -85,7 +85,7 @@ def _cold_start(found: dict[str, Any]) -> tuple[Panels, float | None, str]:
 
 def _decode_and_fit(found: dict[str, Any]) -> tuple[Panels, float | None, str]:
     bars = [(f"{row['image']} to {row['side']}", row["edgecls_over_area"], True) for row in found["rows"]]
-    return {"": bars}, 1, "time beside decoding all and INTER_AREA (1 = level, less is faster)"
+    return {"": bars}, 1, "time relative to full decoding and INTER_AREA (1 = equal, less is faster)"
 
 
 def _inference(found: dict[str, Any]) -> tuple[Panels, float | None, str]:
@@ -103,7 +103,7 @@ def _scaling(found: dict[str, Any]) -> tuple[Panels, float | None, str]:
         how = _many(row["threads"], "caller") if callers else f"{row['threads']} {row['kind']}"
         return how, row["of_one_thread"], callers
 
-    return _by_model(found, bar), 1, "images a second, of one thread's"
+    return _by_model(found, bar), 1, "images per second, relative to one thread"
 
 
 def _server_load(found: dict[str, Any]) -> tuple[Panels, float | None, str]:
@@ -111,7 +111,7 @@ def _server_load(found: dict[str, Any]) -> tuple[Panels, float | None, str]:
         image = "thumbnail" if row["image"] == "thumbnail" else "photo"
         return f"{image}, {row['form']}, {_many(row['connections'], 'connection')}", row["of_limit"], True
 
-    return _by_model(found, bar), 1, "answers a second, of the in-process limit"
+    return _by_model(found, bar), 1, "responses per second, relative to the in-process limit"
 
 
 def _peers(found: dict[str, Any]) -> tuple[Panels, float | None, str]:
@@ -119,7 +119,7 @@ def _peers(found: dict[str, Any]) -> tuple[Panels, float | None, str]:
         name = f"{row['server']}, {_many(row['connections'], 'connection')}"
         return name, row["of_limit"], row["server"].startswith("edgecls")
 
-    return _by_model(found, bar), 1, "answers a second, of the in-process limit"
+    return _by_model(found, bar), 1, "responses per second, relative to the in-process limit"
 
 
 def _by_model(found: dict[str, Any], bar: Callable[[dict[str, Any]], Bar]) -> Panels:

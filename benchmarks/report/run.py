@@ -1,17 +1,18 @@
-"""Write docs/benchmarks.md and its plots from the results, and put the marked figures of all documents right.
+"""Write docs/benchmarks.md and its plots from the results, and update the figures that other documents cite.
 
     python benchmarks/report/run.py [--check]
 
-A figure in README.md or docs/ stands between marks, `<!--measured FILE.KEY:.1f-->2.2<!--/-->`; what may stand in one,
-figures.py says. With --check nothing is written, and the exit code tells whether something would be.
+cited.toml lists the cited figures by the words around them. With --check nothing is written, and the exit code says
+whether a document would change.
 """
 
 import argparse
 import sys
 from pathlib import Path
 
+from citations import cited_phrases, replace_cited
 from document import render
-from figures import FigureError, Results, fill_marks
+from figures import FigureError, Results
 
 REPOSITORY = Path(__file__).parents[2]
 RESULTS = REPOSITORY / "benchmarks" / "results"
@@ -25,12 +26,17 @@ def documents() -> dict[Path, str]:
     """Return the text that every document should have.
 
     Raises:
-        FigureError: One asks for a figure that the results do not have.
+        FigureError: One needs a figure that the results do not have, or lacks words that cited.toml expects.
     """
     results = Results(RESULTS)
-    marked = [path for path in (*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/*.md")) if path != DOCUMENT]
-    texts = {path: fill_marks(path.read_text(encoding="utf-8"), results) for path in sorted(marked)}
-    return {**texts, DOCUMENT: render(TEMPLATE.read_text(encoding="utf-8"), results)}
+    texts = {DOCUMENT: render(TEMPLATE.read_text(encoding="utf-8"), results)}
+    for name, phrases in cited_phrases().items():
+        text = (REPOSITORY / name).read_text(encoding="utf-8")
+        try:
+            texts[REPOSITORY / name] = replace_cited(text, phrases, results.figure)
+        except FigureError as error:
+            raise FigureError(f"{name}: {error}") from None
+    return texts
 
 
 def main() -> None:
@@ -41,7 +47,7 @@ def main() -> None:
     try:
         wanted = documents()
     except FigureError as error:
-        sys.exit(f"a document asks for a figure that the results do not have: {error}")
+        sys.exit(f"documents and results do not match: {error}")
     stale = {
         path: text for path, text in wanted.items() if not path.exists() or path.read_text(encoding="utf-8") != text
     }

@@ -9,8 +9,8 @@ from figures import Results, interval
 __all__ = ["TABLES", "model_name"]
 
 _NAMES = {
-    "flowers": "the bundled one, int8",
-    "small": "about one millisecond",
+    "flowers": "bundled model, int8",
+    "small": "small, about 1 ms",
     "flowers-float32": "MobileNetV2 float32",
     "mobilenet_v2": "MobileNetV2 float32",
 }
@@ -29,8 +29,8 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 def _cold_start(results: Results) -> str:
     names = {
-        "interpreter": "an interpreter that does nothing",
-        "floor": "floor",
+        "interpreter": "empty interpreter",
+        "floor": "baseline",
         "edgecls run": "`edgecls run examples/dandelion.jpg`",
     }
     seconds = results["cold_start"]["seconds"]
@@ -43,7 +43,15 @@ def _cold_start(results: Results) -> str:
 def _decode_and_fit(results: Results) -> str:
     rows = results["decode_and_fit"]["rows"]
     return _table(
-        ["image", "to", "edgecls ms", "full + area ms", "full + bilinear ms", "edgecls / area", "edgecls / bilinear"],
+        [
+            "image",
+            "resized to",
+            "edgecls ms",
+            "full + area ms",
+            "full + bilinear ms",
+            "edgecls / area",
+            "edgecls / bilinear",
+        ],
         [
             [
                 f"{row['image'].replace('x', ' x ')}, {row['bytes'] / 1e6:.2f} MB",
@@ -67,7 +75,7 @@ def _int8_untrained(results: Results) -> str:
 
 def _int8_table(found: dict[str, Any]) -> str:
     return _table(
-        ["photos a second", "float32", "int8", "int8 / float32"],
+        ["photos/s", "float32", "int8", "int8 / float32"],
         [
             [
                 label,
@@ -81,7 +89,7 @@ def _int8_table(found: dict[str, Any]) -> str:
 
 def _folder(results: Results) -> str:
     return _table(
-        ["network", "limit, photos/s", "edgecls run, photos/s", "of the limit", "CPU a photo, of the limit's"],
+        ["network", "limit, photos/s", "edgecls run, photos/s", "of the limit", "CPU per photo / limit's"],
         [
             [
                 model_name(row["model"]),
@@ -111,7 +119,7 @@ def _memory(results: Results) -> str:
 
 def _server_rows(*names: str) -> Callable[[Results], str]:
     def table(results: Results) -> str:
-        head = ["network", "image", "form", "connections", "served/s", "of the limit", "CPU of the limit's"]
+        head = ["network", "image", "form", "connections", "served/s", "of the limit", "CPU / limit's CPU"]
         return _table(
             [*head, "p50 ms", "p99 ms", "p99 / (connections / throughput)", "PSS MB", "failed"],
             [
@@ -149,26 +157,26 @@ def _peers(results: Results) -> str:
             f"{row['p99_ms']:.0f}",
             f"{row['pss_mb']:.0f}",
             f"{row['first_answer_s']:.2f}",
-            *(interval(row[key]) if key in row else "" for key in _BESIDE_PEERS),
+            *(interval(row[key]) if key in row else "" for key in _RATIOS_TO_PEERS),
             f"{row['environment_mb']:.0f}",
             row["failed"],
         ]
         for row in found["rows"]
     ]
     missing = "".join(f"\n- {name}: {reason}" for name, reason in found["missing"].items())
-    head = ["server", "network", "connections", "of the limit", "p99 ms", "PSS MB", "first answer s"]
-    beside = [f"edgecls / it: {what}" for what in _BESIDE_PEERS.values()]
-    table = _table([*head, *beside, "installed MB", "failed"], rows)
+    head = ["server", "network", "connections", "of the limit", "p99 ms", "PSS MB", "first response s"]
+    ratios = [f"edgecls / peer: {what}" for what in _RATIOS_TO_PEERS.values()]
+    table = _table([*head, *ratios, "installed MB", "failed"], rows)
     return table + (f"\n\nNot measured:\n{missing}" if missing else "")
 
 
-_BESIDE_PEERS = {
+_RATIOS_TO_PEERS = {
     "edgecls_beside_it": "throughput",
     "p99_of_peer": "p99",
     "pss_of_peer": "memory",
-    "first_answer_of_peer": "first answer",
+    "first_answer_of_peer": "first response",
 }
-"""What edgecls is beside a peer that is asked in the same form of request."""
+"""edgecls divided by a peer that gets the same form of request."""
 
 
 def _command_line(results: Results) -> str:
@@ -186,7 +194,7 @@ def _command_line(results: Results) -> str:
         *(f"- {name}: not measured: {reason}" for name, reason in found["missing"].items()),
         *_listed(found["notes"]),
     ]
-    return "\n\n".join([_table(["command", "images", "seconds", "edgecls / it"], rows), "\n".join(said)]).strip()
+    return "\n\n".join([_table(["command", "images", "seconds", "edgecls / other"], rows), "\n".join(said)]).strip()
 
 
 def _listed(notes: Sequence[str]) -> list[str]:
@@ -207,18 +215,34 @@ def _runtimes(results: Results) -> str:
         for runtime, figures in runtimes.items()
     ]
     left_out = [f"- {name}: {reason}" for name, reason in found["left_out"].items()]
-    head = ["network", "runtime", "ms an image", "times as fast as onnxruntime", "the same by processor time"]
+    head = ["network", "runtime", "ms per image", "times as fast as onnxruntime", "the same by CPU time"]
     return "\n\n".join([_table(head, rows), "\n".join(left_out)]).strip()
 
 
 def _soak(results: Results) -> str:
     statuses = results["soak"]["statuses"]
-    return _table(["request and answer", "how many"], [[name, f"{n:,}"] for name, n in sorted(statuses.items())])
+    return _table(["request and response", "count"], [[name, f"{n:,}"] for name, n in sorted(statuses.items())])
+
+
+def _fuzz_decoding(results: Results) -> str:
+    columns = ("format", "images", "decoded", "refused", "differences", "crashes")
+    rows = [
+        [f"{row[name]:,}" if name != "format" else row[name] for name in columns]
+        for row in results["fuzz_decoding"]["rows"]
+    ]
+    return _table(["format", "damaged images", *columns[2:]], rows)
 
 
 def _inference(results: Results) -> str:
     return _table(
-        ["network", "batch", "onnxruntime µs a run", "edgecls / onnxruntime", "edgecls adds, µs a call", "images/s"],
+        [
+            "network",
+            "batch",
+            "onnxruntime µs per run",
+            "edgecls / onnxruntime",
+            "added by edgecls, µs per call",
+            "images/s",
+        ],
         [
             [
                 model_name(row["model"]),
@@ -235,7 +259,7 @@ def _inference(results: Results) -> str:
 
 def _scaling(results: Results) -> str:
     return _table(
-        ["network", "what has several threads", "threads", "images/s", "of one thread"],
+        ["network", "parallelism", "threads", "images/s", "relative to one thread"],
         [
             [
                 model_name(row["model"]),
@@ -257,7 +281,7 @@ def _install_size(results: Results) -> str:
 
 def _training(results: Results) -> str:
     return _table(
-        ["network", "images from", "images/s", "of the constant batch's speed"],
+        ["network", "images from", "images/s", "relative to the constant batch"],
         [
             [
                 f"{results[name]['arch']}, {results[name]['side']} pixels",
@@ -284,7 +308,7 @@ def _export(results: Results) -> str:
             ratio = interval(taken["cpu_ratio"]) if name == "edgecls export" and "cpu_ratio" in taken else ""
             shown = [f"{middle['seconds']:.1f}", f"{middle['cpu_seconds']:.1f}", f"{middle['peak_gb']:.2f}"]
             rows.append([network, name, *shown, ratio])
-    return _table(["network", "", "seconds", "CPU seconds", "peak GB", "CPU, of tf2onnx alone"], rows)
+    return _table(["network", "", "seconds", "CPU seconds", "peak GB", "CPU / tf2onnx alone"], rows)
 
 
 def _streaming_memory(results: Results) -> str:
@@ -300,7 +324,7 @@ def _streaming_memory(results: Results) -> str:
 def _classical_models(results: Results) -> str:
     rows = results["classical_models"]["rows"]
     return _table(
-        ["model", "features", "accuracy", "cross-entropy", "file, MB", "processor seconds"],
+        ["model", "features", "accuracy", "cross-entropy", "file, MB", "CPU seconds"],
         [
             [
                 f"`{row['arch']}`",
@@ -328,12 +352,12 @@ def _gpu_inference(results: Results) -> str:
             continue
         found = results[name]
         for precision, figures in found["rows"].items():
-            floors = {floor["batch"]: floor["most_per_s"] for floor in figures.get("floor", [])}
+            bounds = {bound["batch"]: bound["most_per_s"] for bound in figures.get("floor", [])}
             torch = {rate["batch"]: rate["per_s"] for rate in figures.get("torch", {}).get("rates", [])}
             for rate in figures.get("rates", []):
                 batch = rate["batch"]
                 of_torch = torch.get(batch, {})
-                beside = [
+                torch_rates = [
                     f"{statistics.median(of_torch[way]):.0f}" if way in of_torch else ""
                     for way in ("eager", "traced", "compiled")
                 ]
@@ -345,12 +369,12 @@ def _gpu_inference(results: Results) -> str:
                         f"{rate['per_s']['edgecls']['value']:.0f}",
                         interval(rate["of_copied"]),
                         f"{rate['per_s']['graph']['value']:.0f}" if "graph" in rate["per_s"] else "",
-                        *beside,
-                        f"{floors[batch]:.0f}" if batch in floors else "",
+                        *torch_rates,
+                        f"{bounds[batch]:.0f}" if batch in bounds else "",
                     ]
                 )
     head = ["network", "precision", "batch", "edgecls, images/s", "edgecls / bound onnxruntime loop"]
-    return _table([*head, "CUDA graph", "PyTorch", "traced", "compiled", "at most by the data sheet"], rows)
+    return _table([*head, "CUDA graph", "PyTorch", "traced", "compiled", "upper bound from the data sheet"], rows)
 
 
 def _gpu_training(results: Results) -> str:
@@ -363,7 +387,7 @@ def _gpu_training(results: Results) -> str:
             fed = row["fit"]["memory"]
             time = "not reached" if row["median_s"] is None else f"{row['median_s']:.0f}"
             rows.append([arch, found["backend"], interval(fed["images_per_s"], ".0f"), interval(fed), time])
-    head = ["network", "Keras on", "images/s", "of the constant batch's speed", "seconds to the accuracy"]
+    head = ["network", "Keras on", "images/s", "relative to the constant batch", "seconds to the accuracy"]
     return _table(head, rows)
 
 
@@ -384,6 +408,7 @@ TABLES: dict[str, Callable[[Results], str]] = {
     "server_load_cuda": _server_rows("server_load_cuda"),
     "peers": _peers,
     "soak": _soak,
+    "fuzz_decoding": _fuzz_decoding,
     "command_line": _command_line,
     "runtimes": _runtimes,
     "inference": _inference,

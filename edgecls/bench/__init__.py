@@ -1,1 +1,1 @@
-"""Measuring model files on this machine so that the figures can be trusted, and compared with earlier ones."""
+"""Benchmarks of model files on this machine, with confidence intervals, and comparison with earlier ones."""

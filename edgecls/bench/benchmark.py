@@ -1,13 +1,13 @@
-"""Measuring how models run on this machine, in every way there is."""
+"""Measuring models on this machine: speed, stages, startup, memory and accuracy."""
 
 import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from edgecls.bench.reference import Load, ReferenceWorkload
 from edgecls.bench.stages import Place, Stages, Start
 from edgecls.bench.trials import Figures, figures_of
-from edgecls.bench.yardstick import Load, Yardstick
 from edgecls.dataset.formats.labelled_images import LabelledImages
 from edgecls.evaluation.evaluate import check_labels, evaluate, without_foreign_labels
 from edgecls.evaluation.record import Evaluation
@@ -15,12 +15,12 @@ from edgecls.measuring.trials import Trial
 from edgecls.modelfile import ModelFile
 from edgecls.runtime.execution.providers import Provider, SkippedProvider
 from edgecls.runtime.setting import Setting
-from edgecls.runtime.tuning.contenders import Contender, open_contenders
+from edgecls.runtime.tuning.candidates import Candidate, open_candidates
 from edgecls.runtime.tuning.in_memory import warm_up
 
-__all__ = ["MOST_LABELLED", "Benchmark", "Placement", "Row", "Yardsticks", "benchmark", "known_to_all", "some_of"]
+__all__ = ["MOST_LABELLED", "Benchmark", "Placement", "ReferenceTimes", "Row", "benchmark", "known_to_all", "some_of"]
 
-OPENING, BACK_TO_BACK, PACED = 0.2, 0.65, 0.85  # parts of the time at whose end each stage of the work shall be done
+OPENING, BACK_TO_BACK, PACED = 0.2, 0.65, 0.85  # fractions of the time by which each stage should be done
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class Row:
         model: Which of the models, from 0.
         setting: How it was run.
         first: Its first images, which count for nothing else; the network may have been warm from another setting.
-        back_to_back: One image right after the other.
-        paced: One image every so often; None if the setting is for several at once.
+        back_to_back: The back-to-back rounds.
+        paced: The paced rounds; None if the setting is for several images at once.
     """
 
     model: int
@@ -55,7 +55,7 @@ class Placement:
         model: Which of the models, from 0.
         provider: What it runs on.
         nodes: Number of nodes on each provider, by onnxruntime's names; empty on the CPU, which runs all of them.
-        starts: `edgecls run` for one image, from nothing, in each round.
+        starts: Cold starts of `edgecls run` with one image, one in each round.
         evaluation: Answers to labelled images; None if there are none.
     """
 
@@ -67,8 +67,8 @@ class Placement:
 
 
 @dataclass(frozen=True)
-class Yardsticks:
-    """How long work that is always the same took in each round of a stage, in seconds, by how much it keeps busy.
+class ReferenceTimes:
+    """How long the reference workloads took in each round of a stage, in seconds.
 
     Attributes:
         back_to_back: In the rounds back-to-back.
@@ -89,7 +89,7 @@ class Benchmark:
         models: The model files.
         rows: Every setting of every model.
         placements: Every model on every provider.
-        yardsticks: How fast the machine itself was meanwhile.
+        reference_times: How fast the machine itself was meanwhile.
         images: How many different ones were classified.
         images_sha256: Digest of their bytes.
         pace_s: Seconds from one image to the next in the paced rounds.
@@ -100,7 +100,7 @@ class Benchmark:
     models: tuple[ModelFile, ...]
     rows: tuple[Row, ...]
     placements: tuple[Placement, ...]
-    yardsticks: Yardsticks
+    reference_times: ReferenceTimes
     images: int
     images_sha256: str
     pace_s: float
@@ -128,7 +128,7 @@ def benchmark(
         seconds: About how long it may take, accuracy aside. Exceeded where a provider takes long to open, or one
             round of everything takes longer.
         pace_s: Seconds from one image to the next in the paced rounds.
-        on_progress: Is told what is going on.
+        on_progress: Called with what is going on.
 
     Raises:
         ModelFileError: A network does not match its document, or onnxruntime cannot load it.
@@ -136,15 +136,15 @@ def benchmark(
         DatasetError: The labelled images have labels that a model does not know, or none can be classified.
     """
     start_s = time.perf_counter()
-    contenders, not_opened = open_contenders(
+    candidates, not_opened = open_candidates(
         models, provider, deadline_s=start_s + OPENING * seconds, on_progress=on_progress
     )
-    first, not_measured = warm_up(contenders, images, seconds=seconds, on_progress=on_progress)
-    measured = {number: contenders[number] for number in first}
-    stages = Stages(measured, images, {load: Yardstick(load) for load in Load}, on_progress)
+    first, not_measured = warm_up(candidates, images, seconds=seconds, on_progress=on_progress)
+    measured = {number: candidates[number] for number in first}
+    stages = Stages(measured, images, {load: ReferenceWorkload(load) for load in Load}, on_progress)
     back_to_back = stages.back_to_back(first, deadline_s=start_s + BACK_TO_BACK * seconds)
     paced = stages.paced(pace_s, deadline_s=start_s + PACED * seconds)
-    usual: dict[Place, Contender] = {}  # each place in its usual setting, which is the first
+    usual: dict[Place, Candidate] = {}  # each place in its default setting, which is the first
     for one in measured.values():
         usual.setdefault((one.model, one.setting.provider), one)
     starts, not_started = stages.starts(models, list(usual), deadline_s=start_s + seconds)
@@ -165,7 +165,7 @@ def benchmark(
             Placement(*place, one.classifier.nodes, tuple(starts.found.get(place, ())), evaluations.get(place))
             for place, one in usual.items()
         ),
-        yardsticks=Yardsticks(back_to_back.yardsticks_s, paced.yardsticks_s, starts.yardsticks_s),
+        reference_times=ReferenceTimes(back_to_back.references_s, paced.references_s, starts.references_s),
         images=len(images),
         images_sha256=_digest(images),
         pace_s=pace_s,
@@ -175,7 +175,7 @@ def benchmark(
 
 
 def _evaluate(
-    usual: Mapping[Place, Contender], labelled: LabelledImages, *, on_progress: Callable[[str], None]
+    usual: Mapping[Place, Candidate], labelled: LabelledImages, *, on_progress: Callable[[str], None]
 ) -> dict[Place, Evaluation]:
     return {
         place: evaluate(
@@ -199,7 +199,7 @@ MOST_LABELLED = 500
 
 
 def some_of(images: LabelledImages) -> LabelledImages:
-    """Return so many of the images that it takes seconds, spread evenly over the labels; the same at every call."""
+    """Return at most MOST_LABELLED of the images, spread evenly over the labels; the same at every call."""
     total = len(images.paths)
     if total <= MOST_LABELLED:
         return images

@@ -1,11 +1,11 @@
-"""What became slower since another time, beyond the noise."""
+"""Comparing measurements with earlier ones: what became slower, beyond the noise."""
 
 import statistics
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from edgecls.bench.recorded import Recorded, Series
+from edgecls.bench.document import Recorded, Series
 from edgecls.bench.trials import LEAST_ROUNDS
 from edgecls.measuring.turns import Estimate, ratio_between
 
@@ -17,7 +17,7 @@ FALSE_ALARMS = 0.05  # of comparisons of two alike, with at least one figure tha
 
 
 class Verdict(StrEnum):
-    """What became of a figure."""
+    """The outcome for a figure."""
 
     SLOWER = "slower"
     FASTER = "faster"
@@ -27,39 +27,39 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Compared:
-    """A figure then and now.
+    """A figure in the baseline and now.
 
     Attributes:
-        what: What it is of.
-        then_ms: Median of what it took, in milliseconds.
-        now_ms: The same now.
-        ratio: Now / then.
-        beside_yardstick: Now / then, each as a multiple of what the yardstick took in the same rounds.
-        verdict: What became of it.
+        what: What was measured.
+        baseline_ms: Its median time in the baseline, in milliseconds.
+        current_ms: The same now.
+        ratio: Now / baseline.
+        relative_to_reference: The same of times divided by the reference workload's in the same rounds.
+        verdict: The outcome.
     """
 
     what: str
-    then_ms: float
-    now_ms: float
+    baseline_ms: float
+    current_ms: float
     ratio: Estimate
-    beside_yardstick: Estimate
+    relative_to_reference: Estimate
     verdict: Verdict
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What became of all figures.
+    """The outcome for all figures.
 
     Attributes:
-        rows: What was measured both times, in the order of now.
-        only_then: What was measured then, and not now.
-        only_now: What is measured now, and was not then.
-        differences: What else is not as it was then: the machine, versions, networks, images.
+        rows: What was measured both times, in the order of current.
+        only_in_baseline: What was measured baseline, and not current.
+        only_in_current: What is measured current, and was not baseline.
+        differences: What else is not as it was baseline: the machine, versions, networks, images.
     """
 
     rows: tuple[Compared, ...]
-    only_then: tuple[str, ...]
-    only_now: tuple[str, ...]
+    only_in_baseline: tuple[str, ...]
+    only_in_current: tuple[str, ...]
     differences: tuple[str, ...]
 
     @property
@@ -68,32 +68,32 @@ class Comparison:
         return tuple(row for row in self.rows if row.verdict is Verdict.SLOWER)
 
 
-def compare(then: Recorded, now: Recorded) -> Comparison:
+def compare(baseline: Recorded, current: Recorded) -> Comparison:
     """Compare what was measured at two times.
 
     A figure became slower if its time grew by three percent or more and that is beyond the noise, both as measured and
-    beside the yardstick: a machine that was slower as a whole is no news of edgecls. It is level if no change of ten
-    percent can hide in the noise of one of the two. Intervals are so wide that in one comparison of twenty something
-    seems to differ when nothing does.
+    relative to the reference workload: a machine that was slower as a whole says nothing about edgecls. It is level if
+    no change of ten percent can hide in the noise of one of the two. Intervals are so wide that one comparison in
+    twenty reports a difference where there is none.
     """
-    both = [what for what in now.series if what in then.series]
+    both = [what for what in current.series if what in baseline.series]
     confidence = 1 - FALSE_ALARMS / max(1, len(both))
     return Comparison(
-        rows=tuple(_compare(what, then.series[what], now.series[what], confidence) for what in both),
-        only_then=tuple(what for what in then.series if what not in now.series),
-        only_now=tuple(what for what in now.series if what not in then.series),
-        differences=tuple(_differences(then, now)),
+        rows=tuple(_compare(what, baseline.series[what], current.series[what], confidence) for what in both),
+        only_in_baseline=tuple(what for what in baseline.series if what not in current.series),
+        only_in_current=tuple(what for what in current.series if what not in baseline.series),
+        differences=tuple(_differences(baseline, current)),
     )
 
 
-def _compare(what: str, then: Series, now: Series, confidence: float) -> Compared:
-    ratio = ratio_between(now.times_ms, then.times_ms, confidence=confidence)
-    beside = ratio_between(now.beside_yardstick, then.beside_yardstick, confidence=confidence)
-    rounds = min(len(now.times_ms), len(then.times_ms))
+def _compare(what: str, baseline: Series, current: Series, confidence: float) -> Compared:
+    ratio = ratio_between(current.times_ms, baseline.times_ms, confidence=confidence)
+    beside = ratio_between(current.relative_to_reference, baseline.relative_to_reference, confidence=confidence)
+    rounds = min(len(current.times_ms), len(baseline.times_ms))
     return Compared(
         what,
-        statistics.median(then.times_ms),
-        statistics.median(now.times_ms),
+        statistics.median(baseline.times_ms),
+        statistics.median(current.times_ms),
         ratio,
         beside,
         _verdict(ratio, beside) if rounds >= LEAST_ROUNDS else Verdict.NOISY,
@@ -109,19 +109,19 @@ def _verdict(*ratios: Estimate) -> Verdict:
     return Verdict.LEVEL if is_sure else Verdict.NOISY
 
 
-def _differences(then: Recorded, now: Recorded) -> Iterator[str]:
+def _differences(baseline: Recorded, current: Recorded) -> Iterator[str]:
     for fact in ("processor", "usable_cores", "gpus", "driver", "providers", "system", "python", "packages"):
-        before, after = then.machine.get(fact), now.machine.get(fact)
+        before, after = baseline.machine.get(fact), current.machine.get(fact)
         if isinstance(before, dict) and isinstance(after, dict):
             for package in sorted(before.keys() | after.keys()):
                 if before.get(package) != after.get(package):
-                    yield f"{package}: {before.get(package)} then, {after.get(package)} now"
+                    yield f"{package}: was {before.get(package)}, is {after.get(package)}"
         elif before != after:
-            yield f"{fact.replace('_', ' ')}: {before} then, {after} now"
-    for name in now.networks:
-        if name in then.networks and then.networks[name] != now.networks[name]:
-            yield f"{name}: another network then"
-    if then.conditions["images"] != now.conditions["images"]:
-        yield "other images then"
-    if then.conditions["pace"] != now.conditions["pace"]:
-        yield f"pace: {then.conditions['pace']:g} s then, {now.conditions['pace']:g} s now"
+            yield f"{fact.replace('_', ' ')}: was {before}, is {after}"
+    for name in current.networks:
+        if name in baseline.networks and baseline.networks[name] != current.networks[name]:
+            yield f"{name}: another network"
+    if baseline.conditions["images"] != current.conditions["images"]:
+        yield "other images"
+    if baseline.conditions["pace"] != current.conditions["pace"]:
+        yield f"pace: was {baseline.conditions['pace']:g} s, is {current.conditions['pace']:g} s"

@@ -1,4 +1,4 @@
-"""A small program that runs another one and tells how long it took and how much memory.
+"""A small program that runs another one and reports its time and memory.
 
 It stands between edgecls and what is measured, because Linux counts what a process held when it started a program as
 that program's own peak, and a process with open models holds more than a fresh one ever does.

@@ -1,4 +1,4 @@
-"""The stages of measuring. In each, everything takes turns, and the yardsticks with it."""
+"""The stages of a benchmark. In each, all candidates and the reference workloads take turns."""
 
 import functools
 import json
@@ -12,27 +12,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from edgecls.bench.trials import take_back_to_back, take_paced
-from edgecls.bench.yardstick import Load, Yardstick
+from edgecls.bench.reference import Load, ReferenceWorkload
+from edgecls.bench.trials import take_paced
 from edgecls.errors import ProviderError
 from edgecls.frozen import can_start_children, child_command, is_frozen
 from edgecls.measuring.trials import Trial
 from edgecls.measuring.turns import take_turns
 from edgecls.modelfile import ModelFile
 from edgecls.runtime.execution.providers import Provider, SkippedProvider
-from edgecls.runtime.tuning.contenders import Contender
-from edgecls.runtime.tuning.in_memory import least_images
+from edgecls.runtime.tuning.candidates import Candidate
+from edgecls.runtime.tuning.in_memory import classify_in_memory, least_images
 
 __all__ = ["Place", "Stages", "Start", "Turns", "start_once"]
 
 
 @dataclass(frozen=True)
 class Start:
-    """One run of `edgecls run` for one image, from nothing.
+    """One cold start of `edgecls run` with one image.
 
     Attributes:
         elapsed_s: From starting the process to its end, in seconds.
-        peak_bytes: The most memory that it had resident; None where the system does not tell.
+        peak_bytes: The most memory that it had resident; None where the system does not report it.
     """
 
     elapsed_s: float
@@ -40,7 +40,7 @@ class Start:
 
 
 def start_once(model_path: str, provider: Provider, image: Path) -> Start | SkippedProvider:
-    """Run `edgecls run` for one image in a new process, in the usual way, not as tuned.
+    """Run `edgecls run` with one image in a new process, untuned.
 
     Args:
         model_path: The model file.
@@ -67,7 +67,7 @@ def start_once(model_path: str, provider: Provider, image: Path) -> Start | Skip
         last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
         how = ": ".join([f"exit code {told['exit_code']}", *last])
         reason = f"the start of 'edgecls run' with {model_path!r} not measured: it failed ({how})"
-        return SkippedProvider(provider, reason, "try it by hand")
+        return SkippedProvider(provider, reason, "run it by hand")
     return Start(told["elapsed_s"], told["peak_bytes"])
 
 
@@ -90,11 +90,11 @@ class Turns(Generic[K, V]):
 
     Attributes:
         found: In each round, for each subject.
-        yardsticks_s: In each round, how long each yardstick took, in seconds.
+        references_s: In each round, how long each reference workload took, in seconds.
     """
 
     found: Mapping[K, Sequence[V]]
-    yardsticks_s: Mapping[Load, Sequence[float]]
+    references_s: Mapping[Load, Sequence[float]]
 
 
 @dataclass(frozen=True)
@@ -102,49 +102,49 @@ class Stages:
     """The stages, and what they share.
 
     Attributes:
-        contenders: What to measure, by number.
+        candidates: What to measure, by number.
         images: Encoded images to measure with.
-        yardsticks: Take part in every round.
-        on_progress: Is told what is going on.
+        references: Workloads that take part in every round.
+        on_progress: Called with what is going on.
     """
 
-    contenders: Mapping[int, Contender]
+    candidates: Mapping[int, Candidate]
     images: Sequence[bytes]
-    yardsticks: Mapping[Load, Yardstick]
+    references: Mapping[Load, ReferenceWorkload]
     on_progress: Callable[[str], None]
 
     def back_to_back(self, first: Mapping[int, Trial], *, deadline_s: float) -> Turns[int, Trial]:
-        """Measure all contenders, one image right after the other.
+        """Measure all candidates with images back-to-back.
 
         Args:
             first: A run of each, which tells how many images fit into a round.
-            deadline_s: When to end, as `time.perf_counter` has it; one round is taken in any case.
+            deadline_s: When to end, as `time.perf_counter` has it; at least one round is taken.
         """
         trial_s = max(
-            LEAST_TRIAL_S, (deadline_s - time.perf_counter()) / (PLANNED_ROUNDS * (len(first) + len(self.yardsticks)))
+            LEAST_TRIAL_S, (deadline_s - time.perf_counter()) / (PLANNED_ROUNDS * (len(first) + len(self.references)))
         )
 
         def run(number: int) -> Trial:
-            one = self.contenders[number]
+            one = self.candidates[number]
             self._tell("back-to-back", deadline_s, one)
             count = max(least_images(one.setting), round(first[number].images_per_s * trial_s))
-            return take_back_to_back(one.classifier, self.images, count)
+            return classify_in_memory(one.classifier, self.images, count)
 
-        return self._in_turns(list(self.contenders), run, deadline_s=deadline_s, most_rounds=MOST_ROUNDS)
+        return self._in_turns(list(self.candidates), run, deadline_s=deadline_s, most_rounds=MOST_ROUNDS)
 
     def paced(self, pace_s: float, *, deadline_s: float) -> Turns[int, Trial]:
-        """Measure the contenders that work on one image at a time with one every so often.
+        """Measure the candidates for one image at a time, with images at fixed intervals.
 
         Args:
             pace_s: Seconds from one image to the next.
             deadline_s: As for `back_to_back`.
         """
-        alone = [number for number, one in self.contenders.items() if one.setting.workers == 1]
+        alone = [number for number, one in self.candidates.items() if one.setting.workers == 1]
         trial_s = (deadline_s - time.perf_counter()) / (PLANNED_ROUNDS * max(1, len(alone)))
         count = max(LEAST_PACED, math.floor(trial_s / pace_s))
 
         def run(number: int) -> Trial:
-            one = self.contenders[number]
+            one = self.candidates[number]
             self._tell(f"an image every {pace_s:g} s", deadline_s, one)
             return take_paced(one.classifier, self.images, count, pace_s=pace_s)
 
@@ -153,7 +153,7 @@ class Stages:
     def starts(
         self, models: Sequence[ModelFile], places: Sequence[Place], *, deadline_s: float
     ) -> tuple[Turns[Place, Start], list[SkippedProvider]]:
-        """Time `edgecls run` from nothing, after a start of each that does not count, in which caches fill.
+        """Time cold starts of `edgecls run`, after one of each that does not count, in which caches fill.
 
         Args:
             models: The model files.
@@ -164,7 +164,7 @@ class Stages:
             The starts, and what failed in that first one.
 
         Raises:
-            ProviderError: What had worked failed later.
+            ProviderError: A start that worked before failed.
         """
         with tempfile.TemporaryDirectory() as folder:
             image = Path(folder) / "image"
@@ -190,17 +190,17 @@ class Stages:
         self, subjects: Sequence[K], run: Callable[[K], V], *, deadline_s: float, most_rounds: int
     ) -> Turns[K, V]:
         if not subjects:
-            return Turns({}, {load: [] for load in self.yardsticks})
+            return Turns({}, {load: [] for load in self.references})
         turns: dict[tuple[K, None] | tuple[None, Load], Callable[[], Any]] = {
             **{(subject, None): functools.partial(run, subject) for subject in subjects},
-            **{(None, load): yardstick.measure for load, yardstick in self.yardsticks.items()},
+            **{(None, load): reference.measure for load, reference in self.references.items()},
         }
         figures = take_turns(turns, rounds=most_rounds, warm_up=0, deadline_s=deadline_s)
         return Turns(
             {subject: figures[subject, None] for subject in subjects},
-            {load: figures[None, load] for load in self.yardsticks},
+            {load: figures[None, load] for load in self.references},
         )
 
-    def _tell(self, what: str, deadline_s: float, contender: Contender) -> None:
+    def _tell(self, what: str, deadline_s: float, candidate: Candidate) -> None:
         left_s = max(0.0, deadline_s - time.perf_counter())
-        self.on_progress(f"{what}, {left_s:.0f} s left: {contender.setting}")
+        self.on_progress(f"{what}, {left_s:.0f} s left: {candidate.setting}")

@@ -1,4 +1,4 @@
-"""One measurement of a setting: images one right after the other, or one every so often."""
+"""Paced trials, and the figures of several trials of one setting."""
 
 import statistics
 import time
@@ -10,27 +10,17 @@ import numpy as np
 from edgecls.measuring.trials import ImageTime, Trial
 from edgecls.measuring.turns import Estimate, median_of
 from edgecls.runtime.classifier import Classifier
-from edgecls.runtime.tuning.in_memory import classify_in_memory, time_of
+from edgecls.runtime.tuning.in_memory import time_of
 
 __all__ = [
     "LEAST_ROUNDS",
     "Figures",
     "figures_of",
     "is_too_noisy",
-    "take_back_to_back",
     "take_paced",
 ]
 
-
-def take_back_to_back(classifier: Classifier, images: Sequence[bytes], count: int) -> Trial:
-    """Classify images one right after the other, as many at once as the classifier wants.
-
-    Args:
-        classifier: How to run.
-        images: Encoded images, at least one; taken over and over.
-        count: How many to classify, at least 1.
-    """
-    return classify_in_memory(classifier, images, count)
+LEAST_ROUNDS = 5  # needed to tell noise from a difference
 
 
 def take_paced(
@@ -42,10 +32,10 @@ def take_paced(
     clock: Callable[[], float] = time.perf_counter,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Trial:
-    """Classify one image every so often; the machine idles in between, before the first one too.
+    """Classify one image at fixed intervals; the machine idles in between, and before the first one.
 
-    An image that comes while the one before is still worked on waits for it, and that counts as queueing: slow
-    answers must not make images come later.
+    An image that arrives while the previous one is being processed waits, which counts as queueing: slow answers must
+    not delay later images.
 
     Args:
         classifier: How to run.
@@ -67,9 +57,6 @@ def take_paced(
         prediction = classifier.predict_bytes(images[index % len(images)])
         times.append(time_of(prediction, waited_ms=1000 * waited_s))
     return Trial(tuple(times), clock() - start_s)
-
-
-LEAST_ROUNDS = 5  # that it takes to tell noise from a difference
 
 
 @dataclass(frozen=True)

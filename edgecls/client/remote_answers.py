@@ -38,7 +38,7 @@ class RemotePrediction:
 
 @dataclass(frozen=True)
 class RemoteOutcome:
-    """What became of one of many images.
+    """The outcome for one of many images.
 
     Attributes:
         name: What the image is called.

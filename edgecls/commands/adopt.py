@@ -24,7 +24,7 @@ from edgecls.commands.options import image_size_option, model_output_option
 __all__ = ["adopt"]
 
 
-@click.command()
+@click.command(short_help="Turn any ONNX classifier into a model file.")
 @click.argument("source", metavar="FOREIGN.onnx", type=click.Path(dir_okay=False, path_type=Path))
 @model_output_option
 @click.option(

@@ -9,7 +9,7 @@ from edgecls.commands.terminal import import_keras
 __all__ = ["architectures"]
 
 
-@click.command()
+@click.command(short_help="List the networks that can be trained.")
 @click.option("--format", "output_format", type=click.Choice(["table", "json"]), default="table", show_default=True)
 def architectures(output_format: str) -> None:
     """List the networks that train --arch takes.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgecls.commands.options import ignore_option, part_option, provider_option
+from edgecls.commands.options import ignore_option, provider_option, split_option
 
 if TYPE_CHECKING:
     from edgecls.bench.benchmark import Benchmark
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 __all__ = ["bench"]
 
 
-@click.command()
+@click.command(short_help="Measure speed, start, memory and accuracy; compare runs.")
 @click.argument("paths", metavar="[MODEL.onnx]... [IMAGES]...", nargs=-1, type=click.Path())
 @click.option(
     "--labelled",
     metavar="DATA",
     type=click.Path(exists=True, path_type=Path),
-    help="Also measure accuracy on these labelled images, on 500 of them if there are more.",
+    help="Also measure accuracy on these labelled images, at most 500 of them.",
 )
-@part_option
+@split_option
 @ignore_option
 @click.option(
     "--seconds",
@@ -42,7 +42,7 @@ __all__ = ["bench"]
     type=click.FloatRange(min=0.001, max=60),
     default=0.1,
     show_default=True,
-    help="Time from one image to the next where they come one every so often.",
+    help="Interval between images in the paced rounds.",
 )
 @provider_option
 @click.option("--format", "output_format", type=click.Choice(["table", "json"]), default="table", show_default=True)
@@ -55,15 +55,15 @@ __all__ = ["bench"]
 @click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Also draw the figures (.png).")
 @click.option(
     "--compare",
-    "then",
+    "baseline",
     metavar="OLD.json",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Say what became slower since that file was written; exit code 1 if anything did.",
+    help="Compare with an earlier --output file; exit code 1 if anything became slower.",
 )
 def bench(
     paths: tuple[str, ...],
     labelled: Path | None,
-    part: str,
+    split: str,
     ignore_unknown_labels: bool,
     seconds: float,
     pace: float,
@@ -71,41 +71,41 @@ def bench(
     output_format: str,
     output: Path | None,
     plot: Path | None,
-    then: Path | None,
+    baseline: Path | None,
 ) -> None:
-    """Measure model files on this machine: speed, where the time goes, start, memory, accuracy; compare with earlier.
+    """Measure model files on this machine: speed, stages, startup, memory, accuracy; compare with earlier runs.
 
-    Measured are all providers that work here, or the one asked for, images at once, threads and batches, on noisy
-    JPEGs of 500 x 375 pixels, on IMAGES (files, folders, patterns) or on those of --labelled. Give files of several
-    precisions to have them side by side. Without a model, the one that `edgecls run` would take is measured.
+    All providers that work here (or the one given), concurrency, threads and batch sizes are measured, on noisy JPEGs
+    of 500 x 375 pixels, on IMAGES (files, folders, patterns) or on those of --labelled. Give files of several
+    precisions to compare them. Without a model file, the default model of `edgecls run` is measured.
     """
     from edgecls.atomic_write import check_writable, whole_files
     from edgecls.bench.benchmark import benchmark, known_to_all
     from edgecls.bench.compare import compare
-    from edgecls.bench.document import as_document
-    from edgecls.bench.recorded import read_recorded, recorded_from
+    from edgecls.bench.document import as_document, read_recorded, recorded_from
     from edgecls.commands.bench_output import comparison_as_dict, comparison_lines, plot_png, table_of
-    from edgecls.commands.measured_files import read_measured_files, say_if_busy
+    from edgecls.commands.measured_files import read_measured_files, warn_if_busy
     from edgecls.commands.options import model_names
     from edgecls.commands.terminal import StatusLine, utf8_stdout
     from edgecls.runtime.execution.providers import Provider
 
-    if labelled is None and (ignore_unknown_labels or part != "auto"):
-        raise click.UsageError("--part and --ignore-unknown-labels are about the images of --labelled; give them too")
+    if labelled is None and (ignore_unknown_labels or split != "auto"):
+        raise click.UsageError("--split and --ignore-unknown-labels are about the images of --labelled; give them too")
     # What can fail fails before the long work.
-    old = None if then is None else read_recorded(then)
+    old = None if baseline is None else read_recorded(baseline)
     if output is not None:
         check_writable(output)
     if plot is not None:
-        from edgecls.plots.ready import check_can_draw
+        from edgecls.plots.figure import check_can_draw
 
-        check_can_draw(plot)
-    data = None if labelled is None else _read_labelled(labelled, part)
+        check_writable(plot)
+        check_can_draw()
+    data = None if labelled is None else _read_labelled(labelled, split)
     given = read_measured_files(paths, instead=[] if data is None else [str(path) for path in data.paths])
     if data is not None:
         data = known_to_all(data, given.models, ignore_unknown_labels=ignore_unknown_labels)
     names = model_names(given.paths)
-    say_if_busy()
+    warn_if_busy()
     line = StatusLine()
     try:
         found = benchmark(
@@ -146,12 +146,12 @@ def bench(
         sys.exit(1)
 
 
-def _read_labelled(path: Path, part: str) -> "LabelledImages":
+def _read_labelled(path: Path, split: str) -> "LabelledImages":
     from edgecls.bench.benchmark import some_of
     from edgecls.dataset.formats.read import read_dataset
-    from edgecls.evaluation.evaluate import choose_part
+    from edgecls.evaluation.evaluate import choose_split
 
-    return some_of(choose_part(read_dataset(path), part)[1])
+    return some_of(choose_split(read_dataset(path), split)[1])
 
 
 def _faults(found: "Benchmark") -> "Iterable[ImageError]":

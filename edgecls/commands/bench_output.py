@@ -1,4 +1,4 @@
-"""What `edgecls bench` measured, and what became of it since another time, as tables, JSON and plot."""
+"""The results of `edgecls bench`, and how they compare with earlier ones, as tables, JSON and plot."""
 
 import statistics
 from collections.abc import Iterator, Sequence
@@ -7,7 +7,7 @@ from typing import Any
 
 from edgecls.bench.benchmark import Benchmark, Placement, Row
 from edgecls.bench.compare import Comparison, Verdict
-from edgecls.bench.recorded import Recorded
+from edgecls.bench.document import Recorded
 from edgecls.bench.trials import Figures, is_too_noisy
 from edgecls.commands.terminal import on_one_line, table_lines
 from edgecls.measuring.turns import Estimate, median_of
@@ -22,7 +22,7 @@ _NOISY = "too noisy to tell"
 
 
 def table_of(found: Benchmark, names: Sequence[str]) -> list[str]:
-    """Return what was measured as lines for a terminal: three tables.
+    """Return the results as lines for a terminal: three tables.
 
     Args:
         found: What was measured.
@@ -43,13 +43,13 @@ def table_of(found: Benchmark, names: Sequence[str]) -> list[str]:
             paced.append((*setting, *_times(row.paced), f"{times_longer:.2f} times", remark))
     placements = [_PLACEMENT, *(_placement(found, names, placement) for placement in found.placements)]
     lines = [
-        "one image right after the other",
+        "back-to-back",
         *table_lines(back_to_back),
         "",
-        f"one image every {found.pace_s:g} s",
+        f"paced, an image every {found.pace_s:g} s",
         *table_lines(paced),
         "",
-        "'edgecls run' of one image, from nothing",
+        "'edgecls run' from a cold start, with one image",
         *table_lines(placements),
     ]
     return [on_one_line(line).rstrip() for line in lines]
@@ -89,29 +89,29 @@ def _placement(found: Benchmark, names: Sequence[str], placement: Placement) -> 
     return name, precision, placement.provider, *start, memory, nodes or "all on cpu", *accuracy, remark
 
 
-def comparison_lines(comparison: Comparison, then: Recorded) -> list[str]:
-    """Return what became of all figures as lines for a terminal: what differs first, then a table, then the verdict.
+def comparison_lines(comparison: Comparison, baseline: Recorded) -> list[str]:
+    """Return a comparison as lines for a terminal: differences of the setup first, then a table, then the verdict.
 
     Args:
-        comparison: What became of them.
-        then: What it was compared with.
+        comparison: The outcomes.
+        baseline: The earlier measurement.
     """
-    lines = [f"compared with {then.machine.get('time')}, revision {then.machine.get('revision') or 'unknown'}"]
-    lines += [f"NOT AS THEN: {difference}" for difference in comparison.differences]
-    table = [("", "then ms", "now ms", "now/then", "interval", "beside yardstick", "interval", "")]
+    lines = [f"compared with {baseline.machine.get('time')}, revision {baseline.machine.get('revision') or 'unknown'}"]
+    lines += [f"SETUP DIFFERS: {difference}" for difference in comparison.differences]
+    table = [("", "baseline ms", "now ms", "ratio", "interval", "relative", "interval", "")]
     for row in comparison.rows:
-        ratios = [(f"{ratio.value:.2f}", _interval(ratio, 2)) for ratio in (row.ratio, row.beside_yardstick)]
-        table.append((row.what, f"{row.then_ms:.2f}", f"{row.now_ms:.2f}", *ratios[0], *ratios[1], row.verdict))
+        ratios = [(f"{ratio.value:.2f}", _interval(ratio, 2)) for ratio in (row.ratio, row.relative_to_reference)]
+        table.append((row.what, f"{row.baseline_ms:.2f}", f"{row.current_ms:.2f}", *ratios[0], *ratios[1], row.verdict))
     lines += table_lines(table)
-    lines += [f"measured then only: {what}" for what in comparison.only_then]
-    lines += [f"measured now only: {what}" for what in comparison.only_now]
+    lines += [f"only in the baseline: {what}" for what in comparison.only_in_baseline]
+    lines += [f"not in the baseline: {what}" for what in comparison.only_in_current]
     lines += _verdict(comparison)
     return [on_one_line(line).rstrip() for line in lines]
 
 
 def _verdict(comparison: Comparison) -> Iterator[str]:
     if not comparison.rows:
-        yield "nothing was measured both times"
+        yield "the two measurements have nothing in common"
         return
     for row in comparison.slower:
         low, high = row.ratio.low, row.ratio.high
@@ -124,7 +124,7 @@ def _verdict(comparison: Comparison) -> Iterator[str]:
 
 
 def comparison_as_dict(comparison: Comparison) -> dict[str, Any]:
-    """Return what became of all figures as JSON can hold it."""
+    """Return a comparison as JSON can hold it."""
     return {"slower": [row.what for row in comparison.slower], **asdict(comparison)}
 
 

@@ -1,4 +1,4 @@
-"""edgecls compare: which of these models, for these images?"""
+"""edgecls compare: accuracy, latency and size of several models on the same images."""
 
 import json
 import sys
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgecls.commands.options import ModelPath, ignore_option, limits_option, part_option, provider_option
+from edgecls.commands.options import ModelPath, ignore_option, limits_option, provider_option, split_option
 
 if TYPE_CHECKING:
     from edgecls.evaluation.compare import Comparison
@@ -16,19 +16,21 @@ if TYPE_CHECKING:
 __all__ = ["compare"]
 
 
-@click.command()
+@click.command(short_help="Compare model files on the same labelled images.")
 @click.argument("models", metavar="MODEL MODEL...", nargs=-1, required=True, type=ModelPath())
 @click.argument("data", type=click.Path(exists=True, path_type=Path))
-@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Also draw the trade-off (.png).")
+@click.option(
+    "--plot", type=click.Path(dir_okay=False, path_type=Path), help="Also draw accuracy against latency (.png)."
+)
 @click.option("--format", "output_format", type=click.Choice(["table", "json"]), default="table", show_default=True)
-@part_option
+@split_option
 @ignore_option
 @provider_option
 @click.option(
     "--threads",
     type=click.IntRange(min=1),
     show_default="the cores this process may use",
-    help="Images to work on at once; latency is measured one by one.",
+    help="Images to process at once; latency is measured one at a time.",
 )
 @limits_option
 def compare(
@@ -36,40 +38,41 @@ def compare(
     data: Path,
     plot: Path | None,
     output_format: str,
-    part: str,
+    split: str,
     ignore_unknown_labels: bool,
     provider: str,
     threads: int | None,
     max_megapixels: float,
 ) -> None:
-    """Compare model files on the labelled images of DATA: accuracy beside latency and size.
+    """Compare model files on the labelled images of DATA: accuracy, latency and size.
 
-    Latency is the median time of one image alone, decoding included; the models take turns, so that a busy moment
-    of the machine hits all of them.
+    Latency is the median time of a single image, decoding included. The models are timed in turns, so that a busy
+    moment of the machine affects all of them.
     """
-    from edgecls.atomic_write import whole_files
+    from edgecls.atomic_write import check_writable, whole_files
     from edgecls.commands.options import model_names
     from edgecls.commands.terminal import StatusLine, announce_provider
     from edgecls.dataset.formats.read import read_dataset
     from edgecls.evaluation.compare import Contender
     from edgecls.evaluation.compare import compare as run_comparison
-    from edgecls.evaluation.evaluate import choose_part, without_foreign_labels
+    from edgecls.evaluation.evaluate import choose_split, without_foreign_labels
     from edgecls.image import DEFAULT_LIMITS, ImageLimits
-    from edgecls.plots.ready import check_can_draw
+    from edgecls.plots.figure import check_can_draw
     from edgecls.runtime.machine.cores import usable_cores
     from edgecls.runtime.opening import load
 
     if len(models) < 2:
         raise click.UsageError("comparing takes at least two models, then the data")
     if plot is not None:  # before the long work
-        check_can_draw(plot)
+        check_writable(plot)
+        check_can_draw()
     limits = ImageLimits(DEFAULT_LIMITS.max_bytes, int(max_megapixels * 1e6))
     contenders = [
         Contender(name, load(path, provider, limits=limits), path.stat().st_size)
         for name, path in zip(model_names(models), models, strict=True)
     ]
     announce_provider(contenders[0].classifier)
-    part, images = choose_part(read_dataset(data), part)
+    split, images = choose_split(read_dataset(data), split)
     if ignore_unknown_labels:
         for contender in contenders:
             images = without_foreign_labels(images, contender.classifier.card.labels)
@@ -87,7 +90,7 @@ def compare(
     if output_format == "json":
         document = {
             "data": str(data),
-            "part": part,
+            "split": split,
             "images": found.evaluations[0].images,
             **_as_dict(found, models),
         }
@@ -138,10 +141,10 @@ def _print_table(found: "Comparison") -> None:
         )
     click.echo()
     for entry in found.disagreements:
-        verdict = "may be chance" if entry.p_value > 0.05 else "hardly chance"
+        verdict = "not significant" if entry.p_value > 0.05 else "significant"
         click.echo(
-            f"{entry.first} alone is right {entry.only_first} times, {entry.second} alone {entry.only_second} times: "
-            f"{verdict} (p = {entry.p_value:.2g})"
+            f"only {entry.first} is correct for {entry.only_first} images, "
+            f"only {entry.second} for {entry.only_second}: {verdict} (p = {entry.p_value:.2g})"
         )
 
 

@@ -1,4 +1,4 @@
-"""edgecls doctor: what there is to work with on this machine, and what is wrong."""
+"""edgecls doctor: what this machine offers, and what is wrong."""
 
 import json
 import sys
@@ -9,7 +9,7 @@ import click
 
 from edgecls.commands.options import model_option
 from edgecls.commands.terminal import on_one_line
-from edgecls.runtime.doctor.diagnosis import Diagnosis, Finding
+from edgecls.runtime.doctor.diagnosis import Diagnosis, Problem
 from edgecls.runtime.doctor.provider_check import ProviderCheck
 from edgecls.runtime.execution.gpu import GpuReport
 from edgecls.runtime.machine.cores import CoreCount
@@ -50,12 +50,12 @@ def _lines(diagnosis: Diagnosis) -> Iterator[str]:
         yield f"providers, tried with {Path(diagnosis.model).name}"
         for check in diagnosis.providers:
             yield from _provider(check)
-    for title, findings in (("could be better", diagnosis.remarks), ("wrong", diagnosis.faults)):
-        if findings:
+    for title, problems in (("could be better", diagnosis.remarks), ("wrong", diagnosis.faults)):
+        if problems:
             yield ""
             yield title
-            for finding in findings:
-                yield from _finding(finding)
+            for problem in problems:
+                yield from _problem(problem)
     yield ""
     if diagnosis.faults:
         yield f"verdict: {len(diagnosis.faults)} thing{'s' * (len(diagnosis.faults) > 1)} wrong"
@@ -97,19 +97,19 @@ def _provider(check: ProviderCheck) -> Iterator[str]:
         yield f"  {'':<9}        {check.remedy}"
 
 
-def _finding(finding: Finding) -> Iterator[str]:
-    yield f"  {finding.what}"
-    yield from (f"    {step}" for step in finding.remedy)
+def _problem(problem: Problem) -> Iterator[str]:
+    yield f"  {problem.what}"
+    yield from (f"    {step}" for step in problem.remedy)
 
 
-@click.command()
+@click.command(short_help="Check what this machine can run, and what is wrong.")
 @model_option
 @click.option("--format", "output_format", type=click.Choice(["table", "json"]), default="table", show_default=True)
 def doctor(model: Path, output_format: str) -> None:
-    """Say what this machine has for edgecls, try every provider, and name what is wrong.
+    """Report what this machine offers, try every provider, and name what is wrong.
 
-    Each provider that is there runs the golden samples of the model. Exit code 0 if all is fine, 1 if
-    something is wrong, as wheels that overwrote each other. A machine without a GPU is fine.
+    Each installed provider runs the golden samples of the model. Exit code 0 if all is fine, 1 if something is
+    wrong, such as wheels that overwrote each other's files. A machine without a GPU is fine.
     """
     from edgecls.commands.terminal import StatusLine, utf8_stdout
     from edgecls.runtime.doctor.diagnosis import diagnose

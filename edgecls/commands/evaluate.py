@@ -1,4 +1,4 @@
-"""edgecls evaluate: how good is this model on these images?"""
+"""edgecls evaluate: metrics of a model on labelled images."""
 
 import json
 import sys
@@ -11,8 +11,8 @@ from edgecls.commands.options import (
     ModelPath,
     ignore_option,
     limits_option,
-    part_option,
     provider_option,
+    split_option,
     unknown_threshold_option,
 )
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["evaluate"]
 
 
-@click.command()
+@click.command(short_help="Measure a model on labelled images; write a report.")
 @click.argument("model", type=ModelPath())
 @click.argument("data", type=click.Path(exists=True, path_type=Path))
 @click.option(
@@ -36,16 +36,16 @@ __all__ = ["evaluate"]
     type=click.IntRange(min=1),
     default=3,
     show_default=True,
-    help="Give the accuracy also for the right label among the K most probable.",
+    help="Also give the top-K accuracy: the true label is among the K most probable.",
 )
-@part_option
+@split_option
 @ignore_option
 @provider_option
 @click.option(
     "--threads",
     type=click.IntRange(min=1),
     show_default="the cores this process may use",
-    help="Images to work on at once.",
+    help="Images to process at once.",
 )
 @unknown_threshold_option
 @limits_option
@@ -55,7 +55,7 @@ def evaluate(
     report: Path | None,
     output_format: str,
     top: int,
-    part: str,
+    split: str,
     ignore_unknown_labels: bool,
     provider: str,
     threads: int | None,
@@ -67,22 +67,24 @@ def evaluate(
     DATA is a folder with one folder of images for each label, a dataset divided into train, val and test, a list
     file or a CSV. Images that cannot be used are listed, and the exit code is then 1.
     """
+    from edgecls.atomic_write import check_writable
     from edgecls.commands.terminal import StatusLine, announce_provider
     from edgecls.dataset.formats.read import read_dataset
-    from edgecls.evaluation.evaluate import choose_part, without_foreign_labels
+    from edgecls.evaluation.evaluate import choose_split, without_foreign_labels
     from edgecls.evaluation.evaluate import evaluate as run_evaluation
     from edgecls.evaluation.record import evaluation_to_dict
     from edgecls.image import DEFAULT_LIMITS, ImageLimits
-    from edgecls.plots.ready import check_can_draw
+    from edgecls.plots.figure import check_can_draw
     from edgecls.runtime.machine.cores import usable_cores
     from edgecls.runtime.opening import load
 
     if report is not None:  # before the long work
-        check_can_draw(report)
+        check_writable(report)
+        check_can_draw()
     limits = ImageLimits(DEFAULT_LIMITS.max_bytes, int(max_megapixels * 1e6))
     classifier = load(model, provider, limits=limits, unknown_threshold=unknown_threshold)
     announce_provider(classifier)
-    part, images = choose_part(read_dataset(data), part)
+    split, images = choose_split(read_dataset(data), split)
     if ignore_unknown_labels:
         images = without_foreign_labels(images, classifier.card.labels)
     line = StatusLine()
@@ -96,42 +98,42 @@ def evaluate(
     for error in found.failures.values():
         click.echo(f"left out: {error}", err=True)
     if output_format == "json":
-        facts = {"model": str(model), "name": classifier.card.name, "data": str(data), "part": part}
+        facts = {"model": str(model), "name": classifier.card.name, "data": str(data), "split": split}
         click.echo(json.dumps({**facts, **evaluation_to_dict(found, top=top)}, ensure_ascii=False, indent=2))
     else:
-        _print_table(found, top=top, part=part)
+        _print_table(found, top=top, split=split)
     if report is not None:
         from edgecls.evaluation.report import write_report
 
         write_report(
-            report, found, card=classifier.card, data_name=str(data), part=part, model_bytes=model.stat().st_size
+            report, found, card=classifier.card, data_name=str(data), split=split, model_bytes=model.stat().st_size
         )
         click.echo(f"wrote {report}", err=True)
     if found.failures:
         sys.exit(1)
 
 
-def _print_table(found: "Evaluation", *, top: int, part: str) -> None:
+def _print_table(found: "Evaluation", *, top: int, split: str) -> None:
     from edgecls.commands.terminal import padded, width
 
     low, high = found.accuracy_interval
     best = min(top, len(found.labels))
     label, baseline = found.baseline
     rows = {
-        "images": f"{found.images} ({part})",
+        "images": f"{found.images} ({split})",
         "accuracy": f"{found.accuracy:.4f} (95 % interval {low:.4f} to {high:.4f})",
-        f"among {best} best": f"{found.top_accuracy(best):.4f}" if best > 1 else "",
-        "guessing": f"{baseline:.4f} (always {label})",
+        f"top-{best} accuracy": f"{found.top_accuracy(best):.4f}" if best > 1 else "",
+        "baseline": f"{baseline:.4f} (always {label})",
         "macro F1": f"{found.macro.f1:.4f}",
         "loss": f"{found.loss:.4f}",
         "calibration": f"{found.calibration_error:.4f} expected error",
     }
     if facts := found.unknown:
         rejected = facts.rejected_right + facts.rejected_wrong
-        rows["unknown"] = f"{rejected} below {facts.threshold:g}, {facts.rejected_wrong} of them wrong otherwise"
+        rows["unknown"] = f"{rejected} below {facts.threshold:g}, {facts.rejected_wrong} of which would have been wrong"
     for key, value in rows.items():
         if value:
-            click.echo(f"{key:<13}  {value}")
+            click.echo(f"{key:<14}  {value}")
     column = max(map(width, ("label", *found.labels)))
     click.echo(f"\n{padded('label', column)}  images  precision  recall      F1")
     for entry in found.per_label:

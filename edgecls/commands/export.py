@@ -25,7 +25,7 @@ from edgecls.commands.terminal import import_keras
 __all__ = ["export"]
 
 
-@click.command()
+@click.command(short_help="Turn a Keras classifier into a model file.")
 @click.argument("source", metavar="MODEL", type=click.Path(path_type=Path))
 @model_output_option
 @click.option(

@@ -48,7 +48,7 @@ class _Numbers(click.ParamType[tuple[float, ...]]):
         if isinstance(value, tuple):
             return value
         try:
-            numbers = tuple(float(part) for part in value.split(","))
+            numbers = tuple(float(number) for number in value.split(","))
         except ValueError:
             numbers = ()
         if len(numbers) not in (1, 3) or not all(map(math.isfinite, numbers)):
@@ -170,12 +170,12 @@ def check_accuracy(
     from edgecls.commands.terminal import StatusLine
     from edgecls.dataset.formats.read import read_dataset
     from edgecls.errors import ExportError
-    from edgecls.evaluation.evaluate import AUTO, choose_part, evaluate, without_foreign_labels
+    from edgecls.evaluation.evaluate import AUTO, choose_split, evaluate, without_foreign_labels
     from edgecls.runtime.execution.providers import Provider
     from edgecls.runtime.machine.cores import usable_cores
     from edgecls.runtime.opening import open_classifier
 
-    part, images = choose_part(read_dataset(data), AUTO)
+    split, images = choose_split(read_dataset(data), AUTO)
     known = without_foreign_labels(images, model.card.labels)
     if left_out := len(images.paths) - len(known.paths):
         foreign = sorted(set(images.labels) - set(known.labels))
@@ -197,7 +197,7 @@ def check_accuracy(
     label, baseline = found.baseline
     measured = (
         f"accuracy {found.accuracy:.4f} (95 % interval {low:.4f} to {high:.4f}) on {found.images} labelled images "
-        f"of {str(data)!r} ({part}); always giving {label!r} would have {baseline:.4f}"
+        f"of {str(data)!r} ({split}); always giving {label!r} would have {baseline:.4f}"
     )
     if min_accuracy is None:
         bound = "" if found.accuracy > baseline else "more than that is demanded"

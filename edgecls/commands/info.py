@@ -10,13 +10,13 @@ from edgecls.commands.options import ModelPath
 __all__ = ["info"]
 
 
-@click.command()
+@click.command(short_help="Print what a model file says about itself.")
 @click.argument("model", type=ModelPath())
 @click.option("--format", "output_format", type=click.Choice(["table", "json"]), default="table", show_default=True)
 def info(model: Path, output_format: str) -> None:
     """Print what a model file says about itself. Needs no onnxruntime.
 
-    With --format json the document is printed as it stands in the file, but for the images of
+    With --format json the document is printed as it stands in the file, except for the images of
     its golden samples.
     """
     from edgecls.modelfile import card_to_dict, read_model

@@ -1,4 +1,4 @@
-"""Model files and images that a command measures, as they stand on the command line."""
+"""Model files and images to measure, as given on the command line."""
 
 import os
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ import click
 from edgecls.commands.options import BUNDLED_MODEL
 from edgecls.modelfile import ModelFile
 
-__all__ = ["MeasuredFiles", "read_measured_files", "say_if_busy"]
+__all__ = ["MeasuredFiles", "read_measured_files", "warn_if_busy"]
 
 IMAGES_MADE = 16  # where none are given
 
@@ -33,7 +33,7 @@ class MeasuredFiles:
 def read_measured_files(paths: Sequence[str], *, instead: Sequence[str] = ()) -> MeasuredFiles:
     """Read model files, which end in .onnx, and images: files, folders, patterns.
 
-    Without a model file it is the one that `edgecls run` would take; without images, some are made. Images that
+    The default is the model of `edgecls run`, and generated images. Images that
     cannot be decoded are named on standard error and left out.
 
     Args:
@@ -64,11 +64,11 @@ def _usual_model() -> Path:
     return Path(os.environ.get("EDGECLS_MODEL") or BUNDLED_MODEL)
 
 
-BUSY = 0.3  # load of each core of the host from which on others get in the way
+BUSY = 0.3  # load per core of the host above which other programs disturb measurements
 
 
-def say_if_busy() -> None:
-    """Say on standard error that the machine is busy, if it is."""
+def warn_if_busy() -> None:
+    """Warn on standard error if the machine is busy."""
     from edgecls.runtime.machine.cores import count_cores
 
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0

@@ -24,8 +24,8 @@ __all__ = [
     "model_names",
     "model_option",
     "model_output_option",
-    "part_option",
     "provider_option",
+    "split_option",
     "tuned_option",
     "unknown_threshold_option",
 ]
@@ -77,14 +77,14 @@ provider_option = click.option(
     type=click.Choice(["auto", "tensorrt", "cuda", "openvino", "directml", "coreml", "cpu"]),
     default="auto",
     show_default=True,
-    help="What runs the network. auto takes the best that works here; a name runs there or fails.",
+    help="Execution provider. auto takes the best one that works here; a named one is used or it fails.",
 )
 
 tuned_option = click.option(
     "--tuned/--no-tuned",
     default=True,
     show_default=True,
-    help="Run as 'edgecls tune' found best on this machine, if it was asked.",
+    help="Use the settings that 'edgecls tune' found on this machine, if any.",
 )
 
 
@@ -111,7 +111,7 @@ class ImageSize(click.ParamType[tuple[int, int]]):
 image_size_option = click.option(
     "--image-size",
     type=ImageSize(),
-    show_default="what the architecture was designed for",
+    show_default="the architecture's native size",
     help="Size of the network's image in pixels: one side of a square, or HEIGHTxWIDTH.",
 )
 
@@ -120,7 +120,7 @@ unknown_threshold_option = click.option(
     metavar="P",
     type=click.FloatRange(min=0, max=1, max_open=True),
     show_default="as the model file says",
-    help='Answer "unknown" where no label is at least so probable; 0 for a label in any case.',
+    help='Answer "unknown" where no label is at least so probable; 0 to always answer with a label.',
 )
 
 limits_option = click.option(
@@ -128,16 +128,16 @@ limits_option = click.option(
     type=click.FloatRange(min=0, min_open=True),
     default=100,
     show_default=True,
-    help="Refuse images with more pixels than that, before decoding them.",
+    help="Refuse images with more pixels, before decoding them.",
 )
 
 
-part_option = click.option(
-    "--part",
+split_option = click.option(
+    "--split",
     type=click.Choice(["auto", "test", "val", "train", "all"]),
     default="auto",
     show_default="test if there is one, else val, else all",
-    help="Which part of DATA to measure on.",
+    help="Which split of DATA to measure on.",
 )
 
 ignore_option = click.option(
@@ -146,7 +146,7 @@ ignore_option = click.option(
 
 
 class GroupedOption(click.Option):
-    """An option that knows under which heading it stands.
+    """An option with the heading under which help lists it.
 
     Args:
         group: The heading.

@@ -110,7 +110,7 @@ def _six_digits(probability: float) -> str:
     return f"{probability:.6f}"
 
 
-LABELS_TOLD = 20  # one by one
+LABELS_COUNTED = 20  # one by one
 
 
 class Tally:
@@ -135,13 +135,13 @@ class Tally:
         self._illustrator = illustrator
 
     def take(self, outcomes: Iterable[Outcome], *, total: int | None) -> None:
-        """File, sort, print and count them all, with a bar on the terminal.
+        """Keep drawings, sort, print and count all outcomes, with a progress bar on the terminal.
 
         Args:
-            outcomes: What became of the images.
-            total: How many images there are; None if nobody knows.
+            outcomes: One for each image.
+            total: How many images there are; None if unknown.
         """
-        if total != 1:  # a lone image does not pay for the import
+        if total != 1:  # a single image should not pay for the import
             from edgecls.commands.terminal import with_progress
 
             outcomes = with_progress(outcomes, total)
@@ -157,20 +157,20 @@ class Tally:
                 self.failed += 1
             self._writer.write(outcome)
 
-    def say_labels(self) -> None:
-        """Say on standard error how many images got which label, the most frequent first; nothing if none got any."""
+    def report_labels(self) -> None:
+        """Report on standard error how many images got which label, the most frequent first; nothing if none did."""
         if not self.classified:
             return
         ranked = sorted(self._answers.items(), key=lambda item: (-item[1], item[0]))
-        told = [f"{on_one_line(label)} {count}" for label, count in ranked[:LABELS_TOLD]]
-        rest = ranked[LABELS_TOLD:]
+        counts = [f"{on_one_line(label)} {count}" for label, count in ranked[:LABELS_COUNTED]]
+        rest = ranked[LABELS_COUNTED:]
         if rest:
-            told.append(f"{len(rest)} other labels {sum(count for _, count in rest)}")
+            counts.append(f"{len(rest)} other labels {sum(count for _, count in rest)}")
         images = "image" if self.classified == 1 else "images"
-        click.echo(f"{self.classified} {images}: {', '.join(told)}", err=True)
+        click.echo(f"{self.classified} {images}: {', '.join(counts)}", err=True)
 
-    def say_what_was_kept(self) -> None:
-        """Say on standard error how many images were sorted and drawn; nothing if none were to."""
+    def report_written(self) -> None:
+        """Report on standard error how many images were sorted and drawn; nothing without these options."""
         if self._sorter is not None:
             done = "moved" if self._sorter.transfer == "move" else "copied"
             there = f", {self._sorter.done_count} were there already" if self._sorter.done_count else ""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["quantize"]
 
 
-@click.command()
+@click.command(short_help="Write a model with int8 or float16 weights.")
 @click.argument("model", type=ModelPath())
 @model_output_option
 @click.option(

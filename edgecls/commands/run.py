@@ -21,59 +21,15 @@ from edgecls.commands.verbosity import is_verbose
 
 if TYPE_CHECKING:
     from edgecls.runtime.classifier import Classifier
-    from edgecls.runtime.illustrator import Illustrator
-if TYPE_CHECKING:
-    from edgecls.runtime.classifier import Classifier
     from edgecls.runtime.folders.sort_into import Sorter
     from edgecls.runtime.illustrator import Illustrator
 
-__all__ = ["run", "write_until_stopped"]
+__all__ = ["run"]
 
 DEFAULT_INTERVAL_S = 1.0
 
 
-def write_until_stopped(
-    tally: Tally,
-    classifier: "Classifier",
-    folders: Sequence[Path],
-    *,
-    workers: int,
-    interval_s: float | None,
-    passing_over: Collection[str],
-    illustrator: "Illustrator | None",
-) -> None:
-    """Classify what is in the folders and what arrives there; Ctrl-C ends it, with a summary on standard error.
-
-    Args:
-        tally: Takes the outcomes.
-        classifier: The opened model.
-        folders: What to watch.
-        workers: Images to work on at once.
-        interval_s: Seconds between two looks; None for DEFAULT_INTERVAL_S.
-        passing_over: Folders within them that are left out, by their real paths.
-        illustrator: Makes drawings of the answers; None for none.
-    """
-    interval_s = interval_s or DEFAULT_INTERVAL_S
-    click.echo(f"watching {', '.join(on_one_line(str(folder)) for folder in folders)}; Ctrl-C ends it", err=True)
-    try:
-        from edgecls.runtime.folders.watch import watch
-
-        outcomes = watch(
-            classifier,
-            folders,
-            workers=workers,
-            interval_s=interval_s,
-            passing_over=passing_over,
-            illustrator=illustrator,
-        )
-        tally.take(outcomes, total=None)
-    except KeyboardInterrupt:
-        failed = f", {tally.failed} could not be" if tally.failed else ""
-        click.echo(f"stopped; {tally.classified} images were classified{failed}", err=True)
-        tally.say_what_was_kept()
-
-
-@click.command()
+@click.command(short_help="Classify images.")
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(allow_dash=True))
 @model_option
 @click.option("--top", metavar="K", type=click.IntRange(min=1), default=1, show_default=True, help="Labels to print.")
@@ -97,7 +53,7 @@ def write_until_stopped(
     "heat_folder",
     metavar="DIR",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Write every image to DIR with a heat map over it: what the answer rests on.",
+    help="Write every image to DIR with a heat map of what the answer rests on.",
 )
 @click.option(
     "--explain-method",
@@ -113,14 +69,14 @@ def write_until_stopped(
     type=click.Path(file_okay=False, path_type=Path),
     help="Write every image to DIR with its label and probability under it. May be the DIR of --explain.",
 )
-@click.option("--watch", is_flag=True, help="Go on with images that arrive in the folders, until Ctrl-C.")
+@click.option("--watch", is_flag=True, help="Keep classifying images that arrive in the folders, until Ctrl-C.")
 @click.option(
     "--interval",
     "interval_s",
     metavar="SECONDS",
     type=click.FloatRange(min=0.05, max=86400),
     show_default="1",
-    help="With --watch: time between two looks.",
+    help="With --watch: time between two scans of the folders.",
 )
 @provider_option
 @tuned_option
@@ -165,8 +121,8 @@ def run(
     from edgecls.runtime.execution.providers import Provider
     from edgecls.runtime.many_images import STDIN, classify_stream, find_names, open_source
     from edgecls.runtime.opening import open_classifier
-    from edgecls.runtime.proven import prove_once
     from edgecls.runtime.tuned import Goal, tuned_setting
+    from edgecls.runtime.verified import verify_once
 
     limits = ImageLimits(DEFAULT_LIMITS.max_bytes, int(max_megapixels * 1e6))
     wanted = Provider(provider)
@@ -176,7 +132,7 @@ def run(
     classifier = open_classifier(
         model_file, wanted, setting=setting, limits=limits, unknown_threshold=unknown_threshold
     )
-    prove_once(model_file, classifier)
+    verify_once(model_file, classifier)
     announce_provider(classifier)
     if is_verbose(click.get_current_context()):
         click.echo(f"{classifier!r}, from {model}, {threads or classifier.workers} at once", err=True)
@@ -189,7 +145,7 @@ def run(
     tally = Tally(writer, sorter, illustrator)
     if watch:
         folders = [Path(path) for path in paths]
-        write_until_stopped(
+        _write_until_stopped(
             tally,
             classifier,
             folders,
@@ -199,7 +155,7 @@ def run(
             illustrator=illustrator,
         )
         if output_format == "table":
-            tally.say_labels()
+            tally.report_labels()
         return
     if STDIN in names and sys.stdin is not None and sys.stdin.isatty():
         click.echo("reading an image from standard input; a pipe or < FILE gives it one", err=True)
@@ -207,12 +163,43 @@ def run(
     outcomes = classify_stream(classifier, sources, workers=workers, illustrator=illustrator)
     tally.take(outcomes, total=len(names))
     if output_format == "table" and len(names) > 1:
-        tally.say_labels()
+        tally.report_labels()
         if tally.failed:
             click.echo(f"{tally.failed} of {len(names)} images could not be classified", err=True)
-    tally.say_what_was_kept()
+    tally.report_written()
     if tally.failed:
         sys.exit(1)
+
+
+def _write_until_stopped(
+    tally: Tally,
+    classifier: "Classifier",
+    folders: Sequence[Path],
+    *,
+    workers: int,
+    interval_s: float | None,
+    passing_over: Collection[str],
+    illustrator: "Illustrator | None",
+) -> None:
+    """Classify what is in the folders and what arrives there; Ctrl-C ends it, with a summary on standard error."""
+    interval_s = interval_s or DEFAULT_INTERVAL_S
+    click.echo(f"watching {', '.join(on_one_line(str(folder)) for folder in folders)}; Ctrl-C ends it", err=True)
+    try:
+        from edgecls.runtime.folders.watch import watch
+
+        outcomes = watch(
+            classifier,
+            folders,
+            workers=workers,
+            interval_s=interval_s,
+            passing_over=passing_over,
+            illustrator=illustrator,
+        )
+        tally.take(outcomes, total=None)
+    except KeyboardInterrupt:
+        failed = f", {tally.failed} could not be" if tally.failed else ""
+        click.echo(f"stopped; {tally.classified} images were classified{failed}", err=True)
+        tally.report_written()
 
 
 def _make_sorter(root: Path, classifier: "Classifier", *, move: bool) -> "Sorter":
@@ -234,7 +221,7 @@ def _make_illustrator(
     if heat_folder is None and label_folder is None:
         return None
     from edgecls.drawing.font import undrawable_remark
-    from edgecls.runtime.explanation import Method
+    from edgecls.runtime.evidence import Method
     from edgecls.runtime.illustrator import Illustrator
 
     remark = undrawable_remark(classifier.card.labels) if label_folder is not None else None
@@ -253,8 +240,8 @@ def _check_usage(
     if sort_into is not None and "-" in paths:
         raise click.UsageError("--sort-into takes files and folders; standard input has no file to sort")
     if paths.count("-") > 1:
-        raise click.UsageError("- stands there several times, and standard input can be read only once")
+        raise click.UsageError("- is given several times, but standard input can be read only once")
     if interval_s is not None and not watch:
         raise click.UsageError("--interval goes with --watch")
     if watch and (others := [path for path in paths if not os.path.isdir(path)]):
-        raise click.UsageError(f"--watch takes folders; {others[0]!r} is none")
+        raise click.UsageError(f"--watch takes folders; {others[0]!r} is not one")

@@ -2,10 +2,9 @@
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import click
 from click.core import ParameterSource
@@ -21,10 +20,7 @@ from edgecls.commands.options import (
     unknown_threshold_option,
 )
 
-if TYPE_CHECKING:
-    from edgecls.server.storage.feedback_store import FeedbackStore
-
-__all__ = ["FeedbackOptions", "feedback_options", "serve", "serve_options"]
+__all__ = ["feedback_options", "serve", "serve_options"]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -38,7 +34,7 @@ def _group(heading: str) -> Callable[..., Callable[[Any], Any]]:
 _address = _group("Address")
 _files = _group("Models and images")
 _load = _group("Load")
-_access = _group("Who may ask")
+_access = _group("Access")
 _operation = _group("Operation")
 
 _OPTIONS = (
@@ -52,9 +48,7 @@ _OPTIONS = (
         type=click.Path(exists=True, file_okay=False, path_type=Path),
         help="Folder whose images GET /predict/NAME classifies; off without it.",
     ),
-    _files(
-        "--reload-on-change", is_flag=True, help="Load a model again when its file changes. SIGHUP does so in any case."
-    ),
+    _files("--reload-on-change", is_flag=True, help="Reload a model when its file changes. SIGHUP always reloads."),
     _address(
         "--host",
         default="127.0.0.1",
@@ -62,22 +56,20 @@ _OPTIONS = (
         help="Address to listen on; 0.0.0.0 for all of IPv4, :: for all of IPv6 and IPv4.",
     ),
     _address("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 for any free port."),
-    _address(
-        "--tls-cert", type=_existing_file, help="Certificate (PEM) for HTTPS, with those between it and the root."
-    ),
-    _address("--tls-key", type=_existing_file, help="Its private key (PEM), if that is not in the same file."),
+    _address("--tls-cert", type=_existing_file, help="PEM file with the certificate chain for HTTPS (leaf first)."),
+    _address("--tls-key", type=_existing_file, help="PEM file with its private key, if it is not in the same file."),
     _load(
         "--threads",
         type=click.IntRange(min=1),
         show_default="as tuned, or the cores this process may use",
-        help="Requests that compute at once, in all processes together.",
+        help="Requests computed at once, over all processes.",
     ),
     _load(
         "--workers",
         type=click.IntRange(min=1),
         default=1,
         show_default=True,
-        help="Processes that serve, each with the models in its memory. One that dies is replaced.",
+        help="Worker processes, each with its own copy of the models. One that dies is replaced.",
     ),
     _load(
         "--max-upload-mb",
@@ -91,12 +83,12 @@ _OPTIONS = (
         type=click.IntRange(min=0),
         default=256,
         show_default=True,
-        help="Requests that may wait to compute; the next is told to come back (503).",
+        help="Requests that may wait to compute; further ones are refused with 503 and Retry-After.",
     ),
     _access(
         "--api-keys",
         type=_existing_file,
-        help="File of API keys, one a line, with a name after it or not. Without it, all who reach the server may ask.",
+        help="File of API keys, one per line, optionally followed by a name. Without it, no key is needed.",
     ),
     _access(
         "--allowed-host",
@@ -104,26 +96,26 @@ _OPTIONS = (
         multiple=True,
         metavar="NAME",
         show_default="on a loopback address localhost, 127.0.0.1 and [::1]; elsewhere any",
-        help="Name or address that requests may be for (their Host); others are refused (421). May be given several "
-        "times; * for any.",
+        help="Name or address that the Host field of a request may have; others are refused (421). Repeatable; "
+        "* for any.",
     ),
     _access(
         "--cors-origin",
         "cors_origins",
         multiple=True,
         metavar="ORIGIN",
-        help="Site whose pages may ask, as https://example.org, or * for all; may be given several times. What changes "
-        "something is taken from sites that are named only.",
+        help="Site whose pages may send requests, as in https://example.org, or * for all. Repeatable. Only sites "
+        "given by name may change anything.",
     ),
     _access(
         "--allow-model-control",
         is_flag=True,
-        help="Let clients load and unload models (protocol v2); off without it.",
+        help="Let clients load and unload models (Open Inference Protocol); off without it.",
     ),
     _operation(
         "--access-log",
         type=click.Path(dir_okay=False, allow_dash=True),
-        help="Append a line of JSON for each request to this file; - for standard output.",
+        help="Append one line of JSON per request to this file; - for standard output.",
     ),
     _operation(
         "--drain-delay",
@@ -131,7 +123,7 @@ _OPTIONS = (
         default=0,
         show_default=True,
         metavar="SECONDS",
-        help="When told to stop, answer /readyz with 503 so long before new connections are refused.",
+        help="When stopping, answer /readyz with 503 for so long before refusing new connections.",
     ),
 )
 
@@ -150,7 +142,7 @@ _FEEDBACK_OPTIONS = (
         "--feedback",
         "folder",
         type=click.Path(file_okay=False, path_type=Path),
-        help="Folder for images whose answers users correct, to train on next; off without it.",
+        help="Folder for images that users correct, for the next training; off without it.",
     ),
     _option(
         "--feedback-max-mb",
@@ -158,45 +150,26 @@ _FEEDBACK_OPTIONS = (
         type=click.FloatRange(min=0, min_open=True),
         default=1024,
         show_default=True,
-        help="What that folder may take, in MiB; then corrections are refused (507).",
+        help="Largest size of that folder in MiB; further corrections are refused (507).",
     ),
     _option(
         "--feedback-new-labels",
         "new_labels",
         is_flag=True,
-        help="Take corrections to labels that the model does not have.",
+        help="Accept labels that the model does not have.",
     ),
 )
 _FIELDS = ("folder", "max_mb", "new_labels")
 
 
-@dataclass(frozen=True)
-class FeedbackOptions:
-    """The options --feedback, --feedback-max-mb and --feedback-new-labels."""
-
-    folder: Path | None
-    max_mb: float
-    new_labels: bool
-
-    def store(self) -> "FeedbackStore | None":
-        """Return where corrections are kept; None if they are off.
-
-        Raises:
-            ServerError: Nothing can be written there.
-        """
-        from edgecls.server.storage.feedback_store import FeedbackStore
-
-        if self.folder is None:
-            return None
-        return FeedbackStore(self.folder, max_bytes=int(self.max_mb * 2**20), takes_new_labels=self.new_labels)
-
-
 def feedback_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options of `FeedbackOptions`, as its argument `feedback`."""
+    """Give a command the options for corrections, as its argument `feedback`, a FeedbackSettings."""
 
     @functools.wraps(command)
     def with_feedback(*args: Any, **options: Any) -> Any:
-        feedback = FeedbackOptions(**{name: options.pop(name) for name in _FIELDS})
+        from edgecls.server.settings import FeedbackSettings
+
+        feedback = FeedbackSettings(**{name: options.pop(name) for name in _FIELDS})
         return command(*args, feedback=feedback, **options)
 
     wrapped: Callable[..., Any] = with_feedback
@@ -205,7 +178,11 @@ def feedback_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
-@click.command(cls=GroupedCommand)
+def _tell(line: str) -> None:
+    click.echo(line, err=True)
+
+
+@click.command(cls=GroupedCommand, short_help="Serve models over HTTP, with a web page.")
 @click.argument("models", metavar="[MODEL]...", nargs=-1, type=ModelPath(exists=True))
 @serve_options
 @feedback_options
@@ -233,7 +210,7 @@ def serve(context: click.Context, /, models: tuple[Path, ...], model: Path, **op
     from edgecls.server.settings import ServeSettings, model_files
 
     if models and context.get_parameter_source("model") is ParameterSource.COMMANDLINE:
-        raise click.UsageError("name the models either as arguments or with --model, not both")
+        raise click.UsageError("give the models either as arguments or with --model, not both")
     settings = ServeSettings(model_files(models or (model,)), **options)
     if settings.tls_key is not None and settings.tls_cert is None:
         raise click.UsageError("--tls-key needs --tls-cert")
@@ -242,7 +219,7 @@ def serve(context: click.Context, /, models: tuple[Path, ...], model: Path, **op
     if settings.workers > 1:
         from edgecls.server.several import serve_with_workers
 
-        context.exit(serve_with_workers(settings))
+        context.exit(serve_with_workers(settings, _tell))
     from edgecls.server.process import serve_alone
 
-    serve_alone(settings)
+    serve_alone(settings, _tell)

@@ -1,4 +1,4 @@
-"""Standard input, output and error, in whatever state a program is started: closed, full, a pipe that nobody reads."""
+"""Standard input, output and error, in any state: closed, full, a pipe that nobody reads."""
 
 import contextlib
 import errno

@@ -1,4 +1,4 @@
-"""edgecls sweep: training with many settings, and the best of them."""
+"""edgecls sweep: training with many settings, keeping the best model."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +10,7 @@ from edgecls.commands.terminal import StatusLine, import_keras
 from edgecls.commands.train_options import TimeLeft
 
 if TYPE_CHECKING:
-    from edgecls.training.history import EpochReport
+    from edgecls.evaluation.history import EpochReport
     from edgecls.training.sweep.record import SweepTrial
     from edgecls.training.sweep.space import Range, Settings
 
@@ -34,37 +34,41 @@ class _LearningRate(click.ParamType["float | Range"]):
             low, dots, high = value.partition("..")
             return Range(float(low), float(high)) if dots else float(low)
         except (ValueError, TrainingError):
-            self.fail(f"{value!r} is no learning rate; give a number, as 0.001, or a range, as 1e-4..1e-2", param, ctx)
+            self.fail(
+                f"{value!r} is not a learning rate; give a number such as 0.001, or a range such as 1e-4..1e-2",
+                param,
+                ctx,
+            )
 
 
-@click.command()
+@click.command(short_help="Train with every combination of settings.")
 @click.argument("data", metavar="DATA", type=click.Path(exists=True, path_type=Path))
 @model_output_option
 @click.option(
     "--config",
     "config_file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="TOML file with the settings that all trials share, as for edgecls train.",
+    help="TOML file with the common settings of all trials, as for edgecls train.",
 )
-@click.option("--arch", "archs", multiple=True, help="Architecture to try; may be repeated, as may the next three.")
+@click.option("--arch", "archs", multiple=True, help="Architecture to try; repeatable, as are the next three.")
 @click.option("--image-size", "image_sizes", type=ImageSize(), multiple=True, help="Size of the image to try.")
 @click.option("--batch-size", "batch_sizes", type=click.IntRange(min=1), multiple=True, help="Batch size to try.")
 @click.option(
     "--learning-rate", "rates", type=_LearningRate(), multiple=True, help="Learning rate to try, or a range of them."
 )
 @click.option(
-    "--random", "draws", type=click.IntRange(min=1), help="Try only so many combinations, drawn at random.", metavar="N"
+    "--random", "draws", type=click.IntRange(min=1), help="Try only N combinations, chosen at random.", metavar="N"
 )
-@click.option("--epochs", type=click.IntRange(min=1), help="Passes over the images in each trial.")
+@click.option("--epochs", type=click.IntRange(min=1), help="Number of epochs of each trial.")
 @click.option("--weights", help="none, imagenet, or a weights file, for all trials.")
-@click.option("--seed", type=click.IntRange(min=0, max=2**32 - 1), help="Of every trial, and of --random.")
+@click.option("--seed", type=click.IntRange(min=0, max=2**32 - 1), help="Seed of every trial and of --random.")
 @click.option(
     "--sweep-dir",
     type=click.Path(file_okay=False, path_type=Path),
     show_default="the output, ending in .sweep",
-    help="Folder for the record, the charts and the trials.",
+    help="Folder for record, charts and trials.",
 )
-@click.option("--resume", is_flag=True, help="Go on with the sweep in that folder.")
+@click.option("--resume", is_flag=True, help="Continue the sweep in that folder.")
 def sweep(
     data: Path,
     output: Path,
@@ -80,11 +84,11 @@ def sweep(
     sweep_dir: Path | None,
     resume: bool,
 ) -> None:
-    """Train on DATA with every combination of the settings given more than once, or some at random.
+    """Train on DATA with every combination of the given settings, or some of them at random.
 
-    All trials hold the same images out. Each is recorded as it ends, in trials.jsonl; a sweep that
-    was killed goes on with --resume. In the end the best model is written, and line charts of
-    accuracy and loss. Exit code 1 if a trial failed.
+    All trials have the same validation images. Each is recorded in trials.jsonl when it ends; a
+    sweep that was killed is continued with --resume. At the end the best model is written, and
+    charts of accuracy and loss. Exit code 1 if a trial failed.
     """
     import_keras(purpose="training")
     from edgecls.models import get_architecture
@@ -100,7 +104,7 @@ def sweep(
     own_size = (base.image.height, base.image.width) if settings.get("image", {}).keys() & {"height", "width"} else None
     ranges = [rate for rate in rates if isinstance(rate, Range)]
     if ranges and len(rates) > 1:
-        raise click.UsageError("give either one range of learning rates, or single ones")
+        raise click.UsageError("give either one range of learning rates, or single values")
     space = SweepSpace(
         archs=archs,
         image_sizes=image_sizes or (own_size,),
@@ -127,7 +131,7 @@ def sweep(
 
 
 class _Progress:
-    """Says how far a sweep is: on a terminal in one line, elsewhere in a line an epoch on standard error."""
+    """Shows the progress of a sweep: in one line on a terminal, otherwise one line per epoch on standard error."""
 
     def __init__(self) -> None:
         self.line = StatusLine()

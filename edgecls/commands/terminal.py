@@ -1,4 +1,4 @@
-"""Printing labels and file names, whatever is in them."""
+"""The terminal: text of any script in columns, progress, and the noise of libraries."""
 
 import contextlib
 import importlib
@@ -115,7 +115,7 @@ def with_progress(
 
     Args:
         items: What is waited for.
-        total: How many there will be; None if nobody knows.
+        total: How many there will be; None if unknown.
         clock: Tells the time in seconds.
     """
     line = StatusLine()
@@ -163,7 +163,7 @@ QUIET = "3"  # of TF_CPP_MIN_LOG_LEVEL: nothing but what ends the process
 def held_back() -> Iterator[None]:
     """Hold back what is written to standard error in the block, and let it out only if the block raises.
 
-    For what libraries say that no setting of theirs turns off.
+    For messages of libraries that no setting turns off.
     """
     sys.stderr.flush()
     original = os.dup(2)
@@ -203,7 +203,7 @@ def import_keras(*, purpose: str) -> None:
 
 
 def announce_provider(classifier: "Classifier") -> None:
-    """Say in one line how it was tuned to run, or what better provider was passed over; nothing if neither."""
+    """Print the tuned setting, and better providers that were skipped; nothing if neither."""
     if classifier.setting is not None:
         click.echo(f"running as tuned for this machine: {classifier.setting}", err=True)
     if classifier.skipped:

@@ -1,4 +1,4 @@
-"""edgecls train: from a folder of images to a model file."""
+"""edgecls train: from labelled images to a model file, by a network or a classical model."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,16 +18,16 @@ from edgecls.commands.train_options import (
     settings_from,
     test_text,
 )
-from edgecls.dataset.splits.rare_labels import RareLabels
+from edgecls.dataset.splits.partition import RareLabels
 from edgecls.image_spec import Color, Fit, ImageSpec
 from edgecls.models.classical.features import Features, default_features
 from edgecls.models.classical.registry import DEFAULT_SIDE
 from edgecls.training.classical import ClassicalConfig, ClassicalListener, run_classical_training
 
 if TYPE_CHECKING:
+    from edgecls.evaluation.history import EpochReport
     from edgecls.evaluation.mirroring import Mirroring
     from edgecls.training.devices import Devices
-    from edgecls.training.history import EpochReport
     from edgecls.training.trainer import TrainedNetwork
 
 __all__ = ["USED_OPTIONS", "train", "train_classical"]
@@ -36,11 +36,11 @@ USED_OPTIONS = (
     *("data", "output", "overwrite", "arch", "features", "image_size", "color", "fit", "seed"),
     *("validation_fraction", "keep_rare_in_train", "leave_out_rare"),
 )
-"""Parameters of edgecls train that mean something here; the others are for networks."""
+"""Parameters of edgecls train that apply to classical models; the others are for networks."""
 
 
 def train_classical(context: click.Context) -> None:
-    """Train with the parameters of `edgecls train` as they were given, and print what comes of it."""
+    """Train a classical model with the parameters of `edgecls train`, and print the results."""
     given = context.params
     without_use = [
         next(name for name in parameter.opts if name.startswith("--"))
@@ -49,7 +49,7 @@ def train_classical(context: click.Context) -> None:
         and context.get_parameter_source(str(parameter.name)) is ParameterSource.COMMANDLINE
     ]
     if without_use:
-        click.echo(f"{given['arch']} is no network and takes no notice of {', '.join(without_use)}", err=True)
+        click.echo(f"{given['arch']} is not a network and ignores {', '.join(without_use)}", err=True)
     height, width = given["image_size"] or (DEFAULT_SIDE, DEFAULT_SIDE)
     image = ImageSpec(height, width, Color(given["color"] or Color.RGB), Fit(given["fit"]))
     config = ClassicalConfig(
@@ -86,32 +86,32 @@ def train_classical(context: click.Context) -> None:
 
 
 INTERRUPTED = 130
-"""Exit code of a run that Ctrl-C ended and whose best epoch was exported: 128 + SIGINT, as shells have it."""
+"""Exit code of a run that was ended by Ctrl-C and whose best epoch was exported: 128 + SIGINT, as in shells."""
 
-NAMED_CHANGES = 5  # labels that a mirrored image is taken for, in one warning
+NAMED_CHANGES = 5  # changed labels in one warning
 
 
-@click.command()
+@click.command(short_help="Train a classifier on a dataset.")
 @click.argument("data", metavar="DATA", type=click.Path(exists=True, path_type=Path))
 @model_output_option
 @click.option(
     "--config",
     "config_file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="TOML file of settings; options win over it.",
+    help="TOML file of settings; options override it.",
 )
 @setting_options
 @click.option(
     "--features",
     type=click.Choice(["pixels", "hog", "hog_color"]),
-    show_default="hog_color, of grey images hog",
-    help="What a classical model looks at; networks find their own.",
+    show_default="hog_color; hog for grey images",
+    help="Features for a classical model; networks learn their own.",
 )
 @click.option(
     "--cache-dir",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     show_default="the output's folder",
-    help="Where decoded images go if they are kept on disk.",
+    help="Folder for decoded images that are kept on disk.",
 )
 @click.option(
     "--run-dir",
@@ -119,13 +119,13 @@ NAMED_CHANGES = 5  # labels that a mirrored image is taken for, in one warning
     show_default="the output, ending in .run",
     help="Folder for settings, history, report and checkpoint.",
 )
-@click.option("--resume", is_flag=True, help="Go on with the unfinished run in the run directory, with its settings.")
+@click.option("--resume", is_flag=True, help="Continue the unfinished run in the run directory, with its settings.")
 @click.option(
     "--overwrite",
     is_flag=True,
-    help="Replace the run in the run directory, finished or not; with a classical model, a network at the same -o.",
+    help="Replace the run in the run directory, finished or not; with a classical model, the network at the same -o.",
 )
-@click.option("--tensorboard", is_flag=True, help="Write what TensorBoard shows into the run directory.")
+@click.option("--tensorboard", is_flag=True, help="Write logs for TensorBoard into the run directory.")
 @click.pass_context
 def train(
     context: click.Context,
@@ -141,19 +141,18 @@ def train(
     features: str | None,
     **flags: Any,
 ) -> None:
-    """Train on DATA: a folder that has one folder of images for each label, one with the folders train, val and
+    """Train on DATA: a folder with one folder of images for each label, a folder with the folders train, val and
     test, a list file or a CSV.
 
-    Writes the model file and, beside it, the .keras file it was made from; both whole or neither.
-    With pretrained weights, the new layers train alone for the first quarter of the epochs (three
-    at most), then all layers train.
+    Writes the model file and, next to it, the .keras file it was exported from; both completely or
+    not at all. With pretrained weights, only the new layers are trained for the first quarter of
+    the epochs (at most three), then all layers.
 
-    Ctrl-C ends training and exports the best epoch so far (exit code 130); a second one ends
-    at once. Either way, as after a crash, --resume goes on with the last whole epoch.
+    Ctrl-C ends training and exports the best epoch so far (exit code 130); a second Ctrl-C ends
+    immediately. In both cases, as after a crash, --resume continues after the last finished epoch.
 
     Classical models (decision_tree, kmeans, knn, random_forest, svm, xgboost) are fitted to
-    features of the images instead; options of networks do nothing for them, and there is no
-    .keras file.
+    features of the images instead; they ignore options for networks, and there is no .keras file.
     """
     from edgecls.models.classical import classical_names
 
@@ -161,9 +160,9 @@ def train(
         train_classical(context)
         return
     if features is not None:
-        raise click.UsageError(f"--features is for classical models, {flags['arch']} finds its own; leave it out")
+        raise click.UsageError(f"--features is for classical models; {flags['arch']} is a network and learns its own")
     if resume and overwrite:
-        raise click.UsageError("--resume and --overwrite exclude each other")
+        raise click.UsageError("--resume and --overwrite cannot be used together")
     import_keras(purpose="training")
     from edgecls.training.job import Listener, RunOptions, resolve_config, run_training
     from edgecls.training.run_directory import ExistingRun
@@ -193,13 +192,13 @@ def train(
     best = result.trained.best
     line.then(f"best epoch {best.epoch}: validation accuracy {best.validation_accuracy:.4f}")
     if calibration := result.model.calibration:
-        errors = f"{calibration.error_before:.4f} became {calibration.error_after:.4f}"
-        click.echo(f"calibration error {errors} by a temperature of {calibration.temperature:.2f}")
+        errors = f"{calibration.error_before:.4f} to {calibration.error_after:.4f}"
+        click.echo(f"calibrated with a temperature of {calibration.temperature:.2f}: calibration error from {errors}")
     elif rejected := result.model.rejected:
         errors = f"from {rejected.error_before:.4f} to {rejected.held_out_error:.4f}"
         losses = f"from {rejected.loss_before:.4f} to {rejected.held_out_loss:.4f}"
         click.echo(
-            f"not calibrated: a temperature of {rejected.temperature:.2f} would take the calibration error {errors} "
+            f"not calibrated: a temperature of {rejected.temperature:.2f} would change the calibration error {errors} "
             f"and the loss {losses} on images that it was not fitted on"
         )
     if result.model.unknown_threshold is not None:
@@ -211,7 +210,7 @@ def train(
     click.echo(f"wrote {result.onnx_path} ({result.onnx_path.stat().st_size / 1e6:.2f} MB) and {result.keras_path}")
     click.echo(f"wrote {result.run.report_path}")
     if not result.trained.is_complete:
-        click.echo(f"the run in {result.run.path} is not finished; go on with --resume", err=True)
+        click.echo(f"the run in {result.run.path} is not finished; continue it with --resume", err=True)
         context.exit(INTERRUPTED)
 
 
@@ -222,7 +221,7 @@ def _print_remark(devices: "Devices") -> None:
 
 def _say_resumed(line: StatusLine, left: TimeLeft, report: "EpochReport") -> None:
     left.after_epoch(report)
-    line.then(f"going on after epoch {report.epoch}/{report.epochs}")
+    line.then(f"resuming after epoch {report.epoch}/{report.epochs}")
 
 
 def _epoch_text(report: "EpochReport", left: str) -> str:
@@ -239,10 +238,10 @@ def _say_mirroring(mirroring: "Mirroring", *, is_flipped: bool) -> None:
 
     click.echo(mirroring_text(mirroring))
     if mirroring.changes_meaning and is_flipped:
-        labels = ", ".join(f"{one.label} as {one.mirrored}" for one in mirroring.telling[:NAMED_CHANGES])
+        labels = ", ".join(f"{one.mirrored} for {one.label}" for one in mirroring.telling[:NAMED_CHANGES])
         click.echo(
-            "warning: mirroring seems to change what the images mean"
-            f"{f' (mirrored, it sees {labels})' if labels else ''}, and half of the training images were mirrored; "
+            "warning: mirroring seems to change the meaning of images"
+            f"{f' (mirrored, it predicts {labels})' if labels else ''}, and half of the training images were mirrored; "
             "train with --no-augment-flip",
             err=True,
         )

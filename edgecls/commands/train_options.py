@@ -1,4 +1,4 @@
-"""The settings of a training run as options; each, left out, is what a config file says, or its default."""
+"""Options of edgecls train for the settings of a run, and the texts that it prints."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -11,15 +11,15 @@ from click.core import ParameterSource
 
 from edgecls.commands.options import image_size_option
 from edgecls.commands.terminal import duration_text, on_one_line
-from edgecls.dataset.splits.rare_labels import RareLabels
+from edgecls.dataset.splits.partition import RareLabels
 from edgecls.training.config import Augmentation, TrainConfig
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
-if TYPE_CHECKING:
+
     from edgecls.dataset.formats.labelled_images import Dataset
+    from edgecls.evaluation.history import EpochReport
     from edgecls.evaluation.record import Evaluation
-    from edgecls.training.history import EpochReport
     from edgecls.training.images import PreparedImages
 
 __all__ = [
@@ -36,26 +36,32 @@ __all__ = [
 RARE_FLAGS = {"keep_rare_in_train": RareLabels.KEEP_IN_TRAIN, "leave_out_rare": RareLabels.LEAVE_OUT}
 
 ARCHITECTURE_NAMES = (
-    *("decision_tree", "efficientnet_v2_b0", "gray_cnn", "kmeans", "knn", "mobilenet_v2", "mobilenet_v3_small"),
-    *("nasnet_mobile", "random_forest", "resnet18", "resnet50v2", "simple_cnn", "svm", "vgg16", "xgboost"),
+    *("convnext_base", "convnext_large", "convnext_small", "convnext_tiny", "convnext_xlarge", "decision_tree"),
+    *("densenet121", "densenet169", "densenet201", "efficientnet_b0", "efficientnet_b1", "efficientnet_b2"),
+    *("efficientnet_b3", "efficientnet_b4", "efficientnet_b5", "efficientnet_b6", "efficientnet_b7"),
+    *("efficientnet_v2_b0", "efficientnet_v2_b1", "efficientnet_v2_b2", "efficientnet_v2_b3"),
+    *("efficientnet_v2_l", "efficientnet_v2_m", "efficientnet_v2_s", "gray_cnn", "inception_resnet_v2"),
+    *("inception_v3", "kmeans", "knn", "mobilenet", "mobilenet_v2", "mobilenet_v3_large", "mobilenet_v3_small"),
+    *("nasnet_large", "nasnet_mobile", "random_forest", "resnet101", "resnet101v2", "resnet152", "resnet152v2"),
+    *("resnet18", "resnet50", "resnet50v2", "simple_cnn", "svm", "vgg16", "vgg19", "xception", "xgboost"),
 )
-"""For completion only: a shell does not wait while Keras is loaded to ask its registry."""
+"""For shell completion only, which must not wait for Keras to load."""
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def _setting(flag: str, kind: Any, text: str, *, name: str = "") -> Callable[[Function], Function]:
-    """Return an option for a field of TrainConfig; one without a default there is the architecture's business."""
+    """Return an option for a field of TrainConfig; without a default there, the architecture has one."""
     name = name or flag.removeprefix("--").partition("/")[0].replace("-", "_")
     default = getattr(TrainConfig, name)
-    shown = "the architecture's own" if default is None else True
+    shown = "depends on the architecture" if default is None else True
     if isinstance(default, StrEnum):
         default = str(default)  # click would show and compare the name of its member
     return click.option(flag, name, type=kind, default=default, show_default=shown, help=text)
 
 
 class _ArchitectureName(click.types.StringParamType):
-    """The name of an architecture, which shells complete. Whoever trains checks it: only Keras knows the networks."""
+    """The name of an architecture, with shell completion. It is checked later, when Keras is loaded."""
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> "list[CompletionItem]":
         from click.shell_completion import CompletionItem
@@ -83,93 +89,95 @@ _OPTIONS = [
     click.option(
         "--color",
         type=click.Choice(["rgb", "gray"]),
-        show_default="what the architecture was designed for",
-        help="Whether the network sees colour.",
+        show_default="depends on the architecture",
+        help="Colour of the input image.",
     ),
     click.option(
         "--fit",
         type=click.Choice(["stretch", "crop", "pad"]),
         default="crop",
         show_default=True,
-        help="How an image of any shape becomes the network's size.",
+        help="How an image of any shape is brought to the input size.",
     ),
     _setting(
         "--head",
         click.Choice(["average", "max", "average_max", "flatten", "max_average_flatten"]),
-        "How the feature map becomes features: by which pooling.",
+        "Pooling of the feature map.",
     ),
     _setting(
         "--dropout",
         click.FloatRange(min=0, max=1, max_open=True),
-        "Part of the features left out in each training step.",
+        "Dropout rate.",
     ),
-    _setting("--hidden-units", click.IntRange(min=0), "Width of a dense layer before the labels; 0 for none."),
-    _setting("--epochs", click.IntRange(min=1), "Passes over the images."),
-    _setting("--batch-size", click.IntRange(min=1), "Images in one step."),
-    _setting("--learning-rate", click.FloatRange(min=0, min_open=True), "Of new layers."),
+    _setting("--hidden-units", click.IntRange(min=0), "Width of a dense layer before the classification; 0 for none."),
+    _setting("--epochs", click.IntRange(min=1), "Number of epochs."),
+    _setting("--batch-size", click.IntRange(min=1), "Images per step."),
+    _setting("--learning-rate", click.FloatRange(min=0, min_open=True), "Learning rate of new layers."),
     _setting(
         "--backbone-factor",
         click.FloatRange(min=0, max=1, min_open=True),
-        "Learning rate of pretrained layers as part of that of new ones.",
+        "Learning rate of pretrained layers as a fraction of that of new ones.",
     ),
-    _setting("--schedule", click.Choice(["cosine", "plateau", "constant"]), "How the learning rate goes on."),
+    _setting("--schedule", click.Choice(["cosine", "plateau", "constant"]), "How the learning rate changes."),
     _setting(
         "--early-stopping",
         click.IntRange(min=0),
-        "End after so many epochs without a better one; 0 for never.",
+        "End after so many epochs without an improvement; 0 for never.",
         name="early_stopping_patience",
     ),
     _setting(
         "--label-smoothing",
         click.FloatRange(min=0, max=1, max_open=True),
-        "Part of the target probability that is spread over all labels.",
+        "Fraction of the target probability that is spread over all labels.",
     ),
     _setting(
-        "--class-weights", click.Choice(["none", "balanced"]), "balanced makes the images of rare labels count more."
+        "--class-weights",
+        click.Choice(["none", "balanced"]),
+        "balanced gives the images of rare labels a larger weight.",
     ),
     _setting(
         "--val-split",
         _fraction,
-        "Part of each label's images to hold out for choosing the best epoch, if DATA has no validation part.",
+        "Fraction of each label's images to hold out for validation, if DATA has no validation split.",
         name="validation_fraction",
     ),
     click.option(
         "--keep-rare-in-train",
         is_flag=True,
-        help="Train on labels with too few images to hold one out, and hold none of them out.",
+        help="Use all images of labels with too few to hold one out for training.",
     ),
-    click.option("--leave-out-rare", is_flag=True, help="Leave labels with too few images to hold one out out."),
-    _setting("--seed", click.IntRange(min=0, max=2**32 - 1), "Same seed, same run."),
-    _setting("--augment/--no-augment", bool, "Show every image a little differently in each epoch."),
+    click.option("--leave-out-rare", is_flag=True, help="Leave out labels with too few images to hold one out."),
+    _setting("--seed", click.IntRange(min=0, max=2**32 - 1), "Seed of all random numbers."),
+    _setting("--augment/--no-augment", bool, "Change images at random in every epoch."),
     click.option(
         "--augment-flip/--no-augment-flip",
         default=Augmentation.flip,
         show_default=True,
-        help="Mirror half of the images left to right; not where that changes what they show, as arrows or letters.",
+        help="Mirror half of the images left to right; not for labels that this changes, such as arrows or letters.",
     ),
-    _amount("rotation", "DEGREES", 180, "Largest turn of an image, to either side."),
-    _amount("shift", "PART", 1, "Largest shift, as part of a side."),
-    _amount("zoom", "PART", 1, "Largest zoom in or out, as part of a side; below 1."),
-    _amount("brightness", "PART", 1, "Largest change of all values, as part of their range."),
-    _amount("contrast", "PART", 1, "Largest change of contrast."),
-    _setting("--calibrate/--no-calibrate", bool, "Calibrate the probabilities on the images held out."),
+    _amount("rotation", "DEGREES", 180, "Largest rotation of an image, in either direction."),
+    _amount("shift", "FRACTION", 1, "Largest shift, as a fraction of the side."),
+    _amount("zoom", "FRACTION", 1, "Largest zoom in or out, as a fraction of the side; below 1."),
+    _amount("brightness", "FRACTION", 1, "Largest change of all values, as a fraction of their range."),
+    _amount("contrast", "FRACTION", 1, "Largest change of contrast."),
+    _setting("--calibrate/--no-calibrate", bool, "Calibrate the probabilities on the validation images."),
     _setting(
         "--unknown-threshold",
         str,
-        'none, auto, or the probability of the best label under which the answer is "unknown".',
+        'none, auto, or the probability of the predicted label below which the answer is "unknown".',
     ),
-    _setting("--device", click.Choice(["auto", "cpu", "gpu"]), "What trains; gpu fails where there is none."),
-    _setting("--mixed-precision", click.Choice(["auto", "on", "off"]), "Arithmetic in float16; auto does so on a GPU."),
+    _setting("--device", click.Choice(["auto", "cpu", "gpu"]), "Device to train on; gpu fails if there is none."),
+    _setting("--mixed-precision", click.Choice(["auto", "on", "off"]), "Arithmetic in float16; auto: on a GPU."),
     _setting(
         "--cache",
         click.Choice(["auto", "memory", "disk", "stream"]),
-        "Where decoded images are kept; stream decodes them anew in every epoch.",
+        "Where decoded images are kept; stream decodes them again in every epoch.",
     ),
 ]
 
 
 def setting_options(command: Function) -> Function:
-    """Give a command all options that are settings of a training run."""
+    """Add all options for settings of a training run to a command."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
@@ -206,14 +214,14 @@ def settings_from(context: click.Context, flags: dict[str, Any]) -> dict[str, An
 
 
 def rare_labels_of(flags: Mapping[str, Any]) -> RareLabels | None:
-    """Return what the command line says about rare labels; None if nothing.
+    """Return the choice of the command line for rare labels; None if it has none.
 
     Raises:
-        click.UsageError: It says two things.
+        click.UsageError: It has two.
     """
     given = [choice for flag, choice in RARE_FLAGS.items() if flags.get(flag)]
     if len(given) > 1:
-        raise click.UsageError("--keep-rare-in-train and --leave-out-rare exclude each other")
+        raise click.UsageError("--keep-rare-in-train and --leave-out-rare cannot be used together")
     return given[0] if given else None
 
 
@@ -225,38 +233,38 @@ def _number_or_text(value: str) -> float | str:
 
 
 def found_text(dataset: "Dataset") -> str:
-    """Return a line for each label with its number of images, and one for all."""
+    """Return a line for each label with its number of images, and one for the total."""
     found = dataset.whole
     lines = [f"{count:7d}  {label}" for label, count in found.counts.items()]
     return "\n".join([*lines, f"{len(found.paths):7d}  images of {len(found.labels)} labels"])
 
 
 def print_remarks(remarks: Sequence[str]) -> None:
-    """Print what is worth knowing before training to standard error, a line each."""
+    """Print remarks before training to standard error, one per line."""
     for remark in remarks:
         click.echo(on_one_line(f"note: {remark}"), err=True)
 
 
 def prepared_text(images: "PreparedImages") -> str:
-    """Return a line for each image that cannot be used, and one on what the others are for."""
+    """Return a line for each image that cannot be used, and one with the numbers of training and validation images."""
     faults = [f"left out: {error}" for error in images.cached.failures]
     counts = len(images.train_indices), len(images.validation_indices)
     return "\n".join([*faults, "training on {} images, validating on {}".format(*counts)])
 
 
 def test_text(found: "Evaluation") -> str:
-    """Return a line on how good a model is on the test split."""
+    """Return a line with the accuracy on the test split."""
     low, high = found.accuracy_interval
     unused = f"; {len(found.failures)} more could not be used" if found.failures else ""
     return f"test accuracy {found.accuracy:.4f} ({low:.4f} to {high:.4f} at 95 %) on {found.images} images{unused}"
 
 
 class TimeLeft:
-    """How long a training run will still take, from what its steps have taken.
+    """The remaining time of a training run, estimated from its steps.
 
     Args:
         epochs: Number of all epochs.
-        clock: Tells the time in seconds.
+        clock: Returns the time in seconds.
     """
 
     def __init__(self, epochs: int, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -270,7 +278,7 @@ class TimeLeft:
         self._total = 0
 
     def after_step(self, done: int, total: int) -> str:
-        """Return what is left of the epoch and of the run; empty until there are two steps to go by.
+        """Return the remaining time of the epoch and the run; empty before the second step.
 
         Args:
             done: Steps done of this epoch.
@@ -288,7 +296,7 @@ class TimeLeft:
         return f"{duration_text(epoch_s)} left, {duration_text(run_s)} in all"
 
     def after_epoch(self, report: "EpochReport") -> str:
-        """Return what is left of the run; empty if nothing is."""
+        """Return the remaining time of the run; empty at its end."""
         if self._first is not None:
             self._after_s = self._clock() - self._last_s
         self._first = None

@@ -29,7 +29,7 @@ def table_of(found: Tuning, names: Sequence[str]) -> list[str]:
     lines.append("")
     for name, model in _named(found, names):
         lines += _chosen(name, model)
-    lines += _beside_the_first(found, names)
+    lines += _compared_with_the_first(found, names)
     return [on_one_line(line).rstrip() for line in lines]
 
 
@@ -95,7 +95,7 @@ def _chosen(name: str, model: ModelTuning) -> Iterator[str]:
     yield f"{name}, for one image: {one.setting}: {one.latency_ms:.2f} ms"
 
 
-def _beside_the_first(found: Tuning, names: Sequence[str]) -> Iterator[str]:
+def _compared_with_the_first(found: Tuning, names: Sequence[str]) -> Iterator[str]:
     (first, base), *others = _named(found, names)
     rate = base.row_of(base.choice.throughput).images_per_s
     for name, model in others:
@@ -104,17 +104,17 @@ def _beside_the_first(found: Tuning, names: Sequence[str]) -> Iterator[str]:
 
 
 def _drop(card: ModelCard) -> str:
-    """Return the accuracy of a file of reduced precision beside that of float32 on the same images, if it tells."""
+    """Return the accuracy of a file of reduced precision and that of float32 on the same images, if it says so."""
     accuracy, before = card.metrics.get("accuracy"), card.metrics.get("accuracy_float32")
     return "" if None in (accuracy, before) else f"; accuracy {accuracy:.4f}, {before:.4f} in float32"
 
 
 def _accuracy(card: ModelCard) -> float | None:
-    """Return the accuracy that the file tells, from 0 to 1; None if it tells none."""
+    """Return the accuracy that the file states, from 0 to 1; None if it states none."""
     return card.metrics.get("accuracy", card.metrics.get("validation_accuracy"))
 
 
-@click.command()
+@click.command(short_help="Find the fastest settings for this machine.")
 @click.argument("paths", metavar="[MODEL.onnx]... [IMAGES]...", nargs=-1, type=click.Path())
 @click.option(
     "--seconds",
@@ -128,11 +128,11 @@ def _accuracy(card: ModelCard) -> float | None:
 def tune(paths: tuple[str, ...], seconds: float, provider: str, output_format: str) -> None:
     """Measure how model files run best on this machine, and keep the choice for `edgecls run` and `serve`.
 
-    Measured are all providers that work here, or the one asked for, images at once, threads and batches, decoding
+    All providers that work here (or the one given), concurrency, threads and batch sizes are measured, decoding
     included, on noisy JPEGs of 500 x 375 pixels or on IMAGES: files, folders, patterns. Give files of several
-    precisions to have them side by side. Without a model, the one that `edgecls run` would take is measured.
+    precisions to compare them. Without a model file, the default model of `edgecls run` is measured.
     """
-    from edgecls.commands.measured_files import read_measured_files, say_if_busy
+    from edgecls.commands.measured_files import read_measured_files, warn_if_busy
     from edgecls.commands.options import model_names
     from edgecls.commands.terminal import StatusLine, utf8_stdout
     from edgecls.runtime.execution.providers import Provider
@@ -143,7 +143,7 @@ def tune(paths: tuple[str, ...], seconds: float, provider: str, output_format: s
     if folder is None:
         raise click.ClickException("there is no place to keep the choice: the user has no home; set XDG_CACHE_HOME")
     given = read_measured_files(paths)
-    say_if_busy()
+    warn_if_busy()
     line = StatusLine()
     try:
         found = find_best(
@@ -154,7 +154,7 @@ def tune(paths: tuple[str, ...], seconds: float, provider: str, output_format: s
     for skipped in found.skipped:
         click.echo(f"skipped {skipped}", err=True)
     if found.is_hasty:
-        click.echo("too little time for a sure choice; give more --seconds", err=True)
+        click.echo("too little time for a reliable choice; give more --seconds", err=True)
     names = model_names(given.paths)
     if output_format == "json":
         text = json.dumps(as_dict(found, names), ensure_ascii=False, indent=2)
@@ -162,4 +162,4 @@ def tune(paths: tuple[str, ...], seconds: float, provider: str, output_format: s
         text = "\n".join(table_of(found, names))
     utf8_stdout().write(text + "\n")
     found.keep(folder)
-    click.echo("'edgecls run' and 'edgecls serve' use this from now on; --no-tuned is the usual way", err=True)
+    click.echo("'edgecls run' and 'edgecls serve' use this from now on; --no-tuned ignores it", err=True)

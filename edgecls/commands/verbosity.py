@@ -1,4 +1,4 @@
-"""How much a command says beside its results: --quiet and --verbose, which every command has."""
+"""How much a command prints in addition to its results: --quiet and --verbose, for every command."""
 
 import contextlib
 import functools
@@ -18,8 +18,8 @@ def add_verbosity_options(command: click.Command) -> None:
     """Give a command --quiet and --verbose; nothing if it has them."""
     if any(param.name == "quiet" for param in command.params):
         return
-    quiet = "Say nothing on standard error but why it failed."
-    verbose = "Say more on standard error: versions, what runs on what, the time it took, where an error comes from."
+    quiet = "Print nothing to standard error except errors."
+    verbose = "Print more to standard error: versions, provider, time taken, tracebacks of errors."
     for name, letter, text in (("quiet", "q", quiet), ("verbose", "v", verbose)):
         command.params.append(
             click.Option([f"--{name}", f"-{letter}"], is_flag=True, expose_value=False, callback=_note, help=text)
@@ -29,11 +29,11 @@ def add_verbosity_options(command: click.Command) -> None:
         return
 
     @functools.wraps(callback)
-    def as_wished(*arguments: Any, **options: Any) -> Any:
-        with _saying_as_wished(click.get_current_context()):
+    def with_verbosity(*arguments: Any, **options: Any) -> Any:
+        with _verbosity_applied(click.get_current_context()):
             return callback(*arguments, **options)
 
-    command.callback = as_wished
+    command.callback = with_verbosity
 
 
 def _note(context: click.Context, param: click.Parameter, value: bool) -> None:
@@ -49,10 +49,10 @@ def is_verbose(context: click.Context) -> bool:
 
 
 @contextlib.contextmanager
-def _saying_as_wished(context: click.Context) -> Iterator[None]:
-    """Drop in the block what is said on standard error if that was wished, or frame it by facts about the run.
+def _verbosity_applied(context: click.Context) -> Iterator[None]:
+    """Drop standard error in the block with --quiet; with --verbose add versions and the time it took.
 
-    What the block raises comes out of it first, and so is told in any case.
+    Exceptions leave the block first, so they are always reported.
     """
     if context.meta.get(_QUIET):
         with open(os.devnull, "w", encoding="utf-8") as nowhere, contextlib.redirect_stderr(nowhere):
@@ -61,7 +61,7 @@ def _saying_as_wished(context: click.Context) -> Iterator[None]:
     if not is_verbose(context):
         yield
         return
-    from edgecls.runtime.doctor.support import installed_versions
+    from edgecls.runtime.doctor.installed import installed_versions
 
     versions = ", ".join(f"{name} {version}" for name, version in installed_versions().items() if version)
     click.echo(versions, err=True)

@@ -1,4 +1,4 @@
-"""edgecls verify: does this model, on this machine, answer as it did when it was made?"""
+"""edgecls verify: does a model give the same answers on this machine as when it was made?"""
 
 import json
 import sys
@@ -12,7 +12,7 @@ from edgecls.commands.options import ModelPath, provider_option
 __all__ = ["verify"]
 
 
-@click.command()
+@click.command(short_help="Check that a model answers here as when it was made.")
 @click.argument("model", type=ModelPath())
 @provider_option
 @click.option("--format", "output_format", type=click.Choice(["table", "json"]), default="table", show_default=True)

@@ -1,1 +1,1 @@
-"""Folders of images: reading, splitting, caching as pixels."""
+"""Datasets of labelled images: reading, checking, splitting, augmenting, collecting, caching as pixels."""

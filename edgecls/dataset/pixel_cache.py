@@ -1,10 +1,9 @@
-"""Where the decoded images of a training run are kept."""
+"""The decoded images of a training run: decoding them to the model's size, and where they are kept meanwhile."""
 
 import hashlib
 import os
-import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -18,34 +17,112 @@ from edgecls.errors import DatasetError, ImageError
 from edgecls.image_spec import ImageSpec
 from edgecls.in_order import map_in_order
 
-__all__ = [
-    "Cache",
-    "CachedImages",
-    "StreamedPixels",
-    "allocate_pixels",
-    "cache_images",
-    "choose_cache",
-    "free_disk_bytes",
-]
+__all__ = ["Cache", "CachedImages", "StreamedPixels", "allocate_pixels", "cache_images", "choose_cache"]
+
+MEMORY_FRACTION = 0.5  # of what is free; the rest is for the network and its batches
+DISK_FRACTION = 0.8  # of what is free
 
 
 class Cache(StrEnum):
-    """Where the decoded images of a training run are kept.
+    """Where the decoded images of a training run are kept."""
 
-    AUTO: in memory if half of what is free is enough, else on disk if there is room, else nowhere.
-    MEMORY: as one array in memory.
-    DISK: in one temporary file, mapped into memory.
-    STREAM: nowhere; images are decoded anew in every epoch.
+    AUTO = "auto"  # in memory if half of the free memory is enough, else on disk if it has space, else nowhere
+    MEMORY = "memory"  # as one array in memory
+    DISK = "disk"  # in one temporary file, mapped into memory
+    STREAM = "stream"  # nowhere; images are decoded anew in every epoch
+
+
+@dataclass(frozen=True)
+class CachedImages:
+    """The images of a dataset that could be decoded.
+
+    Attributes:
+        labels: All labels.
+        pixels: uint8, ``[N, height, width, channels]``: an array, or what decodes images when it
+            is indexed like one.
+        label_ids: int32, ``[N]``: index into `labels`.
+        names: The name of each image: its path.
+        positions: int64, ``[N]``: its index among the images that were asked for.
+        failures: Why each of the other images could not be used.
+        sha256: Fingerprint of the used images and their labels, whatever their names and order.
     """
 
-    AUTO = "auto"
-    MEMORY = "memory"
-    DISK = "disk"
-    STREAM = "stream"
+    labels: tuple[str, ...]
+    pixels: "npt.NDArray[np.uint8] | StreamedPixels"
+    label_ids: npt.NDArray[np.int32]
+    names: tuple[str, ...]
+    positions: npt.NDArray[np.int64]
+    failures: tuple[ImageError, ...]
+    sha256: str
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Number of usable images for each label."""
+        counted = np.bincount(self.label_ids, minlength=len(self.labels))
+        return dict(zip(self.labels, counted.tolist(), strict=True))
 
 
-MEMORY_PART = 0.5  # of what is free; the rest is for the network and its batches
-DISK_PART = 0.8  # of what is free
+def cache_images(
+    images: LabelledImages,
+    spec: ImageSpec,
+    *,
+    workers: int,
+    cache: Cache = Cache.MEMORY,
+    folder: Path = Path(),
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> CachedImages:
+    """Decode all images to the model's size.
+
+    An image that cannot be decoded is left out and listed, so that one damaged file does not end a
+    training run. With Cache.STREAM, all are decoded once to find such files, and none is kept.
+
+    Args:
+        images: What to decode.
+        spec: The size, colour and fit rule.
+        workers: Number of threads that decode.
+        cache: Where the decoded images are kept; not AUTO.
+        folder: Where the file of Cache.DISK goes; it has no name and needs no removing.
+        on_progress: Called with the number of images done and the number of all.
+
+    Raises:
+        DatasetError: None of the images of a label can be decoded, or there is not enough space for all.
+    """
+    total = len(images.paths)
+    pixels = allocate_pixels((total, *spec.shape_hwc), cache, folder=folder)
+    kept: list[int] = []
+    failures: list[ImageError] = []
+    digests: list[bytes] = []
+
+    def decode(path: Path) -> tuple[image.Pixels, bytes] | ImageError:
+        try:
+            data = image.read_file(path)
+            return image.decode_to_fit(data, spec, name=str(path)), hashlib.sha256(data).digest()
+        except ImageError as error:
+            return error
+
+    for index, outcome in enumerate(map_in_order(decode, images.paths, workers=workers)):
+        if isinstance(outcome, ImageError):
+            failures.append(outcome)
+        else:
+            if pixels is not None:
+                pixels[len(kept)] = outcome[0]
+            digests.append(images.labels[images.label_ids[index]].encode() + b"\0" + outcome[1])
+            kept.append(index)
+        on_progress(index + 1, total)
+    label_ids = np.asarray([images.label_ids[index] for index in kept], np.int32)
+    if lost := sorted(set(images.label_ids) - set(label_ids.tolist())):
+        named = ", ".join(repr(images.labels[label_id]) for label_id in lost)
+        raise DatasetError(f"no image of label {named} can be used; the first fault: {failures[0]}")
+    paths = [images.paths[index] for index in kept]
+    return CachedImages(
+        labels=images.labels,
+        pixels=StreamedPixels(paths, spec) if pixels is None else pixels[: len(kept)],
+        label_ids=label_ids,
+        names=tuple(map(str, paths)),
+        positions=np.asarray(kept, np.int64),
+        failures=tuple(failures),
+        sha256=hashlib.sha256(b"".join(sorted(digests))).hexdigest(),
+    )
 
 
 def choose_cache(size_bytes: int, *, memory_bytes: int | None, disk_bytes: int) -> Cache:
@@ -53,24 +130,19 @@ def choose_cache(size_bytes: int, *, memory_bytes: int | None, disk_bytes: int) 
 
     Args:
         size_bytes: What all of them take.
-        memory_bytes: What is free in memory; None if nobody can tell.
+        memory_bytes: What is free in memory; None if unknown.
         disk_bytes: What is free on disk.
     """
-    if memory_bytes is None or size_bytes <= memory_bytes * MEMORY_PART:
+    if memory_bytes is None or size_bytes <= memory_bytes * MEMORY_FRACTION:
         return Cache.MEMORY
-    return Cache.DISK if size_bytes <= disk_bytes * DISK_PART else Cache.STREAM
-
-
-def free_disk_bytes(folder: Path) -> int:
-    """Return how many bytes can be written into a folder."""
-    return shutil.disk_usage(folder).free
+    return Cache.DISK if size_bytes <= disk_bytes * DISK_FRACTION else Cache.STREAM
 
 
 def allocate_pixels(shape: tuple[int, int, int, int], cache: Cache, *, folder: Path) -> npt.NDArray[np.uint8] | None:
     """Return an array of uint8 to put decoded images into, or None for Cache.STREAM.
 
-    The file of Cache.DISK has no name: it is gone as soon as nobody uses it, however the process
-    ends. All its room is taken at once, so that a full disk is found out here.
+    The file of Cache.DISK has no name: it disappears as soon as nobody uses it, however the process
+    ends. Its whole size is allocated at once, so that a full disk fails here.
 
     Args:
         shape: ``(N, height, width, channels)``.
@@ -78,7 +150,7 @@ def allocate_pixels(shape: tuple[int, int, int, int], cache: Cache, *, folder: P
         folder: Where the file goes.
 
     Raises:
-        DatasetError: There is not enough room.
+        DatasetError: There is not enough space.
     """
     size_bytes = int(np.prod(shape, dtype=np.int64))
     try:
@@ -102,7 +174,7 @@ def allocate_pixels(shape: tuple[int, int, int, int], cache: Cache, *, folder: P
 
 
 class StreamedPixels:
-    """Looks like an array of images, uint8 ``[N, height, width, channels]``, and keeps none of them.
+    """Behaves like an array of images, uint8 ``[N, height, width, channels]``, but decodes them on access.
 
     May be used from several threads at once.
     """
@@ -132,103 +204,3 @@ class StreamedPixels:
     def _decoded(self, index: int) -> npt.NDArray[np.uint8]:
         path = self._paths[index]
         return image.decode_to_fit(image.read_file(path), self._spec, name=str(path))
-
-
-@dataclass(frozen=True)
-class CachedImages:
-    """The images of a dataset that could be decoded.
-
-    Attributes:
-        labels: All labels.
-        pixels: uint8, ``[N, height, width, channels]``: an array, or what decodes images when it
-            is indexed like one.
-        label_ids: int32, ``[N]``: index into `labels`.
-        names: What each image is called: its path.
-        positions: int64, ``[N]``: its index among the images that were asked for.
-        failures: Why each of the other images could not be used.
-        sha256: Fingerprint of the used images and their labels, whatever their names and order.
-    """
-
-    labels: tuple[str, ...]
-    pixels: npt.NDArray[np.uint8] | StreamedPixels
-    label_ids: npt.NDArray[np.int32]
-    names: tuple[str, ...]
-    positions: npt.NDArray[np.int64]
-    failures: tuple[ImageError, ...]
-    sha256: str
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """Number of usable images for each label."""
-        counted = np.bincount(self.label_ids, minlength=len(self.labels))
-        return dict(zip(self.labels, counted.tolist(), strict=True))
-
-
-def cache_images(
-    images: LabelledImages,
-    spec: ImageSpec,
-    *,
-    workers: int,
-    cache: Cache = Cache.MEMORY,
-    folder: Path = Path(),
-    on_progress: Callable[[int, int], None] = lambda done, total: None,
-) -> CachedImages:
-    """Decode all images to the model's size.
-
-    An image that cannot be decoded is left out and listed, so that one damaged file does not end a
-    training run. With Cache.STREAM, all are decoded once to find those, and none is kept.
-
-    Args:
-        images: What to decode.
-        spec: The size, colour and fit rule.
-        workers: Number of threads that decode.
-        cache: Where the decoded images are kept; not AUTO.
-        folder: Where the file of Cache.DISK goes; it has no name and needs no removing.
-        on_progress: Called with the number of images done and the number of all.
-
-    Raises:
-        DatasetError: Of some label that has images, none can be decoded, or there is no room for all.
-    """
-    total = len(images.paths)
-    pixels = allocate_pixels((total, *spec.shape_hwc), cache, folder=folder)
-    kept: list[int] = []
-    failures: list[ImageError] = []
-    digests: list[bytes] = []
-    for index, outcome in enumerate(_decode_in_order(images.paths, spec, workers)):
-        if isinstance(outcome, ImageError):
-            failures.append(outcome)
-        else:
-            if pixels is not None:
-                pixels[len(kept)] = outcome[0]
-            digests.append(images.labels[images.label_ids[index]].encode() + b"\0" + outcome[1])
-            kept.append(index)
-        on_progress(index + 1, total)
-    label_ids = np.asarray([images.label_ids[index] for index in kept], np.int32)
-    if lost := sorted(set(images.label_ids) - set(label_ids.tolist())):
-        named = ", ".join(repr(images.labels[label_id]) for label_id in lost)
-        raise DatasetError(f"no image of label {named} can be used; the first fault: {failures[0]}")
-    paths = [images.paths[index] for index in kept]
-    return CachedImages(
-        labels=images.labels,
-        pixels=StreamedPixels(paths, spec) if pixels is None else pixels[: len(kept)],
-        label_ids=label_ids,
-        names=tuple(map(str, paths)),
-        positions=np.asarray(kept, np.int64),
-        failures=tuple(failures),
-        sha256=hashlib.sha256(b"".join(sorted(digests))).hexdigest(),
-    )
-
-
-Decoded = tuple[image.Pixels, bytes]
-"""An image at the model's size, and the SHA-256 of its file."""
-
-
-def _decode_in_order(paths: Sequence[Path], spec: ImageSpec, workers: int) -> Iterator[Decoded | ImageError]:
-    def decode_one(path: Path) -> Decoded | ImageError:
-        try:
-            data = image.read_file(path)
-            return image.decode_to_fit(data, spec, name=str(path)), hashlib.sha256(data).digest()
-        except ImageError as error:
-            return error
-
-    yield from map_in_order(decode_one, paths, workers=workers)

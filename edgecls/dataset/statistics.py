@@ -1,8 +1,8 @@
-"""What a dataset is like: counts, sizes, balance, and the mean and deviation of its colours."""
+"""Statistics of a dataset: counts, sizes, balance, and mean and deviation of its colours."""
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -16,18 +16,18 @@ from edgecls.errors import DatasetError, ImageError
 from edgecls.image_formats import read_header
 from edgecls.in_order import map_in_order
 
-__all__ = ["ColorMoments", "DatasetStatistics", "ImageSize", "Spread", "measure_dataset"]
+__all__ = ["ColorMoments", "DatasetStatistics", "ImageSize", "measure_dataset"]
 
 MEGA = 1e6
 
 
 @dataclass(frozen=True)
 class ImageSize:
-    """How large an image is.
+    """The size of an image.
 
     Attributes:
-        width: In pixels, once it is upright.
-        height: In pixels, once it is upright.
+        width: In pixels, upright.
+        height: In pixels, upright.
         size_bytes: Of its file.
         format: As in "JPEG".
     """
@@ -40,10 +40,10 @@ class ImageSize:
 
 @dataclass(frozen=True)
 class ColorMoments:
-    """Sums over pixels, exact however many there are.
+    """Sums over pixels, exact for any number of them.
 
     Attributes:
-        pixels: Their number.
+        pixels: Number of pixels.
         sums: Of the values, 0 to 255, of red, green and blue.
         square_sums: Of the squares of the values.
     """
@@ -72,26 +72,12 @@ class ColorMoments:
 
 
 @dataclass(frozen=True)
-class Spread:
-    """The smallest, the middle and the largest of some numbers."""
-
-    smallest: float
-    middle: float
-    largest: float
-
-    @classmethod
-    def of(cls, values: Sequence[float]) -> "Spread":
-        """Find them in numbers, of which there is at least one."""
-        return cls(min(values), median(values), max(values))
-
-
-@dataclass(frozen=True)
 class DatasetStatistics:
-    """What a dataset is like.
+    """Statistics of a dataset.
 
     Attributes:
         labels: All labels.
-        counts: For each part, by its name, the number of images for each label; unreadable ones included.
+        counts: For each split, by its name, the number of images for each label; unreadable ones included.
         sizes: Of the readable images, in the order of the dataset.
         moments: Of the pixels of all readable images, each at its full size.
         failures: Why each of the other images cannot be read.
@@ -105,23 +91,24 @@ class DatasetStatistics:
 
     @property
     def totals(self) -> dict[str, int]:
-        """Number of images for each label, over all parts."""
-        return {label: sum(part[label] for part in self.counts.values()) for label in self.labels}
+        """Number of images for each label, over all splits."""
+        return {label: sum(split[label] for split in self.counts.values()) for label in self.labels}
 
     @property
     def imbalance(self) -> float:
-        """How many times as many images the largest label has as the smallest, at least 1."""
+        """How many times more images the largest label has than the smallest, at least 1."""
         return max(self.totals.values()) / min(self.totals.values())
 
     @property
-    def spreads(self) -> dict[str, Spread]:
-        """How width and height in pixels, megapixels and file size in bytes are spread."""
-        return {
-            "width": Spread.of([size.width for size in self.sizes]),
-            "height": Spread.of([size.height for size in self.sizes]),
-            "megapixels": Spread.of([size.width * size.height / MEGA for size in self.sizes]),
-            "bytes": Spread.of([size.size_bytes for size in self.sizes]),
+    def spreads(self) -> dict[str, tuple[float, float, float]]:
+        """Smallest, median and largest width and height in pixels, megapixels and file size in bytes."""
+        values: dict[str, list[float]] = {
+            "width": [size.width for size in self.sizes],
+            "height": [size.height for size in self.sizes],
+            "megapixels": [size.width * size.height / MEGA for size in self.sizes],
+            "bytes": [size.size_bytes for size in self.sizes],
         }
+        return {name: (min(numbers), median(numbers), max(numbers)) for name, numbers in values.items()}
 
     @property
     def formats(self) -> dict[str, int]:
@@ -129,16 +116,15 @@ class DatasetStatistics:
         return dict(Counter(size.format for size in self.sizes).most_common())
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the statistics as they are printed in JSON."""
+        """Return the statistics as printed in JSON."""
         return {
             "images": sum(self.totals.values()),
             "unreadable": [str(failure) for failure in self.failures],
             "labels": list(self.labels),
-            "counts": {part: dict(counts) for part, counts in self.counts.items()},
+            "counts": {split: dict(counts) for split, counts in self.counts.items()},
             "imbalance": self.imbalance,
             "sizes": {
-                name: {"min": spread.smallest, "median": spread.middle, "max": spread.largest}
-                for name, spread in self.spreads.items()
+                name: dict(zip(("min", "median", "max"), spread, strict=True)) for name, spread in self.spreads.items()
             },
             "formats": self.formats,
             "pixels": self.moments.pixels,
@@ -153,11 +139,11 @@ def measure_dataset(
     workers: int,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> DatasetStatistics:
-    """Read every image once and add up what it is like; no more than a few are in memory at a time.
+    """Read every image once and sum up its properties; only a few are in memory at a time.
 
     Args:
         dataset: The images.
-        workers: How many to decode at once.
+        workers: Number of images to decode at once.
         on_progress: Called with the number of images done and the number of all.
 
     Raises:
@@ -177,7 +163,7 @@ def measure_dataset(
         on_progress(count, len(paths))
     if not sizes:
         raise DatasetError(f"none of the {len(paths)} images can be read; the first fault: {failures[0]}")
-    counts = {name: part.counts for name, part in dataset.parts.items()}
+    counts = {name: split.counts for name, split in dataset.splits.items()}
     return DatasetStatistics(dataset.labels, counts, tuple(sizes), moments, tuple(failures))
 
 

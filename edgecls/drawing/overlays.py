@@ -1,4 +1,4 @@
-"""A bar under an image that says what it was taken for."""
+"""What is drawn over and under an image: the heat of an explanation, and a bar with the predicted label."""
 
 import cv2
 import numpy as np
@@ -20,11 +20,54 @@ GROUND, TRACK = (24, 24, 27), (63, 63, 70)
 LABEL, FIGURE, METER = (250, 250, 250), (212, 212, 216), (249, 142, 9)
 UNSURE_LABEL, UNSURE_METER = (180, 180, 188), (140, 140, 148)
 
+COLOR_MAP = cv2.COLORMAP_INFERNO
+"""Its lightness grows steadily, so that it also reads without colour vision, and printed in grey."""
+
+GRAYING = 0.7  # how much of its colours the image loses, as they would look like heat
+MAX_OPACITY = 0.65  # where the heat is 1; the image can be seen through it
+FAINTEST = 0.05  # heat below this is left out: it would only stain the image
+LINE_AT = 0.5
+UNSEEN_LIGHT = 0.4  # of the part that the model does not see
+
+
+def lay_over(
+    pixels: npt.NDArray[np.uint8], heat: npt.NDArray[np.float32], *, seen: tuple[slice, slice]
+) -> npt.NDArray[np.uint8]:
+    """Return an image with heat laid over it: the hotter, the lighter and the less transparent.
+
+    A line surrounds the places where the heat is above a half. What the model does not see is darkened.
+
+    Args:
+        pixels: uint8, ``[H, W, 3]`` RGB; left as it is.
+        heat: float32, ``[H, W]``, from 0 to 1.
+        seen: Rows and columns that the model sees.
+
+    Returns:
+        uint8, ``[H, W, 3]`` RGB.
+    """
+    gray = cv2.cvtColor(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+    base = cv2.addWeighted(pixels, 1 - GRAYING, gray, GRAYING, 0)
+    colors = cv2.cvtColor(cv2.applyColorMap(np.round(heat * 255).astype(np.uint8), COLOR_MAP), cv2.COLOR_BGR2RGB)
+    opacity = MAX_OPACITY * np.clip((heat - FAINTEST) / (1 - FAINTEST), 0, 1)
+    laid = np.asarray(cv2.blendLinear(colors, base, opacity, 1 - opacity), np.uint8)
+    _draw_line(laid, heat)
+    darkened = cv2.convertScaleAbs(laid, alpha=UNSEEN_LIGHT)
+    darkened[seen] = laid[seen]
+    return np.asarray(darkened, np.uint8)
+
+
+def _draw_line(pixels: npt.NDArray[np.uint8], heat: npt.NDArray[np.float32]) -> None:
+    """Draw a light line with a dark edge, which shows on every background."""
+    outlines, _ = cv2.findContours((heat >= LINE_AT).astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+    thickness = max(1, round(max(pixels.shape) / 500))
+    cv2.drawContours(pixels, outlines, -1, (20, 20, 20), thickness + 2, cv2.LINE_AA)
+    cv2.drawContours(pixels, outlines, -1, (255, 255, 255), thickness, cv2.LINE_AA)
+
 
 def with_label_bar(
     pixels: npt.NDArray[np.uint8], label: str, probability: float, *, is_known: bool
 ) -> npt.NDArray[np.uint8]:
-    """Return an image with a bar under it: the label, its probability in percent, and a line as long as that.
+    """Return an image with a bar under it: the label, its probability in percent, and a meter of that length.
 
     Text that is too long gets smaller, down to a limit, and is then cut short.
 
@@ -54,7 +97,7 @@ def with_label_bar(
 
 
 def _fitted(label: str, figure: str, width: int, *, wanted_px: float) -> tuple[float, str]:
-    """Return the size of the text and the label, so that both stand beside each other."""
+    """Return the size of the text and the label, so that both fit side by side."""
 
     def excess(text: str, size: float) -> float:
         label_width, _, _ = builtin_font.measure(text, size_px=size, bold=True)
@@ -88,49 +131,3 @@ def _write(
     part = bar[max(0, top) : max(0, top) + mask.shape[0], left : left + mask.shape[1]]
     ink = mask[..., np.newaxis].astype(np.uint16)
     part[:] = (part * (255 - ink) + np.array(color, np.uint16) * ink + 127) // 255
-
-
-COLOR_MAP = cv2.COLORMAP_INFERNO
-"""Its lightness grows steadily, so that it also reads without colour vision, and printed in grey."""
-
-GRAYING = 0.7  # how far the image gives up its own colours, which would be taken for heat
-MAX_OPACITY = 0.65  # where the heat is 1; the image can be seen through it
-FAINTEST = 0.05  # heat below this is left out: it would only stain the image
-LINE_AT = 0.5
-UNSEEN_LIGHT = 0.4  # of the part that the model does not see
-
-_GRAYSCALE = np.array([0.299, 0.587, 0.114], np.float32)
-
-
-def lay_over(
-    pixels: npt.NDArray[np.uint8], heat: npt.NDArray[np.float32], *, seen: tuple[slice, slice]
-) -> npt.NDArray[np.uint8]:
-    """Return an image with heat laid over it: the hotter, the lighter and the less transparent.
-
-    A line goes round where the heat is above a half. What the model does not see is darkened.
-
-    Args:
-        pixels: uint8, ``[H, W, 3]`` RGB; left as it is.
-        heat: float32, ``[H, W]``, from 0 to 1.
-        seen: Rows and columns that the model sees.
-
-    Returns:
-        uint8, ``[H, W, 3]`` RGB.
-    """
-    gray = cv2.cvtColor(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
-    base = cv2.addWeighted(pixels, 1 - GRAYING, gray, GRAYING, 0)
-    colors = cv2.cvtColor(cv2.applyColorMap(np.round(heat * 255).astype(np.uint8), COLOR_MAP), cv2.COLOR_BGR2RGB)
-    opacity = MAX_OPACITY * np.clip((heat - FAINTEST) / (1 - FAINTEST), 0, 1)
-    laid = np.asarray(cv2.blendLinear(colors, base, opacity, 1 - opacity), np.uint8)
-    _draw_line(laid, heat)
-    darkened = cv2.convertScaleAbs(laid, alpha=UNSEEN_LIGHT)
-    darkened[seen] = laid[seen]
-    return np.asarray(darkened, np.uint8)
-
-
-def _draw_line(pixels: npt.NDArray[np.uint8], heat: npt.NDArray[np.float32]) -> None:
-    """Draw a light line with a dark edge, which shows on every ground."""
-    outlines, _ = cv2.findContours((heat >= LINE_AT).astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
-    thickness = max(1, round(max(pixels.shape) / 500))
-    cv2.drawContours(pixels, outlines, -1, (20, 20, 20), thickness + 2, cv2.LINE_AA)
-    cv2.drawContours(pixels, outlines, -1, (255, 255, 255), thickness, cv2.LINE_AA)

@@ -1,1 +1,1 @@
-"""How good a model is: metrics, calibration, the report about it."""
+"""Evaluating models: metrics, calibration, comparison, reports."""

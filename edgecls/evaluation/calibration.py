@@ -1,4 +1,4 @@
-"""Calibration: does a probability of 0.9 mean nine right answers in ten? Measured, fitted, put to use. numpy only."""
+"""Calibration: are nine of ten predictions with a probability of 0.9 correct? Measured and fitted. numpy only."""
 
 import math
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ __all__ = [
 BINS = 15  # as in Guo et al. 2017
 
 MIN_TEMPERATURE, MAX_TEMPERATURE = 0.25, 10.0
-"""Where every image is answered right, the likelihood asks for a temperature of 0; a bound keeps sense in it."""
+"""If every image is classified correctly, the likelihood is highest at a temperature of 0, so there is a bound."""
 
 BISECTIONS = 60  # halve the range of the temperature down to the precision of a double
 
@@ -31,25 +31,25 @@ SMALLEST_LOG = -103.0
 """Stands for the logarithm of a probability that is 0 in float32, relative to the largest of its image."""
 
 FOLDS = 5
-"""What a temperature does for images that it was not fitted on is measured with as many fits, each without a fifth."""
+"""The effect of a temperature on images that it was not fitted on is measured by so many fits, each without a fold."""
 
 FOLD_SEED = 0
 
 MAX_REJECTED = 0.05
 MAX_UNKNOWN_THRESHOLD = 0.95
-"""Above it, a model that is sure of everything it was validated on would answer unknown to nearly everything else."""
+"""Above it, a model that is confident on all of its validation images would answer "unknown" to nearly all others."""
 
 
 @dataclass(frozen=True)
 class ReliabilityBin:
-    """The images whose best label got a probability in one range.
+    """The images whose predicted label has a probability in one range.
 
     Attributes:
-        lower: Start of the range, itself outside of it but for 0.
-        upper: End of the range, inside of it.
+        lower: Start of the range, exclusive except for 0.
+        upper: End of the range, inclusive.
         images: Their number.
-        confidence: Their mean probability of the best label; 0 if there are none.
-        accuracy: Part of them that was answered right; 0 if there are none.
+        confidence: Mean probability of their predicted label; 0 if there are none.
+        accuracy: Fraction of them that was classified correctly; 0 if there are none.
     """
 
     lower: float
@@ -61,7 +61,7 @@ class ReliabilityBin:
 
 @dataclass(frozen=True)
 class Calibration:
-    """What a temperature did for the probabilities of one set of images.
+    """The effect of a temperature on the probabilities of one set of images.
 
     Attributes:
         temperature: What the logits are divided by before the softmax.
@@ -89,17 +89,17 @@ class Calibration:
 
     @property
     def improves(self) -> bool:
-        """Whether it makes the probabilities better, on images that it was not fitted on as well."""
+        """Whether it improves the probabilities, also on images that it was not fitted on."""
         errs_less = max(self.error_after, self.held_out_error) <= self.error_before
         return errs_less and self.held_out_loss < self.loss_before
 
 
 def calibrate(logits: npt.ArrayLike, label_ids: npt.ArrayLike) -> Calibration:
-    """Fit a temperature and say what it changes.
+    """Fit a temperature and measure its effect.
 
     Args:
         logits: ``[N, K]``: as `fit_temperature` takes them, of the network without a temperature.
-        label_ids: ``[N]``: what the images show.
+        label_ids: ``[N]``: the true labels.
 
     Raises:
         As `fit_temperature`.
@@ -123,7 +123,7 @@ def calibrate(logits: npt.ArrayLike, label_ids: npt.ArrayLike) -> Calibration:
 
 
 def _held_out_temperatures(rows: npt.NDArray[np.float64], ids: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """Return for each image the temperature that the images of the other folds ask for, ``[N]``; 1 for a lone one."""
+    """Return for each image the temperature fitted on the images of the other folds, ``[N]``; 1 for a single image."""
     temperatures = np.ones(len(ids))
     for fold in np.array_split(np.random.default_rng(FOLD_SEED).permutation(len(ids)), FOLDS):
         others = np.delete(np.arange(len(ids)), fold)
@@ -133,15 +133,15 @@ def _held_out_temperatures(rows: npt.NDArray[np.float64], ids: npt.NDArray[np.in
 
 
 def fit_temperature(logits: npt.ArrayLike, label_ids: npt.ArrayLike) -> float:
-    """Return the temperature under which the answers are likeliest; no answer changes by it, only how sure it is.
+    """Return the temperature of the highest likelihood; it changes probabilities, never which label is predicted.
 
     The likelihood is a concave function of 1 / temperature, so its maximum is where the slope
     crosses 0: found by bisection, within MIN_TEMPERATURE and MAX_TEMPERATURE.
 
     Args:
-        logits: ``[N, K]``: logits, or logarithms of probabilities, which do as well; -inf where a
+        logits: ``[N, K]``: logits, or logarithms of probabilities, which are equivalent; -inf where a
             probability is 0.
-        label_ids: ``[N]``: what the images show, from 0 to K - 1.
+        label_ids: ``[N]``: the true labels, from 0 to K - 1.
 
     Raises:
         InputShapeError: The shapes do not fit, a logit is NaN or +inf, or a label is out of range.
@@ -162,7 +162,7 @@ def fit_temperature(logits: npt.ArrayLike, label_ids: npt.ArrayLike) -> float:
 
 
 def negative_log_likelihood(probabilities: npt.ArrayLike, label_ids: npt.ArrayLike) -> float:
-    """Return the mean of -log(probability of what the image shows), in nats; a probability of 0 counts as 1e-12.
+    """Return the mean of -log(probability of the true label), in nats; a probability of 0 counts as 1e-12.
 
     Args:
         probabilities: ``[N, K]``, N at least 1.
@@ -173,10 +173,10 @@ def negative_log_likelihood(probabilities: npt.ArrayLike, label_ids: npt.ArrayLi
 
 
 def expected_calibration_error(probabilities: npt.ArrayLike, label_ids: npt.ArrayLike, bins: int = BINS) -> float:
-    """Return how far probability and accuracy of the best labels lie apart, from 0 (not at all) to 1.
+    """Return the difference between probability and accuracy of the predicted labels, from 0 (none) to 1.
 
-    The images are sorted into `bins` ranges of equal width by the probability of their best label;
-    the distance of mean probability and accuracy is averaged over the ranges by their images.
+    The images are sorted into `bins` ranges of equal width by the probability of their predicted label;
+    the difference of mean probability and accuracy is averaged over the ranges, weighted by their images.
 
     Args:
         probabilities: ``[N, K]``, N at least 1.
@@ -191,17 +191,17 @@ def expected_calibration_error(probabilities: npt.ArrayLike, label_ids: npt.Arra
 
 
 def calibration_error(bins: tuple[ReliabilityBin, ...]) -> float:
-    """Return the expected calibration error of images that are sorted already."""
+    """Return the expected calibration error of images that are already sorted into bins."""
     total = sum(entry.images for entry in bins)
     return sum(entry.images * abs(entry.accuracy - entry.confidence) for entry in bins) / total
 
 
 def reliability_bins(confidences: npt.ArrayLike, right: npt.ArrayLike, bins: int = BINS) -> tuple[ReliabilityBin, ...]:
-    """Sort images into ranges of equal width by how sure the model is.
+    """Sort images into ranges of equal width by the probability of the predicted label.
 
     Args:
-        confidences: ``[N]``: probability of the best label, 0 to 1.
-        right: bool, ``[N]``: whether that label is right.
+        confidences: ``[N]``: probability of the predicted label, 0 to 1.
+        right: bool, ``[N]``: whether that label is correct.
         bins: Number of ranges.
     """
     sure, hits = np.asarray(confidences, np.float64), np.asarray(right, bool)
@@ -227,18 +227,18 @@ def reliability_bins(confidences: npt.ArrayLike, right: npt.ArrayLike, bins: int
 def choose_unknown_threshold(
     probabilities: npt.ArrayLike, label_ids: npt.ArrayLike, *, max_rejected: float = MAX_REJECTED
 ) -> float | None:
-    """Return the highest threshold that costs little: how sure a model should be before it names a label.
+    """Return the highest threshold that rejects few correct predictions: below it the answer is "unknown".
 
-    The rule: of the validation images that the model answers right, at most the part `max_rejected`
-    may become "unknown". The result is rounded down to four digits and at most MAX_UNKNOWN_THRESHOLD.
+    The rule: of the correctly classified validation images, at most the fraction `max_rejected` may
+    become "unknown". The result is rounded down to four digits and at most MAX_UNKNOWN_THRESHOLD.
 
     Args:
         probabilities: ``[N, K]``: of images not trained on, after calibration.
-        label_ids: ``[N]``: what they show.
+        label_ids: ``[N]``: their true labels.
         max_rejected: From 0 to below 1.
 
     Returns:
-        Above 0 and below 1; None if no image is answered right, so that there is nothing to go by.
+        Above 0 and below 1; None if no image is classified correctly.
 
     Raises:
         As `fit_temperature`.

@@ -1,4 +1,4 @@
-"""Comparing models on the same images: accuracy beside latency and size."""
+"""Comparing models on the same images: accuracy, latency and size."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -28,7 +28,7 @@ class Contender:
     """A model to compare.
 
     Attributes:
-        name: What to call it; no two alike.
+        name: Its name, unique among the contenders.
         classifier: The opened model.
         size_bytes: Size of its file.
     """
@@ -40,7 +40,7 @@ class Contender:
 
 @dataclass(frozen=True)
 class Latency:
-    """How long one image takes, alone, from its encoded bytes to the answer.
+    """How long one image takes, alone, from its encoded bytes to the prediction.
 
     Attributes:
         median_ms: Median over all images and rounds, in milliseconds.
@@ -53,14 +53,14 @@ class Latency:
 
 @dataclass(frozen=True)
 class Disagreement:
-    """Where two models part: the images that only one of them gets right.
+    """Where two models differ: the images that only one of them classifies correctly.
 
     Attributes:
-        first: Name of the one.
-        second: Name of the other.
-        only_first: Images that only the first gets right.
-        only_second: Images that only the second gets right.
-        p_value: How likely so lopsided a split or a worse one is if neither is better (exact McNemar test).
+        first: Name of the first model.
+        second: Name of the second model.
+        only_first: Images that only the first classifies correctly.
+        only_second: Images that only the second classifies correctly.
+        p_value: Probability of a difference at least as large if neither is better (exact McNemar test).
     """
 
     first: str
@@ -72,7 +72,7 @@ class Disagreement:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What comparing found; the lists are in the order of the models."""
+    """The result of comparing models, in their order."""
 
     contenders: tuple[Contender, ...]
     evaluations: tuple[Evaluation, ...]
@@ -91,13 +91,13 @@ def compare(
 
     Args:
         contenders: At least two.
-        images: What to classify, and what it shows.
-        workers: Number of images to work on at once while evaluating; timing takes one after the other.
+        images: What to classify, with true labels.
+        workers: Number of images to process at once while evaluating; they are timed one at a time.
         on_progress: Called with the name of the model, the number of images done and that of all.
 
     Raises:
         ModelConfigError: Fewer than two models, or two of the same name.
-        DatasetError: The data has labels that one of the models does not know, or no usable image.
+        DatasetError: The data has labels that one of the models does not have, or no usable image.
     """
     names = [contender.name for contender in contenders]
     if len(names) < 2 or len(set(names)) < len(names):
@@ -121,11 +121,11 @@ def compare(
 
 
 def measure_latencies(classifiers: Sequence[Classifier], evaluation: Evaluation) -> tuple[Latency, ...]:
-    """Time models image by image, taking turns, so that a noisy moment of the machine hits all alike.
+    """Time models image by image in turns, so that a noisy moment of the machine affects all of them.
 
     Args:
         classifiers: The models.
-        evaluation: An evaluation whose images to take a few of.
+        evaluation: An evaluation; a few of its images are used.
 
     Returns:
         One for each model.

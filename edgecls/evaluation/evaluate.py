@@ -1,4 +1,4 @@
-"""Running a model over labelled images, in bounded memory: a few numbers are kept of each."""
+"""Running a model on labelled images in bounded memory: only a few numbers are kept of each."""
 
 import time
 import unicodedata
@@ -18,9 +18,11 @@ from edgecls.runtime.classifier import Classifier
 from edgecls.runtime.many_images import classify_stream, file_source
 from edgecls.runtime.prediction import Prediction
 
-__all__ = ["ALL", "AUTO", "PART_NAMES", "check_labels", "choose_part", "evaluate", "without_foreign_labels"]
+__all__ = ["ALL", "AUTO", "SPLIT_NAMES", "check_labels", "choose_split", "evaluate", "without_foreign_labels"]
 
-TOP = 3  # answers that are kept of each image
+AUTO, ALL = "auto", "all"
+SPLIT_NAMES = (AUTO, "test", "val", "train", ALL)
+TOP = 3  # predictions that are kept of each image
 NAMED_LABELS = 10  # labels that an error message lists
 
 
@@ -31,19 +33,19 @@ def evaluate(
     workers: int,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Evaluation:
-    """Classify labelled images and keep what the figures need.
+    """Classify labelled images and keep what the metrics need.
 
     Labels of data and model are matched by name, so their order may differ. Labels of the model
     without images are fine; images that cannot be read are listed in the result.
 
     Args:
         classifier: The opened model.
-        images: What to classify, and what it shows.
-        workers: Number of images to work on at once, at least 1.
+        images: What to classify, with true labels.
+        workers: Number of images to process at once, at least 1.
         on_progress: Called with the number of images done and the number of all.
 
     Raises:
-        DatasetError: The data has labels that the model does not know, or not one image can be classified.
+        DatasetError: The data has labels that the model does not have, or no image can be classified.
     """
     model_ids = _match_labels(images.labels, classifier.card.labels, classifier.card.name)
     total = len(images.paths)
@@ -72,7 +74,7 @@ def evaluate(
         on_progress(index + 1, total)
     if not kept:
         first = next(iter(failures.values()), "there are no images")
-        raise DatasetError(f"not one of {total} images could be classified; the first fault: {first}")
+        raise DatasetError(f"none of the {total} images could be classified; the first fault: {first}")
     return Evaluation(
         labels=classifier.card.labels,
         paths=tuple(kept),
@@ -91,7 +93,7 @@ def evaluate(
 
 
 def check_labels(images: LabelledImages, card: ModelCard) -> None:
-    """Find out whether a model knows all labels of the data, as `evaluate` demands.
+    """Check that a model has all labels of the data, as `evaluate` requires.
 
     Raises:
         DatasetError: It does not.
@@ -100,7 +102,7 @@ def check_labels(images: LabelledImages, card: ModelCard) -> None:
 
 
 def without_foreign_labels(images: LabelledImages, model_labels: tuple[str, ...]) -> LabelledImages:
-    """Return the images whose labels the model knows.
+    """Return the images whose labels the model has.
 
     Raises:
         DatasetError: There are none.
@@ -112,7 +114,7 @@ def without_foreign_labels(images: LabelledImages, model_labels: tuple[str, ...]
             f"the model knows none of the labels of the data ({_listed(images.labels)}); "
             f"its labels are {_listed(model_labels)}"
         )
-    # The foreign labels go too, or they would still be looked for in the model.
+    # The foreign labels go too, or they would still be matched with those of the model.
     labels = tuple(label for label in images.labels if _normal(label) in known)
     places = {label: place for place, label in enumerate(labels)}
     return replace(
@@ -124,7 +126,7 @@ def without_foreign_labels(images: LabelledImages, model_labels: tuple[str, ...]
 
 
 def _match_labels(data: tuple[str, ...], model: tuple[str, ...], model_name: str) -> list[int]:
-    """Return for each label of the data its place among those of the model."""
+    """Return for each label of the data its index among those of the model."""
     places = {_normal(label): place for place, label in enumerate(model)}
     foreign = [label for label in data if _normal(label) not in places]
     if foreign:
@@ -136,7 +138,7 @@ def _match_labels(data: tuple[str, ...], model: tuple[str, ...], model_name: str
 
 
 def _normal(label: str) -> str:
-    """Return the label in Unicode NFC: a folder made on a Mac is spelt otherwise than one made elsewhere."""
+    """Return the label in Unicode NFC: a Mac spells names of folders in another form than other systems."""
     return unicodedata.normalize("NFC", label)
 
 
@@ -153,27 +155,23 @@ def _numbers(values: "array[float]") -> npt.NDArray[np.float64]:
     return np.asarray(values, np.float64)
 
 
-AUTO, ALL = "auto", "all"
-PART_NAMES = (AUTO, "test", "val", "train", ALL)
-
-
-def choose_part(dataset: Dataset, name: str) -> tuple[str, LabelledImages]:
-    """Return a part by its name, and what it is called; AUTO takes test, else val, else all there is.
+def choose_split(dataset: Dataset, name: str) -> tuple[str, LabelledImages]:
+    """Return a split and its name; AUTO takes test, else val, else all images.
 
     Args:
-        dataset: All parts.
-        name: One of PART_NAMES.
+        dataset: All splits.
+        name: One of SPLIT_NAMES.
 
     Raises:
-        DatasetError: The dataset has no such part.
+        DatasetError: The dataset has no such split.
     """
     if name == AUTO:
-        name = next((held_out for held_out in ("test", "val") if held_out in dataset.parts), ALL)
+        name = next((held_out for held_out in ("test", "val") if held_out in dataset.splits), ALL)
     if name == ALL:
         return ALL, dataset.whole
-    if name not in dataset.parts:
+    if name not in dataset.splits:
         raise DatasetError(
-            f"the dataset has no part {name!r}, only {', '.join(dataset.parts)}; choose another one with --part, "
+            f"the dataset has no split {name!r}, only {', '.join(dataset.splits)}; choose another one with --split, "
             "or divide it with 'edgecls data split'"
         )
-    return name, dataset.parts[name]
+    return name, dataset.splits[name]

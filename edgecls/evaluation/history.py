@@ -1,26 +1,35 @@
-"""What the epochs of a training run came to, as a report shows it."""
+"""The epochs of a training run: their results, the best of them, and both as CSV and as curves."""
 
-from dataclasses import dataclass
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
 
-__all__ = ["HistoryRow"]
+from edgecls.plots.curves import training_curve_png
+
+__all__ = ["EpochReport", "best_of", "epochs_since_best", "history_csv", "is_better", "training_curves"]
 
 
 @dataclass(frozen=True)
-class HistoryRow:
-    """One epoch.
+class EpochReport:
+    """The results of one epoch.
 
     Attributes:
         epoch: Its number, from 1.
-        stage: What was trained, as in "head".
-        loss: Mean loss over the training images, as they were shown (augmented or not).
-        accuracy: Part of them that was labelled right, 0 to 1.
-        validation_loss: The same for the images held out.
-        validation_accuracy: The same for the images held out.
-        learning_rate: Of the last step, of the layers that learn fastest.
+        epochs: Number of all epochs.
+        stage: Which layers were trained: "head" or "all layers".
+        loss: Mean of what is minimised over the (augmented) training images: the cross-entropy in nats,
+            smoothed and weighted as the settings say.
+        accuracy: Fraction of them that was classified correctly, 0 to 1.
+        validation_loss: Mean cross-entropy over the validation images, plain.
+        validation_accuracy: Fraction of the validation images that was classified correctly, 0 to 1.
+        learning_rate: Of new layers, at the end of the epoch.
         duration_s: Seconds it took.
+        is_best: Whether it is the best so far.
     """
 
     epoch: int
+    epochs: int
     stage: str
     loss: float
     accuracy: float
@@ -28,3 +37,55 @@ class HistoryRow:
     validation_accuracy: float
     learning_rate: float
     duration_s: float
+    is_best: bool
+
+
+def is_better(accuracy: float, loss: float, *, than: EpochReport | None) -> bool:
+    """Return whether an epoch is better than another: higher validation accuracy, then lower validation loss."""
+    return than is None or (accuracy, -loss) > (than.validation_accuracy, -than.validation_loss)
+
+
+def best_of(history: Sequence[EpochReport]) -> EpochReport | None:
+    """Return the best epoch, or None before the first one."""
+    return next((report for report in reversed(history) if report.is_best), None)
+
+
+def epochs_since_best(history: Sequence[EpochReport], *, first_epoch: int) -> int:
+    """Return the number of epochs since the best one, counting none before `first_epoch`."""
+    best = best_of(history)
+    return max(0, len(history) - max(best.epoch if best else 0, first_epoch - 1))
+
+
+def history_csv(history: Sequence[EpochReport]) -> str:
+    """Return a header line and one line for each epoch."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, [field.name for field in fields(EpochReport)])
+    writer.writeheader()
+    writer.writerows(asdict(report) for report in history)
+    return text.getvalue()
+
+
+def training_curves(history: Sequence[EpochReport]) -> dict[str, bytes]:
+    """Draw loss and accuracy over the epochs, with the best epoch marked; a PNG for each, by its name.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    stages: dict[str, int] = {}
+    for report in history:
+        stages.setdefault(report.stage, report.epoch)
+    best = best_of(history)
+    curves = {
+        "loss": ([report.loss for report in history], [report.validation_loss for report in history]),
+        "accuracy": ([report.accuracy for report in history], [report.validation_accuracy for report in history]),
+    }
+    return {
+        name: training_curve_png(
+            [report.epoch for report in history],
+            {"training": training, "validation": validation},
+            title=name,
+            stages={first: stage for stage, first in stages.items()},
+            best_epoch=best.epoch if best else None,
+        )
+        for name, (training, validation) in curves.items()
+    }

@@ -1,4 +1,4 @@
-"""Figures of merit, by the formulas of the field. numpy only."""
+"""Metrics of a classifier: confusion matrix, precision, recall, F1, intervals. numpy only."""
 
 import math
 from collections.abc import Sequence
@@ -24,14 +24,14 @@ Z_95 = 1.959964  # standard deviations on either side that hold 95 % of a normal
 
 @dataclass(frozen=True)
 class LabelMetrics:
-    """How well one label is told from the others.
+    """How well one label is recognised.
 
     Attributes:
         label: The label.
-        support: Number of images that show it.
-        predicted: Number of images that the model gave it.
-        precision: Part of `predicted` that is right; None if `predicted` is 0.
-        recall: Part of `support` that was found; None if `support` is 0.
+        support: Number of images with this true label.
+        predicted: Number of images for which it was predicted.
+        precision: Fraction of `predicted` that is correct; None if `predicted` is 0.
+        recall: Fraction of `support` that was found; None if `support` is 0.
         f1: Harmonic mean of the two; None if `support` is 0.
     """
 
@@ -53,15 +53,15 @@ class Averages:
 
 
 def confusion_matrix(label_ids: npt.ArrayLike, predicted_ids: npt.ArrayLike, *, num_labels: int) -> Counts:
-    """Count how often each label was taken for each.
+    """Count how often each label was predicted for each true label.
 
     Args:
-        label_ids: ``[N]``: what the images show.
-        predicted_ids: ``[N]``: what the model said.
+        label_ids: ``[N]``: the true labels.
+        predicted_ids: ``[N]``: the predicted labels.
         num_labels: Number of labels.
 
     Returns:
-        int64, ``[num_labels, num_labels]``; the row is what is shown, the column what was said.
+        int64, ``[num_labels, num_labels]``; a row for each true label, a column for each predicted one.
     """
     pairs = np.asarray(label_ids, np.int64) * num_labels + np.asarray(predicted_ids, np.int64)
     return np.bincount(pairs, minlength=num_labels**2).reshape(num_labels, num_labels)
@@ -91,28 +91,28 @@ def per_label_metrics(confusion: Counts, labels: Sequence[str]) -> tuple[LabelMe
 
 
 def macro_average(metrics: Sequence[LabelMetrics]) -> Averages:
-    """Return the averages in which every label that has images counts alike."""
+    """Return the averages in which every label that has images has the same weight."""
     return _average(metrics, [1] * len(metrics))
 
 
 def weighted_average(metrics: Sequence[LabelMetrics]) -> Averages:
-    """Return the averages in which every label counts by its number of images."""
+    """Return the averages in which every label is weighted by its number of images."""
     return _average(metrics, [entry.support for entry in metrics])
 
 
 def _average(metrics: Sequence[LabelMetrics], weights: Sequence[int]) -> Averages:
-    shown = [(entry, weight) for entry, weight in zip(metrics, weights, strict=True) if entry.support]
-    total = sum(weight for _, weight in shown)
+    present = [(entry, weight) for entry, weight in zip(metrics, weights, strict=True) if entry.support]
+    total = sum(weight for _, weight in present)
     return Averages(
         *(
-            sum((getattr(entry, name) or 0.0) * weight for entry, weight in shown) / total if total else 0.0
+            sum((getattr(entry, name) or 0.0) * weight for entry, weight in present) / total if total else 0.0
             for name in ("precision", "recall", "f1")
         )
     )
 
 
 def wilson_interval(successes: int, total: int) -> tuple[float, float]:
-    """Return the 95 % interval of a part, which holds its width also near 0 and 1 and for few images.
+    """Return the 95 % confidence interval of a proportion, which also holds near 0 and 1 and for few images.
 
     Args:
         successes: From 0 to `total`.
@@ -122,8 +122,8 @@ def wilson_interval(successes: int, total: int) -> tuple[float, float]:
         E. B. Wilson, "Probable inference, the law of succession, and statistical inference",
         JASA 22, 1927.
     """
-    part = successes / total
-    spread = Z_95 * math.sqrt(part * (1 - part) / total + Z_95**2 / (4 * total**2))
-    middle = part + Z_95**2 / (2 * total)
+    proportion = successes / total
+    spread = Z_95 * math.sqrt(proportion * (1 - proportion) / total + Z_95**2 / (4 * total**2))
+    middle = proportion + Z_95**2 / (2 * total)
     scale = 1 + Z_95**2 / total
     return max(0.0, (middle - spread) / scale), min(1.0, (middle + spread) / scale)

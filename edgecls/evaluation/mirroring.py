@@ -1,4 +1,4 @@
-"""Does mirroring change what images mean? Measured by whether a network still says so once they are mirrored."""
+"""Does mirroring change the label of images? Measured by how often it changes a correct prediction."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -9,20 +9,20 @@ import numpy.typing as npt
 
 __all__ = ["MirrorChange", "Mirroring", "measure_mirroring"]
 
-TELLING_IMAGES = 3  # of a label, that become another one: fewer may be doubtful images
-TELLING_PART = 0.25  # of the images of a label
-TELLING_OF_ALL = 0.1  # of the images of all labels, where each label has too few to tell
+TELLING_IMAGES = 3  # of a label, whose prediction changes to the same other label: fewer may be ambiguous images
+TELLING_FRACTION = 0.25  # of the images of a label
+TELLING_OF_ALL = 0.1  # of the images of all labels, where each label alone has too few
 
 
 @dataclass(frozen=True)
 class MirrorChange:
-    """Images of one label that were answered right and are answered otherwise when they are mirrored.
+    """Images of one label that are classified correctly, and as another one when they are mirrored.
 
     Attributes:
-        label: What they show, and what the network said.
-        mirrored: What it says of the mirrored images.
+        label: Their true label, and the one predicted.
+        mirrored: The label predicted for the mirrored images.
         images: Their number.
-        right: Number of all images of the label that are answered right.
+        right: Number of all images of the label that are classified correctly.
     """
 
     label: str
@@ -33,12 +33,12 @@ class MirrorChange:
 
 @dataclass(frozen=True)
 class Mirroring:
-    """How often a right answer becomes another one when the image is mirrored left to right.
+    """How often mirroring an image left to right changes a correct prediction.
 
     Attributes:
         images: Number of images that were mirrored.
-        right: Those of them that are answered right as they are.
-        changes: Of these, those that are answered otherwise once mirrored; the most frequent change first.
+        right: Number of those that are classified correctly as they are.
+        changes: The changed predictions among these, the most frequent change first.
     """
 
     images: int
@@ -47,27 +47,27 @@ class Mirroring:
 
     @property
     def changed(self) -> int:
-        """Number of images whose right answer changes."""
+        """Number of images whose correct prediction changes."""
         return sum(change.images for change in self.changes)
 
     @property
-    def part(self) -> float:
-        """Part of the right answers that changes, 0 to 1."""
+    def fraction(self) -> float:
+        """Fraction of the correct predictions that change, 0 to 1."""
         return self.changed / self.right if self.right else 0.0
 
     @property
     def telling(self) -> tuple[MirrorChange, ...]:
-        """The changes that are too frequent for chance: there a mirrored image seems to mean something else."""
+        """The changes that are too frequent for chance: there a mirrored image seems to have another label."""
         return tuple(
             change
             for change in self.changes
-            if change.images >= TELLING_IMAGES and change.images >= TELLING_PART * change.right
+            if change.images >= TELLING_IMAGES and change.images >= TELLING_FRACTION * change.right
         )
 
     @property
     def changes_meaning(self) -> bool:
-        """Whether mirroring seems to change what images mean, of some label or on the whole."""
-        return bool(self.telling) or (self.changed >= TELLING_IMAGES and self.part >= TELLING_OF_ALL)
+        """Whether mirroring seems to change what images mean, for some label or overall."""
+        return bool(self.telling) or (self.changed >= TELLING_IMAGES and self.fraction >= TELLING_OF_ALL)
 
 
 def measure_mirroring(
@@ -75,11 +75,11 @@ def measure_mirroring(
     batches: Iterable[tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]]],
     labels: Sequence[str],
 ) -> Mirroring:
-    """Let a network answer for images and for the same images mirrored left to right.
+    """Compare the predictions for images with those for the same images mirrored left to right.
 
     Args:
         predict: Gives probabilities ``[N, K]`` for uint8 images ``[N, H, W, C]``.
-        batches: Images at the network's size, and what they show, ``[N]``; taken one after the other.
+        batches: Images at the size of the network, and their label numbers, ``[N]``.
         labels: The K labels.
     """
     changed: Counter[tuple[int, int]] = Counter()

@@ -1,4 +1,4 @@
-"""What an evaluation found: a few numbers for each image, and every figure that follows from them."""
+"""The result of an evaluation: a few numbers for each image, and every metric that follows from them."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -24,28 +24,29 @@ from edgecls.evaluation.metrics import (
 
 __all__ = ["Confusion", "Evaluation", "UnknownFacts", "evaluation_to_dict"]
 
+MISTAKES_LISTED = 100
 SMALLEST_PROBABILITY = 1e-12  # stands for 0 where a logarithm is taken
 
 
 @dataclass(frozen=True)
 class Confusion:
-    """One label taken for another, and how often."""
+    """A true label, another label predicted for it, and how often."""
 
-    shown: str
-    said: str
+    true_label: str
+    predicted_label: str
     images: int
 
 
 @dataclass(frozen=True)
 class UnknownFacts:
-    """What the unknown threshold does to the answers.
+    """How the unknown threshold changes the answers.
 
     Attributes:
         threshold: The threshold.
         answered: Number of images that got a label.
-        answered_right: Number of those whose label is right.
-        rejected_right: Images whose label would have been right, answered "unknown".
-        rejected_wrong: Images whose label would have been wrong, answered "unknown".
+        answered_right: Number of those whose label is correct.
+        rejected_right: Images answered "unknown" whose label would have been correct.
+        rejected_wrong: Images answered "unknown" whose label would have been wrong.
     """
 
     threshold: float
@@ -57,22 +58,22 @@ class UnknownFacts:
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """How a model did on labelled images. Accuracy and the like are of the best label, however sure it was.
+    """How a model performs on labelled images. Metrics are of the predicted label, whatever its probability.
 
     Attributes:
         labels: The labels of the model, K in number.
         paths: The images that could be classified, N in number, at least 1.
-        label_ids: ``[N]``: what they show.
-        ranks: ``[N]``: how many labels the model found more probable than the right one; 0 where it is right.
-        true_probabilities: ``[N]``: the probability that it gave to the right one.
+        label_ids: ``[N]``: their true labels.
+        ranks: ``[N]``: how many labels the model found more probable than the true one; 0 if it is correct.
+        true_probabilities: ``[N]``: the probability of the true label.
         top_ids: ``[N, T]``: its most probable labels, best first, T at least 1.
         top_probabilities: ``[N, T]``: their probabilities.
         times_ms: ``[N]``: from the encoded bytes to the answer, with `workers` images at once.
         failures: Why the other images could not be classified, by their names.
-        unknown_threshold: Below this probability of the best label the answer is "unknown"; None for never.
-        provider: What the network ran on.
-        workers: Number of images that were worked on at once.
-        duration_s: How long all of it took, in seconds.
+        unknown_threshold: Below this probability of the predicted label the answer is "unknown"; None for never.
+        provider: The provider that the network ran on.
+        workers: Number of images processed at once.
+        duration_s: Seconds that the whole evaluation took.
     """
 
     labels: tuple[str, ...]
@@ -96,32 +97,32 @@ class Evaluation:
 
     @property
     def right(self) -> npt.NDArray[np.bool_]:
-        """bool, ``[N]``: whether the best label is the right one."""
+        """bool, ``[N]``: whether the predicted label is the true one."""
         hits: npt.NDArray[np.bool_] = self.ranks == 0
         return hits
 
     @property
     def confidences(self) -> npt.NDArray[np.float64]:
-        """``[N]``: the probability of the best label."""
+        """``[N]``: the probability of the predicted label."""
         return self.top_probabilities[:, 0]
 
     @property
     def accuracy(self) -> float:
-        """Part of the images whose best label is right."""
+        """Fraction of the images whose predicted label is the true one."""
         return self.top_accuracy(1)
 
     def top_accuracy(self, count: int) -> float:
-        """Return the part of the images whose right label is among the `count` most probable."""
+        """Return the fraction of the images whose true label is among the `count` most probable."""
         return float(np.mean(self.ranks < count))
 
     @property
     def accuracy_interval(self) -> tuple[float, float]:
-        """Where the accuracy on more images of the same kind can be expected, at 95 % (Wilson)."""
+        """95 % confidence interval of the accuracy (Wilson)."""
         return wilson_interval(int(self.right.sum()), self.images)
 
     @cached_property
     def confusion(self) -> Counts:
-        """``[K, K]``; the row is what is shown, the column what was said."""
+        """``[K, K]``; a row for each true label, a column for each predicted one."""
         return confusion_matrix(self.label_ids, self.top_ids[:, 0], num_labels=len(self.labels))
 
     @cached_property
@@ -131,28 +132,28 @@ class Evaluation:
 
     @property
     def macro(self) -> Averages:
-        """Averages in which every label that has images counts alike."""
+        """Averages in which every label that has images has the same weight."""
         return macro_average(self.per_label)
 
     @property
     def weighted(self) -> Averages:
-        """Averages in which every label counts by its number of images."""
+        """Averages in which every label is weighted by its number of images."""
         return weighted_average(self.per_label)
 
     @property
     def baseline(self) -> tuple[str, float]:
-        """The label with the most images, and the accuracy of always saying it."""
+        """The label with the most images, and the accuracy of always predicting it."""
         most = max(self.per_label, key=lambda entry: entry.support)
         return most.label, most.support / self.images
 
     @property
     def loss(self) -> float:
-        """Negative log likelihood of the right labels, in nats for each image."""
+        """Negative log likelihood of the true labels, in nats per image."""
         return float(np.mean(-np.log(np.maximum(self.true_probabilities, SMALLEST_PROBABILITY))))
 
     @cached_property
     def reliability(self) -> tuple[ReliabilityBin, ...]:
-        """How often the best label is right, by its probability."""
+        """How often the predicted label is correct, by its probability."""
         return reliability_bins(self.confidences, self.right)
 
     @property
@@ -162,7 +163,7 @@ class Evaluation:
 
     @property
     def unknown(self) -> UnknownFacts | None:
-        """What the threshold does; None if there is none."""
+        """How the threshold changes the answers; None if there is none."""
         if self.unknown_threshold is None:
             return None
         known = self.confidences >= self.unknown_threshold
@@ -175,13 +176,13 @@ class Evaluation:
         )
 
     def worst_mistakes(self, count: int) -> list[int]:
-        """Return the indices of the `count` wrong answers that the model was surest of, surest first."""
+        """Return the indices of the `count` wrong predictions with the highest probability, highest first."""
         wrong = np.flatnonzero(~self.right)
         order = np.argsort(-self.confidences[wrong], kind="stable")
         return [int(index) for index in wrong[order[:count]]]
 
     def confusions(self, count: int) -> list[Confusion]:
-        """Return the `count` most frequent pairs of a label and what it was wrongly taken for, most frequent first."""
+        """Return the `count` most frequent pairs of a true and a wrong predicted label, most frequent first."""
         wrong = self.confusion.copy()
         np.fill_diagonal(wrong, 0)
         order = np.argsort(-wrong, axis=None, kind="stable")[:count]
@@ -193,15 +194,12 @@ class Evaluation:
         ]
 
 
-MISTAKES_LISTED = 100
-
-
 def evaluation_to_dict(evaluation: Evaluation, *, top: int) -> dict[str, Any]:
-    """Return all figures of an evaluation; docs/evaluation.md explains them.
+    """Return all metrics of an evaluation; docs/evaluation.md explains them.
 
     Args:
-        evaluation: What was found.
-        top: The largest number of labels to give the accuracy for, among which the right one is.
+        evaluation: The evaluation.
+        top: Largest k of the top-k accuracies.
     """
     low, high = evaluation.accuracy_interval
     label, baseline = evaluation.baseline
@@ -232,8 +230,8 @@ def evaluation_to_dict(evaluation: Evaluation, *, top: int) -> dict[str, Any]:
         "worst_mistakes": [
             {
                 "image": str(evaluation.paths[index]),
-                "shown": evaluation.labels[evaluation.label_ids[index]],
-                "said": evaluation.labels[evaluation.top_ids[index, 0]],
+                "true_label": evaluation.labels[evaluation.label_ids[index]],
+                "predicted_label": evaluation.labels[evaluation.top_ids[index, 0]],
                 "probability": float(evaluation.confidences[index]),
             }
             for index in evaluation.worst_mistakes(MISTAKES_LISTED)

@@ -22,7 +22,7 @@ Pixels = npt.NDArray[np.uint8]
 
 _WHITE = 255
 
-_PROVEN_PIXELS = 1 << 20  # width times height; of what is larger, a model sees less than the last scan tells
+_CHECKED_PIXELS = 1 << 20  # width times height; in larger images, a model does not see the details of the last scan
 
 _JPEG_FLAGS = {
     1: {3: cv2.IMREAD_COLOR_RGB, 1: cv2.IMREAD_GRAYSCALE},
@@ -87,7 +87,7 @@ def decode_pixels(data: bytes, header: ImageHeader, *, name: str, channels: int,
 
 def proves_scans(header: ImageHeader) -> bool:
     """True if `decode_pixels` checks that the scans of a JPEG are whole, for which it is best decoded at full size."""
-    return len(header.scan_ends) > 1 and header.width * header.height <= _PROVEN_PIXELS
+    return len(header.scan_ends) > 1 and header.width * header.height <= _CHECKED_PIXELS
 
 
 def _decode(encoded: bytes, flags: int) -> npt.NDArray[Any] | None:

@@ -3,8 +3,8 @@
 import re
 import struct
 
-from edgecls.image_formats.exif import exif_orientation
 from edgecls.image_formats.header import MAX_PARTS, UPRIGHT, DamagedHeaderError, ImageHeader
+from edgecls.image_formats.tiff_tags import exif_orientation
 
 __all__ = ["as_tiff", "read_jpeg", "stuffed_as_tiff", "without_end_marker"]
 

@@ -36,7 +36,7 @@ def read_header(data: bytes, *, name: str) -> ImageHeader:
         name: What to call the image in error messages.
 
     Raises:
-        UnsupportedImageError: The bytes are of no format that edgecls reads.
+        UnsupportedImageError: The format is not one that edgecls reads.
         ImageDecodeError: The header is damaged or cut short.
     """
     if not data:

@@ -1,11 +1,18 @@
-"""The tags of a TIFF directory, in TIFF files and in Exif blocks (TIFF 6.0)."""
+"""The tags of a TIFF directory, in TIFF files (TIFF 6.0) and in Exif blocks (CIPA DC-008), small TIFF files."""
 
 import struct
 from collections.abc import Iterator
 
 from edgecls.image_formats.header import UPRIGHT, DamagedHeaderError
 
-__all__ = ["TIFF_ORIENTATION", "byte_order", "first_directory", "undefined_bytes", "valid_orientation"]
+__all__ = [
+    "TIFF_ORIENTATION",
+    "byte_order",
+    "exif_orientation",
+    "first_directory",
+    "undefined_bytes",
+    "valid_orientation",
+]
 
 TIFF_ORIENTATION = 274  # tag
 _TIFF_FIELDS = {1: "B", 3: "H", 4: "I"}  # the field types that whole numbers are stored in
@@ -53,3 +60,12 @@ def _entries(data: bytes, order: str) -> Iterator[tuple[int, int, int, int]]:
 def valid_orientation(values: tuple[int, ...]) -> int:
     """Return the orientation in a tag, or upright if it is none."""
     return values[0] if values and 1 <= values[0] <= 8 else UPRIGHT
+
+
+def exif_orientation(tiff: bytes) -> int:
+    """Return the orientation in an Exif block; a block that cannot be read leaves the image upright."""
+    try:
+        tags = first_directory(tiff, byte_order(tiff))
+        return valid_orientation(tags.get(TIFF_ORIENTATION, (UPRIGHT,)))
+    except (struct.error, IndexError, ValueError):
+        return UPRIGHT

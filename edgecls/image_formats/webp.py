@@ -3,8 +3,8 @@
 import struct
 from collections.abc import Iterator
 
-from edgecls.image_formats.exif import exif_orientation
 from edgecls.image_formats.header import MAX_PARTS, UPRIGHT, DamagedHeaderError, ImageHeader
+from edgecls.image_formats.tiff_tags import exif_orientation
 
 __all__ = ["read_webp"]
 

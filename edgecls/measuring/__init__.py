@@ -1,1 +1,1 @@
-"""Timing things in turns, and how far the figures can be trusted."""
+"""Timing in turns, with confidence intervals."""

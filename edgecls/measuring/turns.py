@@ -1,7 +1,7 @@
-"""Measuring things in turns, and what the rounds tell.
+"""Measuring in turns, and estimates with confidence intervals.
 
 Machines drift: some slow down by half for minutes. So what is compared is measured once in every round, in an order
-that changes, and compared within the rounds; an interval tells how sure that is.
+that changes, and compared within the rounds; an interval says how certain that is.
 """
 
 import math
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 RESAMPLES = 2000  # of the bootstrap
 CONFIDENCE = 0.95
-NOISY_FROM = 0.15  # width of the interval beside the value, from which a figure is too noisy to be told alone
+NOISY_FROM = 0.15  # width of the interval as a fraction of the value; figures above are too noisy to be given alone
 
 
 @dataclass(frozen=True)
@@ -38,19 +38,15 @@ class Estimate:
 
     @property
     def is_noisy(self) -> bool:
-        """True if the interval is so wide beside the value that the value alone would mislead."""
+        """True if the interval is so wide compared with the value that the value alone would mislead."""
         return self.high - self.low > NOISY_FROM * abs(self.value)
-
-    def differs_from(self, level: float) -> bool:
-        """True if the interval leaves a level out: the difference is not noise."""
-        return not self.low <= level <= self.high
 
     def __str__(self) -> str:
         return f"{self.value:.2f} ({self.low:.2f} to {self.high:.2f})"
 
 
 def median_of(values: Sequence[float]) -> Estimate:
-    """Return the median of a figure that was taken once in every round.
+    """Return the median of a figure measured once in every round.
 
     Source:
         B. Efron, "Bootstrap methods: another look at the jackknife", Annals of Statistics 7, 1979; percentile interval.
@@ -74,7 +70,7 @@ def ratio_of(subject: Sequence[float], baseline: Sequence[float]) -> Estimate:
 def ratio_between(subject: Sequence[float], baseline: Sequence[float], *, confidence: float = CONFIDENCE) -> Estimate:
     """Return the ratio of the medians of figures that were taken in different rounds, as on different days.
 
-    What hit one of them as a whole is in the ratio; where that cannot be, take them in the same rounds (`ratio_of`).
+    Whatever affected one of them as a whole is in the ratio; to avoid that, measure in the same rounds (`ratio_of`).
 
     Args:
         subject: Figures above 0, at least one.
@@ -99,7 +95,7 @@ def take_turns(
     warm_up: int = 1,
     deadline_s: float = math.inf,
     clock: Callable[[], float] = time.perf_counter,
-    going_on: Callable[[Mapping[K, Sequence[T]]], Collection[K]] = lambda figures: figures,
+    still_running: Callable[[Mapping[K, Sequence[T]]], Collection[K]] = lambda figures: figures,
 ) -> dict[K, list[T]]:
     """Measure every subject once in each round, in an order that changes from round to round.
 
@@ -107,9 +103,9 @@ def take_turns(
         subjects: What to measure; each returns its figure.
         rounds: Rounds that count, at least 1.
         warm_up: Rounds before them that do not.
-        deadline_s: No round begins that would end after this time by `clock`, but for the first that counts.
+        deadline_s: No round begins that would end after this time by `clock`, except for the first that counts.
         clock: Tells the time in seconds.
-        going_on: Is given the figures after each round that counts, and returns which subjects the next one measures.
+        still_running: Called with the figures after each round that counts; returns the subjects to measure next.
 
     Returns:
         For each subject its figure in each round that counts; one that was taken out has fewer, the first ones.
@@ -125,7 +121,7 @@ def take_turns(
                 figures[running[place]].append(figure)
         now_s = clock()
         if index >= warm_up:
-            kept = going_on(figures)
+            kept = still_running(figures)
             running = [subject for subject in subjects if subject in kept]
             if not running or now_s + (now_s - start_s) > deadline_s:
                 break

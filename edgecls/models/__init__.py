@@ -1,7 +1,7 @@
-"""Architectures, one a file: Keras networks behind one registry (extra "train"), classical models behind another.
+"""Architectures: Keras networks behind one registry (extra "train"), classical models behind another.
 
-The names below come from `edgecls.models.networks`, which loads Keras, when they are first used:
-classical models do without it.
+The names below come from `edgecls.models.build`, which loads Keras, when they are first used: classical models do not
+need it.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from edgecls.models.networks import (
+    from edgecls.models.build import (
         HEAD_PREFIX,
         IMAGENET,
         NO_WEIGHTS,
@@ -38,6 +38,6 @@ def __getattr__(name: str) -> Any:
     """Load all networks when one of their names is first used."""
     if name not in __all__:
         raise AttributeError(f"module 'edgecls.models' has no attribute {name!r}")
-    from edgecls.models import networks
+    from edgecls.models import build
 
-    return getattr(networks, name)
+    return getattr(build, name)

@@ -1,8 +1,8 @@
-"""What an architecture is, and the frame that every network of edgecls has.
+"""The registry of architectures, and the structure that all networks share.
 
-A network takes uint8 images as `edgecls.image` makes them, scales them itself, and ends in a
-softmax. An architecture supplies what makes a feature map of pixels, and names the head
-(`edgecls.models.heads`) that makes labels of the map.
+A network takes uint8 images from `edgecls.image`, scales them itself, and ends in a softmax. An
+architecture provides the layers from pixels to a feature map, and its default head
+(`edgecls.models.heads`), which turns the map into labels.
 """
 
 from collections.abc import Callable
@@ -28,14 +28,14 @@ class Architecture:
     """One entry of the registry.
 
     Attributes:
-        name: What users call it.
+        name: Its name for users.
         feature_map: Builds the network without its head.
-        head: The head it has unless another is asked for.
+        head: Its default head.
         min_side: Smallest height and width in pixels.
         default_side: Height and width it was designed for.
-        parameters: Number of weights of the feature map in colour, those included that are not trained.
+        parameters: Number of weights up to the feature map, in colour, including those that are not trained.
         source: The publication it follows.
-        color: The images it was designed for; it takes the others too.
+        color: The images it was designed for; it also takes the others.
         published: Builds its feature extractor as keras.applications publishes it, given weights ("imagenet" to
             download them, None for random ones); None where there are no published weights.
     """
@@ -62,7 +62,7 @@ ARCHITECTURES = Registry[Architecture]("architecture")
 def register_model(
     name: str, *, head: Head, min_side: int, default_side: int, parameters: int, source: str, color: Color = Color.RGB
 ) -> Callable[[FeatureMap], FeatureMap]:
-    """Enter the decorated function into the registry, with the facts that `Architecture` lists.
+    """Register the decorated function, with the attributes of `Architecture`.
 
     Raises:
         ModelConfigError: The name is taken.
@@ -86,11 +86,11 @@ def get_architecture(name: str) -> Architecture:
     """Return an architecture by its name.
 
     Raises:
-        ModelConfigError: There is none of that name; the message lists those there are.
+        ModelConfigError: The name is unknown; the message lists the known ones.
     """
     if name in classical_names():
         raise ModelConfigError(
-            f"{name!r} is a classical model and no network; give it to edgecls train by --arch on the command line"
+            f"{name!r} is a classical model, not a network; train it with edgecls train --arch {name}"
         )
     return ARCHITECTURES.get(name)
 

@@ -1,4 +1,4 @@
-"""Building a network by name, untrained or with pretrained weights."""
+"""Building a network by name, untrained or with pretrained weights. Importing this registers every architecture."""
 
 import warnings
 import zipfile
@@ -9,10 +9,24 @@ import keras
 
 from edgecls.errors import ModelConfigError
 from edgecls.image_spec import Color, ImageSpec
-from edgecls.models.architecture import Architecture, features_model, get_architecture
-from edgecls.models.heads import attach_head
+from edgecls.models import gray_cnn, keras_applications, resnet18, simple_cnn  # each registers what it defines
+from edgecls.models.architecture import Architecture, architecture_names, features_model, get_architecture
+from edgecls.models.heads import HEAD_PREFIX, Head, attach_head, fold_temperature, head_names
 
-__all__ = ["IMAGENET", "NO_WEIGHTS", "build_model"]
+__all__ = [
+    "HEAD_PREFIX",
+    "IMAGENET",
+    "NO_WEIGHTS",
+    "Architecture",
+    "Head",
+    "architecture_names",
+    "build_model",
+    "fold_temperature",
+    "get_architecture",
+    "head_names",
+]
+
+del gray_cnn, keras_applications, resnet18, simple_cnn
 
 NO_WEIGHTS = "none"
 IMAGENET = "imagenet"
@@ -33,13 +47,13 @@ def build_model(
     Args:
         name: An architecture of the registry.
         num_classes: Number of labels, at least 2.
-        spec: The image it takes.
+        spec: Its input image.
         weights: "none" for random ones; "imagenet" for those that Keras downloads; or the path of a weights
-            file (.weights.h5 or .keras) of the same architecture, for any labels and with any head: its
-            head is left out. With grey images, weights of a colour network are converted, so
-            that the grey network gives what the colour network gives for a grey image.
-        head: The head, one of `head_names()`; None for the architecture's own, as with the two below.
-        dropout: Part of the features left out in each training step, 0 to below 1.
+            file (.weights.h5 or .keras) of the same architecture, for any labels and with any head, which
+            is not loaded. For grey images, weights of a colour network are converted so that the grey
+            network gives the same results as the colour network.
+        head: The head, one of `head_names()`; None for the default of the architecture, as with the two below.
+        dropout: Dropout rate, 0 to below 1.
         hidden_units: Width of a dense layer before the classification; 0 for none.
 
     Returns:
@@ -91,7 +105,7 @@ def _load_file(features: keras.Model, architecture: Architecture, spec: ImageSpe
 
 
 def _load_weights(features: keras.Model, architecture: Architecture, path: Path) -> None:
-    """Load all weights of a network; Keras only warns when it leaves some out."""
+    """Load all weights of a network; Keras only warns if some are missing."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", UserWarning)
@@ -105,7 +119,7 @@ def _load_weights(features: keras.Model, architecture: Architecture, path: Path)
 
 
 def _copy_weights(donor: keras.Model, features: keras.Model) -> None:
-    """Copy all weights; where the first kernel is to take grey images, sum it over the colours."""
+    """Copy all weights; if the first kernel takes grey images, sum it over the colours."""
     taken = []
     for given, own in zip(donor.get_weights(), features.get_weights(), strict=True):
         if given.shape != own.shape and own.ndim == 4 and own.shape[2] == 1:

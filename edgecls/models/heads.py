@@ -1,8 +1,7 @@
-"""Heads: how a feature map becomes labels.
+"""Heads, which turn a feature map into probabilities of labels.
 
-A head is all that belongs to one set of labels. It turns the feature map of an architecture into
-one vector an image, drops some of it out while training, passes it through a dense layer if one
-is asked for, and ends in a softmax over the labels.
+A head is the part of a network that depends on the set of labels. It pools the feature map of an
+architecture into one vector per image, and has dropout, an optional dense layer, and a softmax.
 """
 
 from collections.abc import Callable
@@ -16,12 +15,12 @@ from edgecls.modelfile import OUTPUT_NAME
 __all__ = ["HEAD_PREFIX", "MAX_HEAD_WEIGHTS", "Head", "attach_head", "fold_temperature", "head_names"]
 
 HEAD_PREFIX = "head_"
-"""Names of the layers that belong to one set of labels begin so; all others can be pretrained."""
+"""Prefix of the names of the layers that depend on the set of labels; all others can be pretrained."""
 
 LOGITS = HEAD_PREFIX + "logits"
 
 MAX_HEAD_WEIGHTS = 400_000_000
-"""Of one layer. An ONNX file ends at 2 GB, and its weights take four bytes each."""
+"""Of one layer: an ONNX file is limited to 2 GB, and a weight takes four bytes."""
 
 
 def _average(feature_map: keras.KerasTensor) -> keras.KerasTensor:
@@ -50,23 +49,22 @@ _POOLINGS: dict[str, Callable[[keras.KerasTensor], keras.KerasTensor]] = {
     "flatten": _flatten,
     "max_average_flatten": _joined(_max, _average, _flatten),
 }
-"""Name to what makes a vector ``[N, F]`` of a feature map ``[N, h, w, C]``."""
+"""Poolings of a feature map ``[N, h, w, C]`` into vectors ``[N, F]``, by name."""
 
 
 def head_names() -> list[str]:
-    """Return the names of all heads, the smallest first."""
+    """Return the names of all heads, smallest first."""
     return list(_POOLINGS)
 
 
 @dataclass(frozen=True)
 class Head:
-    """What follows the feature map of a network.
+    """The settings of a head.
 
     Attributes:
-        name: How the map becomes a vector: "average" or "max" over the image, "average_max" for both, "flatten"
-            for every place of the map by itself (its weights fit one image size only), or
-            "max_average_flatten" for all three.
-        dropout: Part of that vector, and of the dense layer's, that is left out in each training step; 0 to below 1.
+        name: The pooling of the map: "average" or "max" over the image, "average_max" for both, "flatten" for
+            none (its weights fit one image size only), or "max_average_flatten" for all three.
+        dropout: Dropout rate of that vector and of the dense layer, 0 to below 1.
         hidden_units: Width of a dense layer with ReLU before the classification; 0 for none.
 
     Raises:
@@ -88,7 +86,7 @@ class Head:
     def changed(
         self, *, name: str | None = None, dropout: float | None = None, hidden_units: int | None = None
     ) -> "Head":
-        """Return this head with other values for those that are not None."""
+        """Return this head with the values that are not None."""
         return Head(
             self.name if name is None else name,
             self.dropout if dropout is None else dropout,
@@ -106,14 +104,14 @@ def attach_head(features: keras.Model, head: Head, *, num_classes: int, name: st
     Args:
         features: Input "image" uint8 ``[N, H, W, C]``, output float ``[N, h, w, C']``; shares its weights with the
             result.
-        head: The head.
+        head: Its settings.
         num_classes: Number of labels, at least 2.
         name: Name of the result.
 
     Returns:
         An uncompiled model; input "image" uint8 ``[N, H, W, C]``, output "probabilities" float32
-        ``[N, num_classes]``, each row of which sums to 1. The names of all layers of the head but
-        the last, which has no weights, begin with HEAD_PREFIX.
+        ``[N, num_classes]``, each row of which sums to 1. The names of all layers of the head begin with
+        HEAD_PREFIX, except the last, which has no weights.
 
     Raises:
         ModelConfigError: Fewer than two labels, or a layer too large for an ONNX file.
@@ -136,18 +134,18 @@ def _dense(x: keras.KerasTensor, units: int, activation: str | None, name: str) 
     if x.shape[-1] * units > MAX_HEAD_WEIGHTS:
         raise ModelConfigError(
             f"a dense layer from {x.shape[-1]:,} features to {units:,} has more than {MAX_HEAD_WEIGHTS:,} weights; "
-            "take the head average, smaller images or fewer hidden units"
+            "use the head average, smaller images or fewer hidden units"
         )
     return keras.layers.Dense(units, activation=activation, name=HEAD_PREFIX + name)(x)
 
 
 def fold_temperature(network: keras.Model, temperature: float) -> keras.Model:
-    """Return a copy of a network whose logits are divided by a temperature; the original stays as it is.
+    """Return a copy of a network whose logits are divided by a temperature.
 
     Args:
         network: As `build_model` makes it, trained or not: its last layers are a linear dense layer
             "head_logits" and a softmax.
-        temperature: Above 0; more than 1 makes the network less sure of every answer.
+        temperature: Above 0; above 1, the network becomes less confident.
 
     Raises:
         ModelConfigError: The temperature is not above 0, or the network has no such layer.

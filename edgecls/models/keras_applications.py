@@ -1,7 +1,8 @@
-"""The classification networks of keras.applications, a row each, in the frame of edgecls.
+"""The classification networks of keras.applications: one table, one row per network.
 
-Each is what keras.applications builds, up to its feature map, with two differences: batch normalisation forgets faster
-(only training from scratch notices), and layers are named alike however many networks were built before.
+Each is built by keras.applications up to its feature map, with two differences: the moving statistics of batch
+normalisation adapt faster (which only matters for training from scratch), and the names of layers do not depend on how
+many networks were built before.
 """
 
 import re
@@ -20,9 +21,9 @@ from edgecls.models.scaling import as_rgb, scale_alike, scale_each_color
 __all__ = ["APPLICATIONS", "Application"]
 
 NORM_MOMENTUM = 0.9
-"""Of running means in batch normalisation. Keras has 0.99 to 0.9997, for runs of a hundred thousand steps."""
+"""Of batch normalisation. Keras has 0.99 to 0.9997, for runs of a hundred thousand steps."""
 
-MEAN_BGR = (103.939, 116.779, 123.68)  # of ImageNet, in steps of a pixel's value, as Caffe's networks subtract it
+MEAN_BGR = (103.939, 116.779, 123.68)  # of ImageNet, in units of pixel values, as networks from Caffe subtract it
 MEAN_RGB = (0.485 * 255, 0.456 * 255, 0.406 * 255)
 DEVIATION_RGB = (0.229 * 255, 0.224 * 255, 0.225 * 255)
 
@@ -44,17 +45,17 @@ class Application:
     """A row of the table.
 
     Attributes:
-        name: What users call it.
+        name: Its name for users.
         constructor: Name in keras.applications.
         default_side: Height and width that its weights were trained at, in pixels.
         parameters: Number of weights of the feature map.
         source: The publication it follows.
-        scaling: Scales pixels as its published weights want them: uint8 to float32, ``[N, H, W, C]``.
+        scaling: Scales pixels as its published weights require: uint8 to float32, ``[N, H, W, C]``.
         min_side: Smallest height and width that Keras takes, in pixels.
         options: Further arguments of the constructor.
-        first_layer: Name of the first layer to keep, where the network has a scaling of its own that cannot be
-            switched off; empty for all layers.
-        head: The head it has unless another is asked for.
+        first_layer: Name of the first layer to keep, where the network scales pixels itself and this cannot be
+            switched off; empty to keep all layers.
+        head: Its default head.
         since: First version of Keras that has it.
     """
 
@@ -97,7 +98,7 @@ class Application:
         if constructor is None:
             raise ModelConfigError(
                 f"{self.name} needs Keras {self.since} or newer, this is {keras.__version__}; "
-                'bring it up to date with: pip install --upgrade "edgecls[train]"'
+                'upgrade it with: pip install --upgrade "edgecls[train]"'
             )
         return constructor(include_top=False, weights=weights, **self.options, **arguments)
 
@@ -151,24 +152,26 @@ APPLICATIONS = (
     _EFFICIENTNET_V2("efficientnet_v2_b3", "EfficientNetV2B3", 300, 12_930_622, scaling=_standardized),
     _EFFICIENTNET_V2("efficientnet_v2_s", "EfficientNetV2S", 384, 20_331_360, scaling=_halved),
     _EFFICIENTNET_V2("efficientnet_v2_m", "EfficientNetV2M", 480, 53_150_388, scaling=_halved),
-    _EFFICIENTNET_V2("efficientnet_v2_l", "EfficientNetV2L", 480, 0, scaling=_halved),
-    _INCEPTION("inception_resnet_v2", "InceptionResNetV2", 299, 0, source="Szegedy et al. 2016, arXiv:1602.07261"),
-    _INCEPTION("inception_v3", "InceptionV3", 299, 0, source="Szegedy et al. 2015, arXiv:1512.00567"),
-    Application("mobilenet", "MobileNet", 224, 0, "Howard et al. 2017, arXiv:1704.04861", scale_alike),
-    Application("mobilenet_v2", "MobileNetV2", 224, 0, "Sandler et al. 2018, arXiv:1801.04381", scale_alike),
-    _MOBILENET_V3("mobilenet_v3_large", "MobileNetV3Large", 224, 0),
-    _MOBILENET_V3("mobilenet_v3_small", "MobileNetV3Small", 224, 0),
-    _NASNET("nasnet_large", "NASNetLarge", 331, 0),
-    _NASNET("nasnet_mobile", "NASNetMobile", 224, 0),
-    _RESNET("resnet50", "ResNet50", 224, 0),
-    _RESNET("resnet101", "ResNet101", 224, 0),
-    _RESNET("resnet152", "ResNet152", 224, 0),
-    _RESNET_V2("resnet50v2", "ResNet50V2", 224, 0),
-    _RESNET_V2("resnet101v2", "ResNet101V2", 224, 0),
-    _RESNET_V2("resnet152v2", "ResNet152V2", 224, 0),
-    _VGG("vgg16", "VGG16", 224, 0),
-    _VGG("vgg19", "VGG19", 224, 0),
-    Application("xception", "Xception", 299, 0, "Chollet 2017, arXiv:1610.02357", scale_alike, min_side=71),
+    _EFFICIENTNET_V2("efficientnet_v2_l", "EfficientNetV2L", 480, 117_746_848, scaling=_halved),
+    _INCEPTION(
+        "inception_resnet_v2", "InceptionResNetV2", 299, 54_336_736, source="Szegedy et al. 2016, arXiv:1602.07261"
+    ),
+    _INCEPTION("inception_v3", "InceptionV3", 299, 21_802_784, source="Szegedy et al. 2015, arXiv:1512.00567"),
+    Application("mobilenet", "MobileNet", 224, 3_228_864, "Howard et al. 2017, arXiv:1704.04861", scale_alike),
+    Application("mobilenet_v2", "MobileNetV2", 224, 2_257_984, "Sandler et al. 2018, arXiv:1801.04381", scale_alike),
+    _MOBILENET_V3("mobilenet_v3_large", "MobileNetV3Large", 224, 2_996_352),
+    _MOBILENET_V3("mobilenet_v3_small", "MobileNetV3Small", 224, 939_120),
+    _NASNET("nasnet_large", "NASNetLarge", 331, 84_916_818),
+    _NASNET("nasnet_mobile", "NASNetMobile", 224, 4_269_716),
+    _RESNET("resnet50", "ResNet50", 224, 23_587_712),
+    _RESNET("resnet101", "ResNet101", 224, 42_658_176),
+    _RESNET("resnet152", "ResNet152", 224, 58_370_944),
+    _RESNET_V2("resnet50v2", "ResNet50V2", 224, 23_564_800),
+    _RESNET_V2("resnet101v2", "ResNet101V2", 224, 42_626_560),
+    _RESNET_V2("resnet152v2", "ResNet152V2", 224, 58_331_648),
+    _VGG("vgg16", "VGG16", 224, 14_714_688),
+    _VGG("vgg19", "VGG19", 224, 20_024_384),
+    Application("xception", "Xception", 299, 20_861_480, "Chollet 2017, arXiv:1610.02357", scale_alike, min_side=71),
 )
 
 for _row in APPLICATIONS:
@@ -188,7 +191,7 @@ for _row in APPLICATIONS:
 
 
 def _name_stably(backbone: keras.Model) -> None:
-    """Count the names that Keras makes up ("add", "add_1"...) from the start of this network, not of the process."""
+    """Number the generated names of layers ("add", "add_1"...) from the start of this network, not of the process."""
     count: Counter[str] = Counter()
     for operation in backbone.operations:
         stem = re.sub(r"_\d+$", "", operation.name)

@@ -1,4 +1,4 @@
-"""A registry: names to entries, with help for a name that is not there."""
+"""A registry of entries by name, which suggests a close match for an unknown name."""
 
 import difflib
 from typing import Generic, TypeVar
@@ -14,7 +14,7 @@ class Registry(Generic[T]):
     """Entries by name.
 
     Args:
-        kind: What an entry is, for messages, such as "architecture".
+        kind: The kind of entry for messages, such as "architecture".
     """
 
     def __init__(self, kind: str) -> None:
@@ -22,7 +22,7 @@ class Registry(Generic[T]):
         self._entries: dict[str, T] = {}
 
     def add(self, name: str, entry: T) -> None:
-        """Enter one.
+        """Register an entry.
 
         Raises:
             ModelConfigError: The name is taken.
@@ -39,7 +39,7 @@ class Registry(Generic[T]):
         """Return an entry.
 
         Raises:
-            ModelConfigError: There is none of that name; the message lists those there are.
+            ModelConfigError: The name is unknown; the message lists the known ones.
         """
         if name in self._entries:
             return self._entries[name]

@@ -1,9 +1,9 @@
-"""The first layers of a network: raw pixels to the numbers that it computes with.
+"""The first layers of a network, which scale raw pixels.
 
-A grey network has to be able to take the weights of a colour network, and then to answer as that
-does for a grey image. Where scaling treats all colours alike, it is enough to sum the kernels of
-the first convolution over the colours. Where it does not, that fails at the border, because a
-convolution pads with zeros after scaling: there, the grey image becomes a colour image first.
+A grey network must be able to load the weights of a colour network, and then give the same results
+as that for a grey image. Where scaling is the same for all colours, it is enough to sum the kernels
+of the first convolution over the colours. Where it is not, that would fail at the border, because a
+convolution pads with zeros after scaling: there, the grey image is first turned into a colour image.
 """
 
 from collections.abc import Sequence
@@ -24,12 +24,12 @@ def scale_alike(images: keras.KerasTensor, *, divisor: float = 127.5) -> keras.K
 def scale_each_color(
     images: keras.KerasTensor, *, mean: Sequence[float], deviation: Sequence[float] = (1, 1, 1)
 ) -> keras.KerasTensor:
-    """Subtract a mean from each channel and divide it by a deviation, both in steps of a pixel's value.
+    """Subtract a mean from each channel and divide by a standard deviation, both in units of pixel values.
 
     Args:
         images: uint8, ``[N, H, W, 3]``.
-        mean: One for each channel.
-        deviation: One for each channel.
+        mean: One per channel.
+        deviation: One per channel.
 
     Returns:
         float32, ``[N, H, W, 3]``.
@@ -40,7 +40,7 @@ def scale_each_color(
 
 
 def as_rgb(images: keras.KerasTensor) -> keras.KerasTensor:
-    """Return colour images as they are, and grey ones with their channel three times; ``[N, H, W, 3]``."""
+    """Return colour images unchanged, and grey ones with their channel repeated; ``[N, H, W, 3]``."""
     if images.shape[-1] == 3:
         return images
     return keras.layers.Concatenate(name="gray_as_rgb")([images, images, images])

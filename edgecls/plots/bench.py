@@ -17,11 +17,11 @@ __all__ = ["SettingBars", "StageBar", "bench_png"]
 STAGES = ("decoding", "queue", "inference")
 STAGE_COLORS = (COLORS[6], "#c3ccd6", COLORS[0])
 BACK_TO_BACK, PACED, RATE = INK, COLORS[1], COLORS[2]
-ROW_HEIGHT = 0.64  # of a bar; two beside each other share it
+ROW_HEIGHT = 0.64  # of a bar, or of two next to each other
 ROW_IN = 0.42  # height of a row
 HEADING_IN = 1.6  # titles, axes, legend
 WIDTH_IN = 13.0
-NOISY_ALPHA = 0.4  # of what says little
+NOISY_ALPHA = 0.4  # of what is too noisy
 NAMED_FROM = 0.14  # part of the time from which a stage has room for its milliseconds
 
 
@@ -34,7 +34,7 @@ class StageBar:
         latency: Median of all of it.
         p95_ms: 95th percentile.
         p99_ms: 99th percentile.
-        is_noisy: The rounds differ so much that the figures say little.
+        is_noisy: The rounds differ so much that the results are not meaningful.
     """
 
     stages_ms: tuple[float, ...]
@@ -185,5 +185,5 @@ def _draw_legend(made: "Figure", pace_s: float, *, with_noisy: bool) -> None:
         *(Patch(color=color, label=stage) for stage, color in zip(STAGES, STAGE_COLORS, strict=True)),
     ]
     if with_noisy:
-        handles.append(Patch(color=MUTED, alpha=NOISY_ALPHA, label="pale: too noisy to tell"))
+        handles.append(Patch(color=MUTED, alpha=NOISY_ALPHA, label="pale: too noisy"))
     made.legend(handles=handles, loc="outside lower center", ncols=len(handles), fontsize=8)

@@ -1,4 +1,4 @@
-"""The confusion matrix as an image: what is shown against what was said; of many labels, those confused first."""
+"""The confusion matrix as an image: true against predicted labels; with many labels, the confused ones first."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from edgecls.plots.figure import COLORS, INK, figure, png_bytes
+from edgecls.plots.figure import COLORS, INK, figure, png_bytes, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -16,11 +16,11 @@ __all__ = ["MAX_NUMBERED", "confused_block_png", "confusion_png", "full_confusio
 RIGHT_COLOR, WRONG_COLOR = COLORS[0], COLORS[1]
 WHITE = (1.0, 1.0, 1.0)
 MAX_NUMBERED = 25
-"""Labels up to which every cell has its count written in it; beyond, labels that are confused stand together."""
+"""Up to so many labels, every cell has its count written in it; beyond, confused labels are next to each other."""
 
-BLOCK_LABELS = 20  # of the block that is shown large where there are more labels than can be numbered
+BLOCK_LABELS = 20  # of the enlarged block, where there are more labels than can be numbered
 HANDY_IN = 11.0  # the longer side of an image for a page
-CELL_IN = 0.15  # a side of a cell beside which a name of 7 points can be read
+CELL_IN = 0.15  # a side of a cell next to which a name of 7 points is readable
 NAMES_IN = 2.6  # room for names of MAX_NAME_LENGTH characters, and the axis's own name
 MAX_NAMED = int((HANDY_IN - NAMES_IN) / CELL_IN)  # labels up to which an image for a page has their names
 MAX_SHEET_LABELS = 300  # labels up to which the sheet has their names: it has 7,000 pixels a side then
@@ -34,12 +34,12 @@ Counts = npt.NDArray[np.int64]
 def confusion_png(confusion: Counts, labels: Sequence[str]) -> bytes:
     """Draw a confusion matrix at a size for a page.
 
-    A cell is coloured by its part of its row, so that rare labels show as well as frequent ones; right
-    answers in one colour, mistakes in another, with small parts of mistakes made visible. More than MAX_NUMBERED
+    A cell is coloured by its fraction of the row, so that rare labels are as visible as frequent ones; correct
+    predictions in one colour, mistakes in another, with few mistakes made visible. More than MAX_NUMBERED
     labels are put into `grouped_order`; names that could not be read are left out.
 
     Args:
-        confusion: ``[K, K]`` counts; the row is what is shown, the column what was said.
+        confusion: ``[K, K]`` counts; a row for each true label, a column for each predicted one.
         labels: One for each row.
 
     Returns:
@@ -55,7 +55,7 @@ def confusion_png(confusion: Counts, labels: Sequence[str]) -> bytes:
 
 
 def full_confusion_png(confusion: Counts, labels: Sequence[str]) -> bytes:
-    """Draw the same in `grouped_order` and as large as it must be for all names to be read, to look at part by part.
+    """Draw the same in `grouped_order` and large enough for all names to be readable.
 
     Args and errors as for `confusion_png`. Of more than MAX_SHEET_LABELS labels the names are left out.
     """
@@ -79,10 +79,10 @@ def confused_block_png(confusion: Counts, labels: Sequence[str]) -> bytes | None
 
 
 def grouped_order(confusion: Counts) -> list[int]:
-    """Return the labels so that those which are confused stand together, the most confused group first.
+    """Return the labels in an order that puts confused ones next to each other, the most confused group first.
 
-    Pairs are joined from the most confused one on, each end to end with what either is joined to already; how confused
-    a pair is, is the sum of the two parts of the rows. Labels without a mistake keep their order, at the end.
+    Pairs are joined from the most confused one on, end to end with the groups that their labels already belong to;
+    the weight of a pair is the sum of its two fractions of the rows. Labels without mistakes come last, in their order.
     """
     weights = _pair_weights(confusion)
     group_of = {index: [index] for index in range(len(weights))}
@@ -128,16 +128,16 @@ def _pair_weights(confusion: Counts) -> npt.NDArray[np.float64]:
 def _matrix_png(
     confusion: Counts, labels: Sequence[str], order: Sequence[int], *, side_in: float, is_named: bool
 ) -> bytes:
-    """Draw the rows and columns of `order`, each cell coloured by its part of its whole row."""
-    names = [_shortened(labels[index]) for index in order]
+    """Draw the rows and columns of `order`, each cell coloured by its fraction of its whole row."""
+    names = [shortened(labels[index], MAX_NAME_LENGTH) for index in order]
     count = len(order)
-    shown = confusion[np.ix_(order, order)]
+    counts = confusion[np.ix_(order, order)]
     with figure(side_in, side_in, texts=names) as made:
         axes = made.subplots()
-        depths = _depths(shown, confusion.sum(axis=1)[list(order)])
+        depths = _depths(counts, confusion.sum(axis=1)[list(order)])
         axes.imshow(_colored(depths), interpolation="nearest")
-        axes.set_xlabel("said")
-        axes.set_ylabel("shown")
+        axes.set_xlabel("predicted")
+        axes.set_ylabel("true label")
         axes.grid(visible=False)
         axes.spines[:].set_visible(False)
         if is_named:
@@ -147,10 +147,10 @@ def _matrix_png(
         else:
             axes.set_xticks([])
             axes.set_yticks([])
-            axes.set_title(f"{count} labels, those that are confused side by side", fontweight="normal")
+            axes.set_title(f"{count} labels, confused ones next to each other", fontweight="normal")
         axes.tick_params(length=0)
         if count <= MAX_NUMBERED:
-            _write_counts(axes, shown, depths)
+            _write_counts(axes, counts, depths)
         elif is_named:
             _draw_guides(axes, count)
         return png_bytes(made)
@@ -159,7 +159,7 @@ def _matrix_png(
 def _depths(confusion: Counts, row_sums: Counts) -> npt.NDArray[np.float64]:
     """Return how deep the colour of each cell is, 0 to 1."""
     parts = confusion / np.maximum(row_sums[:, np.newaxis], 1)
-    wrong = np.sqrt(parts)  # one mistake in a hundred is to be seen
+    wrong = np.sqrt(parts)  # one mistake in a hundred is visible
     return np.asarray(np.where(np.eye(len(parts), dtype=bool), parts, wrong), np.float64)
 
 
@@ -186,9 +186,3 @@ def _draw_guides(axes: "Axes", count: int) -> None:
 
 def _fits_upright(names: Sequence[str]) -> bool:
     return len(names) <= 6 and max(map(len, names)) <= 10
-
-
-def _shortened(label: str) -> str:
-    """Return a label without its middle if it is long: long labels often differ at one of their ends."""
-    kept = MAX_NAME_LENGTH - 1
-    return label if len(label) <= MAX_NAME_LENGTH else f"{label[: kept // 2]}…{label[-(kept - kept // 2) :]}"

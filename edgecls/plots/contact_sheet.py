@@ -1,4 +1,4 @@
-"""A contact sheet: small images in lines under headings."""
+"""A contact sheet: small images in rows under headings."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from edgecls.plots.figure import DPI, INK, MUTED, encode_png, figure, rgb_pixels
+from edgecls.image import encode_png
+from edgecls.plots.figure import DPI, INK, MUTED, PNG_COMPRESSION, figure, rgb_pixels, shortened
 
 __all__ = ["SheetBlock", "blocks_that_fit", "contact_sheet"]
 
@@ -65,7 +66,7 @@ def contact_sheet(blocks: Sequence[SheetBlock], *, side: int, column_names: tupl
             write(lefts[0], MARGIN + 8, column_names[0], NOTE_PT, MUTED)
             write(lefts[min(1, columns - 1)], MARGIN + 8, column_names[1], NOTE_PT, MUTED)
         for top, block in _placed(blocks, first, side):
-            end = write(MARGIN, top - 12, _shortened(block.heading), HEADING_PT, INK, "bold")
+            end = write(MARGIN, top - 12, shortened(block.heading, LONGEST_HEADING), HEADING_PT, INK, "bold")
             write(round(end) + 14, top - 12, block.note, NOTE_PT, MUTED)
         sheet = rgb_pixels(made)
     for top, block in _placed(blocks, first, side):
@@ -73,7 +74,7 @@ def contact_sheet(blocks: Sequence[SheetBlock], *, side: int, column_names: tupl
             y = top + number * (side + GAP)
             for x, image in zip(lefts, line, strict=False):
                 sheet[y : y + side, x : x + side] = image
-    return encode_png(sheet)
+    return encode_png(sheet, compression=PNG_COMPRESSION)
 
 
 def _placed(blocks: Sequence[SheetBlock], top: int, side: int) -> Iterator[tuple[int, SheetBlock]]:
@@ -82,7 +83,3 @@ def _placed(blocks: Sequence[SheetBlock], top: int, side: int) -> Iterator[tuple
         top += HEADING
         yield top, block
         top += len(block.lines) * (side + GAP)
-
-
-def _shortened(heading: str) -> str:
-    return heading if len(heading) <= LONGEST_HEADING else heading[: LONGEST_HEADING - 1] + "…"

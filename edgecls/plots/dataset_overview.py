@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from edgecls.plots.figure import COLORS, INK, MUTED, figure, png_bytes
+from edgecls.plots.figure import COLORS, INK, MUTED, figure, png_bytes, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 __all__ = ["dataset_overview"]
 
 MOST_LABELS = 40  # bars that can still be read
+MAX_NAME_LENGTH = 28  # characters
 GAP_ROWS = 1.6  # bars that the gap takes the room of
 RGB = ("#d1495b", "#3f9b6c", "#2f6fb0")
 
@@ -79,7 +80,7 @@ def _draw_counts(
         axes.annotate(
             str(totals[label]), (totals[label], place), (4, 0), textcoords="offset points", va="center", color=MUTED
         )
-    axes.set_yticks(places, [_shortened(label) for label in labels])
+    axes.set_yticks(places, [shortened(label, MAX_NAME_LENGTH) for label in labels])
     axes.tick_params(axis="y", length=0)
     axes.invert_yaxis()
     axes.margins(x=0.1, y=0.01)
@@ -120,8 +121,3 @@ def _draw_colors(axes: "Axes", mean_rgb: Sequence[float], std_rgb: Sequence[floa
     axes.set_xticks([0, 0.25, 0.5, 0.75, 1])
     axes.grid(visible=False, axis="y")
     axes.set_title("Colour, mean ± standard deviation")
-
-
-def _shortened(label: str) -> str:
-    """Return a label without its middle if it is long: long labels often differ at one of their ends."""
-    return label if len(label) <= 28 else f"{label[:14]}…{label[-13:]}"

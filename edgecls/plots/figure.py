@@ -1,22 +1,34 @@
-"""Figures: one look for all of them, text in any script, PNG out. No pyplot and no window."""
+"""Figures in one style, with text in any script, as PNG. Uses neither pyplot nor windows."""
 
 import contextlib
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
+from edgecls import image
 from edgecls.extras import import_from_extra
 from edgecls.plots.fonts import choose_fonts
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["COLORS", "DPI", "INK", "MUTED", "encode_png", "figure", "png_bytes", "rgb_pixels"]
+__all__ = [
+    "COLORS",
+    "DPI",
+    "INK",
+    "MUTED",
+    "PNG_COMPRESSION",
+    "check_can_draw",
+    "figure",
+    "png_bytes",
+    "rgb_pixels",
+    "shortened",
+]
 
 DPI = 150
+PNG_COMPRESSION = 6
 INK, MUTED, GRID = "#1f2933", "#697586", "#e3e8ee"
 COLORS = ("#2f6fb0", "#e07b39", "#3f9b6c", "#c44e6c", "#8064b5", "#b59a2f", "#4aa3b8", "#7a6a5d")
 """Colours of the series in a figure, in this order."""
@@ -33,7 +45,7 @@ def figure(width_in: float, height_in: float, *, texts: Iterable[str] = ()) -> "
     Args:
         width_in: Width in inches, of `DPI` pixels each.
         height_in: Height in inches.
-        texts: What will be written in scripts beside Latin: labels, titles. Fonts are chosen that have
+        texts: Texts that may be in scripts other than Latin: labels, titles. Fonts are chosen that have
             the glyphs; `fonts.undrawable_remark` says which texts no font here can draw.
 
     Raises:
@@ -55,7 +67,7 @@ def figure(width_in: float, height_in: float, *, texts: Iterable[str] = ()) -> "
 
 def png_bytes(figure: "Figure") -> bytes:
     """Draw a figure that `figure` made, as PNG."""
-    return encode_png(rgb_pixels(figure))
+    return image.encode_png(rgb_pixels(figure), compression=PNG_COMPRESSION)
 
 
 def rgb_pixels(figure: "Figure") -> npt.NDArray[np.uint8]:
@@ -70,10 +82,19 @@ def rgb_pixels(figure: "Figure") -> npt.NDArray[np.uint8]:
     return rgba[:, :, :3].copy()
 
 
-def encode_png(pixels: npt.NDArray[np.uint8]) -> bytes:
-    """Encode uint8 pixels, ``[height, width, 3]`` RGB, as PNG."""
-    _, encoded = cv2.imencode(".png", pixels[:, :, ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 6])
-    return encoded.tobytes()
+def check_can_draw() -> None:
+    """Check that figures can be drawn here: before long work that ends with one.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    import_from_extra("matplotlib", extra="data", purpose="drawing figures")
+
+
+def shortened(text: str, length: int) -> str:
+    """Return a text of at most `length` characters, cut in the middle: long names often differ at one of their ends."""
+    kept = length - 1
+    return text if len(text) <= length else f"{text[: kept // 2]}…{text[-(kept - kept // 2) :]}"
 
 
 def _style(families: tuple[str, ...]) -> dict[str, Any]:

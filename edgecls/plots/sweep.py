@@ -22,9 +22,9 @@ class Run:
 
     Attributes:
         settings: Value of every setting.
-        accuracies: Accuracy on the images held out, 0 to 1, epoch by epoch.
-        losses: Loss on the images held out, nats, epoch by epoch.
-        best: Index of the epoch that counts.
+        accuracies: Validation accuracy, 0 to 1, epoch by epoch.
+        losses: Validation loss in nats, epoch by epoch.
+        best: Index of the best epoch.
     """
 
     settings: Mapping[str, Any]
@@ -77,7 +77,7 @@ def setting_chart(runs: Sequence[Run], setting: str) -> bytes:
 
 
 def epochs_chart(runs: Sequence[Run]) -> bytes:
-    """Draw accuracy and loss over the epochs, a line for each run, a dot at the epoch that counts.
+    """Draw accuracy and loss over the epochs, a line for each run, a dot at the best epoch.
 
     Args:
         runs: Every run of the sweep that succeeded, at least one.

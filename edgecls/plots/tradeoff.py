@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from edgecls.plots.figure import COLORS, MUTED, figure, png_bytes
+from edgecls.plots.figure import COLORS, MUTED, figure, png_bytes, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,7 +30,7 @@ class ModelPoint:
     """One model in the plot.
 
     Attributes:
-        name: What to write beside it.
+        name: Its label.
         latency_ms: Time for one image.
         accuracy: From 0 to 1.
         accuracy_interval: Where it can be expected on other images.
@@ -45,9 +45,9 @@ class ModelPoint:
 
 
 def tradeoff_png(points: Sequence[ModelPoint]) -> bytes:
-    """Draw models by latency and accuracy, with their names beside them; up and to the left is better.
+    """Draw models by latency and accuracy, with their names next to them; up and to the left is better.
 
-    Models that no other one beats in both respects are joined by a line.
+    Models that no other one beats in both are joined by a line (the Pareto front).
 
     Args:
         points: At least one.
@@ -90,7 +90,7 @@ def _area(point: ModelPoint, largest: int) -> float:
 
 
 def _write_names(axes: "Axes", points: Sequence[ModelPoint], front: Sequence[ModelPoint], largest: int) -> None:
-    """Write each name beside its mark, where it lies on no other name, no mark and no line if there is such a place."""
+    """Write each name next to its mark, where it overlaps no other name, mark or line if there is such a place."""
     canvas: Any = axes.figure.canvas
     canvas.draw()  # the layout is known from here on
     place = axes.transData.transform
@@ -109,7 +109,10 @@ def _write_names(axes: "Axes", points: Sequence[ModelPoint], front: Sequence[Mod
     for index in sorted(range(len(points)), key=lambda index: -centres[index][0]):
         point, (x, y) = points[index], centres[index]
         text = axes.annotate(
-            f"{_shortened(point.name)}\n{point.size_bytes / 1e6:.1f} MB", (x, y), xycoords="figure pixels", fontsize=8
+            f"{shortened(point.name, MAX_NAME_LENGTH)}\n{point.size_bytes / 1e6:.1f} MB",
+            (x, y),
+            xycoords="figure pixels",
+            fontsize=8,
         )
         size = text.get_window_extent(canvas.get_renderer())
         candidates = [
@@ -173,12 +176,6 @@ def _crosses(box: Box, line: tuple[Any, Any]) -> bool:
         near, far = sorted((low / delta, high / delta))
         start, end = max(start, near), min(end, far)
     return start <= end
-
-
-def _shortened(name: str) -> str:
-    """Return a name without its middle if it is long: names of models often differ at one of their ends."""
-    kept = MAX_NAME_LENGTH - 1
-    return name if len(name) <= MAX_NAME_LENGTH else f"{name[: kept // 2]}…{name[-(kept - kept // 2) :]}"
 
 
 def _undominated(points: Sequence[ModelPoint]) -> list[ModelPoint]:

@@ -1,4 +1,4 @@
-"""Batches made of what is there: what has queued while the last batch ran goes next."""
+"""Batches of what is there: the images that were queued while the last batch ran go next."""
 
 import threading
 import time
@@ -16,7 +16,7 @@ Row = npt.NDArray[np.float32]
 
 
 class Ran(NamedTuple):
-    """What became of an image.
+    """The outcome for an image.
 
     Attributes:
         row: Its probabilities, ``[labels]``.
@@ -99,7 +99,7 @@ class Batcher:
 
 
 class _Request:
-    """An image in the queue, and what becomes of it."""
+    """An image in the queue, and its outcome."""
 
     __slots__ = ("batch_size", "begun_s", "error", "is_done", "pixels", "row", "turn")
 
@@ -111,5 +111,5 @@ class _Request:
         self.pixels = pixels
         self.is_done = False
         self.error: BaseException | None = None
-        self.turn = threading.Lock()  # is released when the image is done, or its thread shall run a batch
+        self.turn = threading.Lock()  # released when the image is done, or its thread must run a batch
         self.turn.acquire()

@@ -1,4 +1,4 @@
-"""Leaving the class activation out of a network, so that it costs nothing where nobody asks for it.
+"""Leaving the class activation out of a network, so that it costs nothing where it is not needed.
 
 onnxruntime computes every output of a network, asked for or not. It is taken out of the file's bytes before
 the network is opened, as a machine that only runs models has no package for changing graphs.
@@ -7,16 +7,11 @@ the network is opened, as a machine that only runs models has no package for cha
 from edgecls import onnx_container
 from edgecls.modelfile import ACTIVATION_NAME
 
-__all__ = ["has_class_activation", "without_class_activation"]
+__all__ = ["without_class_activation"]
 
 _NODE, _OUTPUT = 1, 12  # fields of GraphProto
 _NAME_FIELDS = {_NODE: 2, _OUTPUT: 1}  # output of NodeProto, name of ValueInfoProto
 _NAME = ACTIVATION_NAME.encode()
-
-
-def has_class_activation(onnx: bytes) -> bool:
-    """True if a network has the output "class_activation"."""
-    return without_class_activation(onnx) is not onnx
 
 
 def without_class_activation(onnx: bytes) -> bytes:

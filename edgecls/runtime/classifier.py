@@ -4,8 +4,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
@@ -15,24 +14,16 @@ from edgecls.in_order import map_in_order
 from edgecls.model_card import ModelCard, check_unknown_threshold
 from edgecls.runtime.execution.providers import Provider, SkippedProvider
 from edgecls.runtime.golden import GoldenResult, check_golden
-from edgecls.runtime.image_input import (
-    UNNAMED,
-    ChannelOrder,
-    ImageInput,
-    check_several,
-    decoded,
-    fitted,
-    name_of,
-    read_input,
-)
+from edgecls.runtime.image_input import UNNAMED, ChannelOrder, ImageInput, check_several, fitted, name_of, read_input
 from edgecls.runtime.machine.cores import usable_cores
 from edgecls.runtime.notebook import remember_image
 from edgecls.runtime.prediction import Outcome, Prediction, unsure_of
 from edgecls.runtime.session import Batch, Probabilities, Session
 
-if TYPE_CHECKING:  # what only a tuned model needs is loaded where one is opened, as what only heat maps need
+if TYPE_CHECKING:  # loaded only for a tuned model, or for heat maps
     from edgecls.runtime.batching import Batcher
-    from edgecls.runtime.explanation import Explanation, Method
+    from edgecls.runtime.evidence import Method
+    from edgecls.runtime.explanation import Explanation
     from edgecls.runtime.setting import Setting
 
 __all__ = ["Classifier"]
@@ -49,7 +40,7 @@ class Classifier:
         card: What the model file says about itself.
         limits: Bounds on every image.
         unknown_threshold: Below this probability of the best label the answer is "unknown"; None for never.
-        setting: How it was opened to be run, if `edgecls tune` found that; None for the usual way.
+        setting: How it runs, if `edgecls tune` found that; None for the default.
     """
 
     def __init__(
@@ -79,12 +70,12 @@ class Classifier:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """What the model tells apart, in the order of its probabilities."""
+        """The model's labels, in the order of its probabilities."""
         return self.card.labels
 
     @property
     def workers(self) -> int:
-        """Images to work on at once: as many as were found best, or else as this process may use cores."""
+        """Images to work on at once: as tuned, or else one for each usable core."""
         return usable_cores() if self.setting is None else self.setting.workers
 
     @property
@@ -100,25 +91,19 @@ class Classifier:
     @property
     def answers(self) -> tuple[str, ...]:
         """All that a prediction may be called, as `Prediction.described` gives it."""
-        labels = self.card.labels
-        return labels if self.unknown_threshold is None else labels + tuple(map(unsure_of, labels))
+        return self.labels if self.unknown_threshold is None else self.labels + tuple(map(unsure_of, self.labels))
 
     def __repr__(self) -> str:
         spec, labels = self.card.image, self.card.labels
         first = ", ".join(labels[:REPR_LABELS]) + (", ..." if len(labels) > REPR_LABELS else "")
-        session = self._open_session
-        where = "closed" if session is None else f"on {session.provider}"
-        size = f"{spec.height}x{spec.width} {spec.color.value}"
-        return (
-            f"<Classifier {self.card.name!r}: {len(labels)} labels ({first}), {size}, {self.card.precision}, {where}>"
-        )
+        where = "closed" if self._open_session is None else f"on {self._open_session.provider}"
+        size, precision = f"{spec.height}x{spec.width} {spec.color.value}", self.card.precision
+        return f"<Classifier {self.card.name!r}: {len(labels)} labels ({first}), {size}, {precision}, {where}>"
 
-    def __enter__(self) -> "Classifier":
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -146,8 +131,8 @@ class Classifier:
             ImageReadError: The file cannot be read.
             ImageTooLargeError: It has more bytes or pixels than the limits allow.
             ImageDecodeError: It is not a whole image in a supported format.
-            ImageArrayError: The array has not the shape or the dtype of an image.
-            TypeError: It is nothing of that.
+            ImageArrayError: The array does not have the shape or dtype of an image.
+            TypeError: It is none of these.
         """
         name = name_of(image) if name is None else name
         content = read_input(image, name=name, channel_order=channel_order, limits=self.limits)
@@ -165,7 +150,7 @@ class Classifier:
             name: What to call it in the answer and in errors.
 
         Raises:
-            As `predict`, but for ImageReadError.
+            As `predict`, except ImageReadError.
         """
         if not isinstance(data, bytes):
             raise TypeError(f"predict_bytes takes bytes, not {type(data).__name__}; predict takes other images, too")
@@ -174,31 +159,14 @@ class Classifier:
     def _classify(self, content: bytes | Pixels, name: str) -> tuple[Prediction, Pixels]:
         """Return the answer for an image, and what the network saw of it."""
         session, batcher = self._session, self._batcher
-        start = time.perf_counter()
+        start_s = time.perf_counter()
         pixels = fitted(content, self.card.image, name=name, limits=self.limits)
-        fitted_s = time.perf_counter()
-        if batcher is None:
-            return self._prediction(name, session.run(pixels[np.newaxis])[0], start, fitted_s), pixels
-        ran = batcher.submit(pixels)
-        prediction = self._prediction(name, ran.row, start, fitted_s, batch_size=ran.batch_size, queued_s=ran.queued_s)
-        return prediction, pixels
-
-    def _prediction(
-        self,
-        name: str,
-        probabilities: Probabilities,
-        start: float,
-        fitted_s: float,
-        *,
-        batch_size: int = 1,
-        queued_s: float = 0.0,
-    ) -> Prediction:
-        elapsed_ms = (time.perf_counter() - start) * 1000
-        decode_ms = (fitted_s - start) * 1000
-        row = tuple(probabilities.tolist())
-        return Prediction(
-            name, self.card.labels, row, elapsed_ms, self.unknown_threshold, decode_ms, batch_size, queued_s * 1000
-        )
+        decode_ms = 1000 * (time.perf_counter() - start_s)
+        queued = None if batcher is None else batcher.submit(pixels)
+        row, size, queued_s = queued or (session.run(pixels[np.newaxis])[0], 1, 0.0)
+        elapsed_ms = 1000 * (time.perf_counter() - start_s)
+        labels, scores, threshold = self.card.labels, tuple(row.tolist()), self.unknown_threshold
+        return Prediction(name, labels, scores, elapsed_ms, threshold, decode_ms, size, 1000 * queued_s), pixels
 
     def explain(
         self,
@@ -211,9 +179,8 @@ class Classifier:
     ) -> "Explanation":
         """Classify an image, and find out which places of it the answer rests on.
 
-        By the network's class activation where the model file has one, which costs hardly more than a prediction; for
-        that the model file is opened once more when the first image is explained. Otherwise by occlusion: 100
-        predictions with different parts of the image covered.
+        It uses the network's class activation if the model file has one, which costs hardly more than a prediction (the
+        file is opened again for the first image), otherwise occlusion: 100 predictions with parts of the image covered.
 
         Args:
             image: As for `predict`.
@@ -227,12 +194,8 @@ class Classifier:
             ModelFileError: The model file is no longer there, or another one is.
             As `predict`.
         """
-        from edgecls.runtime.explanation import (
-            Explanation,
-            Method,
-            evidence_of_activation,
-            evidence_of_drops,
-        )
+        from edgecls.runtime.evidence import Method
+        from edgecls.runtime.explanation import explain
 
         wanted = None if method is None else Method(method)
         if label is not None and label not in self.card.labels:
@@ -242,24 +205,9 @@ class Classifier:
         if wanted is Method.CLASS_ACTIVATION and not self._session.is_explainable:
             raise ValueError(f"the file of model {self.card.name!r} has no class activation; use occlusion")
         session = self._session if wanted is Method.OCCLUSION else self._session_to_explain_with()
-        start = time.perf_counter()
-        seen = fitted(content, self.card.image, name=name, limits=self.limits)
-        fitted_s = time.perf_counter()
-        probabilities, activation = session.run_explained(seen)
-        prediction = self._prediction(name, probabilities[0], start, fitted_s)
-        pixels = decoded(content, name=name, limits=self.limits)
-        explained = prediction.best_label if label is None else label
-        index = self.card.labels.index(explained)
-        probability = prediction.probabilities[index]
-        if activation is not None:
-            evidence = evidence_of_activation(activation[0], label=index, axes=session.cell_axes)
-        else:
-            from edgecls.runtime.occlusion import log_odds_drops
-
-            placed = self.card.image.place(*pixels.shape[:2])
-            drops = log_odds_drops(session.run, seen, placed, label=index)
-            evidence = evidence_of_drops(drops)
-        return Explanation(prediction, explained, probability, pixels, evidence, self.card.image)
+        return explain(
+            session, content, label=label, name=name, limits=self.limits, unknown_threshold=self.unknown_threshold
+        )
 
     def _session_to_explain_with(self) -> Session:
         session = self._session
@@ -275,8 +223,7 @@ class Classifier:
     ) -> Iterator[Outcome]:
         """Classify images, several at once; the outcomes come in the order of the images.
 
-        Images are taken and files are read only a few ahead of the outcome that is asked for, so that neither
-        many images nor a slow reader of the outcomes cost memory.
+        Images are read only a few ahead of the outcome that is asked for, so memory stays bounded.
 
         Args:
             images: Each as for `predict`, whatever the suffixes of files; a generator may make them. Arrays must not
@@ -291,8 +238,7 @@ class Classifier:
         Raises:
             ClosedError: The classifier is closed.
             ValueError: `workers` is below 1.
-            TypeError: `images` is one image, whose letters or rows would be taken for images; while the outcomes are
-                taken: something among them is no image.
+            TypeError: `images` is a single image, or, once the outcomes are consumed, an item is no image.
         """
         check_several(images)
         if workers is not None and workers < 1:

@@ -1,7 +1,7 @@
-"""Which places of an image an answer rests on."""
+"""An answer explained: which places of an image it rests on, as numbers and as a drawing."""
 
+import time
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 import cv2
 import numpy as np
@@ -9,115 +9,20 @@ import numpy.typing as npt
 
 from edgecls import image
 from edgecls.drawing.overlays import lay_over
-from edgecls.image import Pixels
+from edgecls.image import ImageLimits, Pixels
 from edgecls.image_spec import ImageSpec, Placement
 from edgecls.resize import resize
-from edgecls.runtime.occlusion import REACH
+from edgecls.runtime.evidence import Evidence, Method, evidence_of_activation, evidence_of_drops, log_odds_drops
+from edgecls.runtime.image_input import decoded, fitted
 from edgecls.runtime.prediction import Prediction
-from edgecls.runtime.receptive_field import CellAxis
+from edgecls.runtime.session import Session
 
-__all__ = [
-    "MAX_SIDE",
-    "MIN_SIDE",
-    "Evidence",
-    "Explanation",
-    "Method",
-    "evidence_of_activation",
-    "evidence_of_drops",
-    "for_viewing",
-]
+__all__ = ["MAX_SIDE", "MIN_SIDE", "Explanation", "explain", "for_viewing"]
 
 MIN_SIDE, MAX_SIDE = 480, 1280  # pixels of the longer side
 
-
-def for_viewing(pixels: Pixels, *, max_side: int = MAX_SIDE) -> Pixels:
-    """Shrink an image that is larger than needed, enlarge one too small to see much, and return others as they are.
-
-    Args:
-        pixels: uint8, ``[H, W, C]``.
-        max_side: Most pixels of the longer side; the least are MIN_SIDE, or this if it is less.
-    """
-    height, width = pixels.shape[:2]
-    longer = max(height, width)
-    scale = min(max(longer, MIN_SIDE), max_side) / longer
-    if scale == 1:
-        return pixels
-    return resize(pixels, max(1, round(height * scale)), max(1, round(width * scale)))
-
-
-MIN_DROP = 0.1  # of the log-odds; where no part of an image makes more of a difference, the heat stays faint
-
-
-class Method(StrEnum):
-    """How it was found out what an answer rests on."""
-
-    CLASS_ACTIVATION = "class activation"
-    OCCLUSION = "occlusion"
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What speaks for a label, place by place.
-
-    Attributes:
-        grid: float32, ``[rows, columns]``, from 0 to 1.
-        method: How it was found.
-        covers_padding: The grid lies over all that the model sees, black around the image included; if false, over
-            the seen part of the image.
-        axes: Where its rows and columns look, in pixels of the model's input; None if they divide it evenly.
-    """
-
-    grid: npt.NDArray[np.float32]
-    method: Method
-    covers_padding: bool
-    axes: tuple[CellAxis, CellAxis] | None = None
-
-
-def evidence_of_activation(
-    activation: npt.NDArray[np.float32], *, label: int, axes: tuple[CellAxis, CellAxis] | None = None
-) -> Evidence:
-    """Return where a class activation speaks for one label more than for the others.
-
-    A softmax sees only by how much labels differ. So the mean over all labels is taken off at each place, what then
-    speaks against the label counts as nothing, and the strongest place as 1.
-
-    Args:
-        activation: float32, ``[h, w, K]``.
-        label: The number of the label.
-        axes: Where its rows and columns look, as `receptive_field.cell_axes` gives it; not used if it has another
-            number of them.
-    """
-    if axes is not None and tuple(axis.cells for axis in axes) != activation.shape[:2]:
-        axes = None
-    surplus = np.maximum(0, activation[..., label] - activation.mean(axis=-1))
-    return Evidence(surplus / (surplus.max() or 1), Method.CLASS_ACTIVATION, covers_padding=True, axes=axes)
-
-
-def evidence_of_drops(drops: npt.NDArray[np.float32]) -> Evidence:
-    """Return where a label loses when the place is covered; the largest loss counts as 1.
-
-    What covers a cell covers its neighbours too. So a cell counts by the mean of all drops with which it was covered:
-    then the place that each of them covered is hotter than those around it.
-
-    Args:
-        drops: As `occlusion.log_odds_drops` gives them. If none is above MIN_DROP, that counts as 1.
-    """
-    losses = _mean_with_neighbours(np.maximum(0, drops))
-    scale = max(MIN_DROP, float(losses.max()))
-    return Evidence(np.asarray(losses / scale, np.float32), Method.OCCLUSION, covers_padding=False)
-
-
-def _mean_with_neighbours(grid: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-    """Return for each cell the mean of itself and the cells around it that are there."""
-    reach = ((0, 0), (REACH, REACH), (REACH, REACH))
-    padded = np.pad(np.stack([grid, np.ones_like(grid)]).astype(np.float64), reach)
-    height, width = grid.shape
-    sums, counts = np.zeros((2, height, width))
-    for y in range(2 * REACH + 1):
-        for x in range(2 * REACH + 1):
-            sums += padded[0, y : y + height, x : x + width]
-            counts += padded[1, y : y + height, x : x + width]
-    return np.asarray(sums / counts, np.float64)
+_Extent = tuple[float, float]
+"""Where a grid begins and how long it is, in pixels of the image."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +51,7 @@ class Explanation:
 
     @property
     def resolution(self) -> tuple[int, int]:
-        """Rows and columns of places that were told apart; between them the heat is interpolated."""
+        """Rows and columns of the evidence; between them the heat is interpolated."""
         rows, columns = self.evidence.grid.shape
         return rows, columns
 
@@ -155,8 +60,8 @@ class Explanation:
         """How much each pixel of the image speaks for the label: float32 ``[H, W]``, from 0 to 1.
 
         1 is the strongest place of this image, 0 is no evidence for the label or evidence against it; so
-        the heat of two images cannot be compared. Where the model does not see the image, as beside
-        the centre that is cut out, it is 0. It is computed anew each time.
+        the heat of two images cannot be compared. Where the model does not see the image, as outside
+        a centre crop, it is 0. It is computed on each access.
         """
         return self._heat(*self.pixels.shape[:2])
 
@@ -193,8 +98,61 @@ class Explanation:
         return np.asarray(spread * (grid.max() / (spread.max() or 1)), np.float32)
 
 
-_Extent = tuple[float, float]
-"""Where a grid begins and how long it is, in pixels of the image."""
+def explain(
+    session: Session,
+    content: bytes | Pixels,
+    *,
+    label: str | None,
+    name: str,
+    limits: ImageLimits,
+    unknown_threshold: float | None,
+) -> Explanation:
+    """Classify an image, and find out which places of it the answer rests on.
+
+    Args:
+        session: By its class activation if it was opened with one, otherwise by occlusion.
+        content: As `image_input.read_input` gives it.
+        label: One of the model's labels; None for the most probable.
+        name: What to call the image in the answer and in errors.
+        limits: Bounds on bytes and pixels.
+        unknown_threshold: As `Prediction` has it.
+
+    Raises:
+        ImageTooLargeError: The image has more bytes or pixels than the limits allow.
+        ImageDecodeError: It is not a whole image in a supported format.
+        ProviderError: The provider failed while running.
+    """
+    card, spec = session.card, session.card.image
+    start_s = time.perf_counter()
+    seen = fitted(content, spec, name=name, limits=limits)
+    fitted_s = time.perf_counter()
+    probabilities, activation = session.run_explained(seen)
+    elapsed_ms, decode_ms = 1000 * (time.perf_counter() - start_s), 1000 * (fitted_s - start_s)
+    row = tuple(probabilities[0].tolist())
+    prediction = Prediction(name, card.labels, row, elapsed_ms, unknown_threshold, decode_ms)
+    pixels = decoded(content, name=name, limits=limits)
+    explained = prediction.best_label if label is None else label
+    index = card.labels.index(explained)
+    if activation is not None:
+        evidence = evidence_of_activation(activation[0], label=index, axes=session.cell_axes)
+    else:
+        evidence = evidence_of_drops(log_odds_drops(session.run, seen, spec.place(*pixels.shape[:2]), label=index))
+    return Explanation(prediction, explained, row[index], pixels, evidence, spec)
+
+
+def for_viewing(pixels: Pixels, *, max_side: int = MAX_SIDE) -> Pixels:
+    """Shrink an image that is larger than needed, enlarge one too small to see much, and return others as they are.
+
+    Args:
+        pixels: uint8, ``[H, W, C]``.
+        max_side: Most pixels of the longer side; the least are MIN_SIDE, or this if it is less.
+    """
+    height, width = pixels.shape[:2]
+    longer = max(height, width)
+    scale = min(max(longer, MIN_SIDE), max_side) / longer
+    if scale == 1:
+        return pixels
+    return resize(pixels, max(1, round(height * scale)), max(1, round(width * scale)))
 
 
 def _extents(placed: Placement, spec: ImageSpec, evidence: Evidence) -> tuple[_Extent, _Extent]:

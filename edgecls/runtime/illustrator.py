@@ -20,7 +20,7 @@ from edgecls.runtime.prediction import Outcome
 
 if TYPE_CHECKING:
     from edgecls.runtime.classifier import Classifier
-    from edgecls.runtime.explanation import Method
+    from edgecls.runtime.evidence import Method
 
 __all__ = ["Illustrator"]
 
@@ -29,7 +29,7 @@ STDIN_NAME = "stdin"
 
 
 class Illustrator:
-    """Draws and files what a classifier says of images.
+    """Draws the answers for images and writes the drawings.
 
     A name that another drawing has already gets a number: "rose-2.jpg". A drawing that is there under its name or a
     numbered one, byte by byte, counts as done.
@@ -44,7 +44,7 @@ class Illustrator:
     Attributes:
         written_count: Drawings that were written.
         done_count: Drawings that were there already.
-        explained: By what method the last heat map was found, and how many rows and columns of places it tells apart;
+        explained: The method of the last heat map, and the rows and columns of its evidence;
             None before the first.
 
     Raises:
@@ -77,7 +77,7 @@ class Illustrator:
         return frozenset(map(os.path.realpath, self._folders))
 
     def classify(self, classifier: "Classifier", data: bytes, *, name: str) -> Outcome:
-        """Classify an encoded image and draw what came out; may be called in several threads at once.
+        """Classify an encoded image and draw the answer; thread-safe.
 
         Args:
             classifier: The opened model.
@@ -115,8 +115,7 @@ class Illustrator:
                 is_new = _write_once(drawing, target)
             except OSError as error:
                 raise OutputError(
-                    f"cannot write {str(target)!r}: {error.strerror or error}; "
-                    "when that is mended, run it again to go on"
+                    f"cannot write {str(target)!r}: {error.strerror or error}; fix that and run it again to continue"
                 ) from error
             if is_new:
                 self.written_count += 1

@@ -80,9 +80,9 @@ def read_input(image: ImageInput, *, name: str, channel_order: ChannelOrder, lim
         ImageReadError: A file cannot be read.
         ImageTooLargeError: It has more bytes or pixels than the limits allow.
         ImageDecodeError: A PIL image cannot be loaded.
-        ImageArrayError: An array has not the shape or the dtype of an image.
-        TypeError: It is nothing of what an image may be.
-        ValueError: `channel_order` is no order of channels.
+        ImageArrayError: An array does not have the shape or dtype of an image.
+        TypeError: It is nothing that can be an image.
+        ValueError: `channel_order` is neither "rgb" nor "bgr".
     """
     if channel_order not in ("rgb", "bgr"):
         raise ValueError(f"channel_order is 'rgb' or 'bgr', not {channel_order!r}")
@@ -165,18 +165,18 @@ def _read_binary(file: Any, name: str, limits: ImageLimits) -> bytes:
 
 
 def _pixels_of_array(array: npt.NDArray[Any], name: str, channel_order: ChannelOrder, limits: ImageLimits) -> Pixels:
-    told = f"cannot use {name!r}: an array of {array.dtype} {array.shape} is not an image"
+    fault = f"cannot use {name!r}: an array of {array.dtype} {array.shape} is not an image"
     if array.ndim == 4:
-        raise ImageArrayError(f"{told} but a batch; predict_many(array) takes each image of it")
+        raise ImageArrayError(f"{fault} but a batch; predict_many(array) takes each image of it")
     if array.ndim == 3 and array.shape[2] not in (1, 3, 4) and array.shape[0] in (1, 3, 4):
-        raise ImageArrayError(f"{told}: channels come last; give array.transpose(1, 2, 0)")
+        raise ImageArrayError(f"{fault}: channels come last; give array.transpose(1, 2, 0)")
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 3, 4)):
-        raise ImageArrayError(f"{told}; give uint8 [height, width, 3], or grey [height, width]")
+        raise ImageArrayError(f"{fault}; give uint8 [height, width, 3], or grey [height, width]")
     if array.dtype != np.uint8:
         how = "scale it to 0 to 255 and give array.astype(numpy.uint8)"
-        raise ImageArrayError(f"{told}: its samples have to be uint8; {how}")
+        raise ImageArrayError(f"{fault}: its values must be uint8; {how}")
     if array.size == 0:
-        raise ImageArrayError(f"{told}: it has no pixels; was it cut out beside the image?")
+        raise ImageArrayError(f"{fault}: it has no pixels; was it cropped outside the image?")
     _check_pixels(array.shape[1], array.shape[0], name, limits)
     samples = array[:, :, np.newaxis] if array.ndim == 2 else array
     if samples.shape[2] == 1:

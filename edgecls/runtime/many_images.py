@@ -1,4 +1,4 @@
-"""Where images come from: files, folders, patterns, standard input."""
+"""Many images: finding them by files, folders, patterns and standard input, and classifying them in order."""
 
 import glob
 import os
@@ -36,8 +36,36 @@ class Source:
     read: Callable[[ImageLimits], bytes]
 
 
+def classify_stream(
+    classifier: "Classifier", sources: Iterable[Source], *, workers: int, illustrator: "Illustrator | None" = None
+) -> Iterator[Outcome]:
+    """Classify images and return an outcome for each, in the order of `sources`.
+
+    Each worker reads, decodes and classifies one image at a time; that keeps as many cores busy
+    as there are workers, which on a CPU beats batches. If the classifier runs batches, those that several workers
+    have decoded run together.
+
+    Args:
+        classifier: The opened model.
+        sources: The images; taken one by one, a few ahead of the outcomes.
+        workers: How many to work on at once, at least 1.
+        illustrator: Makes drawings of the answers; None for none.
+    """
+
+    def classify(source: Source) -> Outcome:
+        try:
+            data = source.read(classifier.limits)
+            if illustrator is not None:
+                return illustrator.classify(classifier, data, name=source.name)
+            return Outcome(source.name, classifier.predict_bytes(data, name=source.name))
+        except ImageError as error:
+            return Outcome(source.name, error)
+
+    return map_in_order(classify, sources, workers=workers)
+
+
 def find_names(paths: Sequence[str], *, passing_over: Collection[str] = ()) -> list[str]:
-    """Turn what a user names into the names of images, in that order. `open_source` opens each.
+    """Expand paths into the names of images, keeping the order; `open_source` opens each.
 
     A file is taken whatever its suffix. A folder gives all images below it, sorted, by their
     suffixes. A name that does not exist and has ``*``, ``?`` or ``[`` in it is a pattern (``**`` for
@@ -88,31 +116,3 @@ def _read_named(name: str, limits: ImageLimits) -> bytes:
         else:
             raise
         raise ImageReadError(f"cannot read {name!r}: {reason}; check the path") from error
-
-
-def classify_stream(
-    classifier: "Classifier", sources: Iterable[Source], *, workers: int, illustrator: "Illustrator | None" = None
-) -> Iterator[Outcome]:
-    """Classify images and return an outcome for each, in the order of `sources`.
-
-    Each worker reads, decodes and classifies one image at a time; that keeps as many cores busy
-    as there are workers, which on a CPU beats batches. If the classifier runs batches, those that several workers
-    have decoded run together.
-
-    Args:
-        classifier: The opened model.
-        sources: The images; taken one by one, a few ahead of the outcomes.
-        workers: How many to work on at once, at least 1.
-        illustrator: Makes drawings of the answers; None for none.
-    """
-
-    def classify(source: Source) -> Outcome:
-        try:
-            data = source.read(classifier.limits)
-            if illustrator is not None:
-                return illustrator.classify(classifier, data, name=source.name)
-            return Outcome(source.name, classifier.predict_bytes(data, name=source.name))
-        except ImageError as error:
-            return Outcome(source.name, error)
-
-    return map_in_order(classify, sources, workers=workers)

@@ -26,7 +26,7 @@ class ShownImage(Protocol):
     """Where the image of a prediction comes from."""
 
     def pixels(self) -> Pixels | None:
-        """Return the image, or None if it is not there any more."""
+        """Return the image, or None if it is gone."""
 
 
 class _Seen:
@@ -42,11 +42,11 @@ _remembered: deque[_Seen] = deque(maxlen=MOST_REMEMBERED)
 
 
 def remember_image(prediction: "Prediction", shown: str | Pixels) -> None:
-    """Let a prediction know its image.
+    """Attach its image to a prediction.
 
     Args:
         prediction: Changed.
-        shown: The file, which is read when somebody looks; or what the network saw, which is kept for a while.
+        shown: The file, read when it is displayed; or the pixels of the network's input, kept for a while.
     """
     if isinstance(shown, str):
         source: ShownImage = _File(shown)
@@ -82,7 +82,7 @@ def prediction_html(prediction: "Prediction", shown: ShownImage | None) -> str:
 
     Args:
         prediction: The answer.
-        shown: Where its image comes from; None if nobody knows.
+        shown: Where its image comes from; None if unknown.
     """
     pixels = None if shown is None else shown.pixels()
     image = "" if pixels is None else _thumbnail(pixels)

@@ -46,7 +46,7 @@ def load(
             least so probable. From 0, where every image gets a label, to below 1; None for the file's own.
         tuned: "throughput" for many images or "latency" for one at a time: run as `edgecls tune` found best for
             that on this machine, whatever `intra_op_threads` and `batch_sizes` say. Makes no difference
-            where nothing was measured, or where another provider was found best than the one asked for by name.
+            where nothing was measured, or where another provider than the one named was best.
 
     Raises:
         MissingExtraError: onnxruntime is not installed.

@@ -1,4 +1,4 @@
-"""What a classifier answers."""
+"""Predictions and outcomes."""
 
 import functools
 from dataclasses import dataclass, field
@@ -92,7 +92,7 @@ class Prediction:
 
     @property
     def described(self) -> str:
-        """The answer for people: the label, or "unknown" with the best label beside it."""
+        """The answer for people: the label, or "unknown" followed by the best label."""
         return self.best_label if self.is_known else unsure_of(self.best_label)
 
     def top(self, count: int) -> tuple[LabelScore, ...]:
@@ -124,11 +124,11 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one of many images.
+    """The outcome for one of many images.
 
     Attributes:
         name: What the image is called.
-        result: The answer, or the fault that stood in its way.
+        result: The prediction, or the error.
         drawings: Encoded images that show the answer, where somebody wanted them.
     """
 
@@ -144,5 +144,5 @@ class Outcome:
 
 
 def unsure_of(label: str) -> str:
-    """Return how people are told that the answer is UNKNOWN and `label` comes closest."""
+    """Return the text for an UNKNOWN answer whose most probable label is `label`."""
     return f"{UNKNOWN} ({label}?)"

@@ -160,8 +160,8 @@ def _windowed(node: _Node, before: _Map, constants: dict[str, memoryview]) -> _M
             end = whole - start
         elif automatic == "VALID":
             start = end = 0
-        room = side.cells + start + end - window
-        cells = (-(-room // step) if any(node.numbers.get("ceil_mode", [])) else room // step) + 1
+        free = side.cells + start + end - window
+        cells = (-(-free // step) if any(node.numbers.get("ceil_mode", [])) else free // step) + 1
         first = side.first + side.step * ((window - 1) / 2 - start)
         sides.append(CellAxis(first, side.step * step, cells, side.reach + side.step * (window - 1)))
     return _Map((sides[0], sides[1]), before.axes)

@@ -1,4 +1,4 @@
-"""An onnxruntime session that runs where it says it runs."""
+"""A model opened on a provider, after verifying that it runs there and gives the right answers."""
 
 import contextlib
 import threading
@@ -13,10 +13,9 @@ from edgecls.errors import InputShapeError, ModelFileError, ProviderError
 from edgecls.model_card import ModelCard
 from edgecls.modelfile import ACTIVATION_NAME, INPUT_NAME, OUTPUT_NAME, ModelFile
 from edgecls.runtime.class_activation import without_class_activation
-from edgecls.runtime.execution import providers
-from edgecls.runtime.execution.ort import one_line, onnxruntime_errors
-from edgecls.runtime.execution.providers import Provider, SkippedProvider
-from edgecls.runtime.execution.raw_network import check_signature
+from edgecls.runtime.execution.onnxruntime_network import count_nodes, open_on_cpu, open_on_provider
+from edgecls.runtime.execution.ort import one_line, onnxruntime_errors, stdout_to_stderr
+from edgecls.runtime.execution.providers import Provider, SkippedProvider, providers_to_try
 from edgecls.runtime.golden import TOGETHER, check_golden
 from edgecls.runtime.machine.processor import may_overflow_here
 
@@ -116,7 +115,7 @@ def open_session(
     batch_sizes: Sequence[int] = (1,),
     class_activation: bool = False,
 ) -> Session:
-    """Open a model on a provider, and prove that it runs there.
+    """Open a model on a provider, and verify that it runs there.
 
     On anything but the CPU, the golden samples run in batches of every size in use: that takes the slow
     first run of each size away from later callers, and a provider that gives wrong answers is not used.
@@ -135,7 +134,7 @@ def open_session(
         ModelFileError: The network does not match its document, or onnxruntime cannot load it.
     """
     skipped: list[SkippedProvider] = []
-    for candidate in providers.candidates(provider):
+    for candidate in providers_to_try(provider):
         found = try_provider(
             model,
             candidate,
@@ -167,7 +166,7 @@ def try_provider(
         provider: One by name.
         intra_op_threads: As for `open_session`.
         batch_sizes: As for `open_session`.
-        skipped: What was tried before, for the session to tell.
+        skipped: Providers that were tried before, for the session's attribute.
         class_activation: As for `open_session`.
 
     Raises:
@@ -198,8 +197,7 @@ def _open_on(
 ) -> Session | SkippedProvider:
     if provider is Provider.CPU:
         return _open_on_cpu(model, skipped, intra_op_threads)
-    from edgecls.runtime.execution.probe import explained, probe
-    from edgecls.runtime.execution.providers import stdout_to_stderr  # what a CPU needs is loaded, and no more
+    from edgecls.runtime.execution.probe import explained, probe  # a CPU does not need it
 
     with stdout_to_stderr():
         hindrance = probe(provider)
@@ -212,16 +210,14 @@ def _open_on(
 
 
 def _open_on_cpu(model: ModelFile, skipped: tuple[SkippedProvider, ...], intra_op_threads: int) -> Session:
-    options = _session_options(intra_op_threads)
     try:
-        inner = _inference_session(model, options, [(Provider.CPU.onnxruntime_name, {})])
+        inner = open_on_cpu(model.onnx, intra_op_threads=intra_op_threads)
     except onnxruntime_errors() as error:
         raise ModelFileError(
             f"cannot use model {model.path!r}: onnxruntime cannot load its network ({one_line(error)}); "
             "get a fresh copy or update onnxruntime"
         ) from error
-    inner._model_bytes = None  # onnxruntime keeps the whole file to change providers with, which never happens here
-    check_signature(inner, model)
+    _check_signature(inner, model)
     session = Session(model.card, Provider.CPU, {}, skipped, inner)
     if may_overflow_here(model.card):
         failed = [result for result in check_golden(model.card, session.run) if not result.passed]
@@ -240,59 +236,25 @@ def _open_elsewhere(
     intra_op_threads: int,
     batch_sizes: tuple[int, ...],
 ) -> Session:
-    """Return a session that has proved that it runs the network on the provider, and rightly.
+    """Return a session that was verified to run the network on the provider, with the right answers.
 
     Raises:
         ProviderError: It does not; the message is the reason and no more.
     """
     sizes = (*batch_sizes, TOGETHER)  # which the golden samples run in
+    nodes: dict[str, int] = {}
     if provider is Provider.OPENVINO:
-        session = _open_in_openvino(model, skipped, intra_op_threads)
+        from edgecls.runtime.execution.openvino_network import open_openvino_network
+
+        inner: Any = open_openvino_network(model.onnx, intra_op_threads=intra_op_threads)
     else:
-        session = _open_in_onnxruntime(model, provider, skipped, intra_op_threads, sizes)
-    failed = [result for result in check_golden(model.card, session.run, batch_sizes=sizes) if not result.passed]
-    if failed:
-        raise ProviderError(f"it gives wrong answers ({failed[0]})")
-    return session
-
-
-def _open_in_openvino(model: ModelFile, skipped: tuple[SkippedProvider, ...], intra_op_threads: int) -> Session:
-    from edgecls.runtime.execution.openvino_network import open_openvino_network
-
-    network = open_openvino_network(model.onnx, intra_op_threads=intra_op_threads)
-    check_signature(network, model)
-    return Session(model.card, Provider.OPENVINO, {}, skipped, network)
-
-
-def _open_in_onnxruntime(
-    model: ModelFile,
-    provider: Provider,
-    skipped: tuple[SkippedProvider, ...],
-    intra_op_threads: int,
-    sizes: tuple[int, ...],
-) -> Session:
-    from edgecls.runtime.execution.ort import count_nodes, put_elsewhere
-    from edgecls.runtime.execution.provider_options import provider_options
-
-    options = _session_options(intra_op_threads)
-    options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
-    if provider is Provider.DIRECTML:
-        options.enable_mem_pattern = False  # it cannot have memory planned ahead
-    settings = provider_options(provider, model, batch_sizes=sizes)
-    try:
-        inner = _inference_session(model, options, settings)
-    except onnxruntime_errors() as error:
-        raise ProviderError(one_line(error)) from error
-    check_signature(inner, model)
-    if provider.onnxruntime_name not in inner.get_providers():
-        raise ProviderError("onnxruntime cannot load its library, or finds no such device")
-    lost = put_elsewhere(inner, provider)
-    if lost:
-        raise ProviderError(lost)
-    return Session(
+        inner = open_on_provider(model, provider, intra_op_threads=intra_op_threads, batch_sizes=sizes)
+        nodes = count_nodes(inner)
+    _check_signature(inner, model)
+    session = Session(
         model.card,
         provider,
-        count_nodes(inner),
+        nodes,
         skipped,
         inner,
         # A larger batch would have TensorRT build a new engine while callers wait.
@@ -300,17 +262,38 @@ def _open_in_onnxruntime(
         # DirectML forbids runs of one session at the same time.
         _turn=threading.Lock() if provider is Provider.DIRECTML else contextlib.nullcontext(),
     )
+    failed = [result for result in check_golden(model.card, session.run, batch_sizes=sizes) if not result.passed]
+    if failed:
+        raise ProviderError(f"it gives wrong answers ({failed[0]})")
+    return session
 
 
-def _session_options(intra_op_threads: int) -> Any:
-    options = providers.load_onnxruntime().SessionOptions()
-    options.intra_op_num_threads = intra_op_threads  # or onnxruntime takes as many as the host has cores
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 4
-    return options
+def _check_signature(network: Any, model: ModelFile) -> None:
+    """Refuse a network whose input or output is not what its document says.
 
+    Args:
+        network: An onnxruntime session, or an object with the same `get_inputs` and `get_outputs`.
+        model: The model file it was opened from.
 
-def _inference_session(model: ModelFile, options: Any, settings: list[tuple[str, dict[str, str]]]) -> Any:
-    """Open a session that raises an exception where onnxruntime would fall back to the CPU, and say so on stdout."""
-    onnxruntime = providers.load_onnxruntime()
-    return onnxruntime.InferenceSession(model.onnx, options, providers=settings, enable_fallback=0)
+    Raises:
+        ModelFileError: They are not; the message says what both are.
+    """
+    shape_hwc, labels = model.card.image.shape_hwc, len(model.card.labels)
+    inputs = [(node.name, node.type, tuple(node.shape[1:])) for node in network.get_inputs()]
+    outputs = [(node.name, node.type, tuple(node.shape[1:])) for node in network.get_outputs()]
+    if inputs != [(INPUT_NAME, "tensor(uint8)", shape_hwc)]:
+        raise ModelFileError(
+            f"cannot use model {model.path!r}: its document promises one input {INPUT_NAME!r}, uint8 of shape "
+            f"(N, {', '.join(map(str, shape_hwc))}), its network takes {inputs}; export it again"
+        )
+    if (OUTPUT_NAME, "tensor(float)", (labels,)) not in outputs:
+        raise ModelFileError(
+            f"cannot use model {model.path!r}: its document names {labels} labels, which takes an output "
+            f"{OUTPUT_NAME!r}, float32 of shape (N, {labels}); its network gives {outputs}; export it again"
+        )
+    for name, kind, shape in outputs:
+        if name == ACTIVATION_NAME and (kind, len(shape), shape[-1:]) != ("tensor(float)", 3, (labels,)):
+            raise ModelFileError(
+                f"cannot use model {model.path!r}: its output {name!r} must be float32 of shape (N, h, w, {labels}), "
+                f"it is {kind} of shape (N, {', '.join(map(str, shape))}); export it again"
+            )

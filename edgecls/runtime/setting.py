@@ -1,4 +1,4 @@
-"""With what a model is run: provider, threads, batches."""
+"""How a model is run: provider, threads, batches."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ class Setting:
 
     Attributes:
         provider: What the network runs on; not AUTO.
-        workers: Images that are worked on at once.
+        workers: Images processed concurrently.
         intra_op_threads: Threads that one run may use on the CPU.
         batch_size: Images that may run together; 1 for no batches.
     """

@@ -1,25 +1,26 @@
-"""What a model may be tuned for."""
+"""How a model runs best on this machine, as `edgecls tune` found: kept by network and hardware, and looked up.
+
+A choice is keyed by the digest of the network and the facts of the hardware, so a change of either invalidates it.
+"""
 
 import hashlib
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from edgecls.atomic_write import whole_files
 from edgecls.errors import OutputError
 from edgecls.modelfile import ModelFile
 from edgecls.runtime.execution.gpu import GpuReport, this_machine
-from edgecls.runtime.execution.providers import Provider, load_onnxruntime, openvino_version, ready_made_providers
+from edgecls.runtime.execution.ort import load_onnxruntime
+from edgecls.runtime.execution.providers import Provider, installed_providers, openvino_version
 from edgecls.runtime.machine.cache_folder import cache_folder
 from edgecls.runtime.machine.cores import usable_cores
 from edgecls.runtime.machine.processor import read_processor
 from edgecls.runtime.setting import Setting
-
-if TYPE_CHECKING:
-    from edgecls.runtime.setting import Setting
 
 __all__ = [
     "FORMAT",
@@ -33,6 +34,11 @@ __all__ = [
     "tuned_setting",
 ]
 
+FORMAT = 1
+"""The version of the record; others are ignored."""
+
+_MOST = 4096  # of anything that a setting counts; a record with more is damaged
+
 
 class Goal(StrEnum):
     """What a setting is best for: many images (a folder, a server), or one whose answer is waited for."""
@@ -43,7 +49,7 @@ class Goal(StrEnum):
 
 @dataclass(frozen=True)
 class Hardware:
-    """A machine and the runtime on it; when any of it changes, what was measured no longer holds.
+    """A machine and its runtime; when any of this changes, earlier measurements no longer apply.
 
     Attributes:
         processor: Name of the processor.
@@ -66,35 +72,6 @@ class Hardware:
     providers: tuple[str, ...]
 
 
-def this_hardware() -> Hardware:
-    """Return the machine that this is.
-
-    Raises:
-        MissingExtraError: onnxruntime is not installed.
-        ProviderError: It cannot be loaded.
-    """
-    processor = read_processor()
-    providers = ready_made_providers()
-    # Asking the driver takes a tenth of a second.
-    gpus = this_machine() if any(one.runs_on_nvidia for one in providers) else GpuReport(None, None, (), None)
-    return Hardware(
-        processor=processor.name,
-        features=hashlib.sha256(" ".join(processor.features).encode()).hexdigest(),
-        cores=usable_cores(),
-        gpus=tuple(gpu.name for gpu in gpus.gpus),
-        driver=gpus.driver or gpus.cuda or "",
-        onnxruntime=load_onnxruntime().__version__,
-        openvino=openvino_version() or "",
-        providers=tuple(providers),
-    )
-
-
-FORMAT = 1
-"""The version of the record; one of another version is passed over."""
-
-_MOST = 4096  # of anything that a setting counts; a record with more is damaged
-
-
 @dataclass(frozen=True)
 class Choice:
     """How a model runs best on a machine.
@@ -112,6 +89,62 @@ class Choice:
     def for_goal(self, goal: Goal) -> Setting:
         """Return the setting that is best for a goal."""
         return self.throughput if goal is Goal.THROUGHPUT else self.latency
+
+
+def tuned_setting(
+    model: ModelFile, goal: Goal, *, provider: Provider = Provider.AUTO, workers: int | None = None
+) -> Setting | None:
+    """Return how a model was found to run best on this machine, or None if that was not measured.
+
+    Args:
+        model: The model file.
+        goal: What to optimise for.
+        provider: What the caller wants; there is no setting for it if another was found better.
+        workers: Images to work on at once, as the caller wants it; each then runs in one thread.
+
+    Raises:
+        MissingExtraError: onnxruntime is not installed.
+        ProviderError: It cannot be loaded.
+    """
+    folder = choices_folder()
+    if folder is None or not os.path.isdir(folder):  # Path.is_dir raises where access is denied
+        return None
+    choice = find_choice(model.network_sha256, this_hardware(), folder=folder)
+    if choice is None:
+        return None
+    setting = choice.for_goal(goal)
+    if provider not in (Provider.AUTO, setting.provider):
+        return None
+    return setting if workers is None else replace(setting, workers=workers, intra_op_threads=1)
+
+
+def choices_folder() -> Path | None:
+    """Return the folder of all choices; it need not exist. None where there is no place for one."""
+    cache = cache_folder()
+    return None if cache is None else cache / "tuning"
+
+
+def this_hardware() -> Hardware:
+    """Return the machine that this is.
+
+    Raises:
+        MissingExtraError: onnxruntime is not installed.
+        ProviderError: It cannot be loaded.
+    """
+    processor = read_processor()
+    providers = installed_providers()
+    # Asking the driver takes a tenth of a second.
+    gpus = this_machine() if any(one.runs_on_nvidia for one in providers) else GpuReport(None, None, (), None)
+    return Hardware(
+        processor=processor.name,
+        features=hashlib.sha256(" ".join(processor.features).encode()).hexdigest(),
+        cores=usable_cores(),
+        gpus=tuple(gpu.name for gpu in gpus.gpus),
+        driver=gpus.driver or gpus.cuda or "",
+        onnxruntime=load_onnxruntime().__version__,
+        openvino=openvino_version() or "",
+        providers=tuple(providers),
+    )
 
 
 def find_choice(network_sha256: str, hardware: Hardware, *, folder: Path) -> Choice | None:
@@ -133,7 +166,7 @@ def find_choice(network_sha256: str, hardware: Hardware, *, folder: Path) -> Cho
 
 
 def keep_choice(choice: Choice, network_sha256: str, hardware: Hardware, *, folder: Path) -> Path:
-    """Keep a choice, in the place of an earlier one, and return the file.
+    """Keep a choice, replacing an earlier one, and return the file.
 
     Args:
         choice: What was found.
@@ -169,7 +202,7 @@ def _file_name(key: dict[str, Any]) -> str:
 def _setting_from(record: dict[str, Any]) -> Setting:
     provider = Provider(record["provider"])
     if provider is Provider.AUTO:
-        raise ValueError("a choice names its provider")
+        raise ValueError("a choice must name its provider")
     return Setting(provider, *(_count(record[name]) for name in ("workers", "intra_op_threads", "batch_size")))
 
 
@@ -177,38 +210,3 @@ def _count(value: Any) -> int:
     if type(value) is not int or not 1 <= value <= _MOST:
         raise ValueError(f"{value!r} is no count")
     return value
-
-
-def choices_folder() -> Path | None:
-    """Return the folder of all choices; it need not exist. None where there is no place for one."""
-    cache = cache_folder()
-    return None if cache is None else cache / "tuning"
-
-
-def tuned_setting(
-    model: ModelFile, goal: Goal, *, provider: Provider = Provider.AUTO, workers: int | None = None
-) -> "Setting | None":
-    """Return how a model was found to run best on this machine, or None if that was not measured.
-
-    Args:
-        model: The model file.
-        goal: What it shall be best for.
-        provider: What the caller wants; there is no setting for it if another was found better.
-        workers: Images to work on at once, as the caller wants it; each then runs in one thread.
-
-    Raises:
-        MissingExtraError: onnxruntime is not installed.
-        ProviderError: It cannot be loaded.
-    """
-    folder = choices_folder()
-    if folder is None or not os.path.isdir(folder):  # and not Path.is_dir, which raises where it may not look
-        return None
-    from dataclasses import replace
-
-    choice = find_choice(model.network_sha256, this_hardware(), folder=folder)
-    if choice is None:
-        return None
-    setting = choice.for_goal(goal)
-    if provider not in (Provider.AUTO, setting.provider):
-        return None
-    return setting if workers is None else replace(setting, workers=workers, intra_op_threads=1)

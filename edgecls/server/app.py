@@ -29,7 +29,7 @@ from edgecls.server.storage.feedback_store import FeedbackStore
 from edgecls.server.storage.image_root import ImageRoot
 from edgecls.server.workers.board import Gathered
 
-__all__ = ["Application", "ServerSettings", "create_app"]
+__all__ = ["AppSettings", "Application", "build_app"]
 
 
 class Application(Bottle):  # type: ignore[misc]  # published without types
@@ -38,8 +38,8 @@ class Application(Bottle):  # type: ignore[misc]  # published without types
     Bottle on its own copies every response into one that belongs to the thread and finds out what kind it is, which
     takes longer than all the rest it does. Hooks, which work on that copy, are not called.
 
-    What a route needs stands beside it, so that whoever asks beforehand (`computes`, `check`) finds the same route as
-    the request will: ``app.route(path, method, callback, computes=True, takes_body=True)``. A route that is switched
+    What a route needs is declared with it, so that whoever asks beforehand (`computes`, `check`) finds the same route
+    as the request will: ``app.route(path, method, callback, computes=True, takes_body=True)``. A route that is switched
     off may say in `off` which refusal a body gets at once, a Refusal.
 
     Args:
@@ -138,7 +138,7 @@ def _whole(body: Any) -> bytes:
 
 
 @dataclass(frozen=True)
-class ServerSettings:
+class AppSettings:
     """Bounds of the server; those on images are the classifier's own.
 
     Attributes:
@@ -156,9 +156,9 @@ class ServerSettings:
     https: bool = False
 
 
-def create_app(
+def build_app(
     repository: Repository,
-    settings: ServerSettings,
+    settings: AppSettings,
     *,
     image_root: ImageRoot | None = None,
     feedback: FeedbackStore | None = None,

@@ -1,9 +1,8 @@
-"""Taking in files that were changed, while the server goes on."""
+"""Reading changed files again while the server runs."""
 
 from collections.abc import Callable
 
 from edgecls.errors import EdgeclsError
-from edgecls.server.http.messages import Refusal
 from edgecls.server.http.tls import Certificate
 from edgecls.server.middleware.access_log import AccessLog
 from edgecls.server.middleware.api_keys import ApiKeys
@@ -13,7 +12,7 @@ __all__ = ["Reload"]
 
 
 class Reload:
-    """Reads files again. One that cannot be used leaves in use what was read before, and that is told.
+    """Reads files again. One that cannot be used leaves in use what was read before, and is reported.
 
     Args:
         repository: The models.
@@ -56,7 +55,7 @@ class Reload:
     def _attempt(self, success: str, step: Callable[[], object]) -> None:
         try:
             step()
-        except (EdgeclsError, Refusal) as error:
+        except EdgeclsError as error:
             self._tell(f"not reloaded, what was there before stays in use: {error}")
         else:
             self._tell(success)

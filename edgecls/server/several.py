@@ -1,17 +1,14 @@
-"""Serving with several processes, which this one looks after."""
+"""Serving with several worker processes, which this one supervises."""
 
 import contextlib
 import multiprocessing
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Callable, Iterator
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
-
-import click
 
 from edgecls.errors import ServerError
 from edgecls.frozen import can_start_children
@@ -25,11 +22,15 @@ from edgecls.server.workers.supervisor import Supervisor
 __all__ = ["serve_with_workers"]
 
 FOLDER_PREFIX = "edgecls-workers-"
-STOP_MARGIN_S = 10.0  # for what a process does besides finishing its requests
+STOP_MARGIN_S = 10.0  # for what a process does in addition to finishing its requests
 
 
-def serve_with_workers(settings: ServeSettings) -> int:
+def serve_with_workers(settings: ServeSettings, tell: Callable[[str], None]) -> int:
     """Serve until a signal ends it, and return the exit code.
+
+    Args:
+        settings: Of the server.
+        tell: Takes a line for the operator; it is pickled for the workers.
 
     Raises:
         ServerError: The server cannot start with these settings.
@@ -47,7 +48,7 @@ def serve_with_workers(settings: ServeSettings) -> int:
             announced.add(number)
             process = context.Process(
                 target=_serve,
-                args=(settings, port, folder, number, is_first),
+                args=(settings, tell, port, folder, number, is_first),
                 name=f"edgecls-worker-{number}",
                 daemon=True,
             )
@@ -58,11 +59,11 @@ def serve_with_workers(settings: ServeSettings) -> int:
             spawn,
             workers=settings.workers,
             board=board,
-            tell=partial(click.echo, err=True),
+            tell=tell,
             stop_s=settings.drain_delay + HttpLimits().drain_s + STOP_MARGIN_S,
         )
         return supervisor.run(
-            on_ready=lambda: click.echo(f"ready: serving with {settings.workers} processes", err=True),
+            on_ready=lambda: tell(f"ready: serving with {settings.workers} processes"),
             on_stop=holder.close,
         )
 

@@ -1,4 +1,4 @@
-"""Batches of images for Keras, in an order that depends on seed and epoch alone."""
+"""What a network sees in each epoch: batches in an order that depends on seed and epoch alone, augmented images."""
 
 import threading
 from collections import deque
@@ -13,8 +13,9 @@ import numpy.typing as npt
 
 from edgecls.dataset.pixel_cache import CachedImages
 from edgecls.errors import ImageError
+from edgecls.training.config import Augmentation
 
-__all__ = ["ImageBatches", "shuffled"]
+__all__ = ["ImageBatches", "augmenting", "shuffled"]
 
 Batch = tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]] | tuple[npt.NDArray[np.generic], ...]
 """Images, labels and, where labels have weights, the weight of each image."""
@@ -23,18 +24,18 @@ AHEAD_PER_WORKER = 2  # batches that wait, made, for the network
 
 
 def shuffled(indices: npt.NDArray[np.int64], *, seed: int, epoch: int) -> npt.NDArray[np.int64]:
-    """Return `indices` in an order of their own for each seed and epoch."""
+    """Return `indices` shuffled by seed and epoch."""
     return np.random.default_rng([seed, epoch]).permutation(indices)
 
 
 class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no types
-    """Hands out images in batches, made by threads of its own ahead of need.
+    """Batches of images, prepared ahead of time by its own threads.
 
-    A few batches are in memory at once, however many images there are. Use it in a `with` block.
+    Only a few batches are in memory at once, regardless of the number of images. Use it in a `with` block.
 
     Attributes:
-        indices: The images to show.
-        order: Those of the current epoch, in the order they are handed out.
+        indices: The images.
+        order: Those of the current epoch, in their order.
         fault: The image that could not be decoded and so ended the epoch, or None.
     """
 
@@ -54,9 +55,9 @@ class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no
             indices: Which of them, in the order of the first epoch.
             batch_size: Images in one batch; the last one of an epoch may have fewer.
             workers: Number of threads that make batches.
-            label_weights: How much an image of each label counts, ``[K]``; None if all count alike.
-            shares: Number of devices that share each batch. They need equal shares, so an epoch ends up to
-                `shares` - 1 images early; which, is left to the order.
+            label_weights: Weight of the images of each label, ``[K]``; None if all are equal.
+            shares: Number of devices that share each batch. They need equal shares, so the last up to
+                `shares` - 1 images of the order are left out of an epoch.
         """
         super().__init__()
         self.indices = np.asarray(indices, np.int64)
@@ -72,7 +73,7 @@ class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no
         self._waiting: deque[tuple[int, npt.NDArray[np.int64], Future[Batch]]] = deque()
 
     def show(self, order: npt.NDArray[np.int64]) -> None:
-        """Hand out images in another order from now on; not in the middle of an epoch."""
+        """Change the order of the images; not in the middle of an epoch."""
         self.order = order[: len(order) - len(order) % self._shares]
 
     def __len__(self) -> int:
@@ -90,7 +91,7 @@ class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no
         """Return a batch of the current epoch.
 
         Raises:
-            ImageError: An image cannot be decoded any more; it is kept in `fault` as well.
+            ImageError: An image can no longer be decoded; the error is also kept in `fault`.
         """
         with self._lock:
             if not self._waiting or self._waiting[0][0] != index or self._waiting[0][1] is not self.order:
@@ -102,7 +103,7 @@ class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no
             try:
                 return batch.result()
             except ImageError as error:
-                self.fault = error  # what Keras makes of the exception no longer says which image it was
+                self.fault = error  # the exception that Keras raises instead does not name the image
                 raise
 
     def _forget_waiting(self) -> None:
@@ -117,3 +118,42 @@ class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no
         if self._label_weights is None:
             return pixels, label_ids
         return pixels, label_ids, self._label_weights[label_ids]
+
+
+def augmenting(network: keras.Model, amounts: Augmentation | None, *, seed: int) -> keras.Model:
+    """Return a network for training that augments its images before `network` sees them.
+
+    The two share their weights. Augmentation runs in the training step only, and gives uint8
+    images again, so that `network` sees the same kind of input as in use.
+
+    Args:
+        network: Takes uint8 images, ``[N, H, W, C]``.
+        amounts: By how much; None for no augmentation.
+        seed: Of the random amounts.
+    """
+    images = keras.Input(shape=network.input_shape[1:], dtype="uint8", name="image")
+    x = images if amounts is None else _augmented(images, amounts, seed)
+    return keras.Model(images, network(x))
+
+
+def _augmented(images: keras.KerasTensor, amounts: Augmentation, seed: int) -> keras.KerasTensor:
+    layers = keras.layers
+    steps = [layers.Rescaling(1.0, name="as_float", dtype="float32")]
+    if amounts.flip:
+        steps.append(layers.RandomFlip("horizontal", seed=seed, dtype="float32"))
+    geometry = {"fill_mode": "nearest", "dtype": "float32"}
+    if amounts.rotation:
+        steps.append(layers.RandomRotation(amounts.rotation / 360, seed=seed + 1, **geometry))
+    if amounts.shift:
+        steps.append(layers.RandomTranslation(amounts.shift, amounts.shift, seed=seed + 2, **geometry))
+    if amounts.zoom:
+        steps.append(layers.RandomZoom(amounts.zoom, seed=seed + 3, **geometry))
+    values = {"value_range": (0, 255), "dtype": "float32"}
+    if amounts.brightness:
+        steps.append(layers.RandomBrightness(amounts.brightness, seed=seed + 4, **values))
+    if amounts.contrast:
+        steps.append(layers.RandomContrast(amounts.contrast, seed=seed + 5, **values))
+    x = images
+    for step in steps:
+        x = step(x)
+    return x

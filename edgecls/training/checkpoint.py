@@ -1,4 +1,4 @@
-"""All that a training run needs to go on after a kill, written whole at the end of each epoch."""
+"""Checkpoints: the state from which a killed run can be resumed, written atomically after each epoch."""
 
 import json
 import zipfile
@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from edgecls.atomic_write import whole_files
 from edgecls.errors import TrainingError
+from edgecls.evaluation.history import EpochReport, best_of
 from edgecls.regular_file import open_regular
-from edgecls.training.history import EpochReport, best_of
 
 if TYPE_CHECKING:  # loaded where a network is saved, as classical models are trained without Keras
     import keras
@@ -30,7 +30,7 @@ Arrays = tuple[npt.NDArray[np.generic], ...]
 class Checkpoint:
     """The state of a training run between two epochs.
 
-    Random numbers are not part of it: they depend on seed and epoch alone. Nor is the learning rate: it
+    Random numbers are not part of it: they depend only on seed and epoch. Nor is the learning rate: it
     depends on the optimizer's count of steps or on the history.
 
     Attributes:
@@ -55,7 +55,7 @@ class Checkpoint:
         if own != [array.shape for array in self.optimizer]:
             raise TrainingError(
                 "the checkpoint is of a run on another kind of device or with another optimizer; "
-                "resume where it was begun, or start anew with --overwrite"
+                "resume it where it was started, or start again with --overwrite"
             )
         for variable, array in zip(optimizer.variables, self.optimizer, strict=True):
             variable.assign(array)
@@ -88,7 +88,7 @@ class Checkpoints:
                 outdated.unlink()
 
     def exist(self) -> bool:
-        """Return whether there is one to go on from."""
+        """Return whether there is one to resume from."""
         return self._path.is_file()
 
     def load(self) -> Checkpoint:
@@ -109,11 +109,11 @@ class Checkpoints:
                 )
         except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
             raise TrainingError(
-                f"the checkpoint {str(self._path)!r} is damaged: {error}; start anew with --overwrite"
+                f"the checkpoint {str(self._path)!r} is damaged: {error}; start again with --overwrite"
             ) from error
         if not checkpoint.best_weights.is_file():
             raise TrainingError(
-                f"the checkpoint lacks its file {str(checkpoint.best_weights)!r}; start anew with --overwrite"
+                f"the checkpoint lacks its file {str(checkpoint.best_weights)!r}; start again with --overwrite"
             )
         return checkpoint
 

@@ -1,4 +1,4 @@
-"""A training run of a classical model, from a dataset to a model file. Loads no Keras."""
+"""A training run of a classical model, from a dataset to a model file. Does not load Keras."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -10,9 +10,9 @@ import numpy.typing as npt
 from edgecls.atomic_write import check_writable, whole_files
 from edgecls.dataset.formats.labelled_images import Dataset
 from edgecls.dataset.formats.read import read_dataset
+from edgecls.dataset.notes import notes_on
 from edgecls.dataset.pixel_cache import Cache, CachedImages
-from edgecls.dataset.remarks import remarks_on
-from edgecls.dataset.splits.rare_labels import RareLabels
+from edgecls.dataset.splits.partition import RareLabels
 from edgecls.errors import OutputError, TrainingError
 from edgecls.evaluation.evaluate import evaluate
 from edgecls.evaluation.record import Evaluation
@@ -31,20 +31,20 @@ from edgecls.training.run_directory import RunDirectory, default_run_directory
 __all__ = ["ClassicalConfig", "ClassicalListener", "ClassicalResult", "Scores", "run_classical_training"]
 
 PIXELS_AT_ONCE = 2**18  # whose features are computed together: 64 images of 64x64
-PARITY_IMAGES = 64  # held-out ones, compared before a file is written
+PARITY_IMAGES = 64  # of validation, compared before a file is written
 SMALLEST_PROBABILITY = 1e-7  # in the loss: a tree may rule out a label
 
 
 @dataclass(frozen=True)
 class ClassicalConfig:
-    """Everything that the training of a classical model depends on beside its images.
+    """All settings of the training of a classical model.
 
     Attributes:
-        image: The image the model takes.
+        image: The input image of the model.
         arch: A classical model of the registry.
-        features: What it looks at.
-        validation_fraction: Part of each label's images held out for the figures, above 0, below 1.
-        rare_labels: What becomes of labels with too few images for that.
+        features: Its features of images.
+        validation_fraction: Fraction of each label's images held out for validation, above 0, below 1.
+        rare_labels: What to do with labels that have too few images for that.
         seed: Of the split and the model.
 
     Raises:
@@ -81,17 +81,17 @@ class ClassicalConfig:
 
 @dataclass(frozen=True)
 class ClassicalListener:
-    """Whom to tell how far a training run is; each function does nothing by default.
+    """Callbacks for the progress of a training run; each does nothing by default.
 
     Attributes:
         on_found: The images that were found.
-        on_remarks: What is worth knowing about them before training.
+        on_remarks: Remarks about them before training.
         on_decoded: Number of images decoded, number of all.
-        on_prepared: The images that can be used, and what they are used for.
+        on_prepared: The usable images, split into training and validation.
         on_features: Number of images whose features are computed, number of all.
-        on_fitting: Fitting begins.
-        on_exporting: Fitting is over, the export begins.
-        on_evaluated: Number of test images that the model file has answered, number of all.
+        on_fitting: Fitting starts.
+        on_exporting: Fitting is over, the export starts.
+        on_evaluated: Number of test images classified, number of all.
     """
 
     on_found: Callable[[Dataset], None] = field(default=lambda dataset: None)
@@ -106,11 +106,11 @@ class ClassicalListener:
 
 @dataclass(frozen=True)
 class Scores:
-    """How well a fitted model answers.
+    """Metrics of a fitted model.
 
     Attributes:
-        accuracy: Part of the training images that gets the right label, 0 to 1.
-        validation_accuracy: The same for the images held out.
+        accuracy: Fraction of the training images that is classified correctly, 0 to 1.
+        validation_accuracy: The same for the validation images.
         validation_loss: Their mean cross-entropy in nats.
     """
 
@@ -121,13 +121,13 @@ class Scores:
 
 @dataclass(frozen=True)
 class ClassicalResult:
-    """What a training run made.
+    """The results of a training run.
 
     Attributes:
-        fitted: The model as its library has it.
-        scores: How well it answers the images that it was fitted on, and those held out.
-        export: The model file, proven.
-        evaluation: How good it is on the test split; None if there is none.
+        fitted: The model of its library.
+        scores: Its accuracy on the training images, and accuracy and loss on the validation images.
+        export: The model file, verified against the original.
+        evaluation: On the test split; None if there is none.
         onnx_path: Where it is.
     """
 
@@ -149,22 +149,22 @@ def run_classical_training(
     """Fit a classical model to a dataset and write it as a model file.
 
     The split is that of a network with the same seed, so that their figures can be compared. The
-    file is written whole or not at all, and only if onnxruntime answers like the library.
+    file is written completely or not at all, and only if onnxruntime gives the same results as the library.
 
     Args:
-        data: A dataset in any form that `read_dataset` knows.
+        data: A dataset in any format that `read_dataset` supports.
         onnx_path: Where to write; must end in .onnx.
         config: The settings.
-        replaces_network: Whether the model may take the place of a network that was trained to the same file. The
-            network's .keras file and its run in the default run directory are removed then.
-        listener: Whom to tell how far it is.
+        replaces_network: Whether the model may replace a network that was trained to the same file. The network's
+            .keras file and its run in the default run directory are then removed.
+        listener: Callbacks for its progress.
 
     Raises:
         MissingExtraError: A package of the extra "classical" is not installed.
-        OutputError: The file cannot be written there, or a network is there; found out before training where possible.
+        OutputError: The file cannot be written there, or a network is there; checked before training where possible.
         DatasetError: The dataset cannot be trained on.
         TrainingError: The model cannot be fitted to so few images.
-        ExportError: The exported model does not answer like the fitted one.
+        ExportError: The exported model does not give the same results as the fitted one.
     """
     listener = listener or ClassicalListener()
     if onnx_path.suffix != ".onnx":
@@ -181,7 +181,7 @@ def run_classical_training(
     import_from_extra("sklearn", extra="classical", purpose=f"training {config.arch}")  # before all the decoding
     dataset, left_out = without_rare_labels(read_dataset(data), config.rare_labels)
     listener.on_found(dataset)
-    listener.on_remarks([*left_out, *remarks_on(data, dataset, config.image, can_balance=False)])
+    listener.on_remarks([*left_out, *notes_on(data, dataset, config.image, can_balance=False)])
     images = prepare_images(
         dataset,
         config.image,

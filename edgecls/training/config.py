@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from edgecls.dataset.pixel_cache import Cache
-from edgecls.dataset.splits.rare_labels import RareLabels
+from edgecls.dataset.splits.partition import RareLabels
 from edgecls.errors import TrainingError
 from edgecls.image_spec import ImageSpec
 
@@ -15,11 +15,11 @@ __all__ = ["Augmentation", "ClassWeights", "Device", "MixedPrecision", "Schedule
 
 
 class Schedule(StrEnum):
-    """How the learning rate goes on within a stage.
+    """How the learning rate changes within a stage.
 
-    COSINE: falls along half a cosine wave to nothing, step by step.
-    PLATEAU: falls by a factor when the loss on the images held out has stopped falling.
-    CONSTANT: stays.
+    COSINE: falls to zero along half a cosine wave, step by step.
+    PLATEAU: falls by a factor when the validation loss has stopped falling.
+    CONSTANT: does not change.
     """
 
     COSINE = "cosine"
@@ -28,14 +28,14 @@ class Schedule(StrEnum):
 
 
 class ClassWeights(StrEnum):
-    """How much the images of a label count: all the same, or the more the rarer the label is."""
+    """Weight of the images of a label in the loss: all equal, or larger for rare labels."""
 
     NONE = "none"
     BALANCED = "balanced"
 
 
 class MixedPrecision(StrEnum):
-    """Whether arithmetic is done in float16 while weights stay float32; auto does so on a GPU."""
+    """Whether arithmetic is in float16 while weights stay in float32; auto does so on a GPU."""
 
     AUTO = "auto"
     ON = "on"
@@ -43,7 +43,7 @@ class MixedPrecision(StrEnum):
 
 
 class Device(StrEnum):
-    """What trains; auto takes all GPUs there are, or else the CPU."""
+    """What to train on; auto uses all GPUs, or the CPU if there is none."""
 
     AUTO = "auto"
     CPU = "cpu"
@@ -52,14 +52,14 @@ class Device(StrEnum):
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How differently an image is shown from epoch to epoch; each amount is drawn anew for each image.
+    """How images are changed at random in every epoch; each amount is drawn for each image.
 
     Attributes:
         flip: Whether half of the images are mirrored left to right.
-        rotation: Largest turn in degrees, to either side, 0 to 180.
-        shift: Largest shift in either direction, as part of a side, 0 to 1.
-        zoom: Largest zoom in or out, as part of a side, from 0 to below 1.
-        brightness: Largest change of all values, as part of their range, 0 to 1.
+        rotation: Largest rotation in degrees, in either direction, 0 to 180.
+        shift: Largest shift in either direction, as a fraction of the side, 0 to 1.
+        zoom: Largest zoom in or out, as a fraction of the side, from 0 to below 1.
+        brightness: Largest change of all values, as a fraction of their range, 0 to 1.
         contrast: Largest change of contrast, 0 to 1.
 
     Raises:
@@ -84,36 +84,36 @@ class Augmentation:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Everything that a training run depends on beside its images.
+    """All settings of a training run.
 
     Attributes:
-        image: The image the network takes.
+        image: The input image of the network.
         arch: An architecture of the registry.
         weights: "none", "imagenet" or the path of a weights file.
-        head: The classification head; None for the architecture's own, as with the two below.
-        dropout: Part of the features left out in each training step, 0 to below 1.
+        head: The classification head; None for the default of the architecture, as with the two below.
+        dropout: Dropout rate, 0 to below 1.
         hidden_units: Width of a dense layer before the classification; 0 for none.
-        epochs: Passes over the training images, at least 1; with pretrained weights both stages together.
-        batch_size: Images in one step, at least 1.
+        epochs: Number of epochs, at least 1; with pretrained weights both stages together.
+        batch_size: Images per step, at least 1.
         learning_rate: Largest learning rate, above 0, of new layers.
-        backbone_factor: Learning rate of pretrained layers as part of that of new ones, above 0, at most 1.
-        schedule: How the learning rate goes on: "cosine", "plateau" or "constant".
+        backbone_factor: Learning rate of pretrained layers as a fraction of that of new ones, above 0, at most 1.
+        schedule: How the learning rate changes: "cosine", "plateau" or "constant".
         plateau_patience: Epochs without a lower loss after which "plateau" lowers the learning rate.
-        plateau_factor: What "plateau" multiplies the learning rate with, above 0 and below 1.
-        early_stopping_patience: Epochs without a better one after which training ends; 0 to never end early.
-        label_smoothing: Part of the probability that is spread over all labels as the target, from 0 to below 1.
-        class_weights: "none", or "balanced" for making the images of rare labels count more.
-        augment: Whether each epoch sees every image slightly changed.
+        plateau_factor: Factor by which "plateau" lowers the learning rate, above 0 and below 1.
+        early_stopping_patience: Epochs without an improvement after which training ends; 0 to never end early.
+        label_smoothing: Fraction of the target probability that is spread over all labels, from 0 to below 1.
+        class_weights: "none", or "balanced" to give the images of rare labels a larger weight.
+        augment: Whether images are changed at random in every epoch.
         augmentation: By how much.
         mixed_precision: "auto" (on GPUs), "on" or "off".
         device: "auto", "cpu" or "gpu".
         cache: Where decoded images are kept: "auto", "memory", "disk" or "stream" (nowhere).
-        validation_fraction: Part of each label's images held out for choosing the best epoch, above 0, below 1.
-        rare_labels: What becomes of labels with too few images for that: "refuse" (no training), "keep_in_train"
+        validation_fraction: Fraction of each label's images held out for validation, above 0, below 1.
+        rare_labels: What to do with labels that have too few images for that: "refuse" (no training), "keep_in_train"
             (nothing of them is held out) or "leave_out".
         seed: Of the split, the initial weights, the order of images and the augmentation.
-        calibrate: Whether the probabilities are calibrated on the images held out.
-        unknown_threshold: "none", "auto" (chosen on the images held out), or the probability, above 0 and
+        calibrate: Whether the probabilities are calibrated on the validation images.
+        unknown_threshold: "none", "auto" (chosen on the validation images), or the probability, above 0 and
             below 1, under which an answer is "unknown".
 
     Raises:
@@ -203,8 +203,8 @@ class TrainConfig:
     def differences(self, other: "TrainConfig") -> Mapping[str, tuple[object, object]]:
         """Return the settings in which two runs differ, by name, with both values.
 
-        Where images are kept and what trains (`cache`, `device`) do not count: they decide how
-        long a run takes, not what it learns.
+        Where images are kept and what they are trained on (`cache`, `device`) are not compared: they
+        change how long a run takes, not its result.
         """
         return {
             setting.name: (getattr(self, setting.name), getattr(other, setting.name))

@@ -1,4 +1,4 @@
-"""Settings of a training run in a TOML file: reading what a user wrote, writing what was used.
+"""Settings of a training run in a TOML file: reading and writing.
 
 The keys of the file are the fields of `TrainConfig`; the tables [image] and [augmentation] hold
 those of `ImageSpec` and `Augmentation`.
@@ -34,7 +34,7 @@ def read_settings(path: Path) -> Settings:
         Only what the file sets, for `build_config`.
 
     Raises:
-        TrainingError: The file cannot be read, is no TOML, or a key is unknown or has the wrong type.
+        TrainingError: The file cannot be read, is not TOML, or a key is unknown or has the wrong type.
     """
     try:
         with open_regular(path) as stream:
@@ -45,17 +45,17 @@ def read_settings(path: Path) -> Settings:
     except OSError as error:
         raise TrainingError(f"cannot read config file {str(path)!r}: {error.strerror}; give another") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise TrainingError(f"config file {str(path)!r} is no TOML: {error}; correct it") from error
+        raise TrainingError(f"config file {str(path)!r} is not valid TOML: {error}; correct it") from error
     _check(settings, TrainConfig, prefix="", path=path)
     return settings
 
 
 def build_config(*layers: Mapping[str, Any], default_image: Callable[[str], tuple[int, Color]]) -> TrainConfig:
-    """Make the settings of a run out of layers, of which a later one wins, key by key.
+    """Merge layers of settings into those of a run; later layers override earlier ones, key by key.
 
     Args:
         layers: As `read_settings` returns them.
-        default_image: Gives the side in pixels and the colour of an architecture's image, for where no layer does.
+        default_image: Returns the side in pixels and the colour of an architecture's image, used if no layer sets them.
 
     Raises:
         TrainingError: A value is outside its limits.

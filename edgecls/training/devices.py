@@ -1,4 +1,4 @@
-"""What trains: the CPU, a GPU, or several of them that share each batch."""
+"""The devices to train on: the CPU, a GPU, or several GPUs that share each batch."""
 
 import contextlib
 from collections.abc import Iterator
@@ -15,17 +15,17 @@ __all__ = ["FULL_PRECISION", "Devices", "choose_devices", "dtype_policy", "is_ou
 
 FULL_PRECISION = "float32"
 MIXED_PRECISION = "mixed_float16"
-NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")  # is there if the kernel drives an NVIDIA GPU
+NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")  # exists if the kernel drives an NVIDIA GPU
 
 
 @dataclass(frozen=True)
 class Devices:
-    """What a run trains on.
+    """The devices of a run.
 
     Attributes:
         kind: CPU or GPU.
         names: Of the devices, at least one; several share each batch.
-        remark: What a user should know about the choice; empty if there is nothing to say.
+        remark: What a user should know about the choice; may be empty.
     """
 
     kind: Device
@@ -36,7 +36,7 @@ class Devices:
     def scope(self) -> Iterator[None]:
         """Build, compile and fit networks in this block, so that all devices take part.
 
-        On TensorFlow by its MirroredStrategy, for Keras's own distribution API does nothing there; on
+        On TensorFlow by its MirroredStrategy, because Keras's own distribution API does nothing there; on
         JAX by `keras.distribution.DataParallel`.
         """
         if len(self.names) == 1:
@@ -52,12 +52,12 @@ class Devices:
 
 
 def choose_devices(wanted: Device) -> Devices:
-    """Find out what to train on.
+    """Choose the devices to train on.
 
-    Choosing the CPU where there are GPUs holds for the rest of the process.
+    Choosing the CPU on a machine with GPUs applies to the rest of the process.
 
     Raises:
-        TrainingError: A GPU is asked for and Keras's backend finds none, or the choice comes too late.
+        TrainingError: A GPU is requested and Keras's backend finds none, or it is too late to hide the GPUs.
     """
     backend = keras.backend.backend()
     if wanted is Device.CPU:
@@ -76,14 +76,14 @@ def choose_devices(wanted: Device) -> Devices:
 
 
 def dtype_policy(wanted: MixedPrecision, devices: Devices) -> str:
-    """Return the name of Keras's dtype policy to build the network with that is trained."""
+    """Return the name of Keras's dtype policy for the network to train."""
     if wanted is MixedPrecision.ON or (wanted is MixedPrecision.AUTO and devices.kind is Device.GPU):
         return MIXED_PRECISION
     return FULL_PRECISION
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Return whether an exception of Keras's backend says that a device has too little memory."""
+    """Return whether an exception of Keras's backend means that a device is out of memory."""
     return type(error).__name__ == "ResourceExhaustedError" or "RESOURCE_EXHAUSTED" in str(error)
 
 

@@ -1,4 +1,4 @@
-"""What happens around each epoch: order and random numbers before, report and checkpoint after."""
+"""The callback around each epoch: order and random numbers before, report and checkpoint after; stopping by Ctrl-C."""
 
 import contextlib
 import signal
@@ -12,10 +12,10 @@ import keras
 import numpy as np
 
 from edgecls.errors import TrainingError
+from edgecls.evaluation.history import EpochReport, best_of, epochs_since_best, is_better
 from edgecls.training.batches import ImageBatches, shuffled
 from edgecls.training.checkpoint import Checkpoint, Checkpoints
 from edgecls.training.config import Schedule, TrainConfig
-from edgecls.training.history import EpochReport, best_of, epochs_since_best, is_better
 from edgecls.training.stages import Stage, rate_after
 
 __all__ = ["EpochKeeper", "Stopped", "Watch", "reseed", "stop_request"]
@@ -24,7 +24,7 @@ STATE_SUFFIX = "seed_generator_state"  # ends the path of the variable that a ke
 
 
 def reseed(model: keras.Model, *, seed: int, epoch: int) -> None:
-    """Set all random sources of a model, of augmentation and dropout, to where they begin an epoch."""
+    """Reset all random generators of a model, of augmentation and dropout, to their state at the start of an epoch."""
     states = [variable for variable in model.variables if variable.path.endswith(STATE_SUFFIX)]
     seeds = (
         np.random.SeedSequence([seed, epoch, len(states)]).generate_state(max(1, len(states))) >> 1
@@ -35,12 +35,12 @@ def reseed(model: keras.Model, *, seed: int, epoch: int) -> None:
 
 @dataclass(frozen=True)
 class Watch:
-    """Who follows a training run and may stop it.
+    """Callbacks that observe a training run and may stop it.
 
     Attributes:
         on_epoch: Called after each epoch, when its checkpoint is written.
         on_batch: Called after each step with the steps done and all steps of the epoch, loss and accuracy so far.
-        should_stop: Asked after each step whether to end here; the epoch that is not finished does not count.
+        should_stop: Called after each step; True ends training, without the unfinished epoch.
     """
 
     on_epoch: Callable[[EpochReport], None] = field(default=lambda report: None)
@@ -68,7 +68,7 @@ class EpochKeeper(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has 
             config: The settings.
             network: What is trained, without the augmentation around it.
             checkpoints: Where the state is written after each epoch; None to write nothing.
-            watch: Who follows the run.
+            watch: Callbacks.
         """
         super().__init__()
         self.history: list[EpochReport] = []
@@ -83,14 +83,14 @@ class EpochKeeper(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has 
         self._started_s = 0.0
 
     def take_up(self, checkpoint: Checkpoint) -> None:
-        """Go on where a checkpoint was written."""
+        """Restore the state of a checkpoint."""
         self.history = list(checkpoint.history)
         self._network.load_weights(checkpoint.best_weights)
         self._best_weights = self._network.get_weights()
         self._network.set_weights(checkpoint.weights)
 
     def enter(self, stage: Stage, shown: ImageBatches) -> None:
-        """Begin or go on with a stage."""
+        """Start or continue a stage."""
         self._stage = stage
         self._shown = shown
         self.is_over = self._has_stalled()
@@ -139,14 +139,14 @@ class EpochKeeper(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has 
         self.model.stop_training = self.is_over
 
     def _has_stalled(self) -> bool:
-        """Return whether the last stage has gone on for too long without a better epoch."""
+        """Return whether the last stage has had too many epochs without an improvement."""
         patience = self._config.early_stopping_patience
         is_last = self._stage.last_epoch == self._config.epochs
         waited = epochs_since_best(self.history, first_epoch=self._stage.first_epoch)
         return bool(patience) and is_last and waited >= patience
 
     def restore_best(self) -> EpochReport:
-        """Put the weights of the best epoch back into the network and return what it came to.
+        """Restore the weights of the best epoch and return its results.
 
         Raises:
             TrainingError: There is none.
@@ -160,10 +160,10 @@ class EpochKeeper(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has 
 
 @contextlib.contextmanager
 def stop_request() -> Iterator[Callable[[], bool]]:
-    """Yield a function that tells whether the user has asked to stop by Ctrl-C since the block began.
+    """Yield a function that returns whether the user has pressed Ctrl-C since the block was entered.
 
-    Only the first Ctrl-C is taken so; the next one does what Ctrl-C did before the block. Outside
-    the main thread, where no signals arrive, nothing is ever asked for.
+    Only the first Ctrl-C is handled so; the next one does what Ctrl-C did before the block. Outside
+    the main thread, where no signals arrive, the function always returns False.
     """
     asked = threading.Event()
     if threading.current_thread() is not threading.main_thread():

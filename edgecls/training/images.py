@@ -1,7 +1,8 @@
-"""The images of a training run: read, decoded, divided into those to train on and those held out."""
+"""The images of a training run: decoded, and split into training and validation."""
 
+import shutil
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -11,9 +12,8 @@ import numpy.typing as npt
 
 from edgecls.dataset.augmentation.lineage import lineage_of
 from edgecls.dataset.formats.labelled_images import Dataset, LabelledImages
-from edgecls.dataset.pixel_cache import Cache, CachedImages, cache_images, choose_cache, free_disk_bytes
-from edgecls.dataset.splits.partition import partition, without_rare
-from edgecls.dataset.splits.rare_labels import RareLabels
+from edgecls.dataset.pixel_cache import Cache, CachedImages, cache_images, choose_cache
+from edgecls.dataset.splits.partition import RareLabels, partition, without_rare
 from edgecls.errors import DatasetError
 from edgecls.export.proof import MAX_GOLDEN_SAMPLES
 from edgecls.image_spec import ImageSpec
@@ -22,17 +22,17 @@ from edgecls.runtime.machine.memory import available_memory_bytes
 
 __all__ = ["PreparedImages", "golden_images", "prepare_images", "without_rare_labels"]
 
-MIN_GOLDEN_SAMPLES = 4  # where there are so many images held out
+MIN_GOLDEN_SAMPLES = 4  # if there are so many validation images
 
 
 def golden_images(cached: CachedImages, held_out: Sequence[int]) -> dict[str, npt.NDArray[np.uint8]]:
-    """Return a few images held out of training: one of each label while they last, then a second one.
+    """Return a few validation images: one of each label, then a second one of each, and so on.
 
-    They are named by label and file: a model file that travels says nothing about the folders of its maker.
+    They are named by label and file name only: a model file should not reveal the folders it was made from.
 
     Args:
         cached: All images.
-        held_out: Indices of those held out.
+        held_out: Indices of the validation images.
     """
     seen: Counter[int] = Counter()
     ranked = []
@@ -48,17 +48,17 @@ def golden_images(cached: CachedImages, held_out: Sequence[int]) -> dict[str, np
     }
 
 
-PART_COUNT = 2  # train and what is held out
+SPLIT_COUNT = 2  # training and validation
 
 
 @dataclass(frozen=True)
 class PreparedImages:
-    """Decoded images, and what each is for.
+    """Decoded images, split into training and validation.
 
     Attributes:
         cached: All of them.
-        train_indices: Which to train on.
-        validation_indices: Which are held out for choosing the best epoch.
+        train_indices: The training images.
+        validation_indices: The validation images, which choose the best epoch.
         cache: Where they are kept; not AUTO.
     """
 
@@ -68,7 +68,7 @@ class PreparedImages:
     cache: Cache
 
     def held_out(self, batch_size: int) -> Iterator[tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]]]:
-        """Yield what is held out in batches of about one size, at most `batch_size`: pixels and label numbers."""
+        """Yield the validation images in batches of similar size, at most `batch_size`: pixels and label numbers."""
         indices = np.asarray(self.validation_indices)
         for part in np.array_split(indices, -(-len(indices) // batch_size)):
             yield self.cached.pixels[part], self.cached.label_ids[part]
@@ -85,23 +85,23 @@ def prepare_images(
     cache_folder: Path,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> PreparedImages:
-    """Decode the images to train on and to validate on, and tell them apart.
+    """Decode the training and validation images.
 
-    What the dataset calls its validation part is held out; if it names none, a part of each label's
-    images is, chosen by the seed, augmented copies of one image together. Its test part is not touched.
+    If the dataset has no validation split, a fraction of each label's images is held out, chosen by the seed,
+    with augmented copies of one image kept together. Its test split is not used.
 
     Args:
         dataset: The images.
-        image: The image the model takes.
-        validation_fraction: Part of each label's images to hold out, above 0 and below 1.
-        rare_labels: What becomes of labels with too few images for that.
+        image: The input image of the model.
+        validation_fraction: Fraction of each label's images to hold out, above 0 and below 1.
+        rare_labels: What to do with labels that have too few images for that.
         seed: Of the division.
         cache: Where decoded images are kept.
         cache_folder: Where decoded images go if they are kept on disk.
         on_progress: Called with the number of images done and the number of all.
 
     Raises:
-        DatasetError: There are too few usable images of a label, or no room for all.
+        DatasetError: There are too few usable images of a label, or not enough memory or disk space.
     """
     train, validation = dataset.train, dataset.validation
     used = train
@@ -111,7 +111,7 @@ def prepare_images(
         cache = choose_cache(
             len(used.paths) * prod(image.shape_hwc),
             memory_bytes=available_memory_bytes(),
-            disk_bytes=free_disk_bytes(cache_folder),
+            disk_bytes=shutil.disk_usage(cache_folder).free,
         )
     cached = cache_images(
         used, image, workers=usable_cores(), cache=cache, folder=cache_folder, on_progress=on_progress
@@ -128,17 +128,17 @@ def prepare_images(
     else:
         is_training = cached.positions < len(train.paths)
         train_indices, held_out = np.flatnonzero(is_training).tolist(), np.flatnonzero(~is_training).tolist()
-        _check_parts(cached, train_indices, held_out)
+        _check_splits(cached, train_indices, held_out)
     return PreparedImages(cached, train_indices, held_out, cache)
 
 
 def without_rare_labels(dataset: Dataset, rare_labels: RareLabels) -> tuple[Dataset, tuple[str, ...]]:
-    """Return a dataset without the labels that have too few images to be divided, if they are to be left out.
+    """Return a dataset without the labels that have too few images to be split, if the setting is LEAVE_OUT.
 
-    One that has a validation part needs no dividing, and is returned as it is.
+    A dataset with a validation split is returned unchanged.
 
     Returns:
-        The dataset, and a remark on the labels that were left out, if some were.
+        The dataset, and a remark about the labels that were left out, if any.
 
     Raises:
         DatasetError: Fewer than two labels are left.
@@ -147,22 +147,12 @@ def without_rare_labels(dataset: Dataset, rare_labels: RareLabels) -> tuple[Data
         return dataset, ()
     train = dataset.train
     groups = _families([str(path) for path in train.paths])
-    left = {train.label_ids[index] for index in without_rare(train.label_ids, groups, part_count=PART_COUNT)}
+    left = {train.label_ids[index] for index in without_rare(train.label_ids, groups, split_count=SPLIT_COUNT)}
     if len(left) < 2:
         raise DatasetError("fewer than two labels have enough images to be divided; add images")
-    rest = Dataset(_only(train, left), None, None if dataset.test is None else _only(dataset.test, left))
+    rest = Dataset(train.of_labels(left), None, None if dataset.test is None else dataset.test.of_labels(left))
     lost = [repr(label) for label in train.labels if label not in rest.labels]
     return rest, (f"left out, with too few images to hold one out: {', '.join(lost)}",) if lost else ()
-
-
-def _only(images: LabelledImages, label_ids: Collection[int]) -> LabelledImages:
-    new_id = {old: new for new, old in enumerate(sorted(label_ids))}
-    kept = [index for index, label_id in enumerate(images.label_ids) if label_id in new_id]
-    return LabelledImages(
-        tuple(images.labels[old] for old in new_id),
-        tuple(images.paths[index] for index in kept),
-        tuple(new_id[images.label_ids[index]] for index in kept),
-    )
 
 
 def _families(names: Sequence[str]) -> list[int]:
@@ -172,9 +162,9 @@ def _families(names: Sequence[str]) -> list[int]:
     return [numbers.setdefault(sources.get(Path(name), name), len(numbers)) for name in names]
 
 
-def _check_parts(cached: CachedImages, train_indices: list[int], held_out: list[int]) -> None:
+def _check_splits(cached: CachedImages, train_indices: list[int], held_out: list[int]) -> None:
     trained = set(cached.label_ids[train_indices].tolist())
     if lost := [repr(label) for index, label in enumerate(cached.labels) if index not in trained]:
-        raise DatasetError(f"no image of label {', '.join(lost)} in the training part can be used; add some")
+        raise DatasetError(f"no image of label {', '.join(lost)} in the training split can be used; add some")
     if not held_out:
-        raise DatasetError("no image of the validation part can be used; add some, or leave the part out")
+        raise DatasetError("no image of the validation split can be used; add some, or leave the split out")

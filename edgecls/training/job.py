@@ -9,23 +9,23 @@ import keras
 from edgecls.atomic_write import check_writable, whole_files
 from edgecls.dataset.formats.labelled_images import Dataset
 from edgecls.dataset.formats.read import read_dataset
-from edgecls.dataset.remarks import remarks_on
+from edgecls.dataset.notes import notes_on
 from edgecls.errors import OutputError
+from edgecls.evaluation.history import EpochReport
 from edgecls.evaluation.mirroring import Mirroring, measure_mirroring
 from edgecls.evaluation.record import Evaluation
 from edgecls.export.from_keras.export import Export, export_float32
 from edgecls.export.from_keras.file import save_keras
 from edgecls.models import NO_WEIGHTS, get_architecture
-from edgecls.plots.ready import check_can_draw
+from edgecls.plots.figure import check_can_draw
+from edgecls.runtime.opening import load
 from edgecls.training.config import ClassWeights, TrainConfig
 from edgecls.training.config_file import Settings, build_config, read_settings
 from edgecls.training.devices import FULL_PRECISION, Devices, choose_devices, dtype_policy
-from edgecls.training.document import CalibratedNetwork, calibrated, write_card
+from edgecls.training.document import CalibratedNetwork, calibrated, report_on_run, write_card
 from edgecls.training.epoch_keeper import Watch, stop_request
-from edgecls.training.history import EpochReport
 from edgecls.training.images import PreparedImages, prepare_images, without_rare_labels
 from edgecls.training.run_directory import ExistingRun, RunDirectory, RunFacts, default_run_directory
-from edgecls.training.run_report import report_on_run
 from edgecls.training.trainer import TrainedNetwork, build_network, train
 
 __all__ = ["Listener", "RunOptions", "TrainingResult", "resolve_config", "run_training"]
@@ -33,19 +33,19 @@ __all__ = ["Listener", "RunOptions", "TrainingResult", "resolve_config", "run_tr
 
 @dataclass(frozen=True)
 class Listener:
-    """Whom to tell how far a training run is; each function does nothing by default.
+    """Callbacks for the progress of a training run; each does nothing by default.
 
     Attributes:
         on_found: The images that were found.
-        on_remarks: What is worth knowing about them before training.
+        on_remarks: Remarks about them before training.
         on_decoded: Number of images decoded, number of all.
-        on_prepared: The images that can be used, and what they are used for.
-        on_devices: What will train.
-        on_resumed: The last epoch of the run that is gone on with.
+        on_prepared: The usable images, split into training and validation.
+        on_devices: The devices to train on.
+        on_resumed: The last epoch of the run that is resumed.
         on_batch: Steps done, all steps of the epoch, loss and accuracy so far.
-        on_epoch: What an epoch came to.
-        on_exporting: Training is over, the export begins; complete or stopped.
-        on_evaluated: Number of images that the model file has answered for the report, number of all.
+        on_epoch: The results of an epoch.
+        on_exporting: Training is over, complete or stopped, and the export starts.
+        on_evaluated: Number of images classified for the report, number of all.
     """
 
     on_found: Callable[[Dataset], None] = field(default=lambda dataset: None)
@@ -62,14 +62,14 @@ class Listener:
 
 @dataclass(frozen=True)
 class RunOptions:
-    """What a training run does beside learning; none of it changes what is learned.
+    """Options of a training run that do not change the trained network.
 
     Attributes:
-        run_directory: Where settings, history and checkpoint go; None for the folder beside the model file
-            that is named like it and ends in .run.
-        existing: What to do with a run that is there already.
+        run_directory: Where settings, history and checkpoint go; None for the folder next to the model file
+            with its name and the ending .run.
+        existing: What to do with a run that already exists.
         cache_folder: Where decoded images go if they are kept on disk; None for the model file's folder.
-        tensorboard: Whether to write what TensorBoard shows, into the run directory.
+        tensorboard: Whether to write logs for TensorBoard into the run directory.
     """
 
     run_directory: Path | None = None
@@ -80,15 +80,15 @@ class RunOptions:
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """What a training run made.
+    """The results of a training run.
 
     Attributes:
         trained: The network and its history; not complete if it was stopped by Ctrl-C.
         model: The network as it was exported, calibrated.
-        export: The model file, proven.
-        evaluation: How good it is on the test split, or else on the images held out.
-        has_test: Whether there is a test split, and `evaluation` is of it.
-        mirroring: What mirroring does to its right answers on the images held out.
+        export: The model file, verified against the original.
+        evaluation: On the test split, or on the validation images if there is none.
+        has_test: Whether there is a test split, which `evaluation` is of.
+        mirroring: The effect of mirroring the validation images.
         onnx_path: Where it is.
         keras_path: Where the network is as Keras saves it.
         run: Where settings, history and report are.
@@ -113,28 +113,28 @@ def run_training(
     options: RunOptions | None = None,
     listener: Listener | None = None,
 ) -> TrainingResult:
-    """Train on a dataset and write the model, as .onnx and, beside it, as .keras.
+    """Train on a dataset and write the model as .onnx and, next to it, as .keras.
 
-    Both files are written whole or not at all, and only if the exported network answers like the
-    trained one. A run directory keeps settings, history and report, and a checkpoint until the run is
-    finished, from which a run that was killed goes on as if nothing had happened. The first
-    Ctrl-C while it trains ends training, and what was best so far is exported; the run can be
-    resumed all the same.
+    Both files are written completely or not at all, and only if the exported network gives the same
+    results as the trained one. A run directory keeps settings, history and report, and a checkpoint until the run is
+    finished, from which a run that was killed can be resumed. The first
+    Ctrl-C during training ends it, and the best epoch so far is exported; the run can still be
+    resumed.
 
     Args:
-        data: A dataset in any form that `read_dataset` knows.
+        data: A dataset in any format that `read_dataset` supports.
         onnx_path: Where to write; must end in .onnx.
         config: The settings.
-        options: What else to do.
-        listener: Whom to tell how far it is.
+        options: Further options.
+        listener: Callbacks for its progress.
 
     Raises:
-        OutputError: The files cannot be written there; found out before training where possible.
+        OutputError: The files cannot be written there; checked before training where possible.
         DatasetError: The dataset cannot be trained on.
-        ModelConfigError: The architecture cannot be built so.
+        ModelConfigError: The architecture cannot be built with these settings.
         TrainingError: The loss became infinite or NaN, the device cannot be used, or the run directory
-            has a run that does not go together with this one.
-        ExportError: The exported network does not answer like the trained one.
+            has a run that differs from this one.
+        ExportError: The exported network does not give the same results as the trained one.
     """
     listener = listener or Listener()
     options = options or RunOptions()
@@ -142,13 +142,14 @@ def run_training(
         raise OutputError(f"the model file must end in .onnx, got {str(onnx_path)!r}")
     keras_path = onnx_path.with_suffix(".keras")
     check_writable(onnx_path)
-    check_can_draw(keras_path)
+    check_writable(keras_path)
+    check_can_draw()
     run = RunDirectory(options.run_directory or default_run_directory(onnx_path))
     run.check(options.existing)
     dataset, left_out = without_rare_labels(read_dataset(data), config.rare_labels)
     listener.on_found(dataset)
     can_balance = config.class_weights is ClassWeights.NONE
-    listener.on_remarks([*left_out, *remarks_on(data, dataset, config.image, can_balance=can_balance)])
+    listener.on_remarks([*left_out, *notes_on(data, dataset, config.image, can_balance=can_balance)])
     devices = choose_devices(config.device)
     policy = dtype_policy(config.mixed_precision, devices)
     with devices.scope():
@@ -179,7 +180,8 @@ def run_training(
     mirroring = measure_mirroring(model.network.predict_on_batch, images.held_out(config.batch_size), dataset.labels)
     evaluation = report_on_run(
         run,
-        onnx_path,
+        load(onnx_path, "cpu"),
+        model_bytes=len(export.onnx),
         data=data,
         dataset=dataset,
         images=images,
@@ -197,7 +199,7 @@ def run_training(
 def resolve_config(flags: Settings, onnx_path: Path, options: RunOptions, *, config_file: Path | None) -> TrainConfig:
     """Return the settings of a run: defaults, then those of a file, then those of the command line.
 
-    A run that is resumed has its own settings for a file, unless another is given.
+    A resumed run uses the file of its own settings, unless another is given.
 
     Args:
         flags: Settings of the command line, as `build_config` takes them.
@@ -207,7 +209,7 @@ def resolve_config(flags: Settings, onnx_path: Path, options: RunOptions, *, con
 
     Raises:
         TrainingError: A file cannot be read or a setting is wrong, or there is no run to resume.
-        ModelConfigError: There is no such architecture, or a value of the image is outside its limits.
+        ModelConfigError: The architecture is unknown, or a value of the image is outside its limits.
     """
     settings: Settings = {}
     if config_file is not None:
@@ -265,7 +267,7 @@ def _train_in(
 
 
 def _plain_copy(network: keras.Model, config: TrainConfig, *, num_classes: int) -> keras.Model:
-    """Return the same network in float32 on one device, as it is exported."""
+    """Return the same network in float32 on one device, for the export."""
     copy = build_network(replace(config, weights=NO_WEIGHTS), num_classes=num_classes)
     copy.set_weights(network.get_weights())
     return copy

@@ -1,4 +1,4 @@
-"""The folder in which a training run keeps what it has come to: settings, history, checkpoint, report."""
+"""The run directory: settings, history, checkpoint and report of a training run."""
 
 import json
 import shutil
@@ -10,12 +10,12 @@ from typing import Any
 
 from edgecls.atomic_write import check_writable, whole_files
 from edgecls.errors import OutputError, TrainingError
+from edgecls.evaluation.history import EpochReport, history_csv
 from edgecls.file_moves import link_or_copy
 from edgecls.regular_file import read_regular
 from edgecls.training.checkpoint import Checkpoint, Checkpoints
 from edgecls.training.config import TrainConfig
 from edgecls.training.config_file import build_config, config_to_toml, read_settings
-from edgecls.training.history import EpochReport, history_csv
 
 __all__ = ["CONFIG_NAME", "ExistingRun", "RunDirectory", "RunFacts", "default_run_directory"]
 
@@ -30,10 +30,10 @@ MODEL_NAMES = ("model.onnx", "model.keras")
 
 
 class ExistingRun(Enum):
-    """What to do with a run that is in the run directory already.
+    """What to do with a run that is already in the run directory.
 
-    REPLACE_FINISHED: replace it if it is finished, refuse to begin if it is not.
-    RESUME: go on with it.
+    REPLACE_FINISHED: replace it if it is finished, otherwise raise an error.
+    RESUME: resume it.
     OVERWRITE: replace it, finished or not.
     """
 
@@ -44,12 +44,12 @@ class ExistingRun(Enum):
 
 @dataclass(frozen=True)
 class RunFacts:
-    """The images a run is of.
+    """The images of a run.
 
     Attributes:
         dataset_sha256: Fingerprint of the images and labels.
-        train_images: Number of images trained on.
-        validation_images: Number of images held out.
+        train_images: Number of training images.
+        validation_images: Number of validation images.
     """
 
     dataset_sha256: str
@@ -58,7 +58,7 @@ class RunFacts:
 
 
 def default_run_directory(onnx_path: Path) -> Path:
-    """Return the run directory of a model file: beside it, named like it, ending in .run."""
+    """Return the default run directory of a model file: next to it, with the same name and the ending .run."""
     return onnx_path.with_suffix(".run")
 
 
@@ -67,7 +67,7 @@ class RunDirectory:
 
     Attributes:
         path: The folder.
-        checkpoints: The state to go on from.
+        checkpoints: The state to resume from.
     """
 
     def __init__(self, path: Path) -> None:
@@ -86,32 +86,32 @@ class RunDirectory:
 
     @property
     def tensorboard_path(self) -> Path:
-        """The folder for what TensorBoard shows."""
+        """The folder for logs for TensorBoard."""
         return self.path / TENSORBOARD_NAME
 
     def check(self, existing: ExistingRun) -> None:
-        """Find out before long work whether a run can begin here, or go on.
+        """Check before long work whether a run can start here or be resumed.
 
         Raises:
-            TrainingError: There is an unfinished run and it is not said what to do with it, or there is
-                nothing to go on with.
+            TrainingError: There is an unfinished run and `existing` does not allow to replace it, or
+                there is none to resume.
             OutputError: The folder is something else, or cannot be written.
         """
         name = str(self.path)
         document = self._read_document()
         if document is None:
             if existing is ExistingRun.RESUME:
-                raise TrainingError(f"there is no run in {name!r} to resume; leave out --resume to begin one")
+                raise TrainingError(f"there is no run in {name!r} to resume; omit --resume to start one")
             if self.path.is_dir() and any(self.path.iterdir()):
-                raise OutputError(f"{name!r} is there already and is no run directory; choose another --run-dir")
+                raise OutputError(f"{name!r} already exists and is not a run directory; choose another --run-dir")
             check_writable(self.path / FACTS_NAME if self.path.is_dir() else self.path)
             return
         check_writable(self.path / FACTS_NAME)
         if existing is ExistingRun.RESUME and document["finished"]:
-            raise TrainingError(f"the run in {name!r} is finished; leave out --resume to train anew")
+            raise TrainingError(f"the run in {name!r} is finished; omit --resume to train again")
         if existing is ExistingRun.REPLACE_FINISHED and not document["finished"] and self.checkpoints.exist():
             raise TrainingError(
-                f"{name!r} has a run that was not finished; go on with --resume, or replace it with --overwrite"
+                f"{name!r} has an unfinished run; continue it with --resume, or replace it with --overwrite"
             )
 
     def saved_settings(self) -> dict[str, Any]:
@@ -123,7 +123,7 @@ class RunDirectory:
         return read_settings(self.path / CONFIG_NAME)
 
     def begin(self, config: TrainConfig, facts: RunFacts) -> None:
-        """Remove what an earlier run left here and write down what this one is.
+        """Remove the files of an earlier run and record the settings and images of this one.
 
         Raises:
             OutputError: The folder cannot be written.
@@ -137,10 +137,10 @@ class RunDirectory:
         self._write_document({"finished": False, **asdict(facts)})
 
     def resume(self, config: TrainConfig, facts: RunFacts) -> Checkpoint | None:
-        """Return the state to go on from; None if the run was ended before its first epoch was.
+        """Return the state to resume from; None if the run ended before its first epoch was finished.
 
         Raises:
-            TrainingError: The run is of other images or has other settings, or its files are damaged.
+            TrainingError: The run has other images or settings, or its files are damaged.
         """
         saved = build_config(
             self.saved_settings(), default_image=lambda arch: (config.image.height, config.image.color)
@@ -154,20 +154,20 @@ class RunDirectory:
         ]
         if reasons:
             raise TrainingError(
-                f"cannot resume the run in {str(self.path)!r}, for it is another: {'; '.join(reasons)}. "
-                "Give the same images and settings, or begin anew with --overwrite"
+                f"cannot resume the run in {str(self.path)!r}, because it differs: {'; '.join(reasons)}. "
+                "Use the same images and settings, or start again with --overwrite"
             )
         return self.checkpoints.load() if self.checkpoints.exist() else None
 
     def write_history(self, history: Sequence[EpochReport]) -> None:
-        """Write what the epochs so far came to, as CSV."""
+        """Write the epochs so far as CSV."""
         self._write_text(HISTORY_NAME, history_csv(history))
 
     def keep_model(self, *paths: Path) -> None:
-        """Keep the files of the model with the run, whatever becomes of those at the output.
+        """Keep the files of the model with the run, whatever happens to those at the output path.
 
         Args:
-            paths: The .onnx and the .keras file; where the file system can, they get a second name and no copy.
+            paths: The .onnx and the .keras file; hard links where the file system supports them, otherwise copies.
 
         Raises:
             OutputError: They cannot be written.
@@ -182,7 +182,7 @@ class RunDirectory:
             (self.path / name).unlink(missing_ok=True)
 
     def finish(self) -> None:
-        """Mark the run as finished and remove its checkpoint, which is several times as large as the model."""
+        """Mark the run as finished and remove its checkpoint, which is several times the size of the model."""
         document = self._read_document() or {}
         self._write_document({**document, "finished": True})
         self.checkpoints.remove()

@@ -1,4 +1,4 @@
-"""The stages of fine-tuning: new layers alone first, then all layers, pretrained ones more slowly."""
+"""The stages of fine-tuning: first only new layers, then all layers, pretrained ones at a lower learning rate."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,20 +10,20 @@ from edgecls.training.config import Schedule, TrainConfig
 
 __all__ = ["LayeredAdam", "Stage", "choose_trainable", "make_optimizer", "plan_stages", "rate_after", "rate_factors"]
 
-HEAD_STAGE_PART = 0.25  # of all epochs, given to the new layers alone while pretrained ones are frozen
+HEAD_STAGE_FRACTION = 0.25  # of all epochs, for the new layers alone while pretrained ones are frozen
 HEAD_STAGE_MAX_EPOCHS = 3
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A run of epochs in which the same layers train.
+    """Consecutive epochs in which the same layers are trained.
 
     Attributes:
-        name: "head" or "all layers": what is trained.
+        name: "head" or "all layers": which layers are trained.
         first_epoch: Number of its first epoch, from 1.
         epochs: Number of its epochs.
-        backbone_factor: Learning rate of pretrained layers as part of that of new ones.
-        keeps_statistics: Whether batch normalisation keeps the statistics it has.
+        backbone_factor: Learning rate of pretrained layers as a fraction of that of new ones.
+        keeps_statistics: Whether batch normalisation keeps its statistics.
     """
 
     name: str
@@ -39,10 +39,10 @@ class Stage:
 
 
 def plan_stages(config: TrainConfig) -> tuple[Stage, ...]:
-    """Return the stages of a run: one without pretrained weights, two with them if there are epochs for two."""
+    """Return the stages of a run: one without pretrained weights; with them two, if there are enough epochs."""
     if config.weights == NO_WEIGHTS:
         return (Stage("all layers", 1, config.epochs, 1.0, keeps_statistics=False),)
-    head_epochs = min(HEAD_STAGE_MAX_EPOCHS, max(1, round(config.epochs * HEAD_STAGE_PART)))
+    head_epochs = min(HEAD_STAGE_MAX_EPOCHS, max(1, round(config.epochs * HEAD_STAGE_FRACTION)))
     stages = [Stage("head", 1, head_epochs, 1.0, keeps_statistics=True)]
     if config.epochs > head_epochs:
         rest = config.epochs - head_epochs
@@ -51,7 +51,7 @@ def plan_stages(config: TrainConfig) -> tuple[Stage, ...]:
 
 
 def choose_trainable(network: keras.Model, stage: Stage) -> None:
-    """Freeze the layers that do not train in a stage, and let the others train."""
+    """Freeze the layers that are not trained in a stage, and unfreeze the others."""
     for layer in network.layers:
         if stage.name == "head":
             layer.trainable = layer.name.startswith(HEAD_PREFIX)
@@ -60,7 +60,7 @@ def choose_trainable(network: keras.Model, stage: Stage) -> None:
 
 
 def rate_factors(network: keras.Model, stage: Stage) -> dict[str, float]:
-    """Return what the learning rate of each trainable weight is multiplied with, by the weight's path."""
+    """Return the factor on the learning rate of each trainable weight, by its path."""
     return {
         weight.path: 1.0 if layer.name.startswith(HEAD_PREFIX) else stage.backbone_factor
         for layer in network.layers
@@ -69,13 +69,13 @@ def rate_factors(network: keras.Model, stage: Stage) -> dict[str, float]:
 
 
 class LayeredAdam(keras.optimizers.Adam):  # type: ignore[misc]  # Keras has no types
-    """Adam that gives each weight a learning rate of its own: the common one times a factor."""
+    """Adam with a factor on the learning rate for each weight."""
 
     def __init__(self, learning_rate: object, *, factors: Mapping[str, float]) -> None:
         """
         Args:
             learning_rate: The common one, a number or a schedule of Keras.
-            factors: For each weight, by its path, what it is multiplied with.
+            factors: The factor for each weight, by its path.
         """
         super().__init__(learning_rate, name="adam")
         self._factor_of_path = dict(factors)
@@ -101,7 +101,7 @@ def make_optimizer(
         config: The settings.
         steps: Number of steps of the whole stage.
         factors: As `LayeredAdam` takes them.
-        compute_dtype: In which the network calculates; gradients in float16 are scaled, lest they vanish.
+        compute_dtype: Dtype of its arithmetic; gradients in float16 are scaled so that they do not vanish.
     """
     rate: object = config.learning_rate
     if config.schedule is Schedule.COSINE:
@@ -113,11 +113,11 @@ def make_optimizer(
 def rate_after(losses: Sequence[float], config: TrainConfig) -> float:
     """Return the learning rate of the next epoch under Schedule.PLATEAU.
 
-    It begins as the settings say, and falls by `plateau_factor` whenever `plateau_patience` epochs
+    It starts at `learning_rate`, and falls by `plateau_factor` whenever `plateau_patience` epochs
     have passed since the loss was lowest or the rate was lowered.
 
     Args:
-        losses: On the images held out, for each epoch of the stage so far.
+        losses: On the validation images, for each epoch of the stage so far.
         config: The settings.
     """
     rate = config.learning_rate

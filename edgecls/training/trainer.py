@@ -1,4 +1,4 @@
-"""Fitting a network: stage by stage, epoch by epoch, keeping the best one."""
+"""Fitting a network stage by stage, keeping the weights of the best epoch."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,15 +12,14 @@ import numpy.typing as npt
 
 from edgecls.dataset.pixel_cache import CachedImages, StreamedPixels
 from edgecls.errors import TrainingError
+from edgecls.evaluation.history import EpochReport
 from edgecls.models import build_model
 from edgecls.runtime.machine.cores import usable_cores
-from edgecls.training.augmentation import augmenting
-from edgecls.training.batches import ImageBatches
+from edgecls.training.batches import ImageBatches, augmenting
 from edgecls.training.checkpoint import Checkpoint, Checkpoints
 from edgecls.training.config import ClassWeights, TrainConfig
 from edgecls.training.devices import is_out_of_memory
 from edgecls.training.epoch_keeper import EpochKeeper, Stopped, Watch
-from edgecls.training.history import EpochReport
 from edgecls.training.stages import choose_trainable, make_optimizer, plan_stages, rate_factors
 
 __all__ = ["TrainedNetwork", "build_network", "cross_entropy", "label_weights", "train"]
@@ -31,7 +30,7 @@ def cross_entropy(*, num_classes: int, label_smoothing: float) -> Callable[[obje
 
     Args:
         num_classes: Number of labels.
-        label_smoothing: Part of the target that is spread evenly over all labels, 0 to below 1.
+        label_smoothing: Fraction of the target that is spread evenly over all labels, 0 to below 1.
     """
     if not label_smoothing:
         return keras.losses.sparse_categorical_crossentropy  # type: ignore[no-any-return]
@@ -46,12 +45,12 @@ def cross_entropy(*, num_classes: int, label_smoothing: float) -> Callable[[obje
 def label_weights(
     label_ids: npt.NDArray[np.int32], *, num_classes: int, kind: ClassWeights
 ) -> npt.NDArray[np.float32] | None:
-    """Return how much an image of each label counts, float32 ``[num_classes]``, or None if all count alike.
+    """Return the weight of the images of each label, float32 ``[num_classes]``, or None if all are equal.
 
     Balanced weights give each label the same sum; over all images their mean is 1.
 
     Args:
-        label_ids: The labels of the images that are trained on; each occurs.
+        label_ids: The labels of the training images; each occurs.
         num_classes: Number of labels.
         kind: Which weights.
     """
@@ -63,11 +62,11 @@ def label_weights(
 
 @dataclass(frozen=True)
 class TrainedNetwork:
-    """A network with the weights of its best epoch, and what each epoch came to.
+    """A network with the weights of its best epoch, and the results of all epochs.
 
     Attributes:
         network: The network.
-        history: Every epoch that was finished.
+        history: All finished epochs.
         best: The best of them.
         is_complete: False if training was stopped before its end.
     """
@@ -89,7 +88,7 @@ def build_network(config: TrainConfig, *, num_classes: int, policy: str = "float
         policy: Name of the dtype policy of its layers.
 
     Raises:
-        ModelConfigError: The architecture cannot be built so, or the weights do not fit.
+        ModelConfigError: The architecture cannot be built with these settings, or the weights do not fit.
     """
     keras.utils.set_random_seed(config.seed)
     before = keras.config.dtype_policy()
@@ -103,7 +102,7 @@ def build_network(config: TrainConfig, *, num_classes: int, policy: str = "float
 
 
 def _head_settings(config: TrainConfig) -> dict[str, Any]:
-    """Return what the settings say of the head; where they say nothing, the architecture knows best."""
+    """Return the settings of the head that differ from the defaults of the architecture."""
     named = {"head": config.head, "dropout": config.dropout, "hidden_units": config.hidden_units}
     return {name: value for name, value in named.items() if value is not None}
 
@@ -123,8 +122,8 @@ def train(
 ) -> TrainedNetwork:
     """Train a network and keep the weights of its best epoch.
 
-    The best epoch is the one with the highest accuracy on the images held out; of equals, the
-    one with the lowest loss on them. With pretrained weights, the new layers train alone first,
+    The best epoch is the one with the highest validation accuracy; of equals, the one with the lowest
+    validation loss. With pretrained weights, the new layers train alone first,
     then all layers, the pretrained ones at a lower learning rate; batch normalisation keeps its
     pretrained statistics.
 
@@ -135,19 +134,19 @@ def train(
         train_indices: Which images to train on.
         validation_indices: Which images to choose the best epoch on.
         checkpoints: Where the state is written after each epoch; None to write nothing.
-        resumed: The state to go on from; None to begin.
-        tensorboard: A folder for what TensorBoard shows; None to write nothing.
+        resumed: The state to resume from; None to start.
+        tensorboard: A folder for logs for TensorBoard; None to write nothing.
         device_count: Number of devices that share each batch.
-        watch: Who follows the run.
+        watch: Callbacks.
 
     Raises:
-        TrainingError: The loss became infinite or NaN, a device lacks memory, a batch or the images
-            held out cannot be shared, or training was stopped before the first epoch was finished.
+        TrainingError: The loss became infinite or NaN, a device lacks memory, a batch or the validation
+            images cannot be shared, or training was stopped before the first epoch was finished.
     """
     if config.batch_size % device_count or len(validation_indices) < device_count:
         raise TrainingError(
-            f"{device_count} devices cannot share batches of {config.batch_size} and the {len(validation_indices)} "
-            f"images held out; use a --batch-size that {device_count} divides, and hold out more images"
+            f"{device_count} devices cannot share batches of {config.batch_size} and {len(validation_indices)} "
+            f"validation images; use a --batch-size that is a multiple of {device_count}, and more validation images"
         )
     amounts = config.augmentation if config.augment else None
     fitted = augmenting(network, amounts, seed=config.seed)
@@ -208,10 +207,10 @@ def train(
 
 
 def _explain(error: Exception, fault: Exception | None, batch_size: int) -> None:
-    """Raise what a user can understand, if it is known what went wrong."""
+    """Raise an error with a message for users, if the cause is known."""
     if fault is not None:
-        raise TrainingError(f"an image was lost while training: {fault}") from fault
+        raise TrainingError(f"an image could no longer be read during training: {fault}") from fault
     if is_out_of_memory(error):
         raise TrainingError(
-            f"there is too little memory for batches of {batch_size} images; use a smaller --batch-size"
+            f"not enough memory for batches of {batch_size} images; use a smaller --batch-size"
         ) from error

@@ -1,4 +1,4 @@
-// "Wrong? It is ...": what an image really shows goes to the server, which keeps it for the next training.
+// "Wrong? It is…": sends the true label of an image to the server, which keeps both for the next training.
 
 import { album } from "./album.js";
 import { faultDetail, faultTitle } from "./faults.js";

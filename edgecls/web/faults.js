@@ -9,5 +9,5 @@ export function faultTitle(fault) {
 
 export function faultDetail(fault) {
   const key = `detail.${fault.type}`;
-  return text(hasText(key) ? key : "detail.other", { message: fault.message });
+  return text(hasText(key) ? key : "detail.other", { type: fault.type, message: fault.message });
 }

@@ -1,22 +1,24 @@
-"""Measuring a model for real, with a network so small that it takes seconds; and what is kept of it."""
+"""Measuring a model for real, with a network so small that it takes seconds, and the labelled images for it."""
 
 import json
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from color_folders import write_color_folders
 
-from edgecls.bench.benchmark import Benchmark, benchmark
-from edgecls.bench.document import FORMAT, as_document
-from edgecls.bench.recorded import recorded_from
-from edgecls.bench.yardstick import Load
+from edgecls.bench.benchmark import MOST_LABELLED, Benchmark, benchmark, known_to_all, some_of
+from edgecls.bench.document import FORMAT, as_document, recorded_from
+from edgecls.bench.reference import Load
+from edgecls.dataset.formats.labelled_images import LabelledImages
 from edgecls.dataset.formats.read import read_dataset
-from edgecls.errors import ProviderError
+from edgecls.errors import DatasetError, ProviderError
 from edgecls.modelfile import ModelFile, read_model
 from edgecls.runtime.execution.gpu import this_machine
 from edgecls.runtime.execution.providers import Provider
 from edgecls.runtime.machine.cores import usable_cores
-from edgecls.runtime.tuning.contenders import candidate_settings
+from edgecls.runtime.tuning.candidates import candidate_settings
 from edgecls.runtime.tuning.timed_images import camera_like_jpegs
 
 IMAGES = camera_like_jpegs(2)
@@ -49,8 +51,8 @@ def test_what_works_on_one_image_at_a_time_is_measured_at_a_pace_too(found: Benc
 
 
 @pytest.mark.parametrize("load", Load)
-def test_the_yardsticks_take_part_in_every_round(found: Benchmark, load: Load) -> None:
-    taken = found.yardsticks
+def test_the_reference_workloads_take_part_in_every_round(found: Benchmark, load: Load) -> None:
+    taken = found.reference_times
     assert {len(row.back_to_back.latency_ms) for row in found.rows} == {len(taken.back_to_back[load])}
     assert {len(row.paced.latency_ms) for row in found.rows if row.paced} == {len(taken.paced[load])}
     assert {len(place.starts) for place in found.placements} == {len(taken.start[load])}
@@ -85,7 +87,7 @@ def test_the_document_holds_all_of_it_and_where_it_was_measured(found: Benchmark
         "models",
         "settings",
         "placements",
-        "yardstick_s",
+        "reference_s",
         "skipped",
     }
     assert document["format"] == FORMAT
@@ -123,3 +125,31 @@ def test_a_gpu_is_measured_with_its_nodes(model: ModelFile) -> None:
     (place,) = found.placements
     assert place.nodes
     assert {row.setting.batch_size for row in found.rows} == {1, 8, 32, 128}
+
+
+def _images(**counts: int) -> LabelledImages:
+    labels = tuple(sorted(counts))
+    ids = tuple(label_id for label_id, label in enumerate(labels) for _ in range(counts[label]))
+    return LabelledImages(labels, tuple(Path(f"{number}.png") for number in range(len(ids))), ids)
+
+
+def test_of_many_images_as_many_of_each_label_are_taken_as_it_has_a_part() -> None:
+    taken = some_of(_images(blue=5000, green=2500, red=2500))
+
+    assert Counter(taken.label_ids) == {0: MOST_LABELLED // 2, 1: MOST_LABELLED // 4, 2: MOST_LABELLED // 4}
+    assert taken == some_of(_images(blue=5000, green=2500, red=2500))
+
+
+def test_of_few_images_all_are_taken() -> None:
+    assert some_of(_images(blue=2, red=3)) == _images(blue=2, red=3)
+
+
+def test_a_label_that_a_model_does_not_know_is_refused_at_once(tiny_model: ModelFile) -> None:
+    with pytest.raises(DatasetError, match=r"does not know 1 label.*'violet'"):
+        known_to_all(_images(red=1, violet=2), [tiny_model], ignore_unknown_labels=False)
+
+
+def test_images_with_other_labels_are_left_out_on_demand(tiny_model: ModelFile) -> None:
+    kept = known_to_all(_images(red=1, violet=2), [tiny_model], ignore_unknown_labels=True)
+
+    assert kept == replace(_images(red=1), paths=kept.paths)

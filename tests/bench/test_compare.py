@@ -6,15 +6,15 @@ import pytest
 from made_up_benchmark import NOISY, STEADY, made_up_document
 
 from edgecls.bench.compare import Comparison, Verdict, compare
-from edgecls.bench.recorded import recorded_from
+from edgecls.bench.document import recorded_from
 
 
-def _compare(then: dict[str, Any], now: dict[str, Any]) -> Comparison:
-    return compare(recorded_from(then, name="then"), recorded_from(now, name="now"))
+def _compare(baseline: dict[str, Any], current: dict[str, Any]) -> Comparison:
+    return compare(recorded_from(baseline, name="baseline"), recorded_from(current, name="current"))
 
 
 @pytest.mark.parametrize(
-    ("then", "now", "verdict"),
+    ("baseline", "current", "verdict"),
     [
         ({}, {}, Verdict.LEVEL),
         ({}, {"slowness": 1.2}, Verdict.SLOWER),
@@ -42,14 +42,14 @@ def _compare(then: dict[str, Any], now: dict[str, Any]) -> Comparison:
         "slower, from too few rounds",
         "the machine was slower as a whole",
         "the machine was slower, and edgecls too",
-        "the machine was slower then",
-        "the machine was slower then, and edgecls too",
+        "the machine was slower baseline",
+        "the machine was slower baseline, and edgecls too",
     ],
 )
 def test_every_figure_gets_the_verdict_that_it_deserves(
-    then: dict[str, Any], now: dict[str, Any], verdict: Verdict
+    baseline: dict[str, Any], current: dict[str, Any], verdict: Verdict
 ) -> None:
-    found = _compare(made_up_document(**then), made_up_document(**now))
+    found = _compare(made_up_document(**baseline), made_up_document(**current))
 
     assert [row.verdict for row in found.rows] == [verdict] * 3
     assert [row.what for row in found.slower] == [row.what for row in found.rows if verdict is Verdict.SLOWER]
@@ -59,7 +59,7 @@ def test_a_row_tells_both_times_and_the_ratio() -> None:
     row = _compare(made_up_document(), made_up_document(slowness=1.5)).rows[0]
 
     assert row.what == "花, cpu, 1 image at a time, back-to-back"
-    assert (row.then_ms, row.now_ms) == (pytest.approx(10), pytest.approx(15))
+    assert (row.baseline_ms, row.current_ms) == (pytest.approx(10), pytest.approx(15))
     assert row.ratio.low <= row.ratio.value <= row.ratio.high
     assert row.ratio.value == pytest.approx(1.5)
 
@@ -67,30 +67,30 @@ def test_a_row_tells_both_times_and_the_ratio() -> None:
 def test_what_was_measured_one_time_only_is_named() -> None:
     found = _compare(made_up_document(settings=["a", "b"]), made_up_document(settings=["b", "c"]))
 
-    assert found.only_then == ("花, a, back-to-back", "花, a, paced")
-    assert found.only_now == ("花, c, back-to-back", "花, c, paced")
+    assert found.only_in_baseline == ("花, a, back-to-back", "花, a, paced")
+    assert found.only_in_current == ("花, c, back-to-back", "花, c, paced")
     assert [row.what for row in found.rows] == ["花, b, back-to-back", "花, b, paced", "花, cpu, start"]
 
 
 def test_nothing_in_common_is_no_verdict() -> None:
-    then = {**made_up_document(settings=["a"]), "placements": []}
+    baseline = {**made_up_document(settings=["a"]), "placements": []}
 
-    assert _compare(then, made_up_document(settings=["b"])).rows == ()
+    assert _compare(baseline, made_up_document(settings=["b"])).rows == ()
 
 
 def test_another_machine_other_versions_networks_and_images_are_named() -> None:
-    now = made_up_document(processor="Abacus", packages={"numpy": "2.1", "click": "8"})
-    now["models"][0]["network_sha256"] = "f00d"
-    now["images"]["sha256"] = "dead"
-    now["pace_s"] = 1
+    current = made_up_document(processor="Abacus", packages={"numpy": "2.1", "click": "8"})
+    current["models"][0]["network_sha256"] = "f00d"
+    current["images"]["sha256"] = "dead"
+    current["pace_s"] = 1
 
-    assert _compare(made_up_document(), now).differences == (
-        "processor: Slide Rule 3 then, Abacus now",
-        "click: None then, 8 now",
-        "numpy: 2.0 then, 2.1 now",
-        "花: another network then",
-        "other images then",
-        "pace: 0.1 s then, 1 s now",
+    assert _compare(made_up_document(), current).differences == (
+        "processor: was Slide Rule 3, is Abacus",
+        "click: was None, is 8",
+        "numpy: was 2.0, is 2.1",
+        "花: another network",
+        "other images",
+        "pace: was 0.1 s, is 1 s",
     )
 
 

@@ -1,17 +1,18 @@
-"""Trials: where the time of an image goes, and images that come at a pace."""
+"""One measurement of a setting, and the figures of several."""
 
 from dataclasses import dataclass
 
 import pytest
 
-from edgecls.bench.trials import take_back_to_back, take_paced
-from edgecls.measuring.trials import ImageTime
+from edgecls.bench.trials import LEAST_ROUNDS, figures_of, is_too_noisy, take_paced
+from edgecls.measuring.trials import ImageTime, Trial
 from edgecls.modelfile import ModelFile
 from edgecls.runtime.classifier import Classifier
 from edgecls.runtime.execution.providers import Provider
 from edgecls.runtime.opening import open_classifier
 from edgecls.runtime.prediction import Prediction
 from edgecls.runtime.setting import Setting
+from edgecls.runtime.tuning.in_memory import classify_in_memory
 from edgecls.runtime.tuning.timed_images import camera_like_jpegs
 
 IMAGES = camera_like_jpegs(2)
@@ -47,7 +48,7 @@ def _paced(clock: ScriptedClock) -> tuple[ImageTime, ...]:
 
 
 def test_the_stages_of_a_image_add_up_to_its_time(tiny_classifier: Classifier) -> None:
-    trial = take_back_to_back(tiny_classifier, IMAGES, 5)
+    trial = classify_in_memory(tiny_classifier, IMAGES, 5)
 
     assert len(trial.times) == 5
     assert trial.images_per_s == pytest.approx(5 / trial.elapsed_s)
@@ -61,7 +62,7 @@ def test_the_stages_of_a_image_add_up_to_its_time(tiny_classifier: Classifier) -
 def test_in_batches_images_queue(tiny_model: ModelFile) -> None:
     classifier = open_classifier(tiny_model, Provider.CPU, setting=Setting(Provider.CPU, 8, 1, 4))
 
-    trial = take_back_to_back(classifier, IMAGES, 64)
+    trial = classify_in_memory(classifier, IMAGES, 64)
 
     assert all(one.queue_ms >= 0 and one.inference_ms > 0 for one in trial.times)
 
@@ -89,3 +90,39 @@ def test_the_first_image_of_a_paced_trial_finds_an_idle_machine_too() -> None:
     _paced(clock)
 
     assert clock.now_s == pytest.approx(100.12)
+
+
+def _trial(*latencies_ms: float) -> Trial:
+    return Trial(tuple(ImageTime(1.0, 2.0, latency - 3.0) for latency in latencies_ms), sum(latencies_ms) / 1000)
+
+
+def test_medians_are_taken_over_rounds_and_percentiles_over_all_images() -> None:
+    figures = figures_of([_trial(10, 10, 10), _trial(12, 12, 100), _trial(11, 11, 11)])
+
+    assert figures.images == 9
+    assert figures.latency_ms == (10, 12, 11)
+    assert figures.latency.value == 11
+    assert figures.images_per_s == pytest.approx((100, 3000 / 124, 3000 / 33))
+    assert 12 < figures.p95_ms < figures.p99_ms < 100
+
+
+def test_stages_are_means_so_that_they_add_up() -> None:
+    figures = figures_of([_trial(10, 20), _trial(10, 20)])
+
+    assert figures.stages == ImageTime(1.0, 2.0, 12.0)
+    assert figures.stages.latency_ms == 15
+
+
+@pytest.mark.parametrize(
+    ("rounds", "noisy"),
+    [
+        ([10.0] * LEAST_ROUNDS, False),
+        ([10.0, 10.1, 9.9, 10.0, 10.2, 9.8], False),
+        ([10.0] * (LEAST_ROUNDS - 1), True),
+        ([10.0, 20.0, 9.0, 18.0, 10.0, 19.0], True),
+        ([], True),
+    ],
+    ids=["steady", "nearly steady", "few rounds", "jumping", "none"],
+)
+def test_few_rounds_and_rounds_that_jump_are_too_noisy(rounds: list[float], noisy: bool) -> None:
+    assert is_too_noisy(rounds) is noisy

@@ -1,4 +1,4 @@
-"""The documents say what was measured: every figure in them comes from a result file."""
+"""The documents cite what was measured: every figure in them comes from a result file."""
 
 import json
 import re
@@ -11,8 +11,9 @@ import pytest
 REPOSITORY = Path(__file__).parents[2]
 sys.path.append(str(REPOSITORY / "benchmarks" / "report"))
 
+from citations import cited_phrases, replace_cited  # noqa: E402
 from document import render  # noqa: E402
-from figures import FigureError, Results, fill_marks  # noqa: E402
+from figures import FigureError, Results  # noqa: E402
 from tables import TABLES  # noqa: E402
 
 from edgecls.commands.options import BUNDLED_MODEL  # noqa: E402
@@ -78,7 +79,7 @@ def test_the_table_of_a_gpu_leaves_open_what_was_not_measured(tmp_path: Path) ->
         ("slow.rounds", "there is no 'slow'"),
         ("speed.seconds.theirs|median", "there is no 'theirs'"),
         ("speed.rows[n=2].mb", "0 entries have n=2"),
-        ("speed.seconds.ours|mean", "'mean' is none of median"),
+        ("speed.seconds.ours|mean", "'mean' is not one of median"),
         ("speed|", "is not written like"),
     ],
 )
@@ -87,12 +88,19 @@ def test_an_expression_without_a_figure_is_refused(results: Results, expression:
         results.figure(expression)
 
 
-def test_a_marked_figure_is_replaced_and_the_rest_is_left(results: Results) -> None:
-    text = "So <!--measured speed.gain.value:.1f-->9.9<!--/--> times as fast, 9.9 otherwise."
+def test_a_cited_figure_is_replaced_and_the_rest_is_left(results: Results) -> None:
+    text = "It is 9.9\n  times as fast: 9.99 (1.00 to 9.00), or 9.9 otherwise."
+    phrases = ["is {speed.gain.value:.1f} times as fast", "fast: {speed.gain}, or"]
 
-    assert fill_marks(text, results) == (
-        "So <!--measured speed.gain.value:.1f-->2.2<!--/--> times as fast, 9.9 otherwise."
-    )
+    replaced = replace_cited(text, phrases, results.figure)
+
+    assert replaced == "It is 2.2\n  times as fast: 2.16 (2.10 to 2.25), or 9.9 otherwise."
+
+
+@pytest.mark.parametrize("text", ["Nothing of the kind.", "It is 2.2 s here, and it is 2.2 s there."])
+def test_words_that_do_not_occur_exactly_once_are_refused(results: Results, text: str) -> None:
+    with pytest.raises(FigureError, match=r"occurs [02] times"):
+        replace_cited(text, ["is {speed.gain.value:.1f} s"], results.figure)
 
 
 def test_a_section_without_its_result_says_how_to_measure_it(results: Results) -> None:
@@ -134,7 +142,8 @@ _RULES = {
     "docs/architectures.md": ["Keras has 0.999"],
     "docs/bench.md": ["95 %", "wider than 15 %", "by 3 % or more", "within 10 %"],
     "docs/classical-models.md": ["256 bytes"],
-    "docs/evaluation.md": ["at 95 % (Wilson)", "at most 5 %", "most 0.95"],
+    "docs/data-check-and-split.md": ["by 0.93 or more"],
+    "docs/evaluation.md": ["95 % confidence interval", "at most 5 %", "most 0.95"],
     "docs/quantizing.md": ["at least 0.02 (float16: 0.01)", "more than 0.25"],
     "docs/serving-operations.md": ["up to 0.1 seconds", "up to 30 seconds"],
     "docs/serving-protocol.md": ["more than 64 MiB", "At most 8 MiB", "4 bytes, little-endian", "at least 1 KiB"],
@@ -145,10 +154,10 @@ _RULES = {
 """Limits, defaults and rules, which are no measurements: lines with one of these texts."""
 
 
-def _unmarked_figures(document: str, text: str) -> list[str]:
+def _uncited_figures(document: str, text: str) -> list[str]:
     """Return the lines with a figure that looks measured and comes from no result."""
     text = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
-    text = re.sub(r"<!--measured .*?<!--/-->|`[^`\n]*`", "", text)
+    text = re.sub(r"`[^`\n]*`", "", text)
     return [
         line
         for line in text.splitlines()
@@ -169,15 +178,13 @@ def _unmarked_figures(document: str, text: str) -> list[str]:
         "301 images/s",
     ],
 )
-def test_a_figure_without_a_mark_is_found(line: str) -> None:
-    assert _unmarked_figures("README.md", line) == [line]
+def test_a_figure_that_comes_from_no_result_is_found(line: str) -> None:
+    assert _uncited_figures("README.md", line) == [line]
 
 
-@pytest.mark.parametrize(
-    "line", ["`--max 3 s`", "<!--measured a.b-->3.14<!--/--> of it", "version 1.26.4", "3.11 or newer"]
-)
-def test_what_is_marked_or_no_figure_is_left_alone(line: str) -> None:
-    assert _unmarked_figures("README.md", line) == []
+@pytest.mark.parametrize("line", ["`--max 3 s`", "version 1.26.4", "3.11 or newer"])
+def test_what_is_not_a_measurement_is_left_alone(line: str) -> None:
+    assert _uncited_figures("README.md", line) == []
 
 
 @pytest.mark.parametrize(
@@ -186,7 +193,9 @@ def test_what_is_marked_or_no_figure_is_left_alone(line: str) -> None:
 )
 def test_documents_have_no_figure_that_comes_from_no_result(document: str) -> None:
     if document != "docs/benchmarks.md":
-        assert _unmarked_figures(document, (REPOSITORY / document).read_text(encoding="utf-8")) == []
+        text = (REPOSITORY / document).read_text(encoding="utf-8")
+        without_cited = replace_cited(text, cited_phrases().get(document, []), lambda _: "")
+        assert _uncited_figures(document, without_cited) == []
 
 
 @pytest.mark.parametrize("document", sorted(_RULES))

@@ -26,9 +26,9 @@ def model(tiny_model_path: Path, own_cache: Path) -> Path:
 
 
 def _as_if(path: Path, *, times_as_long: float) -> Path:
-    """Turn a file of measurements into one in which everything took so many times as long, beside the yardstick too."""
+    """Turn a file of measurements into one in which everything took so many times as long, except the reference."""
     document = json.loads(path.read_text(encoding="utf-8"))
-    for loads in document["yardstick_s"].values():
+    for loads in document["reference_s"].values():
         for rounds in loads.values():
             rounds[:] = [1e-2] * 9
     for row in document["settings"]:
@@ -50,9 +50,9 @@ def test_measured_kept_drawn_and_compared(model: Path, images: Path, tmp_path: P
     assert first.exit_code == 0, first.output
     titles = [line for line in first.stdout.splitlines() if line and line.split()[0] not in ("colors", "model")]
     assert titles == [
-        "one image right after the other",
-        "one image every 0.005 s",
-        "'edgecls run' of one image, from nothing",
+        "back-to-back",
+        "paced, an image every 0.005 s",
+        "'edgecls run' from a cold start, with one image",
     ]
     assert f"wrote {kept}" in first.stderr
     assert plot.read_bytes().startswith(b"\x89PNG")
@@ -62,7 +62,7 @@ def test_measured_kept_drawn_and_compared(model: Path, images: Path, tmp_path: P
 
     assert second.exit_code == 0, second.output
     assert "nothing became slower beyond the noise" in second.stdout
-    assert "NOT AS THEN" not in second.stdout
+    assert "SETUP DIFFERS" not in second.stdout
 
     past = _as_if(kept, times_as_long=0.001)
     for seconds in (5, 30, 120):  # a machine that is slow or busy has too few rounds in the first
@@ -109,7 +109,7 @@ def test_without_a_model_the_usual_one_is_measured(model: Path, monkeypatch: pyt
     [
         (None, "cannot read"),
         ("{", "it is damaged"),
-        ("{}", "it is no file that 'edgecls bench' wrote"),
+        ("{}", "'edgecls bench' did not write it"),
         (json.dumps({**made_up_document(), "format": 9}), "it has format 9, this edgecls reads 1"),
     ],
     ids=["missing", "damaged", "something else", "of another format"],
@@ -135,10 +135,10 @@ def test_another_machine_is_said_aloud_and_compared_all_the_same(model: Path, tm
     done = _bench(model, "--compare", old)
 
     assert done.exit_code == 0, done.output
-    assert "NOT AS THEN: processor: Slide Rule 3 then, " in done.stdout
-    assert "NOT AS THEN: other images then" in done.stdout
-    assert "measured then only: 花, cpu, start" in done.stdout
-    assert "nothing was measured both times" in done.stdout
+    assert "SETUP DIFFERS: processor: was Slide Rule 3, " in done.stdout
+    assert "SETUP DIFFERS: other images" in done.stdout
+    assert "only in the baseline: 花, cpu, start" in done.stdout
+    assert "the two measurements have nothing in common" in done.stdout
 
 
 @pytest.mark.parametrize("option", ["--output", "--plot"])
@@ -151,7 +151,7 @@ def test_a_place_that_cannot_be_written_is_named_before_anything_is_measured(
     assert "cannot write" in done.stderr
 
 
-@pytest.mark.parametrize("options", [["--part", "test"], ["--ignore-unknown-labels"]], ids=str)
+@pytest.mark.parametrize("options", [["--split", "test"], ["--ignore-unknown-labels"]], ids=str)
 def test_options_of_labelled_images_without_any_are_a_wrong_command_line(model: Path, options: list[str]) -> None:
     done = _bench(model, *options)
 

@@ -37,7 +37,7 @@ def test_models_stand_below_each_other(tiny_model_path: Path, blind: Path, data:
     assert header.split()[0] == "model"
     assert (good.split()[:2], bad.split()[:2]) == (["colors", "0.8889"], ["盲", "0.6667"])
     assert empty == ""
-    assert verdict == "colors alone is right 2 times, 盲 alone 0 times: may be chance (p = 0.5)"
+    assert verdict == "only colors is correct for 2 images, only 盲 for 0: not significant (p = 0.5)"
     assert done.stderr == f"wrote {tmp_path / 't.png'}\n"
     assert (tmp_path / "t.png").read_bytes().startswith(b"\x89PNG")
 

@@ -22,7 +22,9 @@ def _completed(*words: str) -> list[tuple[str, str]]:
 
 def test_all_architectures_are_completed() -> None:
     assert sorted(ARCHITECTURE_NAMES) == sorted([*architecture_names(), *classical_names()])
-    assert _completed("train", "--arch", "mob") == [("plain", "mobilenet_v2"), ("plain", "mobilenet_v3_small")]
+    assert _completed("train", "--arch", "mobilenet_v") == [
+        *(("plain", "mobilenet_v2"), ("plain", "mobilenet_v3_large"), ("plain", "mobilenet_v3_small"))
+    ]
 
 
 @pytest.mark.parametrize(

@@ -26,8 +26,8 @@ def test_the_table_has_every_figure(tiny_model_path: Path, data: Path) -> None:
     assert done.exit_code == 0
     lines = done.stdout.splitlines()
     assert lines[0].split() == ["images", "9", "(all)"]
-    assert lines[1].startswith("accuracy       0.8889 (95 % interval 0.56")
-    assert "guessing       0.4444 (always red)" in lines
+    assert lines[1].startswith("accuracy        0.8889 (95 % interval 0.56")
+    assert "baseline        0.4444 (always red)" in lines
     assert lines[-3].split() == ["red", "4", "1.0000", "0.7500", "0.8571"]
     assert done.stderr == ""
 
@@ -36,7 +36,7 @@ def test_json_has_every_figure(tiny_model_path: Path, data: Path) -> None:
     done = _evaluate(tiny_model_path, data, "--format", "json", "--top-k", "2", "--threads", "2")
 
     document = json.loads(done.stdout)
-    assert (document["model"], document["name"], document["part"]) == (str(tiny_model_path), "colors", "all")
+    assert (document["model"], document["name"], document["split"]) == (str(tiny_model_path), "colors", "all")
     assert document["accuracy"] == pytest.approx(8 / 9)
     assert list(document["top_accuracy"]) == ["1", "2"]
     assert document["confusion_matrix"] == [[3, 1, 0], [0, 3, 0], [0, 0, 2]]
@@ -56,15 +56,15 @@ def test_a_report_is_written_beside_the_figures(tiny_model_path: Path, data: Pat
 
 def test_test_images_come_before_all_others(tiny_model_path: Path, data: Path, tmp_path: Path) -> None:
     divided = tmp_path / "divided"
-    for part in ("train", "test"):
+    for split in ("train", "test"):
         for label, color in PURE.items():
-            write_image(divided / part / label / f"{part}.png", color)
+            write_image(divided / split / label / f"{split}.png", color)
 
-    assert "images       3 (test)" in _evaluate(tiny_model_path, divided).stdout
-    assert "images       6 (all)" in _evaluate(tiny_model_path, divided, "--part", "all").stdout
-    missing = _evaluate(tiny_model_path, divided, "--part", "val")
+    assert "images          3 (test)" in _evaluate(tiny_model_path, divided).stdout
+    assert "images          6 (all)" in _evaluate(tiny_model_path, divided, "--split", "all").stdout
+    missing = _evaluate(tiny_model_path, divided, "--split", "val")
     assert (missing.exit_code, missing.stdout) == (1, "")
-    assert "no part 'val', only train, test" in missing.stderr
+    assert "no split 'val', only train, test" in missing.stderr
 
 
 def test_a_list_file_is_data_too(tiny_model_path: Path, data: Path) -> None:
@@ -84,7 +84,7 @@ def test_a_damaged_image_is_left_out_and_fails_the_command_in_the_end(
 
     assert done.exit_code == 1
     assert "left out: cannot read" in done.stderr
-    assert "images       8 (all)" in done.stdout
+    assert "images          8 (all)" in done.stdout
     assert (tmp_path / "r.html").exists()
 
 
@@ -97,7 +97,7 @@ def test_foreign_labels_are_refused_or_left_out(tiny_model_path: Path, data: Pat
     assert (refused.exit_code, refused.stdout) == (1, "")
     assert "does not know 1 label(s) of the data: 'yellow'" in refused.stderr
     assert left_out.exit_code == 0
-    assert "images       9 (all)" in left_out.stdout
+    assert "images          9 (all)" in left_out.stdout
 
 
 def test_the_threshold_of_the_file_is_measured(data: Path, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from tiny_model import tiny_model_bytes
 from edgecls import image
 from edgecls.cli import main
 from edgecls.runtime.execution.gpu import this_machine
-from edgecls.runtime.execution.providers import Provider, ready_made_providers
+from edgecls.runtime.execution.providers import Provider, installed_providers
 
 
 @pytest.fixture(autouse=True)
@@ -123,7 +123,7 @@ def test_of_many_labels_the_frequent_ones_are_told(tmp_path: Path, capsys: pytes
     tally = Tally(make_writer("csv", labels, [], top=1), None, None)
     tally.take([Outcome("x", Prediction("x", labels, row, 1.0)) for row in rows], total=1)
 
-    tally.say_labels()
+    tally.report_labels()
 
     told = capsys.readouterr().err
     assert told.startswith("32 images: l07 3, l00 1, l01 1, ")
@@ -277,7 +277,7 @@ def test_a_threshold_on_a_model_that_has_a_label_unknown_is_refused(images: Path
 
 
 @pytest.mark.skipif(
-    Provider.CUDA not in ready_made_providers() or bool(this_machine().gpus),
+    Provider.CUDA not in installed_providers() or bool(this_machine().gpus),
     reason="needs the wheel onnxruntime-gpu on a machine without a GPU",
 )
 def test_with_the_gpu_wheel_and_no_gpu_auto_says_why_and_cuda_fails(tiny_model_path: Path, images: Path) -> None:

@@ -84,7 +84,7 @@ def test_unsure_answers_go_to_a_folder_unknown(images: Path, tmp_path: Path) -> 
         (["--move"], "--move goes with --sort-into DIR"),
         (["-", "--sort-into", "out"], "standard input has no file to sort"),
         (["--interval", "2"], "--interval goes with --watch"),
-        (["red.png", "--watch"], "--watch takes folders; 'red.png' is none"),
+        (["red.png", "--watch"], "--watch takes folders; 'red.png' is not one"),
         (["--watch", "--interval", "0"], "0.05<=x<=86400"),
     ],
 )

@@ -1,7 +1,7 @@
 """What training says of the time that is left."""
 
 from edgecls.commands.train_options import TimeLeft
-from edgecls.training.history import EpochReport
+from edgecls.evaluation.history import EpochReport
 
 
 class _Clock:

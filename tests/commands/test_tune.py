@@ -16,7 +16,7 @@ from edgecls.runtime.execution.providers import Provider
 from edgecls.runtime.machine.cores import usable_cores
 from edgecls.runtime.setting import Setting
 from edgecls.runtime.tuned import Choice, choices_folder, keep_choice, this_hardware
-from edgecls.runtime.tuning.contenders import candidate_settings
+from edgecls.runtime.tuning.candidates import candidate_settings
 
 MANY = Setting(Provider.CPU, 5, 1, 2)
 ONE = Setting(Provider.CPU, 1, 2, 1)

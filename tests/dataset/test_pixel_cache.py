@@ -1,4 +1,4 @@
-"""The pixel cache: the pipeline's pixels, failures listed, a fingerprint of the content."""
+"""The pixel cache: pixels as predictions see them, listed failures, a fingerprint; in memory, on disk and streamed."""
 
 from pathlib import Path
 
@@ -8,8 +8,8 @@ from image_folders import COLORS, write_class_folders
 
 from edgecls import image
 from edgecls.dataset.formats.folders import read_class_folders
-from edgecls.dataset.pixel_cache import CachedImages, cache_images
-from edgecls.errors import DatasetError
+from edgecls.dataset.pixel_cache import Cache, CachedImages, StreamedPixels, allocate_pixels, cache_images, choose_cache
+from edgecls.errors import DatasetError, ImageReadError
 from edgecls.image_spec import Color, Fit, ImageSpec
 
 SPEC = ImageSpec(16, 20, Color.RGB, Fit.CROP)
@@ -68,3 +68,79 @@ def test_the_fingerprint_is_of_content_and_labels_alone(tmp_path: Path) -> None:
 
     assert _cache(renamed).sha256 == _cache(first).sha256
     assert _cache(moved).sha256 != _cache(first).sha256
+
+
+@pytest.mark.parametrize(
+    ("size", "memory", "disk", "chosen"),
+    [
+        (50, 100, 0, Cache.MEMORY),
+        (51, 100, 100, Cache.DISK),
+        (80, 100, 100, Cache.DISK),
+        (81, 100, 100, Cache.STREAM),
+        (10**15, None, 0, Cache.MEMORY),
+    ],
+    ids=["half-of-memory", "more-than-half", "most-of-the-disk", "larger-than-both", "nobody-knows"],
+)
+def test_memory_comes_before_disk_and_disk_before_nothing(
+    size: int, memory: int | None, disk: int, chosen: Cache
+) -> None:
+    assert choose_cache(size, memory_bytes=memory, disk_bytes=disk) is chosen
+
+
+def test_the_file_on_disk_has_no_name_and_keeps_what_is_written(tmp_path: Path) -> None:
+    pixels = allocate_pixels((5, 4, 3, 3), Cache.DISK, folder=tmp_path)
+
+    assert isinstance(pixels, np.memmap)
+    assert list(tmp_path.iterdir()) == []
+    expected = np.random.default_rng(0).integers(0, 256, pixels.shape, np.uint8)
+    pixels[...] = expected
+    pixels.flush()
+    np.testing.assert_array_equal(pixels, expected)
+
+
+def test_streaming_takes_no_room(tmp_path: Path) -> None:
+    assert allocate_pixels((10**9, 4096, 4096, 3), Cache.STREAM, folder=tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    ("cache", "message"),
+    [
+        (Cache.MEMORY, "there is no memory for .* GB of decoded images; use --cache disk or stream"),
+        (Cache.DISK, "cannot keep .* GB of decoded images in .*; give another --cache-dir"),
+    ],
+)
+def test_too_little_room_is_found_out_at_once(tmp_path: Path, cache: Cache, message: str) -> None:
+    with pytest.raises(DatasetError, match=message):
+        allocate_pixels((10**9, 4096, 4096, 3), cache, folder=tmp_path)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def _cached_in(root: Path, cache: Cache) -> CachedImages:
+    return cache_images(read_class_folders(root), SPEC, workers=2, cache=cache, folder=root.parent)
+
+
+def test_streaming_gives_the_pixels_of_the_cache_though_an_image_is_damaged(tmp_path: Path) -> None:
+    root = write_class_folders(tmp_path / "data", per_label=3)
+    (root / sorted(COLORS)[0] / "照片 01.png").write_bytes(b"no image")
+    kept, mapped, streamed = (_cached_in(root, cache) for cache in (Cache.MEMORY, Cache.DISK, Cache.STREAM))
+
+    assert isinstance(streamed.pixels, StreamedPixels)
+    assert kept.sha256 == mapped.sha256 == streamed.sha256
+    assert kept.names == mapped.names == streamed.names
+    assert kept.positions.tolist() == streamed.positions.tolist() == [0, 2, 3, 4, 5, 6, 7, 8]
+    assert streamed.pixels.shape == kept.pixels.shape == (8, *SPEC.shape_hwc)
+    assert len(streamed.failures) == 1
+    order = [7, 0, 3, 3]
+    np.testing.assert_array_equal(streamed.pixels[order], kept.pixels[order])
+    np.testing.assert_array_equal(mapped.pixels[order], kept.pixels[order])
+    np.testing.assert_array_equal(streamed.pixels[5], kept.pixels[5])
+
+
+def test_an_image_that_is_gone_is_named(tmp_path: Path) -> None:
+    pixels = _cached_in(write_class_folders(tmp_path / "data", per_label=1), Cache.STREAM).pixels
+    gone = tmp_path / "data" / sorted(COLORS)[1] / "照片 00.png"
+    gone.unlink()
+
+    with pytest.raises(ImageReadError, match=r"照片 00\.png"):
+        pixels[[0, 1]]

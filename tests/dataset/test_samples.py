@@ -9,7 +9,7 @@ from edgecls import image
 from edgecls.dataset.augmentation.warp import WarpLimits
 from edgecls.dataset.formats.labelled_images import LabelledImages
 from edgecls.dataset.formats.read import read_dataset
-from edgecls.dataset.samples import LabelSamples, augmented_samples, plain_samples
+from edgecls.dataset.samples import LabelSamples, draw_samples
 from edgecls.image_spec import Color, Fit, ImageSpec
 
 LABELS = sorted(COLORS)
@@ -17,7 +17,7 @@ SPEC = ImageSpec(24, 24, Color.RGB, Fit.CROP)
 
 
 def _plain(images: LabelledImages, *, per_label: int = 3, seed: int = 0) -> list[LabelSamples]:
-    return list(plain_samples(images, per_label=per_label, side=24, seed=seed, workers=2))
+    return list(draw_samples(images, per_label=per_label, side=24, seed=seed, workers=2))
 
 
 def _shown(samples: list[LabelSamples]) -> list[bytes]:
@@ -60,7 +60,7 @@ def test_another_image_takes_the_place_of_one_that_cannot_be_read(tmp_path: Path
 
 def test_augmented_versions_follow_the_image(tmp_path: Path) -> None:
     images = read_dataset(write_class_folders(tmp_path, per_label=3)).whole
-    samples = list(augmented_samples(images, per_label=2, versions=4, limits=WarpLimits(), side=24, seed=0, workers=2))
+    samples = list(draw_samples(images, per_label=2, versions=4, limits=WarpLimits(), side=24, seed=0, workers=2))
 
     plain = _plain(images, per_label=2)
     for of_label, without in zip(samples, plain, strict=True):
@@ -73,6 +73,6 @@ def test_limits_of_nothing_show_the_image_again(tmp_path: Path) -> None:
     images = read_dataset(write_class_folders(tmp_path, per_label=1)).whole
     none = WarpLimits(rotation_deg=0, shift=0, shear_deg=0, zoom=0, flip=False)
 
-    for of_label in augmented_samples(images, per_label=1, versions=2, limits=none, side=24, seed=0, workers=1):
+    for of_label in draw_samples(images, per_label=1, versions=2, limits=none, side=24, seed=0, workers=1):
         for original, *versions in of_label.rows:
             assert all(np.array_equal(original, version) for version in versions)

@@ -57,12 +57,12 @@ def test_sizes_are_upright_and_formats_counted(tmp_path: Path) -> None:
         ImageSize(52, 36, len(kinds["jpeg"].data), "JPEG"),
     )
     assert measured.formats == {"JPEG": 2, "PNG": 1, "WebP": 1}
-    assert measured.spreads["width"].middle == 52
-    assert measured.spreads["height"].largest == 52
-    assert measured.spreads["megapixels"].smallest == pytest.approx(36 * 52 / 1e6)
+    assert measured.spreads["width"][1] == 52
+    assert measured.spreads["height"][2] == 52
+    assert measured.spreads["megapixels"][0] == pytest.approx(36 * 52 / 1e6)
 
 
-def test_balance_and_counts_are_over_all_parts(tmp_path: Path) -> None:
+def test_balance_and_counts_are_over_all_splits(tmp_path: Path) -> None:
     shutil.copytree(write_class_folders(tmp_path / "one", per_label=3), tmp_path / "data/train")
     shutil.copytree(write_class_folders(tmp_path / "two", per_label=1, seed=3), tmp_path / "data/val")
     shutil.rmtree(tmp_path / "data/val" / LABELS[0])

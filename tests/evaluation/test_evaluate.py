@@ -76,7 +76,7 @@ def test_without_a_usable_image_there_is_nothing_to_evaluate(
     for path in images.paths:
         path.write_bytes(b"")
 
-    with pytest.raises(DatasetError, match=r"not one of 9 images could be classified; the first fault: .*0\.png"):
+    with pytest.raises(DatasetError, match=r"none of the 9 images could be classified; the first fault: .*0\.png"):
         evaluate(tiny_classifier, images, workers=2)
 
 

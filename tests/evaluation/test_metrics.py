@@ -14,23 +14,23 @@ from edgecls.evaluation.metrics import (
 
 LABELS = ("a", "b", "c", "d")
 RNG = np.random.default_rng(5)
-SHOWN = RNG.integers(0, 3, 200)  # no image shows d
-SAID = np.where(RNG.random(200) < 0.6, SHOWN, RNG.choice([0, 1, 3], 200))  # nobody says c wrongly
-NEVER_SAID = np.where(SHOWN == 2, 0, SHOWN)  # nobody ever says c
+TRUE = RNG.integers(0, 3, 200)  # no image of d
+PREDICTED = np.where(RNG.random(200) < 0.6, TRUE, RNG.choice([0, 1, 3], 200))  # c is never predicted wrongly
+NEVER_PREDICTED = np.where(TRUE == 2, 0, TRUE)  # c is never predicted
 
 
 def test_the_confusion_matrix_is_that_of_scikit_learn() -> None:
-    expected = sklearn_metrics.confusion_matrix(SHOWN, SAID, labels=range(4))
+    expected = sklearn_metrics.confusion_matrix(TRUE, PREDICTED, labels=range(4))
 
-    np.testing.assert_array_equal(confusion_matrix(SHOWN, SAID, num_labels=4), expected)
+    np.testing.assert_array_equal(confusion_matrix(TRUE, PREDICTED, num_labels=4), expected)
 
 
-@pytest.mark.parametrize("said", [SAID, NEVER_SAID], ids=["some-right", "a-label-nobody-says"])
-def test_precision_recall_and_f1_are_those_of_scikit_learn(said: np.ndarray) -> None:
-    found = per_label_metrics(confusion_matrix(SHOWN, said, num_labels=4), LABELS)
+@pytest.mark.parametrize("predicted", [PREDICTED, NEVER_PREDICTED], ids=["some-right", "a-label-never-predicted"])
+def test_precision_recall_and_f1_are_those_of_scikit_learn(predicted: np.ndarray) -> None:
+    found = per_label_metrics(confusion_matrix(TRUE, predicted, num_labels=4), LABELS)
 
     precision, recall, f1, support = sklearn_metrics.precision_recall_fscore_support(
-        SHOWN, said, labels=range(3), zero_division=0
+        TRUE, predicted, labels=range(3), zero_division=0
     )
     for index, entry in enumerate(found[:3]):
         assert entry.label == LABELS[index]
@@ -42,18 +42,18 @@ def test_precision_recall_and_f1_are_those_of_scikit_learn(said: np.ndarray) -> 
 
 
 def test_what_nobody_says_has_no_precision() -> None:
-    found = per_label_metrics(confusion_matrix(SHOWN, NEVER_SAID, num_labels=4), LABELS)
+    found = per_label_metrics(confusion_matrix(TRUE, NEVER_PREDICTED, num_labels=4), LABELS)
 
     assert (found[2].predicted, found[2].precision, found[2].recall, found[2].f1) == (0, None, 0.0, 0.0)
 
 
-@pytest.mark.parametrize("said", [SAID, NEVER_SAID], ids=["some-right", "a-label-nobody-says"])
+@pytest.mark.parametrize("predicted", [PREDICTED, NEVER_PREDICTED], ids=["some-right", "a-label-never-predicted"])
 @pytest.mark.parametrize(("kind", "average"), [("macro", macro_average), ("weighted", weighted_average)])
-def test_averages_are_those_of_scikit_learn(said: np.ndarray, kind: str, average: object) -> None:
-    found = average(per_label_metrics(confusion_matrix(SHOWN, said, num_labels=4), LABELS))  # type: ignore[operator]
+def test_averages_are_those_of_scikit_learn(predicted: np.ndarray, kind: str, average: object) -> None:
+    found = average(per_label_metrics(confusion_matrix(TRUE, predicted, num_labels=4), LABELS))  # type: ignore[operator]
 
     expected = sklearn_metrics.precision_recall_fscore_support(
-        SHOWN, said, labels=range(3), average=kind, zero_division=0
+        TRUE, predicted, labels=range(3), average=kind, zero_division=0
     )
     assert (found.precision, found.recall, found.f1) == pytest.approx(expected[:3])
 

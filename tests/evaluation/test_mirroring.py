@@ -1,4 +1,4 @@
-"""Mirroring: whether a network still says the same of an image that is turned left to right."""
+"""Mirroring: whether a network predicts the same label for an image that is mirrored left to right."""
 
 from collections.abc import Iterator
 
@@ -50,16 +50,16 @@ def test_labels_whose_mirrored_images_are_other_labels_are_told() -> None:
     ]
     assert found.telling == found.changes
     assert found.changes_meaning
-    assert found.part == pytest.approx(0.6)
-    assert "9 of 15 validation images" in mirroring_text(found)
+    assert found.fraction == pytest.approx(0.6)
+    assert "9 of 15 correctly classified validation images" in mirroring_text(found)
     assert "most often turn right instead of turn left (5 of 5)" in mirroring_text(found)
 
 
 def test_images_that_look_the_same_mirrored_change_nothing() -> None:
     found = measure_mirroring(_sees, _batches(*[2] * 6), LABELS)
 
-    assert (found.changed, found.part, found.changes_meaning) == (0, 0, False)
-    assert "all 6 validation images that are answered right keep their answer" in mirroring_text(found)
+    assert (found.changed, found.fraction, found.changes_meaning) == (0, 0, False)
+    assert "all 6 correctly classified validation images keep their prediction" in mirroring_text(found)
 
 
 def test_only_right_answers_count() -> None:
@@ -72,8 +72,8 @@ def test_only_right_answers_count() -> None:
 def test_a_network_without_any_right_answer_tells_nothing() -> None:
     found = measure_mirroring(_is_blind_to_sides, _batches(1, 1), LABELS)
 
-    assert (found.right, found.part, found.changes_meaning) == (0, 0, False)
-    assert "tells nothing" in mirroring_text(found)
+    assert (found.right, found.fraction, found.changes_meaning) == (0, 0, False)
+    assert "cannot be measured" in mirroring_text(found)
 
 
 @pytest.mark.parametrize(

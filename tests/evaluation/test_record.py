@@ -69,8 +69,8 @@ def test_the_json_form_is_json_and_has_every_figure() -> None:
     assert np.trace(document["confusion_matrix"]) == 4
     assert document["worst_mistakes"][0] == {
         "image": "folder/2.png",
-        "shown": "dog",
-        "said": "cat",
+        "true_label": "dog",
+        "predicted_label": "cat",
         "probability": 0.7,
     }
     assert document["time_ms"]["median"] == 3.5

@@ -15,7 +15,7 @@ from edgecls.dataset.formats.read import read_dataset
 from edgecls.errors import ImageReadError, OutputError
 from edgecls.evaluation.calibration import calibrate
 from edgecls.evaluation.evaluate import evaluate
-from edgecls.evaluation.history import HistoryRow
+from edgecls.evaluation.history import EpochReport
 from edgecls.evaluation.mirroring import MirrorChange, Mirroring
 from edgecls.evaluation.record import Evaluation
 from edgecls.evaluation.report import write_report
@@ -70,14 +70,14 @@ def _page(path: Path, found: Evaluation, card: ModelCard, **more: object) -> Pag
 
 
 def test_a_report_has_the_figures_in_words(found: Evaluation, tmp_path: Path) -> None:
-    page = _page(tmp_path / "r.html", found, tiny_card(), data_name="my data", part="test", model_bytes=1_234_567)
+    page = _page(tmp_path / "r.html", found, tiny_card(), data_name="my data", split="test", model_bytes=1_234_567)
 
     assert page.sections == ["overview", "labels", "confusion", "mistakes", "examples", "calibration", "data", "model"]
-    assert "Of 9 images, it gave 8 the right label." in page.text
-    assert "Always answering “ red ” would have got 4." in page.text
+    assert "8 of 9 images are classified correctly." in page.text
+    assert "Always predicting “ red ” would classify 4 correctly." in page.text
     assert "88.9 %" in page.text
-    assert "Most often it takes red for green. This happens to 1 of 4 images of red" in page.text
-    assert "said green" in page.text
+    assert "Most frequent mistake: red predicted as green. This happens to 1 of 4 images of red" in page.text
+    assert "predicted green" in page.text
     assert "3 in truth green.png" in page.text
     assert "my data" in page.text
     assert "1.2 MB" in page.text
@@ -116,7 +116,7 @@ def test_everything_from_outside_is_escaped(tmp_path: Path) -> None:
         golden=dataclasses.replace(tiny_golden(), samples=(sample,)),
     )
 
-    page = _page(tmp_path / "r.html", found, card, data_name=evil, part=evil)
+    page = _page(tmp_path / "r.html", found, card, data_name=evil, split=evil)
 
     assert {tag for tag, _ in page.tags} & {"script", "svg", "b"} <= {"b"}
     assert [tag for tag, _ in page.tags].count("b") == 2  # the counts of two confusions
@@ -128,18 +128,20 @@ def test_everything_from_outside_is_escaped(tmp_path: Path) -> None:
 
 def test_training_and_calibration_are_shown_where_they_are_known(found: Evaluation, tmp_path: Path) -> None:
     history = [
-        HistoryRow(epoch, "head" if epoch < 3 else "all layers", 1 / epoch, 0.5, 1.2 / epoch, 0.6, 1e-3, 30.0)
+        EpochReport(
+            *(epoch, 5, "head" if epoch < 3 else "all layers", 1 / epoch, 0.5, 1.2 / epoch, 0.6, 1e-3, 30.0), epoch == 4
+        )
         for epoch in range(1, 6)
     ]
     calibration = calibrate(np.log(np.clip(np.random.default_rng(0).dirichlet([1] * 3, 40), 1e-6, 1)), [0, 1] * 20)
 
     page = _page(
-        tmp_path / "r.html", found, tiny_card(), history=history, best_epoch=4, calibration=calibration,
+        tmp_path / "r.html", found, tiny_card(), history=history, calibration=calibration,
         settings={"learning rate": 0.5},
     )  # fmt: skip
 
     assert "training" in page.sections
-    assert "5 epochs in 2 minutes. The weights are those of epoch 4, the dot." in page.text
+    assert "5 epochs in 2 minutes. The weights are those of epoch 4, marked by the dot." in page.text
     assert f"A temperature of {calibration.temperature:.3f} was fitted on 40 validation images" in page.text
     assert f"from {100 * calibration.error_before:.1f}" in page.text
     assert "learning rate 0.5" in page.text
@@ -153,7 +155,7 @@ def test_a_report_of_a_faultless_model_has_no_mistakes(tiny_classifier: Classifi
     page = _page(tmp_path / "r.html", found, tiny_card())
 
     assert "mistakes" not in page.sections
-    assert "Not one mistake." in page.text
+    assert "No mistakes." in page.text
 
 
 def test_many_labels_have_their_most_confused_block_and_a_matrix_to_zoom_into(tmp_path: Path) -> None:
@@ -177,30 +179,30 @@ def test_many_labels_have_their_most_confused_block_and_a_matrix_to_zoom_into(tm
     page = _page(tmp_path / "r.html", found, card)
 
     alternatives = [attributes["alt"] for attributes in page.images()]
-    assert "Confusion matrix of the labels that are confused most often" in alternatives
-    assert "Confusion matrix: a row for what is shown, a column for what was said, all labels" in alternatives
-    assert "All 53 labels, those that are confused side by side" in page.text
+    assert "Confusion matrix of the most frequently confused labels" in alternatives
+    assert "Confusion matrix: a row for each true label, a column for each predicted label, all labels" in alternatives
+    assert "All 53 labels, confused labels next to each other" in page.text
     assert "Labels with fewer than 5 images come last" in page.text
 
 
 @pytest.mark.parametrize(
     ("settings", "advice"),
     [
-        ({"augmentation_flip": True}, "something else: train with --no-augment-flip."),
-        ({"augmentation_flip": False}, "something else. No image was mirrored in training."),
-        ({"augment": False}, "something else. No image was mirrored in training."),
+        ({"augmentation_flip": True}, "another meaning: train with --no-augment-flip."),
+        ({"augmentation_flip": False}, "another meaning. No image was mirrored in training."),
+        ({"augment": False}, "another meaning. No image was mirrored in training."),
     ],
     ids=["mirrored", "not-mirrored", "not-augmented"],
 )
 def test_what_mirroring_does_is_told_where_it_was_measured(
     found: Evaluation, tmp_path: Path, settings: dict[str, object], advice: str
 ) -> None:
-    history = [HistoryRow(1, "all layers", 1.0, 0.5, 1.2, 0.6, 1e-3, 30.0)]
+    history = [EpochReport(1, 1, "all layers", 1.0, 0.5, 1.2, 0.6, 1e-3, 30.0, is_best=True)]
     mirroring = Mirroring(20, 16, (MirrorChange("<left>", "right", 4, 5),))
 
     page = _page(tmp_path / "r.html", found, tiny_card(), history=history, mirroring=mirroring, settings=settings)
 
-    assert "4 of 16 validation images that are answered right (25.0" in page.text
+    assert "4 of 16 correctly classified validation images (25.0" in page.text
     assert "most often right instead of <left> (4 of 5)" in page.text
     assert advice in page.text
 
@@ -223,7 +225,7 @@ def test_images_that_are_gone_leave_a_gap(found: Evaluation, tmp_path: Path, fit
 
     page = _page(tmp_path / "r.html", found, tiny_card(image=dataclasses.replace(TINY_SPEC, fit=fit)))
 
-    assert page.text.count("cannot be read any more") == 1
+    assert page.text.count("no longer readable") == 1
     assert sum(attributes["src"].startswith("data:image/jpeg") for attributes in page.images()) == 9
 
 

@@ -152,7 +152,7 @@ def test_a_file_that_is_no_image_gets_a_card_that_says_so(
 
     assert _groups(page) == {"red": ["红花.png"], "No answer": ["notes.jpg"]}
     failed = page.find_element(By.CSS_SELECTOR, ".card.failed")
-    assert failed.find_element(By.CSS_SELECTOR, ".fault strong").text == "Not an image that can be read"
+    assert failed.find_element(By.CSS_SELECTOR, ".fault strong").text == "Unsupported image format"
     assert "not an image in a supported format" in failed.text
     assert not failed.find_element(By.CLASS_NAME, "again").is_displayed()  # it would not help
     assert page.find_element(By.ID, "progress-text").text == "2 images · 1 could not be answered"
@@ -319,7 +319,7 @@ def test_a_correction_is_kept_for_training(page: webdriver.Chrome, images: list[
     _answer(page, images)
     dialog = _open(page, "红花.png")
     choice = Select(dialog.find_element(By.ID, "correct-label"))
-    assert [option.text for option in choice.options] == ["choose a label", "blue", "green", "a new label …"]
+    assert [option.text for option in choice.options] == ["choose a label", "blue", "green", "New label…"]
 
     choice.select_by_visible_text("green")
     dialog.find_element(By.ID, "send-correction").click()
@@ -330,14 +330,14 @@ def test_a_correction_is_kept_for_training(page: webdriver.Chrome, images: list[
     assert stored.read_bytes() == Path(images[0]).read_bytes()
     record = json.loads((feedback / ".corrections" / f"{stored.stem}.json").read_text("utf-8"))
     assert (record["label"], record["predicted"], record["name"]) == ("green", "red", "红花.png")
-    assert page.find_element(By.CSS_SELECTOR, ".card .corrected").text == "You said: green"
+    assert page.find_element(By.CSS_SELECTOR, ".card .corrected").text == "Corrected: green"
 
 
 def test_a_new_label_can_be_given(page: webdriver.Chrome, images: list[str], feedback: Path) -> None:
     _answer(page, images[2:])
     dialog = _open(page, "天空🐱.png")
 
-    Select(dialog.find_element(By.ID, "correct-label")).select_by_visible_text("a new label …")
+    Select(dialog.find_element(By.ID, "correct-label")).select_by_visible_text("New label…")
     dialog.find_element(By.ID, "new-label").send_keys("天空", Keys.ENTER)
     _wait(page, lambda: "Thank you" in dialog.find_element(By.ID, "correction-note").text)
 
@@ -399,7 +399,7 @@ def test_the_status_says_what_runs_where(page: webdriver.Chrome, images: list[st
     assert int(facts["Images answered"]) >= 3
     assert (facts["Runs on"], facts["Architecture"], facts["Precision"]) == ("cpu", "mean_color", "float32")
     assert (facts["Input"], facts["Labels"]) == ("8 × 8, colour", "3")
-    assert "Passed over" in " ".join(facts)
+    assert "Skipped" in " ".join(facts)
     _screenshot(page, "status")
 
 
@@ -507,11 +507,11 @@ def test_the_page_speaks_chinese(page: webdriver.Chrome, images: list[str], serv
     _answer(page, images)
 
     assert page.find_element(By.TAG_NAME, "html").get_attribute("lang") == "zh-Hans"
-    assert page.find_element(By.ID, "progress-text").text == "3 张图片"
-    assert page.find_element(By.CSS_SELECTOR, "label.button").text == "选择图片"
+    assert page.find_element(By.ID, "progress-text").text == "3 张图像"
+    assert page.find_element(By.CSS_SELECTOR, "label.button").text == "选择图像"
     _screenshot(page, "chinese")
     _visit(page, server)  # the choice is kept
-    assert page.find_element(By.ID, "invitation").text == "这些图片里是什么？"
+    assert page.find_element(By.ID, "invitation").text == "这些图像里是什么？"
 
 
 def test_faults_are_told_in_chinese(page: webdriver.Chrome, tmp_path: Path, images: list[str]) -> None:
@@ -537,7 +537,7 @@ def test_the_page_begins_in_the_browsers_language(page: webdriver.Chrome, server
     page.execute_cdp_cmd("Network.setUserAgentOverride", {"userAgent": agent, "acceptLanguage": "fr-FR,zh-TW,en"})
     try:
         _visit(page, server)
-        assert page.find_element(By.ID, "invitation").text == "这些图片里是什么？"
+        assert page.find_element(By.ID, "invitation").text == "这些图像里是什么？"
     finally:
         page.execute_cdp_cmd("Network.setUserAgentOverride", {"userAgent": agent, "acceptLanguage": "en-US"})
 

@@ -10,7 +10,7 @@ from tiny_model import tiny_card
 
 from edgecls.dataset.formats.read import read_dataset
 from edgecls.evaluation.evaluate import evaluate
-from edgecls.evaluation.history import HistoryRow
+from edgecls.evaluation.history import EpochReport
 from edgecls.evaluation.report import write_report
 from edgecls.runtime.classifier import Classifier
 
@@ -19,7 +19,10 @@ from edgecls.runtime.classifier import Classifier
 def report(tmp_path_factory: pytest.TempPathFactory, tiny_classifier: Classifier) -> Path:
     folder = tmp_path_factory.mktemp("report")
     found = evaluate(tiny_classifier, read_dataset(write_color_folders(folder / "data")).train, workers=1)
-    history = [HistoryRow(epoch, "all layers", 1 / epoch, 0.5, 1.2 / epoch, 0.6, 1e-3, 3.0) for epoch in (1, 2, 3)]
+    history = [
+        EpochReport(epoch, 3, "all layers", 1 / epoch, 0.5, 1.2 / epoch, 0.6, 1e-3, 3.0, is_best=False)
+        for epoch in (1, 2, 3)
+    ]
     write_report(folder / "report.html", found, card=tiny_card(name="交通标志" * 5), history=history, model_bytes=1)
     return folder / "report.html"
 

@@ -90,7 +90,7 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(
 
     resumed = _train(data, output, "--resume")
 
-    assert f"going on after epoch {len(_history(killed))}/4" in resumed.shown
+    assert f"resuming after epoch {len(_history(killed))}/4" in resumed.shown
     history = _history(run)
     assert [row["epoch"] for row in history] == [row["epoch"] for row in undisturbed]
     for row, expected in zip(history, undisturbed, strict=True):
@@ -113,7 +113,7 @@ def test_control_c_exports_the_best_epoch_and_the_run_goes_on_later(
     assert stopped.exit_code == 130, stopped.shown
     told = re.search(r"stopped after ([23]) epochs; exporting the best of them", stopped.shown)
     assert told, stopped.shown
-    assert "is not finished; go on with --resume" in stopped.shown
+    assert "is not finished; continue it with --resume" in stopped.shown
     assert "Traceback" not in stopped.shown
     assert sorted(path.name for path in tmp_path.iterdir()) == ["m.keras", "m.onnx", "m.run"]
     assert read_model(output).card.metrics["best_epoch"] in range(1, int(told[1]) + 1)

@@ -16,7 +16,7 @@ from edgecls.image_spec import Color, Fit, ImageSpec
 from edgecls.models import HEAD_PREFIX, architecture_names, build_model, get_architecture
 from edgecls.models.architecture import features_model
 from edgecls.models.keras_applications import APPLICATIONS, Application
-from edgecls.runtime.class_activation import has_class_activation
+from edgecls.runtime.class_activation import without_class_activation
 
 from .conftest import LABELS, SAMPLE, SPEC, Fitted, noise
 
@@ -105,7 +105,9 @@ def test_it_answers_in_onnxruntime_as_in_keras(fitted: Fitted, tmp_path: Path) -
     assert all(result.passed for result in classifier.verify())
     assert export.parity.difference < 2e-5
     head = fitted.architecture.head
-    assert has_class_activation(export.onnx) == (head.name == "average" and not head.hidden_units)
+    assert (without_class_activation(export.onnx) is not export.onnx) == (
+        head.name == "average" and not head.hidden_units
+    )
 
 
 def test_weights_are_taken_whatever_the_labels_the_head_and_the_size(fitted: Fitted) -> None:

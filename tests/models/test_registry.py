@@ -1,5 +1,8 @@
 """The registry of architectures."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from edgecls.errors import ModelConfigError
@@ -32,5 +35,16 @@ def test_a_name_cannot_be_taken_twice() -> None:
 
 
 def test_a_classical_model_is_pointed_out() -> None:
-    with pytest.raises(ModelConfigError, match="'svm' is a classical model and no network; give it to"):
+    with pytest.raises(ModelConfigError, match="'svm' is a classical model, not a network; train it with"):
         get_architecture("svm")
+
+
+def test_the_documentation_has_the_row_of_every_architecture() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "architectures.md").read_text(encoding="utf-8")
+
+    documented = re.findall(r"^\| `(\w+)` \| ([\d,]+) \| (\d+) \| (\d+) \| (yes|no) \|", text, flags=re.MULTILINE)
+
+    assert documented == [
+        (one.name, f"{one.parameters:,}", str(one.default_side), str(one.min_side), "yes" if one.published else "no")
+        for one in map(get_architecture, architecture_names())
+    ]

@@ -15,9 +15,8 @@ from edgecls.plots.confusion import (
     full_confusion_png,
     grouped_order,
 )
-from edgecls.plots.curves import LINE_COLORS, training_curve_png
+from edgecls.plots.curves import LINE_COLORS, ReliabilityCurve, reliability_png, training_curve_png
 from edgecls.plots.figure import COLORS, DPI, INK, MUTED
-from edgecls.plots.reliability import ReliabilityCurve, reliability_png
 from edgecls.plots.tradeoff import ModelPoint, tradeoff_png
 
 Pixels = npt.NDArray[np.uint8]

@@ -16,7 +16,7 @@ from edgecls.errors import ClosedError, ImageDecodeError, ModelFileError
 from edgecls.export.class_activation import with_class_activation
 from edgecls.image_spec import Fit, ImageSpec
 from edgecls.model_card import Golden, GoldenSample
-from edgecls.runtime.explanation import Method
+from edgecls.runtime.evidence import Method
 
 SIDE = 24
 ORIENTATION = 0x0112  # of Exif

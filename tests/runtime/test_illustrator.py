@@ -128,7 +128,7 @@ def _files_of_at_most(size: int) -> Iterator[None]:
 
 def test_what_cannot_be_written_whole_is_not_there(tiny_classifier: edgecls.Classifier, tmp_path: Path) -> None:
     with (
-        pytest.raises(OutputError, match=r"cannot write .*1\.jpg': File too large; when that is mended, run it again"),
+        pytest.raises(OutputError, match=r"cannot write .*1\.jpg': File too large; fix that and run it again"),
         _files_of_at_most(1000),
     ):
         _draw(tiny_classifier, tmp_path / "out", {"1.jpg": RED})

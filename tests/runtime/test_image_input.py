@@ -164,7 +164,7 @@ def test_a_file_that_gives_little_at_a_time_is_read_whole(tiny_classifier: edgec
 @pytest.mark.parametrize(
     ("taken", "message"),
     [
-        (PIXELS.astype(np.float32) / 255, r"float32 \(12, 16, 3\) is not an image: its samples have to be uint8"),
+        (PIXELS.astype(np.float32) / 255, r"float32 \(12, 16, 3\) is not an image: its values must be uint8"),
         (PIXELS.astype(np.uint16), "samples have to be uint8"),
         (PIXELS[np.newaxis], r"but a batch; predict_many\(array\)"),
         (PIXELS.transpose(2, 0, 1), r"channels come last; give array\.transpose\(1, 2, 0\)"),

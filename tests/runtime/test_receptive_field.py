@@ -13,7 +13,7 @@ from edgecls import image, modelfile
 from edgecls.export.class_activation import with_class_activation
 from edgecls.image_spec import Fit, ImageSpec
 from edgecls.model_card import Golden, GoldenSample
-from edgecls.runtime.explanation import Method
+from edgecls.runtime.evidence import Method
 from edgecls.runtime.receptive_field import CellAxis, cell_axes
 
 SIDE = 32

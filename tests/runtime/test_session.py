@@ -11,8 +11,7 @@ from edgecls.errors import InputShapeError, ModelFileError, ProviderError
 from edgecls.image_spec import Color, Fit, ImageSpec
 from edgecls.model_card import ModelCard
 from edgecls.modelfile import ModelFile
-from edgecls.runtime.execution import providers
-from edgecls.runtime.execution.providers import Provider
+from edgecls.runtime.execution.providers import Provider, providers_to_try
 from edgecls.runtime.session import Session, open_session
 
 
@@ -49,7 +48,7 @@ def test_an_array_of_another_shape_or_type_is_refused(tiny_model: ModelFile, bat
 
 
 @pytest.mark.skipif(
-    providers.candidates(Provider.AUTO) != [Provider.CPU], reason="this onnxruntime has more than the CPU built in"
+    providers_to_try(Provider.AUTO) != [Provider.CPU], reason="this onnxruntime has more than the CPU built in"
 )
 class TestWithThePlainWheel:
     @pytest.mark.parametrize("provider", [Provider.CUDA, Provider.TENSORRT])

@@ -17,7 +17,7 @@ import edgecls
 from edgecls import Classifier, image
 from edgecls.errors import ModelFileError
 from edgecls.image import ImageLimits
-from edgecls.server.app import ServerSettings, create_app
+from edgecls.server.app import AppSettings, build_app
 from edgecls.server.middleware.api_keys import ApiKeys
 from edgecls.server.models.repository import Repository
 from edgecls.server.storage.image_root import ImageRoot
@@ -26,7 +26,7 @@ RED = image.encode_png(np.full((6, 9, 3), (250, 0, 0), np.uint8))
 GREEN = image.encode_png(np.full((6, 9, 3), (0, 250, 0), np.uint8))
 HALF_A_JPEG = image.encode_jpeg(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8), quality=90)
 HALF_A_JPEG = HALF_A_JPEG[: len(HALF_A_JPEG) * 2 // 3] + b"\xff\xd9"
-SETTINGS = ServerSettings(max_body_bytes=100_000, max_files=3)
+SETTINGS = AppSettings(max_body_bytes=100_000, max_files=3)
 
 
 def _repository(classifier: Classifier, model_path: Path) -> Repository:
@@ -36,7 +36,7 @@ def _repository(classifier: Classifier, model_path: Path) -> Repository:
 
 
 def _client(repository: Repository, root: Path | None) -> Client:
-    return wsgi_client(create_app(repository, SETTINGS, image_root=None if root is None else ImageRoot(root)))
+    return wsgi_client(build_app(repository, SETTINGS, image_root=None if root is None else ImageRoot(root)))
 
 
 @pytest.fixture
@@ -195,7 +195,7 @@ def test_a_fault_of_ours_is_told_without_its_details(
         raise ZeroDivisionError("secret detail")
 
     monkeypatch.setattr(Classifier, "predict_bytes", broken)
-    app = create_app(_repository(tiny_classifier, tiny_model_path), SETTINGS)
+    app = build_app(_repository(tiny_classifier, tiny_model_path), SETTINGS)
     errors = io.StringIO()
     environ = {"REQUEST_METHOD": "POST", "PATH_INFO": "/predict", "CONTENT_LENGTH": str(len(RED))}
     environ |= {"wsgi.input": io.BytesIO(RED)}  # type: ignore[dict-item]
@@ -229,7 +229,7 @@ def test_without_a_key_nothing_is_told_but_whether_it_is_ready(
     tiny_classifier: Classifier, tiny_model_path: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "keys").write_text("secret")
-    app = create_app(_repository(tiny_classifier, tiny_model_path), SETTINGS, keys=ApiKeys(tmp_path / "keys"))
+    app = build_app(_repository(tiny_classifier, tiny_model_path), SETTINGS, keys=ApiKeys(tmp_path / "keys"))
     client = wsgi_client(app)
 
     assert client("GET", "/readyz").json == {"ready": True}
@@ -260,7 +260,7 @@ def test_another_method_is_told_which_there_are(client: Client) -> None:
 
 def test_a_model_cannot_have_the_name_of_an_address(tiny_classifier: Classifier, tmp_path: Path) -> None:
     with pytest.raises(ModelFileError, match="cannot be called 'stats'; rename its file"):
-        create_app(Repository([tmp_path / "stats.onnx"], lambda file: tiny_classifier), SETTINGS)
+        build_app(Repository([tmp_path / "stats.onnx"], lambda file: tiny_classifier), SETTINGS)
 
 
 def test_the_page_has_nothing_inline_and_nothing_from_elsewhere(client: Client) -> None:
@@ -314,8 +314,8 @@ def test_unsure_answers_are_unknown_with_their_candidates(tiny_model_path: Path)
 def test_every_request_has_its_queue_and_a_body_only_where_one_is_read(
     tiny_classifier: Classifier, tiny_model_path: Path, method: str, path: str, computes: bool, takes_body: bool
 ) -> None:
-    settings = ServerSettings(allow_model_control=True)
-    app = create_app(_repository(tiny_classifier, tiny_model_path), settings)
+    settings = AppSettings(allow_model_control=True)
+    app = build_app(_repository(tiny_classifier, tiny_model_path), settings)
 
     assert app.computes(method, path) is computes
     assert (app.check(sent(method, quote(path), Content_Length="9")) is None) is takes_body
@@ -324,7 +324,7 @@ def test_every_request_has_its_queue_and_a_body_only_where_one_is_read(
 def test_a_switched_off_address_says_so_before_a_body_arrives(
     tiny_classifier: Classifier, tiny_model_path: Path
 ) -> None:
-    app = create_app(_repository(tiny_classifier, tiny_model_path), ServerSettings())
+    app = build_app(_repository(tiny_classifier, tiny_model_path), AppSettings())
 
     for path, status in (("/feedback", 404), ("/v2/repository/models/a/load", 403)):
         refusal = app.check(sent("POST", path, Content_Length="9"))
@@ -357,7 +357,7 @@ def test_a_name_in_the_form_of_rfc_8187_comes_back_decoded(client: Client) -> No
 def test_every_route_that_is_not_for_reading_is_closed_to_pages_of_others(
     tiny_classifier: Classifier, tiny_model_path: Path
 ) -> None:
-    app = create_app(_repository(tiny_classifier, tiny_model_path), ServerSettings(allow_model_control=True))
+    app = build_app(_repository(tiny_classifier, tiny_model_path), AppSettings(allow_model_control=True))
     client = wsgi_client(app)
     asked = {(route.method, route.rule.replace("<name>", "colors")) for route in app.routes if route.method != "GET"}
 

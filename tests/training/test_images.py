@@ -8,7 +8,7 @@ from image_folders import write_class_folders
 from edgecls.dataset.formats.labelled_images import Dataset
 from edgecls.dataset.formats.read import read_dataset
 from edgecls.dataset.pixel_cache import Cache
-from edgecls.dataset.splits.rare_labels import RareLabels
+from edgecls.dataset.splits.partition import RareLabels
 from edgecls.errors import DatasetError
 from edgecls.image_spec import ImageSpec
 from edgecls.training.images import PreparedImages, prepare_images, without_rare_labels

@@ -11,12 +11,12 @@ from edgecls.dataset.formats.folders import read_class_folders
 from edgecls.dataset.pixel_cache import CachedImages, cache_images
 from edgecls.dataset.splits.partition import partition
 from edgecls.errors import TrainingError
+from edgecls.evaluation.history import EpochReport
 from edgecls.image_spec import ImageSpec
 from edgecls.models import build_model
 from edgecls.training.checkpoint import Checkpoints
 from edgecls.training.config import MixedPrecision, Schedule, TrainConfig
 from edgecls.training.epoch_keeper import Watch
-from edgecls.training.history import EpochReport
 from edgecls.training.trainer import TrainedNetwork, build_network, train
 
 SPEC = ImageSpec(16, 16)
@@ -170,7 +170,7 @@ def test_a_damaged_checkpoint_is_refused(images: CachedImages, tmp_path: Path) -
     whole = path.read_bytes()
 
     path.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(TrainingError, match=r"checkpoint\.npz' is damaged: .*; start anew with --overwrite"):
+    with pytest.raises(TrainingError, match=r"checkpoint\.npz' is damaged: .*; start again with --overwrite"):
         Checkpoints(tmp_path).load()
 
     path.write_bytes(whole)

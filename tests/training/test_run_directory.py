@@ -60,7 +60,7 @@ def test_a_finished_run_is_replaced_and_cannot_go_on(folder: Path) -> None:
 
     assert sorted(path.name for path in folder.iterdir()) == ["config.toml", "run.json"]
     run.check(ExistingRun.REPLACE_FINISHED)
-    with pytest.raises(TrainingError, match="is finished; leave out --resume to train anew"):
+    with pytest.raises(TrainingError, match="is finished; omit --resume to train again"):
         run.check(ExistingRun.RESUME)
 
 
@@ -69,7 +69,7 @@ def test_a_folder_of_something_else_is_not_touched(folder: Path) -> None:
     (folder / "thesis.doc").write_text("mine")
 
     for existing in (ExistingRun.REPLACE_FINISHED, ExistingRun.OVERWRITE):
-        with pytest.raises(OutputError, match="is there already and is no run directory; choose another --run-dir"):
+        with pytest.raises(OutputError, match="already exists and is not a run directory; choose another --run-dir"):
             RunDirectory(folder).check(existing)
 
 

@@ -14,7 +14,7 @@ from edgecls.dataset.splits.partition import partition
 from edgecls.errors import TrainingError
 from edgecls.image_spec import Color, Fit, ImageSpec
 from edgecls.models import HEAD_PREFIX, build_model
-from edgecls.training.augmentation import augmenting
+from edgecls.training.batches import augmenting
 from edgecls.training.config import Augmentation, TrainConfig
 from edgecls.training.epoch_keeper import Watch
 from edgecls.training.trainer import TrainedNetwork, build_network, train

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from PIL.Image import Image
 
 import edgecls
+from edgecls.server import LocalServer, create_app
 
 
 def one(path: Path) -> None:
@@ -81,3 +82,15 @@ def over_http(folder: Path) -> Iterator[str]:
             if not isinstance(outcome.result, edgecls.ImageError):
                 yield outcome.result.label
         client.predict(["one.jpg"])  # type: ignore[arg-type]
+
+
+def a_server(models: list[Path]) -> None:
+    with edgecls.serve(models, port=0, max_upload_mb=8) as url:
+        assert_type(url, str)
+    server = edgecls.serve("m.onnx", feedback="corrections")
+    assert_type(server, LocalServer)
+    assert_type(server.start(), str)
+    server.stop()
+    edgecls.serve(7)  # type: ignore[arg-type]
+    create_app("m.onnx", allowed_hosts=["api.example"])
+    create_app("m.onnx", port=8000)  # type: ignore[call-arg]

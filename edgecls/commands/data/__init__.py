@@ -1,4 +1,4 @@
-"""The group `edgecls data`: what is done to images before training. One command a file."""
+"""The group `edgecls data`: work on images before training, one command per file."""
 
 import click
 
@@ -11,6 +11,7 @@ __all__ = ["data"]
     cls=LazyGroup,
     package="edgecls.commands.data",
     names=("augment", "check", "collect", "show", "split", "stats"),
+    short_help="Collect, check, divide and augment datasets.",
 )
 def data() -> None:
-    """Collect, check, describe, split and multiply images for training."""
+    """Collect, check, describe, split and augment images for training."""

@@ -1,4 +1,4 @@
-"""edgecls data check: what is wrong with the images, and moving it out of the way."""
+"""edgecls data check: faulty and duplicate images, and their quarantine."""
 
 import json
 import sys
@@ -12,10 +12,19 @@ from edgecls.commands.terminal import StatusLine, on_one_line, utf8_stdout
 if TYPE_CHECKING:
     from edgecls.dataset.checks.check import CheckReport
 
-__all__ = ["check"]
+__all__ = ["check", "near_distance_option"]
+
+near_distance_option = click.option(
+    "--near-distance",
+    metavar="BITS",
+    type=click.IntRange(min=0, max=96),
+    default=48,
+    show_default=True,
+    help="Images look alike if at most this many of the 256 bits of their perceptual hashes differ.",
+)
 
 
-@click.command()
+@click.command(short_help="Find damaged, duplicate and suspicious images.")
 @click.argument("data", metavar="[DATA]", type=click.Path(path_type=Path), required=False)
 @click.option(
     "--format",
@@ -33,27 +42,20 @@ __all__ = ["check"]
     show_default=True,
     help="An image with a shorter side is tiny.",
 )
-@click.option(
-    "--near-distance",
-    metavar="BITS",
-    type=click.IntRange(min=0, max=96),
-    default=48,
-    show_default=True,
-    help="Images are near duplicates if at most so many of the 256 bits of their perceptual hashes differ.",
-)
+@near_distance_option
 @click.option(
     "--quarantine",
     "quarantine_folder",
     metavar="DIR",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Move what is found to DIR, outside of DATA.",
+    help="Move faulty files to DIR, outside DATA.",
 )
 @click.option(
     "--restore",
     "restore_folder",
     metavar="DIR",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Put back what --quarantine DIR has moved, and do nothing else.",
+    help="Put back what --quarantine DIR moved, and do nothing else.",
 )
 def check(
     data: Path | None,
@@ -63,17 +65,17 @@ def check(
     quarantine_folder: Path | None,
     restore_folder: Path | None,
 ) -> None:
-    """Look for faults in DATA, a dataset in any form, or put back what was moved away.
+    """Look for faults in DATA, a dataset in any format, or restore a quarantine.
 
-    Found are images that are unreadable, truncated, wrongly named, tiny, blank, there twice (the
-    same bytes, or the same to the eye) or there under two labels; files that are no images; hidden
-    files, files that belong to no label, thumbnails of systems; class folders without images or with
-    one; labels that differ in case, spaces or Unicode form only, or that some system cannot use.
+    Reported are images that are unreadable, truncated, wrongly named, tiny, blank, duplicates (the
+    same bytes, or the same to the eye) or under two labels; files that are not images; hidden
+    files, files without a label, thumbnails of operating systems; class folders with no or one
+    image; labels that differ in case, spaces or Unicode form only, or that some system cannot use.
 
-    Nothing is changed without --quarantine. With it, every file found is moved: of duplicates all
-    but the best, of an image under two labels all.
+    Nothing is changed without --quarantine. With it, every reported file is moved: of duplicates all
+    except the best, of an image under two labels every copy.
 
-    Exit codes: 0 nothing found (or all put back), 1 something found, 2 the command line is wrong.
+    Exit codes: 0 nothing found (or all restored), 1 something found, 2 usage error.
     """
     if (data is None) == (restore_folder is None):
         raise click.UsageError("give either DATA or --restore DIR")
@@ -92,7 +94,7 @@ def check(
         data,
         CheckSettings(min_side, near_distance),
         workers=usable_cores(),
-        on_progress=lambda done, total: line.show(f"looking at images {done}/{total}"),
+        on_progress=lambda done, total: line.show(f"reading images {done}/{total}"),
     )
     line.show("")
     _print_report(report, output_format)

@@ -18,7 +18,7 @@ DEFAULT_COUNT = 100
 
 
 class _Sides(click.ParamType[tuple[int, int]]):
-    """One number for both sides, or two, in pixels."""
+    """One number for both sides, or WxH, in pixels."""
 
     name = "SIDE|WxH"
 
@@ -29,21 +29,21 @@ class _Sides(click.ParamType[tuple[int, int]]):
             return value
         width, by, height = value.lower().partition("x")
         if not (width.isdecimal() and (height if by else width).isdecimal()) or "0" in (width, height):
-            self.fail(f"{value!r} is no size; give one side, as 200, or two, as 320x240", param, ctx)
+            self.fail(f"{value!r} is not a size; give one side, as 200, or two, as 320x240", param, ctx)
         return int(width), int(height or width)
 
 
 def _filter(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
     pairs = [value.partition("=") for value in values]
     if faulty := [name for name, sign, value in pairs if not (name and sign and value)]:
-        raise click.BadParameter(f"{faulty[0]!r} is no NAME=VALUE")
+        raise click.BadParameter(f"{faulty[0]!r} is not NAME=VALUE")
     return {name: value for name, _, value in pairs}
 
 
-@click.command()
+@click.command(short_help="Download images by search or from URLs.")
 @click.argument("output", metavar="OUT", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--class", "label", metavar="LABEL", help="Class folder to fill. Without it each keyword is a class.")
-@click.option("--keyword", "-k", "keywords", multiple=True, help="What to search for, in any script. Several are fine.")
+@click.option("--class", "label", metavar="LABEL", help="Class folder to fill. Without it, each keyword is a class.")
+@click.option("--keyword", "-k", "keywords", multiple=True, help="What to search for, in any script. May be repeated.")
 @click.option(
     "--engine",
     "engines",
@@ -51,7 +51,7 @@ def _filter(ctx: click.Context, param: click.Parameter, values: tuple[str, ...])
     multiple=True,
     default=["bing"],
     show_default=True,
-    help="Where to search; several are asked one after the other. flickr needs FLICKR_APIKEY in the environment.",
+    help="Where to search; several are searched in turn. flickr needs FLICKR_APIKEY in the environment.",
 )
 @click.option(
     "--filter",
@@ -70,27 +70,31 @@ def _filter(ctx: click.Context, param: click.Parameter, values: tuple[str, ...])
 @click.option("--page", "pages", metavar="URL", multiple=True, help="Take the images of a gallery page.")
 @click.option("--site", metavar="URL", help="Take the images of all pages of a site.")
 @click.option(
-    "--max-pages", type=click.IntRange(min=1), default=100, show_default=True, help="Pages of --site to read."
+    "--max-pages",
+    type=click.IntRange(min=1),
+    default=100,
+    show_default=True,
+    help="Pages of --site to read, at most.",
 )
 @click.option(
     "--count",
     type=click.IntRange(min=1),
     show_default=f"{DEFAULT_COUNT} for keywords and --site, all for --urls and --page",
-    help="Images that each class folder shall have in the end.",
+    help="Images that each class folder should have in the end.",
 )
 @click.option(
     "--min-size",
     type=_Sides(),
     default="64",
     show_default=True,
-    help="Leave out images with shorter sides, in pixels; an image may lie or stand.",
+    help="Smallest size of an image in pixels, in either orientation.",
 )
 @click.option(
     "--max-mb",
     type=click.FloatRange(min=0, max=4096, min_open=True),
     default=20,
     show_default=True,
-    help="Leave out images of more MiB.",
+    help="Largest size of an image file in MiB.",
 )
 @limits_option
 @click.option(
@@ -98,30 +102,30 @@ def _filter(ctx: click.Context, param: click.Parameter, values: tuple[str, ...])
     type=click.FloatRange(min=0, min_open=True),
     default=2,
     show_default=True,
-    help="Requests a second to one host, at most.",
+    help="Largest number of requests per second to one host.",
 )
-@click.option("--workers", type=click.IntRange(1, 64), default=8, show_default=True, help="Addresses at once.")
+@click.option("--workers", type=click.IntRange(1, 64), default=8, show_default=True, help="Addresses to fetch at once.")
 @click.option("--retries", type=click.IntRange(min=0), default=3, show_default=True)
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0, min_open=True),
     default=60,
     show_default=True,
-    help="Seconds for one attempt at an address, redirects included.",
+    help="Seconds for one attempt, redirects included.",
 )
-@click.option("--contact", help="Where to reach you, for the User-Agent: a mail address or a page.")
+@click.option("--contact", help="How to reach you, for the User-Agent: an email address or a page.")
 @click.option(
-    "--allow-private", is_flag=True, help="Connect to private addresses too (this machine, your own network)."
+    "--allow-private", is_flag=True, help="Also connect to private addresses (this machine, your own network)."
 )
 @click.option("--proxy", metavar="URL", envvar="EDGECLS_PROXY", help="HTTP proxy; needs --allow-private.")
 def collect(output: Path, **options: Any) -> None:
     """Collect images from the web into class folders below OUT.
 
-    Searches for keywords, or takes addresses from --urls, --page or --site. What became of each address is
-    written to OUT/collected.jsonl; the same command again goes on where it was stopped. The images belong to
-    somebody: mind their licences and the terms of the sites. Exit code 1 if a class did not get enough.
+    Searches for keywords, or takes addresses from --urls, --page or --site. The outcome of each address is
+    written to OUT/collected.jsonl; the same command continues an interrupted run. The images belong to
+    somebody: respect their licences and the terms of the sites. Exit code 1 if a class did not get enough.
     """
-    from edgecls.dataset.collect.addresses import EVERYWHERE, PUBLIC_ONLY
+    from edgecls.dataset.collect.connections import EVERYWHERE, PUBLIC_ONLY
     from edgecls.dataset.collect.guarded_session import SessionSettings
     from edgecls.dataset.collect.job import CollectSettings, Listener
     from edgecls.dataset.collect.job import collect as run
@@ -129,7 +133,7 @@ def collect(output: Path, **options: Any) -> None:
 
     if options["proxy"] and not options["allow_private"]:
         raise click.UsageError(
-            "with --proxy it is the proxy that connects, so addresses cannot be checked here: add --allow-private"
+            "with --proxy the proxy makes the connections, so addresses cannot be checked here: add --allow-private"
         )
     settings = CollectSettings(
         session=SessionSettings(
@@ -147,30 +151,19 @@ def collect(output: Path, **options: Any) -> None:
     )
     line = StatusLine()
     listener = Listener(
-        on_read=lambda done, total: line.show(f"reading the images that are there {done}/{total}"),
+        on_read=lambda done, total: line.show(f"reading existing images {done}/{total}"),
         on_record=lambda record, images: line.show(f"{record.label}: {images} images  ({record.outcome})"),
-        on_remark=lambda text: _remark(line, text),
+        on_note=lambda text: _note(line, text),
     )
-    summary = run(output, _requests(**options), settings, listener=listener)
+    summary = run(output, _requests(options), settings, listener=listener)
     line.show("")
     _print_summary(summary)
     if not all(result.is_enough for result in summary.classes):
         sys.exit(1)
 
 
-def _requests(
-    label: str | None,
-    keywords: tuple[str, ...],
-    engines: tuple[str, ...],
-    filters: dict[str, str],
-    url_file: Path | None,
-    pages: tuple[str, ...],
-    site: str | None,
-    max_pages: int,
-    count: int | None,
-    **_: Any,
-) -> "list[ClassRequest]":
-    """Return what the options ask for."""
+def _requests(options: dict[str, Any]) -> "list[ClassRequest]":
+    """Return the requests that the options describe."""
     import os
 
     from edgecls.dataset.collect.gallery import GalleryPages, Site
@@ -178,6 +171,8 @@ def _requests(
     from edgecls.dataset.collect.search import KeywordSearch
     from edgecls.dataset.collect.sources import UrlList, read_url_list
 
+    label, keywords, count = options["label"], options["keywords"], options["count"]
+    url_file, pages, site = options["url_file"], options["pages"], options["site"]
     given = [name for name, value in (("--urls", url_file), ("--page", pages), ("--site", site)) if value]
     if len(given) > 1 or (given and keywords):
         raise click.UsageError("give one of --keyword, --urls, --page and --site")
@@ -189,18 +184,18 @@ def _requests(
     if pages:
         return [ClassRequest(str(label), GalleryPages(pages), count)]
     if site:
-        return [ClassRequest(str(label), Site(site, max_pages), count or DEFAULT_COUNT)]
+        return [ClassRequest(str(label), Site(site, options["max_pages"]), count or DEFAULT_COUNT)]
     if not keywords and not label:
         raise click.UsageError("say what to collect: --keyword, --class, --urls, --page or --site")
     groups = [(label, keywords or (label,))] if label else [(keyword, (keyword,)) for keyword in keywords]
     key = os.environ.get("FLICKR_APIKEY")
     return [
-        ClassRequest(name, KeywordSearch(words, engines, filters, key), count or DEFAULT_COUNT)
+        ClassRequest(name, KeywordSearch(words, options["engines"], options["filters"], key), count or DEFAULT_COUNT)
         for name, words in groups
     ]
 
 
-def _remark(line: StatusLine, text: str) -> None:
+def _note(line: StatusLine, text: str) -> None:
     line.show("")
     click.echo(text, err=True)
 
@@ -212,4 +207,4 @@ def _print_summary(summary: "Summary") -> None:
     for outcome, number in summary.outcomes.most_common():
         click.echo(f"{number:7d}  {outcome}")
     if summary.settled:
-        click.echo(f"{summary.settled:7d}  addresses passed over: settled by an earlier run")
+        click.echo(f"{summary.settled:7d}  addresses skipped: settled by an earlier run")

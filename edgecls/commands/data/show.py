@@ -12,6 +12,7 @@ from edgecls.commands.data.augment import warp_options
 from edgecls.commands.terminal import StatusLine
 
 if TYPE_CHECKING:
+    from edgecls.dataset.augmentation.warp import WarpLimits
     from edgecls.dataset.samples import LabelSamples
     from edgecls.plots.contact_sheet import SheetBlock
 
@@ -19,10 +20,10 @@ __all__ = ["show"]
 
 SIDE = 144  # pixels of a sample
 LINE = 8  # samples on a line
-VERSIONS = 6  # augmented ones of each sample
+VERSIONS = 6  # augmented versions of each sample
 
 
-@click.command()
+@click.command(short_help="Draw a sheet of images with their labels.")
 @click.argument("data", metavar="DATA", type=click.Path(exists=True, path_type=Path))
 @click.option(
     "--output",
@@ -44,26 +45,14 @@ VERSIONS = 6  # augmented ones of each sample
 )
 @warp_options
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Same seed, same samples.")
-def show(
-    data: Path,
-    output: Path,
-    per_label: int | None,
-    augmented: bool,
-    rotation: float,
-    shift: float,
-    shear: float,
-    zoom: float,
-    flip: bool,
-    seed: int,
-) -> None:
+def show(data: Path, output: Path, per_label: int | None, augmented: bool, limits: "WarpLimits", seed: int) -> None:
     """Draw samples of each label in DATA on a contact sheet.
 
-    Samples that cannot be read are named, and the exit code is then 1; others take their place.
+    Samples that cannot be read are replaced by others and listed, and the exit code is then 1.
     """
     from edgecls.atomic_write import check_writable, whole_files
-    from edgecls.dataset.augmentation.warp import WarpLimits
     from edgecls.dataset.formats.read import read_dataset
-    from edgecls.dataset.samples import augmented_samples, plain_samples
+    from edgecls.dataset.samples import draw_samples
     from edgecls.plots.contact_sheet import blocks_that_fit, contact_sheet
     from edgecls.plots.fonts import undrawable_remark
     from edgecls.runtime.machine.cores import usable_cores
@@ -75,14 +64,15 @@ def show(
     remark = undrawable_remark(images.labels[:shown])
     if remark:
         click.echo(remark, err=True)
-    workers = usable_cores()
-    if augmented:
-        limits = WarpLimits(rotation_deg=rotation, shift=shift, shear_deg=shear, zoom=zoom, flip=flip)
-        samples = augmented_samples(
-            images, per_label=count, versions=VERSIONS, limits=limits, side=SIDE, seed=seed, workers=workers
-        )
-    else:
-        samples = plain_samples(images, per_label=count, side=SIDE, seed=seed, workers=workers)
+    samples = draw_samples(
+        images,
+        per_label=count,
+        side=SIDE,
+        seed=seed,
+        workers=usable_cores(),
+        versions=VERSIONS if augmented else 0,
+        limits=limits,
+    )
     line = StatusLine()
     drawn: list[LabelSamples] = []
     for of_label in itertools.islice(samples, shown):
@@ -106,7 +96,7 @@ def show(
 
 
 def _block(samples: "LabelSamples") -> "SheetBlock":
-    """Put samples under a heading: a line for each with its augmented versions, or several on a line."""
+    """Put samples under a heading: one on each line with its augmented versions, or several on a line."""
     from edgecls.plots.contact_sheet import SheetBlock
 
     lines = samples.rows

@@ -5,16 +5,17 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edgecls.commands.data.check import near_distance_option
 from edgecls.commands.terminal import StatusLine, on_one_line, utf8_stdout
 
 if TYPE_CHECKING:
-    from edgecls.dataset.splits.split import Leak, SplitResult
+    from edgecls.dataset.splits.split import SplitResult
 
 __all__ = ["split"]
 
 
 class _Ratio(click.ParamType[tuple[float, ...]]):
-    """Two or three shares in percent, with slashes between them."""
+    """Two or three percentages separated by slashes."""
 
     name = "TRAIN/VAL[/TEST]"
 
@@ -36,7 +37,7 @@ class _Ratio(click.ParamType[tuple[float, ...]]):
         return shares
 
 
-@click.command()
+@click.command(short_help="Divide a dataset into train, val and test.")
 @click.argument("data", metavar="DATA", type=click.Path(path_type=Path))
 @click.option(
     "--output",
@@ -44,40 +45,33 @@ class _Ratio(click.ParamType[tuple[float, ...]]):
     metavar="OUT",
     type=click.Path(path_type=Path),
     required=True,
-    help="Folder to write, new or empty, outside of DATA.",
+    help="Folder to write, new or empty, outside DATA.",
 )
 @click.option(
     "--ratio",
     type=_Ratio(),
     default="80/20",
     show_default=True,
-    help="Shares of train and val, or of train, val and test, in percent.",
+    help="Percentages of train and val, or of train, val and test.",
 )
 @click.option("--seed", type=click.IntRange(min=0, max=2**32 - 1), default=0, show_default=True)
 @click.option(
     "--as",
-    "form",
+    "split_format",
     type=click.Choice(["copies", "links", "lists"]),
     default="copies",
     show_default=True,
     help="Folders with copies of the images, folders with links to them, or text files of path, tab and label.",
 )
-@click.option(
-    "--near-distance",
-    metavar="BITS",
-    type=click.IntRange(min=0, max=96),
-    default=48,
-    show_default=True,
-    help="Images look alike if at most so many of the 256 bits of their perceptual hashes differ.",
-)
+@near_distance_option
 @click.option(
     "--group-by",
     metavar="RULE",
     help="Keep images together that share something: a regular expression with a group, for the file name (or, if it "
-    "has a / in it, the path), such as '^(\\d+)_'; the name of a column, if DATA is a CSV file; or the word folder.",
+    "contains a /, the path), such as '^(\\d+)_'; the name of a column, if DATA is a CSV file; or the word folder.",
 )
 @click.option(
-    "--keep-rare-in-train", is_flag=True, help="Put labels with too few images to be divided into train altogether."
+    "--keep-rare-in-train", is_flag=True, help="Put all images of labels with too few images to be divided into train."
 )
 @click.option("--leave-out-rare", is_flag=True, help="Leave labels with too few images to be divided out.")
 def split(
@@ -85,25 +79,25 @@ def split(
     output: Path,
     ratio: tuple[float, ...],
     seed: int,
-    form: str,
+    split_format: str,
     near_distance: int,
     group_by: str | None,
     keep_rare_in_train: bool,
     leave_out_rare: bool,
 ) -> None:
-    """Divide DATA, a dataset in any form, into train, val and perhaps test.
+    """Divide DATA, a dataset in any format, into train, val and optionally test.
 
-    Each part gets its share of every label. Images that are the same, look alike, or were made from
-    the same one by edgecls data augment come into one part. If DATA has parts already, all of it is
+    Each split gets its share of every label. Images that are the same, look alike, or were made from
+    the same one by edgecls data augment go into the same split. If DATA has splits already, all of it is
     divided anew. Links are hard links where possible, else symbolic ones. Images that cannot be
-    decoded are left out, and named.
+    decoded are left out and listed.
 
-    Frames of one object, photos of one patient or of one day look different and still tell the answer:
+    Frames of one object, photos of one patient or of one day look different and still leak the answer:
     keep them together with --group-by.
     """
-    from edgecls.dataset.splits.rare_labels import RareLabels
+    from edgecls.dataset.splits.partition import RareLabels
     from edgecls.dataset.splits.split import split_dataset
-    from edgecls.dataset.splits.write import PartsForm
+    from edgecls.dataset.splits.write import SplitFormat
     from edgecls.runtime.machine.cores import usable_cores
 
     if keep_rare_in_train and leave_out_rare:
@@ -116,12 +110,12 @@ def split(
         output,
         ratio,
         seed=seed,
-        form=PartsForm(form),
+        split_format=SplitFormat(split_format),
         near_distance=near_distance,
         group_by=group_by,
         rare=rare,
         workers=usable_cores(),
-        on_looked_at=lambda done, total: line.show(f"looking at images {done}/{total}"),
+        on_read=lambda done, total: line.show(f"reading images {done}/{total}"),
         on_written=lambda done, total: line.show(f"writing images {done}/{total}"),
     )
     line.show("")
@@ -130,36 +124,31 @@ def split(
     for label in result.rare_left_out:
         click.echo(on_one_line(f"left out: label {label!r}, which has too few images to be divided"), err=True)
     if result.ungrouped:
-        click.echo(f"--group-by finds nothing to group {result.ungrouped} images by; they stand alone", err=True)
+        click.echo(f"--group-by matches nothing in {result.ungrouped} images; each is a group of its own", err=True)
     utf8_stdout().write(_summary(result, output))
 
 
-def _leak_lines(name: str, leak: "Leak") -> list[str]:
-    """Say how much of a held-out split has something like it in train."""
-    lines = [f"{leak.alike} of {leak.images} images in {name} look much like one in train, as frames of one object do"]
-    if leak.same_series is not None:
-        lines.append(f"{leak.same_series} of {leak.images} images in {name} share a series in their names with train")
-    return lines
-
-
 def _summary(result: "SplitResult", output: Path) -> str:
-    """Return how many images of each label each part has, and what was kept together."""
-    parts = result.dataset.parts
-    lines = ["".join(f"{name:>8}" for name in parts)]
+    """Return how many images of each label each split has, and what was kept together."""
+    splits = result.dataset.splits
+    lines = ["".join(f"{name:>8}" for name in splits)]
     for label in result.dataset.labels:
-        lines.append("".join(f"{part.counts[label]:8d}" for part in parts.values()) + f"  {on_one_line(label)}")
-    lines.append("".join(f"{len(part.paths):8d}" for part in parts.values()) + "  images")
+        lines.append("".join(f"{images.counts[label]:8d}" for images in splits.values()) + f"  {on_one_line(label)}")
+    lines.append("".join(f"{len(images.paths):8d}" for images in splits.values()) + "  images")
     if result.groups:
         lines.append(f"kept together: {result.grouped_images} images in {result.groups} groups")
     if result.rare_kept:
-        lines.append(f"in train alone, with too few images to be divided: {', '.join(result.rare_kept)}")
+        lines.append(f"only in train, with too few images to be divided: {', '.join(result.rare_kept)}")
     for name, leak in result.leaks.items():
-        lines += _leak_lines(name, leak)
+        of_all = f"of {leak.images} images in {name}"
+        lines.append(f"{leak.alike} {of_all} look much like one in train, as frames of one object do")
+        if leak.same_series is not None:
+            lines.append(f"{leak.same_series} {of_all} share a series in their names with train")
     if result.series is not None:
         first, second = result.series.example
         lines.append(
             f"names look like series ({first}, {second}): if a series shows one object, "
-            f"divide again with --group-by '{result.series.pattern}'"
+            f"split again with --group-by '{result.series.pattern}'"
         )
     lines.append(f"wrote {on_one_line(str(output))}")
     return "\n".join(lines) + "\n"

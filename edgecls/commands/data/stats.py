@@ -1,4 +1,4 @@
-"""edgecls data stats: what a dataset is like."""
+"""edgecls data stats: counts, sizes and colours of a dataset."""
 
 import json
 import sys
@@ -15,20 +15,20 @@ if TYPE_CHECKING:
 __all__ = ["stats"]
 
 
-@click.command()
+@click.command(short_help="Count images per label; measure sizes and colours.")
 @click.argument("data", metavar="DATA", type=click.Path(exists=True, path_type=Path))
 @click.option("--format", "output_format", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @click.option(
     "--plot",
     metavar="PNG",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Draw counts, sizes and colours into this file too.",
+    help="Also plot counts, sizes and colours to this file.",
 )
 def stats(data: Path, output_format: str, plot: Path | None) -> None:
     """Count the images in DATA, and measure their sizes and colours.
 
     Every image is decoded once. Mean and standard deviation are over all pixels at full size, with
-    values from 0 to 1. Images that cannot be read are named, and the exit code is then 1.
+    values from 0 to 1. Images that cannot be read are listed, and the exit code is then 1.
     """
     from edgecls.atomic_write import check_writable
     from edgecls.dataset.formats.read import read_dataset
@@ -64,16 +64,16 @@ def stats(data: Path, output_format: str, plot: Path | None) -> None:
 
 def _table(measured: "DatasetStatistics") -> list[str]:
     several = len(measured.counts) > 1
-    parts = measured.counts if several else {}
+    splits = measured.counts if several else {}
     totals = measured.totals
-    counts = [["label", *parts, "images"]]
+    counts = [["label", *splits, "images"]]
     for label in measured.labels:
-        counts.append([on_one_line(label), *(str(part[label]) for part in parts.values()), str(totals[label])])
-    counts.append(["all", *(str(sum(part.values())) for part in parts.values()), str(sum(totals.values()))])
+        counts.append([on_one_line(label), *(str(split[label]) for split in splits.values()), str(totals[label])])
+    counts.append(["all", *(str(sum(split.values())) for split in splits.values()), str(sum(totals.values()))])
     sizes = [["", "min", "median", "max"]]
     for name, spread in measured.spreads.items():
         digits = 2 if name == "megapixels" else 0
-        sizes.append([name, *(f"{value:.{digits}f}" for value in (spread.smallest, spread.middle, spread.largest))])
+        sizes.append([name, *(f"{value:.{digits}f}" for value in spread)])
     moments = measured.moments
     colors = [
         ["", "red", "green", "blue"],

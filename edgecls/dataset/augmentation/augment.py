@@ -1,6 +1,5 @@
-"""Augmented copies of images on disk, with a manifest that says what was made from what."""
+"""Augmented copies of images on disk, with a manifest that records what was made from what."""
 
-import contextlib
 import hashlib
 import json
 import os
@@ -37,7 +36,7 @@ class AugmentSettings:
         copies: Augmented copies of each image, at least 1.
         limits: How far they may differ from it.
         seed: Same seed, same copies; whatever the order of the images and the number of workers.
-        with_originals: Put the images themselves beside their copies.
+        with_originals: Also copy the images themselves.
 
     Raises:
         DatasetError: `copies` is below 1 or `seed` below 0.
@@ -55,11 +54,11 @@ class AugmentSettings:
 
 @dataclass(frozen=True)
 class AugmentResult:
-    """What became of the images.
+    """The outcome of augmenting.
 
     Attributes:
         written: Files written, originals included.
-        kept: Files that an earlier, interrupted run had written.
+        kept: Files that an earlier, interrupted run wrote.
         failures: Why each of the other images could not be used.
     """
 
@@ -92,19 +91,19 @@ def augment(
 ) -> AugmentResult:
     """Write augmented copies of the images to train on into class folders.
 
-    Held-out parts are never augmented; they are put beside as they are, unless originals are not wanted.
-    An interrupted run goes on where it was when it is started again with the same settings.
+    Held-out splits are never augmented; they are copied unchanged, unless originals are not wanted.
+    An interrupted run continues where it stopped when it is started again with the same settings.
 
     Args:
         dataset: The images.
-        data: Where they were read from.
+        data: The path they were read from.
         out: Folder to write to: new, empty, or that of an interrupted run.
         settings: What to make.
         workers: How many images to work on at once.
         on_progress: Called with the number of images done and the number of all.
 
     Raises:
-        OutputError: `out` holds something else, lies in `data`, or cannot be written to.
+        OutputError: `out` holds something else, is inside `data`, or cannot be written to.
         DatasetError: A label cannot be a folder's name, two images would get the same name, or an image
             has changed since the run was interrupted.
     """
@@ -122,23 +121,27 @@ def augment(
         except ImageError as error:
             return error
 
-    with _appending(out / MANIFEST) as journal:
-        for count, outcome in enumerate(map_in_order(work, tasks, workers=workers), 1):
-            if isinstance(outcome, ImageError):
-                failures.append(outcome)
-            else:
-                written += len(outcome)
-                journal.append(*(asdict(image) for image in outcome))
-            on_progress(count, len(tasks))
+    path = out / MANIFEST
+    try:
+        with Journal(path) as journal:
+            for count, outcome in enumerate(map_in_order(work, tasks, workers=workers), 1):
+                if isinstance(outcome, ImageError):
+                    failures.append(outcome)
+                else:
+                    written += len(outcome)
+                    journal.append(*(asdict(image) for image in outcome))
+                on_progress(count, len(tasks))
+    except OSError as error:
+        raise OutputError(f"cannot write {str(path)!r}: {error.strerror or error}; choose another place") from error
     return AugmentResult(written, len(done), tuple(failures))
 
 
 def _plan(dataset: Dataset, settings: AugmentSettings) -> list[_Task]:
     tasks: list[_Task] = []
-    for name, part in dataset.parts.items():
+    for name, split in dataset.splits.items():
         copies = settings.copies if name == "train" else 0
-        prefix = f"{name}/" if len(dataset.parts) > 1 else ""
-        for path, below in _names(part):
+        prefix = f"{name}/" if len(dataset.splits) > 1 else ""
+        for path, below in _names(split):
             original = f"{prefix}{below}" if settings.with_originals else None
             stem = os.path.splitext(below)[0]
             suffix = ".jpg" if path.suffix.lower() in LOSSY_SUFFIXES else ".png"
@@ -155,21 +158,21 @@ def _plan(dataset: Dataset, settings: AugmentSettings) -> list[_Task]:
     return [task for task in tasks if task.outputs]
 
 
-def _names(part: LabelledImages) -> Iterator[tuple[Path, str]]:
-    """Yield each image with its label and its path below the deepest folder that holds all of its label."""
-    for index, label in enumerate(part.labels):
+def _names(split: LabelledImages) -> Iterator[tuple[Path, str]]:
+    """Yield each image with its path in the output: its label, then the path below the deepest folder of the label."""
+    for index, label in enumerate(split.labels):
         if label.startswith(".") or any(char in label for char in "/\\\0"):
             raise DatasetError(f"label {label!r} cannot be the name of a folder; rename it")
-        paths = [path for path, label_id in zip(part.paths, part.label_ids, strict=True) if label_id == index]
+        paths = [path for path, label_id in split if label_id == index]
         folder = os.path.commonpath([path.absolute().parent for path in paths]) if paths else ""
         for path in paths:
             yield path, f"{label}/{Path(os.path.relpath(path.absolute(), folder)).as_posix()}"
 
 
 def _open_folder(out: Path, data: Path, run: dict[str, Any]) -> Manifest:
-    """Make the folder with the head of its manifest, or find out how far an interrupted run has come."""
+    """Create the folder with the head of its manifest, or find out how far an interrupted run got."""
     if data.is_dir() and out.resolve().is_relative_to(data.resolve()):
-        raise OutputError(f"cannot write into {str(out)!r}: it lies in {str(data)!r}; choose a folder elsewhere")
+        raise OutputError(f"cannot write into {str(out)!r}: it is in {str(data)!r}; choose a folder elsewhere")
     earlier = read_manifest(out)
     if earlier is not None:
         settings = json.loads(json.dumps(run))
@@ -177,28 +180,18 @@ def _open_folder(out: Path, data: Path, run: dict[str, Any]) -> Manifest:
         if differing:
             raise OutputError(
                 f"{str(out)!r} holds a run with other settings ({', '.join(differing)}); "
-                "give the same ones to go on with it, or another folder"
+                "give the same ones to continue it, or another folder"
             )
         return earlier
     try:
         out.mkdir(parents=True, exist_ok=True)
         if any(path.name != MANIFEST for path in out.iterdir()):
-            raise OutputError(f"{str(out)!r} is not empty; give a new folder, nothing is ever overwritten")
+            raise OutputError(f"{str(out)!r} is not empty; choose a new folder, nothing is ever overwritten")
         with Journal(out / MANIFEST) as journal:
             journal.append({"edgecls_augment": FORMAT, "settings": run})
     except OSError as error:
         raise OutputError(f"cannot write into {str(out)!r}: {error.strerror}; choose another place") from error
     return Manifest(run, ())
-
-
-@contextlib.contextmanager
-def _appending(path: Path) -> Iterator[Journal]:
-    """Open a manifest to append to it."""
-    try:
-        with Journal(path) as journal:
-            yield journal
-    except OSError as error:
-        raise OutputError(f"cannot write {str(path)!r}: {error.strerror or error}; choose another place") from error
 
 
 def _write(
@@ -209,12 +202,12 @@ def _write(
     digest = hashlib.sha256(data)
     identity = identity or digest.hexdigest()
     if any(done.get(output, identity) != identity for output in task.outputs):
-        raise DatasetError(f"{str(task.source)!r} has changed since the run was interrupted; give a new folder")
+        raise DatasetError(f"{str(task.source)!r} has changed since the run was interrupted; choose a new folder")
     missing = [output for output in task.outputs if output not in done]
     if not missing:
         return []
     source = str(task.source)
-    pixels = image.decode(data, name=source)  # also of one that is only put beside: it must be usable
+    pixels = image.decode(data, name=source)  # also if it is only copied: it must be usable
     written = []
     for output in missing:
         (out / output).parent.mkdir(parents=True, exist_ok=True)
@@ -224,14 +217,11 @@ def _write(
             copy = task.copies.index(output) + 1
             rng = np.random.default_rng([settings.seed, copy, *digest.digest()])
             warp = draw_warp(settings.limits, rng)
-            encoded, transform = _encode(apply_warp(pixels, warp), output), warp.as_dict()
+            options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY] if output.endswith(".jpg") else []
+            copy_pixels = apply_warp(pixels, warp)[:, :, ::-1]
+            encoded = cv2.imencode(os.path.splitext(output)[1], copy_pixels, options)[1].tobytes()
+            transform = asdict(warp)
         with whole_files(out / output) as (temporary,):
             temporary.write_bytes(encoded)
         written.append(Augmented(output, os.path.abspath(task.source), identity, transform))
     return written
-
-
-def _encode(pixels: image.Pixels, name: str) -> bytes:
-    options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY] if name.endswith(".jpg") else []
-    _, encoded = cv2.imencode(os.path.splitext(name)[1], pixels[:, :, ::-1], options)
-    return encoded.tobytes()

@@ -1,8 +1,8 @@
 """Which images were made from which: the manifest that `edgecls data augment` writes.
 
-`augmented.jsonl` lies in the folder of the copies. Its first line holds the settings of the run,
+`augmented.jsonl` is in the folder of the copies. Its first line holds the settings of the run,
 every other line one image. Lines are appended as images are finished, so that an interrupted
-run can go on; a last line that was cut short does not count.
+run can continue; a truncated last line does not count.
 """
 
 import os
@@ -14,7 +14,7 @@ from typing import Any
 from edgecls.errors import DatasetError
 from edgecls.journal import DamagedLineError, read_journal
 
-__all__ = ["MANIFEST", "Augmented", "Manifest", "lineage_of", "read_lineage", "read_manifest"]
+__all__ = ["MANIFEST", "Augmented", "Manifest", "lineage_of", "read_manifest"]
 
 MANIFEST = "augmented.jsonl"
 FORMAT = 1
@@ -27,8 +27,8 @@ class Augmented:
     Attributes:
         output: Its path below the folder, with forward slashes.
         source: The path of the image it was made from.
-        source_sha256: The SHA-256 of that image's file, in hex: its identity, wherever it lies.
-        transform: What was done to it, by name; None for the image itself, copied as it is.
+        source_sha256: The SHA-256 of that image's file, in hex: its identity, wherever it is.
+        transform: The amounts of its warp, by name; None for the image itself, copied unchanged.
     """
 
     output: str
@@ -48,7 +48,7 @@ class Augmented:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a manifest says.
+    """The contents of a manifest.
 
     Attributes:
         settings: Of the run that made the images.
@@ -59,31 +59,14 @@ class Manifest:
     images: tuple[Augmented, ...]
 
 
-def read_lineage(folder: Path) -> dict[Path, str]:
-    """Return for each image in a folder of augmented copies the identity of its source.
+def lineage_of(paths: Iterable[Path]) -> dict[Path, str]:
+    """Return the identity of the source of every image that a manifest in a folder above it names.
 
     A copied original has the same identity as all that was made from it, so that images of one
     identity belong together.
 
     Args:
-        folder: A folder, with a manifest directly in it or without one.
-
-    Returns:
-        SHA-256 of the source, in hex, by the image's path without links; empty where there is no manifest.
-
-    Raises:
-        DatasetError: The manifest is damaged.
-    """
-    manifest = read_manifest(folder)
-    root = Path(os.path.realpath(folder))
-    return {root / image.output: image.source_sha256 for image in manifest.images} if manifest else {}
-
-
-def lineage_of(paths: Iterable[Path]) -> dict[Path, str]:
-    """Return the identity of the source of every image that a manifest in a folder above it names.
-
-    Args:
-        paths: Images from anywhere, links among them.
+        paths: Images from anywhere, links included.
 
     Returns:
         SHA-256 of the source, in hex, by the path as given; images without lineage are left out.
@@ -97,15 +80,22 @@ def lineage_of(paths: Iterable[Path]) -> dict[Path, str]:
         real = Path(os.path.realpath(path))
         for folder in real.parents:
             if folder not in manifests:
-                manifests[folder] = read_lineage(folder)
+                manifests[folder] = _lineage_in(folder)
             if real in manifests[folder]:
                 found[path] = manifests[folder][real]
                 break
     return found
 
 
+def _lineage_in(folder: Path) -> dict[Path, str]:
+    """Return for each image that the manifest in a folder names, by its real path, the identity of its source."""
+    manifest = read_manifest(folder)
+    root = Path(os.path.realpath(folder))
+    return {root / image.output: image.source_sha256 for image in manifest.images} if manifest else {}
+
+
 def read_manifest(folder: Path) -> Manifest | None:
-    """Read the manifest in a folder of augmented copies; None if there is none.
+    """Read the manifest in a folder of augmented copies; None if it has none.
 
     Raises:
         DatasetError: It is damaged, or in a format that this edgecls does not know.
@@ -121,7 +111,7 @@ def read_manifest(folder: Path) -> Manifest | None:
         raise _damaged(path, error) from error
     if not records:
         if any(other.name != MANIFEST for other in folder.iterdir()):
-            raise DatasetError(f"manifest {str(path)!r} is empty; delete it together with the images beside it")
+            raise DatasetError(f"manifest {str(path)!r} is empty; delete it together with the images next to it")
         return None  # killed before the first line was whole, so before the first image
     settings, *images = (
         _parse(record, number, path, _image if number > 1 else _settings) for number, record in enumerate(records, 1)

@@ -1,7 +1,7 @@
-"""Turning, shifting, shearing, zooming and mirroring an image: one affine warp at full size."""
+"""Rotating, shifting, shearing, zooming and mirroring an image: one affine warp at full size."""
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -12,19 +12,19 @@ from edgecls.image import Pixels
 
 __all__ = ["Warp", "WarpLimits", "apply_warp", "draw_warp"]
 
-MAX_SIDE = 32_766  # OpenCV warps nothing longer
+MAX_SIDE = 32_766  # the longest that OpenCV warps
 
 
 @dataclass(frozen=True)
 class WarpLimits:
-    """How far an image may be changed; each amount is drawn evenly between its limit and its opposite.
+    """How far an image may be changed; each amount is drawn uniformly between minus and plus its limit.
 
     Attributes:
-        rotation_deg: Degrees to turn by in either direction, 0 to 180.
-        shift: Part of width and height to move by in either direction, 0 to below 1.
-        shear_deg: Degrees to lean by in either direction, 0 to 60.
-        zoom: Part to grow or shrink by, 0 to below 1.
-        flip: Mirror every other image, left to right.
+        rotation_deg: Degrees to rotate by in either direction, 0 to 180.
+        shift: Fraction of width and height to shift by in either direction, 0 to below 1.
+        shear_deg: Degrees to shear by in either direction, 0 to 60.
+        zoom: Fraction to enlarge or shrink by, 0 to below 1.
+        flip: Mirror half of the images, left to right.
 
     Raises:
         DatasetError: An amount is outside its limits.
@@ -45,15 +45,15 @@ class WarpLimits:
 
 @dataclass(frozen=True)
 class Warp:
-    """What is done to one image.
+    """The warp of one image.
 
     Attributes:
-        rotation_deg: Degrees to turn by, counterclockwise.
-        shift_x: Part of the width to move to the right by.
-        shift_y: Part of the height to move down by.
+        rotation_deg: Degrees to rotate by, counterclockwise.
+        shift_x: Fraction of the width to shift to the right by.
+        shift_y: Fraction of the height to shift down by.
         shear_deg: Degrees by which vertical lines lean to the left.
         zoom: Factor on all lengths, above 0.
-        flip: Whether left and right are swapped, before all else.
+        flip: Whether left and right are swapped, before everything else.
     """
 
     rotation_deg: float = 0.0
@@ -62,10 +62,6 @@ class Warp:
     shear_deg: float = 0.0
     zoom: float = 1.0
     flip: bool = False
-
-    def as_dict(self) -> dict[str, float | bool]:
-        """Return the amounts by name."""
-        return asdict(self)
 
 
 def draw_warp(limits: WarpLimits, rng: np.random.Generator) -> Warp:
@@ -82,11 +78,11 @@ def draw_warp(limits: WarpLimits, rng: np.random.Generator) -> Warp:
 
 
 def apply_warp(pixels: Pixels, warp: Warp) -> Pixels:
-    """Warp an image about its middle; what comes into view takes the colour of the nearest edge.
+    """Warp an image about its centre; areas that come into view take the colour of the nearest edge.
 
     Args:
-        pixels: uint8, ``[height, width, C]``; left as it is.
-        warp: What to do.
+        pixels: uint8, ``[height, width, C]``; not modified.
+        warp: The amounts.
 
     Returns:
         uint8, of the same shape.

@@ -1,1 +1,1 @@
-"""Finding faulty, doubled and mislabelled images, and the quarantine for them."""
+"""Finding faulty, duplicate and mislabelled images, and their quarantine."""

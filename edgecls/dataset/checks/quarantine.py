@@ -1,8 +1,8 @@
-"""Taking faulty files out of a dataset, and putting them back.
+"""Moving faulty files out of a dataset, and back.
 
-The quarantine folder holds the files under their paths in the dataset, and `quarantine.jsonl`, to which lines are only
-appended: first where the dataset is, then each move before it is made, and each return after it. Whether a
-move was made is seen from the files, so that a kill at any moment loses nothing.
+The quarantine folder holds the files under their paths in the dataset, and the journal `quarantine.jsonl`: first the
+path of the dataset, then each move before it is made, and each return after it. The files show whether a
+move was made, so that a kill at any moment loses nothing.
 """
 
 import os
@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from edgecls.dataset.checks.check import CheckReport
-from edgecls.dataset.checks.findings import Finding
+from edgecls.dataset.checks.findings import CheckFinding
 from edgecls.errors import DatasetError, OutputError
 from edgecls.file_moves import move_file, same_content
 from edgecls.journal import DamagedLineError, Journal, read_journal
@@ -25,7 +25,7 @@ _FORMAT = 1
 
 @dataclass(frozen=True)
 class Restored:
-    """What came of putting files back.
+    """The outcome of a restore.
 
     Attributes:
         root: The dataset.
@@ -38,42 +38,36 @@ class Restored:
     refused: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class _Manifest:
-    root: Path
-    paths: tuple[str, ...]  # of the files that were moved and are not noted as returned
-
-
 def quarantine(
     report: CheckReport, folder: Path, *, on_progress: Callable[[int, int], None] = lambda done, total: None
 ) -> tuple[Path, ...]:
-    """Move every file that a check has a finding on out of the dataset; folders stay.
+    """Move every file with a finding out of the dataset; folders stay.
 
-    Of duplicates that is all but the best; of a label conflict, all. The files keep their paths
-    below `folder`. Nothing is overwritten: what stands in the way is found out before the first move.
+    Of duplicates that is all except the best; of a label conflict, all. The files keep their paths
+    below `folder`. Nothing is overwritten: conflicting files are detected before the first move.
 
     Args:
-        report: What was found.
-        folder: New, empty, or the quarantine of the same dataset from earlier; outside of the dataset.
+        report: The result of the check.
+        folder: New, empty, or an earlier quarantine of the same dataset; outside the dataset.
         on_progress: Called with the number of files moved and the number of all.
 
     Returns:
         Where the files were.
 
     Raises:
-        DatasetError: The dataset is a list or a table, which would name files that are gone.
+        DatasetError: The dataset is a list, which would then name missing files.
         OutputError: The folder cannot be used, or a file cannot be moved; those moved before stay moved,
             and `restore` brings them back.
     """
     if not report.is_folders:
         raise DatasetError(
-            f"cannot move files away from {str(report.data)!r}: it is a list, and would name files that are gone; "
-            "take their lines out of it instead"
+            f"cannot move files away from {str(report.data)!r}: it is a list, which would then name missing files; "
+            "remove their lines from it instead"
         )
     root, folder = report.data.resolve(), folder.absolute()
     if folder.resolve() == root or root in folder.resolve().parents:
         raise OutputError(f"cannot use {str(folder)!r} as quarantine: it is in the dataset; choose a folder outside")
-    faults: dict[str, list[Finding]] = {}
+    faults: dict[str, list[CheckFinding]] = {}
     for finding in report.findings:
         if finding.path.is_symlink() or not finding.path.is_dir():
             faults.setdefault(finding.path.relative_to(report.data).as_posix(), []).append(finding)
@@ -84,7 +78,7 @@ def quarantine(
             for path in faults:
                 if os.path.lexists(folder / path):
                     raise OutputError(
-                        f"{str(folder / path)!r} is there already; restore it first, or choose a new folder"
+                        f"{str(folder / path)!r} exists already; restore it first, or choose a new folder"
                     )
             for done, (path, findings) in enumerate(faults.items(), 1):
                 kinds = [finding.kind.value for finding in findings]
@@ -101,46 +95,46 @@ def quarantine(
 
 
 def restore(folder: Path, *, on_progress: Callable[[int, int], None] = lambda done, total: None) -> Restored:
-    """Put the files of a quarantine back where they were. It can be run again.
+    """Move the files of a quarantine back where they were. It can be run again.
 
-    A file whose place has been taken meanwhile stays in quarantine, and so does one that cannot be
-    moved; both are told. Folders that become empty are removed; the manifest stays.
+    A file whose place has been taken in the meantime stays in quarantine, and so does one that cannot be
+    moved; both are reported. Folders that become empty are removed; the manifest stays.
 
     Raises:
-        DatasetError: The folder is no quarantine, its manifest is damaged, or the dataset is not where it was.
+        DatasetError: The folder is not a quarantine, its manifest is damaged, or the dataset is not where it was.
         OutputError: The manifest cannot be written.
     """
     folder = folder.absolute()
-    manifest = _read_manifest(folder)
-    if not manifest.root.is_dir():
+    root, paths = _read_manifest(folder)
+    if not root.is_dir():
         raise DatasetError(
-            f"cannot restore {str(folder)!r}: the dataset {str(manifest.root)!r} is not there; put it back where it was"
+            f"cannot restore {str(folder)!r}: the dataset {str(root)!r} is missing; move it back where it was"
         )
     moved: list[Path] = []
     refused: list[str] = []
     try:
-        with _open_manifest(folder, manifest.root) as stream:
-            for done, path in enumerate(manifest.paths, 1):
-                source, target = folder / path, manifest.root / path
+        with _open_manifest(folder, root) as manifest:
+            for done, path in enumerate(paths, 1):
+                source, target = folder / path, root / path
                 try:
                     if _put_back(source, target):
                         moved.append(target)
                 except OSError as error:
                     refused.append(f"cannot put {str(source)!r} back: {_reason(error)}")
                 else:
-                    _append(stream, {"returned": path})
+                    _append(manifest, {"returned": path})
                     _remove_empty_folders(source.parent, folder)
-                on_progress(done, len(manifest.paths))
+                on_progress(done, len(paths))
     except OSError as error:
         raise OutputError(f"cannot write the manifest in {str(folder)!r}: {_reason(error)}") from error
-    return Restored(manifest.root, tuple(moved), tuple(refused))
+    return Restored(root, tuple(moved), tuple(refused))
 
 
 def _put_back(source: Path, target: Path) -> bool:
     """Move a file back if it was moved; False if it is in its place already."""
     if not os.path.lexists(source):
         if not os.path.lexists(target):
-            raise FileNotFoundError(None, "it is neither there nor in its place", str(target))
+            raise FileNotFoundError(None, "it is neither in quarantine nor in its place", str(target))
         return False  # killed before the move, or between the return and its line
     if os.path.lexists(target):
         if not same_content(source, target):
@@ -162,10 +156,10 @@ def _remove_empty_folders(parent: Path, top: Path) -> None:
 
 
 def _open_manifest(folder: Path, root: Path) -> Journal:
-    """Open the manifest for appending; begin it where the folder is new or empty."""
+    """Open the manifest for appending; start it if the folder is new or empty."""
     path = folder / MANIFEST_NAME
     if not path.exists() and folder.is_dir() and any(folder.iterdir()):
-        raise OutputError(f"{str(folder)!r} is not empty and no quarantine; choose a new or empty folder")
+        raise OutputError(f"{str(folder)!r} is neither empty nor a quarantine; choose a new or empty folder")
     folder.mkdir(parents=True, exist_ok=True)
     try:
         journal = Journal(path)
@@ -174,7 +168,7 @@ def _open_manifest(folder: Path, root: Path) -> Journal:
     try:
         if not journal.records:
             _append(journal, {"format": _FORMAT, "root": str(root)})
-        elif (of := _manifest_of(path, journal.records).root) != root:
+        elif (of := _manifest_of(path, journal.records)[0]) != root:
             raise OutputError(f"{str(folder)!r} is the quarantine of {str(of)!r}; choose another folder")
     except BaseException:
         journal.close()
@@ -183,25 +177,26 @@ def _open_manifest(folder: Path, root: Path) -> Journal:
 
 
 def _append(journal: Journal, record: dict[str, Any]) -> None:
-    """Write a line, on disk when this returns."""
+    """Append a record; it is on disk when this returns."""
     journal.append(record)
     journal.sync()
 
 
-def _read_manifest(folder: Path) -> _Manifest:
+def _read_manifest(folder: Path) -> tuple[Path, tuple[str, ...]]:
+    """Return where the dataset is, and the files that were moved and are not recorded as returned."""
     path = folder / MANIFEST_NAME
     try:
         return _manifest_of(path, read_journal(path))
     except OSError as error:
         raise DatasetError(
-            f"{str(folder)!r} is no quarantine: cannot read its {MANIFEST_NAME}, {_reason(error)}; "
-            "give the folder that was given to --quarantine"
+            f"{str(folder)!r} is not a quarantine: cannot read its {MANIFEST_NAME}, {_reason(error)}; "
+            "give the folder used with --quarantine"
         ) from error
     except DamagedLineError as error:
         raise _damaged(path, error) from error
 
 
-def _manifest_of(path: Path, records: Sequence[dict[str, Any]]) -> _Manifest:
+def _manifest_of(path: Path, records: Sequence[dict[str, Any]]) -> tuple[Path, tuple[str, ...]]:
     waiting: dict[str, None] = {}
     try:
         header, *moves = records
@@ -215,7 +210,7 @@ def _manifest_of(path: Path, records: Sequence[dict[str, Any]]) -> _Manifest:
                 waiting.pop(_inner(record["returned"]), None)
     except (ValueError, KeyError) as error:
         raise _damaged(path, error) from error
-    return _Manifest(root, tuple(waiting))
+    return root, tuple(waiting)
 
 
 def _damaged(path: Path, error: Exception) -> DatasetError:
@@ -223,7 +218,7 @@ def _damaged(path: Path, error: Exception) -> DatasetError:
 
 
 def _inner(path: object) -> str:
-    """Return a path of the manifest if it stays inside the folders."""
+    """Return a path of the manifest if it stays inside the folder."""
     if not isinstance(path, str) or not path or PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
         raise ValueError(f"the path {path!r} leaves the folder")
     return path

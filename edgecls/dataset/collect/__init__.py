@@ -1,9 +1,9 @@
 """Collecting images from the web into class folders.
 
-Sources find addresses of images (`search`, `gallery`, `site`, `url_list`); `job` takes as many as
-are wanted, fetches them through the one guarded way out (`guarded_session`), keeps whole images
-of the right size that are not there yet (`image_store`), and writes down what became of each
-address (`manifest`). icrawler knows how search engines are asked; it never opens a connection.
+Sources find addresses of images (`search`, `gallery`, `sources`); `job` takes as many as needed,
+fetches them through one session (`guarded_session`), saves new whole images of the right size
+(`image_store`), and records the outcome of each address (`manifest`). icrawler builds the addresses
+of search engines and parses their pages; it never opens a connection.
 """
 
 from edgecls.extras import import_from_extra

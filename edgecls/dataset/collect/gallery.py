@@ -1,4 +1,4 @@
-"""The images that a web page shows or links to, and those of a whole site."""
+"""Web pages as sources: the images that a page shows or links to, and those of a whole site."""
 
 import os
 import re
@@ -10,8 +10,7 @@ from urllib.parse import urldefrag, urljoin, urlsplit
 from bs4 import BeautifulSoup, Tag
 
 from edgecls.dataset.collect.guarded_session import Fetched
-from edgecls.dataset.collect.quiet_soup import quiet_soup
-from edgecls.dataset.collect.sources import Candidate, Reader
+from edgecls.dataset.collect.sources import Candidate, Reader, quiet_soup
 from edgecls.image_files import IMAGE_SUFFIXES
 
 __all__ = ["GalleryPages", "PageContent", "Site", "read_html"]
@@ -22,14 +21,14 @@ _CANDIDATE = re.compile(r"([^\s,]\S*[^\s,]|[^\s,])(?:\s+(\d+(?:\.\d+)?)[wx])?[^,
 _PAGE_SUFFIXES = frozenset(["", ".html", ".htm", ".xhtml", ".shtml", ".php", ".asp", ".aspx", ".jsp"])
 
 _LAZY_SOURCES = ("data-original", "data-src", "data-lazy-src", "src")
-"""Attributes of an img, the most telling first: pages that load late keep a placeholder in src."""
+"""Attributes of an img, the most reliable first: pages that load lazily keep a placeholder in src."""
 
 _LEAD_IMAGES = frozenset(["og:image", "og:image:url", "og:image:secure_url", "twitter:image", "twitter:image:src"])
 
 
 @dataclass(frozen=True)
 class GalleryPages:
-    """Pages whose images are wanted; links to other pages are not followed.
+    """The images of some pages; links to other pages are not followed.
 
     Attributes:
         urls: Addresses of the pages.
@@ -38,32 +37,32 @@ class GalleryPages:
     urls: Sequence[str]
 
     def candidates(self, reader: Reader) -> Iterator[Candidate]:
-        """Yield what each page shows, in its order."""
+        """Yield the images of each page, in its order."""
         for url in self.urls:
             page = reader.page(url, asks_robots=True)
             if page is None:
                 continue
             found = read_html(page).images
             if not found:
-                reader.remark(f"page {url} has no images; if it is an image itself, put it into a list for --urls")
+                reader.note(f"page {url} has no images; if it is an image itself, list it in a file for --urls")
             for image in found:
                 yield Candidate(image, url, asks_robots=True)
 
 
 @dataclass(frozen=True)
 class Site:
-    """A whole site, page after page; other hosts' pages are not followed, their images are taken.
+    """A whole site, page by page; links to pages of other hosts are not followed, their images are taken.
 
     Attributes:
-        url: Where to begin.
-        max_pages: Pages to read, at most.
+        url: The page to start from.
+        max_pages: Largest number of pages to read.
     """
 
     url: str
     max_pages: int = 100
 
     def candidates(self, reader: Reader) -> Iterator[Candidate]:
-        """Yield what the pages show, breadth first."""
+        """Yield the images of the pages, breadth first."""
         pages, known = deque([self.url]), {self.url}
         for _ in range(self.max_pages):
             if not pages:
@@ -79,7 +78,7 @@ class Site:
                     known.add(link)
                     pages.append(link)
         if pages:
-            reader.remark(f"stopped after {self.max_pages} pages of {self.url}; read more with --max-pages")
+            reader.note(f"stopped after {self.max_pages} pages of {self.url}; raise --max-pages to read more")
 
 
 def _host(url: str) -> str:
@@ -88,11 +87,11 @@ def _host(url: str) -> str:
 
 @dataclass(frozen=True)
 class PageContent:
-    """What an HTML page refers to, in its order, each address once, only http and https.
+    """The references of an HTML page, in its order, each address once, only http and https.
 
     Attributes:
         images: Images that it shows, links to, or declares as its lead image.
-        pages: Links to what may be other pages.
+        pages: Links that may lead to other pages.
     """
 
     images: tuple[str, ...]
@@ -100,9 +99,9 @@ class PageContent:
 
 
 def read_html(page: Fetched) -> PageContent:
-    """Find what an HTML page refers to; what is no HTML refers to nothing.
+    """Find the references of an HTML page; none if the content is not HTML.
 
-    A link to an image counts instead of the small image inside the link; of a srcset the largest counts.
+    A link to an image replaces the small image inside the link; of a srcset the largest is taken.
     """
     if page.content_type and "html" not in page.content_type.lower():
         return PageContent((), ())
@@ -118,7 +117,7 @@ def read_html(page: Fetched) -> PageContent:
 
 
 def _absolute(base: str, reference: str | None) -> str | None:
-    """Return the address that a reference means, None if it is no http or https address."""
+    """Return the address of a reference, None if it is not an http or https address."""
     try:
         url = urldefrag(urljoin(base, (reference or "").strip())).url
         return url if reference and urlsplit(url).scheme in ("http", "https") else None
@@ -127,7 +126,7 @@ def _absolute(base: str, reference: str | None) -> str | None:
 
 
 def _image(tag: Tag) -> str | None:
-    """Return the reference to an image that a tag stands for."""
+    """Return the reference to an image in a tag."""
     if tag.name == "a":
         return _linked_image(tag)
     if tag.name == "meta":

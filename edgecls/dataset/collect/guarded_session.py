@@ -1,4 +1,4 @@
-"""The one way out: every request that collecting makes goes through a `GuardedSession`."""
+"""The session that makes every request of a collection: polite, bounded, to public addresses only."""
 
 import random
 import ssl
@@ -13,8 +13,13 @@ from urllib3.exceptions import HTTPError, InvalidHeader, LocationParseError
 from urllib3.util import Retry, Timeout, Url, parse_url
 
 from edgecls import __version__
-from edgecls.dataset.collect.addresses import PUBLIC_ONLY, AddressPolicy
-from edgecls.dataset.collect.connections import POOL_CLASSES, Exchange, exchange_of_this_thread
+from edgecls.dataset.collect.connections import (
+    POOL_CLASSES,
+    PUBLIC_ONLY,
+    AddressPolicy,
+    Exchange,
+    exchange_of_this_thread,
+)
 from edgecls.dataset.collect.outcomes import FetchError, StoppedError, fetch_error_of
 from edgecls.dataset.collect.pace import Pace
 from edgecls.errors import DatasetError
@@ -28,18 +33,18 @@ REDIRECTS = frozenset([301, 302, 303, 307, 308])
 
 @dataclass(frozen=True)
 class SessionSettings:
-    """How the other side is treated, and what it may cost.
+    """Limits of requests, for the sake of servers and of this machine.
 
     Attributes:
         addresses: Which addresses may be connected to.
-        requests_per_s: Requests a second to one host, at most.
-        deadline_s: Time for one attempt at an address, redirects included, waiting for its turn not.
-        silence_s: Time to connect, and between two pieces of an answer.
-        retries: Further attempts after one that failed for a passing reason.
+        requests_per_s: Largest number of requests per second to one host.
+        deadline_s: Time for one attempt at an address, including redirects but not the wait for its turn.
+        silence_s: Time to connect, and between two chunks of a response.
+        retries: Further attempts after a transient failure.
         back_off_s: Pause before the first further attempt; each one after that waits twice as long.
         max_wait_s: Longest pause between attempts; a host that asks for more is given up for this run.
-        proxy: URL of an HTTP proxy. It makes the connections then, so `addresses` guards only the one to it.
-        contact: Where to reach whoever collects, for the User-Agent.
+        proxy: URL of an HTTP proxy. It then makes the connections, so `addresses` guards only the one to it.
+        contact: How to reach the user, for the User-Agent.
 
     Raises:
         DatasetError: A value is outside its limits.
@@ -68,19 +73,19 @@ class SessionSettings:
 
     @property
     def user_agent(self) -> str:
-        """How collecting introduces itself."""
+        """The User-Agent header."""
         contact = f"; {self.contact}" if self.contact else ""
         return f"Mozilla/5.0 (compatible; edgecls/{__version__}; image collector{contact})"
 
 
 @dataclass(frozen=True)
 class Fetched:
-    """An answer; icrawler's parsers read it like one of the requests package.
+    """A response; icrawler's parsers read it like one of the requests package.
 
     Attributes:
-        url: Where it came from in the end.
-        content: Its body, without the encoding it travelled in.
-        content_type: What the server says it is.
+        url: Its address after redirects.
+        content: Its body, decoded.
+        content_type: The Content-Type header.
     """
 
     url: str
@@ -89,11 +94,11 @@ class Fetched:
 
 
 class GuardedSession:
-    """Fetches from the web: politely, within bounds, from public addresses only.
+    """Fetches from the web: politely, within limits, from public addresses only.
 
     Only http and https. Each name is looked up once, all its addresses are checked, and the connection
-    goes to one of them, for each redirect anew. Nothing is taken from the environment: no proxy, no
-    password file. No cookies, no connection used twice.
+    goes to one of them; the same again for each redirect. Nothing is taken from the environment: no proxy, no
+    password file. No cookies, no reused connections.
     """
 
     def __init__(self, settings: SessionSettings) -> None:
@@ -106,7 +111,7 @@ class GuardedSession:
         self._tls.load_verify_locations(certifi.where())
 
     def stop(self) -> None:
-        """End all that is going on, from any thread; whoever is fetching gets a StoppedError."""
+        """End all requests, from any thread; callers of `fetch` get a StoppedError."""
         self._stopped.set()
         with self._lock:
             live = list(self._live)
@@ -114,20 +119,20 @@ class GuardedSession:
             exchange.cut()
 
     def slow_down(self, url: str, interval_s: float) -> None:
-        """Ask the host of an address no more often than that (seconds), capped at the longest wait."""
+        """Request from the host of an address at most once per interval, capped at the longest wait."""
         self._pace.slow_down(_checked(url).netloc or "", min(interval_s, self.settings.max_wait_s))
 
     def fetch(self, url: str, *, max_bytes: int, referer: str | None = None) -> Fetched:
-        """Fetch what is at an address, with further attempts when it fails for a passing reason.
+        """Fetch an address, with further attempts after transient failures.
 
         Args:
             url: An http or https address, in any script.
             max_bytes: Largest body, after decompression.
-            referer: The page that the address is said to come from.
+            referer: The page that contains the address.
 
         Raises:
-            FetchError: It cannot be had, with the reason.
-            StoppedError: The work was stopped.
+            FetchError: It cannot be fetched, with the reason.
+            StoppedError: The collection was stopped.
         """
         attempt = 0
         while True:
@@ -147,7 +152,7 @@ class GuardedSession:
             return None
         if error.retry_after_s is not None:
             return error.retry_after_s if error.retry_after_s <= settings.max_wait_s else None
-        # Spread, so that attempts that failed together do not come back together.
+        # Jitter, so that attempts that failed together are not repeated together.
         pause_s: float = settings.back_off_s * 2**attempt * random.uniform(0.5, 1.5)  # noqa: S311
         return min(pause_s, settings.max_wait_s)
 
@@ -165,11 +170,11 @@ class GuardedSession:
         raise FetchError("too_many_redirects", f"more than {MAX_REDIRECTS} redirects")
 
     def _exchange(self, target: Url, max_bytes: int, referer: str | None, left_s: float) -> Fetched | str:
-        """Send one request; return the answer, or where it says to go."""
+        """Send one request; return the response, or the address that it redirects to."""
         exchange = Exchange(self.settings.addresses)
         with self._lock:
             self._live.add(exchange)
-        # Timeouts of a socket start again with every byte; this one does not.
+        # Socket timeouts restart with every byte; this one does not.
         deadline = threading.Timer(max(0, left_s), exchange.cut)
         deadline.daemon = True
         deadline.start()
@@ -185,7 +190,7 @@ class GuardedSession:
                 self._live.discard(exchange)
         if self._stopped.is_set():
             raise StoppedError
-        if exchange.is_cut:  # its end looks like the end of the answer, or like any other fault
+        if exchange.is_cut:  # a cut looks like the end of the response, or like any other fault
             raise FetchError("timeout", f"not done within {self.settings.deadline_s:g} s", transient=True)
         if fault:
             raise fault
@@ -240,9 +245,9 @@ class GuardedSession:
             retry_after_s = _seconds(response.headers.get("Retry-After"))
             if retry_after_s is not None:
                 self._pace.hold(target.netloc or "", retry_after_s)
-        passing = status in (408, 425, 429) or status >= 500
+        transient = status in (408, 425, 429) or status >= 500
         raise FetchError(
-            f"http_{status}", f"the server answered {status}", transient=passing, retry_after_s=retry_after_s
+            f"http_{status}", f"the server answered {status}", transient=transient, retry_after_s=retry_after_s
         )
 
 
@@ -252,9 +257,9 @@ def _checked(url: str) -> Url:
     except LocationParseError as error:
         raise FetchError("bad_url", f"{url!r} is not an address") from error
     if target.scheme not in ("http", "https"):
-        raise FetchError("refused_scheme", f"{url!r} is no http or https address")
+        raise FetchError("refused_scheme", f"{url!r} is not an http or https address")
     if not target.host:
-        raise FetchError("bad_url", f"{url!r} names no host")
+        raise FetchError("bad_url", f"{url!r} has no host")
     return target._replace(auth=None)
 
 

@@ -1,4 +1,4 @@
-"""The class folders that images are put into: whole images, each content once."""
+"""The class folders that images are saved to: whole images, each content once."""
 
 import hashlib
 import threading
@@ -24,12 +24,12 @@ NAME_DIGITS = 20
 
 @dataclass(frozen=True)
 class Stored:
-    """What became of some bytes.
+    """The outcome of storing some bytes.
 
     Attributes:
-        outcome: saved, duplicate, too_small, too_large, too_many_pixels, damaged or not_a_image.
+        outcome: saved, duplicate, too_small, too_large, too_many_pixels, damaged or not_an_image.
         sha256: Of the bytes.
-        width: Of the image, upright; None if it is none.
+        width: Of the image, upright; None if they are not an image.
         height: Of the image, upright.
         file: The image below the root; for a duplicate, the one that was there first.
         detail: The reason in words, if it was not saved.
@@ -44,17 +44,17 @@ class Stored:
 
 
 class ImageStore:
-    """Class folders below one root; may be used by several threads, which take turns.
+    """Class folders below one root; may be used by several threads.
 
     Args:
-        root: The folder of class folders; made when the first image comes.
-        min_sides: Least length of the sides in pixels, in either orientation.
-        limits: Bounds on bytes and pixels of an image.
-        earlier: Records of earlier runs: what was saved then is not saved again, even if it was deleted since.
-        on_read: Called with the number of files read and of all, while the images that are there are read.
+        root: The folder of class folders; created with the first image.
+        min_sides: Smallest sides in pixels, in either orientation.
+        limits: Limits on bytes and pixels of an image.
+        earlier: Records of earlier runs: what they saved is not saved again, even if it has been deleted.
+        on_read: Called with the number of files read and of all, while existing images are read.
 
     Raises:
-        OutputError: An image that is there cannot be read.
+        OutputError: An existing image cannot be read.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class ImageStore:
         Args:
             data: The encoded image.
             label: The class, as `folder_names.folder_label` returns it.
-            name: What to call it in messages.
+            name: Its name in messages.
 
         Raises:
             OutputError: It cannot be written.
@@ -115,7 +115,7 @@ class ImageStore:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise OutputError(f"cannot make folder {str(folder)!r}: {error.strerror}; choose another place") from error
+            raise OutputError(f"cannot create {str(folder)!r}: {error.strerror}; choose another place") from error
         with whole_files(folder / name) as (staged,):
             staged.write_bytes(data)
         return folder / name
@@ -135,4 +135,4 @@ def _digest_of(path: Path) -> str:
 def _outcome_of(error: ImageError) -> str:
     if isinstance(error, ImageTooLargeError):
         return "too_large"
-    return "not_a_image" if isinstance(error, UnsupportedImageError) else "damaged"
+    return "not_an_image" if isinstance(error, UnsupportedImageError) else "damaged"

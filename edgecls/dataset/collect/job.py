@@ -1,4 +1,4 @@
-"""Collecting: for each label, take addresses from its source until there are enough images."""
+"""Collecting: for each label, fetch addresses from its source until it has enough images."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -20,20 +20,20 @@ from edgecls.image import DEFAULT_LIMITS, ImageLimits
 __all__ = ["ClassRequest", "ClassResult", "CollectSettings", "Listener", "Summary", "collect"]
 
 POLL_S = 1.0
-"""Longest wait without looking up, so that Ctrl-C is noticed on every system."""
+"""Longest uninterrupted wait, so that Ctrl-C works on every system."""
 
 
 @dataclass(frozen=True)
 class ClassRequest:
-    """What is wanted of one label.
+    """A request for images of one label.
 
     Attributes:
         label: The name of the class folder.
-        source: Where to look.
-        count: Images that the folder shall have in the end, those there already included; None for all there are.
+        source: Where its images come from.
+        count: Images that the folder should have in the end, existing ones included; None for all of the source.
 
     Raises:
-        DatasetError: The label cannot be a folder name, or the count is below 1.
+        DatasetError: The label is not a valid folder name, or the count is below 1.
     """
 
     label: str
@@ -51,9 +51,9 @@ class CollectSettings:
     """How to collect.
 
     Attributes:
-        session: How the other side is treated.
-        limits: Bounds on bytes and pixels of an image.
-        min_sides: Least length of the sides in pixels; an image may lie or stand.
+        session: Limits of requests.
+        limits: Limits on bytes and pixels of an image.
+        min_sides: Smallest sides in pixels, in either orientation.
         workers: Addresses to work on at once.
 
     Raises:
@@ -67,20 +67,20 @@ class CollectSettings:
 
     def __post_init__(self) -> None:
         if min(self.min_sides) < 1:
-            raise DatasetError(f"the least sides must be 1 pixel or more, got {self.min_sides}")
+            raise DatasetError(f"the smallest sides must be 1 pixel or more, got {self.min_sides}")
         if not 1 <= self.workers <= 64:
             raise DatasetError(f"workers must be from 1 to 64, got {self.workers}")
 
 
 @dataclass(frozen=True)
 class ClassResult:
-    """What became of a request.
+    """The outcome of a request.
 
     Attributes:
         label: The label.
-        had: Images in its folder before.
+        had: Images that its folder had before.
         saved: Images saved now.
-        wanted: Images asked for; None for all there are.
+        wanted: Images requested; None for all of the source.
     """
 
     label: str
@@ -90,18 +90,18 @@ class ClassResult:
 
     @property
     def is_enough(self) -> bool:
-        """Whether the folder has what was asked for; at least one image, if that was all there are."""
+        """Whether the folder has as many images as requested; at least one if no number was given."""
         return self.had + self.saved >= (self.wanted or 1)
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What collecting did.
+    """The outcome of a collection.
 
     Attributes:
         classes: One result for each request.
-        outcomes: How often each outcome came up.
-        settled: Addresses passed over because an earlier run has settled them.
+        outcomes: The count of each outcome.
+        settled: Addresses skipped because an earlier run settled them.
     """
 
     classes: tuple[ClassResult, ...]
@@ -111,17 +111,17 @@ class Summary:
 
 @dataclass(frozen=True)
 class Listener:
-    """What wants to know how far it is.
+    """Callbacks for progress.
 
     Attributes:
-        on_read: Takes the number of images read and of all, while what is there already is read.
-        on_record: Takes what became of an address, and the number of images its label has now.
-        on_remark: Takes what the user should know.
+        on_read: Called with the number of images read and of all, while existing images are read.
+        on_record: Called with the outcome of an address, and the number of images that its label has now.
+        on_note: Called with what the user should know.
     """
 
     on_read: Callable[[int, int], None] = lambda done, total: None
     on_record: Callable[[Record, int], None] = lambda record, images: None
-    on_remark: Callable[[str], None] = lambda text: None
+    on_note: Callable[[str], None] = lambda text: None
 
 
 def collect(
@@ -133,34 +133,34 @@ def collect(
 ) -> Summary:
     """Collect images into class folders.
 
-    What became of each address is appended to a manifest in the output folder as it ends. A run that
-    was stopped goes on where it was when it is started again: settled addresses are not fetched again.
+    The outcome of each address is appended to a manifest in the output folder as soon as it is known. A run that
+    was stopped continues when it is started again: settled addresses are not fetched again.
 
     Args:
-        output: The folder of class folders; made if it is not there.
-        requests: What is wanted; labels must differ.
+        output: The folder of class folders; created if missing.
+        requests: What to collect; labels must differ.
         settings: How to collect.
-        listener: Told how far it is.
+        listener: Callbacks for progress.
 
     Raises:
-        DatasetError: Two requests have one label, a label's folder cannot be used, or the manifest is damaged.
+        DatasetError: Two requests have the same label, a label's folder cannot be used, or the manifest is damaged.
         OutputError: Something cannot be written.
     """
     labels = [request.label for request in requests]
     for index, label in enumerate(labels):
         if label.casefold() in (earlier.casefold() for earlier in labels[:index]):
-            raise DatasetError(f"label {label!r} comes up twice, upper and lower case apart; give each label once")
+            raise DatasetError(f"label {label!r} is given twice, ignoring case; give each label once")
         class_folder(output, label)
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"cannot make folder {str(output)!r}: {error.strerror}; choose another place") from error
+        raise OutputError(f"cannot create folder {str(output)!r}: {error.strerror}; choose another place") from error
     with Manifest(output / MANIFEST_NAME) as manifest:
         store = ImageStore(
             output,
             min_sides=settings.min_sides,
             limits=settings.limits,
-            earlier=manifest.records.values(),
+            earlier=manifest.latest.values(),
             on_read=listener.on_read,
         )
         session = GuardedSession(settings.session)
@@ -169,7 +169,7 @@ def collect(
             try:
                 classes = tuple(run.serve(request, pool) for request in requests)
             except BaseException:
-                session.stop()  # so that the pool ends at once, each of its threads with whole files
+                session.stop()  # so that the pool ends at once, with whole files only
                 raise
         return Summary(classes, run.outcomes, run.settled)
 
@@ -195,7 +195,7 @@ class _Run:
         fresh = self._fresh(request)
         running: set[Future[Record]] = set()
         while True:
-            # Never more at once than are missing, so that there are never too many.
+            # Never more at once than are missing, so that there are never too many images.
             missing = self.settings.workers if request.count is None else request.count - had - saved
             while len(running) < min(missing, self.settings.workers) and (candidate := next(fresh, None)):
                 running.add(pool.submit(self._take, candidate, request.label))
@@ -210,19 +210,19 @@ class _Run:
 
     def _fresh(self, request: ClassRequest) -> Iterator[Candidate]:
         """Yield the addresses that neither this run nor an earlier one has settled."""
-        reader = Reader(self.session, self.robots, self.listener.on_remark)
+        reader = Reader(self.session, self.robots, self.listener.on_note)
         for candidate in request.source.candidates(reader):
             if candidate.url in self.seen:
                 continue
             self.seen.add(candidate.url)
-            earlier = self.manifest.records.get(candidate.url)
+            earlier = self.manifest.latest.get(candidate.url)
             if earlier and earlier.settles(min_sides=self.settings.min_sides, limits=self.settings.limits):
                 self.settled += 1
                 continue
             yield candidate
 
     def _take(self, candidate: Candidate, label: str) -> Record:
-        """Fetch and keep one image, and write down what became of it."""
+        """Fetch and keep one image, and record the outcome."""
         record = self._attempt(candidate, label)
         self.manifest.add(record)
         return record

@@ -1,4 +1,4 @@
-"""What became of each address: one JSON object a line, written as each ends."""
+"""The manifest of a collection: the outcome of each address, written as soon as it is known."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -17,7 +17,7 @@ MANIFEST_NAME = "collected.jsonl"
 
 @dataclass(frozen=True)
 class Record:
-    """What became of one address.
+    """The outcome of one address.
 
     Attributes:
         url: The address as it was found.
@@ -50,7 +50,7 @@ class Record:
     detail: str | None = None
 
     def settles(self, *, min_sides: tuple[int, int], limits: ImageLimits) -> bool:
-        """True if fetching the address again, under these limits, could bring nothing new."""
+        """Return whether fetching the address again, under these limits, would give the same outcome."""
         if self.outcome == "too_small" and self.width and self.height:
             return not is_large_enough(self.width, self.height, min_sides)
         if self.outcome == "too_many_pixels" and self.width and self.height:
@@ -61,19 +61,22 @@ class Record:
 
 
 def is_large_enough(width: int, height: int, min_sides: tuple[int, int]) -> bool:
-    """Compare the shorter with the shorter and the longer with the longer side."""
+    """Compare the shorter side with the smaller limit and the longer side with the larger one."""
     shorter, longer = sorted((width, height))
     return shorter >= min(min_sides) and longer >= max(min_sides)
 
 
-class Manifest:
-    """The file of records of an output folder; may be used by several threads.
+class Manifest(Journal):
+    """The journal of records of an output folder; may be used by several threads.
 
     Args:
         path: The file; it need not exist.
 
+    Attributes:
+        latest: The latest record of each address.
+
     Raises:
-        DatasetError: A line of the file is no record. An unfinished last line, left by a process that was
+        DatasetError: A line of the file is not a record. An unfinished last line, left by a process that was
             killed, is removed instead.
         OutputError: The file cannot be opened for writing.
     """
@@ -81,50 +84,35 @@ class Manifest:
     def __init__(self, path: Path) -> None:
         self._path = path
         try:
-            self._journal = Journal(path)
+            super().__init__(path)
         except OSError as error:
             raise OutputError(f"cannot write {str(path)!r}: {error.strerror}; choose another place") from error
         except DamagedLineError as error:
             raise self._damaged(error.number) from error
-        self._records: dict[str, Record] = {}
-        for number, facts in enumerate(self._journal.records, 1):
+        self.latest: dict[str, Record] = {}
+        for number, facts in enumerate(self.records, 1):
             record = _parse(facts)
             if record is None:
-                self._journal.close()
+                self.close()
                 raise self._damaged(number)
-            self._records[record.url] = record
-
-    @property
-    def records(self) -> Mapping[str, Record]:
-        """The latest record of each address."""
-        return self._records
+            self.latest[record.url] = record
 
     def add(self, record: Record) -> None:
-        """Append a record; it is on its way to the disk when this returns.
+        """Append a record; the operating system has it when this returns.
 
         Raises:
             OutputError: It cannot be written.
         """
         facts = {name: value for name, value in asdict(record).items() if value is not None}
         try:
-            self._journal.append(facts)
+            self.append(facts)
         except OSError as error:
             raise OutputError(f"cannot write {str(self._path)!r}: {error.strerror}") from error
-        self._records[record.url] = record
-
-    def close(self) -> None:
-        """Close the file."""
-        self._journal.close()
-
-    def __enter__(self) -> "Manifest":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
+        self.latest[record.url] = record
 
     def _damaged(self, number: int) -> DatasetError:
         return DatasetError(
-            f"line {number} of {str(self._path)!r} is no record of a collected image; "
+            f"line {number} of {str(self._path)!r} is not a record of a collected image; "
             "correct it, or move the file away to begin anew"
         )
 

@@ -1,4 +1,4 @@
-"""What can become of the address of an image."""
+"""Outcomes of fetching an address, a word each: errors, what exceptions mean, and which outcomes may change."""
 
 from urllib3.exceptions import (
     DecodeError,
@@ -15,25 +15,31 @@ __all__ = ["FetchError", "StoppedError", "fetch_error_of", "is_transient"]
 _TRANSIENT = frozenset(
     [
         *("timeout", "connection_failed", "connection_lost", "name_not_found", "tls_failed", "host_busy"),
-        # These depend on settings and on the other side's rules, and cost next to nothing to find out again.
+        # These depend on settings and on the rules of the server, and cost almost nothing to try again.
         *("refused_address", "refused_robots"),
         *("http_401", "http_403", "http_407", "http_408", "http_425", "http_429"),
     ]
 )
 
-
-def is_transient(outcome: str) -> bool:
-    """True for an outcome that a later run may turn into another one."""
-    return outcome in _TRANSIENT or outcome.startswith("http_5")
+_FAULTS: tuple[tuple[tuple[type[Exception], ...], str, bool], ...] = (
+    ((UrllibTimeoutError, TimeoutError), "timeout", True),
+    ((SSLError,), "tls_failed", False),
+    ((LocationValueError, UnicodeError), "bad_url", False),
+    ((DecodeError,), "bad_encoding", False),
+    ((ProtocolError,), "connection_lost", True),
+    ((ProxyError, HTTPError, OSError), "connection_failed", True),
+    ((ValueError,), "bad_url", False),
+)
+"""Exceptions, their outcome, and whether another attempt may help; the most specific come first."""
 
 
 class FetchError(Exception):
-    """An address did not give what it should.
+    """An address could not be fetched.
 
     Attributes:
-        outcome: The reason as one word, as it stands in the manifest.
-        transient: Trying again in a moment may help.
-        retry_after_s: How long the server asks to be left alone.
+        outcome: The reason as one word, as in the manifest.
+        transient: Trying again soon may help.
+        retry_after_s: How long the server asks to wait.
     """
 
     def __init__(
@@ -46,26 +52,19 @@ class FetchError(Exception):
 
 
 class StoppedError(Exception):
-    """The work was stopped from outside."""
-
-
-_FAULTS: tuple[tuple[tuple[type[Exception], ...], str, bool], ...] = (
-    ((UrllibTimeoutError, TimeoutError), "timeout", True),
-    ((SSLError,), "tls_failed", False),
-    ((LocationValueError, UnicodeError), "bad_url", False),
-    ((DecodeError,), "bad_encoding", False),
-    ((ProtocolError,), "connection_lost", True),
-    ((ProxyError, HTTPError, OSError), "connection_failed", True),
-    ((ValueError,), "bad_url", False),
-)
-"""Exceptions, the outcome they mean, and whether another attempt may help; the most specific come first."""
+    """The collection was stopped."""
 
 
 def fetch_error_of(error: Exception) -> FetchError:
-    """Return the FetchError that says what an exception of urllib3 or of a socket means."""
+    """Return the FetchError for an exception of urllib3 or of a socket."""
     if isinstance(error, FetchError):
         return error
     for types, outcome, transient in _FAULTS:
         if isinstance(error, types):
             return FetchError(outcome, str(error) or type(error).__name__, transient=transient)
     raise error
+
+
+def is_transient(outcome: str) -> bool:
+    """Return whether a later run may get another outcome."""
+    return outcome in _TRANSIENT or outcome.startswith("http_5")

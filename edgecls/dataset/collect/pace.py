@@ -1,4 +1,4 @@
-"""How often one host is asked."""
+"""The rate of requests to each host."""
 
 import threading
 import time
@@ -14,9 +14,9 @@ class Pace:
     """Spreads the requests to each host evenly over time; used by all threads together.
 
     Args:
-        interval_s: Least time between two requests to a host.
-        max_hold_s: When a host asks to be left alone for longer than that, it is given up.
-        pause: Waits for some seconds and returns True if the work was stopped meanwhile.
+        interval_s: Shortest time between two requests to a host.
+        max_hold_s: A host that asks for a longer pause is given up.
+        pause: Waits for some seconds and returns True if the collection was stopped.
         clock: Returns the time in seconds.
     """
 
@@ -37,18 +37,18 @@ class Pace:
         self._held_until: dict[str, float] = {}
 
     def wait(self, host: str) -> None:
-        """Wait until it is the caller's turn to ask a host.
+        """Wait until it is the caller's turn to send a request to a host.
 
         Raises:
-            FetchError: The host asked to be left alone for too long.
-            StoppedError: The work was stopped.
+            FetchError: The host asked for too long a pause.
+            StoppedError: The collection was stopped.
         """
         while True:
             with self._lock:
                 now = self._clock()
                 held_s = self._held_until.get(host, now) - now
                 if held_s > self._max_hold_s:
-                    raise FetchError("host_busy", f"{host} asked to be left alone for {held_s:.0f} s more")
+                    raise FetchError("host_busy", f"{host} asked for a pause of {held_s:.0f} s more")
                 turn = max(now + held_s, self._next_turn.get(host, now), now)
                 self._next_turn[host] = turn + self._interval_s[host]
             if self._pause(max(0, turn - now)):
@@ -58,12 +58,12 @@ class Pace:
                     return
 
     def hold(self, host: str, seconds: float) -> None:
-        """Leave a host alone for some time, because it asked for that."""
+        """Pause requests to a host, because it asked for that."""
         with self._lock:
             until = self._clock() + seconds
             self._held_until[host] = max(self._held_until.get(host, until), until)
 
     def slow_down(self, host: str, interval_s: float) -> None:
-        """Ask a host no more often than that."""
+        """Send requests to a host at most once per interval."""
         with self._lock:
             self._interval_s[host] = max(self._interval_s[host], interval_s)

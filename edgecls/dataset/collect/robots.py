@@ -16,11 +16,11 @@ MAX_BYTES = 2**20
 class Robots:
     """Reads the robots.txt of each host once; may be used by several threads.
 
-    A host without one allows all; one whose robots.txt cannot be had allows nothing. A crawl delay is
-    kept for all further requests to the host.
+    A host without one allows everything; one whose robots.txt cannot be fetched allows nothing. A crawl delay
+    applies to all further requests to the host.
 
     Args:
-        session: The way out.
+        session: Makes the requests.
     """
 
     def __init__(self, session: GuardedSession) -> None:
@@ -29,11 +29,11 @@ class Robots:
         self._rules: dict[str, RobotFileParser | FetchError] = {}
 
     def check(self, url: str) -> None:
-        """Pass if the address may be fetched.
+        """Check that an address may be fetched.
 
         Raises:
-            FetchError: It may not, or nobody can tell.
-            StoppedError: The work was stopped.
+            FetchError: It may not, or its robots.txt cannot be read.
+            StoppedError: The collection was stopped.
         """
         parts = urlsplit(url)
         origin = f"{parts.scheme}://{parts.netloc}"

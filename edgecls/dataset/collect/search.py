@@ -1,4 +1,4 @@
-"""Images by keyword: icrawler's back ends say what to ask for and read the answers; the asking is ours."""
+"""Search engines as sources: icrawler builds their addresses and parses their pages; the requests are ours."""
 
 import json
 import logging
@@ -16,27 +16,26 @@ from icrawler.utils import Signal
 
 from edgecls.dataset.collect.guarded_session import Fetched
 from edgecls.dataset.collect.outcomes import FetchError
-from edgecls.dataset.collect.quiet_soup import quiet_soup
-from edgecls.dataset.collect.sources import MAX_PAGE_BYTES, Candidate, Reader
+from edgecls.dataset.collect.sources import MAX_PAGE_BYTES, Candidate, Reader, quiet_soup
 from edgecls.errors import DatasetError
 
 __all__ = ["ENGINES", "Engine", "KeywordSearch"]
 
 MAX_RESULTS = 1000
-"""Results that an engine gives for one keyword, at most."""
+"""Largest number of results of an engine for one keyword."""
 
 MAX_IDLE_PAGES = 3
-"""Pages in a row without a new address, after which an engine is done."""
+"""Consecutive pages without a new address after which an engine is done."""
 
 _UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, IndexError)
-"""What icrawler's parsers raise on pages of another shape than they know."""
+"""What icrawler's parsers raise on pages of unknown structure."""
 
 _FLICKR_SIZES = (
     *("large 2048", "large 1600", "large", "medium 800", "original"),
     *("medium 640", "medium", "small 320", "small"),
 )
 
-_QUIET = logging.Logger("icrawler")  # outside the tree of loggers: what goes wrong becomes a remark instead
+_QUIET = logging.Logger("icrawler")  # outside the tree of loggers: errors become notes instead
 _QUIET.addHandler(logging.NullHandler())
 
 
@@ -45,11 +44,11 @@ class Engine:
     """A search engine as icrawler knows it.
 
     Attributes:
-        feeder: icrawler's class that makes the addresses of result pages.
+        feeder: icrawler's class that builds the addresses of result pages.
         parser: icrawler's class that finds images in them.
-        feed: Returns what `feeder.feed` takes, for a keyword, filters and an API key.
-        read: Returns what `parser.parse` takes besides the page, for an API key.
-        key_variable: Environment variable of the API key, for an engine that wants one.
+        feed: Returns the arguments of `feeder.feed` for a keyword, filters and an API key.
+        read: Returns the arguments of `parser.parse` after the page, for an API key.
+        key_variable: Environment variable of the API key, if the engine needs one.
     """
 
     feeder: type[Any]
@@ -87,7 +86,7 @@ ENGINES: dict[str, Engine] = {
 
 
 class _ParsersSession:
-    """What icrawler's parsers have for a session; the one for Flickr asks it about each image."""
+    """The session of icrawler's parsers; the one for Flickr sends a request for each image."""
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
@@ -99,7 +98,7 @@ class _ParsersSession:
         except FetchError:
             raise
         except BaseException as error:
-            # The parser catches whatever comes and goes on, after Ctrl-C too.
+            # The parser catches every exception and continues, even after Ctrl-C.
             self.end = self.end or error
             self._reader.session.stop()
             raise
@@ -107,16 +106,16 @@ class _ParsersSession:
 
 @dataclass(frozen=True)
 class KeywordSearch:
-    """Several keywords in several engines; each keyword is asked of one engine after the other.
+    """Several keywords in several engines, one engine after the other.
 
     Attributes:
         keywords: What to search for, in any script.
         engines: Names from `ENGINES`.
         filters: icrawler's filters, as ``{"license": "creativecommons", "size": "large"}``.
-        api_key: For the engine that wants one.
+        api_key: For the engine that needs one.
 
     Raises:
-        DatasetError: There is no such engine or filter, an API key is missing, or a keyword is empty.
+        DatasetError: An engine or filter is unknown, an API key is missing, or a keyword is empty.
     """
 
     keywords: Sequence[str]
@@ -126,12 +125,12 @@ class KeywordSearch:
 
     def __post_init__(self) -> None:
         if not self.keywords or not all(keyword.strip() for keyword in self.keywords):
-            raise DatasetError("there is an empty keyword, or none at all; give what to search for")
+            raise DatasetError("a keyword is empty or missing; give what to search for")
         for name in self.engines:
             if name not in ENGINES:
-                raise DatasetError(f"there is no search engine {name!r}; take one of {', '.join(sorted(ENGINES))}")
+                raise DatasetError(f"unknown search engine {name!r}; choose from {', '.join(sorted(ENGINES))}")
             if ENGINES[name].key_variable and not self.api_key:
-                raise DatasetError(f"{name} wants an API key; put it into the environment as FLICKR_APIKEY")
+                raise DatasetError(f"{name} needs an API key; set the environment variable FLICKR_APIKEY")
             self._result_pages(name, self.keywords[0])
 
     def candidates(self, reader: Reader) -> Iterator[Candidate]:
@@ -158,14 +157,14 @@ class KeywordSearch:
                     idle_pages = 0
                     yield Candidate(found, name, keyword)
             if idle_pages == MAX_IDLE_PAGES:
-                reader.remark(f"{name}: nothing new for {keyword!r} on {idle_pages} pages in a row, no more are read")
+                reader.note(f"{name}: nothing new for {keyword!r} on {idle_pages} pages in a row, stopped")
                 return
 
     def _result_pages(self, name: str, keyword: str) -> list[str]:
         engine = ENGINES[name]
         feeder = engine.feeder(1, Signal(), None)
         feeder.logger = _QUIET
-        feeder.out_queue = Queue()  # its own is full after a few addresses and blocks
+        feeder.out_queue = Queue()  # its own blocks after a few addresses
         try:
             feeder.feed(**engine.feed(keyword, self.filters, self.api_key))
         except (*_UNREADABLE, AssertionError) as error:
@@ -187,13 +186,13 @@ class KeywordSearch:
             for task in _parsed(parser, page, ENGINES[name].read(self.api_key)):
                 yield _unescaped(str(task["file_url"]))
         except _UNREADABLE as error:
-            reader.remark(f"{title}: not in the shape that icrawler reads ({type(error).__name__}: {error})")
+            reader.note(f"{title}: not in the structure that icrawler reads ({type(error).__name__}: {error})")
         if session.end is not None:
             raise session.end
 
 
 def _parsed(parser: Any, page: Fetched, arguments: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield what a parser of icrawler finds; some give nothing at all instead of an empty list."""
+    """Yield what a parser of icrawler finds; some return None instead of an empty list."""
     with quiet_soup():
         tasks = iter(parser.parse(page, **arguments) or ())
     while True:
@@ -205,7 +204,7 @@ def _parsed(parser: Any, page: Fetched, arguments: dict[str, Any]) -> Iterator[d
 
 
 def _unescaped(url: str) -> str:
-    """Undo JSON's escapes, which icrawler leaves in addresses that it cuts out of scripts."""
+    """Undo JSON escapes, which icrawler leaves in addresses that it extracts from scripts."""
     if "\\" not in url:
         return url
     try:

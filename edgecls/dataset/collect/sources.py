@@ -1,30 +1,42 @@
-"""What a source of images is: something that finds addresses, fetching pages through the guarded session."""
+"""Sources of images: what all of them share (candidates, reading pages), and the simplest one, a list of addresses."""
 
+import contextlib
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from bs4 import MarkupResemblesLocatorWarning, XMLParsedAsHTMLWarning
+
 from edgecls.dataset.collect.guarded_session import Fetched, GuardedSession
 from edgecls.dataset.collect.outcomes import FetchError
 from edgecls.dataset.collect.robots import Robots
+from edgecls.dataset.formats.lists import read_text
 from edgecls.errors import DatasetError
-from edgecls.regular_file import read_regular
 
-__all__ = ["MAX_PAGE_BYTES", "Candidate", "Reader", "Source", "UrlList", "read_url_list"]
+__all__ = ["MAX_PAGE_BYTES", "Candidate", "Reader", "Source", "UrlList", "quiet_soup", "read_url_list"]
 
 MAX_PAGE_BYTES = 10 * 2**20
 
 
+class Source(Protocol):
+    """Finds addresses of images."""
+
+    def candidates(self, reader: "Reader") -> "Iterator[Candidate]":
+        """Yield addresses, the best first; pages are read as more addresses are needed."""
+        ...
+
+
 @dataclass(frozen=True)
 class Candidate:
-    """The address of what may be an image.
+    """An address that may be an image.
 
     Attributes:
         url: The address.
         source: Where it was found: a search engine, a page, a list.
         keyword: What was searched for, if it was found by searching.
-        asks_robots: Whether the robots.txt of its host decides if it may be fetched.
+        asks_robots: Whether the robots.txt of its host applies.
     """
 
     url: str
@@ -38,53 +50,54 @@ class Reader:
     """How a source reads pages.
 
     Attributes:
-        session: The way out.
+        session: Makes all requests.
         robots: What robots.txt files allow.
-        remark: Takes what the user should know: a page that cannot be had, an answer that cannot be read.
+        note: Called with what the user should know: a page that cannot be fetched, an answer that cannot be read.
     """
 
     session: GuardedSession
     robots: Robots
-    remark: Callable[[str], None]
+    note: Callable[[str], None]
 
     def page(
         self, url: str, *, asks_robots: bool, name: str | None = None, referer: str | None = None
     ) -> Fetched | None:
-        """Fetch a page; None, after a remark, if it cannot be had.
+        """Fetch a page; None, after a note, if it cannot be fetched.
 
         Args:
             url: Its address.
-            asks_robots: Whether the robots.txt of its host decides if it may be fetched.
-            name: What to call it in the remark, instead of its address.
-            referer: The page that the address is said to come from.
+            asks_robots: Whether the robots.txt of its host applies.
+            name: Its name in the note, instead of its address.
+            referer: The page that contains the address.
 
         Raises:
-            StoppedError: The work was stopped.
+            StoppedError: The collection was stopped.
         """
         try:
             if asks_robots:
                 self.robots.check(url)
             return self.session.fetch(url, max_bytes=MAX_PAGE_BYTES, referer=referer)
         except FetchError as error:
-            self.remark(f"cannot read {name or url}: {error} ({error.outcome})")
+            self.note(f"cannot read {name or url}: {error} ({error.outcome})")
             return None
 
 
-class Source(Protocol):
-    """Finds addresses of images."""
-
-    def candidates(self, reader: Reader) -> Iterator[Candidate]:
-        """Yield addresses, the best first; pages are read as more addresses are asked for."""
-        ...
+@contextlib.contextmanager
+def quiet_soup() -> Iterator[None]:
+    """Silence Beautiful Soup's advice to programmers about pages that are XHTML, or a bare address."""
+    with warnings.catch_warnings():
+        for category in (MarkupResemblesLocatorWarning, XMLParsedAsHTMLWarning):
+            warnings.simplefilter("ignore", category)
+        yield
 
 
 @dataclass(frozen=True)
 class UrlList:
-    """Addresses that somebody wrote down.
+    """A list of addresses.
 
     Attributes:
         urls: The addresses.
-        source: What the list is called.
+        source: The name of the list.
     """
 
     urls: Iterable[str]
@@ -99,11 +112,11 @@ class UrlList:
 def read_url_list(path: Path, *, default_label: str | None = None) -> dict[str, list[str]]:
     """Read a file that has one address a line, or a label, a tab and an address.
 
-    The file is UTF-8 text; empty lines and lines that begin with # are passed over.
+    The file is UTF-8 text; empty lines and lines that start with # are ignored.
 
     Args:
         path: The file.
-        default_label: Label of the lines that give none.
+        default_label: Label of the lines without one.
 
     Returns:
         The addresses of each label, in the order of the file, each once.
@@ -111,21 +124,15 @@ def read_url_list(path: Path, *, default_label: str | None = None) -> dict[str, 
     Raises:
         DatasetError: The file cannot be read, has no address, or has one without a label.
     """
-    try:
-        text = read_regular(path).decode("utf-8-sig")
-    except OSError as error:
-        raise DatasetError(f"cannot read the list {str(path)!r}: {error.strerror}; check the path") from error
-    except UnicodeDecodeError as error:
-        raise DatasetError(f"the list {str(path)!r} is not UTF-8 text: {error}; save it as UTF-8") from error
     found: dict[str, dict[str, None]] = {}
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(read_text(path).splitlines(), 1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         before, tab, after = line.rpartition("\t")
         label = before.strip() if tab else default_label
         if not label:
             raise DatasetError(
-                f"line {number} of {str(path)!r} gives no label; write LABEL<tab>ADDRESS, or give one with --class"
+                f"line {number} of {str(path)!r} has no label; write LABEL<tab>ADDRESS, or give one with --class"
             )
         found.setdefault(label, {})[after.strip()] = None
     if not found:

@@ -1,4 +1,4 @@
-"""A table of images and labels as CSV, with a header."""
+"""Datasets that are listed: text files with a path and a label on each line, and CSV files with a header."""
 
 import csv
 import io
@@ -6,54 +6,87 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from edgecls.dataset.formats.assemble import Listed, assemble, check_files_exist, label_text
-from edgecls.dataset.formats.labelled_images import Dataset
+from edgecls.dataset.formats.labelled_images import Dataset, Listed, assemble, check_files_exist, label_text
 from edgecls.dataset.formats.split_names import USUAL_NAMES, split_names
 from edgecls.errors import DatasetError
 from edgecls.regular_file import open_regular
 
-__all__ = ["has_part_lists", "read_csv_column", "read_csv_file", "read_list_file", "read_part_lists", "read_text"]
+__all__ = ["has_split_lists", "read_csv_column", "read_csv_file", "read_list_file", "read_split_lists", "read_text"]
 
 MAX_BYTES = 256 * 1024 * 1024  # of a list: millions of images
-
-
-def read_text(path: Path) -> str:
-    """Read a file in UTF-8, with or without a byte order mark, its line ends as they are.
-
-    Raises:
-        DatasetError: It cannot be read, is larger than a list can be, or is not in UTF-8.
-    """
-    try:
-        with open_regular(path) as stream:
-            data = stream.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise DatasetError(
-            f"cannot read {str(path)!r}: {error.strerror}; check the path and who may read it"
-        ) from error
-    if len(data) > MAX_BYTES:
-        raise DatasetError(f"{str(path)!r} has more than {MAX_BYTES // 2**20} MiB and cannot be a list of images")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DatasetError(
-            f"{str(path)!r} is not text in UTF-8 (byte {error.start}); give a list of images saved as UTF-8"
-        ) from error
-
-
 PATH_COLUMNS = ("path", "image", "file", "filename")
 LABEL_COLUMNS = ("label",)
-PART_COLUMNS = ("split", "subset", "partition")
+SPLIT_COLUMNS = ("split", "subset", "partition")
+
+
+def read_list_file(path: Path) -> Dataset:
+    """Read one list; all its images are in `train`.
+
+    Raises:
+        DatasetError: The list cannot be read or understood, names missing files or one
+            twice, or its labels cannot be used.
+    """
+    return assemble({"train": _listed(path)}, path)
+
+
+def has_split_lists(folder: Path) -> bool:
+    """Return whether a folder has a list called `train.txt`, in any usual spelling."""
+    return "train" in _split_lists(folder).values()
+
+
+def read_split_lists(folder: Path) -> Dataset:
+    """Read `train.txt`, and `val.txt` and `test.txt` if they exist, in any usual spelling (Training.txt, dev.txt).
+
+    Raises:
+        DatasetError: As `read_list_file`; also two lists for the same split, a label that only a held-out
+            split has, or an image in two splits.
+    """
+    listed: dict[str, list[Listed]] = {}
+    for path, name in _split_lists(folder).items():
+        if name in listed:
+            raise DatasetError(
+                f"{str(folder)!r} has two lists for the split {name!r}; delete {path.name!r} or the other"
+            )
+        listed[name] = _listed(path)
+    return assemble(listed, folder)
+
+
+def _split_lists(folder: Path) -> dict[Path, str]:
+    """Return the files named after a split and nothing else, with the split: train_images.txt is not one."""
+    paths = [path for path in sorted(folder.glob("*.[tT][xX][tT]")) if path.is_file()]
+    words = split_names(path.stem for path in paths if re.fullmatch(r"[^\W\d_]+", path.stem))
+    return {path: words[path.stem] for path in paths if path.stem in words}
+
+
+def _listed(path: Path) -> list[Listed]:
+    lines = [line.removesuffix("\r") for line in read_text(path).split("\n")]
+    numbered = [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
+    if not numbered:
+        raise DatasetError(f"{str(path)!r} lists no images; give a line for each, with its path, a tab and its label")
+    separator = "\t" if any("\t" in line for _, line in numbered) else " "
+    listed = []
+    for number, line in numbered:
+        image, _, label = line.strip(separator).rpartition(separator)
+        image, label = image.rstrip(separator), label_text(label.strip())
+        if not image.strip() or not label or "\t" in image:
+            between = "a tab" if separator == "\t" else "a tab or a space"
+            raise DatasetError(
+                f"line {number} of {str(path)!r} is not a path, {between} and a label: {line[:200]!r}; correct it"
+            )
+        listed.append((path.parent / image, label))
+    check_files_exist([image for image, _ in listed], path)
+    return listed
 
 
 def read_csv_file(path: Path) -> Dataset:
     """Read a CSV file whose header names a column of paths, a column `label` and perhaps one `split`.
 
-    The column of paths is called path, image, file or filename. In `split` (or subset, partition) stands
+    The column of paths is called path, image, file or filename. `split` (or subset, partition) holds
     train, val or test in any usual spelling; without that column all images are in `train`. Other columns are
-    passed over.
+    ignored.
 
     Raises:
-        DatasetError: The file cannot be read or understood, names files that are not there or one
+        DatasetError: The file cannot be read or understood, names missing files or one
             twice, or its labels cannot be used.
     """
     rows = _rows(path)
@@ -66,9 +99,9 @@ def read_csv_file(path: Path) -> Dataset:
             f"{str(path)!r} needs a header with the columns 'path' and 'label', got {','.join(header)[:200]!r}; "
             f"the first may also be called {', '.join(PATH_COLUMNS[1:])}"
         )
-    part_column = _column(header, PART_COLUMNS, path)
-    cells = () if part_column is None else {row[part_column] for _, row in numbered if len(row) > part_column}
-    parts = split_names(cells)
+    split_column = _column(header, SPLIT_COLUMNS, path)
+    cells = () if split_column is None else {row[split_column] for _, row in numbered if len(row) > split_column}
+    splits = split_names(cells)
     listed: dict[str, list[Listed]] = {}
     for line, row in numbered:
         if len(row) != len(header):
@@ -78,14 +111,14 @@ def read_csv_file(path: Path) -> Dataset:
         image, label = row[path_column], label_text(row[label_column].strip())
         if not image.strip() or not label:
             raise DatasetError(f"line {line} of {str(path)!r} has no {'label' if image.strip() else 'path'}; add it")
-        part = "train" if part_column is None else _part(row[part_column], parts, line, path)
-        listed.setdefault(part, []).append((path.parent / image, label))
+        split = "train" if split_column is None else _split(row[split_column], splits, line, path)
+        listed.setdefault(split, []).append((path.parent / image, label))
     check_files_exist([image for images in listed.values() for image, _ in images], path)
     return assemble(listed, path)
 
 
 def read_csv_column(path: Path, name: str) -> dict[Path, str] | None:
-    """Return the cells of one column by the paths of the images; None if there is no column of this name.
+    """Return the cells of one column by the paths of the images; None if no column has this name.
 
     Args:
         path: A file that `read_csv_file` reads.
@@ -122,66 +155,28 @@ def _column(header: Sequence[str], names: Sequence[str], path: Path) -> int | No
     return found[0] if found else None
 
 
-def _part(cell: str, parts: Mapping[str, str], line: int, path: Path) -> str:
-    if cell not in parts:
+def _split(cell: str, splits: Mapping[str, str], line: int, path: Path) -> str:
+    if cell not in splits:
         raise DatasetError(f"line {line} of {str(path)!r} has split {cell!r}; give {USUAL_NAMES}")
-    return parts[cell]
+    return splits[cell]
 
 
-def read_list_file(path: Path) -> Dataset:
-    """Read one list; all its images are in `train`.
-
-    Raises:
-        DatasetError: The list cannot be read or understood, names files that are not there or one
-            twice, or its labels cannot be used.
-    """
-    return assemble({"train": _listed(path)}, path)
-
-
-def has_part_lists(folder: Path) -> bool:
-    """True where a folder has a list called `train.txt`, in any usual spelling."""
-    return "train" in _part_lists(folder).values()
-
-
-def read_part_lists(folder: Path) -> Dataset:
-    """Read `train.txt`, and `val.txt` and `test.txt` if there are such, in any usual spelling (Training.txt, dev.txt).
+def read_text(path: Path) -> str:
+    """Read a file in UTF-8, with or without a byte order mark, without changing its line ends.
 
     Raises:
-        DatasetError: As `read_list_file`; also two lists for the same part, a label that only a held-out
-            part has, or an image in two parts.
+        DatasetError: It cannot be read, is larger than a list can be, or is not in UTF-8.
     """
-    listed: dict[str, list[Listed]] = {}
-    for path, name in _part_lists(folder).items():
-        if name in listed:
-            raise DatasetError(
-                f"{str(folder)!r} has two lists for the part {name!r}; delete {path.name!r} or the other"
-            )
-        listed[name] = _listed(path)
-    return assemble(listed, folder)
-
-
-def _part_lists(folder: Path) -> dict[Path, str]:
-    """Return the files that are called like a split and nothing else, with the part: train_images.txt is none."""
-    paths = [path for path in sorted(folder.glob("*.[tT][xX][tT]")) if path.is_file()]
-    words = split_names(path.stem for path in paths if re.fullmatch(r"[^\W\d_]+", path.stem))
-    return {path: words[path.stem] for path in paths if path.stem in words}
-
-
-def _listed(path: Path) -> list[Listed]:
-    lines = [line.removesuffix("\r") for line in read_text(path).split("\n")]
-    numbered = [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
-    if not numbered:
-        raise DatasetError(f"{str(path)!r} lists no images; give a line for each, with its path, a tab and its label")
-    separator = "\t" if any("\t" in line for _, line in numbered) else " "
-    listed = []
-    for number, line in numbered:
-        image, _, label = line.strip(separator).rpartition(separator)
-        image, label = image.rstrip(separator), label_text(label.strip())
-        if not image.strip() or not label or "\t" in image:
-            between = "a tab" if separator == "\t" else "a tab or a space"
-            raise DatasetError(
-                f"line {number} of {str(path)!r} is not a path, {between} and a label: {line[:200]!r}; correct it"
-            )
-        listed.append((path.parent / image, label))
-    check_files_exist([image for image, _ in listed], path)
-    return listed
+    try:
+        with open_regular(path) as stream:
+            data = stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise DatasetError(
+            f"cannot read {str(path)!r}: {error.strerror}; check the path and who may read it"
+        ) from error
+    if len(data) > MAX_BYTES:
+        raise DatasetError(f"{str(path)!r} has more than {MAX_BYTES // 2**20} MiB and cannot be a list of images")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DatasetError(f"{str(path)!r} is not UTF-8 text (byte {error.start}); save it as UTF-8") from error

@@ -1,4 +1,4 @@
-"""How people call the splits of a dataset: train, Training, TRAIN_SET, seg_test, dev, validation, 测试集."""
+"""What people call the splits of a dataset: train, Training, TRAIN_SET, seg_test, dev, validation, 测试集."""
 
 import re
 import unicodedata
@@ -19,7 +19,8 @@ _SPLIT_OF_WORD = {
 _FILLERS = frozenset(
     [
         *("set", "sets", "data", "dataset", "split", "subset", "part", "partition", "list", "folder", "dir"),
-        *("file", "files", "image", "images", "img", "imgs", "photo", "photos", "image", "images", "pics"),
+        *("file", "files", "image", "images", "img", "imgs", "photo", "photos", "pics"),
+        *("picture", "pictures"),  # folder names that people use, as train_pictures
         *("sample", "samples", "example", "examples", "集", "数据", "数据集", "图片", "图像"),
     ]
 )
@@ -27,10 +28,10 @@ _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_a-zA-Z]+")
 
 
 def split_named(name: str) -> tuple[str, tuple[str, ...]] | None:
-    """Return which split a name stands for, and what else is in the name; None if it stands for none.
+    """Return which split a name means, and what else the name holds; None if it means no split.
 
     "Testing", "test_set" and "TestImages" are the split "test" with nothing else, "seg_test" is "test" with "seg".
-    The split is "train", "val", "test", or "eval", which `splits_of` decides on.
+    The split is "train", "val", "test", or "eval", which `splits_of` resolves.
     """
     words = [word.casefold() for word in _WORD.findall(unicodedata.normalize("NFKC", name))]
     if (whole := "".join(words)) in _SPLIT_OF_WORD:
@@ -42,13 +43,13 @@ def split_named(name: str) -> tuple[str, tuple[str, ...]] | None:
 
 
 def split_names(names: Iterable[str]) -> dict[str, str]:
-    """Return for each name that stands for a split, with nothing else in it, the split: "train", "val" or "test"."""
+    """Return for each name that means a split, and holds nothing else, the split: "train", "val" or "test"."""
     named = {name: found[0] for name in names if (found := split_named(name)) is not None and not found[1]}
     return splits_of(named)
 
 
 def splits_of(named: dict[str, str]) -> dict[str, str]:
-    """Decide what "eval" among the splits of `split_named` is: val where there is no other val, else test."""
+    """Resolve "eval" among the splits of `split_named`: val if there is no other val, else test."""
     evaluating = "test" if "val" in named.values() and "test" not in named.values() else "val"
     return {name: evaluating if split == _EVAL else split for name, split in named.items()}
 

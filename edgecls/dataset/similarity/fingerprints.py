@@ -1,4 +1,4 @@
-"""What the bytes and the pixels of each image say, in one parallel pass: each image is read and decoded once."""
+"""Fingerprints of images: what their bytes and pixels say, in one parallel pass that decodes each image once."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgecls import image
-from edgecls.dataset.similarity.near_duplicates import HASH_SPEC, Hashes, perceptual_hash
-from edgecls.dataset.similarity.neighbours import Layouts, color_layout
+from edgecls.dataset.similarity.measures import HASH_SPEC, Hashes, Layouts, color_layout, perceptual_hash
 from edgecls.errors import ImageDecodeError, ImageError
 from edgecls.image_formats import read_header
 from edgecls.in_order import map_in_order
@@ -69,7 +68,7 @@ def fingerprint_images(paths: Sequence[Path], *, workers: int) -> Iterator[Finge
 
     Args:
         paths: The images.
-        workers: How many to work on at once, at least 1.
+        workers: How many images to process at once, at least 1.
 
     Raises:
         MissingExtraError: ImageHash is not installed (extra "data").

@@ -1,16 +1,25 @@
-"""Dividing images into parts, label by label, without tearing groups apart."""
+"""Dividing images into splits, label by label, without separating groups; and what happens to rare labels."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
+from enum import StrEnum
 
 import numpy as np
 
 from edgecls.errors import DatasetError
 
-__all__ = ["partition", "without_rare"]
+__all__ = ["RareLabels", "partition", "without_rare"]
 
 NAMED_AT_MOST = 20  # labels in a message
 WAYS_OUT = "add images of them, keep them all in train (--keep-rare-in-train), or leave them out (--leave-out-rare)"
+
+
+class RareLabels(StrEnum):
+    """What to do with labels that have too few images, or groups of them, for every split to get one."""
+
+    REFUSE = "refuse"  # nothing is divided
+    KEEP_IN_TRAIN = "keep_in_train"  # all their images go into train; held-out splits have none of them
+    LEAVE_OUT = "leave_out"  # the labels are left out altogether
 
 
 def partition(
@@ -22,31 +31,31 @@ def partition(
     labels: Sequence[str] | None = None,
     rare_in: int | None = None,
 ) -> list[list[int]]:
-    """Divide the indices of images into parts, so that each part has its share of every label.
+    """Divide the indices of images into splits, so that each split has its share of every label.
 
-    All images of a group come into the same part. The groups of a label are dealt out in a random
-    order, large ones first, each to the part that lacks most. Where every image is a group of its own, each
-    part gets its share of every label, to within an image for each part; with larger groups no part gets
+    All images of a group go into the same split. The groups of a label are dealt out in random
+    order, large ones first, each to the split that lacks most. If every image is a group of its own, each
+    split gets its share of every label, to within one image; with larger groups no split gets
     more of a label than its share and its largest group, unless groups have images of several labels.
 
     Args:
         label_ids: The label of each image.
-        groups: A number for each image, the same for those that must stay together; ``range(n)`` if none must.
-        ratios: The share of each part, above 0; as 80 and 20, or 0.7, 0.15 and 0.15.
+        groups: A number for each image, the same for those that must stay together; ``range(n)`` if none do.
+        ratios: The share of each split, above 0; as 80 and 20, or 0.7, 0.15 and 0.15.
         seed: Same seed, same division.
         labels: The names of the labels, for messages.
-        rare_in: The part that takes all images of labels with too few groups; None to refuse such labels.
+        rare_in: The split that takes all images of labels with too few groups; None to refuse such labels.
 
     Returns:
-        For each part the indices of its images, in ascending order; every part has an image of every label that
+        For each split the indices of its images, in ascending order; every split has an image of every label that
         is not rare.
 
     Raises:
-        DatasetError: A share is not above 0, the groups of some labels cannot be dealt out so that every part has
-            one (all such labels are named), or that leaves a part empty.
+        DatasetError: A share is not above 0, the groups of some labels cannot be dealt out so that every split has
+            one (all such labels are named), or a split would be empty.
     """
     if len(ratios) < 2 or not all(0 < ratio < np.inf for ratio in ratios):
-        raise DatasetError(f"a division needs at least two parts, each with a share above 0; got {list(ratios)}")
+        raise DatasetError(f"a division needs at least two splits, each with a share above 0; got {list(ratios)}")
     members: dict[int, list[int]] = {}
     for index, group in enumerate(groups):
         members.setdefault(group, []).append(index)
@@ -61,30 +70,30 @@ def partition(
         if few:
             continue
         held = {group for group, counted in content.items() if rare & counted.keys()}
-        parts, empty = _dealt(members, content, held, rare, label_ids, ratios, seed, rare_in)
+        splits, empty = _dealt(members, content, held, rare, label_ids, ratios, seed, rare_in)
         if not empty:
             break
         if rare_in is None:
             named = _named(empty, labels)
             raise DatasetError(
-                f"the images of label {named} cannot be dealt out to {len(ratios)} parts, because too many of them "
-                f"belong together with images of other labels; look at them with edgecls data check, or {WAYS_OUT}"
+                f"the images of label {named} cannot be divided into {len(ratios)} splits, because too many of them "
+                f"belong together with images of other labels; inspect them with edgecls data check, or {WAYS_OUT}"
             )
         rare |= empty
-    if rare and not all(parts):
+    if rare and not all(splits):
         raise DatasetError(
             f"nearly all labels have fewer than {len(ratios)} images or groups of images that belong together, "
-            f"which leaves a part of {len(ratios)} empty; add images"
+            f"which leaves a split of {len(ratios)} empty; add images"
         )
-    return [sorted(part) for part in parts]
+    return [sorted(split) for split in splits]
 
 
-def without_rare(label_ids: Sequence[int], groups: Sequence[int], *, part_count: int) -> list[int]:
-    """Return the indices of the images whose labels have at least as many groups as there are parts."""
+def without_rare(label_ids: Sequence[int], groups: Sequence[int], *, split_count: int) -> list[int]:
+    """Return the indices of the images whose labels have at least as many groups as there are splits."""
     groups_of: dict[int, set[int]] = {}
     for label, group in zip(label_ids, groups, strict=True):
         groups_of.setdefault(label, set()).add(group)
-    return [index for index, label in enumerate(label_ids) if len(groups_of[label]) >= part_count]
+    return [index for index, label in enumerate(label_ids) if len(groups_of[label]) >= split_count]
 
 
 def _groups_per_label(contents: Iterable[Counter[int]]) -> Counter[int]:
@@ -101,54 +110,54 @@ def _dealt(
     seed: int,
     rare_in: int | None,
 ) -> tuple[list[list[int]], set[int]]:
-    """Deal the groups out, those in `held` to the part `rare_in`; return the parts, and labels that one lacks."""
-    parts: list[list[int]] = [[] for _ in ratios]
-    # Of each label, how many images each part still lacks, and which parts have none yet.
+    """Deal the groups out, those in `held` to the split `rare_in`; return the splits, and the labels that one lacks."""
+    splits: list[list[int]] = [[] for _ in ratios]
+    # Of each label, how many images each split still lacks, and which splits have none yet.
     missing = {label: _shares(count, ratios) for label, count in Counter(label_ids).items() if label not in rare}
     without = {label: set(range(len(ratios))) for label in missing}
     groups_left = _groups_per_label(counted for group, counted in content.items() if group not in held)
 
-    def give(group: int, part: int) -> None:
-        parts[part] += members[group]
+    def give(group: int, split: int) -> None:
+        splits[split] += members[group]
         for label in content[group].keys() & missing.keys():
-            missing[label][part] -= content[group][label]
-            without[label].discard(part)
+            missing[label][split] -= content[group][label]
+            without[label].discard(split)
 
     for group in held:
         if rare_in is not None:
             give(group, rare_in)
     for group in _dealing_order({group: counted for group, counted in content.items() if group not in held}, seed):
         counts = content[group]
-        # A label whose groups are running out has to go to the parts that have nothing of it yet.
+        # A label whose groups are running out has to go to the splits that have nothing of it yet.
         claims = [without[label] for label in counts if len(without[label]) >= groups_left[label]]
         allowed = set.intersection(*claims) if claims else set(range(len(ratios)))
         best = max(
             sorted(allowed) or range(len(ratios)),
-            key=lambda part: sum(missing[label][part] for label in counts),
+            key=lambda split: sum(missing[label][split] for label in counts),
         )
         give(group, best)
         for label in counts:
             groups_left[label] -= 1
-    return parts, {label for label, lacking in without.items() if lacking}
+    return splits, {label for label, lacking in without.items() if lacking}
 
 
-def _too_few(few: dict[int, int], part_count: int, labels: Sequence[str] | None) -> str:
-    """Return what is wrong with the labels that have too few groups: all of them at once."""
+def _too_few(few: dict[int, int], split_count: int, labels: Sequence[str] | None) -> str:
+    """Return the message on all labels that have too few groups."""
     listed = [f"label {_named([label], labels)} has {count}" for label, count in sorted(few.items())]
     more = f", and {len(listed) - NAMED_AT_MOST} more" if len(listed) > NAMED_AT_MOST else ""
     first = f"{listed[0]} image(s) or groups of images that belong together"
     return (
-        f"{', '.join([first, *listed[1:NAMED_AT_MOST]])}{more}; {part_count} are needed for {part_count} parts: "
-        f"{WAYS_OUT}{', or ask for fewer parts' if part_count > 2 else ''}"
+        f"{', '.join([first, *listed[1:NAMED_AT_MOST]])}{more}; {split_count} are needed for {split_count} splits: "
+        f"{WAYS_OUT}{', or ask for fewer splits' if split_count > 2 else ''}"
     )
 
 
 def _shares(count: int, ratios: Sequence[float]) -> list[int]:
-    """Divide a number in the given ratios, rounding by the largest remainder, into whole numbers of at least 1."""
+    """Divide a number in the given ratios into integers of at least 1, by the largest remainder."""
     exact = np.asarray(ratios, float) / sum(ratios) * count
     shares = np.floor(exact).astype(int)
-    for part in np.argsort(shares - exact, kind="stable")[: count - shares.sum()]:
-        shares[part] += 1
+    for split in np.argsort(shares - exact, kind="stable")[: count - shares.sum()]:
+        shares[split] += 1
     while shares.min() < 1:
         shares[shares.argmax()] -= 1
         shares[shares.argmin()] += 1
@@ -156,7 +165,7 @@ def _shares(count: int, ratios: Sequence[float]) -> list[int]:
 
 
 def _dealing_order(content: dict[int, Counter[int]], seed: int) -> list[int]:
-    """Return the groups at random, but first those of several labels, and among equals the large ones first."""
+    """Return the groups in random order, those of several labels first, then large ones before small ones."""
     groups = list(content)
     shuffled = [groups[position] for position in np.random.default_rng(seed).permutation(len(groups))]
     return sorted(shuffled, key=lambda group: (len(content[group]) == 1, -content[group].total()))

@@ -1,12 +1,11 @@
-"""Images that belong together by what they are called: frames of one object, images of one patient, of one day."""
+"""Images that belong together by their names: frames of one object, images of one patient or of one day."""
 
 import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgecls.dataset.formats.assemble import label_text
-from edgecls.dataset.formats.labelled_images import LabelledImages
+from edgecls.dataset.formats.labelled_images import LabelledImages, label_text
 from edgecls.dataset.formats.lists import read_csv_column
 from edgecls.errors import DatasetError
 
@@ -15,7 +14,7 @@ __all__ = ["FOLDER", "Series", "group_keys", "series_in_names"]
 FOLDER = "folder"
 COLUMN = "column:"
 
-MIN_FRAMES = 3  # images with one beginning that make a series
+MIN_FRAMES = 3  # images that share the start of a name and make a series
 _PATTERNS = (
     r"^(.*\d)\D+\d+\.",  # 00017_00003.png, video3_frame12.jpg: a number of the series, and one of the image
     r"^(.*?[^\W\d_])[\W_]*\d+\.",  # anna_01.jpg, anna-02.jpg: a name, and a number of the image
@@ -24,11 +23,11 @@ _PATTERNS = (
 
 @dataclass(frozen=True)
 class Series:
-    """What makes the names of images look like series.
+    """The series that the names of images look like.
 
     Attributes:
-        pattern: For `group_keys`: a regular expression that finds the series of an image.
-        keys: The series of each image; None for one whose name is not like that.
+        pattern: A regular expression for the series of an image, for `group_keys`.
+        keys: The series of each image; None if its name does not match.
         example: Names of two images of one series.
     """
 
@@ -38,46 +37,46 @@ class Series:
 
 
 def group_keys(data: Path, images: LabelledImages, rule: str) -> list[str | None]:
-    """Return for each image what it shares with the images that it belongs together with.
+    """Return a key for each image; images with the same key belong together.
 
     Args:
-        data: The dataset that the images are those of.
+        data: The dataset of the images.
         images: The images.
-        rule: "folder": images in one folder belong together, but for the folder of a label itself.
-            Of a CSV file the name of a column, also as "column:NAME": images with the same cell belong together.
-            Else a regular expression, searched for in the name of the file, or if it has "/" in it, in its path below
-            the dataset: images belong together if its groups (if it has none, all of what it finds) are the same.
+        rule: "folder": images in one folder belong together, except in the folder of a label itself.
+            For a CSV file, the name of a column, also as "column:NAME": images with the same cell belong together.
+            Otherwise a regular expression, searched for in the file name, or if it contains "/", in the path below
+            the dataset: images belong together if its groups (without groups, the whole match) are the same.
 
     Returns:
-        A key for each image; None for an image that stands alone: without a match, or with an empty cell.
+        A key for each image; None for an image on its own: without a match, or with an empty cell.
 
     Raises:
-        DatasetError: The rule is none of those, or finds nothing.
+        DatasetError: The rule is none of these, or matches nothing.
     """
     if rule == FOLDER:
         keys = [
             None if label_text(path.parent.name) == images.labels[label_id] else str(path.parent)
             for path, label_id in zip(images.paths, images.label_ids, strict=True)
         ]
-        what = "no image lies in a folder below that of its label"
-    elif data.suffix.lower() == ".csv" and data.is_file() and (cells := _cells(data, rule)) is not None:
+        what = "no image is in a folder below that of its label"
+    elif (cells := _cells(data, rule)) is not None:
         keys = [cells.get(path) or None for path in images.paths]
         what = "the column is empty"
     elif rule.startswith(COLUMN):
-        raise DatasetError(f"cannot group by {rule!r}: {str(data)!r} is no CSV file with such a column")
+        raise DatasetError(f"cannot group by {rule!r}: {str(data)!r} is not a CSV file with such a column")
     else:
         keys = _matches(data, images, rule)
-        what = f"the pattern is found in no name, such as {_place(data, images.paths[0], rule)!r}"
+        what = f"the pattern matches no name, such as {_place(data, images.paths[0], rule)!r}"
     if not any(key is not None for key in keys):
         raise DatasetError(f"cannot group by {rule!r}: {what}; give a pattern with a group, a column, or 'folder'")
     return keys
 
 
 def series_in_names(images: LabelledImages) -> Series | None:
-    """Return what makes most names look like series, several of them in a label; None if they do not.
+    """Return the series that most names look like, several in each label; None if they do not.
 
-    It is a guess from names alone, such as 00017_00003 and 00017_00004: a beginning that several images of a label
-    share, and a number. One beginning for a whole label (rose_001, rose_002) is no series.
+    This is a guess from names alone, such as 00017_00003 and 00017_00004: a start that several images of a label
+    share, and a number. One start for a whole label (rose_001, rose_002) is not a series.
     """
     for pattern in _PATTERNS:
         found = [re.search(pattern, path.name) for path in images.paths]
@@ -93,7 +92,7 @@ def series_in_names(images: LabelledImages) -> Series | None:
             for path, label, key in zip(images.paths, images.label_ids, keys, strict=True)
             if (label, key) == first
         ]
-        # Where labels count their series anew, 00017 of one label is not 00017 of another.
+        # If each label numbers its series from the start, 00017 of one label is not 00017 of another.
         shared = Counter(key for _, key in series)
         if sum(count > 1 for count in shared.values()) * 2 > len(shared):
             pattern = pattern.replace("^(", "([^/]+/").replace(".*?", "[^/]*?").replace(".*", "[^/]*")
@@ -106,15 +105,16 @@ def series_in_names(images: LabelledImages) -> Series | None:
 
 
 def _cells(data: Path, rule: str) -> dict[Path, str] | None:
-    """Return the cells of a column by the paths of the images, None if there is no such column."""
-    return read_csv_column(data, rule.removeprefix(COLUMN))
+    """Return the cells of a column of a CSV file by the paths of the images; None if there is no such column."""
+    is_csv = data.suffix.lower() == ".csv" and data.is_file()
+    return read_csv_column(data, rule.removeprefix(COLUMN)) if is_csv else None
 
 
 def _matches(data: Path, images: LabelledImages, pattern: str) -> list[str | None]:
     try:
         compiled = re.compile(pattern)
     except re.error as error:
-        raise DatasetError(f"cannot group by {pattern!r}: it is no regular expression, {error}; correct it") from error
+        raise DatasetError(f"cannot group by {pattern!r}: not a regular expression, {error}; correct it") from error
     found = [compiled.search(_place(data, path, pattern)) for path in images.paths]
     return [None if match is None else _key(match) for match in found]
 
@@ -124,7 +124,7 @@ def _key(match: "re.Match[str]") -> str:
 
 
 def _place(data: Path, path: Path, pattern: str) -> str:
-    """Return what of a path a pattern is searched in."""
+    """Return the part of a path that a pattern is matched against."""
     if "/" not in pattern:
         return path.name
     root = data if data.is_dir() else data.parent

@@ -1,4 +1,4 @@
-"""The report of an evaluation: one HTML file that someone should enjoy reading."""
+"""The report of an evaluation: a single HTML file."""
 
 from edgecls.evaluation.report.write import write_report
 

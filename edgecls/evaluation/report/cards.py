@@ -1,4 +1,4 @@
-"""The images of a report, each with what the model said to it."""
+"""The images of a report, each with its true label and what the model predicted."""
 
 import numpy as np
 
@@ -8,23 +8,23 @@ from edgecls.evaluation.report.words import Content, Subject, percent
 
 __all__ = ["examples", "mistakes"]
 
-IMAGES_SHOWN = 12  # mistakes, and examples
+IMAGE_COUNT = 12  # mistakes, and examples
 EXAMPLE_SEED = 0
 
 
 def mistakes(subject: Subject) -> Content:
-    """Make the cards of the wrong answers that the model was surest of; None if there is no wrong one."""
+    """Return the cards of the wrong predictions with the highest probability; None if there is none."""
     found = subject.evaluation
-    worst = found.worst_mistakes(IMAGES_SHOWN)
+    worst = found.worst_mistakes(IMAGE_COUNT)
     if not worst:
         return None
     cards = [
         HTML.fill(
             "mistake",
             image=_image(subject, index),
-            said=found.labels[found.top_ids[index, 0]],
-            sure=percent(found.confidences[index]),
-            shown=found.labels[found.label_ids[index]],
+            predicted=found.labels[found.top_ids[index, 0]],
+            confidence=percent(found.confidences[index]),
+            true=found.labels[found.label_ids[index]],
             given=percent(found.true_probabilities[index]),
             path=found.paths[index],
             file=found.paths[index].name,
@@ -32,13 +32,13 @@ def mistakes(subject: Subject) -> Content:
         for index in worst
     ]
     return (
-        "The wrong answers it was surest of. Look at them closely: some may be wrong labels rather than wrong answers.",
+        "The wrong predictions with the highest probability. Look at them closely: the label may be wrong instead.",
         HTML.fill("cards", cards=joined(cards)),
     )
 
 
 def examples(subject: Subject) -> Content:
-    """Make the cards of a few images drawn by lot."""
+    """Return the cards of a few images chosen at random."""
     found = subject.evaluation
     cards = []
     for index in _choose_examples(found):
@@ -54,7 +54,7 @@ def examples(subject: Subject) -> Content:
                 "example",
                 kind="right" if right else "wrong",
                 image=_image(subject, index),
-                shown=found.labels[found.label_ids[index]],
+                true=found.labels[found.label_ids[index]],
                 verdict="✓" if right else "✗ wrong",
                 guesses=joined(guesses),
                 path=found.paths[index],
@@ -62,7 +62,7 @@ def examples(subject: Subject) -> Content:
             )
         )
     return (
-        "Chosen by lot, as many of one label as of another: what the image shows, and what the model thinks of it.",
+        "Chosen at random, the same number for each label: the true label, and the most probable predictions.",
         HTML.fill("cards", cards=joined(cards)),
     )
 
@@ -75,11 +75,11 @@ def _choose_examples(found: Evaluation) -> list[int]:
         label = int(found.label_ids[index])
         ranked.append((seen[label], place, index))
         seen[label] += 1
-    chosen = [index for _, _, index in sorted(ranked)[:IMAGES_SHOWN]]
+    chosen = [index for _, _, index in sorted(ranked)[:IMAGE_COUNT]]
     return sorted(chosen, key=lambda index: int(found.label_ids[index]))
 
 
 def _image(subject: Subject, index: int) -> Html:
     uri = thumbnail_uri(subject.evaluation.paths[index], subject.card.image)
-    shown = subject.evaluation.labels[subject.evaluation.label_ids[index]]
-    return HTML.fill("image", uri=uri, alt=f"an image of {shown}") if uri else HTML.fill("no_image")
+    label = subject.evaluation.labels[subject.evaluation.label_ids[index]]
+    return HTML.fill("image", uri=uri, alt=f"an image of {label}") if uri else HTML.fill("no_image")

@@ -1,4 +1,4 @@
-"""HTML from a template file, in which every value is escaped unless it is HTML already."""
+"""HTML from a template file, in which every value is escaped unless it is already HTML."""
 
 import base64
 import html
@@ -13,11 +13,13 @@ from edgecls.image_spec import Fit, ImageSpec
 
 __all__ = ["HTML", "Fragments", "Html", "data_uri", "joined", "thumbnail_uri"]
 
+LONGER_SIDE = 224  # pixels; sharp on a screen with two dots per pixel at their size on the page
+QUALITY = 82  # of their JPEG
 _MARK = re.compile(r"^<!-- fragment: (\w+) -->\n", re.MULTILINE)
 
 
 class Html(str):
-    """Text that is HTML; only `Fragments` makes it, from a template and escaped values."""
+    """Text that is HTML; only `Fragments` creates it, from a template and escaped values."""
 
     __slots__ = ()
 
@@ -38,7 +40,7 @@ class Fragments:
 
         Args:
             name: Which one.
-            values: What to put in; escaped, but for Html.
+            values: Their values, escaped except for Html.
 
         Raises:
             KeyError: There is no such piece, or a placeholder has no value.
@@ -56,14 +58,10 @@ HTML = Fragments(Path(__file__).with_name("page.html"))
 """The pieces of the report."""
 
 
-LONGER_SIDE = 224  # pixels; sharp on a screen of two dots to the pixel at the size they are shown
-QUALITY = 82
-
-
 def thumbnail_uri(path: Path, spec: ImageSpec) -> str:
-    """Return an image as the network sees it, only sharper, as a data URI; empty if it cannot be read any more.
+    """Return an image as the network sees it, only sharper, as a data URI; empty if it can no longer be read.
 
-    What is cut off for the network is cut off here; what is stretched for it is shown as it is.
+    What is cropped for the network is cropped here; what is stretched for it keeps its proportions.
 
     Args:
         path: The image.
@@ -83,7 +81,7 @@ def thumbnail_uri(path: Path, spec: ImageSpec) -> str:
 
 
 def data_uri(data: bytes, media_type: str) -> str:
-    """Return bytes as an address that holds them itself."""
+    """Return bytes as a data URI."""
     return f"data:{media_type};base64,{base64.b64encode(data).decode('ascii')}"
 
 

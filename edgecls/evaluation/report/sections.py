@@ -1,26 +1,26 @@
-"""The sections of a report: each function makes one from what is known, or nothing where there is nothing to say."""
+"""The sections of a report: each function returns one, or None where there is nothing to report."""
 
 from collections.abc import Iterable, Mapping
 
 import numpy as np
 
 from edgecls.evaluation.calibration import ReliabilityBin
+from edgecls.evaluation.history import best_of, training_curves
 from edgecls.evaluation.metrics import LabelMetrics
 from edgecls.evaluation.record import Evaluation
 from edgecls.evaluation.report.cards import examples, mistakes
 from edgecls.evaluation.report.html import HTML, Html, data_uri, joined
-from edgecls.evaluation.report.words import FEW_IMAGES, Content, Subject, findings, mirroring_text, number, percent
+from edgecls.evaluation.report.words import FEW_IMAGES, Content, Subject, conclusions, mirroring_text, number, percent
 from edgecls.image_formats.read import read_header
 from edgecls.plots.confusion import MAX_NUMBERED, confused_block_png, confusion_png, full_confusion_png
-from edgecls.plots.curves import training_curve_png
-from edgecls.plots.reliability import ReliabilityCurve, reliability_png
+from edgecls.plots.curves import ReliabilityCurve, reliability_png
 
 __all__ = ["all_sections"]
 
-OPEN_ROWS = 30  # labels that a table shows at once
+OPEN_ROWS = 30  # rows of a table that are visible without opening the rest
 CONFUSIONS_SHOWN = 9
-MIN_IN_RANGE = 5  # images, for a point in the calibration plot; fewer jump about by chance
-FAULTS_SHOWN = 50
+MIN_IN_RANGE = 5  # images, for a point in the calibration plot; with fewer it is mostly chance
+FAULTS_LISTED = 50
 PLOT_DOTS = 1.5  # of the plot to one pixel of the page
 """The figures have 150 dots to the inch; at this scale a point of their text is a point of the page's."""
 
@@ -28,13 +28,13 @@ PLOT_DOTS = 1.5  # of the plot to one pixel of the page
 def all_sections(subject: Subject) -> list[tuple[str, str, Html]]:
     """Return the sections in their order: id, title, HTML."""
     made = [
-        ("overview", "How good it is", _overview(subject)),
-        ("labels", "Label by label", _labels(subject)),
-        ("confusion", "What is taken for what", _confusion(subject)),
+        ("overview", "Overview", _overview(subject)),
+        ("labels", "Labels", _labels(subject)),
+        ("confusion", "Confusion matrix", _confusion(subject)),
         ("mistakes", "The worst mistakes", mistakes(subject)),
-        ("examples", "Some of its answers", examples(subject)),
-        ("calibration", "How sure it is", _calibration(subject)),
-        ("training", "How it learned", _training(subject)),
+        ("examples", "Examples", examples(subject)),
+        ("calibration", "Calibration", _calibration(subject)),
+        ("training", "Training", _training(subject)),
         ("data", "The images", _data(subject)),
         ("model", "The model", _model(subject)),
     ]
@@ -56,11 +56,11 @@ def _overview(subject: Subject) -> Content:
         width=f"{100 * (high - low):.2f}",
         baseline=f"{100 * found.baseline[1]:.2f}",
     )
-    items = (HTML.fill("finding", headline=entry.headline, sentence=entry.sentence) for entry in findings(found))
+    items = (HTML.fill("conclusion", headline=entry.headline, sentence=entry.sentence) for entry in conclusions(found))
     return (
         f"On more images of the same kind, expect an accuracy between {percent(low)} and {percent(high)} "
         "(95 % interval by Wilson).",
-        joined([scale, HTML.fill("findings", items=joined(items))]),
+        joined([scale, HTML.fill("conclusions", items=joined(items))]),
     )
 
 
@@ -73,10 +73,10 @@ def _labels(subject: Subject) -> Content:
         rest = HTML.fill("label_table", rows=joined(rows[OPEN_ROWS:]))
         parts.append(HTML.fill("more", summary=f"{len(rows) - OPEN_ROWS} more labels", body=rest))
     return (
-        "Weakest first. Precision: of the images that got this label, the part that deserved it. Recall: of the "
-        "images that deserve it, the part that got it. F1 is the harmonic mean of the two."
+        "Lowest F1 first. Precision: the fraction of the images predicted as this label that have it. Recall: the "
+        "fraction of the images with this label that are predicted as it. F1 is the harmonic mean of the two."
         + (
-            f" Labels with fewer than {FEW_IMAGES} images come last: their figures are as much chance as model."
+            f" Labels with fewer than {FEW_IMAGES} images come last: their metrics are mostly chance."
             if any(0 < entry.support < FEW_IMAGES for entry in ranked)
             else ""
         ),
@@ -85,7 +85,7 @@ def _labels(subject: Subject) -> Content:
 
 
 def _weakness(entry: LabelMetrics) -> tuple[int, float]:
-    """Sort key: the weakest first, then labels with too few images to tell, then those without any."""
+    """Sort key: the weakest first, then labels with too few images to judge, then those without any."""
     if entry.f1 is None:
         return 2, 0.0
     return int(entry.support < FEW_IMAGES), entry.f1
@@ -103,7 +103,7 @@ def _label_row(found: Evaluation, entry: LabelMetrics) -> Html:
         precision=_score(entry.precision if entry.support else None),
         recall=_score(entry.recall),
         f1=_score(entry.f1),
-        taken_for=f"{found.labels[most]} ({number(int(others[most]))})" if others[most] else "",
+        confused_with=f"{found.labels[most]} ({number(int(others[most]))})" if others[most] else "",
     )
 
 
@@ -116,27 +116,29 @@ def _score(value: float | None) -> Html:
 def _confusion(subject: Subject) -> Content:
     found = subject.evaluation
     items = [
-        HTML.fill("confusion_item", shown=entry.shown, said=entry.said, count=number(entry.images))
+        HTML.fill("confusion_item", true=entry.true_label, predicted=entry.predicted_label, count=number(entry.images))
         for entry in found.confusions(CONFUSIONS_SHOWN)
     ]
     intro = (
-        "A row is what the images show, a column what the model said: right answers are blue, mistakes orange, "
-        "the deeper the more of that row."
+        "A row for each true label, a column for each predicted one. Correct predictions are blue, mistakes orange; "
+        "the darker, the larger the fraction of the row."
     )
-    about = "Confusion matrix: a row for what is shown, a column for what was said"
+    about = "Confusion matrix: a row for each true label, a column for each predicted label"
     if len(found.labels) <= MAX_NUMBERED:
         plot: Html | None = _plot(confusion_png(found.confusion, found.labels), about)
         rest = []
     else:
         block = confused_block_png(found.confusion, found.labels)
-        plot = None if block is None else _plot(block, "Confusion matrix of the labels that are confused most often")
+        plot = None if block is None else _plot(block, "Confusion matrix of the most frequently confused labels")
         uri = data_uri(full_confusion_png(found.confusion, found.labels), "image/png")
         rest = [HTML.fill("zoomed", uri=uri, alt=f"{about}, all labels", labels=number(len(found.labels)))]
         if plot is not None:
             intro += " These are the labels of the most frequent mistakes; all labels are below."
     if plot is not None:
         parts = (
-            [HTML.fill("beside", plot=plot, text=HTML.fill("confusion_list", items=joined(items)))] if items else [plot]
+            [HTML.fill("columns", plot=plot, text=HTML.fill("confusion_list", items=joined(items)))]
+            if items
+            else [plot]
         )
         rest = parts + rest
     return intro, joined(rest)
@@ -146,7 +148,7 @@ def _calibration(subject: Subject) -> Content:
     found, fitted = subject.evaluation, subject.calibration
     curves = [_curve("these images", found.reliability)]
     intro = (
-        "Where the line lies below the diagonal, the model is surer than it should be; above, it could be surer. "
+        "Where the line is below the diagonal, the model is overconfident; above it, underconfident. "
         f"The expected calibration error of these images is {percent(found.calibration_error)}."
     )
     parts = []
@@ -159,10 +161,10 @@ def _calibration(subject: Subject) -> Content:
             HTML.fill(
                 "paragraph",
                 text=f"A temperature of {fitted.temperature:.3f} was fitted on {number(fitted.images)} validation "
-                f"images and is part of the network. It took the expected calibration error there from "
+                f"images and is part of the network. On them it changed the expected calibration error from "
                 f"{percent(fitted.error_before)} to {percent(fitted.error_after)} and the loss from "
-                f"{fitted.loss_before:.3f} to {fitted.loss_after:.3f}; no answer changes by it. Fitted without the "
-                f"images that it is measured on, the error is {percent(fitted.held_out_error)} and the loss "
+                f"{fitted.loss_before:.3f} to {fitted.loss_after:.3f}; it changes no predicted label. Fitted without "
+                f"the images that it is measured on, the error is {percent(fitted.held_out_error)} and the loss "
                 f"{fitted.held_out_loss:.3f}. The plot shows before and after.",
             )
         )
@@ -178,13 +180,13 @@ def _calibration(subject: Subject) -> Content:
         parts.append(
             HTML.fill(
                 "paragraph",
-                text=f"Below a probability of {facts.threshold:g} it answers “unknown”. Here that happens for "
+                text=f"Below a probability of {facts.threshold:g} the answer is “unknown”. Here that happens for "
                 f"{number(rejected)} of {number(found.images)} images: {number(facts.rejected_wrong)} would have "
-                f"been wrong, {number(facts.rejected_right)} right.",
+                f"been wrong, {number(facts.rejected_right)} correct.",
             )
         )
     plot = _plot(reliability_png(curves), "Calibration plot: accuracy against probability")
-    return intro, HTML.fill("beside", plot=plot, text=joined(parts)) if parts else plot
+    return intro, HTML.fill("columns", plot=plot, text=joined(parts)) if parts else plot
 
 
 def _curve(name: str, bins: Iterable[ReliabilityBin]) -> ReliabilityCurve:
@@ -202,36 +204,18 @@ def _training(subject: Subject) -> Content:
     rows = subject.history
     if not rows:
         return None
-    stages: dict[str, int] = {}
-    for row in rows:
-        stages.setdefault(row.stage, row.epoch)
-    panels = {
-        "loss": ([row.loss for row in rows], [row.validation_loss for row in rows]),
-        "accuracy": ([row.accuracy for row in rows], [row.validation_accuracy for row in rows]),
-    }
-    plots = [
-        _plot(
-            training_curve_png(
-                [row.epoch for row in rows],
-                {"training": training, "validation": validation},
-                title=title,
-                stages={first: stage for stage, first in stages.items()},
-                best_epoch=subject.best_epoch,
-            ),
-            f"Training curve: {title} over the epochs",
-        )
-        for title, (training, validation) in panels.items()
-    ]
+    plots = [_plot(png, f"Training curve: {title} over the epochs") for title, png in training_curves(rows).items()]
     parts = [HTML.fill("plots", plots=joined(plots))]
     if subject.mirroring is not None:
         text = mirroring_text(subject.mirroring)
         if subject.mirroring.changes_meaning:
-            text += " For some labels, a mirrored image seems to mean something else"
+            text += " For some labels, a mirrored image seems to have another meaning"
             was_mirrored = subject.settings.get("augmentation_flip") is True
             text += ": train with --no-augment-flip." if was_mirrored else ". No image was mirrored in training."
         parts.append(HTML.fill("paragraph", text=text))
     seconds = sum(row.duration_s for row in rows)
-    kept = "" if subject.best_epoch is None else f" The weights are those of epoch {subject.best_epoch}, the dot."
+    best = best_of(rows)
+    kept = "" if best is None else f" The weights are those of epoch {best.epoch}, marked by the dot."
     took = f"{seconds:.0f} seconds" if seconds < 120 else f"{seconds / 60:.0f} minutes"
     return (
         f"{len(rows)} epochs in {took}.{kept}",
@@ -243,13 +227,13 @@ def _data(subject: Subject) -> Content:
     found, trained = subject.evaluation, subject.card.dataset
     facts = {
         "source": subject.data_name,
-        "part": subject.part,
+        "split": subject.split,
         "images": number(found.images),
-        "could not be used": number(len(found.failures)) if found.failures else "",
+        "not usable": number(len(found.failures)) if found.failures else "",
         "labels": number(len(found.labels)),
         "trained on": number(trained.train_images) if trained else "",
         "validated on": number(trained.validation_images) if trained else "",
-        "fingerprint of those": f"{trained.sha256[:16]}…" if trained else "",
+        "their fingerprint": f"{trained.sha256[:16]}…" if trained else "",
     }
     parts = [_facts(facts)]
     most = max(entry.support for entry in found.per_label)
@@ -266,37 +250,37 @@ def _data(subject: Subject) -> Content:
     table = HTML.fill("count_table", rows=joined(rows))
     parts.append(table if len(rows) <= OPEN_ROWS else HTML.fill("more", summary="Images of each label", body=table))
     if found.failures:
-        faults = [HTML.fill("fault", fault=error) for error in list(found.failures.values())[:FAULTS_SHOWN]]
-        more = f", the first {FAULTS_SHOWN} of them" if len(found.failures) > FAULTS_SHOWN else ""
+        faults = [HTML.fill("fault", fault=error) for error in list(found.failures.values())[:FAULTS_LISTED]]
+        more = f", the first {FAULTS_LISTED} of them" if len(found.failures) > FAULTS_LISTED else ""
         summary = f"Why {number(len(found.failures))} could not be used{more}"
         parts.append(HTML.fill("fault_list", summary=summary, items=joined(faults)))
-    return "What the figures on this page are measured on, and what the model learned from.", joined(parts)
+    return "The evaluated images, and those that the model was trained on.", joined(parts)
 
 
 def _model(subject: Subject) -> Content:
     card, found = subject.card, subject.evaluation
     facts = {
         "architecture": card.architecture,
-        "takes": str(card.image),
+        "input": str(card.image),
         "precision": card.precision,
         "file": "" if subject.model_bytes is None else f"{subject.model_bytes / 1e6:.2f} MB",
-        "made": card.created,
+        "created": card.created,
         "temperature": f"{card.temperature:.4g}",
         "unknown below": "" if card.unknown_threshold is None else f"{card.unknown_threshold:g}",
-        "ran on": found.provider,
-        "at once": f"{found.workers} image(s)",
-        "all of it took": f"{found.duration_s:.1f} s",
+        "provider": found.provider,
+        "images at once": found.workers,
+        "duration": f"{found.duration_s:.1f} s",
     }
     parts = [_facts(facts)]
     for title, rows in (
-        ("Settings it was trained with", subject.settings),
-        ("Figures noted when it was made", {key: f"{value:.6g}" for key, value in card.metrics.items()}),
-        ("Made with", card.versions),
-        ("Measured with", subject.versions),
+        ("Training settings", subject.settings),
+        ("Metrics recorded at export", {key: f"{value:.6g}" for key, value in card.metrics.items()}),
+        ("Versions at export", card.versions),
+        ("Versions of this evaluation", subject.versions),
     ):
         if rows:
             parts += [HTML.fill("heading", text=title), _facts(rows)]
-    return "What the file says about itself, and where it ran.", joined(parts)
+    return "What the model file records, and how it was evaluated.", joined(parts)
 
 
 def _facts(facts: Mapping[str, object]) -> Html:

@@ -11,7 +11,7 @@ import numpy as np
 import edgecls
 from edgecls.atomic_write import whole_files
 from edgecls.evaluation.calibration import Calibration
-from edgecls.evaluation.history import HistoryRow
+from edgecls.evaluation.history import EpochReport
 from edgecls.evaluation.mirroring import Mirroring
 from edgecls.evaluation.record import Evaluation
 from edgecls.evaluation.report.html import HTML, Html, joined
@@ -30,28 +30,26 @@ def write_report(
     *,
     card: ModelCard,
     data_name: str = "",
-    part: str = "",
+    split: str = "",
     model_bytes: int | None = None,
-    history: Sequence[HistoryRow] | None = None,
-    best_epoch: int | None = None,
+    history: Sequence[EpochReport] | None = None,
     calibration: Calibration | None = None,
     mirroring: Mirroring | None = None,
     settings: Mapping[str, object] | None = None,
 ) -> None:
-    """Write an evaluation as one HTML file: no scripts, nothing loaded, for light and dark, desk and phone.
+    """Write an evaluation as one HTML file: no scripts, nothing loaded, for light and dark, large and small screens.
 
     Args:
         path: Where to write; an existing file is replaced once the new one is complete.
-        evaluation: What was found; the images shown are read again from its paths.
-        card: What the model says about itself.
-        data_name: Where the images come from, as users named it.
-        part: Which part of the dataset they are, as in "test".
+        evaluation: The evaluation; the images in the report are read again from its paths.
+        card: The card of the model.
+        data_name: Where the images come from, as the user named it.
+        split: The split of the dataset, such as "test".
         model_bytes: Size of the model file.
-        history: What the epochs came to; without it there are no training curves.
-        best_epoch: The epoch whose weights were kept.
-        calibration: What the temperature did, where it was fitted just now.
-        mirroring: What mirroring did to right answers on the validation images, where that was measured just now.
-        settings: What it was trained with, for a run that knows more than its card.
+        history: The epochs it was trained for; without it there are no training curves.
+        calibration: The effect of the temperature, if it was fitted in this run.
+        mirroring: The effect of mirroring the validation images, if it was measured in this run.
+        settings: The training settings, if more is known than the card records.
 
     Raises:
         OutputError: The file cannot be written there.
@@ -61,10 +59,9 @@ def write_report(
         evaluation=evaluation,
         card=card,
         data_name=data_name,
-        part=part,
+        split=split,
         model_bytes=model_bytes,
         history=tuple(history or ()),
-        best_epoch=best_epoch,
         calibration=calibration,
         mirroring=mirroring,
         settings=card.training if settings is None else settings,
@@ -105,9 +102,9 @@ def _figures(subject: Subject) -> Html:
     low, high = found.accuracy_interval
     figures = [
         ("Accuracy", percent(found.accuracy), f"{100 * low:.1f} to {100 * high:.1f} at 95 %"),
-        ("F1, mean of the labels", f"{found.macro.f1:.3f}", f"{len(found.labels)} labels"),
-        ("Calibration error", percent(found.calibration_error), "0 is perfect"),
-        ("Time for one image", f"{np.median(found.times_ms):.1f} ms", f"{found.provider}, {found.workers} at once"),
+        ("Macro F1", f"{found.macro.f1:.3f}", f"{len(found.labels)} labels"),
+        ("Calibration error", percent(found.calibration_error), "lower is better"),
+        ("Time per image", f"{np.median(found.times_ms):.1f} ms", f"{found.provider}, {found.workers} at once"),
     ]
     if subject.model_bytes is not None:
         figures.append(("Size", f"{subject.model_bytes / 1e6:.1f} MB", subject.card.precision))

@@ -22,7 +22,7 @@ from edgecls.export.pixel_scaling import Preset, other_conventions
 from edgecls.export.proof import Export, golden_answers, prove
 from edgecls.export.samples import read_samples
 from edgecls.model_card import ModelCard, check_labels
-from edgecls.runtime.execution.raw_network import RawNetwork, open_raw_network
+from edgecls.runtime.execution.onnxruntime_network import RawNetwork, open_raw_network
 
 __all__ = ["MAX_DIFFERENCE", "Adoption", "adopt_file"]
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edgecls.dataset.formats.assemble import label_text
-from edgecls.dataset.formats.labelled_images import Dataset, LabelledImages
+from edgecls.dataset.formats.labelled_images import Dataset, LabelledImages, label_text
 from edgecls.dataset.pixel_cache import CachedImages, cache_images
 from edgecls.dataset.splits.partition import partition
 from edgecls.errors import DatasetError, ImageError
@@ -38,7 +37,7 @@ class LabelledPixels:
 
 @dataclass(frozen=True)
 class MeasuringImages:
-    """Two parts without an image in common.
+    """Two splits without an image in common.
 
     Attributes:
         calibration: To choose ranges by.
@@ -61,14 +60,14 @@ def decode_measuring_images(
 ) -> MeasuringImages:
     """Part a dataset and decode it.
 
-    A dataset that names held-out parts is checked on those and calibrated on the others. Any other is divided at
+    A dataset that names held-out splits is checked on those and calibrated on the others. Any other is divided at
     random, each label in the same ratio; images that look the same to the model stay together, and labels with
     too few to be divided are checked on. From large datasets some images are drawn likewise.
 
     Args:
-        dataset: Images of all labels of the model, and of no others; a held-out part may lack some.
+        dataset: Images of all labels of the model, and of no others; a held-out split may lack some.
         card: The model's card.
-        seed: Same seed, same parts.
+        seed: Same seed, same splits.
         workers: Number of threads that decode.
         on_progress: Called with the number of images decoded and the number of all.
 
@@ -77,10 +76,10 @@ def decode_measuring_images(
     """
     _check_labels(dataset.labels, card)
     room = MAX_PIXEL_BYTES // int(np.prod(card.image.shape_hwc))
-    if len(dataset.parts) == 1:
+    if len(dataset.splits) == 1:
         whole = _decoded(_drawn(dataset.train, room, seed), card.image, workers, on_progress)
         return _divided(whole, card, seed)
-    held_out = Dataset(*(part for name, part in dataset.parts.items() if name != "train")).whole
+    held_out = Dataset(*(split for name, split in dataset.splits.items() if name != "train")).whole
     drawn = [_drawn(dataset.train, CALIBRATION_IMAGES, seed), _drawn(held_out, room, seed)]
     total = sum(len(part.paths) for part in drawn)
     calibration = _decoded(drawn[0], card.image, workers, lambda done, _: on_progress(done, total))
@@ -125,11 +124,7 @@ def _drawn(images: LabelledImages, count: int, seed: int) -> LabelledImages:
         (found,) = np.nonzero(label_ids == label)
         place[found] = (np.arange(len(found)) + 0.5) / len(found)
     kept = sorted(order[np.argsort(place, kind="stable")[:count]].tolist())
-    return LabelledImages(
-        images.labels,
-        tuple(images.paths[index] for index in kept),
-        tuple(images.label_ids[index] for index in kept),
-    )
+    return images.chosen(kept)
 
 
 def _decoded(
@@ -145,8 +140,8 @@ def _divided(whole: CachedImages, card: ModelCard, seed: int) -> MeasuringImages
     groups = [first_of.setdefault(digest, index) for index, digest in enumerate(_digests(whole))]
     label_ids: list[int] = whole.label_ids.tolist()
     ratios = (calibration, max(1, total - calibration))
-    parts = partition(label_ids, groups, ratios, seed, labels=whole.labels, rare_in=1)
-    return MeasuringImages(_chosen(whole, card, parts[0]), _chosen(whole, card, parts[1]), whole.failures)
+    splits = partition(label_ids, groups, ratios, seed, labels=whole.labels, rare_in=1)
+    return MeasuringImages(_chosen(whole, card, splits[0]), _chosen(whole, card, splits[1]), whole.failures)
 
 
 def _digests(images: CachedImages) -> list[bytes]:

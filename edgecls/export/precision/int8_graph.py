@@ -13,8 +13,8 @@ from edgecls.export.precision.recipe import Int8Recipe
 from edgecls.extras import import_from_extra
 from edgecls.in_order import map_in_order
 from edgecls.modelfile import INPUT_NAME
-from edgecls.runtime.execution.providers import load_onnxruntime
-from edgecls.runtime.execution.raw_network import open_raw_network
+from edgecls.runtime.execution.onnxruntime_network import open_raw_network
+from edgecls.runtime.execution.ort import load_onnxruntime
 
 __all__ = ["CalibrationMethod", "Extremes", "Ranges", "int8_onnx", "observe_extremes", "ranges_from"]
 

@@ -71,7 +71,7 @@ def reduce_precision(
         dataset: Labelled images of all labels of the model; some to calibrate on, others to check on.
         recipe: Number formats for int8; None for float16.
         max_drop: Accuracy that may be lost on the images to check on, in percentage points, from 0.
-        seed: Same seed, same parts of the dataset.
+        seed: Same seed, same splits of the dataset.
         workers: Number of images to work on at once.
         on_progress: Called with what is being done.
 

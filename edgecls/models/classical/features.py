@@ -14,7 +14,7 @@ from edgecls.errors import ModelConfigError
 from edgecls.image_spec import Color, ImageSpec
 from edgecls.modelfile import INPUT_NAME
 from edgecls.models.classical.graph import FLOAT, Graph
-from edgecls.runtime.execution.raw_network import open_raw_network
+from edgecls.runtime.execution.onnxruntime_network import open_raw_network
 
 __all__ = [
     "FEATURES_NAME",

@@ -1,4 +1,4 @@
-"""What edgecls has to work with on this machine, and what is wrong: the facts behind `edgecls doctor`."""
+"""The facts behind `edgecls doctor`: what this machine offers, and what is wrong."""
 
 import os
 import platform
@@ -10,11 +10,12 @@ from typing import Any
 
 from edgecls.errors import MissingExtraError, ProviderError
 from edgecls.modelfile import read_model
+from edgecls.runtime.doctor.installed import installed_versions, readable_formats
 from edgecls.runtime.doctor.provider_check import ProviderCheck, check_provider, not_working
-from edgecls.runtime.doctor.support import installed_versions, readable_formats
 from edgecls.runtime.execution.gpu import GpuReport, this_machine
+from edgecls.runtime.execution.ort import load_onnxruntime, stdout_to_stderr
 from edgecls.runtime.execution.probe import probe
-from edgecls.runtime.execution.providers import Provider, load_onnxruntime, stdout_to_stderr
+from edgecls.runtime.execution.providers import Provider
 from edgecls.runtime.machine import wheels
 from edgecls.runtime.machine.cache_folder import CacheState, cache_folder, look_at_cache
 from edgecls.runtime.machine.cores import CoreCount, count_cores
@@ -22,14 +23,14 @@ from edgecls.runtime.machine.memory import available_memory_bytes, total_memory_
 from edgecls.runtime.machine.processor import read_processor
 from edgecls.runtime.machine.wheels import Conflict, Wheel
 
-__all__ = ["Diagnosis", "Finding", "diagnose"]
+__all__ = ["Diagnosis", "Problem", "diagnose"]
 
 TIMEOUT_S = 1800.0  # TensorRT builds large networks for many minutes
 _ESSENTIAL_FORMATS = ("JPEG", "PNG")
 
 
 @dataclass(frozen=True)
-class Finding:
+class Problem:
     """Something to know, and what to do about it.
 
     Attributes:
@@ -50,13 +51,13 @@ class Diagnosis:
         wheels: Installed wheels that bring onnxruntime or OpenCV.
         conflicts: Those that overwrote each other.
         system: The operating system.
-        processor: The processor's name, as far as it can be told.
+        processor: The processor's name, as far as known.
         cores: How many cores there are and may be used.
-        memory_bytes: All memory; None if nobody can tell.
-        free_memory_bytes: What this process may still take; None if nobody can tell.
+        memory_bytes: All memory; None if unknown.
+        free_memory_bytes: What this process may still take; None if unknown.
         gpus: What the NVIDIA driver says.
         image_formats: Which formats can be read; empty if OpenCV cannot be loaded.
-        cache: The folder for what can be made again.
+        cache: The cache folder.
         free_disk_bytes: What is free where the cache is, or in the current folder if there is no place for one.
         model: The model file that the providers were tried with.
         providers: The outcome for each provider, best first; empty without onnxruntime.
@@ -80,8 +81,8 @@ class Diagnosis:
     model: str
     providers: tuple[ProviderCheck, ...]
     other_providers: tuple[str, ...]
-    faults: tuple[Finding, ...]
-    remarks: tuple[Finding, ...]
+    faults: tuple[Problem, ...]
+    remarks: tuple[Problem, ...]
 
     @property
     def best_provider(self) -> Provider | None:
@@ -104,20 +105,20 @@ def diagnose(model_path: str, *, on_progress: Callable[[str], None] = lambda tex
 
     Args:
         model_path: A self-describing .onnx file.
-        on_progress: Is told what is being tried.
+        on_progress: Called with what is being tried.
 
     Raises:
         ModelFileError: The model file is missing, damaged or not self-describing.
     """
     read_model(model_path)
-    faults: list[Finding] = []
-    remarks: list[Finding] = []
+    faults: list[Problem] = []
+    remarks: list[Problem] = []
     gpus = this_machine()
     conflicts = wheels.find_conflicts()
     for conflict in conflicts:
         kept = _worth_keeping(conflict.wheels, gpus)
-        finding = Finding(str(conflict), wheels.commands_for(kept, installed=conflict.wheels))
-        (faults if conflict.package == "onnxruntime" else remarks).append(finding)
+        problem = Problem(str(conflict), wheels.commands_for(kept, installed=conflict.wheels))
+        (faults if conflict.package == "onnxruntime" else remarks).append(problem)
     formats = _check_images(faults, remarks)
     built_in = _check_onnxruntime(faults, gpus)
     checks = _try_providers(model_path, on_progress) if built_in is not None else ()
@@ -125,10 +126,10 @@ def diagnose(model_path: str, *, on_progress: Callable[[str], None] = lambda tex
     folder = cache_folder()
     cache = look_at_cache(folder)
     if cache.folder is None:
-        what = "there is no place to keep what was tuned and proved: the user has no home"
-        remarks.append(Finding(what, ("set HOME, or XDG_CACHE_HOME to a folder that can be written",)))
+        what = "there is no cache folder for tuning and verification results: the user has no home"
+        remarks.append(Problem(what, ("set HOME, or XDG_CACHE_HOME to a folder that can be written",)))
     elif not cache.writable:
-        remarks.append(Finding(f"nothing can be kept in {cache.folder}", ("make the folder writable",)))
+        remarks.append(Problem(f"nothing can be kept in {cache.folder}", ("make the folder writable",)))
     unknown_to_it = (Provider.AUTO, Provider.OPENVINO)
     known = {provider.onnxruntime_name for provider in Provider if provider not in unknown_to_it}
     return Diagnosis(
@@ -152,34 +153,34 @@ def diagnose(model_path: str, *, on_progress: Callable[[str], None] = lambda tex
     )
 
 
-def _check_images(faults: list[Finding], remarks: list[Finding]) -> dict[str, bool]:
+def _check_images(faults: list[Problem], remarks: list[Problem]) -> dict[str, bool]:
     remedy = wheels.commands_for("opencv-python-headless", installed=wheels.wheels_of("cv2"))
     try:
         formats = readable_formats()
     except ImportError as error:
-        faults.append(Finding(f"images cannot be read: OpenCV cannot be loaded ({error})", remedy))
+        faults.append(Problem(f"images cannot be read: OpenCV cannot be loaded ({error})", remedy))
         return {}
     unreadable = [name for name, readable in formats.items() if not readable]
     if unreadable:
         essential = any(name in _ESSENTIAL_FORMATS for name in unreadable)
-        finding = Finding(f"the installed OpenCV cannot read {', '.join(unreadable)}", remedy)
-        (faults if essential else remarks).append(finding)
+        problem = Problem(f"the installed OpenCV cannot read {', '.join(unreadable)}", remedy)
+        (faults if essential else remarks).append(problem)
     return formats
 
 
-def _check_onnxruntime(faults: list[Finding], gpus: GpuReport) -> tuple[str, ...] | None:
+def _check_onnxruntime(faults: list[Problem], gpus: GpuReport) -> tuple[str, ...] | None:
     """Return the providers built into onnxruntime, by its own names, or None where it cannot be loaded."""
     try:
         with stdout_to_stderr():
             return tuple(load_onnxruntime().get_available_providers())
     except MissingExtraError:
         kept = "onnxruntime-gpu" if gpus.gpus else "onnxruntime"
-        faults.append(Finding("onnxruntime is not installed, so no model can run", wheels.commands_for(kept)))
+        faults.append(Problem("onnxruntime is not installed, so no model can run", wheels.commands_for(kept)))
     except ProviderError as error:
         installed = wheels.wheels_of("onnxruntime")
         kept = _worth_keeping(installed, gpus) if installed else "onnxruntime"
         what = str(error).partition(";")[0]
-        faults.append(Finding(what, wheels.commands_for(kept, installed=installed)))
+        faults.append(Problem(what, wheels.commands_for(kept, installed=installed)))
     return None
 
 
@@ -199,18 +200,18 @@ def _try_providers(model_path: str, on_progress: Callable[[str], None]) -> tuple
 
 
 def _judge_providers(
-    checks: tuple[ProviderCheck, ...], gpus: GpuReport, faults: list[Finding], remarks: list[Finding]
+    checks: tuple[ProviderCheck, ...], gpus: GpuReport, faults: list[Problem], remarks: list[Problem]
 ) -> None:
     broken = {check.provider: check for check in checks if not check.works}
     if Provider.CPU in broken:
-        faults.append(_finding(broken[Provider.CPU]))
+        faults.append(_problem(broken[Provider.CPU]))
     if gpus.gpus and Provider.CUDA in broken:
         has_cuda = any(wheel.name == "onnxruntime-gpu" for wheel in wheels.wheels_of("onnxruntime"))
-        (faults if has_cuda else remarks).append(_finding(broken[Provider.CUDA], of="the GPU is not used: "))
+        (faults if has_cuda else remarks).append(_problem(broken[Provider.CUDA], of="the GPU is not used: "))
 
 
-def _finding(check: ProviderCheck, *, of: str = "") -> Finding:
-    return Finding(f"{of}{check.provider}: {check.reason}", (check.remedy or "",))
+def _problem(check: ProviderCheck, *, of: str = "") -> Problem:
+    return Problem(f"{of}{check.provider}: {check.reason}", (check.remedy or "",))
 
 
 def _worth_keeping(installed: tuple[Wheel, ...], gpus: GpuReport) -> str:

@@ -1,6 +1,6 @@
 """Trying a provider on a model's golden samples, in a process of its own.
 
-Libraries of GPUs that do not fit together may end the process or never return; then only the try
+Libraries of GPUs that do not fit together may end the process or never return; then only this attempt
 is lost.
 """
 
@@ -16,8 +16,9 @@ from typing import Any
 
 from edgecls.errors import EdgeclsError
 from edgecls.frozen import can_start_children, child_command, is_frozen
+from edgecls.runtime.execution.ort import stdout_to_stderr
 from edgecls.runtime.execution.probe import explained
-from edgecls.runtime.execution.providers import Provider, SkippedProvider, stdout_to_stderr
+from edgecls.runtime.execution.providers import Provider, SkippedProvider
 
 __all__ = ["ProviderCheck", "check_provider", "not_working", "write_check"]
 
@@ -26,7 +27,7 @@ _PROGRAM = "import sys; from edgecls.runtime.doctor.provider_check import write_
 
 @dataclass(frozen=True)
 class ProviderCheck:
-    """What became of trying a provider.
+    """The outcome of trying a provider.
 
     Attributes:
         provider: Which one.
@@ -80,7 +81,7 @@ def check_provider(model_path: str, provider: Provider, *, timeout_s: float) -> 
         return _failed(provider, f"it was not ready after {timeout_s:.0f} s")
     lines = done.stdout.decode(errors="replace").splitlines()
     if done.returncode or not lines:
-        return _failed(provider, f"trying it ended the process ({_how_it_ended(done)})")
+        return _failed(provider, f"trying it killed the process ({_how_it_ended(done)})")
     facts: dict[str, Any] = json.loads(lines[-1])
     return ProviderCheck(**{**facts, "provider": provider})
 

@@ -1,4 +1,4 @@
-"""The NVIDIA GPUs of this machine, as their driver tells; needs no package, only the driver's own libraries."""
+"""The NVIDIA GPUs of this machine, as reported by the driver; needs no package, only the driver's own libraries."""
 
 import ctypes
 import functools
@@ -37,7 +37,7 @@ class GpuReport:
     """What the NVIDIA driver says.
 
     Attributes:
-        driver: Version of the driver, as "580.65.06"; None where it cannot be told.
+        driver: Version of the driver, as "580.65.06"; None if unknown.
         cuda: The newest CUDA that the driver can run, as "13.0"; None without a driver.
         gpus: Those this process may use, in CUDA's order.
         problem: Why there is none; None if there is one.

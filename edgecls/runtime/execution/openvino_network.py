@@ -1,7 +1,7 @@
 """A network that OpenVINO runs on the CPU, asked in the way in which an onnxruntime session is.
 
 onnxruntime's own build with OpenVINO, the wheel onnxruntime-openvino, is no longer made; the plugin that takes its
-place offers Intel's processors only. The package openvino stands beside any wheel of onnxruntime.
+place offers Intel's processors only. The package openvino can be installed next to any wheel of onnxruntime.
 """
 
 import collections

@@ -1,74 +1,83 @@
-"""The exceptions of onnxruntime, and their texts."""
+"""onnxruntime itself: importing it without its noise, and its exceptions."""
 
+import contextlib
+import functools
+import os
 import re
-from collections import Counter
-from typing import Any
+import sys
+from collections.abc import Iterator
+from types import ModuleType
 
-from edgecls.runtime.execution.providers import Provider, load_onnxruntime
+from edgecls.errors import ProviderError
+from edgecls.extras import import_from_extra
 
-__all__ = ["count_nodes", "one_line", "onnxruntime_errors", "put_elsewhere"]
+__all__ = ["load_onnxruntime", "one_line", "onnxruntime_errors", "stdout_to_stderr"]
+
+_ERRORS = (
+    "EPFail",
+    "EngineError",
+    "Fail",
+    "InvalidArgument",
+    "InvalidGraph",
+    "InvalidProtobuf",
+    "ModelRequiresCompilation",
+    "NoModel",
+    "NotImplemented",
+    "RuntimeException",
+)
+"""The exceptions of onnxruntime, as far as a version has them; they have no base class of their own."""
+
+
+@functools.cache
+def load_onnxruntime() -> ModuleType:
+    """Import onnxruntime with its telemetry off (unless the user set its switch) and its log at fatal errors only.
+
+    Raises:
+        MissingExtraError: It is not installed.
+        ProviderError: It is installed, but cannot be loaded.
+    """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # must be set before the import
+    try:
+        with stdout_to_stderr():  # standard output is for results
+            onnxruntime = import_from_extra("onnxruntime", extra="cpu", purpose="running a model")
+        onnxruntime.set_default_logger_severity(4)  # fatal only: every failure reaches the user as our own error
+    except (ImportError, AttributeError, OSError) as error:  # as two wheels leave it that overwrote each other
+        raise ProviderError(
+            f"cannot load onnxruntime: it is damaged or incomplete ({error}); 'edgecls doctor' says how to mend it"
+        ) from error
+    return onnxruntime
+
+
+@contextlib.contextmanager
+def stdout_to_stderr() -> Iterator[None]:
+    """Send what is written to standard output in the block, by Python or past it, to standard error instead.
+
+    The whole process is affected, its other threads too.
+    """
+    if sys.stdout is not None:
+        sys.stdout.flush()
+    try:
+        original = os.dup(1)
+    except OSError:  # there is no standard output
+        yield
+        return
+    try:
+        with contextlib.suppress(OSError):  # there is no standard error
+            os.dup2(2, 1)
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    finally:
+        os.dup2(original, 1)
+        os.close(original)
+
+
+def onnxruntime_errors() -> tuple[type[BaseException], ...]:
+    """Return the exceptions of onnxruntime, and those of its Python layer."""
+    state = load_onnxruntime().capi.onnxruntime_pybind11_state
+    return (*(getattr(state, name) for name in _ERRORS if hasattr(state, name)), RuntimeError, ValueError)
 
 
 def one_line(error: BaseException) -> str:
     """Return the text of an exception on one line, without the place in onnxruntime's source."""
     text = " ".join(str(error).split())
     return re.sub(r"^/\S+:\d+ .*?\) ", "", text)
-
-
-def onnxruntime_errors() -> tuple[type[BaseException], ...]:
-    """Return the exceptions of onnxruntime, which have no base class of their own, and those of its Python layer."""
-    state = load_onnxruntime().capi.onnxruntime_pybind11_state
-    names = (
-        "EPFail",
-        "EngineError",
-        "Fail",
-        "InvalidArgument",
-        "InvalidGraph",
-        "InvalidProtobuf",
-        "ModelRequiresCompilation",
-        "NoModel",
-        "NotImplemented",
-        "RuntimeException",
-    )
-    return (*(getattr(state, name) for name in names if hasattr(state, name)), RuntimeError, ValueError)
-
-
-_COMPUTING = ("Conv", "Gemm", "MatMul", "TreeEnsemble", "LinearClassifier", "LinearRegressor", "SVM")
-"""Parts of the names of the operators that do the work; others move data, reckon shapes or finish off."""
-
-
-def count_nodes(session: Any) -> dict[str, int]:
-    """Return the number of nodes on each provider, by onnxruntime's names.
-
-    Args:
-        session: An onnxruntime session opened with "session.record_ep_graph_assignment_info".
-    """
-    nodes: Counter[str] = Counter()
-    for part in session.get_provider_graph_assignment_info():
-        nodes[part.ep_name] += len(part.get_nodes())
-    return dict(nodes)
-
-
-def put_elsewhere(session: Any, provider: Provider) -> str | None:
-    """Return why the network does not really run on a provider, or None if it does.
-
-    It does if the provider and its helpers, but for the CPU, have all nodes that compute.
-
-    Args:
-        session: As for `count_nodes`.
-        provider: What the network was to run on.
-    """
-    elsewhere: Counter[str] = Counter()
-    own = 0
-    for part in session.get_provider_graph_assignment_info():
-        operators = [node.op_type for node in part.get_nodes()]
-        if part.ep_name == provider.onnxruntime_name:
-            own += len(operators)
-        elif part.ep_name == Provider.CPU.onnxruntime_name:
-            elsewhere.update(name for name in operators if any(word in name for word in _COMPUTING))
-    if not own:
-        return "onnxruntime put no part of the network on it"
-    if elsewhere:
-        left = ", ".join(f"{count} {name}" for name, count in elsewhere.most_common())
-        return f"onnxruntime left part of the network on the CPU ({left})"
-    return None

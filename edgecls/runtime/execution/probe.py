@@ -3,7 +3,8 @@
 import sys
 
 from edgecls.runtime.execution.gpu import this_machine
-from edgecls.runtime.execution.providers import Provider, SkippedProvider, load_onnxruntime, openvino_version
+from edgecls.runtime.execution.ort import load_onnxruntime
+from edgecls.runtime.execution.providers import Provider, SkippedProvider, openvino_version
 from edgecls.runtime.execution.shared_libraries import built_for_cuda, lazily_loaded, missing_libraries, what_brings
 from edgecls.runtime.machine.wheels import Conflict, commands_for, wheels_of
 
@@ -22,7 +23,7 @@ _SYSTEMS = {Provider.DIRECTML: ("win32", "Windows"), Provider.COREML: ("darwin",
 _PLACES = {
     Provider.TENSORRT: "needs an NVIDIA GPU with its driver, and TensorRT 10",
     Provider.CUDA: "needs an NVIDIA GPU with its driver",
-    Provider.OPENVINO: "needs a whole copy of OpenVINO and a processor that this one knows",
+    Provider.OPENVINO: "needs an intact copy of OpenVINO and a processor that it supports",
     Provider.DIRECTML: "needs Windows",
     Provider.COREML: "needs macOS",
 }
@@ -75,7 +76,7 @@ def explained(provider: Provider, reason: str) -> SkippedProvider:
 def _general_remedy(provider: Provider) -> str:
     if provider is Provider.CPU:
         return 'get a fresh copy of the model, or reinstall onnxruntime: pip install --force-reinstall "edgecls[cpu]"'
-    return f"it {_PLACES[provider]}; 'edgecls doctor' tells what is here"
+    return f"it {_PLACES[provider]}; 'edgecls doctor' shows what this machine has"
 
 
 def _major(version: str) -> int:

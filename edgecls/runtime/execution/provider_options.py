@@ -10,7 +10,8 @@ from edgecls.atomic_write import whole_files
 from edgecls.errors import OutputError, ProviderError
 from edgecls.modelfile import INPUT_NAME, ModelFile
 from edgecls.runtime.execution.gpu import this_machine
-from edgecls.runtime.execution.providers import Provider, load_onnxruntime
+from edgecls.runtime.execution.ort import load_onnxruntime
+from edgecls.runtime.execution.providers import Provider
 from edgecls.runtime.execution.shared_libraries import TENSORRT_LIBRARY
 from edgecls.runtime.machine.cache_folder import cache_folder
 
@@ -19,7 +20,7 @@ __all__ = ["EngineKey", "engine_folder", "engine_key", "provider_options", "tens
 
 @dataclass(frozen=True)
 class EngineKey:
-    """All that an engine depends on; a change of any makes it useless or wrong.
+    """All that an engine depends on; any change makes it useless or wrong.
 
     Attributes:
         network: SHA-256 of the network.
@@ -68,7 +69,7 @@ def engine_key(model: ModelFile, *, batch_sizes: tuple[int, ...]) -> EngineKey:
 
 
 def engine_folder(key: EngineKey, *, root: Path | None = None) -> Path:
-    """Make the folder for a key's engine, with the key beside it in key.json, and return it.
+    """Make the folder for a key's engine, with the key in its key.json, and return it.
 
     Args:
         key: What the engine depends on.
@@ -79,7 +80,7 @@ def engine_folder(key: EngineKey, *, root: Path | None = None) -> Path:
     """
     cache = cache_folder()
     if root is None and cache is None:
-        raise ProviderError("there is no place to keep TensorRT's engines: the user has no home; set XDG_CACHE_HOME")
+        raise ProviderError("there is no folder for TensorRT's engines: the user has no home; set XDG_CACHE_HOME")
     folder = (root or Path(cache or "", "tensorrt")) / key.folder_name
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -124,7 +125,7 @@ def provider_options(
     """Return a provider and its helpers with their options, as onnxruntime takes them.
 
     Args:
-        provider: What shall run the network; not AUTO and not OPENVINO.
+        provider: What should run the network; neither AUTO nor OPENVINO.
         model: The model file.
         batch_sizes: All that will be used, the likeliest first.
 

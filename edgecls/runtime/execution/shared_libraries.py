@@ -1,4 +1,4 @@
-"""The shared libraries that NVIDIA's providers need beside onnxruntime: loading them, and getting those that lack."""
+"""Shared libraries that NVIDIA's providers need in addition to onnxruntime: loading them, and getting missing ones."""
 
 import contextlib
 import ctypes
@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 
 from edgecls.runtime.execution.gpu import DRIVER_LIBRARY
-from edgecls.runtime.execution.providers import Provider, load_onnxruntime
+from edgecls.runtime.execution.ort import load_onnxruntime
+from edgecls.runtime.execution.providers import Provider
 
 __all__ = ["TENSORRT_LIBRARY", "built_for_cuda", "lazily_loaded", "missing_libraries", "what_brings"]
 

@@ -34,15 +34,15 @@ class Sorter:
     Args:
         root: The folder of the folders; made if need be. Theirs are made when the first image comes.
         labels: All answers that can occur, UNKNOWN too where it can.
-        transfer: Whether the images are copied or moved.
+        transfer: Whether images are copied or moved.
 
     Attributes:
-        transfer: Whether the images are copied or moved.
+        transfer: Whether images are copied or moved.
         sorted_count: Images that were put into a folder.
         done_count: Images that were there already.
 
     Raises:
-        OutputError: The root cannot be made, or the labels cannot be folders beside each other.
+        OutputError: The root cannot be made, or the labels cannot be folders in the same place.
     """
 
     def __init__(self, root: Path, labels: Sequence[str], *, transfer: Transfer) -> None:
@@ -87,7 +87,7 @@ class Sorter:
                 return Outcome(outcome.name, ImageReadError(gone))
             raise OutputError(
                 f"cannot {self.transfer} {outcome.name!r} to {str(folder)!r}: {error.strerror or error}; "
-                "when that is mended, run it again to go on"
+                "fix that and run it again to continue"
             ) from error
         return outcome
 

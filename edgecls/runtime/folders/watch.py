@@ -1,8 +1,8 @@
-"""Watching folders: classifying images as they arrive, once they are whole.
+"""Watching folders: classifying images as they arrive, once they are complete.
 
-Folders are looked at again and again, which works on every file system, on mounted ones too. A file is
-tried when it has not changed between two looks. One that then cannot be read may still be written by
-somebody slow, so it counts as faulty only after it has stayed as it is for some time.
+Folders are polled, which works on every file system, including mounted ones. A file is tried once it has not changed
+between two scans. If it cannot be read, a slow program may still be writing it, so it counts as faulty only after it
+has stayed the same for some time.
 """
 
 import os
@@ -28,7 +28,7 @@ PATIENCE_S = 5.0  # how long a file that cannot be read must stay as it is
 
 @dataclass(frozen=True)
 class Stamp:
-    """What tells that a file was written to or replaced: its size in bytes, its time of change in nanoseconds, and its
+    """What changes when a file is written or replaced: its size in bytes, its time of change in nanoseconds, and its
     number in the file system, 0 where that is not asked for."""
 
     size: int
@@ -44,7 +44,7 @@ class _Seen:
 
 
 class Arrivals:
-    """Says which files have arrived and are whole, look by look. It touches neither disk nor clock.
+    """Decides which files have arrived and are complete, scan by scan. It uses neither disk nor clock.
 
     Args:
         patience_s: How long a file that cannot be read must stay as it is to be given up.
@@ -55,7 +55,7 @@ class Arrivals:
         self._seen: dict[str, _Seen] = {}
 
     def look(self, stamps: Mapping[str, Stamp], *, now_s: float) -> list[str]:
-        """Take in what is there, and return the files to try now: not settled, and as they were at the last look.
+        """Record what is there, and return the files to try now: not settled, and unchanged since the last scan.
 
         A file that changes later arrives again, and so does one that comes back.
         """
@@ -90,13 +90,13 @@ def watch(
     clock: Callable[[], float] = time.monotonic,
     wait: Callable[[float], None] = time.sleep,
 ) -> Iterator[Outcome]:
-    """Classify the images in folders and those that arrive in them, for ever.
+    """Classify the images in folders and those that arrive in them, forever.
 
     Args:
         classifier: The opened model.
-        folders: With all below them; one that is not there is looked for again.
+        folders: Including subfolders; a missing one is looked for again.
         workers: How many images to work on at once, at least 1.
-        interval_s: Seconds between two looks.
+        interval_s: Seconds between two scans.
         passing_over: Folders within them that are left out, by their real paths.
         illustrator: Makes drawings of the answers; None for none.
         clock: Tells the time in seconds.

@@ -1,4 +1,4 @@
-"""Where edgecls keeps what it can make again: compiled networks, measurements."""
+"""The cache folder, for what can be made again: compiled networks, tuning and verification results."""
 
 import contextlib
 import os
@@ -52,7 +52,7 @@ class CacheState:
 
 
 def look_at_cache(folder: Path | None) -> CacheState:
-    """Return what is in a cache folder, without making it; what may not be looked at does not count."""
+    """Return what is in a cache folder, without making it; inaccessible files do not count."""
     if folder is None:
         return CacheState(None, 0, False)
     existing = next((place for place in (folder, *folder.parents) if os.path.exists(place)), folder)

@@ -1,4 +1,4 @@
-"""What a reader has to know about where figures were taken."""
+"""What a reader has to know about the machine on which something was measured."""
 
 import importlib.metadata
 import platform
@@ -15,7 +15,7 @@ from edgecls.runtime.machine.processor import read_processor
 
 __all__ = ["git_revision", "machine_facts"]
 
-PACKAGES = ("numpy", "click")  # beside edgecls and the wheels that bring OpenCV and onnxruntime
+PACKAGES = ("numpy", "click")  # in addition to edgecls and the wheels that bring OpenCV and onnxruntime
 GIT_TIMEOUT_S = 20.0
 
 

@@ -10,7 +10,7 @@ __all__ = ["available_memory_bytes", "total_memory_bytes"]
 
 
 def available_memory_bytes(*, root: Path = Path("/")) -> int | None:
-    """Return the number of bytes that can be allocated without swapping, or None if nobody can tell.
+    """Return the number of bytes that can be allocated without swapping, or None if unknown.
 
     Counted are what the system has left and, on Linux, what the limits of the control groups (v2
     and v1) leave; files that the system keeps in memory count as free.
@@ -23,7 +23,7 @@ def available_memory_bytes(*, root: Path = Path("/")) -> int | None:
 
 
 def total_memory_bytes() -> int | None:
-    """Return the memory of the machine, whatever this process may take of it, or None if nobody can tell."""
+    """Return the memory of the machine, whatever this process may take of it, or None if unknown."""
     try:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):

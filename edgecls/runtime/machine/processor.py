@@ -1,4 +1,4 @@
-"""What processor this is."""
+"""The processor of this machine."""
 
 import platform
 import sys
@@ -21,7 +21,7 @@ class Processor:
     """A processor.
 
     Attributes:
-        name: As its maker calls it, or its family where nobody can tell.
+        name: The vendor's name for it, or its family if unknown.
         machine: Its architecture, by the name that the system has for it, in lower case.
         features: Its instruction sets and the like, as Linux names them; empty elsewhere.
     """
@@ -84,7 +84,7 @@ NEEDS_DOT_PRODUCTS = "x86-vnni"  # the recipe of `edgecls quantize` whose weight
 def may_overflow_here(card: ModelCard) -> bool:
     """True for networks made for processors that add products of bytes up in 32 bits, unless this is known to be one.
 
-    Others add them up in 16 bits, silently cut off at the ends; only a look at the answers tells whether that matters.
+    Others add them up in 16 bits, silently cut off at the ends; only checking the answers shows whether that matters.
     """
     if card.training.get("int8_recipe") != NEEDS_DOT_PRODUCTS:
         return False

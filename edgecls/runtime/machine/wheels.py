@@ -62,7 +62,7 @@ class Conflict:
 
 
 def commands_for(kept: str, *, installed: tuple[Wheel, ...] = ()) -> tuple[str, ...]:
-    """Return the commands that leave one wheel, whole, in place of those installed.
+    """Return the commands that replace the installed wheels by one intact wheel.
 
     Args:
         kept: Name of the wheel to have afterwards, installed now or not.

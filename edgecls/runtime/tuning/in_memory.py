@@ -1,4 +1,4 @@
-"""Classifying images that are in memory with one setting, as a folder would be, and how long that took."""
+"""Classifying images in memory with one setting, as a folder would be, and timing it."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -10,7 +10,7 @@ from edgecls.runtime.execution.providers import Provider, SkippedProvider
 from edgecls.runtime.many_images import Source, classify_stream
 from edgecls.runtime.prediction import Prediction
 from edgecls.runtime.setting import Setting
-from edgecls.runtime.tuning.contenders import Contender
+from edgecls.runtime.tuning.candidates import Candidate
 
 __all__ = ["classify_in_memory", "least_images", "time_of", "warm_up"]
 
@@ -24,7 +24,7 @@ def least_images(setting: Setting) -> int:
 
 
 def classify_in_memory(classifier: Classifier, images: Sequence[bytes], count: int) -> Trial:
-    """Classify images as `edgecls run` does, reading aside.
+    """Classify images as `edgecls run` does, except for reading them.
 
     Args:
         classifier: How to run; with as many images at once as it wants.
@@ -41,33 +41,33 @@ def classify_in_memory(classifier: Classifier, images: Sequence[bytes], count: i
 
 
 def time_of(prediction: Prediction, *, waited_ms: float = 0.0) -> ImageTime:
-    """Return where the time of a prediction went, with what its image waited before it was taken."""
+    """Return where the time of a prediction went, including what its image waited before that."""
     return ImageTime(prediction.decode_ms, prediction.queue_ms + waited_ms, prediction.inference_ms)
 
 
 def warm_up(
-    contenders: Sequence[Contender],
+    candidates: Sequence[Candidate],
     images: Sequence[bytes],
     *,
     seconds: float,
     on_progress: Callable[[str], None],
 ) -> tuple[dict[int, Trial], list[SkippedProvider]]:
-    """Run contenders once, each alone; leave out those that take too long beside the usual setting.
+    """Run candidates once, each alone; leave out those that take too long compared with the default setting.
 
     Args:
-        contenders: Those of a model together, its usual setting before others of that provider.
+        candidates: Those of a model together, its default setting before others of that provider.
         images: Encoded images.
-        seconds: How long all of measuring shall take.
-        on_progress: Is told what is going on.
+        seconds: How long the whole measurement should take.
+        on_progress: Called with what is going on.
 
     Returns:
-        The first run of each contender by its number, and what was left out, with the reason.
+        The first run of each candidate by its number, and what was left out, with the reason.
     """
     first: dict[int, Trial] = {}
     usual: dict[tuple[int, Provider], Trial] = {}
     skipped = []
-    for number, contender in enumerate(contenders):
-        setting, key = contender.setting, (contender.model, contender.setting.provider)
+    for number, candidate in enumerate(candidates):
+        setting, key = candidate.setting, (candidate.model, candidate.setting.provider)
         count = least_images(setting)
         on_progress(f"warming up: {setting}")
         base = usual.get(key)
@@ -75,7 +75,7 @@ def warm_up(
             reason = f"with {setting} not measured: {count} images take too long here"
             skipped.append(SkippedProvider(setting.provider, reason, "give more --seconds"))
             continue
-        first[number] = classify_in_memory(contender.classifier, images, count)
+        first[number] = classify_in_memory(candidate.classifier, images, count)
         usual.setdefault(key, first[number])
     return first, skipped
 

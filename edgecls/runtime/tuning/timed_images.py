@@ -1,4 +1,4 @@
-"""The images to measure with."""
+"""Images to measure with: generated ones, or those that the user names."""
 
 from collections.abc import Sequence
 

@@ -15,9 +15,8 @@ from edgecls.modelfile import ModelFile
 from edgecls.runtime.execution.providers import Provider, SkippedProvider
 from edgecls.runtime.setting import Setting
 from edgecls.runtime.tuned import Choice, Hardware, keep_choice, this_hardware
-from edgecls.runtime.tuning.contenders import open_contenders
-from edgecls.runtime.tuning.measure import measure
-from edgecls.runtime.tuning.races import LOST_AFTER, Race
+from edgecls.runtime.tuning.candidates import open_candidates
+from edgecls.runtime.tuning.ranking import ELIMINATED_AFTER, Ranking, measure
 
 __all__ = ["ModelTuning", "Row", "Standing", "Tuning", "tune"]
 
@@ -25,7 +24,7 @@ OPENING = 0.5  # of the time, for opening networks
 
 
 class Standing(StrEnum):
-    """How a setting came out for a goal."""
+    """How a setting ranked for a goal."""
 
     CHOSEN = "chosen"
     LEVEL = "level"
@@ -39,11 +38,11 @@ class Row:
     Attributes:
         setting: Which one.
         images_per_s: Median over the rounds of the images a second, decoding included.
-        spread: Half the interquartile range of that over the rounds, as a part of the median.
+        spread: Half the interquartile range of that over the rounds, as a fraction of the median.
         latency_ms: Median time from an image's bytes to its answer, in milliseconds, while so many are worked on.
         rounds: How often it was measured; fewer than others if it was clearly behind.
-        throughput: How it came out for many images.
-        latency: How it came out for one image; None if it works on several at once.
+        throughput: How it ranked for many images.
+        latency: How it ranked for one image; None if it works on several at once.
     """
 
     setting: Setting
@@ -62,7 +61,7 @@ class ModelTuning:
     Attributes:
         model: The model file.
         rows: All that was measured, in the order of trying.
-        choice: The best; of what is level the usual setting, or else the simplest.
+        choice: The best; of what is level the default setting, or else the simplest.
     """
 
     model: ModelFile
@@ -90,8 +89,8 @@ class Tuning:
 
     @property
     def is_hasty(self) -> bool:
-        """True if there was time for so few rounds that the choice may be chance."""
-        return any(max(row.rounds for row in found.rows) < LOST_AFTER for found in self.models)
+        """True if there was time for so few rounds that the choice may be due to chance."""
+        return any(max(row.rounds for row in found.rows) < ELIMINATED_AFTER for found in self.models)
 
     def keep(self, folder: Path) -> None:
         """Keep the choices in a folder, which is made.
@@ -119,25 +118,25 @@ def tune(
         provider: One by name, or AUTO for all that work.
         seconds: About how long it may take. Exceeded where a provider takes long to open, as TensorRT does, or
             one round takes longer.
-        on_progress: Is told what is going on.
+        on_progress: Called with what is going on.
 
     Raises:
         ModelFileError: A network does not match its document, or onnxruntime cannot load it.
         ProviderError: A model runs nowhere, or not on the provider asked for.
     """
     start_s = time.perf_counter()
-    contenders, not_opened = open_contenders(
+    candidates, not_opened = open_candidates(
         models, provider, deadline_s=start_s + OPENING * seconds, on_progress=on_progress
     )
-    trials, races, not_measured = measure(
-        contenders, images, seconds=seconds, deadline_s=start_s + seconds, on_progress=on_progress
+    trials, rankings, not_measured = measure(
+        candidates, images, seconds=seconds, deadline_s=start_s + seconds, on_progress=on_progress
     )
     measured = datetime.now(UTC).isoformat(timespec="seconds")
     found = []
     for index, model in enumerate(models):
-        throughput, latency = (_standings(race, trials) for race in races[2 * index : 2 * index + 2])
+        throughput, latency = (_standings(ranking, trials) for ranking in rankings[2 * index : 2 * index + 2])
         rows = tuple(
-            _row(contenders[number].setting, trials[number], throughput[number], latency.get(number))
+            _row(candidates[number].setting, trials[number], throughput[number], latency.get(number))
             for number in sorted(throughput)
         )
         choice = Choice(
@@ -149,9 +148,9 @@ def tune(
     return Tuning(this_hardware(), tuple(found), tuple(dict.fromkeys((*not_opened, *not_measured))))
 
 
-def _standings(race: Race, trials: dict[int, list[Trial]]) -> dict[int, Standing]:
-    chosen, *level = race.level(trials)
-    standings = dict.fromkeys(race.members, Standing.BEHIND)
+def _standings(ranking: Ranking, trials: dict[int, list[Trial]]) -> dict[int, Standing]:
+    chosen, *level = ranking.level(trials)
+    standings = dict.fromkeys(ranking.members, Standing.BEHIND)
     return {**standings, **dict.fromkeys(level, Standing.LEVEL), chosen: Standing.CHOSEN}
 
 

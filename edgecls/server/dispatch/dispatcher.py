@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable
 
-from edgecls.server.dispatch.worker_pool import Job, Lane
+from edgecls.server.dispatch.worker_pool import Job, WorkerPool
 from edgecls.server.dispatch.wsgi import Work, call_wsgi
 from edgecls.server.http.messages import Answer, Refusal, Request, refusal_answer
 
@@ -18,7 +18,7 @@ _log = logging.getLogger(__name__)
 
 
 class Dispatcher:
-    """Hands whole requests to an application: those that compute to as many threads as may, all others to two more.
+    """Hands whole requests to an application in two worker pools: one for those that compute, one for all others.
 
     Args:
         app: A WSGI application.
@@ -38,8 +38,8 @@ class Dispatcher:
         self._app = app
         self._check = check
         self._computes = computes
-        self._computing = Lane("edgecls-compute", self._answer, max_waiting=max_waiting)
-        self._quick = Lane("edgecls-quick", self._answer, max_waiting=QUICK_MAX_WAITING)
+        self._computing = WorkerPool("edgecls-compute", self._answer, max_waiting=max_waiting)
+        self._quick = WorkerPool("edgecls-quick", self._answer, max_waiting=QUICK_MAX_WAITING)
 
     @property
     def waiting(self) -> int:
@@ -67,13 +67,13 @@ class Dispatcher:
     def handle(self, request: Request, answer: Callable[[Answer], None]) -> Job | Answer:
         """Queue a request, or refuse it as the queue is full (503 with Retry-After)."""
         job = Job(request, answer)
-        lane = self._computing if self._computes(request.method, request.decoded_path) else self._quick
-        if lane.submit(job):
+        pool = self._computing if self._computes(request.method, request.decoded_path) else self._quick
+        if pool.submit(job):
             return job
         busy = Refusal(
             503, "Busy", "too many requests are waiting; try again shortly", **{"Retry-After": str(RETRY_AFTER_S)}
         )
-        return refusal_answer(busy, request.path)
+        return refusal_answer(busy)
 
     def answered(self, request: Request, answer: Answer) -> None:
         """Nothing is noted here."""
@@ -88,4 +88,4 @@ class Dispatcher:
         except Exception:  # noqa: BLE001  # a thread that ended would take its slot along
             _log.exception("%s %s failed", request.method, request.path)
             fault = Refusal(500, "InternalError", "the server failed; its log says why")
-            return refusal_answer(fault, request.path)
+            return refusal_answer(fault)

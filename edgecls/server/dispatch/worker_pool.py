@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 
 from edgecls.server.http.messages import Answer, Request
 
-__all__ = ["Job", "Lane"]
+__all__ = ["Job", "WorkerPool"]
 
 STOP_S = 2.0  # for work that has outlived its deadline; it ends with the process otherwise
 
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """A request in a lane.
+    """A request in a worker pool.
 
     Attributes:
         request: What is to be answered; None once nobody waits for the answer any more.
@@ -33,7 +33,7 @@ class Job:
         self.request = None
 
 
-class Lane:
+class WorkerPool:
     """Threads that work off requests, first come, first served; `submit` is called in the event loop only.
 
     Args:

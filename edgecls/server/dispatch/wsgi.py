@@ -9,7 +9,9 @@ from typing import Any
 from edgecls.runtime.prediction import Prediction
 from edgecls.server.http.messages import Answer, Request
 
-__all__ = ["WORK_KEY", "Work", "WorkedAnswer", "call_wsgi", "work_of"]
+__all__ = ["WORK_KEY", "Work", "WorkedAnswer", "WsgiApplication", "answer_of", "call_wsgi", "work_of"]
+
+WsgiApplication = Callable[..., Iterable[bytes]]
 
 WORK_KEY = "edgecls.work"
 """Where the record of a request is found in its WSGI environment."""
@@ -67,15 +69,20 @@ def work_of(environ: Mapping[str, Any]) -> Work:
     return environ.get(WORK_KEY) or Work()
 
 
-def call_wsgi(app: Callable[..., Iterable[bytes]], request: Request, work: Work | None = None) -> Answer:
+def call_wsgi(app: WsgiApplication, request: Request, work: Work | None = None) -> WorkedAnswer:
+    """Return the application's answer to a whole request, as `answer_of` does."""
+    work = work or Work()
+    return answer_of(app, _environ(request, work), work)
+
+
+def answer_of(app: WsgiApplication, environ: dict[str, Any], work: Work) -> WorkedAnswer:
     """Return the application's answer; what it raises is raised.
 
     Args:
         app: A WSGI application.
-        request: Whole.
-        work: Where it notes what it does; None for a record that only the answer has.
+        environ: Its environment, which is emptied afterwards.
+        work: Where it notes what it does; also in the environment under `WORK_KEY`.
     """
-    work = work or Work()
     started: list[Any] = []
     written: list[bytes] = []
 
@@ -83,7 +90,6 @@ def call_wsgi(app: Callable[..., Iterable[bytes]], request: Request, work: Work 
         started[:] = [status, headers]
         return written.append
 
-    environ = _environ(request, work)
     chunks = app(environ, start_response)
     try:
         body = b"".join(chunks)
@@ -92,7 +98,7 @@ def call_wsgi(app: Callable[..., Iterable[bytes]], request: Request, work: Work 
             chunks.close()
     environ.clear()  # Bottle has it until the thread's next request, and would keep the body so long
     status, headers = started
-    return WorkedAnswer(status, headers, b"".join(written) + body if written else body, work)
+    return WorkedAnswer(status, headers, b"".join(written) + body if written else body, work=work)
 
 
 def _environ(request: Request, work: Work) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Answers of the server: one shape for success, one for every failure."""
+"""Answers of the server: one shape for success, one for every failure; the one place where errors get a status."""
 
 import json
 from typing import Any
@@ -12,19 +12,27 @@ from edgecls.errors import (
     ImageTooLargeError,
     UnsupportedImageError,
 )
-from edgecls.server.http.messages import Refusal, error_document
+from edgecls.server.http.messages import Refusal
+from edgecls.server.models.repository import NotReadyError, UnknownModelError
+from edgecls.server.storage.feedback_store import BadLabelError, FeedbackBusyError, FeedbackFullError
 
-__all__ = ["data_answer", "failure", "json_answer", "status_of", "text_answer"]
+__all__ = ["data_answer", "error_body", "failure", "json_answer", "refusal_of", "text_answer"]
 
-_STATUS = (
-    # The first class that fits decides, so the special ones stand before the general.
-    (ImageTooLargeError, 413),
-    (UnsupportedImageError, 415),
-    (ImageDecodeError, 422),
-    (ImageReadError, 404),
-    (EdgeclsError, 500),
+_REFUSALS: tuple[tuple[type[EdgeclsError], int, str], ...] = (
+    # The first class that fits decides, so the special ones stand before the general. A kind that is empty is the
+    # name of the error's own type.
+    (UnknownModelError, 404, "NotFound"),
+    (NotReadyError, 503, "NotReady"),
+    (BadLabelError, 422, "BadLabel"),
+    (FeedbackFullError, 507, "FeedbackFull"),
+    (FeedbackBusyError, 503, "Busy"),
+    (ImageTooLargeError, 413, ""),
+    (UnsupportedImageError, 415, ""),
+    (ImageDecodeError, 422, ""),
+    (ImageReadError, 404, ""),
+    (EdgeclsError, 500, ""),
 )
-
+V2_PREFIX = "/v2"  # the addresses of the Open Inference Protocol, which has its own shape for errors
 
 _to_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 
@@ -41,19 +49,29 @@ def text_answer(text: str) -> HTTPResponse:
     return data_answer((text + "\n").encode("utf-8", "replace"), "text/plain; charset=utf-8")
 
 
-def failure(error: Exception, path: str) -> HTTPResponse:
-    """Return the response for an error, with its status and in the shape that holds at this address."""
-    if isinstance(error, Refusal):
-        document = error_document(error.kind, str(error), path)
-        return json_answer(document, status=error.status, headers=error.headers)
-    if isinstance(error, EdgeclsError):
-        return json_answer(error_document(type(error).__name__, str(error), path), status=status_of(error))
-    raise error
+def failure(error: Refusal | EdgeclsError, path: str) -> HTTPResponse:
+    """Return the response for an error, with its status and in the shape of errors at this address."""
+    refusal = error if isinstance(error, Refusal) else refusal_of(error)
+    return json_answer(_error_document(refusal, path), status=refusal.status, headers=refusal.headers)
 
 
-def status_of(error: EdgeclsError) -> int:
-    """Return the HTTP status of an error of edgecls."""
-    return next(status for kind, status in _STATUS if isinstance(error, kind))
+def refusal_of(error: EdgeclsError) -> Refusal:
+    """Return what clients are told of an error of edgecls."""
+    status, kind = next((status, kind) for type_, status, kind in _REFUSALS if isinstance(error, type_))
+    retry_s = getattr(error, "retry_s", None)
+    headers = {} if retry_s is None else {"Retry-After": str(retry_s)}
+    return Refusal(status, kind or type(error).__name__, str(error), **headers)
+
+
+def error_body(refusal: Refusal, path: str) -> bytes:
+    """Return the body of a refusal in the shape of errors at this address."""
+    return (_to_json(_error_document(refusal, path)) + "\n").encode("utf-8", "replace")
+
+
+def _error_document(refusal: Refusal, path: str) -> dict[str, object]:
+    if path == V2_PREFIX or path.startswith(V2_PREFIX + "/"):
+        return {"error": str(refusal)}
+    return {"error": {"type": refusal.kind, "message": str(refusal)}}
 
 
 def data_answer(

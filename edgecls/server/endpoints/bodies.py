@@ -113,7 +113,7 @@ def read_body_if_any(environ: Mapping[str, Any], *, max_bytes: int) -> bytes:
     """Read the body of a request, which may be empty, unpacked if its Content-Encoding says that it is packed.
 
     Raises:
-        Refusal: As above, but for an empty one.
+        Refusal: As above, except for an empty one.
     """
     announced = environ.get("CONTENT_LENGTH") or "0"
     if not re.fullmatch(r"[0-9]{1,18}", announced):
@@ -162,8 +162,8 @@ def read_uploads(body: bytes, content_type: str, *, max_files: int) -> list[Uplo
                     raise Refusal(
                         413,
                         "TooManyFields",
-                        f"a form may have {MAX_FIELDS} fields besides its files, of {MAX_FIELD_BYTES // 1024} KiB in "
-                        "all; a file needs a file name, as in: curl -F file=@image.jpg",
+                        f"a form may have {MAX_FIELDS} fields in addition to its files, of {MAX_FIELD_BYTES // 1024} "
+                        "KiB in all; a file needs a file name, as in: curl -F file=@image.jpg",
                     )
     except multipart.MultipartError as error:
         raise Refusal(400, "BadRequest", f"the body is not valid multipart/form-data: {error}") from error

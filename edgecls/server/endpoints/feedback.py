@@ -1,4 +1,4 @@
-"""Corrections in."""
+"""`POST /feedback`: corrections of users."""
 
 from dataclasses import asdict
 from typing import Any
@@ -56,7 +56,7 @@ _CORRECTION = objects(
 PATHS: dict[str, Any] = {
     "/feedback": {
         "post": operation(
-            "Say what an image shows where the answer was wrong",
+            "Correct the label of an image",
             group="feedback",
             success=json_content(_CORRECTION),
             failures=(403, 404, 415, 422, 507),

@@ -1,4 +1,4 @@
-"""Is the process alive; can it serve."""
+"""`GET /livez` and `GET /readyz`: is the process alive, and can it serve?"""
 
 from typing import Any
 
@@ -70,7 +70,7 @@ PATHS: dict[str, Any] = {
     },
     "/readyz": {
         "get": operation(
-            "Are all models loaded and proved? Says which comes first, where keys are needed to those who have one.",
+            "Are all models loaded and verified? Describes the default model (with a key, where one is needed).",
             group="health",
             success=json_content(_READY),
         )

@@ -8,7 +8,7 @@ from bottle import Bottle, HTTPResponse, request
 
 from edgecls.errors import ModelFileError
 from edgecls.server.dispatch.wsgi import Work, work_of
-from edgecls.server.endpoints.answers import data_answer, json_answer
+from edgecls.server.endpoints.answers import data_answer, json_answer, refusal_of
 from edgecls.server.endpoints.bodies import compress_answer, read_body_if_any
 from edgecls.server.endpoints.operations import (
     JSON,
@@ -31,7 +31,7 @@ from edgecls.server.inference_protocol.metadata import (
 from edgecls.server.inference_protocol.model_outputs import ResponseBody, answered_labels
 from edgecls.server.metrics.statistics import Statistics, combined
 from edgecls.server.models.readiness import Readiness
-from edgecls.server.models.repository import Repository
+from edgecls.server.models.repository import NotReadyError, Repository
 from edgecls.server.models.served_model import VERSION, ServedModel
 from edgecls.server.workers.board import Gathered
 
@@ -42,7 +42,7 @@ HEADER_LENGTH = "Inference-Header-Content-Length"
 
 
 class InferenceRoutes:
-    """The addresses under /v2, but for the repository's.
+    """The addresses under /v2, except for the repository's.
 
     Args:
         repository: The models.
@@ -94,8 +94,9 @@ class InferenceRoutes:
     def ready(self) -> HTTPResponse:
         try:
             self._readiness.check()
-        except Refusal as refusal:
-            fault = {"name": SERVER_NAME, "live": True, "ready": False, "error": str(refusal)}
+        except NotReadyError as error:
+            refusal = refusal_of(error)
+            fault = {"name": SERVER_NAME, "live": True, "ready": False, "error": str(error)}
             return json_answer(fault, status=refusal.status, headers=refusal.headers)
         return json_answer({"name": SERVER_NAME, "live": True, "ready": True})
 
@@ -330,7 +331,7 @@ def _infer() -> dict[str, Any]:
 PATHS: dict[str, Any] = {
     "/v2": {"get": protocol_operation("The server", ref("ServerMetadata"))},
     "/v2/health/live": {"get": protocol_operation("Is the process alive?", ref("ServerHealth"))},
-    "/v2/health/ready": {"get": protocol_operation("Are all models loaded and proved?", ref("ServerHealth"))},
+    "/v2/health/ready": {"get": protocol_operation("Are all models loaded and verified?", ref("ServerHealth"))},
     "/v2/models/stats": {"get": protocol_operation("Statistics of all models", ref("Statistics"))},
     **_of_model("", "get", "A model's tensors", "ModelMetadata"),
     **_of_model("/config", "get", "A model in the words of Triton", "ModelConfig"),

@@ -1,4 +1,4 @@
-"""What Prometheus reads."""
+"""`GET /metrics`: metrics for Prometheus."""
 
 import itertools
 import platform
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from bottle import Bottle, HTTPResponse, request
 
 from edgecls import __version__
-from edgecls.runtime.execution.providers import load_onnxruntime
+from edgecls.runtime.execution.ort import load_onnxruntime
 from edgecls.server.endpoints.operations import operation
 from edgecls.server.metrics.counters import FAMILIES, Family, Snapshot, summed
 from edgecls.server.models.repository import Repository

@@ -39,7 +39,7 @@ def openapi_document() -> dict[str, Any]:
         "info": {
             "title": "edgecls",
             "version": __version__,
-            "description": "Classifies images. Every failure has one shape, but for /v2, which has the protocol's.",
+            "description": "Classifies images. Failures have one shape, except under /v2, which has the protocol's.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/"}],

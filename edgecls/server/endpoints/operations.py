@@ -1,4 +1,4 @@
-"""What descriptions of all addresses are made of."""
+"""Building blocks of the OpenAPI document."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -45,7 +45,7 @@ def operation(
         summary: In a few words.
         group: Name of the group it belongs to.
         success: Content of the answer with status 200, by media type.
-        failures: Statuses of failures, besides those that are possible everywhere.
+        failures: Statuses of failures, in addition to those that are possible everywhere.
         error: Name of the schema of failures.
         parameters: In path, query and header fields.
         body: Description of the body of requests.
@@ -90,7 +90,7 @@ def array(items: dict[str, Any]) -> dict[str, Any]:
 
 
 def objects(properties: dict[str, Any], *, optional: Iterable[str] = ()) -> dict[str, Any]:
-    """Return the schema of an object whose properties are required but for the optional ones."""
+    """Return the schema of an object whose properties are required except for the optional ones."""
     return {
         "type": "object",
         "properties": properties,

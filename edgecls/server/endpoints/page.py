@@ -1,4 +1,4 @@
-"""The page and its parts."""
+"""`GET /` and `GET /web/NAME`: the web page and its files."""
 
 import hashlib
 import re

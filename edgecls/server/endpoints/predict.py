@@ -1,4 +1,4 @@
-"""Images in, predictions out."""
+"""`/predict` and `/models/NAME/predict`: images in, predictions out."""
 
 import base64
 import re
@@ -9,7 +9,7 @@ from bottle import Bottle, HTTPResponse, request
 from edgecls.errors import ImageError
 from edgecls.runtime.prediction import Prediction
 from edgecls.server.dispatch.wsgi import work_of
-from edgecls.server.endpoints.answers import data_answer, json_answer, status_of, text_answer
+from edgecls.server.endpoints.answers import data_answer, json_answer, refusal_of, text_answer
 from edgecls.server.endpoints.bodies import Upload, read_body, read_uploads
 from edgecls.server.endpoints.operations import JSON, array, objects, operation, parameter, ref
 from edgecls.server.http.messages import Refusal
@@ -108,7 +108,7 @@ def _several(served: ServedModel, uploads: list[Upload]) -> HTTPResponse:
             results.append({"image": upload.name, "error": error.as_dict()})
     if len(faults) < len(uploads):
         return json_answer({"predictions": results})
-    return json_answer({"predictions": results, "error": faults[0].as_dict()}, status=status_of(faults[0]))
+    return json_answer({"predictions": results, "error": faults[0].as_dict()}, status=refusal_of(faults[0]).status)
 
 
 def _document(served: ServedModel, data: bytes, name: str) -> dict[str, Any]:
@@ -136,7 +136,7 @@ def _explain(served: ServedModel, data: bytes, name: str) -> "Explanation":
     label: str | None = request.query.getunicode("label")
     if label is not None and label not in served.classifier.card.labels:
         raise Refusal(400, "BadRequest", f"model {served.name!r} has no label {label[:100]!r} to explain")
-    from edgecls.runtime.explanation import Method
+    from edgecls.runtime.evidence import Method
 
     method = Method.OCCLUSION if request.query.get("explain") == "occlusion" else None
     explanation = served.explain(data, image_name=name, label=label, method=method)

@@ -104,7 +104,7 @@ class Connection(asyncio.BufferedProtocol):
             if self._ticket is not None:
                 self._ticket.drop()
             late = Refusal(504, "Timeout", f"there was no answer within {self._limits.answer_s:g} seconds")
-            self._finished(self._current, refusal_answer(late, self._current.path))
+            self._finished(self._current, refusal_answer(late))
         elif self.phase in _AT_REST and not self._unsent:
             self.close()
         else:
@@ -236,7 +236,7 @@ class Connection(asyncio.BufferedProtocol):
             outcome = self._around.handler.handle(request, functools.partial(self._finished, request))
         except Exception:  # noqa: BLE001  # whatever it is, the client is told and the log says why
             _log.exception("%s %s failed", request.method, request.path)
-            outcome = refusal_answer(_FAULT, request.path)
+            outcome = refusal_answer(_FAULT)
         if isinstance(outcome, Answer):
             self._send(request, outcome)
         else:
@@ -281,7 +281,7 @@ class Connection(asyncio.BufferedProtocol):
         request = None if incoming is None else incoming.request
         request = request or Request("", "", "", "", [], self._client)
         self._parser.discard_incoming()
-        self._write(request, refusal_answer(refusal, request.path), close=True)
+        self._write(request, refusal_answer(refusal), close=True)
         self._enter(Phase.LINGERING, self._limits.send_s)
         if self._transport.can_write_eof():
             with contextlib.suppress(OSError):  # the client has gone already

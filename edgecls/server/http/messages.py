@@ -1,4 +1,4 @@
-"""A request, whole."""
+"""What passes between the HTTP layer and what answers: requests, answers and refusals."""
 
 import email.utils
 import functools
@@ -11,7 +11,7 @@ from http import HTTPStatus
 from typing import Protocol
 from urllib.parse import unquote
 
-__all__ = ["Answer", "Handler", "Refusal", "Request", "Ticket", "error_document", "refusal_answer"]
+__all__ = ["Answer", "Handler", "Refusal", "Request", "Ticket", "refusal_answer"]
 
 
 @dataclass(slots=True)
@@ -61,9 +61,6 @@ class Request:
         return "/*" if self.path == "*" else unquote(self.path, errors="strict")
 
 
-V2_PREFIX = "/v2"  # the addresses of the Open Inference Protocol, which has a shape of its own for errors
-
-
 class Refusal(Exception):  # noqa: N818  # it is an answer, not a fault of ours
     """A request that is not served.
 
@@ -88,11 +85,13 @@ class Answer:
         status: As in "200 OK".
         headers: Names and values.
         body: Sent whole.
+        refusal: What it tells the client; None if it is not a refusal. Its body may be written anew in another shape.
     """
 
     status: str
     headers: list[tuple[str, str]] = field(default_factory=list)
     body: bytes = b""
+    refusal: Refusal | None = field(default=None, kw_only=True)
 
     def encode(self, request: Request, *, close: bool, now_s: float) -> bytes:
         """Return head and body as they are sent.
@@ -138,33 +137,16 @@ _OURS = {"content-length", "transfer-encoding", "connection", "date", "server"}
 _WITHOUT_BODY = {"204", "304"}
 
 
-def error_document(kind: str, message: str, path: str) -> dict[str, object]:
-    """Return an error: ``{"error": {"type": ..., "message": ...}}``, or what protocol v2 wants at its addresses.
-
-    Args:
-        kind: Name of the type of the error.
-        message: What happened, and what to do.
-        path: Of the request.
-    """
-    if path == V2_PREFIX or path.startswith(V2_PREFIX + "/"):
-        return {"error": message}
-    return {"error": {"type": kind, "message": message}}
-
-
-def refusal_answer(refusal: Refusal, path: str) -> Answer:
-    """Return the answer for a refusal, in the shape that holds at this address."""
-    document = error_document(refusal.kind, str(refusal), path)
+def refusal_answer(refusal: Refusal) -> Answer:
+    """Return the answer for a refusal: ``{"error": {"type": ..., "message": ...}}``."""
+    document = {"error": {"type": refusal.kind, "message": str(refusal)}}
     body = json.dumps(document, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
     try:
         phrase = HTTPStatus(refusal.status).phrase
     except ValueError:
         phrase = "Refused"
-    headers = {
-        "Content-Type": "application/json",
-        "Cache-Control": "no-store",
-        **refusal.headers,
-    }
-    return Answer(f"{refusal.status} {phrase}", list(headers.items()), body)
+    headers = {"Content-Type": "application/json", "Cache-Control": "no-store", **refusal.headers}
+    return Answer(f"{refusal.status} {phrase}", list(headers.items()), body, refusal=refusal)
 
 
 class Ticket(Protocol):
@@ -184,4 +166,4 @@ class Handler(Protocol):
         """Begin to work on a whole request, and have `answer` called in the loop later; or answer at once."""
 
     def answered(self, request: Request, answer: Answer) -> None:
-        """Take note of an answer that is about to be sent; header fields may still be added to it."""
+        """Take note of an answer that is about to be sent; it may still be completed."""

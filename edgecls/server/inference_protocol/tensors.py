@@ -1,4 +1,4 @@
-"""What is said of requests that do not follow the protocol."""
+"""Tensors of requests, from JSON and binary data, and the error for what does not follow the protocol."""
 
 import base64
 import binascii

@@ -11,7 +11,7 @@ from edgecls.server.metrics.counters import Snapshot
 __all__ = ["SNAPSHOT_NAME", "InferenceTimes", "ModelStatistics", "StageTallies", "Statistics", "Tally", "combined"]
 
 SNAPSHOT_NAME = "inference statistics"
-"""What these numbers are called in a snapshot, where they stand beside those of the metrics."""
+"""What these numbers are called in a snapshot, next to those of the metrics."""
 
 
 @dataclass(frozen=True, slots=True)

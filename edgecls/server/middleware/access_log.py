@@ -20,7 +20,7 @@ CLOSING_S = 5.0
 
 
 class Entry(NamedTuple):
-    """What is told of a request.
+    """What is logged of a request.
 
     Attributes:
         time_s: When it was answered, in seconds since the epoch.
@@ -54,8 +54,8 @@ class Entry(NamedTuple):
 class AccessLog:
     """Takes entries without waiting, and writes them in a thread.
 
-    Lines that cannot be written, as on a full disk, are lost; how many is told on standard error, at first and when
-    writing works again.
+    Lines that cannot be written, as on a full disk, are lost; standard error reports that when it begins, and
+    how many when writing works again.
 
     Args:
         target: File to append to; "-" for standard output.

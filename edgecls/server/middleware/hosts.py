@@ -50,12 +50,12 @@ def read_authority(text: str) -> Authority | None:
 class AllowedHosts:
     """The hosts that requests may be for, whatever the port: tunnels and proxies change that.
 
-    A server on a loopback address answers to localhost, 127.0.0.1, [::1] and the name it was told to listen on, besides
-    those allowed. Any other answers to all names, or if some are allowed, to those and these.
+    A server on a loopback address answers to localhost, 127.0.0.1, [::1] and the name it listens on, in addition
+    to those allowed. Any other answers to all names, or if some are allowed, to those and these.
 
     Args:
         names: Allowed hosts, as in "api.example" or "192.168.1.20"; "*" for all.
-        listening_on: What the server was told to listen on, a name or an address.
+        listening_on: Name or address that the server listens on, as given.
         bound_to: The address that this is.
 
     Raises:

@@ -59,6 +59,7 @@ class Middleware:
         keys: Which of them a request needs one of; None for none.
         cors: Which other sites may ask; None for none.
         log: Where requests are logged; None for nowhere.
+        error_body: Returns the body of a refusal, by the path of its request; None for the usual one everywhere.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Middleware:
         keys: ApiKeys | None = None,
         cors: Cors | None = None,
         log: AccessLog | None = None,
+        error_body: Callable[[Refusal, str], bytes] | None = None,
     ) -> None:
         self._handler = handler
         self._metrics = metrics
@@ -77,6 +79,7 @@ class Middleware:
         self._keys = keys
         self._cors = cors
         self._log = log
+        self._error_body = error_body
         self._ids = RequestIds()
 
     def check(self, request: Request) -> Refusal | None:
@@ -92,7 +95,9 @@ class Middleware:
         return preflight or self._handler.handle(request, answer)
 
     def answered(self, request: Request, answer: Answer) -> None:
-        """Add the header fields that every answer has; count it, and log it."""
+        """Give a refusal the shape of its address, and every answer its header fields; count it, and log it."""
+        if answer.refusal is not None and self._error_body is not None:
+            answer.body = self._error_body(answer.refusal, request.path)
         answer.headers += SECURITY_HEADERS
         if self._cors is not None:
             answer.headers += self._cors.headers(request)

@@ -2,12 +2,9 @@
 
 from collections.abc import Callable
 
-from edgecls.server.http.messages import Refusal
-from edgecls.server.models.repository import Repository
+from edgecls.server.models.repository import RETRY_S, NotReadyError, Repository
 
 __all__ = ["Readiness"]
-
-RETRY_AFTER_S = 1
 
 
 class Readiness:
@@ -36,7 +33,7 @@ class Readiness:
         """Return if every model can be asked.
 
         Raises:
-            Refusal: One cannot (503).
+            NotReadyError: One cannot.
         """
         if self._draining:
             raise _not_ready("the server is stopping")
@@ -46,5 +43,5 @@ class Readiness:
             raise _not_ready("not every process of the server is ready yet")
 
 
-def _not_ready(reason: str) -> Refusal:
-    return Refusal(503, "NotReady", reason, **{"Retry-After": str(RETRY_AFTER_S)})
+def _not_ready(reason: str) -> NotReadyError:
+    return NotReadyError(reason, retry_s=RETRY_S)

@@ -9,10 +9,27 @@ from typing import Any
 
 from edgecls.errors import EdgeclsError, ModelFileError
 from edgecls.runtime.classifier import Classifier
-from edgecls.server.http.messages import Refusal
 from edgecls.server.models.served_model import ServedModel, open_model
 
-__all__ = ["IndexEntry", "ModelState", "Repository", "facts_of_models"]
+__all__ = ["IndexEntry", "ModelState", "NotReadyError", "Repository", "UnknownModelError", "facts_of_models"]
+
+RETRY_S = 1
+
+
+class UnknownModelError(EdgeclsError):
+    """The server has no model of that name."""
+
+
+class NotReadyError(EdgeclsError):
+    """A model, or the server, cannot answer now.
+
+    Attributes:
+        retry_s: When to try again, in seconds; None where waiting does not help.
+    """
+
+    def __init__(self, message: str, *, retry_s: int | None = None) -> None:
+        super().__init__(message)
+        self.retry_s = retry_s
 
 
 class ModelState(StrEnum):
@@ -43,8 +60,8 @@ class IndexEntry:
 class Repository:
     """The models of a server; all methods may be called from any thread.
 
-    A model that is loaded again is opened and proved beside the one that serves, and then takes its place: no
-    request meets a gap, and one that cannot be used leaves the old one serving.
+    A model that is loaded again is opened and verified while the old one serves, and then takes its place: no request
+    meets a gap, and a model that cannot be used leaves the old one serving.
 
     Args:
         files: Model files, each known by its name without the suffix. The first is what requests without a
@@ -79,7 +96,8 @@ class Repository:
         """Return a model by name, or the first one.
 
         Raises:
-            Refusal: There is none of that name (404), or it is not ready (503).
+            UnknownModelError: There is no model of that name.
+            NotReadyError: It is not loaded.
         """
         wanted = self._default if name is None else name
         found = self._serving.get(wanted)
@@ -87,14 +105,9 @@ class Repository:
             return found
         self._file(wanted)
         if wanted in self._loading:
-            raise Refusal(
-                503,
-                "NotReady",
-                "the model is still being loaded and checked; try again shortly",
-                **{"Retry-After": "1"},
-            )
+            raise NotReadyError("the model is still being loaded and checked; try again shortly", retry_s=RETRY_S)
         reason = self._reasons.get(wanted, "it was unloaded")
-        raise Refusal(503, "NotReady", f"model {wanted!r} is not loaded: {reason}")
+        raise NotReadyError(f"model {wanted!r} is not loaded: {reason}")
 
     def serving(self, name: str) -> ServedModel | None:
         """Return a model by name, None where it is not ready."""
@@ -118,7 +131,7 @@ class Repository:
         """Load a model, or load it again, and serve it from then on.
 
         Raises:
-            Refusal: There is none of that name (404).
+            UnknownModelError: There is no model of that name.
             EdgeclsError: It cannot be used. If it was served before, the old one still is.
         """
         file = self._file(name)
@@ -139,7 +152,8 @@ class Repository:
         """Serve a model no more; requests that have it already end as usual.
 
         Raises:
-            Refusal: There is none of that name (404), or it is not loaded (503).
+            UnknownModelError: There is no model of that name.
+            NotReadyError: It is not loaded.
         """
         self.model(name)
         with self._one_at_a_time:
@@ -149,7 +163,7 @@ class Repository:
         file = self._files.get(name)
         if file is None:
             known = ", ".join(self._files)
-            raise Refusal(404, "NotFound", f"there is no model {name[:100]!r}; there is: {known}")
+            raise UnknownModelError(f"there is no model {name[:100]!r}; the models are: {known}")
         return file
 
     def _entry(self, name: str, file: Path) -> IndexEntry:

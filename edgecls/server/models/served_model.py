@@ -11,7 +11,8 @@ from edgecls.runtime.prediction import Prediction
 from edgecls.runtime.session import Batch, Probabilities
 
 if TYPE_CHECKING:
-    from edgecls.runtime.explanation import Explanation, Method
+    from edgecls.runtime.evidence import Method
+    from edgecls.runtime.explanation import Explanation
 
 __all__ = ["ServedModel", "open_model"]
 
@@ -20,7 +21,7 @@ VERSION = "1"  # what protocol v2 calls the version of a model; a changed file t
 
 @dataclass(frozen=True)
 class ServedModel:
-    """A model that is loaded and has proved its answers; may be used from any thread.
+    """A model that is loaded and verified; may be used from any thread.
 
     Attributes:
         name: What requests call it: the name of its file without the suffix.

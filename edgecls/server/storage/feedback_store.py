@@ -17,15 +17,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from edgecls.atomic_write import check_writable, whole_files
-from edgecls.errors import DatasetError, OutputError, ServerError
+from edgecls.errors import DatasetError, EdgeclsError, OutputError, ServerError
 from edgecls.folder_names import class_folder, escaped_label, folder_label
 from edgecls.image_files import IMAGE_SUFFIXES, SUFFIXES_OF_FORMAT
 from edgecls.image_formats import read_header
-from edgecls.server.http.messages import Refusal
 from edgecls.server.models.served_model import ServedModel
 from edgecls.server.storage.folder_lock import locked_folder
 
-__all__ = ["RECORDS_FOLDER", "Correction", "FeedbackStore"]
+__all__ = ["RECORDS_FOLDER", "BadLabelError", "Correction", "FeedbackBusyError", "FeedbackFullError", "FeedbackStore"]
 
 RECORDS_FOLDER = ".corrections"
 MAX_NAME_LENGTH = 255
@@ -33,6 +32,24 @@ PATIENCE_S = 15.0  # for others who are at work in the folder; a process that wa
 BLOCK_BYTES = 4096  # what file systems commonly give out at once: a file of one byte takes as much
 _STAGED = re.compile(r"\.[0-9a-f]{8}-[0-9a-f]{64}\.[a-z]+")  # a file on its way to its name
 _NO_SPACE = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
+
+
+class BadLabelError(EdgeclsError):
+    """A correction has a label that the store does not take."""
+
+
+class FeedbackFullError(EdgeclsError):
+    """There is no room for another correction."""
+
+
+class FeedbackBusyError(EdgeclsError):
+    """Others have been at work in the folder for too long.
+
+    Attributes:
+        retry_s: When to try again, in seconds.
+    """
+
+    retry_s = 1
 
 
 @dataclass(frozen=True)
@@ -105,7 +122,9 @@ class FeedbackStore:
 
         Raises:
             ImageError: It is not an image that can be used.
-            Refusal: The label cannot be taken (422), there is no room (507), or others keep the folder busy (503).
+            BadLabelError: The label cannot be taken.
+            FeedbackFullError: There is no room.
+            FeedbackBusyError: Others keep the folder busy.
             OutputError: It cannot be written.
         """
         label, folder_name = self._folder_name(label, model)
@@ -143,7 +162,7 @@ class FeedbackStore:
         """Let one thread at a time into the block.
 
         Raises:
-            Refusal: Others have been there for too long (503).
+            FeedbackBusyError: Others have been there for too long.
         """
         if not self._lock.acquire(timeout=PATIENCE_S):
             raise _busy()
@@ -161,11 +180,9 @@ class FeedbackStore:
             if self.takes_new_labels:
                 return _new_label(label, labels)
         except DatasetError as error:
-            raise Refusal(422, "BadLabel", str(error)) from error
-        raise Refusal(
-            422,
-            "BadLabel",
-            f"model {model.name!r} has no label {label[:100]!r}; give one of those that GET /status lists",
+            raise BadLabelError(str(error)) from error
+        raise BadLabelError(
+            f"model {model.name!r} has no label {label[:100]!r}; give one of those that GET /status lists"
         )
 
     def _class_folder(self, name: str, *, is_own: bool) -> Path:
@@ -176,7 +193,7 @@ class FeedbackStore:
             path = self._root / name
             if is_own and (path.is_dir() or not path.exists()):
                 return path
-            raise Refusal(422, "BadLabel", str(error)) from error
+            raise BadLabelError(str(error)) from error
 
     def _write(self, data: bytes, path: Path, correction: Correction) -> None:
         record_path = self._records / f"{correction.sha256}.json"
@@ -288,7 +305,7 @@ def _new_label(text: str, labels: Iterable[str]) -> tuple[str, str]:
     """Return a label that a model need not have, and the name of its folder.
 
     Raises:
-        DatasetError: It cannot be the name of a folder, or it is one of the model's but for upper and lower case.
+        DatasetError: It cannot be the name of a folder, or it differs from one of the model's in case only.
     """
     name = folder_label(text)
     for label in labels:
@@ -309,14 +326,9 @@ def _blocks(size: int) -> int:
     return -(-size // BLOCK_BYTES) * BLOCK_BYTES
 
 
-def _busy() -> Refusal:
-    return Refusal(
-        503,
-        "Busy",
-        "the image was not stored: others are at work in the feedback folder; try again shortly",
-        **{"Retry-After": "1"},
-    )
+def _busy() -> FeedbackBusyError:
+    return FeedbackBusyError("the image was not stored: others are at work in the feedback folder; try again shortly")
 
 
-def _full(reason: str) -> Refusal:
-    return Refusal(507, "FeedbackFull", f"the image was not stored: {reason}")
+def _full(reason: str) -> FeedbackFullError:
+    return FeedbackFullError(f"the image was not stored: {reason}")

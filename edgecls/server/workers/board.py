@@ -162,7 +162,7 @@ class Posting:
     def gather(self) -> Gathered:
         """Return what all processes say, this one of this moment.
 
-        What was told once is on the board, so that the next who asks, whichever process answers, is told no less.
+        What was reported once is on the board, so that later answers, from whichever process, report no less.
         """
         self.now()
         return self._board.gather()

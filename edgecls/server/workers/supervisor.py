@@ -49,7 +49,8 @@ class _Place:
 class Supervisor:
     """Keeps a number of processes running.
 
-    The first starts alone, so that what is wrong with a model or an option is told once; the others when it is ready.
+    The first starts alone, so that what is wrong with a model or an option is reported once; the others follow when it
+    is ready.
 
     Args:
         spawn: Starts the process of a number, from 1.

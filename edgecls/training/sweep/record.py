@@ -1,4 +1,4 @@
-"""The record of a sweep: one JSON line a trial, written as it ends, so that a killed sweep can go on."""
+"""The record of a sweep: one JSON line per trial, written when it ends, so that a killed sweep can be resumed."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from edgecls.errors import OutputError, TrainingError
+from edgecls.evaluation.history import EpochReport, best_of, is_better
 from edgecls.journal import DamagedLineError, Journal
-from edgecls.training.history import EpochReport, best_of, is_better
 
 __all__ = ["SweepRecord", "SweepTrial"]
 
@@ -17,12 +17,12 @@ FILE_NAME = "trials.jsonl"
 
 @dataclass(frozen=True)
 class SweepTrial:
-    """What became of one trial.
+    """The outcome of one trial.
 
     Attributes:
         number: From 1, in the order of the sweep.
-        settings: What it had instead of the base configuration, by name.
-        history: What each epoch came to; empty if it failed.
+        settings: Its settings, by name.
+        history: Its epochs; empty if it failed.
         error: Why it failed; empty if it did not.
         duration_s: Seconds it took.
     """
@@ -40,15 +40,15 @@ class SweepTrial:
 
 
 class SweepRecord:
-    """The trials of a sweep that have ended, on disk.
+    """The finished trials of a sweep, on disk.
 
     Args:
         folder: The sweep's folder.
-        facts: Everything the trials depend on; a record with other facts is another sweep's.
-        resume: Whether to go on with a sweep that is there.
+        facts: Everything the trials depend on; a record with other facts belongs to another sweep.
+        resume: Whether to resume an existing sweep.
 
     Raises:
-        TrainingError: There is a sweep already and `resume` is false, or it had other settings.
+        TrainingError: There is already a sweep and `resume` is false, or it had other settings.
         OutputError: The folder cannot be written.
     """
 
@@ -86,11 +86,11 @@ class SweepRecord:
         return best
 
     def has(self, number: int) -> bool:
-        """Say whether a trial has ended."""
+        """Return whether a trial has ended."""
         return number in self._trials
 
     def add(self, trial: SweepTrial) -> None:
-        """Write down a trial that has ended."""
+        """Record a finished trial."""
         self._append(asdict(trial))
         self._trials[trial.number] = trial
 
@@ -102,8 +102,8 @@ class SweepRecord:
     def _take_up(self, records: Sequence[dict[str, Any]], facts: Mapping[str, Any], *, resume: bool) -> None:
         if not resume:
             raise TrainingError(
-                f"there is a sweep in {str(self.path.parent)!r} already; "
-                "go on with it by --resume, or delete the folder"
+                f"there is already a sweep in {str(self.path.parent)!r}; "
+                "continue it with --resume, or delete the folder"
             )
         try:
             head, *rest = records
@@ -114,12 +114,12 @@ class SweepRecord:
         changed = sorted(key for key in head.keys() | current.keys() if head.get(key) != current.get(key))
         if changed:
             raise TrainingError(
-                f"the sweep in {str(self.path.parent)!r} was begun with another {', '.join(changed)}; "
+                f"the sweep in {str(self.path.parent)!r} was started with another {', '.join(changed)}; "
                 "repeat it with the same options, or give another --sweep-dir"
             )
 
     def _damaged(self, error: Exception) -> TrainingError:
-        return TrainingError(f"the record {str(self.path)!r} is damaged ({error}); delete it to start anew")
+        return TrainingError(f"the record {str(self.path)!r} is damaged ({error}); delete it to start again")
 
 
 def _trial(entry: Mapping[str, Any]) -> SweepTrial:

@@ -1,4 +1,4 @@
-"""A sweep: many training runs with different settings, each recorded as it ends, the best one kept."""
+"""Running a sweep: every trial is recorded when it ends, and the best model is kept."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -10,10 +10,10 @@ import keras
 from edgecls.atomic_write import check_writable, remove_leftovers, whole_files
 from edgecls.dataset.formats.read import read_dataset
 from edgecls.errors import EdgeclsError, MissingExtraError, OutputError, TrainingError
+from edgecls.evaluation.history import EpochReport
 from edgecls.plots.sweep import Run, epochs_chart, setting_chart, swept_settings
 from edgecls.training.config import TrainConfig
 from edgecls.training.config_file import config_to_toml
-from edgecls.training.history import EpochReport
 from edgecls.training.job import Listener, RunOptions, run_training
 from edgecls.training.run_directory import ExistingRun, RunDirectory, default_run_directory
 from edgecls.training.sweep.record import SweepRecord, SweepTrial
@@ -26,13 +26,13 @@ SUFFIXES = (".onnx", ".keras")
 
 @dataclass(frozen=True)
 class SweepListener:
-    """Whom to tell how far a sweep is; each function does nothing by default.
+    """Callbacks for the progress of a sweep; each does nothing by default.
 
     Attributes:
-        on_start: A trial begins: its number, the number of all, its epochs, its settings.
+        on_start: A trial starts: its number, the number of all, its epochs, its settings.
         on_batch: Steps done, all steps of the epoch, loss and accuracy so far.
-        on_epoch: What an epoch of it came to.
-        on_end: A trial has ended, now or in the part of the sweep that came before.
+        on_epoch: The results of an epoch of it.
+        on_end: A trial has ended, now or before the sweep was resumed.
     """
 
     on_start: Callable[[int, int, int, Settings], None] = field(default=lambda number, total, epochs, settings: None)
@@ -43,7 +43,7 @@ class SweepListener:
 
 @dataclass(frozen=True)
 class SweepResult:
-    """What a sweep made.
+    """The results of a sweep.
 
     Attributes:
         trials: All trials.
@@ -66,20 +66,20 @@ def run_sweep(
     resume: bool,
     listener: SweepListener | None = None,
 ) -> SweepResult:
-    """Train with every one of the settings and write the best model, as .onnx and as .keras.
+    """Train with each of the settings and write the best model as .onnx and .keras.
 
     A trial that cannot be trained, such as one with images too small for its architecture, is recorded
-    with the reason, and the others go on. Of the models only the best so far is kept. Line charts of
-    accuracy and loss, by setting and by epoch, are drawn in the end.
+    with the reason, and the others go on. Only the best model so far is kept. Charts of accuracy and
+    loss, by setting and by epoch, are drawn at the end.
 
     Args:
-        data: A dataset in any form that `read_dataset` knows.
-        onnx_path: Where to write the best model in the end; must end in .onnx.
+        data: A dataset in any format that `read_dataset` supports.
+        onnx_path: Where to write the best model; must end in .onnx.
         base: The settings that all trials share.
         trials: The settings to try, at least one.
         folder: Where record, charts, the trials' run directories and the best model so far go.
-        resume: Whether to go on with the sweep in `folder`; a trial that was cut short goes on, too.
-        listener: Whom to tell how far it is.
+        resume: Whether to go on with the sweep in `folder`; an interrupted trial is resumed, too.
+        listener: Callbacks for its progress.
 
     Raises:
         OutputError: A file cannot be written.

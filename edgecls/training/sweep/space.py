@@ -1,4 +1,4 @@
-"""What a sweep tries: every combination of settings, or a random draw from them."""
+"""The search space of a sweep: every combination of settings, or random ones."""
 
 import itertools
 import math
@@ -21,7 +21,7 @@ _Value = TypeVar("_Value")
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings that one trial has instead of those of the base configuration."""
+    """The settings of one trial that replace those of the base configuration."""
 
     arch: str
     image_size: tuple[int, int]
@@ -54,7 +54,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Range:
-    """Learning rates from `low` to `high`, every order of magnitude as likely as another.
+    """Learning rates from `low` to `high`, log-uniformly distributed.
 
     Raises:
         TrainingError: Not 0 < low < high.
@@ -68,7 +68,7 @@ class Range:
             raise TrainingError(f"a range of learning rates goes from a small to a large one, got {self}")
 
     def draw(self, rng: np.random.Generator) -> float:
-        """Return a learning rate, rounded to three digits that say something."""
+        """Return a learning rate, rounded to three significant digits."""
         value = float(np.exp(rng.uniform(math.log(self.low), math.log(self.high))))
         return float(f"{value:.{SIGNIFICANT_DIGITS}g}")
 
@@ -82,7 +82,7 @@ class SweepSpace:
 
     Attributes:
         archs: Architectures.
-        image_sizes: Heights and widths in pixels; None stands for what each architecture was designed for.
+        image_sizes: Heights and widths in pixels; None stands for the default of each architecture.
         batch_sizes: Images in one step.
         learning_rates: Single rates, or one range to draw from.
         default_sides: For each architecture the side in pixels it was designed for.
@@ -109,11 +109,11 @@ class SweepSpace:
         """Return every combination.
 
         Raises:
-            TrainingError: The learning rates are a range: it has no end of values.
+            TrainingError: The learning rates are a range.
         """
         if isinstance(self.learning_rates, Range):
             raise TrainingError(
-                f"learning rates {self.learning_rates} have no end of values; give the number of trials with --random"
+                f"learning rates {self.learning_rates} are a range; give the number of trials with --random"
             )
         return tuple(
             self._settings(*values)

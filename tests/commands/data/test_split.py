@@ -22,7 +22,7 @@ def _run(*arguments: str | Path) -> Result:
     return CliRunner().invoke(main, ["data", "split", *map(str, arguments)])
 
 
-def test_the_parts_are_written_and_counted(data: Path, tmp_path: Path) -> None:
+def test_the_splits_are_written_and_counted(data: Path, tmp_path: Path) -> None:
     done = _run(data, "-o", tmp_path / "out", "--ratio", "60/20/20")
 
     assert (done.exit_code, done.stderr) == (0, "")
@@ -60,7 +60,7 @@ def test_what_becomes_of_rare_labels_is_told(data: Path, tmp_path: Path) -> None
     assert refused.exit_code == 1
     assert "label 'lone' has 1 image(s)" in refused.stderr
     assert "label '一' has 1" in refused.stderr
-    assert "in train alone, with too few images to be divided: lone, 一\n" in kept.stdout
+    assert "only in train, with too few images to be divided: lone, 一\n" in kept.stdout
     assert without.stderr.count("left out: label ") == 2
     assert _run(data, "-o", tmp_path / "x", "--leave-out-rare", "--keep-rare-in-train").exit_code == 2
 

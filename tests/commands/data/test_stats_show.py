@@ -37,11 +37,11 @@ def test_stats_are_a_table(root: Path) -> None:
     assert done.stderr == ""
 
 
-def test_stats_of_parts_have_a_column_for_each(root: Path, tmp_path: Path) -> None:
-    shutil.copytree(root, tmp_path / "parts/train")
-    shutil.copytree(write_class_folders(tmp_path / "other", per_label=1, seed=2), tmp_path / "parts/test")
+def test_stats_of_splits_have_a_column_for_each(root: Path, tmp_path: Path) -> None:
+    shutil.copytree(root, tmp_path / "splits/train")
+    shutil.copytree(write_class_folders(tmp_path / "other", per_label=1, seed=2), tmp_path / "splits/test")
 
-    lines = _data("stats", tmp_path / "parts").stdout.splitlines()
+    lines = _data("stats", tmp_path / "splits").stdout.splitlines()
 
     assert lines[0].split() == ["label", "train", "test", "images"]
     assert lines[4].split() == ["all", "9", "3", "12"]

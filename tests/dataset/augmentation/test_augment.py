@@ -14,12 +14,17 @@ from image_folders import COLORS, write_class_folders
 
 from edgecls import image
 from edgecls.dataset.augmentation.augment import AugmentResult, AugmentSettings, augment
-from edgecls.dataset.augmentation.lineage import MANIFEST, read_lineage, read_manifest
+from edgecls.dataset.augmentation.lineage import MANIFEST, lineage_of, read_manifest
 from edgecls.dataset.augmentation.warp import Warp, WarpLimits, apply_warp
 from edgecls.dataset.formats.read import read_dataset
 from edgecls.errors import DatasetError, OutputError
+from edgecls.image_files import find_images
 
 SETTINGS = AugmentSettings(copies=2, seed=4)
+
+
+def _lineage(folder: Path) -> dict[Path, str]:
+    return lineage_of(find_images(folder))
 
 
 @pytest.fixture
@@ -101,16 +106,16 @@ def test_copies_alone(data: Path, tmp_path: Path) -> None:
 
 
 def test_only_train_is_augmented(data: Path, tmp_path: Path) -> None:
-    parts = tmp_path / "parts"
-    shutil.copytree(data, parts / "train")
+    splits = tmp_path / "splits"
+    shutil.copytree(data, splits / "train")
     held_out = write_class_folders(tmp_path / "held out", per_label=1, seed=9)
-    shutil.copytree(held_out, parts / "test")
+    shutil.copytree(held_out, splits / "test")
 
-    _augment(parts, tmp_path / "out")
+    _augment(splits, tmp_path / "out")
 
     dataset = read_dataset(tmp_path / "out")
-    assert {name: len(part.paths) for name, part in dataset.parts.items()} == {"train": 18, "test": 3}
-    assert len(read_lineage(tmp_path / "out")) == 21
+    assert {name: len(split.paths) for name, split in dataset.splits.items()} == {"train": 18, "test": 3}
+    assert len(_lineage(tmp_path / "out")) == 21
 
 
 def test_photographs_stay_jpeg_and_others_become_png(tmp_path: Path) -> None:
@@ -166,15 +171,15 @@ def test_a_file_that_was_deleted_is_made_again(data: Path, tmp_path: Path) -> No
 
     assert _augment(data, tmp_path / "out").written == 1
     assert _files(tmp_path / "out") == before
-    assert len(read_lineage(tmp_path / "out")) == 18
+    assert len(_lineage(tmp_path / "out")) == 18
 
 
 def test_a_copy_of_a_copy_belongs_to_the_first_source(data: Path, tmp_path: Path) -> None:
     _augment(data, tmp_path / "one", AugmentSettings(copies=1))
     _augment(tmp_path / "one", tmp_path / "two", AugmentSettings(copies=1, with_originals=False))
 
-    assert set(read_lineage(tmp_path / "two").values()) == set(read_lineage(tmp_path / "one").values())
-    assert len(set(read_lineage(tmp_path / "two").values())) == 6
+    assert set(_lineage(tmp_path / "two").values()) == set(_lineage(tmp_path / "one").values())
+    assert len(set(_lineage(tmp_path / "two").values())) == 6
 
 
 def test_an_unreadable_image_is_left_out_and_listed(data: Path, tmp_path: Path) -> None:
@@ -194,14 +199,16 @@ def test_a_name_that_is_no_unicode_is_kept(data: Path, tmp_path: Path) -> None:
 
     assert _augment(data, tmp_path / "out").written == 18
     assert _augment(data, tmp_path / "out").kept == 18
-    assert all(path.is_file() for path in read_lineage(tmp_path / "out"))
+    manifest = read_manifest(tmp_path / "out")
+    assert manifest is not None
+    assert all((tmp_path / "out" / image.output).is_file() for image in manifest.images)
 
 
 def test_a_folder_with_something_else_in_it_is_refused(data: Path, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "mine.txt").write_text("mine")
 
-    with pytest.raises(OutputError, match="is not empty; give a new folder, nothing is ever overwritten"):
+    with pytest.raises(OutputError, match="is not empty; choose a new folder, nothing is ever overwritten"):
         _augment(data, tmp_path / "out")
     assert os.listdir(tmp_path / "out") == ["mine.txt"]
 
@@ -226,7 +233,7 @@ def test_a_image_that_changed_meanwhile_is_refused(data: Path, tmp_path: Path) -
 
 @pytest.mark.parametrize("name", ["out", "."], ids=["below", "itself"])
 def test_the_dataset_itself_is_not_written_into(data: Path, name: str) -> None:
-    with pytest.raises(OutputError, match="it lies in"):
+    with pytest.raises(OutputError, match="it is in"):
         _augment(data, data / name)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from edgecls.dataset.augmentation.lineage import MANIFEST, Augmented, lineage_of, read_lineage, read_manifest
+from edgecls.dataset.augmentation.lineage import MANIFEST, Augmented, lineage_of, read_manifest
 from edgecls.errors import DatasetError
 
 FIRST, SECOND = "a" * 64, "b" * 64
@@ -33,7 +33,7 @@ def test_copies_and_their_original_have_one_identity(tmp_path: Path) -> None:
         _line(output="狗/2.jpg", source_sha256=SECOND),
     )
 
-    assert read_lineage(folder) == {
+    assert lineage_of(folder / name for name in ("猫/1.jpg", "猫/1-aug1.jpg", "狗/2.jpg", "狗/3.jpg")) == {
         tmp_path / "猫/1.jpg": FIRST,
         tmp_path / "猫/1-aug1.jpg": FIRST,
         tmp_path / "狗/2.jpg": SECOND,
@@ -41,7 +41,7 @@ def test_copies_and_their_original_have_one_identity(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_a_manifest_has_no_lineage(tmp_path: Path) -> None:
-    assert read_lineage(tmp_path) == {}
+    assert read_manifest(tmp_path) is None
     assert read_manifest(tmp_path / "gone") is None
 
 
@@ -83,7 +83,7 @@ def test_lineage_is_found_from_images_also_through_links(tmp_path: Path) -> None
 )
 def test_a_damaged_manifest_is_refused_with_its_line(tmp_path: Path, line: object, message: str) -> None:
     with pytest.raises(DatasetError, match=message):
-        read_lineage(_write(tmp_path, _line(), line))
+        read_manifest(_write(tmp_path, _line(), line))
 
 
 @pytest.mark.parametrize(
@@ -102,4 +102,4 @@ def test_a_manifest_without_its_head_is_refused(tmp_path: Path, text: str, messa
     (tmp_path / "a.png").touch()
 
     with pytest.raises(DatasetError, match=message):
-        read_lineage(tmp_path)
+        read_manifest(tmp_path)

@@ -95,8 +95,8 @@ FAULTS = {
     "png-as-text": ("a.txt", image.encode_png(scene(99)), "wrong_extension", "ends in '.txt'"),
     "no-ending": ("a", image.encode_png(scene(99)), "wrong_extension", "has no ending"),
     "tiny": ("a.png", image.encode_png(scene(99, height=31, width=80)), "tiny", "80x31 pixels.*at least 32"),
-    "blank": ("a.png", image.encode_png(np.full((60, 60, 3), 200, np.uint8)), "blank", "one colour"),
-    "text": ("notes.txt", b"these are notes", "not_a_image", "passed over"),
+    "blank": ("a.png", image.encode_png(np.full((60, 60, 3), 200, np.uint8)), "blank", "single colour"),
+    "text": ("notes.txt", b"these are notes", "not_an_image", "ignored"),
 }
 
 
@@ -176,7 +176,7 @@ def test_a_label_with_one_usable_image_is_found(data: Path) -> None:
         ("a:b", "it has :"),
         ("a\\b", "it has \\"),
         ("dot.", "dot"),
-        ("zero\u200bwidth", "cannot be seen"),
+        ("zero\u200bwidth", "invisible"),
         ("x" * 201, "longer"),
     ],
 )
@@ -196,7 +196,7 @@ def test_names_of_labels_that_some_system_cannot_use_are_found(data: Path, name:
     [
         (("Rose", "rose"), "in upper and lower case only"),
         (("STRASSE", "straße"), "in upper and lower case only"),
-        (("Ma\u0308nnertreu", "M\u00e4nnertreu"), "in Unicode form only: their images are taken as one label"),
+        (("Ma\u0308nnertreu", "M\u00e4nnertreu"), "in Unicode form only: their images count as one label"),
         (("sea  urchin", "sea urchin"), "in spaces or in characters that look the same only"),
         (("K9", "\uff2b9"), "in spaces or in characters that look the same only"),
     ],
@@ -323,9 +323,9 @@ def test_augmented_copies_may_look_like_their_source(data: Path) -> None:
 
 def test_parts_are_looked_at_together(data: Path) -> None:
     whole = data.rename(data.with_name("whole"))
-    for part in ("train", "val"):
-        shutil.copytree(whole, data / part)
-        write_scene(data / part / "tulips" / f"{part}.png", 50 + len(part))
+    for split in ("train", "val"):
+        shutil.copytree(whole, data / split)
+        write_scene(data / split / "tulips" / f"{split}.png", 50 + len(split))
 
     found = _found(data)
 

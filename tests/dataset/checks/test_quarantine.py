@@ -185,7 +185,7 @@ def test_a_file_that_is_gone_is_told(data: Path, tmp_path: Path) -> None:
 
     (refusal,) = restore(tmp_path / "q").refused
 
-    assert "neither there nor in its place" in refusal
+    assert "neither in quarantine nor in its place" in refusal
 
 
 def test_ctrl_c_leaves_what_can_be_restored(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,7 +217,7 @@ def test_a_folder_with_other_things_is_refused(data: Path, tmp_path: Path) -> No
     (tmp_path / "q").mkdir()
     (tmp_path / "q" / "thesis.docx").touch()
 
-    with pytest.raises(OutputError, match="not empty and no quarantine"):
+    with pytest.raises(OutputError, match="neither empty nor a quarantine"):
         quarantine(_check(data), tmp_path / "q")
     assert _tree(data) == before
 
@@ -236,7 +236,7 @@ def test_what_lies_in_the_way_is_found_before_the_first_move(data: Path, tmp_pat
     (data / "tulips" / "notes.txt").write_text("newer notes")
     before = _tree(data)
 
-    with pytest.raises(OutputError, match="there already; restore it first"):
+    with pytest.raises(OutputError, match="exists already; restore it first"):
         quarantine(_check(data), tmp_path / "q")
     assert _tree(data) == before
 
@@ -245,7 +245,7 @@ def test_files_of_a_list_are_not_moved(data: Path, tmp_path: Path) -> None:
     lines = "".join(f"data/{label}/0.png\t{label}\n" for label in ("tulips", "玫瑰🌹"))
     (tmp_path / "list.txt").write_text(lines, encoding="utf-8")
 
-    with pytest.raises(DatasetError, match="take their lines out of it"):
+    with pytest.raises(DatasetError, match="remove their lines from it"):
         quarantine(_check(tmp_path / "list.txt"), tmp_path / "q")
 
 
@@ -269,7 +269,7 @@ def test_a_damaged_manifest_is_refused(tmp_path: Path, content: bytes) -> None:
 
 
 def test_what_is_no_quarantine_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="is no quarantine"):
+    with pytest.raises(DatasetError, match="is not a quarantine"):
         restore(tmp_path)
 
 
@@ -277,5 +277,5 @@ def test_a_dataset_that_was_moved_is_told(data: Path, tmp_path: Path) -> None:
     quarantine(_check(data), tmp_path / "q")
     data.rename(tmp_path / "elsewhere")
 
-    with pytest.raises(DatasetError, match="is not there; put it back"):
+    with pytest.raises(DatasetError, match="is missing; move it back"):
         restore(tmp_path / "q")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from local_web import LocalWeb, local_web
 
-from edgecls.dataset.collect.addresses import AddressPolicy
+from edgecls.dataset.collect.connections import AddressPolicy
 from edgecls.dataset.collect.guarded_session import GuardedSession, SessionSettings
 
 HERE = AddressPolicy((ipaddress.ip_network("127.0.0.1/32"),))

@@ -61,29 +61,29 @@ def test_a_page_in_another_encoding_is_read() -> None:
 
 
 def _find(source: Source, session: GuardedSession) -> tuple[list[str], list[str]]:
-    remarks: list[str] = []
-    reader = Reader(session, Robots(session), remarks.append)
-    return [candidate.url for candidate in source.candidates(reader)], remarks
+    notes: list[str] = []
+    reader = Reader(session, Robots(session), notes.append)
+    return [candidate.url for candidate in source.candidates(reader)], notes
 
 
 def test_gallery_pages_are_read_and_their_links_are_not_followed(web: LocalWeb, session: GuardedSession) -> None:
     first = web.give("/1.html", b'<img src="a.png"><a href="2.html">next</a>', content_type="text/html")
     third = web.give("/3.html", b'<img src="c.png">', content_type="text/html")
 
-    found, remarks = _find(GalleryPages([first, f"{web.url}/gone.html", third]), session)
+    found, notes = _find(GalleryPages([first, f"{web.url}/gone.html", third]), session)
 
     assert found == [f"{web.url}/a.png", f"{web.url}/c.png"]
-    assert remarks == [f"cannot read {web.url}/gone.html: the server answered 404 (http_404)"]
+    assert notes == [f"cannot read {web.url}/gone.html: the server answered 404 (http_404)"]
     assert web.asked == ["/robots.txt", "/1.html", "/gone.html", "/3.html"]
 
 
 def test_robots_txt_is_asked_before_a_page_is(web: LocalWeb, session: GuardedSession) -> None:
     web.give("/robots.txt", b"User-agent: *\nDisallow: /private")
 
-    found, remarks = _find(GalleryPages([f"{web.url}/private/1.html"]), session)
+    found, notes = _find(GalleryPages([f"{web.url}/private/1.html"]), session)
 
     assert (found, web.asked) == ([], ["/robots.txt"])
-    assert "refused_robots" in remarks[0]
+    assert "refused_robots" in notes[0]
 
 
 def test_a_site_is_read_page_by_page_on_one_host(web: LocalWeb, session: GuardedSession) -> None:
@@ -91,10 +91,10 @@ def test_a_site_is_read_page_by_page_on_one_host(web: LocalWeb, session: Guarded
     web.give("/x/", b'<a href="y.html#top">y</a><a href="/">home</a><a href="z.zip">z</a>', content_type="text/html")
     web.give("/x/y.html", b'<img src="http://cdn.test/2.png">', content_type="text/html")
 
-    found, remarks = _find(Site(f"{web.url}/"), session)
+    found, notes = _find(Site(f"{web.url}/"), session)
 
     assert found == [f"{web.url}/1.png", "http://cdn.test/2.png"]
-    assert (web.asked, remarks) == (["/robots.txt", "/", "/x/", "/x/y.html"], [])
+    assert (web.asked, notes) == (["/robots.txt", "/", "/x/", "/x/y.html"], [])
 
 
 def test_a_site_without_end_is_left_after_some_pages(web: LocalWeb, session: GuardedSession) -> None:
@@ -104,7 +104,7 @@ def test_a_site_without_end_is_left_after_some_pages(web: LocalWeb, session: Gua
         lambda handler: answer(handler, f'<a href="/?page={next(count)}">more</a>'.encode(), content_type="text/html"),
     )
 
-    _, remarks = _find(Site(f"{web.url}/", max_pages=3), session)
+    _, notes = _find(Site(f"{web.url}/", max_pages=3), session)
 
     assert len(web.asked) == 1 + 3
-    assert "--max-pages" in remarks[0]
+    assert "--max-pages" in notes[0]

@@ -98,8 +98,8 @@ def test_a_image_that_was_collected_and_deleted_does_not_come_back(make_store: M
     ("data", "outcome"),
     [
         (b"", "damaged"),
-        (b"<html>not found</html>", "not_a_image"),
-        (b"\0\0\0\x18ftypheic" + bytes(12), "not_a_image"),
+        (b"<html>not found</html>", "not_an_image"),
+        (b"\0\0\0\x18ftypheic" + bytes(12), "not_an_image"),
         (noise_png(1)[:-40], "damaged"),
         (encodings()["jpeg"].data[:-300], "damaged"),
         (noise_png(1)[:20], "damaged"),

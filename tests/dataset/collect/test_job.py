@@ -53,7 +53,7 @@ def test_what_becomes_of_each_address_is_written_down(web: LocalWeb, out: Path, 
         good: "saved",
         web.redirect("/moved", "/good.png"): "duplicate",
         web.give("/small.png", noise_png(2, width=10, height=10)): "too_small",
-        web.give("/page.jpg", b"<html>", content_type="image/jpeg"): "not_a_image",
+        web.give("/page.jpg", b"<html>", content_type="image/jpeg"): "not_an_image",
         web.give("/cut.png", noise_png(3)[:-50]): "damaged",
         web.give("/large.png", bytes(30_000)): "too_large",
         web.give("/wide.png", noise_png(4, width=400, height=300)): "too_many_pixels",
@@ -195,7 +195,7 @@ def test_several_labels_are_filled_one_after_the_other(web: LocalWeb, out: Path,
 
 @pytest.mark.parametrize("labels", [("a", "a"), ("Cat", "cat")])
 def test_labels_that_share_a_folder_are_refused(run: Collect, out: Path, labels: tuple[str, str]) -> None:
-    with pytest.raises(DatasetError, match="comes up twice"):
+    with pytest.raises(DatasetError, match="is given twice"):
         run(*(_listed(label, []) for label in labels))
     assert not out.exists()
 

@@ -39,10 +39,10 @@ def test_records_are_read_back_and_the_latest_of_an_address_counts(tmp_path: Pat
         manifest.add(replace(RECORD, outcome="timeout"))
         manifest.add(RECORD)
     with Manifest(tmp_path / "m.jsonl") as manifest:
-        assert manifest.records == {RECORD.url: RECORD}
+        assert manifest.latest == {RECORD.url: RECORD}
         manifest.add(replace(RECORD, url="http://a.test/2"))
     with Manifest(tmp_path / "m.jsonl") as manifest:
-        assert list(manifest.records) == [RECORD.url, "http://a.test/2"]
+        assert list(manifest.latest) == [RECORD.url, "http://a.test/2"]
 
 
 @pytest.mark.parametrize("tail", [b'{"url": "http://a.t', b"\xe7\x8c", b"{}"])
@@ -54,7 +54,7 @@ def test_a_torn_last_line_is_removed_and_the_file_goes_on_whole(tmp_path: Path, 
     path.write_bytes(whole + tail)
 
     with Manifest(path) as manifest:
-        assert manifest.records == {RECORD.url: RECORD}
+        assert manifest.latest == {RECORD.url: RECORD}
         manifest.add(RECORD)
 
     assert path.read_bytes() == whole * 2
@@ -92,7 +92,7 @@ def test_a_manifest_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     [
         (RECORD, True),
         (replace(RECORD, outcome="duplicate"), True),
-        (replace(RECORD, outcome="not_a_image"), True),
+        (replace(RECORD, outcome="not_an_image"), True),
         (replace(RECORD, outcome="http_404"), True),
         (replace(RECORD, outcome="timeout"), False),
         (replace(RECORD, outcome="http_503"), False),

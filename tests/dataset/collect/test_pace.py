@@ -70,7 +70,7 @@ def test_a_wish_that_comes_while_waiting_is_kept_too() -> None:
 def test_a_host_that_asks_for_too_long_is_given_up(pace: Pace) -> None:
     pace.hold("a", 61)
 
-    with pytest.raises(FetchError, match="left alone for 61 s") as caught:
+    with pytest.raises(FetchError, match="a pause of 61 s") as caught:
         pace.wait("a")
     assert caught.value.outcome == "host_busy"
 

@@ -35,9 +35,9 @@ def here(web: LocalWeb, monkeypatch: pytest.MonkeyPatch) -> LocalWeb:
 
 
 def _search(session: GuardedSession, **options: Any) -> tuple[list[Candidate], list[str]]:
-    remarks: list[str] = []
-    reader = Reader(session, Robots(session), remarks.append)
-    return list(KeywordSearch(**options).candidates(reader)), remarks
+    notes: list[str] = []
+    reader = Reader(session, Robots(session), notes.append)
+    return list(KeywordSearch(**options).candidates(reader)), notes
 
 
 def _urls(found: list[Candidate]) -> list[str]:
@@ -54,7 +54,7 @@ def test_bing_is_asked_in_any_script_page_by_page_until_it_has_no_more(here: Loc
     pages = iter([_bing_page("http://a.test/猫.jpg", "http://a.test/2.jpg"), _bing_page("http://a.test/3.jpg")])
     here.serve("/images/async", lambda handler: answer(handler, next(pages, _bing_page("http://a.test/3.jpg"))))
 
-    found, remarks = _search(session, keywords=["小猫 & 狗#1"], filters={"license": "creativecommons"})
+    found, notes = _search(session, keywords=["小猫 & 狗#1"], filters={"license": "creativecommons"})
 
     assert _urls(found) == ["http://a.test/猫.jpg", "http://a.test/2.jpg", "http://a.test/3.jpg"]
     assert found[0] == Candidate("http://a.test/猫.jpg", "bing", "小猫 & 狗#1")
@@ -63,7 +63,7 @@ def test_bing_is_asked_in_any_script_page_by_page_until_it_has_no_more(here: Loc
     assert [question["first"] for question in questions] == [["0"], ["20"], ["40"], ["60"], ["80"]]
     assert "licenseType-Any" in here.asked[0]
     assert here.headers[0]["Referer"] == here.url
-    assert remarks == ["bing: nothing new for '小猫 & 狗#1' on 3 pages in a row, no more are read"]
+    assert notes == ["bing: nothing new for '小猫 & 狗#1' on 3 pages in a row, stopped"]
 
 
 def test_baidu_is_asked_and_read(here: LocalWeb, session: GuardedSession) -> None:
@@ -117,12 +117,12 @@ def test_flickr_is_asked_about_each_image_and_its_key_stays_secret(
     here.serve("/services/rest/", _flickr)
     session = _FlickrIsHere(make_settings(), here.host)
 
-    found, remarks = _search(session, keywords=["猫"], engines=["flickr"], api_key="SECRET")
+    found, notes = _search(session, keywords=["猫"], engines=["flickr"], api_key="SECRET")
 
     assert _urls(found) == ["http://f.test/Large.jpg"]
     assert [path for path in here.asked if "photo_id=8" in path]
-    assert remarks
-    assert not any("SECRET" in remark for remark in remarks)
+    assert notes
+    assert not any("SECRET" in note for note in notes)
 
 
 def test_ctrl_c_is_not_lost_in_a_parser_that_catches_everything(
@@ -170,32 +170,32 @@ def test_keywords_take_turns_and_engines_follow_one_another(here: LocalWeb, sess
         ("google", "/search", b"<html>consent</html>"),
     ],
 )
-def test_an_engine_that_answers_otherwise_is_a_remark(
+def test_an_engine_that_answers_otherwise_is_a_note(
     here: LocalWeb, session: GuardedSession, capfd: pytest.CaptureFixture[str], engine: str, path: str, body: bytes
 ) -> None:
     here.give(path, body)
 
-    found, remarks = _search(session, keywords=["cat"], engines=[engine])
+    found, notes = _search(session, keywords=["cat"], engines=[engine])
 
     assert found == []
-    assert remarks[-1] == f"{engine}: nothing new for 'cat' on 3 pages in a row, no more are read"
+    assert notes[-1] == f"{engine}: nothing new for 'cat' on 3 pages in a row, stopped"
     assert capfd.readouterr() == ("", "")
 
 
-def test_an_engine_that_is_down_is_a_remark(here: LocalWeb, session: GuardedSession) -> None:
+def test_an_engine_that_is_down_is_a_note(here: LocalWeb, session: GuardedSession) -> None:
     here.give("/images/async", status=403)
 
-    found, remarks = _search(session, keywords=["cat"])
+    found, notes = _search(session, keywords=["cat"])
 
     assert found == []
-    assert remarks[0] == "cannot read bing, 'cat', page 1: the server answered 403 (http_403)"
+    assert notes[0] == "cannot read bing, 'cat', page 1: the server answered 403 (http_403)"
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"keywords": []}, "empty keyword"),
-        ({"keywords": ["a", " "]}, "empty keyword"),
+        ({"keywords": []}, "keyword is empty"),
+        ({"keywords": ["a", " "]}, "keyword is empty"),
         ({"keywords": ["a"], "engines": ["altavista"]}, "baidu, bing, flickr, google"),
         ({"keywords": ["a"], "engines": ["flickr"]}, "FLICKR_APIKEY"),
         ({"keywords": ["a"], "filters": {"smell": "sweet"}}, "cannot search with the filters"),

@@ -22,13 +22,13 @@ def _tree(root: Path, *names: str) -> Path:
 
 
 def _listed(dataset: Dataset, root: Path) -> dict[str, list[tuple[str, str]]]:
-    """For each part the images, by their path below the root, with their labels."""
+    """For each split the images, by their path below the root, with their labels."""
     return {
         name: [
-            (path.relative_to(root).as_posix(), part.labels[label_id])
-            for path, label_id in zip(part.paths, part.label_ids, strict=True)
+            (path.relative_to(root).as_posix(), split.labels[label_id])
+            for path, label_id in zip(split.paths, split.label_ids, strict=True)
         ]
-        for name, part in dataset.parts.items()
+        for name, split in dataset.splits.items()
     }
 
 
@@ -53,7 +53,7 @@ def test_part_folders_share_the_labels_of_train(tmp_path: Path, validation: str)
         "val": [(f"{validation}/🐱/3.jpg", "🐱")],
         "test": [("test/a/4.jpg", "a")],
     }
-    assert {part.labels for part in dataset.parts.values()} == {("a", "🐱")}
+    assert {split.labels for split in dataset.splits.values()} == {("a", "🐱")}
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_a_list_without_tabs_is_split_at_the_last_space(tmp_path: Path) -> None:
     assert _listed(read_dataset(tmp_path / "all.lst"), tmp_path) == {"train": [("a b/1.jpg", "0"), ("2.jpg", "1")]}
 
 
-def test_lists_of_parts_take_paths_from_their_folder_or_absolute(tmp_path: Path) -> None:
+def test_lists_of_splits_take_paths_from_their_folder_or_absolute(tmp_path: Path) -> None:
     _tree(tmp_path, "images/1.jpg", "images/2.jpg", "images/3.jpg", "images/4.jpg")
     lists = tmp_path / "lists"
     lists.mkdir()
@@ -164,7 +164,7 @@ def test_lists_of_parts_take_paths_from_their_folder_or_absolute(tmp_path: Path)
 
     dataset = read_dataset(lists)
 
-    assert {name: part.counts for name, part in dataset.parts.items()} == {
+    assert {name: split.counts for name, split in dataset.splits.items()} == {
         "train": {"a": 1, "b": 1},
         "val": {"a": 0, "b": 1},
         "test": {"a": 1, "b": 0},
@@ -228,22 +228,22 @@ REFUSED: dict[str, tuple[Mapping[str, str], str, str]] = {
     "label-only-in-val": (
         {"train/a/1.jpg": "", "train/b/1.jpg": "", "val/c/1.jpg": ""},
         ".",
-        "part 'val' of .* has label 'c', which its part 'train' does not have",
+        "split 'val' of .* has label 'c', which its split 'train' does not have",
     ),
     "two-spellings-of-val": (
         {"train/a/1.jpg": "", "train/b/1.jpg": "", "val/a/2.jpg": "", "valid/a/3.jpg": ""},
         ".",
-        "two folders for the part 'val', 'val' and 'valid'; keep one",
+        "two folders for the split 'val', 'val' and 'valid'; keep one",
     ),
     "two-lists-of-val": (
         {"1": "", "2": "", "3": "", "train.txt": "1\ta\n2\tb", "val.txt": "3\ta", "valid.txt": "3\ta"},
         ".",
-        "two lists for the part 'val'",
+        "two lists for the split 'val'",
     ),
-    "folder-beside-parts": (
+    "folder-next-to-splits": (
         {"train/a/1.jpg": "", "train/b/1.jpg": "", "val/a/2.jpg": "", "raw/1.jpg": ""},
         ".",
-        "beside them, the folder 'raw'",
+        "and also the folder 'raw'",
     ),
     "splits-without-train": ({"val/a/1.jpg": "", "val/b/1.jpg": "", "test/a/2.jpg": ""}, ".", "none to train on"),
     "splits-without-class-folders": (
@@ -254,7 +254,7 @@ REFUSED: dict[str, tuple[Mapping[str, str], str, str]] = {
     "a-split-without-class-folders": (
         {"train/a/1.jpg": "", "train/b/1.jpg": "", "test/2.jpg": ""},
         ".",
-        "nothing in .*test' says what they show",
+        "nothing in .*test' gives their labels",
     ),
     "folders-of-labels": (
         {f"{outer}/{inner}/{outer}.jpg": "" for outer in ("morning", "evening") for inner in ("cat", "dog", "cow")},
@@ -274,12 +274,12 @@ REFUSED: dict[str, tuple[Mapping[str, str], str, str]] = {
     "one-folder-around": (
         {"archive/train/a/1.jpg": "", "archive/train/b/1.jpg": ""},
         ".",
-        r"has 1 class folder.*or is it .*archive', which has folders",
+        r"has 1 class folder.*or did you mean .*archive', which has folders",
     ),
-    "empty-part": (
+    "empty-split": (
         {"train/a/1.jpg": "", "train/b/1.jpg": "", "test/a/notes.txt": ""},
         ".",
-        "part 'test' of .* has no images",
+        "split 'test' of .* has no images",
     ),
     "empty-train": ({"train/a/notes.txt": "", "test/a/1.jpg": ""}, ".", "has no images to train on"),
     "empty-list": ({"list.txt": "\n \n"}, "list.txt", "lists no images"),
@@ -296,18 +296,22 @@ REFUSED: dict[str, tuple[Mapping[str, str], str, str]] = {
     "missing-files": (
         {"1": "", "list.txt": "1\ta\n" + "".join(f"gone {number}\tb\n" for number in range(7))},
         "list.txt",
-        "7 of the 8 files listed in .* are not there: .*gone 0', .*gone 4', ...; paths are taken from the folder",
+        "7 of the 8 files listed in .* are missing: .*gone 0', .*gone 4', ...; relative paths start at the folder",
     ),
-    "a-folder-in-a-list": ({"1": "", "d/2": "", "list.txt": "1\ta\nd\tb"}, "list.txt", "1 of the 2 files .* not there"),
+    "a-folder-in-a-list": (
+        {"1": "", "d/2": "", "list.txt": "1\ta\nd\tb"},
+        "list.txt",
+        "of the 2 files .* missing or not",
+    ),
     "twice-in-a-list": (
         {"1": "", "2": "", "list.txt": "1\ta\n2\tb\n./2\ta"},
         "list.txt",
-        "2' is listed twice in .*: in part 'train' under 'a' and in part 'train' under 'b'",
+        "2' is listed twice in .*: in split 'train' under 'a' and in split 'train' under 'b'",
     ),
-    "in-two-parts": (
+    "in-two-splits": (
         {"1": "", "2": "", "train.txt": "1\ta\n2\tb", "test.txt": "1\ta"},
         ".",
-        "in part 'train' under 'a' and in part 'test' under 'a'; keep one",
+        "in split 'train' under 'a' and in split 'test' under 'a'; keep one",
     ),
     "csv-without-label": (
         {"1": "", "l.csv": "path;label\n1;a\n"},
@@ -319,7 +323,7 @@ REFUSED: dict[str, tuple[Mapping[str, str], str, str]] = {
     "csv-short-line": ({"1": "", "l.csv": "path,label\n1,a\n1\n"}, "l.csv", "line 3 of .* has 1 cells, the header 2"),
     "csv-empty-label": ({"1": "", "l.csv": "path,label\n1, \n"}, "l.csv", "line 2 of .* has no label"),
     "csv-empty-path": ({"1": "", "l.csv": "path,label\n,a\n"}, "l.csv", "line 2 of .* has no path"),
-    "csv-unknown-part": (
+    "csv-unknown-split": (
         {"1": "", "l.csv": "path,label,split\n1,a,raw\n"},
         "l.csv",
         "has split 'raw'; give train, val or test",
@@ -353,7 +357,7 @@ def test_the_same_image_by_a_link_is_still_the_same(tmp_path: Path) -> None:
 def test_a_file_that_is_no_text_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"\x89PNG\r\n\x1a\n")
 
-    with pytest.raises(DatasetError, match=r"not text in UTF-8 \(byte 0\)"):
+    with pytest.raises(DatasetError, match=r"not UTF-8 text \(byte 0\)"):
         read_dataset(tmp_path / name)
 
 

@@ -18,10 +18,10 @@ from edgecls.dataset.augmentation.lineage import MANIFEST
 from edgecls.dataset.formats.labelled_images import Dataset, LabelledImages
 from edgecls.dataset.formats.read import read_dataset
 from edgecls.dataset.splits import write as module
-from edgecls.dataset.splits.rare_labels import RareLabels
+from edgecls.dataset.splits.partition import RareLabels
 from edgecls.dataset.splits.series import series_in_names
 from edgecls.dataset.splits.split import SplitResult, split_dataset
-from edgecls.dataset.splits.write import PartsForm, write_parts
+from edgecls.dataset.splits.write import SplitFormat, write_splits
 from edgecls.errors import DatasetError, OutputError
 
 LABELS = ("tulips", "玫瑰🌹")
@@ -42,39 +42,39 @@ def _split(
     data: Path,
     out: Path,
     ratios: tuple[float, ...] = (80, 20),
-    form: PartsForm = PartsForm.COPIES,
+    split_format: SplitFormat = SplitFormat.COPIES,
     seed: int = 0,
     **options: Any,
 ) -> SplitResult:
-    return split_dataset(data, out, ratios, seed=seed, form=form, workers=2, **options)
+    return split_dataset(data, out, ratios, seed=seed, split_format=split_format, workers=2, **options)
 
 
 def _contents(dataset: Dataset) -> dict[str, dict[tuple[str, str], int]]:
-    """Return for each part how often it has each image, by label and digest."""
+    """Return for each split how often it has each image, by label and digest."""
     return {
         name: Counter(
-            (part.labels[label_id], hashlib.sha256(path.read_bytes()).hexdigest())
-            for path, label_id in zip(part.paths, part.label_ids, strict=True)
+            (split.labels[label_id], hashlib.sha256(path.read_bytes()).hexdigest())
+            for path, label_id in zip(split.paths, split.label_ids, strict=True)
         )
-        for name, part in dataset.parts.items()
+        for name, split in dataset.splits.items()
     }
 
 
-@pytest.mark.parametrize("form", PartsForm)
+@pytest.mark.parametrize("split_format", SplitFormat)
 @pytest.mark.parametrize(
     ("ratios", "sizes"), [((80, 20), [16, 4]), ((70, 30), [14, 6]), ((60, 20, 20), [12, 4, 4])], ids=str
 )
 def test_what_is_written_reads_back_as_it_was_divided(
-    data: Path, tmp_path: Path, form: PartsForm, ratios: tuple[float, ...], sizes: list[int]
+    data: Path, tmp_path: Path, split_format: SplitFormat, ratios: tuple[float, ...], sizes: list[int]
 ) -> None:
-    result = _split(data, tmp_path / "out 出", ratios, form)
+    result = _split(data, tmp_path / "out 出", ratios, split_format)
 
     written = read_dataset(tmp_path / "out 出")
-    assert list(written.parts) == ["train", "val", "test"][: len(ratios)]
-    assert [len(part.paths) for part in written.parts.values()] == sizes
+    assert list(written.splits) == ["train", "val", "test"][: len(ratios)]
+    assert [len(split.paths) for split in written.splits.values()] == sizes
     assert _contents(written) == _contents(result.dataset)
-    for part, size in zip(written.parts.values(), sizes, strict=True):
-        assert list(part.counts.values()) == [size // 2, size // 2]
+    for split, size in zip(written.splits.values(), sizes, strict=True):
+        assert list(split.counts.values()) == [size // 2, size // 2]
     assert sorted(result.dataset.whole.paths) == sorted(data.rglob("*.png"))
 
 
@@ -92,7 +92,7 @@ def test_parts_are_divided_anew_and_names_are_numbered_where_they_meet(data: Pat
     _split(tmp_path / "first", tmp_path / "second", (50, 50))
 
     second = read_dataset(tmp_path / "second")
-    assert [len(part.paths) for part in second.parts.values()] == [12, 10]
+    assert [len(split.paths) for split in second.splits.values()] == [12, 10]
     names = sorted(path.name for path in second.whole.paths if path.name.startswith("0"))
     assert len(second.whole.paths) == 22
     assert set(names) <= {"0 号.png", "0 号-2.png"}
@@ -103,7 +103,7 @@ def test_names_that_some_systems_take_for_one_get_numbers(tmp_path: Path) -> Non
     paths = tuple(write_scene(tmp_path / str(index) / name, index) for index, name in enumerate(names))
     images = LabelledImages(("a", "b"), paths, (0, 0, 0, 0))
 
-    write_parts(tmp_path / "out", images, {"train": [0, 1, 2, 3]}, PartsForm.COPIES)
+    write_splits(tmp_path / "out", images, {"train": [0, 1, 2, 3]}, SplitFormat.COPIES)
 
     written = {path.name: path.read_bytes() for path in (tmp_path / "out" / "train" / "a").iterdir()}
     expected = ("A.png", "a-2.png", "é.png", "e\u0301-2.png")
@@ -131,7 +131,7 @@ def test_what_looks_alike_or_has_one_source_is_kept_together(data: Path, tmp_pat
 
     assert (result.groups, result.grouped_images) == (12, 30)
     part_of = {
-        path.relative_to(data).as_posix(): name for name, part in result.dataset.parts.items() for path in part.paths
+        path.relative_to(data).as_posix(): name for name, split in result.dataset.splits.items() for path in split.paths
     }
     for number in range(6):
         assert part_of[f"tulips/equal-{number}.png"] == part_of[f"tulips/{number + 2} 号.png"]
@@ -148,7 +148,7 @@ def test_blank_images_are_dealt_out_one_by_one_and_damaged_ones_left_out(data: P
 
     result = _split(data, tmp_path / "out")
 
-    assert (result.groups, result.unusable) == (0, 5)
+    assert (result.groups, len(result.failures)) == (0, 5)
     assert len(result.dataset.whole.paths) == 24
     assert all(str(data) in str(failure) for failure in result.failures)
     assert len(list((tmp_path / "out").rglob("*.png"))) == 24
@@ -164,7 +164,7 @@ def test_all_labels_with_too_few_groups_are_named_at_once_with_the_ways_out(data
 
     kept = _split(data, tmp_path / "kept", (60, 20, 20), rare=RareLabels.KEEP_IN_TRAIN)
     assert kept.rare_kept == ("lone", "pair")
-    assert [part.counts["pair"] for part in read_dataset(tmp_path / "kept").parts.values()] == [2, 0, 0]
+    assert [split.counts["pair"] for split in read_dataset(tmp_path / "kept").splits.values()] == [2, 0, 0]
 
     without = _split(data, tmp_path / "without", (60, 20, 20), rare=RareLabels.LEAVE_OUT)
     assert without.rare_left_out == ("lone", "pair")
@@ -176,7 +176,7 @@ def test_a_dataset_of_rare_labels_alone_is_refused(tmp_path: Path) -> None:
         write_scene(tmp_path / "data" / f"label {number}" / "1.png", number)
 
     for rare in RareLabels:
-        with pytest.raises(DatasetError, match=r"few|are needed for 2 parts"):
+        with pytest.raises(DatasetError, match=r"few|are needed for 2 splits"):
             _split(tmp_path / "data", tmp_path / "out", rare=rare)
 
 
@@ -195,11 +195,13 @@ def _series(root: Path, *, labels: int = 2, series: int = 6, frames: int = 4) ->
 
 def _torn(dataset: Dataset) -> int:
     """Return how many held-out images have one of the same label and series in train."""
-    names = {name: {(path.parent.name, path.name[:5]) for path in part.paths} for name, part in dataset.parts.items()}
+    names = {
+        name: {(path.parent.name, path.name[:5]) for path in split.paths} for name, split in dataset.splits.items()
+    }
     return sum(
         (path.parent.name, path.name[:5]) in names["train"]
-        for name, part in dataset.parts.items()
-        for path in part.paths
+        for name, split in dataset.splits.items()
+        for path in split.paths
         if name != "train"
     )
 
@@ -243,7 +245,7 @@ def test_images_in_one_folder_stay_together(tmp_path: Path) -> None:
 
     result = _split(tmp_path / "data", tmp_path / "out", (50, 50), near_distance=0, group_by="folder")
 
-    folders = [{path.parent for path in part.paths} for part in result.dataset.parts.values()]
+    folders = [{path.parent for path in split.paths} for split in result.dataset.splits.values()]
     assert folders[0] & folders[1] <= {tmp_path / "data" / "a", tmp_path / "data" / "b"}
     assert result.ungrouped == 8
 
@@ -251,10 +253,10 @@ def test_images_in_one_folder_stay_together(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("rule", "message"),
     [
-        ("(", "no regular expression"),
-        ("^(frame)", "found in no name, such as '00000_00000.png'"),
-        ("column:x", "no CSV file with such a column"),
-        ("folder", "no image lies in a folder below"),
+        ("(", "not a regular expression"),
+        ("^(frame)", "matches no name, such as '00000_00000.png'"),
+        ("column:x", "not a CSV file with such a column"),
+        ("folder", "no image is in a folder below"),
     ],
 )
 def test_a_rule_that_groups_nothing_is_refused(tmp_path: Path, rule: str, message: str) -> None:
@@ -265,7 +267,7 @@ def test_a_rule_that_groups_nothing_is_refused(tmp_path: Path, rule: str, messag
 def test_series_that_each_label_counts_anew_are_hinted_at(tmp_path: Path) -> None:
     data = _series(tmp_path / "data", series=1, frames=6)
 
-    with pytest.raises(DatasetError, match="if each label counts its series anew"):
+    with pytest.raises(DatasetError, match="if each label numbers its series from the start"):
         _split(data, tmp_path / "out", group_by=r"^(\d+)_")
 
 
@@ -295,7 +297,7 @@ def test_links_need_no_space_and_lead_to_the_images(data: Path, tmp_path: Path) 
     (data / "tulips" / "link.png").symlink_to(tmp_path / "elsewhere.png")
     write_scene(tmp_path / "elsewhere.png", 90)
 
-    _split(data, tmp_path / "out", form=PartsForm.LINKS)
+    _split(data, tmp_path / "out", split_format=SplitFormat.LINKS)
 
     for path in (tmp_path / "out").rglob("*.png"):
         assert path.stat().st_nlink == 2
@@ -310,7 +312,7 @@ def test_links_to_another_file_system_are_symbolic(data: Path) -> None:
         pytest.skip("there is no second file system to write to")
     out = memory / f"edgecls-test-{os.getpid()}"
     try:
-        result = _split(data, out, form=PartsForm.LINKS)
+        result = _split(data, out, split_format=SplitFormat.LINKS)
         assert all(path.is_symlink() for path in out.rglob("*.png"))
         assert _contents(read_dataset(out)) == _contents(result.dataset)
     finally:
@@ -355,16 +357,20 @@ def test_a_folder_that_has_something_in_it_is_refused_before_anything_is_read(da
             tmp_path / "out",
             (80, 20),
             seed=0,
-            form=PartsForm.LISTS,
+            split_format=SplitFormat.LISTS,
             workers=1,
-            on_looked_at=lambda done, total: pytest.fail("it has begun"),
+            on_read=lambda done, total: pytest.fail("it has begun"),
         )
     assert os.listdir(tmp_path / "out") == ["thesis.docx"]
 
 
 @pytest.mark.parametrize(
     ("out", "message"),
-    [("data/out", "in the dataset"), ("no/such/out", "no folder"), ("data/tulips/3 号.png", "in the dataset")],
+    [
+        ("data/out", "in the dataset"),
+        ("no/such/out", "not a writable"),
+        ("data/tulips/3 号.png", "in the dataset"),
+    ],
     ids=["in-the-dataset", "no-parent", "a-file"],
 )
 def test_a_place_that_cannot_be_written_is_refused(data: Path, tmp_path: Path, out: str, message: str) -> None:
@@ -373,7 +379,7 @@ def test_a_place_that_cannot_be_written_is_refused(data: Path, tmp_path: Path, o
 
 
 @pytest.mark.parametrize("ratios", [(100,), (25, 25, 25, 25)], ids=str)
-def test_two_or_three_parts_can_be_made(data: Path, tmp_path: Path, ratios: tuple[float, ...]) -> None:
+def test_two_or_three_splits_can_be_made(data: Path, tmp_path: Path, ratios: tuple[float, ...]) -> None:
     with pytest.raises(DatasetError, match="give two shares"):
         _split(data, tmp_path / "out", ratios)
 
@@ -394,24 +400,24 @@ def _csv(folder: Path, rows: list[tuple[str, str]]) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("name", "label", "form", "message"),
+    ("name", "label", "split_format", "message"),
     [
-        ("a.png", "a/b", PartsForm.COPIES, "label 'a/b' cannot be the name of a folder.*--as lists"),
-        ("a.png", ".hidden", PartsForm.LINKS, "cannot be the name of a folder"),
-        ("photo", "a", PartsForm.COPIES, "passed over in a class folder.*--as lists"),
-        (".a.png", "a", PartsForm.COPIES, "passed over in a class folder"),
-        ("a\tb.png", "a", PartsForm.LISTS, "cannot stand in a list.*--as copies"),
-        ("a\nb.png", "a", PartsForm.LISTS, "cannot stand in a list"),
+        ("a.png", "a/b", SplitFormat.COPIES, "label 'a/b' cannot be the name of a folder.*--as lists"),
+        ("a.png", ".hidden", SplitFormat.LINKS, "cannot be the name of a folder"),
+        ("photo", "a", SplitFormat.COPIES, "ignored in a class folder.*--as lists"),
+        (".a.png", "a", SplitFormat.COPIES, "ignored in a class folder"),
+        ("a\tb.png", "a", SplitFormat.LISTS, "cannot be written into a list.*--as copies"),
+        ("a\nb.png", "a", SplitFormat.LISTS, "cannot be written into a list"),
     ],
     ids=["label-with-slash", "hidden-label", "no-suffix", "hidden-file", "tab", "line-break"],
 )
 def test_names_that_cannot_be_written_in_a_form_are_refused(
-    tmp_path: Path, name: str, label: str, form: PartsForm, message: str
+    tmp_path: Path, name: str, label: str, split_format: SplitFormat, message: str
 ) -> None:
     rows = [("b.png", "b"), ("c.png", "b"), (name, label), ("d.png", label)]
     for seed, (path, _) in enumerate(rows):
         write_scene(tmp_path / path, seed)
 
     with pytest.raises(DatasetError, match=message):
-        _split(_csv(tmp_path, rows), tmp_path / "out", (50, 50), form)
+        _split(_csv(tmp_path, rows), tmp_path / "out", (50, 50), split_format)
     assert not (tmp_path / "out").exists()

@@ -83,7 +83,7 @@ def test_a_network_that_averages_says_how_much_each_place_speaks_for_each_label(
     assert [value.name for value in graph.output] == ["probabilities", "class_activation"]
     shape = graph.output[1].type.tensor_type.shape.dim
     assert [dim.dim_value or dim.dim_param for dim in shape] == ["N", *expected.shape[1:3], 3]
-    card = modelfile.read_card(onnx_bytes, name="m.onnx")
+    card = modelfile.model_from_bytes(onnx_bytes, name="m.onnx").card
     session = open_session(
         modelfile.ModelFile("m.onnx", card, onnx_bytes), Provider.CPU, intra_op_threads=1, class_activation=True
     )

@@ -7,7 +7,7 @@ from tiny_model import tiny_golden, tiny_model_bytes
 
 from edgecls.model_card import Golden, GoldenSample
 from edgecls.runtime.doctor.provider_check import check_provider
-from edgecls.runtime.execution.providers import Provider, ready_made_providers
+from edgecls.runtime.execution.providers import Provider, installed_providers
 from edgecls.runtime.execution.shared_libraries import missing_libraries
 
 
@@ -34,7 +34,7 @@ def test_wrong_answers_are_named(tmp_path: Path) -> None:
     assert check.remedy
 
 
-@pytest.mark.skipif(Provider.CUDA in ready_made_providers(), reason="this onnxruntime has CUDA built in")
+@pytest.mark.skipif(Provider.CUDA in installed_providers(), reason="this onnxruntime has CUDA built in")
 def test_a_provider_that_is_not_there_keeps_its_reason_and_remedy(tiny_model_path: Path) -> None:
     check = check_provider(str(tiny_model_path), Provider.CUDA, timeout_s=300)
 
@@ -45,8 +45,8 @@ def test_a_provider_that_is_not_there_keeps_its_reason_and_remedy(tiny_model_pat
 @pytest.mark.parametrize(
     ("source", "timeout_s", "reason"),
     [
-        ("import os; os.abort()", 60, "trying it ended the process (SIGABRT)"),
-        ("raise SystemExit('no luck')", 60, "trying it ended the process (exit code 1: no luck)"),
+        ("import os; os.abort()", 60, "trying it killed the process (SIGABRT)"),
+        ("raise SystemExit('no luck')", 60, "trying it killed the process (exit code 1: no luck)"),
         ("import threading; threading.Event().wait()", 1, "it was not ready after 1 s"),
     ],
     ids=["crash", "exit", "never-returns"],

@@ -21,7 +21,7 @@ from edgecls.modelfile import ModelFile
 from edgecls.runtime.doctor.diagnosis import diagnose
 from edgecls.runtime.execution import openvino_network
 from edgecls.runtime.execution.probe import probe
-from edgecls.runtime.execution.providers import Provider, candidates, openvino_version, ready_made_providers
+from edgecls.runtime.execution.providers import Provider, installed_providers, openvino_version, providers_to_try
 from edgecls.runtime.opening import load
 from edgecls.runtime.session import Session, open_session
 from edgecls.runtime.setting import Setting
@@ -141,7 +141,7 @@ class TestInstalled:
             [sys.executable, "-c", script, tiny_model_path], capture_output=True, text=True, check=True
         )
 
-        assert done.stdout == f"{candidates(Provider.AUTO)[0]} False\n"
+        assert done.stdout == f"{providers_to_try(Provider.AUTO)[0]} False\n"
 
     def test_tuning_measures_it_and_a_classifier_is_opened_as_tuned(
         self, own_cache: Path, tiny_model: ModelFile
@@ -150,7 +150,7 @@ class TestInstalled:
 
         found = tune([tiny_model], [encoded], seconds=1)
 
-        assert {row.setting.provider for row in found.models[0].rows} == set(ready_made_providers())
+        assert {row.setting.provider for row in found.models[0].rows} == set(installed_providers())
         setting = Setting(Provider.OPENVINO, 1, 2, 1)
         choice = Choice(setting, setting, found.models[0].choice.measured)
         keep_choice(choice, tiny_model.network_sha256, found.hardware, folder=choices_folder())
@@ -163,7 +163,7 @@ class TestInstalled:
 
         (check,) = (check for check in diagnosis.providers if check.provider is Provider.OPENVINO)
         assert check.works
-        assert diagnosis.best_provider in candidates(Provider.AUTO)
+        assert diagnosis.best_provider in providers_to_try(Provider.AUTO)
         assert diagnosis.versions["openvino"] == openvino_version()
 
 
@@ -173,12 +173,12 @@ def test_a_copy_of_it_is_found_without_importing_it(tmp_path: Path, monkeypatch:
 
     assert openvino_version() == "2026.4.1"
     assert probe(Provider.OPENVINO) is None
-    assert Provider.OPENVINO in ready_made_providers()
-    assert Provider.OPENVINO not in candidates(Provider.AUTO)
+    assert Provider.OPENVINO in installed_providers()
+    assert Provider.OPENVINO not in providers_to_try(Provider.AUTO)
 
 
 @pytest.mark.skipif(openvino_version() is not None, reason="edgecls[openvino] is installed")
 def test_where_it_is_not_installed_the_extra_is_named(tiny_model: ModelFile) -> None:
-    assert Provider.OPENVINO not in ready_made_providers()
+    assert Provider.OPENVINO not in installed_providers()
     with pytest.raises(ProviderError, match=r'OpenVINO is not installed; pip install "edgecls\[openvino\]"'):
         _open(tiny_model)

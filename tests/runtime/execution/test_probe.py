@@ -8,14 +8,14 @@ from runtime_wheels import install
 
 from edgecls.runtime.execution.gpu import this_machine
 from edgecls.runtime.execution.probe import probe
-from edgecls.runtime.execution.providers import Provider, ready_made_providers
+from edgecls.runtime.execution.providers import Provider, installed_providers
 
 
 def test_nothing_stands_in_the_way_of_the_cpu() -> None:
     assert probe(Provider.CPU) is None
 
 
-@pytest.mark.skipif(Provider.CUDA in ready_made_providers(), reason="this onnxruntime has CUDA built in")
+@pytest.mark.skipif(Provider.CUDA in installed_providers(), reason="this onnxruntime has CUDA built in")
 class TestWithoutGpuWheel:
     def test_the_wheel_that_has_it_is_named(self) -> None:
         hindrance = probe(Provider.CUDA)
@@ -47,7 +47,7 @@ class TestWithoutGpuWheel:
 
 
 @pytest.mark.skipif(
-    Provider.CUDA not in ready_made_providers() or bool(this_machine().gpus),
+    Provider.CUDA not in installed_providers() or bool(this_machine().gpus),
     reason="needs the wheel onnxruntime-gpu on a machine without a GPU",
 )
 def test_with_the_gpu_wheel_and_no_driver_the_missing_library_is_named() -> None:

@@ -8,19 +8,19 @@ from pathlib import Path
 import pytest
 
 from edgecls.commands.options import provider_option
-from edgecls.runtime.execution.providers import Provider, candidates, ready_made_providers
+from edgecls.runtime.execution.providers import Provider, installed_providers, providers_to_try
 
 
 def test_auto_tries_what_is_built_in_and_the_cpu_last() -> None:
-    tried = candidates(Provider.AUTO)
+    tried = providers_to_try(Provider.AUTO)
 
-    assert tried == [provider for provider in ready_made_providers() if provider is not Provider.OPENVINO]
+    assert tried == [provider for provider in installed_providers() if provider is not Provider.OPENVINO]
     assert tried == [provider for provider in Provider if provider in tried]
     assert tried[-1] is Provider.CPU
 
 
 def test_a_name_is_tried_alone() -> None:
-    assert candidates(Provider.TENSORRT) == [Provider.TENSORRT]
+    assert providers_to_try(Provider.TENSORRT) == [Provider.TENSORRT]
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_the_command_line_knows_every_provider() -> None:
 def test_telemetry_is_off_before_onnxruntime_is_imported_unless_asked_for(given: str | None, found: str) -> None:
     script = (
         "import os, sys\n"
-        "from edgecls.runtime.execution.providers import load_onnxruntime\n"
+        "from edgecls.runtime.execution.ort import load_onnxruntime\n"
         "class Spy:\n"
         "    def find_spec(self, name, path=None, target=None):\n"
         "        if name == 'onnxruntime': print(os.environ.get('ORT_DISABLE_TELEMETRY'), file=sys.stderr)\n"
@@ -77,7 +77,7 @@ def test_a_damaged_onnxruntime_is_named_and_prints_nothing_to_stdout(tmp_path: P
     (tmp_path / "onnxruntime" / "__init__.py").write_text(source)
     script = (
         "from edgecls.errors import ProviderError\n"
-        "from edgecls.runtime.execution.providers import load_onnxruntime\n"
+        "from edgecls.runtime.execution.ort import load_onnxruntime\n"
         "import re, sys\n"
         "try: load_onnxruntime()\n"
         f"except ProviderError as error: sys.exit(0 if re.search({message!r}, str(error)) else str(error))\n"

@@ -4,7 +4,7 @@ import pytest
 
 from edgecls.runtime.execution.providers import Provider
 from edgecls.runtime.setting import Setting
-from edgecls.runtime.tuning.contenders import candidate_settings
+from edgecls.runtime.tuning.candidates import candidate_settings
 
 
 def _counts(provider: Provider, cores: int) -> list[tuple[int, int, int]]:

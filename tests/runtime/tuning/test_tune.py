@@ -17,8 +17,8 @@ from edgecls.runtime.machine.cores import usable_cores
 from edgecls.runtime.opening import open_classifier
 from edgecls.runtime.setting import Setting
 from edgecls.runtime.tuned import find_choice, this_hardware
-from edgecls.runtime.tuning import contenders as contenders_module
-from edgecls.runtime.tuning.contenders import candidate_settings, open_contenders
+from edgecls.runtime.tuning import candidates as candidates_module
+from edgecls.runtime.tuning.candidates import candidate_settings, open_candidates
 from edgecls.runtime.tuning.tune import Standing, Tuning, tune
 
 IMAGES = [image.encode_png(np.full((20, 30, 3), value, np.uint8)) for value in (10, 90, 200)]
@@ -84,11 +84,11 @@ def test_a_provider_by_name_that_does_not_work_is_an_error(tiny_model: ModelFile
 
 
 def test_after_the_deadline_only_the_indispensable_is_opened(tiny_model: ModelFile) -> None:
-    contenders, skipped = open_contenders([tiny_model], Provider.CPU, deadline_s=-1, on_progress=lambda text: None)
+    candidates, skipped = open_candidates([tiny_model], Provider.CPU, deadline_s=-1, on_progress=lambda text: None)
 
-    assert {contender.setting.intra_op_threads for contender in contenders} == {1}
-    assert contenders[0].setting == Setting(Provider.CPU, usable_cores(), 1, 1)
-    assert Setting(Provider.CPU, 1, 1, 1) in [contender.setting for contender in contenders]
+    assert {candidate.setting.intra_op_threads for candidate in candidates} == {1}
+    assert candidates[0].setting == Setting(Provider.CPU, usable_cores(), 1, 1)
+    assert Setting(Provider.CPU, 1, 1, 1) in [candidate.setting for candidate in candidates]
     assert all("opening the others took so long; give more --seconds" in str(one) for one in skipped)
     assert bool(skipped) == (usable_cores() > 1)
 
@@ -97,19 +97,19 @@ def test_after_the_deadline_only_the_indispensable_is_opened(tiny_model: ModelFi
 def test_networks_that_do_not_fit_into_memory_are_left_out(
     tiny_model: ModelFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(contenders_module, "available_memory_bytes", lambda: len(tiny_model.onnx))
+    monkeypatch.setattr(candidates_module, "available_memory_bytes", lambda: len(tiny_model.onnx))
 
-    contenders, skipped = open_contenders([tiny_model], Provider.CPU, deadline_s=1e9, on_progress=lambda text: None)
+    candidates, skipped = open_candidates([tiny_model], Provider.CPU, deadline_s=1e9, on_progress=lambda text: None)
 
-    assert {contender.setting.intra_op_threads for contender in contenders} == {1}
+    assert {candidate.setting.intra_op_threads for candidate in candidates} == {1}
     assert "too little free memory" in str(skipped[0])
 
 
 def test_settings_that_differ_in_workers_only_share_a_network(tiny_model: ModelFile) -> None:
-    contenders, _ = open_contenders([tiny_model], Provider.CPU, deadline_s=1e9, on_progress=lambda text: None)
+    candidates, _ = open_candidates([tiny_model], Provider.CPU, deadline_s=1e9, on_progress=lambda text: None)
 
-    threads = {contender.setting.intra_op_threads for contender in contenders}
-    assert len({id(contender.classifier._session) for contender in contenders}) == len(threads)
+    threads = {candidate.setting.intra_op_threads for candidate in candidates}
+    assert len({id(candidate.classifier._session) for candidate in candidates}) == len(threads)
 
 
 @pytest.mark.gpu

@@ -7,7 +7,7 @@ import bottle
 from schemathesis.openapi import from_dict
 
 from edgecls import Classifier
-from edgecls.server.app import ServerSettings, create_app
+from edgecls.server.app import AppSettings, build_app
 from edgecls.server.endpoints.openapi import openapi_document
 from edgecls.server.models.repository import Repository
 
@@ -18,7 +18,7 @@ def _routes(app: bottle.Bottle) -> set[tuple[str, str]]:
 
 
 def test_the_document_has_exactly_the_routes_that_there_are(tiny_classifier: Classifier, tiny_model_path: Path) -> None:
-    app = create_app(Repository([tiny_model_path], lambda file: tiny_classifier), ServerSettings())
+    app = build_app(Repository([tiny_model_path], lambda file: tiny_classifier), AppSettings())
 
     described = {(method, path) for path, item in openapi_document()["paths"].items() for method in item}
 

@@ -8,7 +8,7 @@ import pytest
 from wsgi_client import Client, wsgi_client
 
 from edgecls import Classifier, image
-from edgecls.server.app import ServerSettings, create_app
+from edgecls.server.app import AppSettings, build_app
 from edgecls.server.models.repository import Repository
 from edgecls.server.storage.feedback_store import FeedbackStore
 
@@ -25,7 +25,7 @@ def repository(tiny_classifier: Classifier, tiny_model_path: Path) -> Repository
 @pytest.fixture
 def client(repository: Repository, tmp_path: Path) -> Client:
     store = FeedbackStore(tmp_path / "feedback", max_bytes=10**7)
-    return wsgi_client(create_app(repository, ServerSettings(max_body_bytes=10_000), feedback=store))
+    return wsgi_client(build_app(repository, AppSettings(max_body_bytes=10_000), feedback=store))
 
 
 def test_a_correction_is_stored_and_described(client: Client, tmp_path: Path) -> None:
@@ -68,14 +68,14 @@ def test_pages_of_others_cannot_send_corrections(client: Client, site: str, stat
 
 
 def test_without_a_folder_the_remedy_is_said(repository: Repository) -> None:
-    answer = wsgi_client(create_app(repository, ServerSettings()))("POST", "/feedback", RED, query="label=blue")
+    answer = wsgi_client(build_app(repository, AppSettings()))("POST", "/feedback", RED, query="label=blue")
 
     assert answer.status == 404
     assert "--feedback DIR" in answer.json["error"]["message"]
 
 
 def test_corrections_wait_with_all_that_computes(repository: Repository) -> None:
-    app = create_app(repository, ServerSettings())
+    app = build_app(repository, AppSettings())
 
     assert app.computes("POST", "/feedback")
     assert not app.computes("GET", "/feedback")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from wsgi_client import Client, wsgi_client
 
-from edgecls.server.app import ServerSettings, create_app
+from edgecls.server.app import AppSettings, build_app
 from edgecls.server.endpoints.page import MIME_TYPES, WEB_FOLDER
 from edgecls.server.models.repository import Repository
 
@@ -18,7 +18,7 @@ def client(tiny_model_path: Path) -> Client:
     def load(file: Path) -> None:
         raise AssertionError("the page needs no model")
 
-    return wsgi_client(create_app(Repository([tiny_model_path], load), ServerSettings()))  # type: ignore[arg-type]
+    return wsgi_client(build_app(Repository([tiny_model_path], load), AppSettings()))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", FILES)

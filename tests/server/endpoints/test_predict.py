@@ -8,7 +8,7 @@ import pytest
 from wsgi_client import Client, wsgi_client
 
 from edgecls import Classifier, image
-from edgecls.server.app import ServerSettings, create_app
+from edgecls.server.app import AppSettings, build_app
 from edgecls.server.models.repository import Repository
 
 HALVES = np.full((40, 80, 3), (0, 0, 200), np.uint8)
@@ -20,7 +20,7 @@ IMAGE = image.encode_png(HALVES)  # red on the left, blue on the right
 def client(tiny_classifier: Classifier, tiny_model_path: Path) -> Client:
     repository = Repository([tiny_model_path], lambda file: tiny_classifier)
     repository.load_all()
-    return wsgi_client(create_app(repository, ServerSettings()))
+    return wsgi_client(build_app(repository, AppSettings()))
 
 
 @pytest.mark.parametrize("path", ["/predict", "/predict/halves.png"])

@@ -9,7 +9,7 @@ from wsgi_client import wsgi_client
 import edgecls
 from edgecls import Classifier, image
 from edgecls.errors import ModelFileError
-from edgecls.server.app import ServerSettings, create_app
+from edgecls.server.app import AppSettings, build_app
 from edgecls.server.metrics.counters import PREDICTIONS
 from edgecls.server.models.repository import Repository
 from edgecls.server.storage.feedback_store import FeedbackStore
@@ -20,7 +20,7 @@ RED = image.encode_png(np.full((6, 9, 3), (250, 0, 0), np.uint8))
 
 def test_the_status_says_what_is_served_on_what(tiny_classifier: Classifier, tiny_model_path: Path) -> None:
     repository = Repository([tiny_model_path], lambda file: tiny_classifier)
-    client = wsgi_client(create_app(repository, ServerSettings()))
+    client = wsgi_client(build_app(repository, AppSettings()))
     loading = client("GET", "/status").json
     repository.load_all()
     ready = client("GET", "/status").json
@@ -41,7 +41,7 @@ def test_images_that_got_an_answer_are_those_of_all_processes(
 ) -> None:
     repository = Repository([tiny_model_path], lambda file: tiny_classifier)
     snapshots = [{PREDICTIONS.name: {("a", "red"): [count], ("a", "blue"): [2.0]}} for count in (3.0, 5.0)]
-    client = wsgi_client(create_app(repository, ServerSettings(), gather=lambda: Gathered([], snapshots)))
+    client = wsgi_client(build_app(repository, AppSettings(), gather=lambda: Gathered([], snapshots)))
 
     assert client("GET", "/status").json["images_answered"] == 12
 
@@ -54,7 +54,7 @@ def test_a_model_that_cannot_be_loaded_is_listed_with_the_reason(tiny_model_path
     with pytest.raises(ModelFileError):
         repository.load_all()
 
-    (model,) = wsgi_client(create_app(repository, ServerSettings()))("GET", "/status").json["models"]
+    (model,) = wsgi_client(build_app(repository, AppSettings()))("GET", "/status").json["models"]
 
     assert model == {"name": "colors", "state": "UNAVAILABLE", "reason": "it is damaged"}
 
@@ -66,8 +66,8 @@ def test_the_page_learns_which_corrections_are_taken(
     repository = Repository([tiny_model_path], lambda file: tiny_classifier)
     store = FeedbackStore(tmp_path, max_bytes=10**6, takes_new_labels=new_labels)
 
-    with_store = wsgi_client(create_app(repository, ServerSettings(), feedback=store))
-    without = wsgi_client(create_app(repository, ServerSettings()))
+    with_store = wsgi_client(build_app(repository, AppSettings(), feedback=store))
+    without = wsgi_client(build_app(repository, AppSettings()))
 
     assert with_store("GET", "/status").json["feedback"] == {"new_labels": new_labels}
     assert without("GET", "/status").json["feedback"] is None

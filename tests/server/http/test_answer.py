@@ -38,13 +38,10 @@ def test_text_beyond_latin_1_does_not_break_an_answer() -> None:
     assert b"\r\nA: ? \xe9\r\n" in _encode(Answer("200 OK", [("A", "猫 é")]))
 
 
-def test_a_refusal_has_one_shape_and_v2_has_its_own() -> None:
-    refusal = Refusal(503, "Busy", "come back, 猫", **{"Retry-After": "1"})
+def test_a_refusal_says_its_kind_and_message() -> None:
+    answer = refusal_answer(Refusal(503, "Busy", "come back, 猫", **{"Retry-After": "1"}))
 
-    plain, v2 = refusal_answer(refusal, "/predict"), refusal_answer(refusal, "/v2/models/a/infer")
-
-    assert plain.status == "503 Service Unavailable"
-    assert ("Retry-After", "1") in plain.headers
-    assert json.loads(plain.body) == {"error": {"type": "Busy", "message": "come back, 猫"}}
-    assert json.loads(v2.body) == {"error": "come back, 猫"}
-    assert refusal_answer(Refusal(499, "Odd", "odd"), "/v2x").status == "499 Refused"
+    assert answer.status == "503 Service Unavailable"
+    assert ("Retry-After", "1") in answer.headers
+    assert json.loads(answer.body) == {"error": {"type": "Busy", "message": "come back, 猫"}}
+    assert refusal_answer(Refusal(499, "Odd", "odd")).status == "499 Refused"

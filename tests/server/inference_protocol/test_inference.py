@@ -119,7 +119,7 @@ def test_unsure_answers_have_the_label_unknown(tiny_model_path: Path) -> None:
 @pytest.mark.parametrize(
     ("document", "message"),
     [
-        ({"name": "image"}, "no input 'image'; its only input is 'image'"),
+        ({"name": "pixels"}, "no input 'pixels'; its only input is 'image'"),
         ({"datatype": "FP32"}, r"takes UINT8 \(pixels\) or BYTES \(encoded images\), got 'FP32'"),
         ({"shape": [8, 8, 3]}, r"must have the shape \[N, 8, 8, 3\] with N from 1 to 64, got \[8, 8, 3\]"),
         ({"shape": [1, 3, 8, 8]}, r"must have the shape \[N, 8, 8, 3\]"),

@@ -6,6 +6,7 @@ import pytest
 from sent_requests import sent
 
 from edgecls.server.dispatch.wsgi import Work, WorkedAnswer
+from edgecls.server.endpoints.answers import error_body
 from edgecls.server.http.messages import Answer, Refusal, Request, Ticket, refusal_answer
 from edgecls.server.metrics.request_metrics import RequestMetrics
 from edgecls.server.middleware.access_log import AccessLog
@@ -36,7 +37,7 @@ def _ignore(answer: Answer) -> None:
 
 
 def test_every_answer_gets_the_security_headers_refusals_too() -> None:
-    answer = refusal_answer(Refusal(408, "RequestTimeout", "late"), "")
+    answer = refusal_answer(Refusal(408, "RequestTimeout", "late"))
     Middleware(Inner(), RequestMetrics()).answered(sent("", ""), answer)
 
     fields = dict(answer.headers)
@@ -45,6 +46,17 @@ def test_every_answer_gets_the_security_headers_refusals_too() -> None:
     assert fields["X-Inner"] == "seen"
     assert "X-Request-Id" not in fields
     assert len(fields) == len(answer.headers)
+
+
+def test_a_refusal_of_any_layer_takes_the_shape_of_its_address() -> None:
+    middleware = Middleware(Inner(), RequestMetrics(), error_body=error_body)
+    plain, v2 = (refusal_answer(Refusal(503, "Busy", "come back, 猫")) for _ in range(2))
+
+    middleware.answered(sent("GET", "/v2x"), plain)
+    middleware.answered(sent("GET", "/v2/models/a/infer"), v2)
+
+    assert json.loads(plain.body) == {"error": {"type": "Busy", "message": "come back, 猫"}}
+    assert json.loads(v2.body) == {"error": "come back, 猫"}
 
 
 def test_without_keys_the_inner_handler_decides() -> None:

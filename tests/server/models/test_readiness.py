@@ -3,9 +3,9 @@ from pathlib import Path
 import pytest
 
 from edgecls import Classifier
-from edgecls.server.http.messages import Refusal
+from edgecls.server.endpoints.answers import refusal_of
 from edgecls.server.models.readiness import Readiness
-from edgecls.server.models.repository import Repository
+from edgecls.server.models.repository import NotReadyError, Repository
 
 
 @pytest.fixture
@@ -15,7 +15,7 @@ def repository(tiny_classifier: Classifier, tiny_model_path: Path) -> Repository
 
 def test_it_waits_for_the_models(repository: Repository) -> None:
     readiness = Readiness(repository)
-    with pytest.raises(Refusal, match="not every model is loaded"):
+    with pytest.raises(NotReadyError, match="not every model is loaded"):
         readiness.check()
     assert not readiness.here
 
@@ -28,9 +28,10 @@ def test_it_waits_for_the_other_processes(repository: Repository) -> None:
     others = [False]
     readiness = Readiness(repository, lambda: others[0])
     repository.load_all()
-    with pytest.raises(Refusal, match="not every process") as refused:
+    with pytest.raises(NotReadyError, match="not every process") as refused:
         readiness.check()
-    assert (refused.value.status, refused.value.headers) == (503, {"Retry-After": "1"})
+    refusal = refusal_of(refused.value)
+    assert (refusal.status, refusal.headers) == (503, {"Retry-After": "1"})
     assert readiness.here
 
     others[0] = True
@@ -42,6 +43,6 @@ def test_a_server_that_stops_is_not_ready(repository: Repository) -> None:
     repository.load_all()
     readiness.drain()
 
-    with pytest.raises(Refusal, match="stopping"):
+    with pytest.raises(NotReadyError, match="stopping"):
         readiness.check()
     assert not readiness.here

@@ -21,10 +21,10 @@ from edgecls.cli import main
 from edgecls.dataset.formats.folders import read_class_folders
 from edgecls.errors import ImageDecodeError, OutputError, ServerError
 from edgecls.runtime.opening import load
-from edgecls.server.http.messages import Refusal
+from edgecls.server.endpoints.answers import refusal_of
 from edgecls.server.models.served_model import ServedModel
 from edgecls.server.storage import feedback_store as feedback
-from edgecls.server.storage.feedback_store import FeedbackStore
+from edgecls.server.storage.feedback_store import BadLabelError, FeedbackBusyError, FeedbackFullError, FeedbackStore
 from edgecls.server.storage.folder_lock import locked_folder
 
 MODEL_SHA256 = "5" * 64
@@ -118,10 +118,10 @@ def test_check_and_training_take_the_folder_as_it_is(store: FeedbackStore, root:
 def test_a_label_that_the_model_does_not_have_is_refused(
     store: FeedbackStore, root: Path, model: ServedModel, label: str
 ) -> None:
-    with pytest.raises(Refusal, match="has no label") as refused:
+    with pytest.raises(BadLabelError, match="has no label") as refused:
         store.keep(RED, label, name="a.png", model=model)
 
-    assert refused.value.status == 422
+    assert refusal_of(refused.value).status == 422
     assert _files(root) == []
 
 
@@ -129,10 +129,10 @@ def test_a_label_that_the_model_does_not_have_is_refused(
 def test_a_new_label_has_to_be_a_plain_folder_name(root: Path, tmp_path: Path, model: ServedModel, label: str) -> None:
     store = FeedbackStore(root, max_bytes=PLENTY, takes_new_labels=True)
 
-    with pytest.raises(Refusal, match="cannot be the name of a class folder") as refused:
+    with pytest.raises(BadLabelError, match="cannot be the name of a class folder") as refused:
         store.keep(RED, label, name="a.png", model=model)
 
-    assert refused.value.status == 422
+    assert refusal_of(refused.value).status == 422
     assert _files(tmp_path) == []
 
 
@@ -146,7 +146,7 @@ def test_a_new_label_that_differs_from_an_old_one_in_case_only_is_refused(root: 
     store = FeedbackStore(root, max_bytes=PLENTY, takes_new_labels=True)
     store.keep(RED, "blue", name="a.png", model=model)
 
-    with pytest.raises(Refusal, match="upper and lower case"):
+    with pytest.raises(BadLabelError, match="upper and lower case"):
         store.keep(_image(1), "Blue", name="a.png", model=model)
 
 
@@ -178,10 +178,10 @@ def test_past_the_bound_nothing_more_is_stored_and_nothing_is_lost(root: Path, m
     store.keep(_image(1), "green", name="a.png", model=model)
     before = _files(root)
 
-    with pytest.raises(Refusal, match="--feedback-max-mb") as refused:
+    with pytest.raises(FeedbackFullError, match="--feedback-max-mb") as refused:
         store.keep(_image(2), "red", name="a.png", model=model)
 
-    assert refused.value.status == 507
+    assert refusal_of(refused.value).status == 507
     assert _files(root) == before
     assert not (root / "red").exists()
 
@@ -221,10 +221,13 @@ def test_a_full_disk_is_said_and_loses_nothing(store: FeedbackStore, root: Path,
     store.keep(RED, "blue", name="a.png", model=model)
     before = {name: (root / name).read_bytes() for name in _files(root)}
 
-    with _no_file_larger_than(1000), pytest.raises(Refusal, match="disk of the feedback folder is full") as refused:
+    with (
+        _no_file_larger_than(1000),
+        pytest.raises(FeedbackFullError, match="disk of the feedback folder is full") as refused,
+    ):
         store.keep(RED, "green", name="b.png", model=model)
 
-    assert refused.value.status == 507
+    assert refusal_of(refused.value).status == 507
     assert {name: (root / name).read_bytes() for name in _files(root)} == before
     assert not (root / "green").exists()
 
@@ -232,7 +235,7 @@ def test_a_full_disk_is_said_and_loses_nothing(store: FeedbackStore, root: Path,
 def test_a_file_in_the_way_of_a_class_folder_is_said(store: FeedbackStore, root: Path, model: ServedModel) -> None:
     (root / "blue").write_text("notes")
 
-    with pytest.raises(Refusal, match="is no folder"):
+    with pytest.raises(BadLabelError, match="is no folder"):
         store.keep(RED, "blue", name="a.png", model=model)
 
 
@@ -255,10 +258,10 @@ def test_a_folder_that_cannot_be_made_is_said_at_the_start(tmp_path: Path) -> No
 def test_a_new_label_is_told_apart_from_the_models_own_by_more_than_case(root: Path, model: ServedModel) -> None:
     store = FeedbackStore(root, max_bytes=PLENTY, takes_new_labels=True)
 
-    with pytest.raises(Refusal, match="give the label as 'blue'") as refused:
+    with pytest.raises(BadLabelError, match="give the label as 'blue'") as refused:
         store.keep(RED, "BLUE", name="a.png", model=model)
 
-    assert refused.value.status == 422
+    assert refusal_of(refused.value).status == 422
     assert _files(root) == []
     assert store.keep(RED, " blue ", name="a.png", model=model).label == "blue"
     assert store.keep(_image(1), "blue", name="a.png", model=model).label == "blue"
@@ -286,7 +289,7 @@ def test_a_new_label_does_not_take_the_folder_of_an_own_one_with_signs(tmp_path:
 
     assert store.keep(RED, "AC%2FDC", name="a.png", model=odd).label == "AC/DC"
     assert store.keep(RED, "other", name="a.png", model=odd).label == "other"
-    with pytest.raises(Refusal, match="give the label as 'AC/DC'"):
+    with pytest.raises(BadLabelError, match="give the label as 'AC/DC'"):
         store.keep(RED, "ac%2fdc", name="a.png", model=odd)
 
 
@@ -294,7 +297,7 @@ CORRECTING = """
 import hashlib, json, sys
 from pathlib import Path
 from edgecls.runtime.opening import load
-from edgecls.server.storage.feedback_store import FeedbackStore
+from edgecls.server.storage.feedback_store import BadLabelError, FeedbackBusyError, FeedbackFullError, FeedbackStore
 from edgecls.server.storage.folder_lock import locked_folder
 from edgecls.server.models.served_model import ServedModel
 
@@ -402,11 +405,15 @@ def test_a_process_that_keeps_the_folder_locked_makes_nobody_wait_for_ever(
     store: FeedbackStore, root: Path, model: ServedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(feedback, "PATIENCE_S", 0.05)
-    with locked_folder(root / ".corrections", timeout_s=1), pytest.raises(Refusal, match="try again") as refused:
+    with (
+        locked_folder(root / ".corrections", timeout_s=1),
+        pytest.raises(FeedbackBusyError, match="try again") as refused,
+    ):
         store.keep(RED, "blue", name="a.png", model=model)
-    with store._lock, pytest.raises(Refusal, match="try again"):
+    with store._lock, pytest.raises(FeedbackBusyError, match="try again"):
         store.keep(RED, "blue", name="a.png", model=model)
 
-    assert (refused.value.status, refused.value.headers) == (503, {"Retry-After": "1"})
+    refusal = refusal_of(refused.value)
+    assert (refusal.status, refusal.headers) == (503, {"Retry-After": "1"})
     assert _files(root) == []
     assert store.keep(RED, "blue", name="a.png", model=model).label == "blue"

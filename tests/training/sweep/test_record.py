@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from edgecls.errors import OutputError, TrainingError
-from edgecls.training.history import EpochReport
+from edgecls.evaluation.history import EpochReport
 from edgecls.training.sweep.record import SweepRecord, SweepTrial
 
 FACTS = {"data": "花", "epochs": 3}
@@ -70,7 +70,7 @@ def test_a_damaged_record_is_not_continued(tmp_path: Path) -> None:
     record = SweepRecord(tmp_path, FACTS, resume=False)
     record.path.write_text(record.path.read_text(encoding="utf-8") + "{}\n", encoding="utf-8")
 
-    with pytest.raises(TrainingError, match=r"is damaged .*; delete it to start anew"):
+    with pytest.raises(TrainingError, match=r"is damaged .*; delete it to start again"):
         SweepRecord(tmp_path, FACTS, resume=True)
 
 

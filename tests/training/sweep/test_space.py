@@ -84,9 +84,7 @@ def test_values_must_differ(changes: dict[str, object], message: str) -> None:
 
 
 def test_a_range_has_no_grid() -> None:
-    with pytest.raises(
-        TrainingError, match=r"1e-05\.\.0\.1 have no end of values; give the number of trials with --random"
-    ):
+    with pytest.raises(TrainingError, match=r"1e-05\.\.0\.1 are a range; give the number of trials with --random"):
         _space(learning_rates=Range(1e-5, 1e-1)).grid()
 
 

@@ -1,0 +1,164 @@
+"""`edgecls.serve`: the server within a Python program, in threads of its own."""
+
+import contextlib
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from os import PathLike
+from pathlib import Path
+from types import TracebackType
+
+from edgecls.errors import ServerError
+from edgecls.server.http.server import listening_socket
+from edgecls.server.server import Server
+from edgecls.server.settings import FeedbackSettings, ServeSettings, model_files
+
+__all__ = ["LocalServer", "serve"]
+
+StrPath = str | PathLike[str]
+
+_log = logging.getLogger(__name__)
+
+
+def serve(
+    models: StrPath | Sequence[StrPath],
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    provider: str = "auto",
+    threads: int | None = None,
+    tuned: bool = True,
+    unknown_threshold: float | None = None,
+    max_megapixels: float = 100,
+    max_upload_mb: float = 32,
+    max_waiting: int = 256,
+    image_root: StrPath | None = None,
+    feedback: StrPath | FeedbackSettings | None = None,
+    reload_on_change: bool = False,
+    allow_model_control: bool = False,
+    allowed_hosts: Sequence[str] = (),
+    cors_origins: Sequence[str] = (),
+    api_keys: StrPath | None = None,
+    tls_cert: StrPath | None = None,
+    tls_key: StrPath | None = None,
+    access_log: StrPath | None = None,
+    drain_delay: float = 0,
+    tell: Callable[[str], None] | None = None,
+) -> "LocalServer":
+    """Return a server for this process, to be used as a context manager that gives the URL::
+
+        with edgecls.serve("flowers.onnx") as url:
+            edgecls.Client(url).predict("rose.jpg")
+
+    In a notebook, `LocalServer.start` and `LocalServer.stop` do the same in two cells. The server is the one of
+    `edgecls serve`, with one process; it runs in threads, installs no signal handlers and prints nothing.
+
+    Args:
+        models: A model file, a folder of them, or several of either. Requests that name no model get the first.
+        host: Address to listen on.
+        port: Port to listen on; 0 for any free port.
+        feedback: Folder for corrections; `FeedbackSettings` to limit its size or to accept new labels.
+        tell: Takes a line for the operator, called in several threads; None to log them at level INFO.
+        provider, threads, tuned, unknown_threshold, max_megapixels, max_upload_mb, max_waiting, image_root,
+        reload_on_change, allow_model_control, allowed_hosts, cors_origins, api_keys, tls_cert, tls_key, access_log,
+        drain_delay: As the options of `edgecls serve`.
+
+    Raises:
+        ModelFileError: A folder has no model file.
+        ServerError: `tls_key` is given without `tls_cert`.
+    """
+    if tls_key is not None and tls_cert is None:
+        raise ServerError("tls_key needs tls_cert; give the certificate that the key belongs to")
+    settings = ServeSettings(
+        model_files([models] if isinstance(models, str | PathLike) else models),
+        host=host,
+        port=port,
+        provider=provider,
+        threads=threads,
+        tuned=tuned,
+        unknown_threshold=unknown_threshold,
+        max_megapixels=max_megapixels,
+        max_upload_mb=max_upload_mb,
+        max_waiting=max_waiting,
+        image_root=_path(image_root),
+        feedback=feedback if isinstance(feedback, FeedbackSettings) else FeedbackSettings(_path(feedback)),
+        reload_on_change=reload_on_change,
+        allow_model_control=allow_model_control,
+        allowed_hosts=tuple(allowed_hosts),
+        cors_origins=tuple(cors_origins),
+        api_keys=_path(api_keys),
+        tls_cert=_path(tls_cert),
+        tls_key=_path(tls_key),
+        access_log=None if access_log is None else str(access_log),
+        drain_delay=drain_delay,
+    )
+    return LocalServer(settings, tell or _log.info)
+
+
+class LocalServer:
+    """A server in threads of this process. It may be started again after it was stopped.
+
+    Args:
+        settings: With one worker.
+        tell: Takes a line for the operator.
+    """
+
+    def __init__(self, settings: ServeSettings, tell: Callable[[str], None]) -> None:
+        self._settings = settings
+        self._tell = tell
+        self._lock = threading.Lock()
+        self._url = ""
+        self._at_end: contextlib.ExitStack | None = None
+
+    @property
+    def url(self) -> str:
+        """Where the server is reached.
+
+        Raises:
+            ServerError: It does not run.
+        """
+        if self._at_end is None:
+            raise ServerError("the server is not running; start it first")
+        return self._url
+
+    def start(self) -> str:
+        """Load and verify the models, serve from then on, and return the URL.
+
+        Raises:
+            EdgeclsError: The server cannot start with these settings, or runs already. Nothing is left running.
+        """
+        with self._lock:
+            if self._at_end is not None:
+                raise ServerError(f"the server is running already, at {self._url}; stop it first")
+            with contextlib.ExitStack() as stack:
+                listener = stack.enter_context(listening_socket(self._settings.host, self._settings.port))
+                server = Server(self._settings, lambda: listener, listener.getsockname()[0], self._tell)
+                self._url = stack.enter_context(server.serving(is_first=True)).url
+                self._at_end = stack.pop_all()
+            return self._url
+
+    def stop(self) -> None:
+        """Finish the requests in flight, and stop; does nothing where the server does not run.
+
+        Raises:
+            ServerError: The server had failed, so requests may have been lost.
+        """
+        with self._lock:
+            at_end, self._at_end = self._at_end, None
+            if at_end is not None:
+                at_end.close()
+
+    def __enter__(self) -> str:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def __repr__(self) -> str:
+        return f"<LocalServer at {self._url}>" if self._at_end is not None else "<LocalServer, not running>"
+
+
+def _path(path: StrPath | None) -> Path | None:
+    return None if path is None else Path(path)

@@ -1,0 +1,115 @@
+"""`edgecls.serve`: the server within a Python program."""
+
+import json
+import threading
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import edgecls
+from edgecls import image
+from edgecls.errors import ModelFileError, ServerError
+
+RED = image.encode_png(np.full((40, 40, 3), (200, 0, 0), np.uint8))
+
+
+def _label(url: str) -> str:
+    with edgecls.Client(url) as client:
+        return client.predict(RED).label
+
+
+def _our_threads() -> set[str]:
+    return {thread.name for thread in threading.enumerate() if thread.name.startswith("edgecls-")}
+
+
+def test_it_serves_while_the_block_runs(tiny_model_path: Path) -> None:
+    with edgecls.serve(tiny_model_path) as url:
+        assert _label(url) == "red"
+        assert url.startswith("http://127.0.0.1:")
+
+    assert _our_threads() == set()
+    with pytest.raises(edgecls.RemoteError):
+        _label(url)
+
+
+def test_it_starts_and_stops_by_calls_as_in_two_cells_of_a_notebook(tiny_model_path: Path) -> None:
+    server = edgecls.serve([tiny_model_path])
+    with pytest.raises(ServerError, match="not running"):
+        _ = server.url
+
+    for _ in range(2):  # and again
+        url = server.start()
+        try:
+            assert server.url == url
+            assert _label(url) == "red"
+            with pytest.raises(ServerError, match="running already"):
+                server.start()
+        finally:
+            server.stop()
+    server.stop()  # nothing happens
+
+
+def test_it_serves_from_a_thread_other_than_the_main_one(tiny_model_path: Path) -> None:
+    labels: list[str] = []
+
+    def serve() -> None:
+        with edgecls.serve(tiny_model_path) as url:
+            labels.append(_label(url))
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    thread.join()
+    assert labels == ["red"]
+
+
+def test_what_goes_wrong_is_raised_and_leaves_nothing_running(tiny_model_path: Path, tmp_path: Path) -> None:
+    (tmp_path / "bad.onnx").write_bytes(b"nothing")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ModelFileError), edgecls.serve([tiny_model_path, tmp_path / "bad.onnx"]):
+        pass
+    with pytest.raises(ModelFileError, match="no model file"):
+        edgecls.serve(tmp_path / "empty")
+    with pytest.raises(ServerError, match="tls_cert"):
+        edgecls.serve(tiny_model_path, tls_key=tmp_path / "key.pem")
+    with edgecls.serve(tiny_model_path) as url:
+        taken = edgecls.serve(tiny_model_path, port=int(url.rpartition(":")[2]))
+        with pytest.raises(ServerError, match="cannot listen"):
+            taken.start()
+    assert _our_threads() == set()
+
+
+def test_an_exception_in_the_block_stops_it_too(tiny_model_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), edgecls.serve(tiny_model_path):
+        raise ZeroDivisionError
+    assert _our_threads() == set()
+
+
+def test_the_operator_lines_go_where_they_are_wanted(tiny_model_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    lines: list[str] = []
+    with edgecls.serve(tiny_model_path, tell=lines.append) as url:
+        pass
+
+    assert f"listening on {url}" in lines
+    assert lines[-1] == f"ready: {tiny_model_path.stem}"
+    assert capfd.readouterr() == ("", "")
+
+
+def test_its_options_hold(tiny_model_path: Path, tmp_path: Path) -> None:
+    (tmp_path / "keys").write_text("secret\n")
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "a.png").write_bytes(RED)
+    options = {"image_root": tmp_path / "images", "feedback": str(tmp_path / "fixed"), "max_upload_mb": 0.01}
+    with edgecls.serve(tiny_model_path, api_keys=tmp_path / "keys", **options) as url:  # type: ignore[arg-type]
+        with pytest.raises(edgecls.RemoteError, match="API key"):
+            _label(url)
+        request = urllib.request.Request(f"{url}/predict/a.png", headers={"X-API-Key": "secret"})
+        with urllib.request.urlopen(request) as answer:
+            assert json.load(answer)["label"] == "red"
+        large = urllib.request.Request(f"{url}/predict", b"x" * 20_000, headers={"X-API-Key": "secret"})
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(large)
+        with refused.value:
+            assert refused.value.code == 413
