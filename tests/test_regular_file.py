@@ -68,7 +68,7 @@ def test_every_reader_of_named_files_refuses_a_pipe(pipe: Path) -> None:
 def test_a_list_that_names_a_pipe_is_refused(tmp_path: Path, pipe: Path) -> None:
     (tmp_path / "list.txt").write_text(f"{pipe}\ta\n{pipe}\tb\n")
 
-    with pytest.raises(DatasetError, match="are no files"):
+    with pytest.raises(DatasetError, match="are missing or not files"):
         read_dataset(tmp_path / "list.txt")
 
 
