@@ -85,7 +85,7 @@ def test_commands_name_a_pipe_among_images_and_go_on(tmp_path: Path) -> None:
 
 
 def test_what_is_collected_does_not_go_into_a_pipe(pipe: Path) -> None:
-    with pytest.raises(OutputError, match="it is no file"):
+    with pytest.raises(OutputError, match="it is a named pipe, not a file"):
         Manifest(pipe)
 
 
