@@ -33,14 +33,14 @@ def test_a_new_or_empty_folder_is_fine(folder: Path) -> None:
     folder.mkdir()
     RunDirectory(folder).check(ExistingRun.OVERWRITE)
 
-    with pytest.raises(TrainingError, match=r"there is no run in .* to resume; leave out --resume"):
+    with pytest.raises(TrainingError, match=r"there is no run in .* to resume; omit --resume"):
         RunDirectory(folder).check(ExistingRun.RESUME)
 
 
 def test_an_unfinished_run_is_not_lost_by_accident(folder: Path) -> None:
     run = _begun(folder, checkpoint=True)
 
-    with pytest.raises(TrainingError, match="has a run that was not finished; go on with --resume, or replace it"):
+    with pytest.raises(TrainingError, match="has an unfinished run; continue it with --resume, or replace it"):
         run.check(ExistingRun.REPLACE_FINISHED)
     run.check(ExistingRun.RESUME)
     run.check(ExistingRun.OVERWRITE)
