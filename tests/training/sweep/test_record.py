@@ -55,7 +55,9 @@ def test_a_line_that_a_kill_cut_short_is_dropped(tmp_path: Path) -> None:
 def test_a_sweep_is_not_overwritten(tmp_path: Path) -> None:
     SweepRecord(tmp_path, FACTS, resume=False)
 
-    with pytest.raises(TrainingError, match="there is already a sweep in .*; continue it with --resume, or delete the folder"):
+    with pytest.raises(
+        TrainingError, match=r"there is already a sweep in .*; continue it with --resume, or delete the folder"
+    ):
         SweepRecord(tmp_path, FACTS, resume=False)
 
 
