@@ -30,60 +30,13 @@ if TYPE_CHECKING:
     from edgecls.training.devices import Devices
     from edgecls.training.trainer import TrainedNetwork
 
-__all__ = ["USED_OPTIONS", "train", "train_classical"]
+__all__ = ["train"]
 
-USED_OPTIONS = (
+CLASSICAL_OPTIONS = (
     *("data", "output", "overwrite", "arch", "features", "image_size", "color", "fit", "seed"),
     *("validation_fraction", "keep_rare_in_train", "leave_out_rare"),
 )
 """Parameters of edgecls train that apply to classical models; the others are for networks."""
-
-
-def train_classical(context: click.Context) -> None:
-    """Train a classical model with the parameters of `edgecls train`, and print the results."""
-    given = context.params
-    without_use = [
-        next(name for name in parameter.opts if name.startswith("--"))
-        for parameter in context.command.params
-        if parameter.name not in USED_OPTIONS
-        and context.get_parameter_source(str(parameter.name)) is ParameterSource.COMMANDLINE
-    ]
-    if without_use:
-        click.echo(f"{given['arch']} is not a network and ignores {', '.join(without_use)}", err=True)
-    height, width = given["image_size"] or (DEFAULT_SIDE, DEFAULT_SIDE)
-    image = ImageSpec(height, width, Color(given["color"] or Color.RGB), Fit(given["fit"]))
-    config = ClassicalConfig(
-        image=image,
-        arch=given["arch"],
-        features=Features(given["features"]) if given["features"] else default_features(image.color),
-        validation_fraction=given["validation_fraction"],
-        rare_labels=rare_labels_of(given) or RareLabels.REFUSE,
-        seed=given["seed"],
-    )
-    line = StatusLine()
-    listener = ClassicalListener(
-        on_found=lambda dataset: line.then(found_text(dataset)),
-        on_remarks=print_remarks,
-        on_decoded=lambda done, total: line.show(f"decoding images {done}/{total}"),
-        on_prepared=lambda images: line.then(prepared_text(images)),
-        on_features=lambda done, total: line.show(f"computing features {done}/{total}"),
-        on_fitting=lambda: line.show(f"fitting {config.arch} to {config.features}"),
-        on_exporting=lambda: line.show("exporting and comparing with the fitted model"),
-        on_evaluated=lambda done, total: line.show(f"classifying test images {done}/{total}"),
-    )
-    result = run_classical_training(
-        Path(given["data"]), Path(given["output"]), config, replaces_network=given["overwrite"], listener=listener
-    )
-    scores = result.scores
-    line.then(
-        f"{config.arch} on {config.features}: accuracy {scores.accuracy:.4f}  "
-        f"val_loss {scores.validation_loss:.4f}  val_accuracy {scores.validation_accuracy:.4f}"
-    )
-    if result.evaluation is not None:
-        click.echo(test_text(result.evaluation))
-    click.echo(f"onnxruntime against the fitted model: {result.export.parity}")
-    click.echo(f"wrote {result.onnx_path} ({result.onnx_path.stat().st_size / 1e6:.2f} MB)")
-
 
 INTERRUPTED = 130
 """Exit code of a run that was ended by Ctrl-C and whose best epoch was exported: 128 + SIGINT, as in shells."""
@@ -157,7 +110,7 @@ def train(
     from edgecls.models.classical import classical_names
 
     if flags["arch"] in classical_names():
-        train_classical(context)
+        _train_classical(context)
         return
     if features is not None:
         raise click.UsageError(f"--features is for classical models; {flags['arch']} is a network and learns its own")
@@ -212,6 +165,52 @@ def train(
     if not result.trained.is_complete:
         click.echo(f"the run in {result.run.path} is not finished; continue it with --resume", err=True)
         context.exit(INTERRUPTED)
+
+
+def _train_classical(context: click.Context) -> None:
+    """Train a classical model with the parameters of `edgecls train`, and print the results."""
+    given = context.params
+    without_use = [
+        next(name for name in parameter.opts if name.startswith("--"))
+        for parameter in context.command.params
+        if parameter.name not in CLASSICAL_OPTIONS
+        and context.get_parameter_source(str(parameter.name)) is ParameterSource.COMMANDLINE
+    ]
+    if without_use:
+        click.echo(f"{given['arch']} is not a network and ignores {', '.join(without_use)}", err=True)
+    height, width = given["image_size"] or (DEFAULT_SIDE, DEFAULT_SIDE)
+    image = ImageSpec(height, width, Color(given["color"] or Color.RGB), Fit(given["fit"]))
+    config = ClassicalConfig(
+        image=image,
+        arch=given["arch"],
+        features=Features(given["features"]) if given["features"] else default_features(image.color),
+        validation_fraction=given["validation_fraction"],
+        rare_labels=rare_labels_of(given) or RareLabels.REFUSE,
+        seed=given["seed"],
+    )
+    line = StatusLine()
+    listener = ClassicalListener(
+        on_found=lambda dataset: line.then(found_text(dataset)),
+        on_remarks=print_remarks,
+        on_decoded=lambda done, total: line.show(f"decoding images {done}/{total}"),
+        on_prepared=lambda images: line.then(prepared_text(images)),
+        on_features=lambda done, total: line.show(f"computing features {done}/{total}"),
+        on_fitting=lambda: line.show(f"fitting {config.arch} to {config.features}"),
+        on_exporting=lambda: line.show("exporting and comparing with the fitted model"),
+        on_evaluated=lambda done, total: line.show(f"classifying test images {done}/{total}"),
+    )
+    result = run_classical_training(
+        Path(given["data"]), Path(given["output"]), config, replaces_network=given["overwrite"], listener=listener
+    )
+    scores = result.scores
+    line.then(
+        f"{config.arch} on {config.features}: accuracy {scores.accuracy:.4f}  "
+        f"val_loss {scores.validation_loss:.4f}  val_accuracy {scores.validation_accuracy:.4f}"
+    )
+    if result.evaluation is not None:
+        click.echo(test_text(result.evaluation))
+    click.echo(f"onnxruntime against the fitted model: {result.export.parity}")
+    click.echo(f"wrote {result.onnx_path} ({result.onnx_path.stat().st_size / 1e6:.2f} MB)")
 
 
 def _print_remark(devices: "Devices") -> None:

@@ -22,7 +22,7 @@ ROW_IN = 0.42  # height of a row
 HEADING_IN = 1.6  # titles, axes, legend
 WIDTH_IN = 13.0
 NOISY_ALPHA = 0.4  # of what is too noisy
-NAMED_FROM = 0.14  # part of the time from which a stage has room for its milliseconds
+NAMED_FROM = 0.14  # fraction of the time from which a stage has space for its milliseconds
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,7 @@ def _write(axes: "Axes", right: float, height: float, text: str, color: str) -> 
 
 
 def _set_limits(rates: "Axes", times: "Axes", stages: "Axes") -> None:
-    """Set what the axes show, with room for the figures at the right."""
+    """Set the limits of the axes, with space for the numbers at the right."""
     rates.set_xlim(0, 1.15 * rates.dataLim.x1)
     times.set_xscale("log")
     low, high = times.dataLim.x0, times.dataLim.x1

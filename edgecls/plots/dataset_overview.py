@@ -13,7 +13,7 @@ __all__ = ["dataset_overview"]
 
 MOST_LABELS = 40  # bars that can still be read
 MAX_NAME_LENGTH = 28  # characters
-GAP_ROWS = 1.6  # bars that the gap takes the room of
+GAP_ROWS = 1.6  # height of the gap, in bars
 RGB = ("#d1495b", "#3f9b6c", "#2f6fb0")
 
 

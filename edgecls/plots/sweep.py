@@ -13,7 +13,7 @@ __all__ = ["Run", "epochs_chart", "setting_chart", "swept_settings"]
 
 MAX_NAMED_LINES = len(COLORS)  # more lines than these stay grey and without a name
 QUIET = "0.75"  # light grey
-DODGE = 0.4  # of the room of a value without order, over which the dots of the combinations are spread
+DODGE = 0.4  # of the space of a value without order, over which the dots of the combinations are spread
 
 
 @dataclass(frozen=True)

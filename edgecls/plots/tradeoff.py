@@ -15,7 +15,7 @@ __all__ = ["ModelPoint", "tradeoff_png"]
 
 LARGEST_MARK = 900.0  # area of the mark of the largest model, in square points
 SMALLEST_MARK = 25.0
-NAME_ROOM = 1.35  # how much wider than the slowest model the plot is, so that its name has room
+NAME_SPACE = 1.35  # how much wider than the slowest model the plot is, so that its name fits
 MAX_NAME_LENGTH = 36  # characters
 GAPS_PT = (4.0, 14.0, 28.0, 46.0)  # from a mark to its name, the nearest that is free
 CLEAR_PX = 4.0  # between a name and a line
@@ -202,4 +202,4 @@ def _limits(points: Sequence[ModelPoint]) -> _Limits:
     high = max(point.accuracy_interval[1] for point in points)
     margin = 0.15 * max(high - low, 0.02)
     slowest = max(point.latency_ms for point in points)
-    return _Limits(slowest * NAME_ROOM, max(0.0, low - margin), min(1.0, high + margin) + 0.01)
+    return _Limits(slowest * NAME_SPACE, max(0.0, low - margin), min(1.0, high + margin) + 0.01)

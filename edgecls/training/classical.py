@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from edgecls.atomic_write import check_writable, whole_files
-from edgecls.dataset.formats.labelled_images import Dataset
 from edgecls.dataset.formats.read import read_dataset
 from edgecls.dataset.notes import notes_on
 from edgecls.dataset.pixel_cache import Cache, CachedImages
@@ -25,7 +24,7 @@ from edgecls.models.classical.features import Features, feature_count, open_feat
 from edgecls.models.classical.registry import FeatureRows, FittedClassifier, TrainingRows, get_classical
 from edgecls.runtime.machine.cores import usable_cores
 from edgecls.runtime.opening import load
-from edgecls.training.images import PreparedImages, golden_images, prepare_images, without_rare_labels
+from edgecls.training.images import ImagesListener, golden_images, prepare_images, without_rare_labels
 from edgecls.training.run_directory import RunDirectory, default_run_directory
 
 __all__ = ["ClassicalConfig", "ClassicalListener", "ClassicalResult", "Scores", "run_classical_training"]
@@ -80,28 +79,18 @@ class ClassicalConfig:
 
 
 @dataclass(frozen=True)
-class ClassicalListener:
-    """Callbacks for the progress of a training run; each does nothing by default.
+class ClassicalListener(ImagesListener):
+    """Callbacks for the progress of a training run, in addition to those of images; each does nothing by default.
 
     Attributes:
-        on_found: The images that were found.
-        on_remarks: Remarks about them before training.
-        on_decoded: Number of images decoded, number of all.
-        on_prepared: The usable images, split into training and validation.
         on_features: Number of images whose features are computed, number of all.
         on_fitting: Fitting starts.
         on_exporting: Fitting is over, the export starts.
-        on_evaluated: Number of test images classified, number of all.
     """
 
-    on_found: Callable[[Dataset], None] = field(default=lambda dataset: None)
-    on_remarks: Callable[[Sequence[str]], None] = field(default=lambda remarks: None)
-    on_decoded: Callable[[int, int], None] = field(default=lambda done, total: None)
-    on_prepared: Callable[[PreparedImages], None] = field(default=lambda images: None)
     on_features: Callable[[int, int], None] = field(default=lambda done, total: None)
     on_fitting: Callable[[], None] = field(default=lambda: None)
     on_exporting: Callable[[], None] = field(default=lambda: None)
-    on_evaluated: Callable[[int, int], None] = field(default=lambda done, total: None)
 
 
 @dataclass(frozen=True)

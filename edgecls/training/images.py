@@ -3,7 +3,7 @@
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
 
@@ -20,8 +20,9 @@ from edgecls.image_spec import ImageSpec
 from edgecls.runtime.machine.cores import usable_cores
 from edgecls.runtime.machine.memory import available_memory_bytes
 
-__all__ = ["PreparedImages", "golden_images", "prepare_images", "without_rare_labels"]
+__all__ = ["ImagesListener", "PreparedImages", "golden_images", "prepare_images", "without_rare_labels"]
 
+SPLIT_COUNT = 2  # training and validation
 MIN_GOLDEN_SAMPLES = 4  # if there are so many validation images
 
 
@@ -48,9 +49,6 @@ def golden_images(cached: CachedImages, held_out: Sequence[int]) -> dict[str, np
     }
 
 
-SPLIT_COUNT = 2  # training and validation
-
-
 @dataclass(frozen=True)
 class PreparedImages:
     """Decoded images, split into training and validation.
@@ -72,6 +70,25 @@ class PreparedImages:
         indices = np.asarray(self.validation_indices)
         for part in np.array_split(indices, -(-len(indices) // batch_size)):
             yield self.cached.pixels[part], self.cached.label_ids[part]
+
+
+@dataclass(frozen=True)
+class ImagesListener:
+    """Callbacks for the progress of reading and evaluating images in any training run; each does nothing by default.
+
+    Attributes:
+        on_found: The images that were found.
+        on_remarks: Remarks about them before training.
+        on_decoded: Number of images decoded, number of all.
+        on_prepared: The usable images, split into training and validation.
+        on_evaluated: Number of images that the model file has classified in the end, number of all.
+    """
+
+    on_found: Callable[[Dataset], None] = field(default=lambda dataset: None)
+    on_remarks: Callable[[Sequence[str]], None] = field(default=lambda remarks: None)
+    on_decoded: Callable[[int, int], None] = field(default=lambda done, total: None)
+    on_prepared: Callable[[PreparedImages], None] = field(default=lambda images: None)
+    on_evaluated: Callable[[int, int], None] = field(default=lambda done, total: None)
 
 
 def prepare_images(

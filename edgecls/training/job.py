@@ -1,13 +1,12 @@
 """A training run from a dataset to a .keras and a .onnx file."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import keras
 
 from edgecls.atomic_write import check_writable, whole_files
-from edgecls.dataset.formats.labelled_images import Dataset
 from edgecls.dataset.formats.read import read_dataset
 from edgecls.dataset.notes import notes_on
 from edgecls.errors import OutputError
@@ -24,7 +23,7 @@ from edgecls.training.config_file import Settings, build_config, read_settings
 from edgecls.training.devices import FULL_PRECISION, Devices, choose_devices, dtype_policy
 from edgecls.training.document import CalibratedNetwork, calibrated, report_on_run, write_card
 from edgecls.training.epoch_keeper import Watch, stop_request
-from edgecls.training.images import PreparedImages, prepare_images, without_rare_labels
+from edgecls.training.images import ImagesListener, PreparedImages, prepare_images, without_rare_labels
 from edgecls.training.run_directory import ExistingRun, RunDirectory, RunFacts, default_run_directory
 from edgecls.training.trainer import TrainedNetwork, build_network, train
 
@@ -32,32 +31,22 @@ __all__ = ["Listener", "RunOptions", "TrainingResult", "resolve_config", "run_tr
 
 
 @dataclass(frozen=True)
-class Listener:
-    """Callbacks for the progress of a training run; each does nothing by default.
+class Listener(ImagesListener):
+    """Callbacks for the progress of a training run, in addition to those of images; each does nothing by default.
 
     Attributes:
-        on_found: The images that were found.
-        on_remarks: Remarks about them before training.
-        on_decoded: Number of images decoded, number of all.
-        on_prepared: The usable images, split into training and validation.
         on_devices: The devices to train on.
         on_resumed: The last epoch of the run that is resumed.
         on_batch: Steps done, all steps of the epoch, loss and accuracy so far.
         on_epoch: The results of an epoch.
         on_exporting: Training is over, complete or stopped, and the export starts.
-        on_evaluated: Number of images classified for the report, number of all.
     """
 
-    on_found: Callable[[Dataset], None] = field(default=lambda dataset: None)
-    on_remarks: Callable[[Sequence[str]], None] = field(default=lambda remarks: None)
-    on_decoded: Callable[[int, int], None] = field(default=lambda done, total: None)
-    on_prepared: Callable[[PreparedImages], None] = field(default=lambda images: None)
     on_devices: Callable[[Devices], None] = field(default=lambda devices: None)
     on_resumed: Callable[[EpochReport], None] = field(default=lambda report: None)
     on_batch: Callable[[int, int, float, float], None] = field(default=lambda done, total, loss, accuracy: None)
     on_epoch: Callable[[EpochReport], None] = field(default=lambda report: None)
     on_exporting: Callable[[TrainedNetwork], None] = field(default=lambda trained: None)
-    on_evaluated: Callable[[int, int], None] = field(default=lambda done, total: None)
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ def test_resume_and_overwrite_exclude_each_other(tmp_path: Path) -> None:
     done = CliRunner().invoke(main, ["train", str(tmp_path), "-o", "m.onnx", "--resume", "--overwrite"])
 
     assert done.exit_code == 2
-    assert "--resume and --overwrite exclude each other" in done.stderr
+    assert "--resume and --overwrite cannot be used together" in done.stderr
 
 
 @pytest.mark.parametrize(

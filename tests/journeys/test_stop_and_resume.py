@@ -65,7 +65,7 @@ def killed(data: Path) -> Path:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (SETTINGS, "has a run that was not finished; go on with --resume"),
+        (SETTINGS, "has an unfinished run; continue it with --resume"),
         (("--resume", "--learning-rate", "0.1"), "learning_rate was 0.001 and is now 0.1"),
     ],
     ids=["without-a-word", "with-other-settings"],

@@ -43,7 +43,7 @@ def test_the_command_trains_a_model_that_verifies_runs_and_tells_what_it_is(
     assert counted == [["20", label] for label in sorted(COLORS)] + [["60", "images of 3 labels"]]
     assert "training on 54 images, validating on 6" in trained.stdout
     assert f"{name} on hog_color: accuracy " in trained.stdout
-    assert trained.stderr == f"{name} is no network and takes no notice of --epochs\n"
+    assert trained.stderr == f"{name} is not a network and ignores --epochs\n"
     assert [entry.name for entry in tmp_path.iterdir()] == ["模型.onnx"]
 
     assert _edgecls("verify", path).stdout.startswith("passed: ")

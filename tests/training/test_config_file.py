@@ -97,7 +97,7 @@ def test_the_size_is_the_architectures_unless_given(image: dict[str, int], expec
         ("dropout = false", "'dropout' must be a number, got False"),
         ("unknown_threshold = true", "'unknown_threshold' must be a text in quotes or a number, got True"),
         ("image = 3", r"'image' must be a table, as \[image\]; got 3"),
-        ("epochs = ", "is no TOML"),
+        ("epochs = ", "is not valid TOML"),
     ],
 )
 def test_wrong_files_are_refused(tmp_path: Path, text: str, message: str) -> None:
@@ -109,7 +109,7 @@ def test_files_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=r"cannot read config file .*No such file"):
         read_settings(tmp_path / "gone.toml")
     (tmp_path / "latin.toml").write_bytes(b'arch = "\xe9"')
-    with pytest.raises(TrainingError, match="is no TOML"):
+    with pytest.raises(TrainingError, match="is not valid TOML"):
         read_settings(tmp_path / "latin.toml")
     with open(tmp_path / "huge.toml", "wb") as stream:
         stream.truncate(1 << 30)

@@ -33,14 +33,14 @@ def test_a_new_or_empty_folder_is_fine(folder: Path) -> None:
     folder.mkdir()
     RunDirectory(folder).check(ExistingRun.OVERWRITE)
 
-    with pytest.raises(TrainingError, match=r"there is no run in .* to resume; leave out --resume"):
+    with pytest.raises(TrainingError, match=r"there is no run in .* to resume; omit --resume"):
         RunDirectory(folder).check(ExistingRun.RESUME)
 
 
 def test_an_unfinished_run_is_not_lost_by_accident(folder: Path) -> None:
     run = _begun(folder, checkpoint=True)
 
-    with pytest.raises(TrainingError, match="has a run that was not finished; go on with --resume, or replace it"):
+    with pytest.raises(TrainingError, match="has an unfinished run; continue it with --resume, or replace it"):
         run.check(ExistingRun.REPLACE_FINISHED)
     run.check(ExistingRun.RESUME)
     run.check(ExistingRun.OVERWRITE)
@@ -91,7 +91,7 @@ def test_beginning_anew_removes_the_files_of_the_old_run_and_no_others(folder: P
 @pytest.mark.parametrize(
     ("config", "facts", "message"),
     [
-        (replace(CONFIG, epochs=3), FACTS, "for it is another: epochs was 20 and is now 3. Give the same images"),
+        (replace(CONFIG, epochs=3), FACTS, "because it differs: epochs was 20 and is now 3. Use the same images"),
         (CONFIG, RunFacts("cd" * 32, 90, 10), f"dataset_sha256 was {'ab' * 32} and is now {'cd' * 32}"),
         (CONFIG, RunFacts("ab" * 32, 80, 20), "train_images was 90 and is now 80; validation_images was 10"),
     ],

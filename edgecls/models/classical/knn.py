@@ -15,7 +15,9 @@ __all__ = ["NearestNeighbours", "fit_knn"]
 
 NEIGHBOURS = 15
 BEYOND = 0.01  # of the squared distance of the farthest neighbour: images practically as near count a little
-FLOOR = 1e-6  # of the mean square of all stored images: keeps weights above 0 where an image is stored many times
+SMALLEST_SQUARE = (
+    1e-6  # of the mean square of all stored images: keeps weights above 0 where an image is stored many times
+)
 ROWS_AT_ONCE = 256
 
 
@@ -66,7 +68,7 @@ class NearestNeighbours:
 
     @property
     def _floor(self) -> float:
-        return FLOOR * max(float(np.square(self.stored).sum(axis=1).mean()), FLOOR)
+        return SMALLEST_SQUARE * max(float(np.square(self.stored).sum(axis=1).mean()), SMALLEST_SQUARE)
 
     def _in_parts(self, points: npt.NDArray[np.float64]) -> Iterator[Probabilities]:
         pairwise = import_from_extra("sklearn.metrics.pairwise", extra="classical", purpose="running knn")

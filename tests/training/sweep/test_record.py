@@ -55,14 +55,16 @@ def test_a_line_that_a_kill_cut_short_is_dropped(tmp_path: Path) -> None:
 def test_a_sweep_is_not_overwritten(tmp_path: Path) -> None:
     SweepRecord(tmp_path, FACTS, resume=False)
 
-    with pytest.raises(TrainingError, match="already; go on with it by --resume, or delete the folder"):
+    with pytest.raises(
+        TrainingError, match=r"there is already a sweep in .*; continue it with --resume, or delete the folder"
+    ):
         SweepRecord(tmp_path, FACTS, resume=False)
 
 
 def test_another_sweep_is_not_continued(tmp_path: Path) -> None:
     SweepRecord(tmp_path, FACTS, resume=False)
 
-    with pytest.raises(TrainingError, match="begun with another epochs; repeat it with the same options"):
+    with pytest.raises(TrainingError, match="started with another epochs; repeat it with the same options"):
         SweepRecord(tmp_path, {**FACTS, "epochs": 4}, resume=True)
 
 
