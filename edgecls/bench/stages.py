@@ -25,6 +25,18 @@ from edgecls.runtime.tuning.in_memory import classify_in_memory, least_images
 
 __all__ = ["Place", "Stages", "Start", "Turns", "start_once"]
 
+K = TypeVar("K")
+V = TypeVar("V")
+
+Place = tuple[int, Provider]
+"""Which of the models, from 0, and what it runs on."""
+
+PLANNED_ROUNDS = 12
+MOST_ROUNDS = 40
+MOST_STARTS = 12
+LEAST_TRIAL_S = 0.02
+LEAST_PACED = 3  # images in a trial
+
 
 @dataclass(frozen=True)
 class Start:
@@ -69,19 +81,6 @@ def start_once(model_path: str, provider: Provider, image: Path) -> Start | Skip
         reason = f"the start of 'edgecls run' with {model_path!r} not measured: it failed ({how})"
         return SkippedProvider(provider, reason, "run it by hand")
     return Start(told["elapsed_s"], told["peak_bytes"])
-
-
-K = TypeVar("K")
-V = TypeVar("V")
-
-Place = tuple[int, Provider]
-"""Which of the models, from 0, and what it runs on."""
-
-PLANNED_ROUNDS = 12
-MOST_ROUNDS = 40
-MOST_STARTS = 12
-LEAST_TRIAL_S = 0.02
-LEAST_PACED = 3  # images in a trial
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from edgecls.modelfile import ModelFile
 __all__ = ["MeasuredFiles", "read_measured_files", "warn_if_busy"]
 
 IMAGES_MADE = 16  # where none are given
+BUSY = 0.3  # load per core of the host above which other programs disturb measurements
 
 
 @dataclass(frozen=True)
@@ -62,9 +63,6 @@ def read_measured_files(paths: Sequence[str], *, instead: Sequence[str] = ()) ->
 
 def _usual_model() -> Path:
     return Path(os.environ.get("EDGECLS_MODEL") or BUNDLED_MODEL)
-
-
-BUSY = 0.3  # load per core of the host above which other programs disturb measurements
 
 
 def warn_if_busy() -> None:

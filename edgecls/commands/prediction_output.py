@@ -20,6 +20,7 @@ __all__ = ["Tally", "Writer", "make_writer"]
 
 MAX_NAME_WIDTH = 60  # columns; longer names push their line to the right instead of all lines
 NAMES_LOOKED_AT = 1000  # for the width of their column; a longer name later widens it from there on
+LABELS_COUNTED = 20  # one by one
 
 
 class Writer(Protocol):
@@ -108,9 +109,6 @@ class _Table:
 
 def _six_digits(probability: float) -> str:
     return f"{probability:.6f}"
-
-
-LABELS_COUNTED = 20  # one by one
 
 
 class Tally:

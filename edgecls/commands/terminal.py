@@ -34,6 +34,11 @@ __all__ = [
     "with_progress",
 ]
 
+BAR_COLUMNS = 24
+SHOWN_EVERY_S = 0.1
+QUIET = "3"  # of TF_CPP_MIN_LOG_LEVEL: nothing but what ends the process
+Item = TypeVar("Item")
+
 
 def utf8_stdout() -> TextIO:
     """Return standard output, able to print every label and file name whatever the locale."""
@@ -99,12 +104,6 @@ def width(text: str) -> int:
     )
 
 
-BAR_COLUMNS = 24
-SHOWN_EVERY_S = 0.1
-
-Item = TypeVar("Item")
-
-
 def with_progress(
     items: Iterable[Item], total: int | None, *, clock: Callable[[], float] = time.monotonic
 ) -> Iterator[Item]:
@@ -154,9 +153,6 @@ def duration_text(seconds: float) -> str:
         return f"{whole} s"
     minutes, rest = divmod(whole, 60)
     return f"{minutes}:{rest:02d} min" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02d} h"
-
-
-QUIET = "3"  # of TF_CPP_MIN_LOG_LEVEL: nothing but what ends the process
 
 
 @contextlib.contextmanager

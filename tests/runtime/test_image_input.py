@@ -165,7 +165,7 @@ def test_a_file_that_gives_little_at_a_time_is_read_whole(tiny_classifier: edgec
     ("taken", "message"),
     [
         (PIXELS.astype(np.float32) / 255, r"float32 \(12, 16, 3\) is not an image: its values must be uint8"),
-        (PIXELS.astype(np.uint16), "samples have to be uint8"),
+        (PIXELS.astype(np.uint16), "values must be uint8"),
         (PIXELS[np.newaxis], r"but a batch; predict_many\(array\)"),
         (PIXELS.transpose(2, 0, 1), r"channels come last; give array\.transpose\(1, 2, 0\)"),
         (PIXELS[:, :, :2], r"\(12, 16, 2\) is not an image"),

@@ -12,6 +12,7 @@ __all__ = ["Processor", "may_overflow_here", "read_processor"]
 
 X86 = {"x86_64", "amd64", "i386", "i686", "x86"}
 ARM = {"aarch64", "arm64", "armv7l", "armv8l", "arm"}
+NEEDS_DOT_PRODUCTS = "x86-vnni"  # the recipe of `edgecls quantize` whose weights have all of their 8 bits
 BYTE_DOT_PRODUCTS = {"avx512_vnni", "avx_vnni", "avx_vnni_int8", "amx_int8"}
 """Names that Linux has for them. They add products of bytes up in 32 bits; older instructions in 16, which overflow."""
 
@@ -76,9 +77,6 @@ def _arm_name(facts: dict[str, str]) -> str:
 def _name_elsewhere() -> str:
     # On others than Windows, platform.processor() starts a program.
     return (platform.processor() if sys.platform == "win32" else "") or platform.machine()
-
-
-NEEDS_DOT_PRODUCTS = "x86-vnni"  # the recipe of `edgecls quantize` whose weights have all of their 8 bits
 
 
 def may_overflow_here(card: ModelCard) -> bool:
