@@ -68,7 +68,7 @@ def test_every_reader_of_named_files_refuses_a_pipe(pipe: Path) -> None:
 def test_a_list_that_names_a_pipe_is_refused(tmp_path: Path, pipe: Path) -> None:
     (tmp_path / "list.txt").write_text(f"{pipe}\ta\n{pipe}\tb\n")
 
-    with pytest.raises(DatasetError, match="are no files"):
+    with pytest.raises(DatasetError, match="are missing or not files"):
         read_dataset(tmp_path / "list.txt")
 
 
@@ -85,7 +85,7 @@ def test_commands_name_a_pipe_among_images_and_go_on(tmp_path: Path) -> None:
 
 
 def test_what_is_collected_does_not_go_into_a_pipe(pipe: Path) -> None:
-    with pytest.raises(OutputError, match="it is no file"):
+    with pytest.raises(OutputError, match="it is a named pipe, not a file"):
         Manifest(pipe)
 
 
