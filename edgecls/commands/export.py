@@ -1,5 +1,8 @@
 """edgecls export: from a Keras network to a model file."""
 
+import importlib.util
+import os
+import sys
 from pathlib import Path
 
 import click
@@ -96,10 +99,13 @@ def export(
     """
     refuse_a_bound_without_data(check_data, min_accuracy)
     scaling, order = stated_pixels(preset, pixel_range, mean, std, order_name)
+    if "keras" not in sys.modules and importlib.util.find_spec("tensorflow"):
+        os.environ["KERAS_BACKEND"] = "tensorflow"  # what converts networks, and reads SavedModels
     import_keras(purpose="exporting")
     from edgecls.atomic_write import check_writable, whole_files
     from edgecls.export.from_keras.export import export_float32
-    from edgecls.export.from_keras.source import StatedFacts, read_keras_source
+    from edgecls.export.from_keras.input_form import StatedFacts
+    from edgecls.export.from_keras.source import read_keras_source
     from edgecls.export.labels_file import read_labels
     from edgecls.export.pixel_scaling import Layout
     from edgecls.image_spec import Fit

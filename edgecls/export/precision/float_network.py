@@ -1,24 +1,20 @@
 """The float32 network of a model file, made ready for having its precision reduced."""
 
-from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
 from edgecls.errors import ExportError
-from edgecls.export.graph.initializers import Arrays, serialized_with
+from edgecls.export.graph.constants import serialized_with, take_constants
+from edgecls.export.graph.float16 import WEIGHTED
 from edgecls.export.graph.onnx_package import load_onnx_package
-from edgecls.export.graph.padding import pad_in_convolutions
-from edgecls.export.graph.surgery import all_graphs
-from edgecls.export.graph.tidy import tidy
+from edgecls.export.graph.surgery import all_graphs, count_uses
+from edgecls.export.graph.tidy import pad_in_convolutions, tidy
 from edgecls.modelfile import OUTPUT_NAME, ModelFile
 
-__all__ = ["WEIGHTED", "FloatNetwork", "read_float_network"]
+__all__ = ["FloatNetwork", "read_float_network"]
 
 FLOAT = 1  # of onnx.TensorProto
 MIN_OPSET = 13  # the first with a scale for each channel
-
-WEIGHTED = {"Conv": 1, "ConvTranspose": 1, "Gemm": 1, "MatMul": 1}
-"""Kinds of nodes that multiply by weights, with the place of the weights among their inputs."""
 
 JOINING = {"Add", "Mul", "Concat"}  # these only where all that they take is computed
 POOLING = {"AveragePool", "GlobalAveragePool", "MaxPool"}
@@ -70,7 +66,7 @@ def read_float_network(model: ModelFile) -> FloatNetwork:
     proto = onnx.load_from_string(model.onnx)
     _refuse(model, proto)
     del proto.metadata_props[:]
-    arrays = _constants_of(onnx, proto)
+    arrays = take_constants(proto.graph)
     tidy(proto, arrays, {})
     pad_in_convolutions(proto.graph, arrays)
     proto = _of_new_enough_opset(onnx, onnx.load_from_string(serialized_with(proto, arrays)), model.card.name)
@@ -101,19 +97,6 @@ def _refuse(model: ModelFile, proto: Any) -> None:
         raise ExportError(
             f"model {name!r} has loops or branches in its graph, which cannot be quantised; use it as it is"
         )
-
-
-def _constants_of(onnx: Any, proto: Any) -> Arrays:
-    """Take the constants out of a graph, those too that are written as nodes."""
-    arrays = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in proto.graph.initializer}
-    del proto.graph.initializer[:]
-    for node in [node for node in proto.graph.node if node.op_type == "Constant"]:
-        if node.attribute[0].name == "value":
-            arrays[node.output[0]] = onnx.numpy_helper.to_array(node.attribute[0].t)
-            proto.graph.node.remove(node)
-    for value in [value for value in proto.graph.input if value.name in arrays]:
-        proto.graph.input.remove(value)
-    return arrays
 
 
 def _of_new_enough_opset(onnx: Any, proto: Any, name: str) -> Any:
@@ -153,7 +136,7 @@ def _layers(graph: Any) -> list[str]:
 
 
 def _activations_behind(graph: Any, layers: list[str]) -> dict[str, tuple[str, ...]]:
-    uses = Counter(name for node in graph.node for name in node.input) + Counter(value.name for value in graph.output)
+    uses = count_uses(graph)
     producers = {name: node.name for node in graph.node for name in node.output}
     behind: dict[str, tuple[str, ...]] = {}
     for node in graph.node:

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from edgecls import modelfile
 from edgecls.dataset.formats.labelled_images import Dataset
 from edgecls.errors import ExportError, ImageError
+from edgecls.export.graph.float16 import LARGEST, float16_onnx
 from edgecls.export.precision.budget import AccuracyBudget, Attempt, Candidate, golden_tolerance
-from edgecls.export.precision.float16_graph import LARGEST, float16_onnx
 from edgecls.export.precision.float_network import FloatNetwork, read_float_network
 from edgecls.export.precision.images import LabelledPixels, decode_measuring_images
 from edgecls.export.precision.int8_graph import observe_extremes
@@ -121,7 +121,7 @@ def _float16_attempt(network: FloatNetwork, calibration: LabelledPixels, budget:
             f"model {network.name!r} computes numbers up to {largest:.3g}, and float16 ends at {LARGEST:.0f}; "
             "use it in float32 or int8"
         )
-    candidate = Candidate(float16_onnx(network), "", (), len(network.layers))
+    candidate = Candidate(float16_onnx(network.proto), "", (), len(network.layers))
     attempt = budget.try_out(candidate)
     if not budget.is_met_by(attempt):
         raise budget.refusal([attempt])
