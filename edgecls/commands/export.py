@@ -103,6 +103,7 @@ def export(
         os.environ["KERAS_BACKEND"] = "tensorflow"  # what converts networks, and reads SavedModels
     import_keras(purpose="exporting")
     from edgecls.atomic_write import check_writable, whole_files
+    from edgecls.export.from_keras.convert import check_converter
     from edgecls.export.from_keras.export import export_float32
     from edgecls.export.from_keras.input_form import StatedFacts
     from edgecls.export.from_keras.source import read_keras_source
@@ -112,6 +113,7 @@ def export(
     from edgecls.modelfile import ModelFile
 
     check_writable(output)
+    check_converter()
     duplicates = duplicates_of(number_duplicates)
     stated = StatedFacts(
         labels=None if labels_file is None else read_labels(labels_file, duplicates=duplicates),

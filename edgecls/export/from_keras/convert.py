@@ -136,7 +136,7 @@ def _converted_by_child(model: keras.Model) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder) / "network.keras", Path(folder) / "network.onnx"
         model.save(source)
-        command = [sys.executable, "-m", "edgecls.export.from_keras.convert", source, target]
+        command = [sys.executable, "-m", "edgecls.export.from_keras.convert", str(source), str(target)]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
         if done.returncode or not target.is_file():
             reason = done.stderr.strip().rpartition("\n")[2] or f"exit code {done.returncode}"

@@ -85,7 +85,8 @@ def _settle_reshapes(graph: Any, arrays: Arrays, shapes: Shapes) -> None:
 
 def _drop_identities(graph: Any) -> None:
     final = {value.name for value in graph.output}
-    kept, renamed = [], {}
+    kept: list[Any] = []
+    renamed: dict[str, str] = {}
     for node in graph.node:
         if node.op_type == "Identity" and node.output[0] not in final:
             renamed[node.output[0]] = renamed.get(node.input[0], node.input[0])
