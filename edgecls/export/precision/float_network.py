@@ -1,4 +1,4 @@
-"""The float32 network of a model file, made ready for having its precision reduced."""
+"""The float32 network of a model file, prepared for reducing its precision."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -16,9 +16,9 @@ __all__ = ["FloatNetwork", "read_float_network"]
 FLOAT = 1  # of onnx.TensorProto
 MIN_OPSET = 13  # the first with a scale for each channel
 
-JOINING = {"Add", "Mul", "Concat"}  # these only where all that they take is computed
+JOINING = {"Add", "Mul", "Concat"}  # only where all inputs are computed
 POOLING = {"AveragePool", "GlobalAveragePool", "MaxPool"}
-ACTIVATIONS = {"Relu", "Clip"}  # they vanish into the rounding of the layer before them
+ACTIVATIONS = {"Relu", "Clip"}  # the rounding of the layer before them absorbs them
 
 QUANTIZED = ("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear")
 TREES = "ai.onnx.ml"  # domain of operators
@@ -31,8 +31,8 @@ class FloatNetwork:
     Attributes:
         name: Of the model, for messages.
         proto: The network as an onnx.ModelProto; not to be changed.
-        layers: Names of the nodes that lead to the probabilities and can compute with bytes, in their order.
-        activations: For some of the layers the names of the activations right behind them.
+        layers: Names of the nodes that lead to the probabilities and can be int8, in order.
+        activations: Names of the activations that directly follow a layer, by layer.
     """
 
     name: str
@@ -48,7 +48,7 @@ class FloatNetwork:
 
     @property
     def tensors(self) -> tuple[str, ...]:
-        """Names of the computed tensors that go into the layers or come out of them."""
+        """Names of the computed inputs and outputs of the layers."""
         computed = {name for node in self.proto.graph.node for name in node.output}
         nodes = {*self.layers, *(name for names in self.activations.values() for name in names)}
         ends = [name for node in self.proto.graph.node if node.name in nodes for name in (*node.input, *node.output)]
@@ -56,10 +56,10 @@ class FloatNetwork:
 
 
 def read_float_network(model: ModelFile) -> FloatNetwork:
-    """Make the network of a model file ready.
+    """Read the network of a model file.
 
     Raises:
-        ExportError: It has reduced precision already, or nothing that could be reduced.
+        ExportError: It already has reduced precision, or nothing to reduce.
         MissingExtraError: The package onnx is not installed.
     """
     onnx = load_onnx_package()
@@ -72,7 +72,7 @@ def read_float_network(model: ModelFile) -> FloatNetwork:
     proto = _of_new_enough_opset(onnx, onnx.load_from_string(serialized_with(proto, arrays)), model.card.name)
     proto = onnx.shape_inference.infer_shapes(proto)
     for index, node in enumerate(proto.graph.node):
-        node.name = f"{node.op_type}_{index}"  # the names that it has need not be unique
+        node.name = f"{node.op_type}_{index}"  # its own names need not be unique
     layers = _layers(proto.graph)
     if not any(node.op_type in WEIGHTED for node in proto.graph.node if node.name in layers):
         raise ExportError(
@@ -91,7 +91,7 @@ def _refuse(model: ModelFile, proto: Any) -> None:
     if any(node.domain == TREES for node in nodes):
         raise ExportError(
             f"model {name!r} ({model.card.architecture}) decides by comparing numbers, as trees do, and has no weights "
-            "that fewer bits would make faster; use it as it is"
+            "that lower precision would make faster; use it as it is"
         )
     if len(nodes) > len(proto.graph.node):
         raise ExportError(
