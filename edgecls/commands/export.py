@@ -40,11 +40,11 @@ __all__ = ["export"]
     "--labels",
     "labels_file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    show_default="labels.txt or the like beside MODEL",
-    help="Text file (UTF-8) with the labels, one a line, in the order of the outputs; or JSON.",
+    show_default="labels.txt or similar next to MODEL",
+    help="Text file (UTF-8) with one label per line, in the order of the outputs; or JSON.",
 )
 @number_duplicates_option
-@click.option("--fit", type=click.Choice(["stretch", "crop", "pad"]), help="How images become the network's size.")
+@click.option("--fit", type=click.Choice(["stretch", "crop", "pad"]), help="How images are resized to fit the network.")
 @image_size_option
 @preset_option
 @pixel_range_option
@@ -52,13 +52,13 @@ __all__ = ["export"]
 @std_option
 @channel_order_option
 @layout_option
-@click.option("--logits", is_flag=True, help="The network ends before its softmax (or sigmoid): put it behind.")
+@click.option("--logits", is_flag=True, help="The network ends before its softmax (or sigmoid): append it.")
 @click.option(
     "--max-difference",
     type=click.FloatRange(min=0),
     default=1e-4,
     show_default=True,
-    help="Largest difference of any probability between Keras and onnxruntime.",
+    help="Largest allowed difference of any probability between Keras and onnxruntime.",
 )
 @check_option
 @min_accuracy_option
@@ -83,19 +83,19 @@ def export(
 ) -> None:
     """Turn a Keras classifier into a self-describing model file.
 
-    MODEL is a .keras file, an .h5 file with a whole model (of Keras 2 too), or the folder of a
+    MODEL is a .keras file, an .h5 file with a whole model (also of Keras 2), or the folder of a
     TensorFlow SavedModel.
 
-    A file that edgecls train wrote knows its labels and samples itself, and an export of Teachable
-    Machine needs no option either. For any other give --samples, --labels where no file beside MODEL
-    has them, and --preset or --pixel-range where the network takes floats. A network with a single
-    output, as for cats and dogs, takes two labels: it gives the probability of the second.
+    Files written by edgecls train contain their labels and samples, and exports of Teachable Machine
+    need no options either. For other networks give --samples, --labels unless a file next to MODEL has
+    them, and --preset or --pixel-range where the network takes floats. A network with a single output,
+    as for cats and dogs, needs two labels: its output is the probability of the second.
 
-    Pixels prepared otherwise than in training are no error that could be seen, only bad answers:
-    --check measures the model file on labelled images before it is written.
+    Pixels prepared differently than in training cause no error, only wrong predictions: use --check to
+    measure the model file on labelled images before it is written.
 
-    The file is written only if onnxruntime answers like Keras on the samples and on random
-    images, one by one and in batches.
+    The file is written only if onnxruntime and Keras give the same probabilities for the samples and
+    for random images, one by one and in batches.
     """
     refuse_a_bound_without_data(check_data, min_accuracy)
     scaling, order = stated_pixels(preset, pixel_range, mean, std, order_name)

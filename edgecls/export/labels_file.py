@@ -1,4 +1,4 @@
-"""Labels that the user states in a file: read in the forms that people have, and told apart."""
+"""Files of labels: found, read in the formats that people have, and checked for duplicates."""
 
 import ast
 import json
@@ -22,7 +22,7 @@ NAMES_BESIDE = (
     *("labels.txt", "labels.json", "label.txt", "class_names.txt", "class_names.json", "classes.txt", "classes.json"),
     *("class_indices.json", "labels.csv", "metadata.json"),
 )
-"""What files of labels beside a network are usually called; the last is one of Teachable Machine's."""
+"""Usual names of files of labels next to a network; the last is one of Teachable Machine's."""
 
 _NUMBER_FIRST = re.compile(r"(\d{1,6})(\s*[:,;=|：，；、]\s*|\s*[.)\-]\s+|\s+)(\S.*)")
 _NUMBER_LAST = re.compile(r"(\S.*?)\s*[:,;=|\t：，；、]\s*(\d{1,6})")
@@ -34,7 +34,7 @@ FEW = 3  # labels; with fewer, "1 person" and "2 people" could be counts
 
 
 class Duplicates(Enum):
-    """What to do about labels that stand in a file more than once."""
+    """How to handle labels that occur in a file more than once."""
 
     REFUSE = "refuse"
     NUMBER = "number"
@@ -47,7 +47,7 @@ class LabelsFile:
     Attributes:
         path: Where they come from.
         labels: In the order of the network's outputs.
-        remarks: What was changed about them, for the user to check.
+        remarks: What was changed, for the user to check.
     """
 
     path: Path
@@ -56,7 +56,7 @@ class LabelsFile:
 
 
 def find_labels_beside(source: Path) -> Path | None:
-    """Return the file of labels beside a network, or inside the folder of one.
+    """Return the file of labels next to a network, or inside the folder of one.
 
     Args:
         source: A file, or the folder of a SavedModel.
@@ -82,11 +82,11 @@ def find_labels_beside(source: Path) -> Path | None:
 
 
 def read_labels(path: Path, *, duplicates: Duplicates = Duplicates.REFUSE) -> LabelsFile:
-    """Read labels from a file: one a line, or JSON.
+    """Read labels from a file: one per line, or JSON.
 
-    Lines may carry the number of their output (``0 rose``, ``0: rose``, ``rose,0``), which is taken off and gives
-    the order. JSON is a list of labels, or an object of labels and numbers either way round (``class_indices``
-    of Keras). Empty lines are passed over.
+    Lines may carry the number of their output (``0 rose``, ``0: rose``, ``rose,0``), which is removed and
+    determines the order. JSON is a list of labels, or an object that maps labels to numbers or numbers to labels
+    (``class_indices`` of Keras). Empty lines are skipped.
 
     Raises:
         ExportError: The file is no text in UTF-8 (or UTF-16 with its mark), or its lines cannot be labels.
@@ -179,7 +179,7 @@ def _labels_in(value: Any) -> list[str] | None:
 
 
 def _without_numbers(path: Path, lines: list[tuple[int, str]]) -> tuple[list[tuple[int, str]], tuple[str, ...]]:
-    """Take the numbers of outputs off lines that all have one, and bring the lines into their order."""
+    """Remove the output numbers from lines that all have one, and sort the lines by them."""
     body = lines[1:] if lines and _HEADER.fullmatch(lines[0][1]) else lines
     first = [_NUMBER_FIRST.fullmatch(line) for _, line in body]
     last = [_NUMBER_LAST.fullmatch(line) for _, line in body]

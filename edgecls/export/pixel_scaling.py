@@ -1,4 +1,4 @@
-"""What a network wants pixels to be: the normalisation that other frameworks leave to the caller."""
+"""Pixel scaling and channel order of a network: the normalisation that other frameworks leave to the caller."""
 
 import math
 from dataclasses import dataclass
@@ -133,7 +133,7 @@ PRESETS = {
 
 
 def other_conventions(scaling: PixelScaling, order: ChannelOrder) -> dict[str, Preset]:
-    """Return the usual conventions for pixels but the one given, by the options that state them."""
+    """Return the other usual pixel conventions, by the options that state them."""
     usual = {f"--preset {name}": preset for name, preset in PRESETS.items()}
     usual["--pixel-range 0 1"] = Preset(PixelScaling(0.0, 1.0))
     if order is ChannelOrder.GRAY:

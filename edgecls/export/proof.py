@@ -44,7 +44,7 @@ class Export:
     Attributes:
         onnx: The whole file.
         card: Its card.
-        parity: How close it came to the original.
+        parity: How close it is to the original.
     """
 
     onnx: bytes
@@ -62,16 +62,16 @@ def prove(
     max_difference: float = MAX_DIFFERENCE,
     exact: Network | None = None,
 ) -> Export:
-    """Make a network a model file, if it answers like the original one.
+    """Turn a network into a model file, if it gives the same probabilities as the original.
 
     The network gets the output "class_activation" if it can have one.
 
     Args:
         onnx: The network, with input "image" and output "probabilities".
-        original: What it was made from.
-        card: What the file will say about itself; the answers of its golden samples are computed anew.
+        original: The network that it was made from.
+        card: Goes into the file; the answers of its golden samples are computed anew.
         packages: The Python packages that made the network, as pip names them.
-        images: More images to compare the answers for, beside the golden samples and random ones.
+        images: More images to compare the answers for, in addition to the golden samples and random ones.
         max_difference: Largest difference of any probability between the original and onnxruntime.
         exact: The original computed in float64, to tell rounding from a difference; it is called only if the largest
             difference is larger, and raises NotImplementedError if it cannot.

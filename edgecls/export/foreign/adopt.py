@@ -1,4 +1,4 @@
-"""Adopting: a classifier that another program exported to ONNX becomes a model file."""
+"""Adopting an ONNX classifier that another program exported: it becomes a model file."""
 
 import functools
 from collections.abc import Callable, Mapping
@@ -29,7 +29,7 @@ __all__ = ["MAX_DIFFERENCE", "Adoption", "adopt_file"]
 MAX_DIFFERENCE = {"float32": 1e-5, "uint8": 1e-5, "int8": 1e-5, "float16": 1e-3}
 """Of any probability, by what the network takes. With halves, the order of the same sums shows."""
 
-NOISE_IMAGES = 3  # beside the samples, for finding out what the outputs are; also the batch size of trials
+NOISE_IMAGES = 3  # in addition to the samples, to determine what the outputs are; also the trial batch size
 
 Answers = Callable[[npt.NDArray[np.uint8]], dict[str, npt.NDArray[Any]]]
 """Gives every output of the original network for images, uint8 ``[N, H, W, C]``."""
@@ -41,7 +41,7 @@ class Adoption:
 
     Attributes:
         export: The file, its card, and how close it came to the original.
-        remarks: What was found out about the network, for the user to check.
+        remarks: What was determined about the network, for the user to check.
         otherwise: Makes the original for pixels prepared by another convention, by the options that state it; none
             where the network takes pixels as they are.
     """
@@ -79,7 +79,7 @@ def adopt_file(path: Path, stated: StatedPipeline, *, max_difference: float | No
     giving = find_output(foreign, answers(np.stack([*samples.values(), *noise])), stated, labels)
     if len(labels) == giving.count and giving.background is not BackgroundClass.NONE:
         background = labels[0 if giving.background is BackgroundClass.FIRST else -1]
-        remarks += (f"labels: {background!r} is taken for the background class, which is left out",)
+        remarks += (f"labels: {background!r} is the background class, which is left out",)
         labels = tuple(labels[index] for index in giving.kept)
 
     proto, freed = foreign.proto, False
@@ -162,7 +162,7 @@ def _in_batches_of(size: int, original: RawNetwork, taking: ForeignInput) -> Ans
 def _takes_any_batch(
     original: RawNetwork, taking: ForeignInput, giving: ForeignOutput, images: npt.NDArray[np.uint8]
 ) -> bool:
-    """Find out whether a network that declares a free batch has one."""
+    """Determine whether a network that declares a dynamic batch accepts one."""
     try:
         values = original.run(taking.prepare(images), input_name=taking.name)[giving.name]
     except ProviderError:

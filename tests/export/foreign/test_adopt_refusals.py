@@ -184,7 +184,7 @@ def test_a_network_whose_answers_depend_on_the_neighbours_is_refused(tmp_path: P
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--preset", "torchvision", "--mean", "0.5"], "--preset says it all"),
+        (["--preset", "torchvision", "--mean", "0.5"], "--preset excludes --pixel-range"),
         (["--preset", "caffe", "--color", "rgb"], "--preset caffe is for bgr"),
         (["--mean", "0.5,0.5"], "is not 1 number or 3"),
         (["--std", "nan"], "is not 1 number or 3"),

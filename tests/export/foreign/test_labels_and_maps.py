@@ -134,7 +134,7 @@ def test_the_background_class_may_have_its_line_in_the_labels(
     without_it = edgecls.load(tmp_path / "m.onnx", "cpu")
 
     assert with_line.exit_code == without_line.exit_code == 0, with_line.output
-    assert "is taken for the background class, which is left out" in with_line.stderr
+    assert "is the background class, which is left out" in with_line.stderr
     assert with_it.card.labels == without_it.card.labels == ("a", "b")
     np.testing.assert_array_equal(with_it.probabilities(_images()), without_it.probabilities(_images()))
 
