@@ -4,7 +4,7 @@ import ast
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,12 @@ from edgecls.errors import ExportError, ModelFileError
 from edgecls.model_card import check_labels
 from edgecls.regular_file import read_regular
 
-__all__ = ["Duplicates", "LabelsFile", "find_labels_beside", "read_labels"]
+__all__ = ["Duplicates", "LabelsFile", "find_labels_next_to", "read_labels", "read_labels_next_to"]
 
 MAX_FILE_BYTES = 16 << 20
 NAMED = 10  # duplicate labels that a message lists
 
-NAMES_BESIDE = (
+USUAL_NAMES = (
     *("labels.txt", "labels.json", "label.txt", "class_names.txt", "class_names.json", "classes.txt", "classes.json"),
     *("class_indices.json", "labels.csv", "metadata.json"),
 )
@@ -55,7 +55,23 @@ class LabelsFile:
     remarks: tuple[str, ...] = ()
 
 
-def find_labels_beside(source: Path) -> Path | None:
+def read_labels_next_to(source: Path, duplicates: Duplicates) -> LabelsFile:
+    """Read the file of labels next to a network; a remark says which it is.
+
+    Raises:
+        ExportError: There is none, or several that disagree, or its lines cannot be labels.
+    """
+    path = find_labels_next_to(source)
+    if path is None:
+        raise ExportError(
+            f"{str(source)!r} does not say its labels; give them with --labels FILE, one per line, or put a labels.txt "
+            "next to it"
+        )
+    read = read_labels(path, duplicates=duplicates)
+    return replace(read, remarks=(f"labels: the {len(read.labels)} of {str(path)!r}", *read.remarks))
+
+
+def find_labels_next_to(source: Path) -> Path | None:
     """Return the file of labels next to a network, or inside the folder of one.
 
     Args:
@@ -65,7 +81,7 @@ def find_labels_beside(source: Path) -> Path | None:
         ExportError: There are several that disagree.
     """
     absolute = source.resolve()
-    names = (f"{source.stem}_labels.txt", f"{source.stem}.labels.txt", *NAMES_BESIDE)
+    names = (f"{source.stem}_labels.txt", f"{source.stem}.labels.txt", *USUAL_NAMES)
     folders = [absolute, absolute / "assets", absolute.parent] if absolute.is_dir() else [absolute.parent]
     found: dict[Path, tuple[str, ...]] = {}
     for path in (folder / name for folder in folders for name in names):
@@ -76,8 +92,8 @@ def find_labels_beside(source: Path) -> Path | None:
                 if path.name != "metadata.json":  # which may be about anything
                     found[path] = ()
     if len(set(found.values())) > 1:
-        shown = ", ".join(repr(str(path)) for path in found)
-        raise ExportError(f"several files beside {str(source)!r} could be its labels: {shown}; choose with --labels")
+        files = ", ".join(repr(str(path)) for path in found)
+        raise ExportError(f"several files next to {str(source)!r} could be its labels: {files}; choose with --labels")
     return next(iter(found), None)
 
 
@@ -104,13 +120,13 @@ def read_labels(path: Path, *, duplicates: Duplicates = Duplicates.REFUSE) -> La
     if places and duplicates is Duplicates.REFUSE:
         unit = "lines" if listed is None else "entries"
         raise ExportError(
-            f"labels must differ from each other, in {str(path)!r} these do not: {_shown(places, unit)}; rename "
+            f"labels must differ from each other, in {str(path)!r} these do not: {_listed(places, unit)}; rename "
             "them, or give --number-duplicates to tell them apart by the number of their output"
         )
     if places:
         labels = tuple(f"{label} ({index})" if label in places else label for index, label in enumerate(labels))
-        told = ", ".join(repr(label) for label, (_, old) in zip(labels, lines, strict=True) if old in places)
-        remarks += (f"labels that stand in {str(path)!r} more than once got the number of their output: {told}",)
+        numbered = ", ".join(repr(label) for label, (_, old) in zip(labels, lines, strict=True) if old in places)
+        remarks += (f"labels that occur more than once in {str(path)!r} got the number of their output: {numbered}",)
     try:
         check_labels(labels)
     except ModelFileError as error:
@@ -198,7 +214,7 @@ def _without_numbers(path: Path, lines: list[tuple[int, str]]) -> tuple[list[tup
         return lines, ()
     example = body[0][1]
     remark = (
-        f"the numbers in the lines of {str(path)!r} are taken for those of the outputs, not for part of the labels: "
+        f"the numbers in the lines of {str(path)!r} are read as those of the outputs, not as part of the labels: "
         f"{example!r} is {found[0][2]!r}; to keep them, give the labels as a JSON list"
     )
     if ordered != found:
@@ -220,7 +236,7 @@ def _places_of_duplicates(lines: list[tuple[int, str]]) -> dict[str, list[int]]:
     return {label: numbers for label, numbers in places.items() if len(numbers) > 1}
 
 
-def _shown(places: dict[str, list[int]], unit: str) -> str:
+def _listed(places: dict[str, list[int]], unit: str) -> str:
     named = [
         f"{label!r} ({unit} {', '.join(map(str, numbers[:-1]))} and {numbers[-1]})" for label, numbers in places.items()
     ]

@@ -126,16 +126,16 @@ def check_parity(
     report = ParityReport(*worst, comparisons=len(names) * len(BATCH_SIZES), same_label=same)
     if report.difference <= max_difference:
         return report
-    told = ""
+    figures = ""
     stricter = max_difference < MAX_DIFFERENCE  # whoever asks for that means it, rounding or not
     if recomputed is not None and not stricter and same == report.comparisons and report.difference <= MAX_ROUNDING:
-        explained, told = _rounding(recomputed, images, labels, answers, given, report.difference, max_difference)
+        explained, figures = _rounding(recomputed, images, labels, answers, given, report.difference, max_difference)
         if explained:
-            return replace(report, rounding=told)
-        told = f" ({told})"
+            return replace(report, rounding=figures)
+        figures = f" ({figures})"
     raise ParityError(
         f"the exported network does not answer like the original: {report}; "
-        f"at most {max_difference:.2g} is allowed{told}, so no file was written; "
+        f"at most {max_difference:.2g} is allowed{figures}, so no file was written; "
         "if you can accept the difference, allow it with --max-difference"
     )
 
@@ -165,8 +165,8 @@ def _rounding(
         exact = _answers(recomputed.exact, images, labels)
     except NotImplementedError:
         spread = max(float(np.abs(variant[name] - answers[name]).max()) for variant in variants for name in images)
-        told = f"the original itself differs by {spread:.2g} between batch sizes"
-        return difference <= ROUNDING_FACTOR * spread, told
+        figures = f"the original itself differs by {spread:.2g} between batch sizes"
+        return difference <= ROUNDING_FACTOR * spread, figures
     own = max(float(np.abs(variant[name] - exact[name]).max()) for variant in variants for name in images)
     off = max(float(np.abs(row - exact[name]).max()) for name, row in given)
     explained = off <= max(max_difference, ROUNDING_FACTOR * own)

@@ -16,7 +16,7 @@ from edgecls.export.foreign.facts import StatedPipeline, find_input, find_output
 from edgecls.export.foreign.file import ForeignFile, read_foreign_file
 from edgecls.export.foreign.graph import wrap
 from edgecls.export.foreign.pipeline import INT8_MIDDLE, BackgroundClass, ForeignInput, ForeignOutput, Scores
-from edgecls.export.labels_file import find_labels_beside, read_labels
+from edgecls.export.labels_file import read_labels_next_to
 from edgecls.export.parity import Network
 from edgecls.export.pixel_scaling import Preset, other_conventions
 from edgecls.export.proof import Export, golden_answers, prove
@@ -42,8 +42,8 @@ class Adoption:
     Attributes:
         export: The file, its card, and how close it came to the original.
         remarks: What was determined about the network, for the user to check.
-        otherwise: Makes the original for pixels prepared by another convention, by the options that state it; none
-            where the network takes pixels as they are.
+        otherwise: Runs the original for another pixel convention, by the options that state it; empty where the
+            network takes raw pixels.
     """
 
     export: Export
@@ -55,7 +55,7 @@ def adopt_file(path: Path, stated: StatedPipeline, *, max_difference: float | No
     """Turn an ONNX classifier into a model file, in memory.
 
     Args:
-        path: An .onnx file with one input, a batch of images. Weights in files beside it are taken in.
+        path: An .onnx file with one input, a batch of images. Weights in files next to it are included.
         stated: What the user says about it.
         max_difference: Largest difference of any probability between the original with its pixels
             prepared by numpy, and the model file. None for what MAX_DIFFERENCE says.
@@ -121,7 +121,7 @@ def _prepared_otherwise(
 
 
 def _labels_of(path: Path, foreign: ForeignFile, stated: StatedPipeline) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the labels that the user states, the file names its outputs with, or a file beside it has; and remarks."""
+    """Return the labels that the user, the file itself, or a file next to it states, and remarks."""
     if stated.labels is not None:
         named = foreign.labels
         if named is not None and sorted(named) == sorted(stated.labels) and named != stated.labels:
@@ -133,14 +133,8 @@ def _labels_of(path: Path, foreign: ForeignFile, stated: StatedPipeline) -> tupl
     if foreign.labels is not None:
         check_labels(foreign.labels)
         return foreign.labels, (f"labels: the {len(foreign.labels)} that the file names its outputs with",)
-    beside = find_labels_beside(path)
-    if beside is None:
-        raise ExportError(
-            f"{foreign.name!r} does not say its labels; give them with --labels FILE, one a line, or put a labels.txt "
-            "beside it"
-        )
-    read = read_labels(beside, duplicates=stated.duplicates)
-    return read.labels, (f"labels: the {len(read.labels)} of {str(beside)!r}", *read.remarks)
+    read = read_labels_next_to(path, stated.duplicates)
+    return read.labels, read.remarks
 
 
 def _in_batches_of(size: int, original: RawNetwork, taking: ForeignInput) -> Answers:

@@ -90,8 +90,8 @@ def save_keras(path: Path, model: keras.Model, card: ModelCard) -> None:
 def _reason(error: BaseException) -> str:
     """Return the reason out of a message of Keras, which may begin with where it happened."""
     lines = [re.sub(r"\x1b\[\d*m", "", line).strip() for line in str(error).splitlines()]
-    told = [line for line in lines if line] or [type(error).__name__]
-    reason = told[1] if told[0].startswith("Exception encountered when calling") and len(told) > 1 else told[0]
+    parts = [line for line in lines if line] or [type(error).__name__]
+    reason = parts[1] if parts[0].startswith("Exception encountered when calling") and len(parts) > 1 else parts[0]
     return reason if len(reason) <= MAX_REASON else f"{reason[:MAX_REASON]}..."  # some contain the whole network
 
 

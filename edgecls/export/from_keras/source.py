@@ -14,7 +14,7 @@ from edgecls.export.from_keras.export import golden_from, keras_network
 from edgecls.export.from_keras.file import load_keras, read_embedded_card
 from edgecls.export.from_keras.input_form import InputForm, StatedFacts, find_input
 from edgecls.export.from_keras.known_networks import recognise
-from edgecls.export.labels_file import LabelsFile, find_labels_beside, read_labels
+from edgecls.export.labels_file import LabelsFile, read_labels_next_to
 from edgecls.export.parity import Network, remembering
 from edgecls.export.pixel_scaling import ChannelOrder, Layout, PixelScaling, Preset, other_conventions
 from edgecls.export.proof import golden_answers
@@ -34,9 +34,9 @@ class KerasSource:
     Attributes:
         model: The network.
         card: Its card.
-        remarks: What was found out or taken for granted, for the user to check.
-        otherwise: Makes the network for pixels prepared by another convention, by the options that state it; none
-            where the network takes pixels as they are.
+        remarks: What was determined or assumed, for the user to check.
+        otherwise: Builds the network for another pixel convention, by the options that state it; empty where the
+            network takes raw pixels.
     """
 
     model: keras.Model
@@ -46,14 +46,14 @@ class KerasSource:
 
 
 def read_keras_source(path: Path, stated: StatedFacts) -> KerasSource:
-    """Load a network as `load_keras` does and find out all that a model file has to say.
+    """Load a network as `load_keras` does and determine everything that a model file contains.
 
-    A file written by `edgecls train` knows everything itself, and an export of Teachable Machine is always made
-    alike. For any other, the user has to state sample images, the labels where no file beside it has them, and,
-    where the network takes floats, their scaling.
+    A file written by `edgecls train` contains it all, and exports of Teachable Machine are all alike. For any other
+    network, the user has to state sample images, the labels unless a file next to it has them, and the pixel scaling
+    if it takes floats.
 
     Raises:
-        ExportError: The file cannot be loaded, or something is not known; the message names the option.
+        ExportError: The file cannot be loaded, or something is unknown; the message names the option.
         DatasetError: The folder of samples has no usable image.
     """
     model = load_keras(path)
@@ -77,13 +77,14 @@ def read_keras_source(path: Path, stated: StatedFacts) -> KerasSource:
 
 def _foreign_source(model: keras.Model, path: Path, stated: StatedFacts) -> KerasSource:
     known = recognise(model, path)
-    labels, remarks = _labels(path, stated)
+    labels = stated.labels or read_labels_next_to(path, stated.duplicates)
+    remarks = labels.remarks
     if stated.samples is None and not (known and known.is_teachable_machine):
         raise ExportError(
             f"{str(path)!r} holds no golden samples; give a folder with a few real images with --samples DIR"
         )
-    form, scaling, told = find_input(model, path, stated, known)
-    remarks += told
+    form, scaling, further = find_input(model, path, stated, known)
+    remarks += further
     raw = _taking_raw_pixels(model, path, form, scaling)
     prepared = _giving_probabilities(raw, path, labels, logits=stated.logits)
     training = {}
@@ -120,19 +121,6 @@ def _prepared_otherwise(
 ) -> Network:
     raw = _taking_raw_pixels(model, path, replace(form, order=preset.order), preset.scaling)
     return keras_network(_giving_probabilities(raw, path, labels, logits=logits))
-
-
-def _labels(path: Path, stated: StatedFacts) -> tuple[LabelsFile, tuple[str, ...]]:
-    if stated.labels is not None:
-        return stated.labels, stated.labels.remarks
-    beside = find_labels_beside(path)
-    if beside is None:
-        raise ExportError(
-            f"{str(path)!r} does not say its labels; give them with --labels FILE, one a line, or put a labels.txt "
-            "beside it"
-        )
-    labels = read_labels(beside, duplicates=stated.duplicates)
-    return labels, (f"labels: the {len(labels.labels)} of {str(beside)!r}", *labels.remarks)
 
 
 def _taking_raw_pixels(model: keras.Model, path: Path, form: InputForm, scaling: PixelScaling) -> keras.Model:

@@ -82,7 +82,7 @@ def test_labels_in_another_order_than_the_map_has_them_are_refused(tmp_path: Pat
 # Labels
 
 
-def test_labels_beside_a_foreign_network_are_found(tmp_path: Path, foreign_samples: Path) -> None:
+def test_labels_next_to_a_foreign_network_are_found(tmp_path: Path, foreign_samples: Path) -> None:
     (tmp_path / "labels.txt").write_text("0 猫\r\n1 dog\r\n2 bird\r\n", encoding="utf-8")
 
     done = _adopt_alone(tmp_path, net(), foreign_samples)
