@@ -5,19 +5,13 @@ from pathlib import Path
 import click
 
 from edgecls.commands.foreign_options import (
-    channel_order_option,
     check_accuracy,
-    check_option,
+    check_options,
     duplicates_of,
-    layout_option,
-    mean_option,
-    min_accuracy_option,
     number_duplicates_option,
-    pixel_range_option,
-    preset_option,
+    pixel_options,
     refuse_a_bound_without_data,
     stated_pixels,
-    std_option,
 )
 from edgecls.commands.options import image_size_option, model_output_option
 
@@ -41,12 +35,7 @@ __all__ = ["adopt"]
     help="Folder with a few real images for the golden samples and the parity gate.",
 )
 @number_duplicates_option
-@preset_option
-@pixel_range_option
-@mean_option
-@std_option
-@channel_order_option
-@layout_option
+@pixel_options
 @image_size_option
 @click.option(
     "--fit",
@@ -86,8 +75,7 @@ __all__ = ["adopt"]
     show_default="1e-5, 1e-3 for float16",
     help="Largest allowed difference of any probability between the original and the model file.",
 )
-@check_option
-@min_accuracy_option
+@check_options
 def adopt(
     source: Path,
     output: Path,

@@ -8,19 +8,13 @@ from pathlib import Path
 import click
 
 from edgecls.commands.foreign_options import (
-    channel_order_option,
     check_accuracy,
-    check_option,
+    check_options,
     duplicates_of,
-    layout_option,
-    mean_option,
-    min_accuracy_option,
     number_duplicates_option,
-    pixel_range_option,
-    preset_option,
+    pixel_options,
     refuse_a_bound_without_data,
     stated_pixels,
-    std_option,
 )
 from edgecls.commands.options import image_size_option, model_output_option
 from edgecls.commands.terminal import import_keras
@@ -46,12 +40,7 @@ __all__ = ["export"]
 @number_duplicates_option
 @click.option("--fit", type=click.Choice(["stretch", "crop", "pad"]), help="How images are resized to fit the network.")
 @image_size_option
-@preset_option
-@pixel_range_option
-@mean_option
-@std_option
-@channel_order_option
-@layout_option
+@pixel_options
 @click.option("--logits", is_flag=True, help="The network ends before its softmax (or sigmoid): append it.")
 @click.option(
     "--max-difference",
@@ -60,8 +49,7 @@ __all__ = ["export"]
     show_default=True,
     help="Largest allowed difference of any probability between Keras and onnxruntime.",
 )
-@check_option
-@min_accuracy_option
+@check_options
 def export(
     source: Path,
     output: Path,

@@ -16,20 +16,16 @@ if TYPE_CHECKING:
     from edgecls.model_card import ModelCard
     from edgecls.modelfile import ModelFile
 
+    Command = Callable[..., None]
+
 __all__ = [
-    "channel_order_option",
     "check_accuracy",
-    "check_option",
+    "check_options",
     "duplicates_of",
-    "layout_option",
-    "mean_option",
-    "min_accuracy_option",
     "number_duplicates_option",
-    "pixel_range_option",
-    "preset_option",
+    "pixel_options",
     "refuse_a_bound_without_data",
     "stated_pixels",
-    "std_option",
 ]
 
 COMPARED_IMAGES = 100  # of the checked ones, for each other pixel convention
@@ -56,51 +52,69 @@ class _Numbers(click.ParamType[tuple[float, ...]]):
         return numbers
 
 
-preset_option = click.option(
-    "--preset",
-    type=click.Choice(["torchvision", "tensorflow", "caffe", "none"]),
-    help="Pixel convention: torchvision (0 to 1, ImageNet's mean and std), tensorflow (-1 to 1), "
-    "caffe (0 to 255 minus ImageNet's mean, BGR), none (0 to 255 as they are).",
+_PIXEL_OPTIONS = (
+    click.option(
+        "--preset",
+        type=click.Choice(["torchvision", "tensorflow", "caffe", "none"]),
+        help="Pixel convention: torchvision (0 to 1, ImageNet's mean and std), tensorflow (-1 to 1), "
+        "caffe (0 to 255 minus ImageNet's mean, BGR), none (0 to 255 as they are).",
+    ),
+    click.option(
+        "--pixel-range",
+        type=(float, float),
+        metavar="LOW HIGH",
+        help="Values of black and white before mean and std are applied; 0 1 if only those are given.",
+    ),
+    click.option(
+        "--mean", type=_Numbers(), help="Subtracted, in the unit of --pixel-range and in the network's channel order."
+    ),
+    click.option("--std", type=_Numbers(), help="Divisor after that, likewise."),
+    click.option(
+        "--channel-order",
+        "--color",
+        "order_name",
+        type=click.Choice(["rgb", "bgr", "gray"]),
+        help="Channels of the network's input.",
+    ),
+    click.option(
+        "--layout", type=click.Choice(["nchw", "nhwc"]), help="Order of dimensions, where the shape is ambiguous."
+    ),
 )
-pixel_range_option = click.option(
-    "--pixel-range",
-    type=(float, float),
-    metavar="LOW HIGH",
-    help="Values of black and white before mean and std are applied; 0 1 if only those are given.",
-)
-mean_option = click.option(
-    "--mean", type=_Numbers(), help="Subtracted, in the unit of --pixel-range and in the network's channel order."
-)
-std_option = click.option("--std", type=_Numbers(), help="Divisor after that, likewise.")
-channel_order_option = click.option(
-    "--channel-order",
-    "--color",
-    "order_name",
-    type=click.Choice(["rgb", "bgr", "gray"]),
-    help="Channels of the network's input.",
-)
-layout_option = click.option(
-    "--layout", type=click.Choice(["nchw", "nhwc"]), help="Order of dimensions, where the shape is ambiguous."
+_CHECK_OPTIONS = (
+    click.option(
+        "--check",
+        "check_data",
+        type=click.Path(exists=True, path_type=Path),
+        metavar="DATA",
+        help="Labelled images, as for 'edgecls evaluate': report the accuracy, and write no file if it is too low.",
+    ),
+    click.option(
+        "--min-accuracy",
+        type=click.FloatRange(min=0, max=1),
+        metavar="A",
+        show_default="more than always predicting one label",
+        help="Minimum accuracy on --check, from 0 to 1.",
+    ),
 )
 number_duplicates_option = click.option(
     "--number-duplicates",
     is_flag=True,
     help="Append the output's number to labels that occur more than once.",
 )
-check_option = click.option(
-    "--check",
-    "check_data",
-    type=click.Path(exists=True, path_type=Path),
-    metavar="DATA",
-    help="Labelled images, as for 'edgecls evaluate': report the accuracy, and write no file if it is too low.",
-)
-min_accuracy_option = click.option(
-    "--min-accuracy",
-    type=click.FloatRange(min=0, max=1),
-    metavar="A",
-    show_default="more than always predicting one label",
-    help="Minimum accuracy on --check, from 0 to 1.",
-)
+
+
+def pixel_options(command: "Command") -> "Command":
+    """Add the options that state the form and scaling of a network's input."""
+    for option in reversed(_PIXEL_OPTIONS):
+        command = option(command)
+    return command
+
+
+def check_options(command: "Command") -> "Command":
+    """Add --check and --min-accuracy."""
+    for option in reversed(_CHECK_OPTIONS):
+        command = option(command)
+    return command
 
 
 def stated_pixels(

@@ -14,7 +14,7 @@ from edgecls.export.foreign.file import ForeignFile
 from edgecls.export.foreign.integer_scores import find_quantization
 from edgecls.export.foreign.pipeline import BackgroundClass, ForeignInput, ForeignOutput, Quantization, Scores
 from edgecls.export.labels_file import Duplicates
-from edgecls.export.pixel_scaling import RAW_PIXELS, ChannelOrder, Layout, PixelScaling
+from edgecls.export.pixel_scaling import RAW_PIXELS, ChannelOrder, Layout, PixelScaling, input_size
 from edgecls.image_spec import Fit, ImageSpec
 
 __all__ = ["StatedPipeline", "find_input", "find_output"]
@@ -82,7 +82,7 @@ def find_input(foreign: ForeignFile, stated: StatedPipeline) -> ForeignInput:
             f"{channels} channel(s) as {layout}, {order} has {len(order.channel_names)}; change --color or --layout "
             "(1 channel is gray, 3 are rgb or bgr; others cannot be adopted)"
         )
-    spec = ImageSpec(*_size_of(foreign, height, width, stated.image_size), order.color, stated.fit)
+    spec = ImageSpec(*input_size(foreign.name, height, width, stated.image_size), order.color, stated.fit)
     return ForeignInput(
         foreign.input_name, foreign.element_type, layout, order, _scaling_of(foreign, stated, order), spec
     )
@@ -106,21 +106,6 @@ def _order_of(foreign: ForeignFile, channels: int | None) -> ChannelOrder:
             "give those that it wants with --color rgb, bgr or gray"
         )
     return ChannelOrder.GRAY if channels == 1 else ChannelOrder.RGB
-
-
-def _size_of(
-    foreign: ForeignFile, height: int | None, width: int | None, stated: tuple[int, int] | None
-) -> tuple[int, int]:
-    if stated is None:
-        if height is None or width is None:
-            raise ExportError(f"{foreign.name!r} takes images of any size; give the one to use with --image-size")
-        return height, width
-    if height not in (None, stated[0]) or width not in (None, stated[1]):
-        raise ExportError(
-            f"{foreign.name!r} takes images of {height or 'any'} x {width or 'any'} pixels (height x width), not "
-            f"{stated[0]} x {stated[1]}; leave out --image-size or change it"
-        )
-    return stated
 
 
 def _scaling_of(foreign: ForeignFile, stated: StatedPipeline, order: ChannelOrder) -> PixelScaling:

@@ -9,7 +9,7 @@ import keras
 from edgecls.errors import ExportError
 from edgecls.export.from_keras.known_networks import KnownNetwork
 from edgecls.export.labels_file import Duplicates, LabelsFile
-from edgecls.export.pixel_scaling import PRESETS, RAW_PIXELS, ChannelOrder, Layout, PixelScaling
+from edgecls.export.pixel_scaling import PRESETS, RAW_PIXELS, ChannelOrder, Layout, PixelScaling, input_size
 from edgecls.image_spec import Color, Fit, ImageSpec
 
 __all__ = ["InputForm", "StatedFacts", "find_input"]
@@ -123,7 +123,7 @@ def _find_form(model: keras.Model, path: Path, stated: StatedFacts, fit: Fit) ->
     if len(shape) == 3 and set(shape[1:]) != {1}:
         layout = layout or _layout_of(shape)
         height, width, channels = (shape[1], shape[2], shape[0]) if layout is Layout.NCHW else shape
-        rows, columns = _size(path, height, width, image_size)
+        rows, columns = input_size(str(path), height, width, image_size)
         if channels is None and order is not None:
             channels = len(order.channel_names)
         if channels not in CHANNELS:
@@ -137,7 +137,7 @@ def _find_form(model: keras.Model, path: Path, stated: StatedFacts, fit: Fit) ->
         rows, columns, channels = _unrolled(path, shape[0], image_size)
         layout, full = Layout.NHWC, (rows * columns * channels, *(1 for _ in shape[1:]))
     elif len(shape) == 2:
-        rows, columns = _size(path, shape[0], shape[1], image_size)
+        rows, columns = input_size(str(path), shape[0], shape[1], image_size)
         layout, channels, full = Layout.NHWC, 1, (rows, columns)
     else:
         raise ExportError(
@@ -158,19 +158,6 @@ def _in_a_row(shape: tuple[int | None, ...]) -> bool:
 
 def _layout_of(shape: tuple[int | None, ...]) -> Layout:
     return Layout.NCHW if shape[0] in CHANNELS and shape[2] not in (*CHANNELS, None) else Layout.NHWC
-
-
-def _size(path: Path, height: int | None, width: int | None, image_size: tuple[int, int] | None) -> tuple[int, int]:
-    if image_size is None:
-        if height is None or width is None:
-            raise ExportError(f"{str(path)!r} takes images of any size; give the one to use with --image-size")
-        return height, width
-    if height not in (None, image_size[0]) or width not in (None, image_size[1]):
-        raise ExportError(
-            f"{str(path)!r} takes images of {height or 'any'} x {width or 'any'} pixels (height x width), not "
-            f"{image_size[0]} x {image_size[1]}; leave out --image-size or change it"
-        )
-    return image_size
 
 
 def _unrolled(path: Path, count: int | None, image_size: tuple[int, int] | None) -> tuple[int, int, int]:
