@@ -1,4 +1,9 @@
-"""TLS: the certificate that the server shows, and the layer between network and connection."""
+"""TLS: the certificate that the server shows, and the layer between the network and a connection.
+
+asyncio has such a layer too. It does not tell a connection of a handshake that fails, nor of bytes that the network has
+not taken yet, and it ends a connection whose client takes its last answer slowly; so a server that stops would lose
+requests.
+"""
 
 import asyncio
 import contextlib
