@@ -24,8 +24,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from edgecls.client.client import Client
-    from edgecls.client.remote_answers import RemoteModel, RemoteOutcome, RemotePrediction
+    from edgecls.client.client import Client, RemoteModel, RemoteOutcome, RemotePrediction
     from edgecls.dataframe import to_dataframe
     from edgecls.errors import EdgeclsError, ImageError, RemoteError
     from edgecls.runtime.classifier import Classifier
@@ -46,9 +45,9 @@ _HOMES = {
     "Prediction": "edgecls.runtime.prediction",
     "Provider": "edgecls.runtime.execution.providers",
     "RemoteError": "edgecls.errors",
-    "RemoteModel": "edgecls.client.remote_answers",
-    "RemoteOutcome": "edgecls.client.remote_answers",
-    "RemotePrediction": "edgecls.client.remote_answers",
+    "RemoteModel": "edgecls.client.client",
+    "RemoteOutcome": "edgecls.client.client",
+    "RemotePrediction": "edgecls.client.client",
     "load": "edgecls.runtime.opening",
     "serve": "edgecls.server.local",
     "to_dataframe": "edgecls.dataframe",

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from edgecls.client.remote_answers import RemoteOutcome, RemotePrediction
+from edgecls.client.client import RemoteOutcome, RemotePrediction
 from edgecls.errors import ImageError, MissingExtraError
 from edgecls.runtime.prediction import LabelScore, Outcome, Prediction
 

@@ -117,7 +117,7 @@ def softmax(logits: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return result
 
 
-def save_with_weights_beside(tmp_path: Path) -> Path:
+def save_with_external_weights(tmp_path: Path) -> Path:
     """Save a net whose weights are in a file of their own, and return its path."""
     path = tmp_path / "beside" / "net.onnx"
     path.parent.mkdir()

@@ -4,18 +4,75 @@ import json
 import os
 import ssl
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from edgecls import errors
-from edgecls.client.remote_answers import RemoteModel, RemoteOutcome, RemotePrediction
 from edgecls.client.transport import Reply, Transport
 from edgecls.errors import ImageError, ImageReadError, ImageTooLargeError, RefusedError, RefusedImageError
 from edgecls.in_order import map_in_order
 from edgecls.regular_file import read_regular
+from edgecls.runtime.prediction import LabelScore
 
-__all__ = ["Client"]
+__all__ = ["Client", "RemoteModel", "RemoteOutcome", "RemotePrediction"]
+
+
+@dataclass(frozen=True)
+class RemotePrediction:
+    """The answer of a server for one image.
+
+    Attributes:
+        image: What the image is called.
+        label: The best label, or "unknown" where it is not probable enough.
+        is_known: Whether the best label is as probable as the model demands.
+        probability: Of the best label.
+        top: The most probable labels, best first; as many as were asked for.
+        time_ms: Milliseconds that the server worked on it: decoding, resizing, inference.
+    """
+
+    image: str
+    label: str
+    is_known: bool
+    probability: float
+    top: tuple[LabelScore, ...]
+    time_ms: float
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any], *, image: str) -> "RemotePrediction":
+        """Read an answer; the image is called `image` whatever the server calls it."""
+        scores = tuple(LabelScore(score["label"], score["probability"]) for score in document["top"])
+        return cls(image, document["label"], document["known"], document["probability"], scores, document["time_ms"])
+
+
+@dataclass(frozen=True)
+class RemoteOutcome:
+    """The outcome for one of many images.
+
+    Attributes:
+        name: What the image is called.
+        result: The answer, or the fault that stood in its way.
+    """
+
+    name: str
+    result: RemotePrediction | ImageError
+
+
+@dataclass(frozen=True)
+class RemoteModel:
+    """A model that a server knows.
+
+    Attributes:
+        name: What requests call it.
+        state: "READY", "LOADING" or "UNAVAILABLE".
+        reason: Why it is not ready, or why a newer file was not taken; empty if all is well.
+    """
+
+    name: str
+    state: str
+    reason: str
+
 
 Image = str | os.PathLike[str] | bytes | bytearray | memoryview
 """A path to a file, or an encoded image itself."""

@@ -1,23 +1,17 @@
-"""edgecls adopt: from an ONNX classifier of another program's making to a model file."""
+"""edgecls adopt: from an ONNX classifier of another program to a model file."""
 
 from pathlib import Path
 
 import click
 
 from edgecls.commands.foreign_options import (
-    channel_order_option,
     check_accuracy,
-    check_option,
+    check_options,
     duplicates_of,
-    layout_option,
-    mean_option,
-    min_accuracy_option,
     number_duplicates_option,
-    pixel_range_option,
-    preset_option,
+    pixel_options,
     refuse_a_bound_without_data,
     stated_pixels,
-    std_option,
 )
 from edgecls.commands.options import image_size_option, model_output_option
 
@@ -31,8 +25,8 @@ __all__ = ["adopt"]
     "--labels",
     "labels_file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    show_default="as the network names its outputs, else labels.txt or the like beside it",
-    help="Text file (UTF-8) with the labels, one a line, in the order of the outputs; or JSON.",
+    show_default="as the network names its outputs, else labels.txt or similar next to it",
+    help="Text file (UTF-8) with one label per line, in the order of the outputs; or JSON.",
 )
 @click.option(
     "--samples",
@@ -41,50 +35,47 @@ __all__ = ["adopt"]
     help="Folder with a few real images for the golden samples and the parity gate.",
 )
 @number_duplicates_option
-@preset_option
-@pixel_range_option
-@mean_option
-@std_option
-@channel_order_option
-@layout_option
+@pixel_options
 @image_size_option
 @click.option(
     "--fit",
     type=click.Choice(["stretch", "crop", "pad"]),
     default="crop",
     show_default=True,
-    help="How images become the network's size.",
+    help="How images are resized to fit the network.",
 )
 @click.option(
     "--scores",
     type=click.Choice(["logits", "probabilities"]),
-    help="What the network gives; found out by running it if left out.",
+    help="What the network outputs; determined by running it by default.",
 )
-@click.option("--output-name", metavar="NAME", help="Which output to use, where several have the right shape.")
+@click.option("--output-name", metavar="NAME", help="Output to use, if several have the right shape.")
 @click.option(
     "--output-quantization",
     type=(click.FloatRange(min=0, min_open=True), int),
     metavar="SCALE ZERO_POINT",
-    help="What the scores stand for, if they are whole numbers and the network does not say it.",
+    help="Quantization of integer scores, if the network does not state it.",
 )
 @click.option(
     "--background-class",
     type=click.Choice(["first", "last", "none"]),
     default="none",
     show_default=True,
-    help="Leave out the first or last output, which stands for none of the labels.",
+    help="Drop the first or last output, which stands for none of the labels.",
 )
 @click.option(
-    "--architecture", metavar="NAME", show_default="the file's name", help="Name of the design, for the card."
+    "--architecture",
+    metavar="NAME",
+    show_default="the file's name",
+    help="Architecture to record in the model card.",
 )
 @click.option(
     "--max-difference",
     type=click.FloatRange(min=0),
     show_default="1e-5, 1e-3 for float16",
-    help="Largest difference of any probability between the original and the model file.",
+    help="Largest allowed difference of any probability between the original and the model file.",
 )
-@check_option
-@min_accuracy_option
+@check_options
 def adopt(
     source: Path,
     output: Path,
@@ -110,11 +101,11 @@ def adopt(
 ) -> None:
     """Turn an ONNX classifier from any framework into a self-describing model file.
 
-    Scaling of pixels, order of channels, softmax and a free batch become part of the file. What is
-    not given and cannot be told from the network is asked for.
+    The scaling of pixels, the channel order, the softmax and a dynamic batch size become part of the
+    file. An error names the options for whatever the network does not tell.
 
-    The file is written only if it answers like the original, whose pixels are prepared with numpy,
-    on the samples and on random images, one by one and in batches.
+    The file is written only if it gives the same probabilities as the original, whose pixels are
+    prepared with numpy, for the samples and for random images, one by one and in batches.
     """
     from edgecls.atomic_write import check_writable, whole_files
     from edgecls.export.foreign.adopt import adopt_file
@@ -151,8 +142,8 @@ def adopt(
     card = adoption.export.card
     for sample in card.golden.samples:
         probability, label = max(zip(sample.probabilities, card.labels, strict=True))
-        shown = "".join(char if char.isprintable() else "?" for char in sample.name)
-        click.echo(f"sample {shown}: {label} {probability:.3f}", err=True)
+        name = "".join(char if char.isprintable() else "?" for char in sample.name)
+        click.echo(f"sample {name}: {label} {probability:.3f}", err=True)
     click.echo(f"model file against original: {adoption.export.parity}")
     if check_data is not None:
         check_accuracy(ModelFile(str(output), card, adoption.export.onnx), check_data, min_accuracy, adoption.otherwise)

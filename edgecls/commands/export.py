@@ -1,23 +1,20 @@
 """edgecls export: from a Keras network to a model file."""
 
+import importlib.util
+import os
+import sys
 from pathlib import Path
 
 import click
 
 from edgecls.commands.foreign_options import (
-    channel_order_option,
     check_accuracy,
-    check_option,
+    check_options,
     duplicates_of,
-    layout_option,
-    mean_option,
-    min_accuracy_option,
     number_duplicates_option,
-    pixel_range_option,
-    preset_option,
+    pixel_options,
     refuse_a_bound_without_data,
     stated_pixels,
-    std_option,
 )
 from edgecls.commands.options import image_size_option, model_output_option
 from edgecls.commands.terminal import import_keras
@@ -37,28 +34,22 @@ __all__ = ["export"]
     "--labels",
     "labels_file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    show_default="labels.txt or the like beside MODEL",
-    help="Text file (UTF-8) with the labels, one a line, in the order of the outputs; or JSON.",
+    show_default="labels.txt or similar next to MODEL",
+    help="Text file (UTF-8) with one label per line, in the order of the outputs; or JSON.",
 )
 @number_duplicates_option
-@click.option("--fit", type=click.Choice(["stretch", "crop", "pad"]), help="How images become the network's size.")
+@click.option("--fit", type=click.Choice(["stretch", "crop", "pad"]), help="How images are resized to fit the network.")
 @image_size_option
-@preset_option
-@pixel_range_option
-@mean_option
-@std_option
-@channel_order_option
-@layout_option
-@click.option("--logits", is_flag=True, help="The network ends before its softmax (or sigmoid): put it behind.")
+@pixel_options
+@click.option("--logits", is_flag=True, help="The network ends before its softmax (or sigmoid): append it.")
 @click.option(
     "--max-difference",
     type=click.FloatRange(min=0),
     default=1e-4,
     show_default=True,
-    help="Largest difference of any probability between Keras and onnxruntime.",
+    help="Largest allowed difference of any probability between Keras and onnxruntime.",
 )
-@check_option
-@min_accuracy_option
+@check_options
 def export(
     source: Path,
     output: Path,
@@ -80,32 +71,37 @@ def export(
 ) -> None:
     """Turn a Keras classifier into a self-describing model file.
 
-    MODEL is a .keras file, an .h5 file with a whole model (of Keras 2 too), or the folder of a
+    MODEL is a .keras file, an .h5 file with a whole model (also of Keras 2), or the folder of a
     TensorFlow SavedModel.
 
-    A file that edgecls train wrote knows its labels and samples itself, and an export of Teachable
-    Machine needs no option either. For any other give --samples, --labels where no file beside MODEL
-    has them, and --preset or --pixel-range where the network takes floats. A network with a single
-    output, as for cats and dogs, takes two labels: it gives the probability of the second.
+    Files written by edgecls train contain their labels and samples, and exports of Teachable Machine
+    need no options either. For other networks give --samples, --labels unless a file next to MODEL has
+    them, and --preset or --pixel-range where the network takes floats. A network with a single output,
+    as for cats and dogs, needs two labels: its output is the probability of the second.
 
-    Pixels prepared otherwise than in training are no error that could be seen, only bad answers:
-    --check measures the model file on labelled images before it is written.
+    Pixels prepared differently than in training cause no error, only wrong predictions: use --check to
+    measure the model file on labelled images before it is written.
 
-    The file is written only if onnxruntime answers like Keras on the samples and on random
-    images, one by one and in batches.
+    The file is written only if onnxruntime and Keras give the same probabilities for the samples and
+    for random images, one by one and in batches.
     """
     refuse_a_bound_without_data(check_data, min_accuracy)
     scaling, order = stated_pixels(preset, pixel_range, mean, std, order_name)
+    if "keras" not in sys.modules and importlib.util.find_spec("tensorflow"):
+        os.environ["KERAS_BACKEND"] = "tensorflow"  # what converts networks, and reads SavedModels
     import_keras(purpose="exporting")
     from edgecls.atomic_write import check_writable, whole_files
+    from edgecls.export.from_keras.convert import check_converter
     from edgecls.export.from_keras.export import export_float32
-    from edgecls.export.from_keras.source import StatedFacts, read_keras_source
+    from edgecls.export.from_keras.input_form import StatedFacts
+    from edgecls.export.from_keras.source import read_keras_source
     from edgecls.export.labels_file import read_labels
     from edgecls.export.pixel_scaling import Layout
     from edgecls.image_spec import Fit
     from edgecls.modelfile import ModelFile
 
     check_writable(output)
+    check_converter()
     duplicates = duplicates_of(number_duplicates)
     stated = StatedFacts(
         labels=None if labels_file is None else read_labels(labels_file, duplicates=duplicates),

@@ -1,4 +1,4 @@
-"""Options of the commands that make a model file of a network from elsewhere."""
+"""Options and checks shared by the commands that turn networks of other programs into model files."""
 
 import math
 from pathlib import Path
@@ -16,29 +16,25 @@ if TYPE_CHECKING:
     from edgecls.model_card import ModelCard
     from edgecls.modelfile import ModelFile
 
+    Command = Callable[..., None]
+
 __all__ = [
-    "channel_order_option",
     "check_accuracy",
-    "check_option",
+    "check_options",
     "duplicates_of",
-    "layout_option",
-    "mean_option",
-    "min_accuracy_option",
     "number_duplicates_option",
-    "pixel_range_option",
-    "preset_option",
+    "pixel_options",
     "refuse_a_bound_without_data",
     "stated_pixels",
-    "std_option",
 ]
 
-COMPARED_IMAGES = 100  # of those to check on, for every other convention for pixels
+COMPARED_IMAGES = 100  # of the checked ones, for each other pixel convention
 COMPARED_AT_ONCE = 16
 DEVIATIONS = 2.5  # standard deviations beyond which one convention is clearly better than another
 
 
 class _Numbers(click.ParamType[tuple[float, ...]]):
-    """One number for all channels, or three with commas between."""
+    """One number for all channels, or three separated by commas."""
 
     name = "NUMBERS"
 
@@ -52,55 +48,73 @@ class _Numbers(click.ParamType[tuple[float, ...]]):
         except ValueError:
             numbers = ()
         if len(numbers) not in (1, 3) or not all(map(math.isfinite, numbers)):
-            self.fail(f"{value!r} is not 1 number or 3; give them with commas, as 0.485,0.456,0.406", param, ctx)
+            self.fail(f"{value!r} is not 1 number or 3; separate them by commas, as in 0.485,0.456,0.406", param, ctx)
         return numbers
 
 
-preset_option = click.option(
-    "--preset",
-    type=click.Choice(["torchvision", "tensorflow", "caffe", "none"]),
-    help="Convention for pixels: torchvision (0 to 1, ImageNet's mean and std), tensorflow (-1 to 1), "
-    "caffe (0 to 255 minus ImageNet's mean, BGR), none (0 to 255 as they are).",
+_PIXEL_OPTIONS = (
+    click.option(
+        "--preset",
+        type=click.Choice(["torchvision", "tensorflow", "caffe", "none"]),
+        help="Pixel convention: torchvision (0 to 1, ImageNet's mean and std), tensorflow (-1 to 1), "
+        "caffe (0 to 255 minus ImageNet's mean, BGR), none (0 to 255 as they are).",
+    ),
+    click.option(
+        "--pixel-range",
+        type=(float, float),
+        metavar="LOW HIGH",
+        help="Values of black and white before mean and std are applied; 0 1 if only those are given.",
+    ),
+    click.option(
+        "--mean", type=_Numbers(), help="Subtracted, in the unit of --pixel-range and in the network's channel order."
+    ),
+    click.option("--std", type=_Numbers(), help="Divisor after that, likewise."),
+    click.option(
+        "--channel-order",
+        "--color",
+        "order_name",
+        type=click.Choice(["rgb", "bgr", "gray"]),
+        help="Channels of the network's input.",
+    ),
+    click.option(
+        "--layout", type=click.Choice(["nchw", "nhwc"]), help="Order of dimensions, where the shape is ambiguous."
+    ),
 )
-pixel_range_option = click.option(
-    "--pixel-range",
-    type=(float, float),
-    metavar="LOW HIGH",
-    help="What black and white become before mean and std; 0 1 if only those are given.",
-)
-mean_option = click.option(
-    "--mean", type=_Numbers(), help="Taken off, in the unit of --pixel-range and in the network's order of channels."
-)
-std_option = click.option("--std", type=_Numbers(), help="Divided by after that, likewise.")
-channel_order_option = click.option(
-    "--channel-order",
-    "--color",
-    "order_name",
-    type=click.Choice(["rgb", "bgr", "gray"]),
-    help="Channels that the network takes.",
-)
-layout_option = click.option(
-    "--layout", type=click.Choice(["nchw", "nhwc"]), help="Order of dimensions, where the shape leaves it open."
+_CHECK_OPTIONS = (
+    click.option(
+        "--check",
+        "check_data",
+        type=click.Path(exists=True, path_type=Path),
+        metavar="DATA",
+        help="Labelled images, as for 'edgecls evaluate': report the accuracy, and write no file if it is too low.",
+    ),
+    click.option(
+        "--min-accuracy",
+        type=click.FloatRange(min=0, max=1),
+        metavar="A",
+        show_default="more than always predicting one label",
+        help="Minimum accuracy on --check, from 0 to 1.",
+    ),
 )
 number_duplicates_option = click.option(
     "--number-duplicates",
     is_flag=True,
-    help="Tell labels apart that stand in the file of labels more than once, by the number of their output.",
+    help="Append the output's number to labels that occur more than once.",
 )
-check_option = click.option(
-    "--check",
-    "check_data",
-    type=click.Path(exists=True, path_type=Path),
-    metavar="DATA",
-    help="Labelled images, as for 'edgecls evaluate': report the accuracy on them, and write no file if it is too low.",
-)
-min_accuracy_option = click.option(
-    "--min-accuracy",
-    type=click.FloatRange(min=0, max=1),
-    metavar="A",
-    show_default="more than always giving the same label",
-    help="Lowest accuracy on --check that passes, from 0 to 1.",
-)
+
+
+def pixel_options(command: "Command") -> "Command":
+    """Add the options that state the form and scaling of a network's input."""
+    for option in reversed(_PIXEL_OPTIONS):
+        command = option(command)
+    return command
+
+
+def check_options(command: "Command") -> "Command":
+    """Add --check and --min-accuracy."""
+    for option in reversed(_CHECK_OPTIONS):
+        command = option(command)
+    return command
 
 
 def stated_pixels(
@@ -110,7 +124,7 @@ def stated_pixels(
     std: tuple[float, ...] | None,
     order_name: str | None,
 ) -> tuple["PixelScaling | None", "ChannelOrder | None"]:
-    """Return the scaling of pixels and the order of channels that the options say; None where they do not.
+    """Return the pixel scaling and the channel order from the options; None where they are not given.
 
     Raises:
         UsageError: They contradict each other.
@@ -123,7 +137,7 @@ def stated_pixels(
             return None, order
         return PixelScaling(*(pixel_range or (0.0, 1.0)), mean or (0.0,), std or (1.0,)), order
     if pixel_range or mean or std:
-        raise click.UsageError("--preset says it all; leave it out, or --pixel-range, --mean and --std")
+        raise click.UsageError("--preset excludes --pixel-range, --mean and --std; leave out one or the other")
     if PRESETS[preset].order is ChannelOrder.BGR:
         if order not in (None, ChannelOrder.BGR):
             raise click.UsageError(f"--preset {preset} is for bgr, not for {order}; give --mean instead")
@@ -132,17 +146,17 @@ def stated_pixels(
 
 
 def duplicates_of(number_duplicates: bool) -> "Duplicates":
-    """Return what the flag says."""
+    """Return how to handle duplicate labels."""
     from edgecls.export.labels_file import Duplicates
 
     return Duplicates.NUMBER if number_duplicates else Duplicates.REFUSE
 
 
 def refuse_a_bound_without_data(check_data: Path | None, min_accuracy: float | None) -> None:
-    """Refuse --min-accuracy where there is nothing to measure it on.
+    """Refuse --min-accuracy without --check.
 
     Raises:
-        UsageError: It is.
+        UsageError: There are no images to measure on.
     """
     if min_accuracy is not None and check_data is None:
         raise click.UsageError("--min-accuracy needs labelled images to measure on; give them with --check DATA")
@@ -154,14 +168,14 @@ def check_accuracy(
     min_accuracy: float | None,
     otherwise: "Mapping[str, Callable[[], Network]]",
 ) -> None:
-    """Measure a model file on labelled images, print its accuracy, and refuse what cannot be meant.
+    """Measure a model file on labelled images, print its accuracy, and refuse it if it is too low.
 
     Args:
         model: In memory; it need not be on disk yet.
-        data: A dataset in any form; of a divided one, its test images.
-        min_accuracy: The lowest that passes; None for more than always giving the commonest label, and for not
-            clearly less than with pixels prepared by another convention.
-        otherwise: Makes the network for pixels prepared by another convention, by the options that state it.
+        data: A dataset in any format; of one with splits, the test images.
+        min_accuracy: The minimum. None to require more than always predicting the most common label, and no clearly
+            better accuracy with another pixel convention.
+        otherwise: Builds the network for another pixel convention, by the options that state it.
 
     Raises:
         ExportError: The accuracy is too low.
@@ -188,7 +202,7 @@ def check_accuracy(
         workers=usable_cores(),
         on_progress=lambda done, total: line.show(f"checking images {done}/{total}"),
     )
-    line.show("checking other conventions for pixels")
+    line.show("checking other pixel conventions")
     better = _clearly_better(found, model.card, otherwise)
     line.show("")
     for error in found.failures.values():
@@ -197,18 +211,18 @@ def check_accuracy(
     label, baseline = found.baseline
     measured = (
         f"accuracy {found.accuracy:.4f} (95 % interval {low:.4f} to {high:.4f}) on {found.images} labelled images "
-        f"of {str(data)!r} ({split}); always giving {label!r} would have {baseline:.4f}"
+        f"of {str(data)!r} ({split}); always predicting {label!r} would have {baseline:.4f}"
     )
     if min_accuracy is None:
-        bound = "" if found.accuracy > baseline else "more than that is demanded"
+        bound = "" if found.accuracy > baseline else "more than that is required"
         bound = bound or ("that pixels were prepared otherwise in training is far likelier" if better else "")
     else:
-        bound = "" if found.accuracy >= min_accuracy else f"at least {min_accuracy:g} is demanded"
+        bound = "" if found.accuracy >= min_accuracy else f"at least {min_accuracy:g} is required"
     if bound:
         raise ExportError(
             f"{measured}{better}; {bound}, so no file was written. Change how pixels are prepared (--preset, "
             "--pixel-range, --mean, --std, --channel-order, --fit), or the order of the labels; "
-            "--min-accuracy 0 writes the file all the same"
+            "--min-accuracy 0 writes the file anyway"
         )
     click.echo(f"check: {measured}")
     if better:
@@ -216,7 +230,7 @@ def check_accuracy(
 
 
 def _clearly_better(found: "Evaluation", card: "ModelCard", otherwise: "Mapping[str, Callable[[], Network]]") -> str:
-    """Return what to tell of the convention for pixels with which far more images get their label, or nothing."""
+    """Return a message about the pixel convention that classifies far more images correctly, or an empty text."""
     import numpy as np
 
     from edgecls import image
@@ -237,7 +251,7 @@ def _clearly_better(found: "Evaluation", card: "ModelCard", otherwise: "Mapping[
         ]
         right_otherwise = np.concatenate(rows).argmax(axis=1) == true
         won, lost = int((right_otherwise & ~right).sum()), int((right & ~right_otherwise).sum())
-        # As McNemar compares two on the same images.
+        # McNemar's test on the same images.
         if won - lost > max(most, DEVIATIONS * math.sqrt(won + lost)):
             most = won - lost
             best = f"; with {options} it is {right_otherwise.mean():.4f}, on {len(paths)} of them"

@@ -22,14 +22,14 @@ __all__ = ["quantize"]
     "data",
     type=click.Path(exists=True, path_type=Path),
     required=True,
-    help="Labelled images of the model's labels, as for edgecls evaluate: some to calibrate on, others to check on.",
+    help="Labelled images as for edgecls evaluate: some for calibration, others to check the accuracy.",
 )
 @click.option(
     "--max-drop",
     type=click.FloatRange(min=0, max=100),
     default=0.5,
     show_default=True,
-    help="Accuracy that may be lost, in percentage points.",
+    help="Largest allowed loss of accuracy, in percentage points.",
 )
 @click.option("--fp16", is_flag=True, help="float16 instead of int8: for GPUs; slower than float32 on a CPU.")
 @click.option(
@@ -37,18 +37,18 @@ __all__ = ["quantize"]
     type=click.Choice(["this", "x86-vnni", "x86", "arm"]),
     default="this",
     show_default=True,
-    help="Processor that the int8 file is for: x86 with VNNI or AMX, any x86, or ARM.",
+    help="Target processor of the int8 file: x86 with VNNI or AMX, any x86, or ARM.",
 )
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Divides the images.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed for splitting the images.")
 @click.option("--format", "output_format", type=click.Choice(["table", "json"]), default="table", show_default=True)
 def quantize(
     model: Path, output: Path, data: Path, max_drop: float, fp16: bool, cpu: str, seed: int, output_format: str
 ) -> None:
     """Write MODEL, a float32 model file, with int8 weights and arithmetic: smaller, and faster on a CPU.
 
-    Accuracy is measured in both precisions on images that were not calibrated on. If int8 loses more than
-    --max-drop, the layers that lose most are left in float32, more and more of them; if that does not help, no file
-    is written, and the exit code is 1.
+    Accuracy is measured in both precisions on images that were not used for calibration. If int8 loses more than
+    --max-drop, more and more of the layers that lose most stay in float32; if that does not help, no file is written,
+    and the exit code is 1.
     """
     from edgecls.atomic_write import check_writable, whole_files
     from edgecls.commands.terminal import StatusLine

@@ -1,4 +1,4 @@
-"""A classical model and its features, as one model file that is proven to answer like it."""
+"""Export of a classical model together with its features, as one verified model file."""
 
 from collections.abc import Mapping
 
@@ -33,9 +33,9 @@ def export_classical(
     Args:
         fitted: As the registry's `fit` returns it.
         features: What it was fitted to.
-        card: What the file will say about itself; the answers of its golden samples are computed anew.
-        images: Real images to compare the answers for, beside the golden samples. Give some: where a tree's
-            threshold were rounded to the wrong side, only images would show it.
+        card: Goes into the file; the answers of its golden samples are computed anew.
+        images: Real images to compare the answers for, in addition to the golden samples. Give some: a tree's
+            threshold rounded to the wrong side only shows on images.
         max_difference: Largest difference of any probability between the library and onnxruntime.
 
     Raises:

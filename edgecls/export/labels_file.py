@@ -1,10 +1,10 @@
-"""Labels that the user states in a file: read in the forms that people have, and told apart."""
+"""Files of labels: found, read in the formats that people have, and checked for duplicates."""
 
 import ast
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -13,16 +13,16 @@ from edgecls.errors import ExportError, ModelFileError
 from edgecls.model_card import check_labels
 from edgecls.regular_file import read_regular
 
-__all__ = ["Duplicates", "LabelsFile", "find_labels_beside", "read_labels"]
+__all__ = ["Duplicates", "LabelsFile", "find_labels_next_to", "read_labels", "read_labels_next_to"]
 
 MAX_FILE_BYTES = 16 << 20
 NAMED = 10  # duplicate labels that a message lists
 
-NAMES_BESIDE = (
+USUAL_NAMES = (
     *("labels.txt", "labels.json", "label.txt", "class_names.txt", "class_names.json", "classes.txt", "classes.json"),
     *("class_indices.json", "labels.csv", "metadata.json"),
 )
-"""What files of labels beside a network are usually called; the last is one of Teachable Machine's."""
+"""Usual names of files of labels next to a network; the last is one of Teachable Machine's."""
 
 _NUMBER_FIRST = re.compile(r"(\d{1,6})(\s*[:,;=|：，；、]\s*|\s*[.)\-]\s+|\s+)(\S.*)")
 _NUMBER_LAST = re.compile(r"(\S.*?)\s*[:,;=|\t：，；、]\s*(\d{1,6})")
@@ -34,7 +34,7 @@ FEW = 3  # labels; with fewer, "1 person" and "2 people" could be counts
 
 
 class Duplicates(Enum):
-    """What to do about labels that stand in a file more than once."""
+    """How to handle labels that occur in a file more than once."""
 
     REFUSE = "refuse"
     NUMBER = "number"
@@ -47,7 +47,7 @@ class LabelsFile:
     Attributes:
         path: Where they come from.
         labels: In the order of the network's outputs.
-        remarks: What was changed about them, for the user to check.
+        remarks: What was changed, for the user to check.
     """
 
     path: Path
@@ -55,8 +55,24 @@ class LabelsFile:
     remarks: tuple[str, ...] = ()
 
 
-def find_labels_beside(source: Path) -> Path | None:
-    """Return the file of labels beside a network, or inside the folder of one.
+def read_labels_next_to(source: Path, duplicates: Duplicates) -> LabelsFile:
+    """Read the file of labels next to a network; a remark says which it is.
+
+    Raises:
+        ExportError: There is none, or several that disagree, or its lines cannot be labels.
+    """
+    path = find_labels_next_to(source)
+    if path is None:
+        raise ExportError(
+            f"{str(source)!r} does not say its labels; give them with --labels FILE, one per line, or put a labels.txt "
+            "next to it"
+        )
+    read = read_labels(path, duplicates=duplicates)
+    return replace(read, remarks=(f"labels: the {len(read.labels)} of {str(path)!r}", *read.remarks))
+
+
+def find_labels_next_to(source: Path) -> Path | None:
+    """Return the file of labels next to a network, or inside the folder of one.
 
     Args:
         source: A file, or the folder of a SavedModel.
@@ -65,7 +81,7 @@ def find_labels_beside(source: Path) -> Path | None:
         ExportError: There are several that disagree.
     """
     absolute = source.resolve()
-    names = (f"{source.stem}_labels.txt", f"{source.stem}.labels.txt", *NAMES_BESIDE)
+    names = (f"{source.stem}_labels.txt", f"{source.stem}.labels.txt", *USUAL_NAMES)
     folders = [absolute, absolute / "assets", absolute.parent] if absolute.is_dir() else [absolute.parent]
     found: dict[Path, tuple[str, ...]] = {}
     for path in (folder / name for folder in folders for name in names):
@@ -76,17 +92,17 @@ def find_labels_beside(source: Path) -> Path | None:
                 if path.name != "metadata.json":  # which may be about anything
                     found[path] = ()
     if len(set(found.values())) > 1:
-        shown = ", ".join(repr(str(path)) for path in found)
-        raise ExportError(f"several files beside {str(source)!r} could be its labels: {shown}; choose with --labels")
+        files = ", ".join(repr(str(path)) for path in found)
+        raise ExportError(f"several files next to {str(source)!r} could be its labels: {files}; choose with --labels")
     return next(iter(found), None)
 
 
 def read_labels(path: Path, *, duplicates: Duplicates = Duplicates.REFUSE) -> LabelsFile:
-    """Read labels from a file: one a line, or JSON.
+    """Read labels from a file: one per line, or JSON.
 
-    Lines may carry the number of their output (``0 rose``, ``0: rose``, ``rose,0``), which is taken off and gives
-    the order. JSON is a list of labels, or an object of labels and numbers either way round (``class_indices``
-    of Keras). Empty lines are passed over.
+    Lines may carry the number of their output (``0 rose``, ``0: rose``, ``rose,0``), which is removed and
+    determines the order. JSON is a list of labels, or an object that maps labels to numbers or numbers to labels
+    (``class_indices`` of Keras). Empty lines are skipped.
 
     Raises:
         ExportError: The file is no text in UTF-8 (or UTF-16 with its mark), or its lines cannot be labels.
@@ -104,13 +120,13 @@ def read_labels(path: Path, *, duplicates: Duplicates = Duplicates.REFUSE) -> La
     if places and duplicates is Duplicates.REFUSE:
         unit = "lines" if listed is None else "entries"
         raise ExportError(
-            f"labels must differ from each other, in {str(path)!r} these do not: {_shown(places, unit)}; rename "
+            f"labels must differ from each other, in {str(path)!r} these do not: {_listed(places, unit)}; rename "
             "them, or give --number-duplicates to tell them apart by the number of their output"
         )
     if places:
         labels = tuple(f"{label} ({index})" if label in places else label for index, label in enumerate(labels))
-        told = ", ".join(repr(label) for label, (_, old) in zip(labels, lines, strict=True) if old in places)
-        remarks += (f"labels that stand in {str(path)!r} more than once got the number of their output: {told}",)
+        numbered = ", ".join(repr(label) for label, (_, old) in zip(labels, lines, strict=True) if old in places)
+        remarks += (f"labels that occur more than once in {str(path)!r} got the number of their output: {numbered}",)
     try:
         check_labels(labels)
     except ModelFileError as error:
@@ -179,7 +195,7 @@ def _labels_in(value: Any) -> list[str] | None:
 
 
 def _without_numbers(path: Path, lines: list[tuple[int, str]]) -> tuple[list[tuple[int, str]], tuple[str, ...]]:
-    """Take the numbers of outputs off lines that all have one, and bring the lines into their order."""
+    """Remove the output numbers from lines that all have one, and sort the lines by them."""
     body = lines[1:] if lines and _HEADER.fullmatch(lines[0][1]) else lines
     first = [_NUMBER_FIRST.fullmatch(line) for _, line in body]
     last = [_NUMBER_LAST.fullmatch(line) for _, line in body]
@@ -198,7 +214,7 @@ def _without_numbers(path: Path, lines: list[tuple[int, str]]) -> tuple[list[tup
         return lines, ()
     example = body[0][1]
     remark = (
-        f"the numbers in the lines of {str(path)!r} are taken for those of the outputs, not for part of the labels: "
+        f"the numbers in the lines of {str(path)!r} are read as those of the outputs, not as part of the labels: "
         f"{example!r} is {found[0][2]!r}; to keep them, give the labels as a JSON list"
     )
     if ordered != found:
@@ -220,7 +236,7 @@ def _places_of_duplicates(lines: list[tuple[int, str]]) -> dict[str, list[int]]:
     return {label: numbers for label, numbers in places.items() if len(numbers) > 1}
 
 
-def _shown(places: dict[str, list[int]], unit: str) -> str:
+def _listed(places: dict[str, list[int]], unit: str) -> str:
     named = [
         f"{label!r} ({unit} {', '.join(map(str, numbers[:-1]))} and {numbers[-1]})" for label, numbers in places.items()
     ]

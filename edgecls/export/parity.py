@@ -1,4 +1,4 @@
-"""The parity gate: an exported network has to answer like the original one."""
+"""The parity gate: an exported network must give the same probabilities as the original."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -14,34 +14,34 @@ Network = Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]]
 """Gives float32 probabilities ``[N, K]`` for uint8 images ``[N, H, W, C]``."""
 
 MAX_DIFFERENCE = 1e-4
-"""Of any probability. Sums run in another order in onnxruntime; that was seen to make 1e-7 to 2e-6."""
+"""Of any probability. onnxruntime sums in another order, which was seen to make 1e-7 to 2e-6."""
 
-BATCH_SIZES = (1, 3)  # a lone image, and a size that the exporter has never seen
-REFERENCE_BATCH = 8  # images that the original network gets at once: calling Keras costs more than a small network
+BATCH_SIZES = (1, 3)  # a single image, and a size that the exporter has never seen
+REFERENCE_BATCH = 8  # for the original network: calling Keras costs more than running a small network
 SUM_TOLERANCE = 1e-3
 
 ROUNDING_FACTOR = 10
-"""How many times further than the original the export may be from the answers without rounding.
+"""How many times as far as the original the export may be from the exact probabilities.
 
 Of 25 images that a network of traffic signs rounds most, the export was off 0.1 to 1.6 times as far for 22, and up to
 5.7 times where Keras happened to be right. Of a mean over many pixels, which onnxruntime sums one by one, 8 times.
 """
 
 MAX_ROUNDING = 1e-2
-"""Of any probability; what is more is refused, whatever made it."""
+"""Of any probability; more is refused, whatever the cause."""
 
 
 @dataclass(frozen=True)
 class ParityReport:
-    """How close two networks are.
+    """How close the export is to the original.
 
     Attributes:
         difference: Largest difference of any probability.
         where: The image, batch size and label it was found at.
-        comparisons: Number of images compared, counting each batch size.
-        same_label: How many of them got the same most probable label.
-        rounding: Why a difference beyond the bound passed: what rounding alone does to the original; None if it is
-            within the bound.
+        comparisons: Number of images compared, counted once per batch size.
+        same_label: How many of them got the same predicted label.
+        rounding: Why a difference beyond the bound passed: how much rounding alone changes the original; None if the
+            difference is within the bound.
     """
 
     difference: float
@@ -60,7 +60,7 @@ class ParityReport:
 
 @dataclass(frozen=True)
 class Recomputed:
-    """Ways to compute the original network's answers again, that show what rounding does to them.
+    """Ways to recompute the original probabilities, which show how much rounding changes them.
 
     Attributes:
         exact: Computes in float64; raises NotImplementedError on a call if that is not possible.
@@ -126,16 +126,16 @@ def check_parity(
     report = ParityReport(*worst, comparisons=len(names) * len(BATCH_SIZES), same_label=same)
     if report.difference <= max_difference:
         return report
-    told = ""
+    figures = ""
     stricter = max_difference < MAX_DIFFERENCE  # whoever asks for that means it, rounding or not
     if recomputed is not None and not stricter and same == report.comparisons and report.difference <= MAX_ROUNDING:
-        explained, told = _rounding(recomputed, images, labels, answers, given, report.difference, max_difference)
+        explained, figures = _rounding(recomputed, images, labels, answers, given, report.difference, max_difference)
         if explained:
-            return replace(report, rounding=told)
-        told = f" ({told})"
+            return replace(report, rounding=figures)
+        figures = f" ({figures})"
     raise ParityError(
         f"the exported network does not answer like the original: {report}; "
-        f"at most {max_difference:.2g} is allowed{told}, so no file was written; "
+        f"at most {max_difference:.2g} is allowed{figures}, so no file was written; "
         "if you can accept the difference, allow it with --max-difference"
     )
 
@@ -149,7 +149,7 @@ def _rounding(
     difference: float,
     max_difference: float,
 ) -> tuple[bool, str]:
-    """Return whether a difference is rounding, and the figures that tell.
+    """Return whether a difference is due to rounding, with the figures.
 
     Args:
         recomputed: The original computed otherwise.
@@ -165,8 +165,8 @@ def _rounding(
         exact = _answers(recomputed.exact, images, labels)
     except NotImplementedError:
         spread = max(float(np.abs(variant[name] - answers[name]).max()) for variant in variants for name in images)
-        told = f"the original itself differs by {spread:.2g} between batch sizes"
-        return difference <= ROUNDING_FACTOR * spread, told
+        figures = f"the original itself differs by {spread:.2g} between batch sizes"
+        return difference <= ROUNDING_FACTOR * spread, figures
     own = max(float(np.abs(variant[name] - exact[name]).max()) for variant in variants for name in images)
     off = max(float(np.abs(row - exact[name]).max()) for name, row in given)
     explained = off <= max(max_difference, ROUNDING_FACTOR * own)
@@ -174,10 +174,7 @@ def _rounding(
 
 
 def remembering(network: Network) -> Network:
-    """Return a network that answers like another, but computes the answer for an image only once.
-
-    It is of use as long as the other one does not change.
-    """
+    """Return a network that caches the probabilities of another, which must not change."""
     known: dict[bytes, npt.NDArray[np.float32]] = {}
 
     def answer(batch: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:

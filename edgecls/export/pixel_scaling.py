@@ -1,4 +1,4 @@
-"""What a network wants pixels to be: the normalisation that other frameworks leave to the caller."""
+"""Size, channel order and pixel scaling of a network's input: what other frameworks leave to the caller."""
 
 import math
 from dataclasses import dataclass
@@ -10,7 +10,16 @@ import numpy.typing as npt
 from edgecls.errors import ExportError
 from edgecls.image_spec import Color
 
-__all__ = ["PRESETS", "RAW_PIXELS", "ChannelOrder", "Layout", "PixelScaling", "Preset", "other_conventions"]
+__all__ = [
+    "PRESETS",
+    "RAW_PIXELS",
+    "ChannelOrder",
+    "Layout",
+    "PixelScaling",
+    "Preset",
+    "input_size",
+    "other_conventions",
+]
 
 IMAGENET_MEAN_RGB = (0.485, 0.456, 0.406)  # of pixels in [0, 1], as torchvision states them
 IMAGENET_STD_RGB = (0.229, 0.224, 0.225)
@@ -133,7 +142,7 @@ PRESETS = {
 
 
 def other_conventions(scaling: PixelScaling, order: ChannelOrder) -> dict[str, Preset]:
-    """Return the usual conventions for pixels but the one given, by the options that state them."""
+    """Return the other usual pixel conventions, by the options that state them."""
     usual = {f"--preset {name}": preset for name, preset in PRESETS.items()}
     usual["--pixel-range 0 1"] = Preset(PixelScaling(0.0, 1.0))
     if order is ChannelOrder.GRAY:
@@ -146,6 +155,30 @@ def other_conventions(scaling: PixelScaling, order: ChannelOrder) -> dict[str, P
         swapped = ChannelOrder.RGB if order is ChannelOrder.BGR else ChannelOrder.BGR
         usual[f"the same pixels and --channel-order {swapped}"] = Preset(scaling, swapped)
     return {options: preset for options, preset in usual.items() if preset != Preset(scaling, order)}
+
+
+def input_size(name: str, height: int | None, width: int | None, stated: tuple[int, int] | None) -> tuple[int, int]:
+    """Return height and width of the images for a network.
+
+    Args:
+        name: Of its file, for error messages.
+        height: That its input has; None for any.
+        width: Likewise.
+        stated: What the user states, or None.
+
+    Raises:
+        ExportError: The size is neither fixed nor stated, or the two disagree.
+    """
+    if stated is None:
+        if height is None or width is None:
+            raise ExportError(f"{name!r} takes images of any size; give the one to use with --image-size")
+        return height, width
+    if height not in (None, stated[0]) or width not in (None, stated[1]):
+        raise ExportError(
+            f"{name!r} takes images of {height or 'any'} x {width or 'any'} pixels (height x width), not "
+            f"{stated[0]} x {stated[1]}; leave out --image-size or change it"
+        )
+    return stated
 
 
 def _shortest(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:

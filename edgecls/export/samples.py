@@ -1,4 +1,4 @@
-"""A few real images of the user's: the golden samples of a model file that has none yet."""
+"""Images for the golden samples of a model file: real ones from a folder, or made-up ones."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -39,9 +39,9 @@ def read_samples(folder: Path, spec: ImageSpec) -> dict[str, npt.NDArray[np.uint
 
 
 def made_up_samples(spec: ImageSpec) -> dict[str, npt.NDArray[np.uint8]]:
-    """Return MAX_GOLDEN_SAMPLES made-up images of coloured discs, always the same, for want of real ones.
+    """Return MAX_GOLDEN_SAMPLES made-up images of coloured discs, always the same, where there are no real ones.
 
-    They show whether a network computes what it did, not whether it is any good.
+    They show whether a network still computes the same, not whether it is accurate.
     """
     height, width, channels = spec.shape_hwc
     rows, columns = np.mgrid[0:height, 0:width]

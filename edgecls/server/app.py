@@ -23,8 +23,7 @@ from edgecls.server.http.messages import Refusal, Request
 from edgecls.server.metrics.statistics import Statistics
 from edgecls.server.middleware.api_keys import ApiKeys
 from edgecls.server.middleware.cross_site import CrossSiteGuard
-from edgecls.server.models.readiness import Readiness
-from edgecls.server.models.repository import Repository
+from edgecls.server.models.repository import Readiness, Repository
 from edgecls.server.storage.feedback_store import FeedbackStore
 from edgecls.server.storage.image_root import ImageRoot
 from edgecls.server.workers.board import Gathered

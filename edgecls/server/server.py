@@ -26,10 +26,8 @@ from edgecls.server.middleware.api_keys import ApiKeys
 from edgecls.server.middleware.cors import Cors
 from edgecls.server.middleware.hosts import AllowedHosts
 from edgecls.server.middleware.middleware import Middleware
-from edgecls.server.models.file_watch import FileWatch
-from edgecls.server.models.readiness import Readiness
-from edgecls.server.models.repository import Repository
-from edgecls.server.reload import Reload
+from edgecls.server.models.repository import Readiness, Repository
+from edgecls.server.reload import FileWatch, Reload
 from edgecls.server.settings import FeedbackSettings, ServeSettings
 from edgecls.server.storage.feedback_store import FeedbackStore
 from edgecls.server.storage.image_root import ImageRoot

@@ -9,7 +9,7 @@ import keras
 from edgecls.atomic_write import check_writable, whole_files
 from edgecls.dataset.formats.read import read_dataset
 from edgecls.dataset.notes import notes_on
-from edgecls.errors import OutputError
+from edgecls.errors import MissingExtraError, OutputError
 from edgecls.evaluation.history import EpochReport
 from edgecls.evaluation.mirroring import Mirroring, measure_mirroring
 from edgecls.evaluation.record import Evaluation
@@ -124,6 +124,7 @@ def run_training(
         TrainingError: The loss became infinite or NaN, the device cannot be used, or the run directory
             has a run that differs from this one.
         ExportError: The exported network does not give the same results as the trained one.
+        MissingExtraError: The packages that convert to ONNX are not installed; the .keras file is written all the same.
     """
     listener = listener or Listener()
     options = options or RunOptions()
@@ -161,7 +162,16 @@ def run_training(
     if policy != FULL_PRECISION or len(devices.names) > 1:
         exported = _plain_copy(trained.network, config, num_classes=len(dataset.labels))
     model = calibrated(exported, config, images)
-    export = export_float32(model.network, write_card(onnx_path.stem, config, images, model, trained.best))
+    card = write_card(onnx_path.stem, config, images, model, trained.best)
+    try:
+        export = export_float32(model.network, card)
+    except MissingExtraError as error:  # of the packages that convert: another machine can do it
+        with whole_files(keras_path) as (temporary_keras,):
+            save_keras(temporary_keras, model.network, card)
+        raise MissingExtraError(
+            f"{error}. The network is trained and kept in {str(keras_path)!r}; make the model file there or on another "
+            f"machine with: edgecls export {keras_path.name} -o {onnx_path.name}"
+        ) from error
     with whole_files(keras_path, onnx_path) as (temporary_keras, temporary_onnx):
         save_keras(temporary_keras, model.network, export.card)
         temporary_onnx.write_bytes(export.onnx)

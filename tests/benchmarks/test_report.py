@@ -137,7 +137,7 @@ _PART = r"(?<![\d.])[01]\.\d{2,}(?![\d.])"  # such as an accuracy
 _FIGURE = re.compile(rf"\d[\d.,]*\s?(?:images|photos|requests)?{_UNIT}(?!\w)|{_PART}|\btwice as (?:fast|small|much)\b")
 
 _RULES = {
-    "docs/adopt.md": ["more than 2000 MB"],
+    "docs/adopt.md": ["larger than 2000 MB"],
     "docs/architecture.md": ["(8 MiB)"],
     "docs/architectures.md": ["Keras has 0.999"],
     "docs/bench.md": ["95 %", "wider than 15 %", "by 3 % or more", "within 10 %"],

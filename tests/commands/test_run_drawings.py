@@ -12,7 +12,7 @@ from tiny_model import tiny_card, tiny_golden, tiny_model_bytes, tiny_onnx
 from edgecls import image, modelfile
 from edgecls.cli import main
 from edgecls.commands.options import BUNDLED_MODEL
-from edgecls.export.class_activation import with_class_activation
+from edgecls.export.proof import with_class_activation
 
 
 @pytest.fixture(autouse=True, params=["class activation", "occlusion"])

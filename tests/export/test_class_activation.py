@@ -7,7 +7,7 @@ import pytest
 from class_activation_nets import AVERAGING, HEIGHT, LABELS, MAP_HW, OTHERS, WIDTH, network
 from onnx import TensorProto
 
-from edgecls.export.class_activation import with_class_activation
+from edgecls.export.proof import with_class_activation
 from edgecls.runtime.class_activation import without_class_activation
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (6, HEIGHT, WIDTH, 3), np.uint8)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from edgecls.errors import ExportError
-from edgecls.export.labels_file import Duplicates, find_labels_beside, read_labels
+from edgecls.export.labels_file import Duplicates, find_labels_next_to, read_labels
 
 ROSES = ("rose", "郁金香", "sun flower")
 
@@ -46,7 +46,7 @@ def test_numbers_of_outputs_are_no_part_of_labels(tmp_path: Path, content: str |
 
     assert read.labels == ROSES
     assert len(read.remarks) == 1
-    assert "taken for those of the outputs" in read.remarks[0]
+    assert "read as those of the outputs" in read.remarks[0]
 
 
 KEPT = {
@@ -132,37 +132,37 @@ def test_numbered_lines_may_have_one_label_twice(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["labels.txt", "class_indices.json", "model_labels.txt"])
-def test_labels_are_found_beside_a_network(tmp_path: Path, name: str) -> None:
+def test_labels_are_found_next_to_a_network(tmp_path: Path, name: str) -> None:
     (tmp_path / "model.h5").write_bytes(b"")
     path = _written(tmp_path, json.dumps(ROSES), name)
 
-    assert find_labels_beside(tmp_path / "model.h5") == path
+    assert find_labels_next_to(tmp_path / "model.h5") == path
 
 
 @pytest.mark.parametrize("place", ["labels.txt", "model.savedmodel/labels.txt", "model.savedmodel/assets/labels.txt"])
-def test_labels_are_found_in_and_beside_the_folder_of_a_network(tmp_path: Path, place: str) -> None:
+def test_labels_are_found_in_and_next_to_the_folder_of_a_network(tmp_path: Path, place: str) -> None:
     (tmp_path / "model.savedmodel" / "assets").mkdir(parents=True)
     path = _written(tmp_path, "rose\ntulip\n", place)
 
-    assert find_labels_beside(tmp_path / "model.savedmodel") == path
+    assert find_labels_next_to(tmp_path / "model.savedmodel") == path
 
 
-def test_files_beside_a_network_that_disagree_are_not_chosen_from(tmp_path: Path) -> None:
+def test_files_next_to_a_network_that_disagree_are_not_chosen_from(tmp_path: Path) -> None:
     _written(tmp_path, "rose\ntulip\n", "labels.txt")
     _written(tmp_path, "tulip\nrose\n", "classes.txt")
 
     with pytest.raises(ExportError, match=r"labels\.txt.*classes\.txt.*choose with --labels"):
-        find_labels_beside(tmp_path / "model.h5")
+        find_labels_next_to(tmp_path / "model.h5")
 
 
-def test_files_beside_a_network_may_say_the_same(tmp_path: Path) -> None:
+def test_files_next_to_a_network_may_say_the_same(tmp_path: Path) -> None:
     path = _written(tmp_path, "0 rose\n1 tulip\n", "labels.txt")
     _written(tmp_path, '{"labels": ["rose", "tulip"]}', "metadata.json")
 
-    assert find_labels_beside(tmp_path / "model.h5") == path
+    assert find_labels_next_to(tmp_path / "model.h5") == path
 
 
 def test_a_file_of_facts_that_are_no_labels_is_passed_over(tmp_path: Path) -> None:
     _written(tmp_path, '{"author": "somebody"}', "metadata.json")
 
-    assert find_labels_beside(tmp_path / "model.h5") is None
+    assert find_labels_next_to(tmp_path / "model.h5") is None

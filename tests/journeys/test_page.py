@@ -365,7 +365,7 @@ def test_corrections_are_not_offered_where_the_server_takes_none(
 ) -> None:
     with running_server("--model", tiny_model_path) as server:
         _visit(browser, server)
-        assert "which does not keep them" in browser.find_element(By.ID, "privacy").text
+        assert "are not stored" in browser.find_element(By.ID, "privacy").text
         _answer(browser, images[:1])
 
         assert not _open(browser, "红花.png").find_element(By.ID, "correction").is_displayed()

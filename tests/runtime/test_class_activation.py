@@ -13,7 +13,7 @@ from tiny_model import TINY_SPEC, tiny_answer, tiny_card, tiny_onnx
 
 from edgecls import modelfile
 from edgecls.errors import ModelFileError
-from edgecls.export.class_activation import with_class_activation
+from edgecls.export.proof import with_class_activation
 from edgecls.modelfile import ModelFile
 from edgecls.runtime.class_activation import without_class_activation
 from edgecls.runtime.execution.providers import Provider

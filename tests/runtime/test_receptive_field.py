@@ -10,7 +10,7 @@ from tiny_model import tiny_card, tiny_onnx
 
 import edgecls
 from edgecls import image, modelfile
-from edgecls.export.class_activation import with_class_activation
+from edgecls.export.proof import with_class_activation
 from edgecls.image_spec import Fit, ImageSpec
 from edgecls.model_card import Golden, GoldenSample
 from edgecls.runtime.evidence import Method

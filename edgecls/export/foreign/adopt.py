@@ -1,4 +1,4 @@
-"""Adopting: a classifier that another program exported to ONNX becomes a model file."""
+"""Adopting an ONNX classifier that another program exported: it becomes a model file."""
 
 import functools
 from collections.abc import Callable, Mapping
@@ -16,7 +16,7 @@ from edgecls.export.foreign.facts import StatedPipeline, find_input, find_output
 from edgecls.export.foreign.file import ForeignFile, read_foreign_file
 from edgecls.export.foreign.graph import wrap
 from edgecls.export.foreign.pipeline import INT8_MIDDLE, BackgroundClass, ForeignInput, ForeignOutput, Scores
-from edgecls.export.labels_file import find_labels_beside, read_labels
+from edgecls.export.labels_file import read_labels_next_to
 from edgecls.export.parity import Network
 from edgecls.export.pixel_scaling import Preset, other_conventions
 from edgecls.export.proof import Export, golden_answers, prove
@@ -29,7 +29,7 @@ __all__ = ["MAX_DIFFERENCE", "Adoption", "adopt_file"]
 MAX_DIFFERENCE = {"float32": 1e-5, "uint8": 1e-5, "int8": 1e-5, "float16": 1e-3}
 """Of any probability, by what the network takes. With halves, the order of the same sums shows."""
 
-NOISE_IMAGES = 3  # beside the samples, for finding out what the outputs are; also the batch size of trials
+NOISE_IMAGES = 3  # in addition to the samples, to determine what the outputs are; also the trial batch size
 
 Answers = Callable[[npt.NDArray[np.uint8]], dict[str, npt.NDArray[Any]]]
 """Gives every output of the original network for images, uint8 ``[N, H, W, C]``."""
@@ -41,9 +41,9 @@ class Adoption:
 
     Attributes:
         export: The file, its card, and how close it came to the original.
-        remarks: What was found out about the network, for the user to check.
-        otherwise: Makes the original for pixels prepared by another convention, by the options that state it; none
-            where the network takes pixels as they are.
+        remarks: What was determined about the network, for the user to check.
+        otherwise: Runs the original for another pixel convention, by the options that state it; empty where the
+            network takes raw pixels.
     """
 
     export: Export
@@ -55,7 +55,7 @@ def adopt_file(path: Path, stated: StatedPipeline, *, max_difference: float | No
     """Turn an ONNX classifier into a model file, in memory.
 
     Args:
-        path: An .onnx file with one input, a batch of images. Weights in files beside it are taken in.
+        path: An .onnx file with one input, a batch of images. Weights in files next to it are included.
         stated: What the user says about it.
         max_difference: Largest difference of any probability between the original with its pixels
             prepared by numpy, and the model file. None for what MAX_DIFFERENCE says.
@@ -79,7 +79,7 @@ def adopt_file(path: Path, stated: StatedPipeline, *, max_difference: float | No
     giving = find_output(foreign, answers(np.stack([*samples.values(), *noise])), stated, labels)
     if len(labels) == giving.count and giving.background is not BackgroundClass.NONE:
         background = labels[0 if giving.background is BackgroundClass.FIRST else -1]
-        remarks += (f"labels: {background!r} is taken for the background class, which is left out",)
+        remarks += (f"labels: {background!r} is the background class, which is left out",)
         labels = tuple(labels[index] for index in giving.kept)
 
     proto, freed = foreign.proto, False
@@ -121,7 +121,7 @@ def _prepared_otherwise(
 
 
 def _labels_of(path: Path, foreign: ForeignFile, stated: StatedPipeline) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the labels that the user states, the file names its outputs with, or a file beside it has; and remarks."""
+    """Return the labels that the user, the file itself, or a file next to it states, and remarks."""
     if stated.labels is not None:
         named = foreign.labels
         if named is not None and sorted(named) == sorted(stated.labels) and named != stated.labels:
@@ -133,14 +133,8 @@ def _labels_of(path: Path, foreign: ForeignFile, stated: StatedPipeline) -> tupl
     if foreign.labels is not None:
         check_labels(foreign.labels)
         return foreign.labels, (f"labels: the {len(foreign.labels)} that the file names its outputs with",)
-    beside = find_labels_beside(path)
-    if beside is None:
-        raise ExportError(
-            f"{foreign.name!r} does not say its labels; give them with --labels FILE, one a line, or put a labels.txt "
-            "beside it"
-        )
-    read = read_labels(beside, duplicates=stated.duplicates)
-    return read.labels, (f"labels: the {len(read.labels)} of {str(beside)!r}", *read.remarks)
+    read = read_labels_next_to(path, stated.duplicates)
+    return read.labels, read.remarks
 
 
 def _in_batches_of(size: int, original: RawNetwork, taking: ForeignInput) -> Answers:
@@ -162,7 +156,7 @@ def _in_batches_of(size: int, original: RawNetwork, taking: ForeignInput) -> Ans
 def _takes_any_batch(
     original: RawNetwork, taking: ForeignInput, giving: ForeignOutput, images: npt.NDArray[np.uint8]
 ) -> bool:
-    """Find out whether a network that declares a free batch has one."""
+    """Determine whether a network that declares a dynamic batch accepts one."""
     try:
         values = original.run(taking.prepare(images), input_name=taking.name)[giving.name]
     except ProviderError:

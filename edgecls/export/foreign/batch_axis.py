@@ -1,4 +1,4 @@
-"""Freeing the batch of a network that was exported for one fixed number of images.
+"""Making the batch dimension dynamic in a network that was exported for a fixed number of images.
 
 Most operators take any batch. Three habits of exporters do not: a Reshape to a constant shape that
 has the batch in it, a learned row (the class token of a vision transformer) that was laid out for
@@ -21,7 +21,7 @@ __all__ = ["free_batch"]
 
 
 def free_batch(proto: Any, input_name: str, *, batch: int, sizes: tuple[int, int, int]) -> Any:
-    """Return the network with a batch that is free, as far as its graph allows.
+    """Return the network with a dynamic batch dimension, as far as its graph allows.
 
     Args:
         proto: An onnx.ModelProto.
@@ -116,7 +116,7 @@ class _Freeing:
         return next(broken, len(self._graph.node))
 
     def _free_concat(self, position: int) -> int:
-        """Repeat what is there once, whatever the batch, beside what is there for every image; count new nodes."""
+        """Expand inputs with one row whatever the batch size to one row per image; return the number of new nodes."""
         node = self._graph.node[position]
         axes = {axis for name in node.input if (axis := self._shapes.batch_axis(name)) is not None}
         if len(axes) != 1:

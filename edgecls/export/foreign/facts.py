@@ -1,4 +1,4 @@
-"""What a foreign network takes and gives: found out from the file and by running it, else asked for."""
+"""Input and output of a foreign network: determined from the file and by running it, else asked for."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from edgecls.export.foreign.file import ForeignFile
 from edgecls.export.foreign.integer_scores import find_quantization
 from edgecls.export.foreign.pipeline import BackgroundClass, ForeignInput, ForeignOutput, Quantization, Scores
 from edgecls.export.labels_file import Duplicates
-from edgecls.export.pixel_scaling import RAW_PIXELS, ChannelOrder, Layout, PixelScaling
+from edgecls.export.pixel_scaling import RAW_PIXELS, ChannelOrder, Layout, PixelScaling, input_size
 from edgecls.image_spec import Fit, ImageSpec
 
 __all__ = ["StatedPipeline", "find_input", "find_output"]
@@ -25,28 +25,28 @@ BACKGROUND_NAMES = {
     *("dummy", "none", "nothing", "empty", "null", "n/a", "na", "other", "others", "unknown", "unused", "???"),
     *("no object", "nothing of all that", "none of these", "无", "空", "其他", "其它", "未知"),
 }
-"""What lists of labels call an output that stands for none of them, beside names with "background" in them."""
+"""Names in lists of labels for an output that stands for none of them, in addition to those with "background"."""
 
 
 @dataclass(frozen=True)
 class StatedPipeline:
-    """What the user says about a foreign network; None where it is to be found out.
+    """What the user states about a foreign network; None where it is to be determined.
 
     Attributes:
         labels: One for each output, in their order; the background class may be among them if that is left out.
-            None for those that the file itself or one beside it names.
+            None for those that the file itself or one next to it states.
         samples: A folder of real images.
-        fit: How images are brought to the network's size.
+        fit: How images are resized to the network's input.
         image_size: Height and width in pixels, for a network that takes any.
         layout: Order of the input's dimensions.
         order: The input's channels.
-        scaling: What numbers pixels become, for a network that takes floats.
-        output_name: Of the output with the scores, for a network with several that could be it.
-        scores: What it gives.
-        background: Which output is no label and is left out.
-        quantization: What whole numbers stand for, if that is what the network gives and it does not say so.
-        architecture: Name of the network's design, for the card.
-        duplicates: What to do about labels that stand twice in a file beside the network.
+        scaling: What pixels become, for a network that takes floats.
+        output_name: Of the output with the scores, if several could be it.
+        scores: What it outputs.
+        background: Which output is no label and is dropped.
+        quantization: Of integer scores, if the network does not state it.
+        architecture: For the model card.
+        duplicates: How to handle duplicate labels in a file next to the network.
     """
 
     labels: tuple[str, ...] | None
@@ -65,10 +65,10 @@ class StatedPipeline:
 
 
 def find_input(foreign: ForeignFile, stated: StatedPipeline) -> ForeignInput:
-    """Find out what a network takes.
+    """Determine the input of a network.
 
     Raises:
-        ExportError: The file does not say it and neither does the user, or they disagree.
+        ExportError: Neither the file nor the user states it, or they disagree.
     """
     layout = stated.layout or _layout_of(foreign)
     if layout is Layout.NCHW:
@@ -82,7 +82,7 @@ def find_input(foreign: ForeignFile, stated: StatedPipeline) -> ForeignInput:
             f"{channels} channel(s) as {layout}, {order} has {len(order.channel_names)}; change --color or --layout "
             "(1 channel is gray, 3 are rgb or bgr; others cannot be adopted)"
         )
-    spec = ImageSpec(*_size_of(foreign, height, width, stated.image_size), order.color, stated.fit)
+    spec = ImageSpec(*input_size(foreign.name, height, width, stated.image_size), order.color, stated.fit)
     return ForeignInput(
         foreign.input_name, foreign.element_type, layout, order, _scaling_of(foreign, stated, order), spec
     )
@@ -106,21 +106,6 @@ def _order_of(foreign: ForeignFile, channels: int | None) -> ChannelOrder:
             "give those that it wants with --color rgb, bgr or gray"
         )
     return ChannelOrder.GRAY if channels == 1 else ChannelOrder.RGB
-
-
-def _size_of(
-    foreign: ForeignFile, height: int | None, width: int | None, stated: tuple[int, int] | None
-) -> tuple[int, int]:
-    if stated is None:
-        if height is None or width is None:
-            raise ExportError(f"{foreign.name!r} takes images of any size; give the one to use with --image-size")
-        return height, width
-    if height not in (None, stated[0]) or width not in (None, stated[1]):
-        raise ExportError(
-            f"{foreign.name!r} takes images of {height or 'any'} x {width or 'any'} pixels (height x width), not "
-            f"{stated[0]} x {stated[1]}; leave out --image-size or change it"
-        )
-    return stated
 
 
 def _scaling_of(foreign: ForeignFile, stated: StatedPipeline, order: ChannelOrder) -> PixelScaling:
@@ -147,12 +132,12 @@ def find_output(
     stated: StatedPipeline,
     labels: tuple[str, ...],
 ) -> ForeignOutput:
-    """Find out what a network gives.
+    """Determine the output of a network.
 
     Args:
         foreign: Its file.
         outputs: Every output that is a plain tensor, for several images.
-        stated: What the user says.
+        stated: What the user states.
         labels: One for each score; with or without one for the background class, if that is left out.
 
     Raises:
@@ -188,13 +173,13 @@ def find_output(
 
 
 def _with_columns(outputs: Mapping[str, npt.NDArray[Any]], wanted: int) -> list[str]:
-    """Return the outputs with so many scores for an image; whole numbers only where there are no floats."""
+    """Return the outputs with so many scores per image; integers only where there are no floats."""
     fitting = [name for name, values in outputs.items() if _columns(values) == wanted]
     return [name for name in fitting if outputs[name].dtype.kind == "f"] or fitting
 
 
 def _names_background(labels: tuple[str, ...], background: BackgroundClass) -> bool:
-    """True if the label in the place of the background class is one for nothing at all."""
+    """True if the label at the position of the background class is a usual name for it."""
     label = labels[0 if background is BackgroundClass.FIRST else -1].casefold().strip("_-<>[]() ")
     return label in BACKGROUND_NAMES or "background" in label or "背景" in label
 
@@ -252,13 +237,13 @@ def _nothing_fits(
 def _scores_of(
     foreign: ForeignFile, name: str, rows: npt.NDArray[np.float64], stated: Scores | None, *, step: float
 ) -> Scores:
-    """Find out what scores are.
+    """Determine whether scores are logits or probabilities.
 
     Args:
         foreign: The file.
         name: Of the output.
         rows: Its scores for several images.
-        stated: What the user says.
+        stated: What the user states.
         step: How coarse they are rounded, which carries their sum away from 1; 0 for floats.
     """
     if not np.all(np.isfinite(rows)):

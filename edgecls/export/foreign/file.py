@@ -1,4 +1,4 @@
-"""An ONNX file of another program's making: read with all its weights, and what it takes found out."""
+"""Reading an ONNX file of another program with all its weights, and determining its input."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,8 +25,8 @@ class ForeignFile:
 
     Attributes:
         name: The path, for messages.
-        onnx: The file as onnxruntime takes it, unchanged but for weights that were in files beside it, and for maps
-            from labels to scores (ZipMap), in whose place there are the scores.
+        onnx: The file as onnxruntime takes it, unchanged except that weights from other files are included, and
+            that maps from labels to scores (ZipMap) are replaced by the scores.
         proto: The same, parsed (an onnx.ModelProto); not to be changed.
         input_name: Of its only input.
         element_type: "float32", "float16", "uint8" or "int8".
@@ -132,11 +132,11 @@ def _read(path: Path) -> tuple[bytes, Any]:
         proto = package.load_model_from_string(onnx)
     except (protobuf_error, ValueError) as error:
         raise ExportError(f"cannot adopt {name!r}: it is not an ONNX file, or damaged; get a fresh copy") from error
-    beside = _external_files(package, proto)
-    if not beside:
+    external = _external_files(package, proto)
+    if not external:
         return onnx, proto
     try:
-        total = len(onnx) + sum((path.parent / location).stat().st_size for location in beside)
+        total = len(onnx) + sum((path.parent / location).stat().st_size for location in external)
         if total > MAX_MEGABYTES * 10**6:
             raise ExportError(
                 f"cannot adopt {name!r}: with its weights it has {total / 1e6:.0f} MB, "
@@ -146,7 +146,7 @@ def _read(path: Path) -> tuple[bytes, Any]:
         return proto.SerializeToString(), proto
     except (OSError, ValueError, RuntimeError, protobuf_error, package.checker.ValidationError) as error:
         raise ExportError(
-            f"cannot adopt {name!r}: its weights in {', '.join(map(repr, sorted(beside)))} beside it cannot be read "
+            f"cannot adopt {name!r}: its weights in {', '.join(map(repr, sorted(external)))} cannot be read "
             f"({' '.join(str(error).split())}); keep the files together as they were exported"
         ) from error
 

@@ -1,11 +1,11 @@
-"""What the whole numbers stand for that a quantized network gives: found in its graph."""
+"""Scale and zero point of the integer scores of a quantized network, found in its graph."""
 
+from collections.abc import Mapping
+from math import prod
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from edgecls.export.foreign.pipeline import Quantization
+from edgecls.export.graph.constants import constant_tensors
 from edgecls.export.graph.onnx_package import load_onnx_package
 
 __all__ = ["find_quantization"]
@@ -25,15 +25,15 @@ _PLACES = {
         (3, 4),
     ),
 }
-"""Operators that give whole numbers, of ONNX and of onnxruntime: which of their inputs are scale and zero point."""
+"""Operators of ONNX and onnxruntime with integer outputs, and which of their inputs are scale and zero point."""
 
 
 def find_quantization(proto: Any, output_name: str) -> Quantization | None:
-    """Return the scale and zero point of an output, or None if the graph does not say them.
+    """Return the scale and zero point of an output, or None if the graph does not state them.
 
     Args:
         proto: An onnx.ModelProto.
-        output_name: Of an output of whole numbers.
+        output_name: Of an integer output.
     """
     producers = {name: node for node in proto.graph.node for name in node.output}
     node = producers.get(output_name)
@@ -42,30 +42,24 @@ def find_quantization(proto: Any, output_name: str) -> Quantization | None:
     if node is None or node.op_type not in _PLACES:
         return None
     scale_place, zero_place = _PLACES[node.op_type]
-    scale = _single_number(proto, producers, node.input[scale_place])
+    scale = _single_number(proto.graph, producers, node.input[scale_place])
     if len(node.input) <= zero_place or not node.input[zero_place]:
         zero_point: float | None = 0.0
     else:
-        zero_point = _single_number(proto, producers, node.input[zero_place])
+        zero_point = _single_number(proto.graph, producers, node.input[zero_place])
     if scale is None or zero_point is None or not scale > 0:
         return None
     return Quantization(scale, int(zero_point))
 
 
-def _single_number(proto: Any, producers: dict[str, Any], name: str) -> float | None:
-    """Return the value of a constant of one number."""
-    to_array = load_onnx_package().numpy_helper.to_array
-    node = producers.get(name)
-    values: npt.NDArray[Any] | None = None
-    if node is not None and node.op_type == "Identity":
-        return _single_number(proto, producers, node.input[0])
-    if node is not None and node.op_type == "Constant":
-        for attribute in node.attribute:
-            if attribute.name == "value":
-                values = to_array(attribute.t)
-            elif attribute.name in ("value_float", "value_int"):
-                values = np.array(attribute.f if attribute.name == "value_float" else attribute.i)
-    for tensor in proto.graph.initializer:
-        if tensor.name == name:
-            values = to_array(tensor)
-    return float(values.reshape(-1)[0]) if values is not None and values.size == 1 else None
+def _single_number(graph: Any, producers: Mapping[str, Any], name: str) -> float | None:
+    """Return the value of a constant if it is a single number."""
+    while (node := producers.get(name)) is not None and node.op_type == "Identity":
+        name = node.input[0]
+    if node is not None and node.op_type == "Constant" and node.attribute[0].name in ("value_float", "value_int"):
+        (given,) = node.attribute
+        return float(given.f if given.name == "value_float" else given.i)
+    tensor = constant_tensors(graph).get(name)
+    if tensor is None or prod(tensor.dims) != 1:
+        return None
+    return float(load_onnx_package().numpy_helper.to_array(tensor).reshape(()))

@@ -1,7 +1,6 @@
-"""What stands around a foreign network between an image and its probabilities.
+"""Pre- and postprocessing of a foreign network, computed with numpy step by step, as its authors would.
 
-Here it is computed with numpy, step by step as the network's own authors would: this is what the
-finished model file has to agree with. `foreign_graph` puts the same steps into the graph.
+The finished model file has to agree with this; `wrap` puts the same steps into the graph.
 """
 
 from dataclasses import dataclass
@@ -17,22 +16,21 @@ from edgecls.image_spec import ImageSpec
 __all__ = ["INT8_MIDDLE", "TINY", "BackgroundClass", "ForeignInput", "ForeignOutput", "Quantization", "Scores"]
 
 TINY = 1e-30
-"""Added to every probability before they are brought to a sum of 1 again, lest the background took all of it."""
-
+"""Added to every probability before renormalisation, in case the background class took all of it."""
 
 INT8_MIDDLE = 128
-"""Taken off pixels for networks that take int8: so TensorFlow Lite counts, whatever range the floats had."""
+"""Subtracted from pixels for int8 inputs, as in TensorFlow Lite, whatever range the floats had."""
 
 
 class Scores(StrEnum):
-    """What a network gives: any numbers, of which a softmax makes probabilities; or probabilities."""
+    """What a network outputs: logits, which need a softmax, or probabilities."""
 
     LOGITS = "logits"
     PROBABILITIES = "probabilities"
 
 
 class BackgroundClass(StrEnum):
-    """Where a network has an output for "nothing of all that", which is to be left out."""
+    """Position of the output for "none of these", which is dropped."""
 
     FIRST = "first"
     LAST = "last"
@@ -41,14 +39,14 @@ class BackgroundClass(StrEnum):
 
 @dataclass(frozen=True)
 class ForeignInput:
-    """What a network takes.
+    """The input of a network.
 
     Attributes:
         name: Of its only input.
         element_type: "float32", "float16", "uint8", or "int8" for pixels minus INT8_MIDDLE.
         layout: Order of its dimensions.
         order: Its channels.
-        scaling: What pixels become; of no use where it takes uint8 or int8.
+        scaling: What pixels become; unused for uint8 and int8.
         spec: The images.
     """
 
@@ -77,7 +75,7 @@ class ForeignInput:
 
 @dataclass(frozen=True)
 class Quantization:
-    """What the whole numbers of a quantized network stand for: ``(number - zero_point) * scale``."""
+    """The real value of an integer of a quantized network is ``(number - zero_point) * scale``."""
 
     scale: float
     zero_point: int
@@ -85,7 +83,7 @@ class Quantization:
 
 @dataclass(frozen=True)
 class ForeignOutput:
-    """What a network gives.
+    """The output of a network.
 
     Attributes:
         name: Of the output with the scores.
@@ -94,7 +92,7 @@ class ForeignOutput:
         count: Number of scores.
         scores: What they are.
         background: Which of them is no label.
-        quantization: What the scores stand for where they are whole numbers; None for floats.
+        quantization: Of integer scores; None for floats.
     """
 
     name: str
@@ -107,7 +105,7 @@ class ForeignOutput:
 
     @property
     def must_be_summed(self) -> bool:
-        """True for probabilities that have to be divided by their sum: without the background, or rounded to steps."""
+        """True for probabilities that need renormalisation: without the background class, or quantized."""
         return self.scores is Scores.PROBABILITIES and (
             self.background is not BackgroundClass.NONE or self.quantization is not None
         )

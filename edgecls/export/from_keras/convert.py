@@ -1,41 +1,49 @@
-"""Keras to ONNX: the conversion itself.
+"""Conversion of a Keras network to ONNX with tf2onnx.
 
-tf2onnx carries every weight through a dozen copies of the graph; of a network of 138 million weights
-it makes half a minute and several gigabytes. So it gets to see the network with its kernels as inputs,
-a few kilobytes, and they are put in afterwards. What it can only do with kernels that it sees, such as
-folding batch normalisation into them, `tidy` does then.
+tf2onnx copies the graph a dozen times, weights included; for a network of 138 million weights that takes half a minute
+and several gigabytes. So it gets the network with its kernels as inputs, a few kilobytes, and the kernels are inserted
+afterwards. What needs their values, such as folding batch normalisation into them, `tidy` does then.
+
+tf2onnx reads graphs of TensorFlow. Under another backend of Keras the conversion runs in a child process, with
+TensorFlow as its backend.
 """
 
+import importlib.util
 import logging
+import os
+import subprocess
+import sys
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
-from edgecls.errors import ExportError
+from edgecls.errors import ExportError, MissingExtraError
 from edgecls.export.from_keras.operators import rules
-from edgecls.export.graph.initializers import Arrays, serialized_with
-from edgecls.export.graph.padding import keep_zero_padding
-from edgecls.export.graph.tidy import Shapes, tidy
+from edgecls.export.graph.constants import serialized_with, take_constants
+from edgecls.export.graph.onnx_package import load_onnx_package
+from edgecls.export.graph.tidy import Shapes, keep_zero_padding, tidy
 from edgecls.extras import import_from_extra
 from edgecls.modelfile import INPUT_NAME, OUTPUT_NAME
 
-__all__ = ["OPSET", "keras_to_onnx"]
+__all__ = ["OPSET", "check_converter", "keras_to_onnx"]
 
 OPSET = 13
-"""Version of the ONNX operators: the lowest that the later steps need (int8 with a scale for each channel).
+"""Version of the ONNX operators: the lowest that later steps need (int8 with a scale per channel).
 
-onnxruntime reads it since 1.8, TensorRT since 8. Newer ones bring nothing that a classifier gets faster or
-smaller by: the same nodes come out of MobileNetV2 and NASNetMobile.
+onnxruntime has read it since 1.8, TensorRT since 8. Newer opsets make no classifier faster or smaller: MobileNetV2 and
+NASNetMobile become the same nodes.
 """
 
 WEIGHT_PREFIX = "edgecls_weight_"
-READS_KERNELS = "must be Const"  # in what tf2onnx says of a kernel that it wants to see
-KERNEL_RANK = 2  # variables of fewer dimensions are small, and tf2onnx folds them better than we do
+READS_KERNELS = "must be Const"  # in tf2onnx's error about a kernel whose values it needs
+KERNEL_RANK = 2  # variables of lower rank are small, and tf2onnx folds them better than we do
 
 CALLS = ("PartitionedCall", "StatefulPartitionedCall")
-COMPILED_MARKS = ("_XlaMustCompile", "_noinline")  # with them TensorFlow leaves a function a function
+COMPILED_MARKS = ("_XlaMustCompile", "_noinline")  # they keep TensorFlow from inlining a function
 
 PASSES = (
     "optimize_transpose",
@@ -48,11 +56,13 @@ PASSES = (
     "einsum_optimizer",
     "remove_redundant_upsample",
 )
-"""Those of tf2onnx's optimisers that a classifier can gain by; the others look for loops and quantisation."""
+"""The optimisers of tf2onnx that are useful for a classifier; the others deal with loops and quantisation."""
+
+CONVERTER_PACKAGES = ("tensorflow", "tf2onnx", "onnx")
 
 
 def keras_to_onnx(model: keras.Model) -> bytes:
-    """Convert a Keras classifier to ONNX, with a free batch dimension and fixed names.
+    """Convert a Keras classifier to ONNX, with a dynamic batch dimension and fixed names.
 
     Args:
         model: One input, uint8 ``[N, H, W, C]``; one output, float32 ``[N, K]``.
@@ -64,12 +74,14 @@ def keras_to_onnx(model: keras.Model) -> bytes:
         MissingExtraError: TensorFlow, tf2onnx or onnx is not installed.
         ExportError: A layer has no counterpart in ONNX.
     """
-    onnx = import_from_extra("onnx", extra="train", purpose="converting to ONNX")
+    check_converter()
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         raise ExportError(
             f"cannot export {model.name!r}: a classifier has one input and one output, "
             f"this network has {len(model.inputs)} and {len(model.outputs)}"
         )
+    if keras.backend.backend() != "tensorflow":
+        return _converted_by_child(model)
     kernels = {
         f"{WEIGHT_PREFIX}{index}": variable
         for index, variable in enumerate(model.variables)
@@ -81,13 +93,16 @@ def keras_to_onnx(model: keras.Model) -> bytes:
         except ValueError as error:
             if READS_KERNELS in str(error):  # as those of an LSTM
                 kernels = {}
-            # Else an optimiser's own fault, such as an addition of a single number before a Transpose.
+            # Otherwise an optimiser failed, for instance at an addition of a scalar before a Transpose.
             proto, shapes = _converted(model, kernels, leave_out_failing_passes=True)
     except (ValueError, TypeError, KeyError, RuntimeError, NotImplementedError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise ExportError(f"cannot convert {model.name!r} to ONNX: {reason}") from error
-    _refuse_unknown(onnx, proto, model.name)
-    arrays = _constants_of(onnx, proto, kernels)
+    _refuse_unknown(proto, model.name)
+    arrays = take_constants(proto.graph)
+    for value in [value for value in proto.graph.input if value.name in kernels]:
+        arrays[value.name] = np.asarray(keras.ops.convert_to_numpy(kernels[value.name].value))
+        proto.graph.input.remove(value)
     tidy(proto, arrays, shapes)
     keep_zero_padding(proto.graph, arrays)
     _name_ends(proto)
@@ -96,15 +111,54 @@ def keras_to_onnx(model: keras.Model) -> bytes:
     return serialized
 
 
+def check_converter() -> None:
+    """Check that the packages are there that convert to ONNX, whatever backend Keras runs on.
+
+    Raises:
+        MissingExtraError: One of them is not installed.
+    """
+    for package in CONVERTER_PACKAGES:
+        if importlib.util.find_spec(package) is None:
+            raise MissingExtraError(
+                f"converting to ONNX needs the package {package!r}, which is not installed; "
+                'install it with: pip install "edgecls[train]"'
+            )
+
+
+def _converted_by_child(model: keras.Model) -> bytes:
+    """Convert a network in a process of its own, whose Keras runs on TensorFlow."""
+    environment = {
+        **os.environ,
+        "KERAS_BACKEND": "tensorflow",
+        "CUDA_VISIBLE_DEVICES": "-1",  # this process may hold all memory of the GPU
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = Path(folder) / "network.keras", Path(folder) / "network.onnx"
+        model.save(source)
+        command = [sys.executable, "-m", "edgecls.export.from_keras.convert", str(source), str(target)]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
+        if done.returncode or not target.is_file():
+            reason = done.stderr.strip().rpartition("\n")[2] or f"exit code {done.returncode}"
+            raise ExportError(
+                f"cannot convert {model.name!r} to ONNX in a process with TensorFlow as the backend of Keras: {reason}"
+            )
+        return target.read_bytes()
+
+
+def _convert_file(source: Path, target: Path) -> None:
+    """Convert a .keras file: what the child process does."""
+    target.write_bytes(keras_to_onnx(keras.models.load_model(source, compile=False)))
+
+
 def _converted(
     model: keras.Model, kernels: dict[str, Any], *, leave_out_failing_passes: bool = False
 ) -> tuple[Any, Shapes]:
-    """Return the network as tf2onnx converts it, its kernels as inputs of their own, and the shapes it knows."""
+    """Return the network as tf2onnx converts it, with its kernels as inputs, and the shapes of its tensors."""
     tensorflow = import_from_extra("tensorflow", extra="train", purpose="converting to ONNX")
-    import_from_extra("tf2onnx", extra="train", purpose="converting to ONNX")
     from tf2onnx import optimizer, tf_loader, tfonnx
 
-    logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)  # what it cannot convert we report ourselves
+    logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)  # we report what it cannot convert
     function = _traced(tensorflow, model, kernels)
     inputs = [tensor.name for tensor in function.inputs[: 1 + len(kernels)]]  # constants and variables follow
     outputs = [tensor.name for tensor in function.outputs]
@@ -127,22 +181,22 @@ def _converted(
             )
     known = optimizer._get_optimizers()
     passes = {name: known[name] for name in PASSES if name in known}
-    # Leaving out those that fail means to copy the whole graph before each.
+    # To skip those that fail, the whole graph is copied before each.
     optimized = optimizer.optimize_graph(converted, catch_errors=leave_out_failing_passes, optimizers=passes)
     outputs = [name for node in optimized.get_nodes() for name in node.output]
     return optimized.make_model(model.name), {name: optimized.get_shape(name) or [] for name in outputs}
 
 
 def _inlinable(program: Any) -> bool:
-    """Allow TensorFlow to put the bodies of functions where they are called, also of those compiled with XLA.
+    """Allow TensorFlow to inline all functions, also those compiled with XLA.
 
-    Keras calls grouped convolutions in such a function, for TensorFlow alone cannot train them on a CPU.
+    Keras runs grouped convolutions in such a function, because TensorFlow alone cannot train them on a CPU.
 
     Args:
         program: A GraphDef; changed in place.
 
     Returns:
-        Whether it has any calls left.
+        Whether it calls any function.
     """
     calls = [node for node in program.node if node.op in CALLS]
     functions = program.library.function
@@ -153,11 +207,11 @@ def _inlinable(program: Any) -> bool:
 
 
 def _make_float32(tensorflow: Any, program: Any) -> None:
-    """Let a program compute in float32 what it computes in half, bfloat16 or double precision, as SavedModels may.
+    """Change float16, bfloat16 and float64 computations of a program, as SavedModels may have, to float32.
 
     Args:
         tensorflow: The package.
-        program: A GraphDef without calls of functions; changed in place.
+        program: A GraphDef without function calls; changed in place.
     """
     others = {kind.as_datatype_enum for kind in (tensorflow.float16, tensorflow.bfloat16, tensorflow.float64)}
     for value in (value for node in program.node for value in node.attr.values()):
@@ -182,9 +236,10 @@ def _traced(tensorflow: Any, model: keras.Model, kernels: dict[str, Any]) -> Any
     return function.get_concrete_function()  # type: ignore[attr-defined]
 
 
-def _refuse_unknown(onnx: Any, proto: Any, name: str) -> None:
-    """Refuse a graph with operations that tf2onnx passed through as it found them."""
-    unknown = {node.op_type for node in proto.graph.node if not onnx.defs.has(node.op_type, node.domain)}
+def _refuse_unknown(proto: Any, name: str) -> None:
+    """Refuse a graph with TensorFlow operations that tf2onnx left unconverted."""
+    has_schema = load_onnx_package().defs.has
+    unknown = {node.op_type for node in proto.graph.node if not has_schema(node.op_type, node.domain)}
     if unknown:
         raise ExportError(
             f"cannot convert {name!r} to ONNX: it has no counterpart for {', '.join(sorted(unknown))}; "
@@ -192,19 +247,8 @@ def _refuse_unknown(onnx: Any, proto: Any, name: str) -> None:
         )
 
 
-def _constants_of(onnx: Any, proto: Any, kernels: dict[str, Any]) -> Arrays:
-    """Take the constants out of a graph, and the kernels from where Keras has them."""
-    arrays = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in proto.graph.initializer}
-    for name, kernel in kernels.items():
-        arrays[name] = np.asarray(keras.ops.convert_to_numpy(kernel.value))
-    del proto.graph.initializer[:]
-    for value in [value for value in proto.graph.input if value.name in arrays]:
-        proto.graph.input.remove(value)
-    return arrays
-
-
 def _name_ends(proto: Any) -> None:
-    """Name the batch dimension alike on both ends, and say that the input is an image."""
+    """Give the batch dimension the same name at both ends, and mark the input as an image."""
     for value in (proto.graph.input[0], proto.graph.output[0]):
         batch = value.type.tensor_type.shape.dim[0]
         batch.Clear()
@@ -213,3 +257,10 @@ def _name_ends(proto: Any) -> None:
     used = {node.domain for node in proto.graph.node}
     for unused in [imported for imported in proto.opset_import if imported.domain not in used]:
         proto.opset_import.remove(unused)
+
+
+if __name__ == "__main__":
+    try:
+        _convert_file(*map(Path, sys.argv[1:]))
+    except ExportError as error:
+        sys.exit(str(error))

@@ -1,6 +1,7 @@
-"""Exporting: convert, describe, prove, and only then hand out the model file."""
+"""Export of a Keras network, computed in float32: converted, verified, and described in a model file."""
 
 import logging
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,36 +9,106 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from edgecls.errors import ExportError
+from edgecls.errors import ExportError, ModelFileError
 from edgecls.export.from_keras.convert import keras_to_onnx
 from edgecls.export.parity import MAX_DIFFERENCE, Network
-from edgecls.export.proof import MAX_GOLDEN_SAMPLES, Export, golden_answers, prove
+from edgecls.export.proof import Export, golden_answers, prove
 from edgecls.model_card import Golden, ModelCard
 
-__all__ = [
-    "MAX_GOLDEN_SAMPLES",
-    "Export",
-    "export_float32",
-    "float64_network",
-    "golden_from",
-    "in_float32",
-    "keras_network",
-]
+__all__ = ["Export", "export_float32", "golden_from", "keras_network"]
+
+PACKAGES = ("keras", "tensorflow", "tf2onnx")  # recorded with their versions in the model file
 
 _FLOATS = {"float16", "bfloat16", "float32", "float64", "mixed_float16", "mixed_bfloat16"}
 _POLICIES = {"DTypePolicy", "FloatDTypePolicy", "Policy"}  # as Keras 3 and Keras 2 name them
 _UNCHANGEABLE = (TypeError, ValueError, KeyError, AttributeError, IndexError, NotImplementedError)
 
 
+def export_float32(
+    model: keras.Model,
+    card: ModelCard,
+    *,
+    max_difference: float = MAX_DIFFERENCE,
+) -> Export:
+    """Turn a Keras classifier into a model file, in memory.
+
+    A network that computes in float16 or bfloat16 is exported, and compared, with the same weights in float32.
+
+    Args:
+        model: One input, uint8 ``[N, H, W, C]`` as the card says; one output of probabilities.
+        card: Goes into the file; the answers of its golden samples are computed anew.
+        max_difference: Largest difference of any probability between Keras and onnxruntime.
+
+    Raises:
+        ParityError: The two differ by more, and not by rounding, or the outputs are no probabilities.
+        ExportError: The network cannot be converted, or its input does not match the card.
+        MissingExtraError: TensorFlow, tf2onnx or onnx is not installed.
+    """
+    _check_input(model, card)
+    model = _in_float32(model)
+    try:
+        return prove(
+            keras_to_onnx(model),
+            keras_network(model),
+            card,
+            packages=PACKAGES,
+            max_difference=max_difference,
+            exact=_float64_network(model),
+        )
+    except ModelFileError as error:
+        raise ExportError(_unloadable(model, error)) from error
+
+
+def _unloadable(model: keras.Model, error: ModelFileError) -> str:
+    """Return the message for a converted network that onnxruntime does not load, with the layer that is the reason."""
+    reason = str(error.__cause__ or error)
+    words = set(re.findall(r"[\w.-]+", reason))
+    layers = [layer for layer in model._flatten_layers(include_self=False) if layer.name in words]
+    named = ", ".join(f"{layer.name!r} ({type(layer).__name__})" for layer in layers) or "one of its layers"
+    return (
+        f"cannot export {model.name!r}: {named} becomes ONNX operators that onnxruntime does not accept; "
+        f"use another layer in its place, and train again. What onnxruntime reports: {reason}"
+    )
+
+
+def golden_from(model: keras.Model, images: Mapping[str, npt.NDArray[np.uint8]]) -> Golden:
+    """Return golden samples with the answers of `model`.
+
+    Args:
+        model: The reference network.
+        images: Name to pixels at the model's size, uint8 ``[H, W, C]``; at least one.
+
+    Raises:
+        ExportError: The answers are no probabilities.
+    """
+    return golden_answers(keras_network(model), images, name=model.name)
+
+
+def keras_network(model: keras.Model) -> Network:
+    """Return a Keras network as a function from a uint8 batch to its answers, computed in float32."""
+    model = _in_float32(model)
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns about how Keras calls grouped convolutions
+    return lambda batch: np.asarray(keras.ops.convert_to_numpy(model(batch, training=False)), np.float32)
+
+
+def _check_input(model: keras.Model, card: ModelCard) -> None:
+    inputs = [(tensor.dtype, tuple(tensor.shape[1:])) for tensor in model.inputs]
+    if inputs != [("uint8", card.image.shape_hwc)]:
+        raise ExportError(
+            f"cannot export {model.name!r}: it must take one uint8 image of shape {card.image.shape_hwc}, "
+            f"it takes {inputs}"
+        )
+
+
 def _other_types(model: keras.Model) -> set[str]:
-    """Return the number types other than float32 that layers of a network compute or keep weights in."""
+    """Return the number types other than float32 in which layers of a network compute or keep weights."""
     layers = model._flatten_layers(include_self=False)
     types = {kind for layer in layers for kind in (layer.compute_dtype, layer.variable_dtype)}
     return {kind for kind in types if kind in _FLOATS and kind != "float32"}
 
 
-def in_float32(model: keras.Model) -> keras.Model:
-    """Return a network of the same weights that computes in float32, as does every model file before `quantize`.
+def _in_float32(model: keras.Model) -> keras.Model:
+    """Return a network of the same weights that computes in float32, as every model file does before `quantize`.
 
     onnxruntime has no convolutions in bfloat16 or float64 for a CPU, and slow ones in float16.
 
@@ -49,10 +120,10 @@ def in_float32(model: keras.Model) -> keras.Model:
     return _rebuilt(model, "float32") or model
 
 
-def float64_network(model: keras.Model) -> Network:
-    """Return a network as a function that computes in float64: what its answers are but for rounding.
+def _float64_network(model: keras.Model) -> Network:
+    """Return a network as a function that computes in float64: its answers without rounding.
 
-    It is built when it is first called, for it takes twice the memory of the weights.
+    It is built on the first call, as it takes twice the memory of the weights.
 
     Raises:
         NotImplementedError: On a call; the network cannot be rebuilt from its configuration.
@@ -74,7 +145,7 @@ def _rebuilt(model: keras.Model, kind: str) -> keras.Model | None:
     """Return a network of the same layers and weights in another type of numbers, or None if that is not possible."""
     try:
         config = _with_floats(keras.saving.serialize_keras_object(model), kind)
-        # It is a live network and not one from a file, so that code within it is the caller's own.
+        # The network is in memory, not from a file, so code in it is the caller's own.
         classes = {type(layer).__name__: type(layer) for layer in model._flatten_layers()}
         other = keras.saving.deserialize_keras_object(config, custom_objects=classes, safe_mode=False)
         for ours, theirs in zip(other.variables, model.variables, strict=True):
@@ -85,7 +156,7 @@ def _rebuilt(model: keras.Model, kind: str) -> keras.Model | None:
 
 
 def _with_floats(config: Any, kind: str) -> Any:
-    """Return a configuration of Keras with every type of floating-point numbers put in place of its own."""
+    """Return a Keras configuration with all floating-point types replaced by one."""
     if isinstance(config, list | tuple):
         return [_with_floats(value, kind) for value in config]
     if not isinstance(config, dict):
@@ -96,66 +167,3 @@ def _with_floats(config: Any, kind: str) -> Any:
         key: kind if key == "dtype" and isinstance(value, str) and value in _FLOATS else _with_floats(value, kind)
         for key, value in config.items()
     }
-
-
-PACKAGES = ("keras", "tensorflow", "tf2onnx")  # that made the file
-
-
-def export_float32(
-    model: keras.Model,
-    card: ModelCard,
-    *,
-    max_difference: float = MAX_DIFFERENCE,
-) -> Export:
-    """Turn a Keras classifier into a model file, in memory.
-
-    A network that computes in float16 or bfloat16 is exported, and compared, as one of the same weights in float32.
-
-    Args:
-        model: One input, uint8 ``[N, H, W, C]`` as the card says; one output of probabilities.
-        card: What the file will say about itself; the answers of its golden samples are computed anew.
-        max_difference: Largest difference of any probability between Keras and onnxruntime.
-
-    Raises:
-        ParityError: The two differ by more, and not by rounding, or the outputs are no probabilities.
-        ExportError: The network cannot be converted or its input is not what the card says.
-    """
-    _check_input(model, card)
-    model = in_float32(model)
-    return prove(
-        keras_to_onnx(model),
-        keras_network(model),
-        card,
-        packages=PACKAGES,
-        max_difference=max_difference,
-        exact=float64_network(model),
-    )
-
-
-def golden_from(model: keras.Model, images: Mapping[str, npt.NDArray[np.uint8]]) -> Golden:
-    """Return golden samples with the answers that `model` gives.
-
-    Args:
-        model: The network whose answers count.
-        images: Name to pixels at the model's size, uint8 ``[H, W, C]``; at least one.
-
-    Raises:
-        ExportError: The answers are no probabilities.
-    """
-    return golden_answers(keras_network(model), images, name=model.name)
-
-
-def keras_network(model: keras.Model) -> Network:
-    """Return a Keras network as a function from a uint8 batch to its answers, computed in float32."""
-    model = in_float32(model)
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of how Keras calls grouped convolutions
-    return lambda batch: np.asarray(keras.ops.convert_to_numpy(model(batch, training=False)), np.float32)
-
-
-def _check_input(model: keras.Model, card: ModelCard) -> None:
-    inputs = [(tensor.dtype, tuple(tensor.shape[1:])) for tensor in model.inputs]
-    if inputs != [("uint8", card.image.shape_hwc)]:
-        raise ExportError(
-            f"cannot export {model.name!r}: it must take one uint8 image of shape {card.image.shape_hwc}, "
-            f"it takes {inputs}"
-        )

@@ -1,7 +1,7 @@
-"""A .keras file that carries its model card, so that it can be exported without asking anything.
+"""Keras networks in files: loading every format, and .keras files that carry their model card.
 
-A .keras file is a zip archive that Keras reads by the names of its members; the card is one more
-member, which Keras passes over.
+A .keras file is a zip archive that Keras reads by the names of its members; the card is one more member, which Keras
+ignores. With it, a file can be exported without any options.
 """
 
 import json
@@ -16,7 +16,7 @@ import keras
 
 from edgecls import modelfile
 from edgecls.errors import ExportError
-from edgecls.export.from_keras.legacy_h5 import HDF5_MAGIC, code_refusal, load_h5, save_anew_with_keras_2
+from edgecls.export.from_keras.legacy_h5 import HDF5_MAGIC, code_refusal, readable_h5, save_anew_with_keras_2
 from edgecls.export.from_keras.saved_model import is_saved_model, load_saved_model
 from edgecls.extras import import_from_extra
 from edgecls.model_card import ModelCard
@@ -27,24 +27,17 @@ CARD_MEMBER = "edgecls.json"
 CONFIG_MEMBER, WEIGHTS_MEMBER = "config.json", "model.weights.h5"  # as Keras names them
 METADATA_MEMBER = "metadata.json"
 MAX_REASON = 300  # characters
-MAX_BYTES_PER_WEIGHT = 16  # float32, and as much again thrice for the state of an optimiser
+MAX_BYTES_PER_WEIGHT = 16  # float32, and three times that for the state of an optimiser
 MAX_BYTES_BESIDE = 64 << 20
-
-
-def save_keras(path: Path, model: keras.Model, card: ModelCard) -> None:
-    """Write a .keras file with its card inside; `path` must end in .keras."""
-    model.save(path)
-    with zipfile.ZipFile(path, "a") as archive:
-        archive.writestr(CARD_MEMBER, json.dumps(modelfile.card_to_dict(card), ensure_ascii=False))
 
 
 def load_keras(path: Path) -> keras.Model:
     """Load a Keras network for inference: a .keras file, an .h5 file, or the folder of a SavedModel.
 
-    What it is is seen from its content. Code that it may hold is not run.
+    The format is detected from the content. Code inside the file is not run.
 
     Raises:
-        ExportError: There is nothing there, or it is no whole network that this Keras can load.
+        ExportError: There is no such file, or it does not hold a whole network that this Keras can load.
     """
     if is_saved_model(path):
         return load_saved_model(path)
@@ -54,7 +47,10 @@ def load_keras(path: Path) -> keras.Model:
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Do not pass an `input_", UserWarning)  # old files do
-            return load_h5(path) if _is_hdf5(path) else _load_archive(path)
+            if not _is_hdf5(path):
+                return _load_archive(path)
+            with tempfile.TemporaryDirectory() as folder:
+                return keras.models.load_model(readable_h5(path, Path(folder)), compile=False)
     except (ValueError, TypeError, OSError, KeyError, AttributeError, zipfile.BadZipFile) as error:
         if "Lambda" in str(error) and "arbitrary code" in str(error):
             raise ExportError(code_refusal(path)) from error
@@ -70,16 +66,37 @@ def load_keras(path: Path) -> keras.Model:
         ) from error
 
 
+def read_embedded_card(path: Path) -> ModelCard | None:
+    """Return the card inside a .keras file, or None for a file that another program made and for other formats.
+
+    Raises:
+        ModelFileError: The card is damaged.
+    """
+    if not zipfile.is_zipfile(path):
+        return None
+    with zipfile.ZipFile(path) as archive:
+        if CARD_MEMBER not in archive.namelist():
+            return None
+        return modelfile.card_from_json(archive.read(CARD_MEMBER).decode())
+
+
+def save_keras(path: Path, model: keras.Model, card: ModelCard) -> None:
+    """Write a .keras file with its card inside; `path` must end in .keras."""
+    model.save(path)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(CARD_MEMBER, json.dumps(modelfile.card_to_dict(card), ensure_ascii=False))
+
+
 def _reason(error: BaseException) -> str:
-    """Return what Keras says in the middle of its messages: they begin with where it happened."""
+    """Return the reason out of a message of Keras, which may begin with where it happened."""
     lines = [re.sub(r"\x1b\[\d*m", "", line).strip() for line in str(error).splitlines()]
-    told = [line for line in lines if line] or [type(error).__name__]
-    reason = told[1] if told[0].startswith("Exception encountered when calling") and len(told) > 1 else told[0]
-    return reason if len(reason) <= MAX_REASON else f"{reason[:MAX_REASON]}..."  # some have the whole network in them
+    parts = [line for line in lines if line] or [type(error).__name__]
+    reason = parts[1] if parts[0].startswith("Exception encountered when calling") and len(parts) > 1 else parts[0]
+    return reason if len(reason) <= MAX_REASON else f"{reason[:MAX_REASON]}..."  # some contain the whole network
 
 
 def _keras_version(path: Path) -> str:
-    """Return the version of Keras that wrote a file, as far as it says so; else nothing."""
+    """Return the version of Keras that wrote a file, or nothing if it is not recorded."""
     try:
         if _is_hdf5(path):
             with import_from_extra("h5py", extra="train", purpose="reading .h5 files").File(path, "r") as file:
@@ -97,9 +114,9 @@ def _is_hdf5(path: Path) -> bool:
 
 
 def _load_archive(path: Path) -> keras.Model:
-    """Load a .keras file as Keras does, but for the random numbers that the weights of the file are written over.
+    """Load a .keras file as Keras does, except that weights are not initialised at random before they are read.
 
-    Keras 3.15 keeps the memory that it makes them in: 0.9 GB for VGG16, and it takes a second.
+    Keras 3.15 keeps the memory that it initialises them in: 0.9 GB for VGG16, and it takes a second.
     """
     with zipfile.ZipFile(path) as archive:
         if WEIGHTS_MEMBER not in archive.namelist():
@@ -114,7 +131,7 @@ def _load_archive(path: Path) -> keras.Model:
 
 
 def _without_random(config: Any) -> Any:
-    """Return a configuration of Keras in which initialisers that draw random numbers give zeros."""
+    """Return a Keras configuration with random initialisers replaced by zeros."""
     if isinstance(config, list):
         return [_without_random(value) for value in config]
     if not isinstance(config, dict):
@@ -122,17 +139,3 @@ def _without_random(config: Any) -> Any:
     if config.get("module") == "keras.initializers" and "seed" in (config.get("config") or {}):
         return {**config, "class_name": "Zeros", "config": {}}
     return {key: _without_random(value) for key, value in config.items()}
-
-
-def read_embedded_card(path: Path) -> ModelCard | None:
-    """Return the card inside a .keras file, or None for a file that another program made and for other formats.
-
-    Raises:
-        ModelFileError: The card is damaged.
-    """
-    if not zipfile.is_zipfile(path):
-        return None
-    with zipfile.ZipFile(path) as archive:
-        if CARD_MEMBER not in archive.namelist():
-            return None
-        return modelfile.card_from_json(archive.read(CARD_MEMBER).decode())

@@ -1,13 +1,12 @@
-"""Whole models in HDF5 files, as `model.save("x.h5")` writes them in Keras 2 and still in Keras 3.
+"""Configurations in HDF5 files of Keras 2, as `model.save("x.h5")` writes them, made readable for Keras 3.
 
-The weights read well; what breaks is the configuration beside them, where Keras 3 refuses what Keras 2
-wrote. It is put right in a copy of the file, by a list of known differences and nothing else: an option
-that is dropped unseen could change what the network computes.
+Keras 3 reads the weights, but refuses parts of the configuration. These are corrected in a copy of the file, by a
+list of known differences and nothing else: silently dropping an unknown option could change what the network
+computes.
 """
 
 import json
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ import keras
 from edgecls.errors import ExportError
 from edgecls.extras import import_from_extra
 
-__all__ = ["HDF5_MAGIC", "code_refusal", "load_h5", "save_anew_with_keras_2"]
+__all__ = ["HDF5_MAGIC", "code_refusal", "readable_h5", "save_anew_with_keras_2"]
 
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 
@@ -32,15 +31,19 @@ _BARE_OPERATIONS = {
 """What Keras 2 wrote where a network was built with TensorFlow's operations; Keras 3 has nothing in their place."""
 
 _WRAPPED = ("layer", "forward_layer", "backward_layer")  # of layers around others, as SpectralNormalization
-_RANDOM_OPTION = "rng_type"  # of layers that do nothing but in training
+_RANDOM_OPTION = "rng_type"  # of layers that are active only in training
 
 
-def load_h5(path: Path) -> keras.Model:
-    """Load a whole model from an HDF5 file for inference.
+def readable_h5(path: Path, folder: Path) -> Path:
+    """Return an HDF5 file with the same model that Keras 3 can load: the file itself, or a corrected copy.
+
+    Args:
+        path: A whole model.
+        folder: Where a copy may be written.
 
     Raises:
         ExportError: The file holds weights only, code of its own, which is not run, or what only Keras 2 reads.
-        ValueError, TypeError, OSError, KeyError: It is damaged, or has layers that Keras does not know.
+        ValueError, TypeError, OSError, KeyError: It is damaged.
     """
     h5py = import_from_extra("h5py", extra="train", purpose="reading .h5 files")
     with h5py.File(path, "r") as file:
@@ -62,13 +65,12 @@ def load_h5(path: Path) -> keras.Model:
     modern = _modernised(config, _renamed_layers(config))
     _count_calls_from_zero(modern)
     if modern == config:
-        return keras.models.load_model(path, compile=False)
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / "model.h5"
-        shutil.copyfile(path, copy)
-        with h5py.File(copy, "r+") as file:
-            file.attrs["model_config"] = json.dumps(modern)
-        return keras.models.load_model(copy, compile=False)
+        return path
+    copy = folder / "model.h5"
+    shutil.copyfile(path, copy)
+    with h5py.File(copy, "r+") as file:
+        file.attrs["model_config"] = json.dumps(modern)
+    return copy
 
 
 def save_anew_with_keras_2(path: Path) -> str:

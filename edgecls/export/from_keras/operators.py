@@ -85,7 +85,7 @@ def _scale_and_translate(graph: Any, node: Any, name: str, _: Any) -> None:
 
 
 def _resize_bilinear(graph: Any, node: Any, name: str, _: Any) -> None:
-    """Let tf2onnx convert a resizing, but to scales that reach the size.
+    """Let tf2onnx convert a resizing, with scales that reach the size.
 
     It writes the scale alone, and onnxruntime rounds down: 22 pixels times 13 / 22 in float32 are 12.999999, thus 12.
     """
@@ -130,7 +130,7 @@ def _resize_nearest(graph: Any, node: Any, name: str, _: Any) -> None:
 
 
 def _resize_area(graph: Any, node: Any, name: str, _: Any) -> None:
-    """Resize by the means of areas; tf2onnx takes the nearest pixel instead."""
+    """Resize by averaging areas; tf2onnx takes the nearest pixel instead."""
     _resize_as_tensorflow(graph, node, "ResizeArea", ("align_corners",))
 
 

@@ -1,4 +1,4 @@
-"""The shapes of a network's tensors at two batch sizes: what differs between them is the batch."""
+"""Shape inference at two batch sizes, which shows the batch axis of every tensor, and folding of computed shapes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,68 +8,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from edgecls.export.graph.constants import constant_tensors
 from edgecls.export.graph.onnx_package import load_onnx_package
 
 __all__ = ["SMALL", "InferredShapes", "Shape", "fold_shape_constants", "infer_shapes"]
 
+Shape = tuple[int | None, ...]
+"""Dimensions; None where inference does not know."""
+
+FACTOR = 7  # of the second batch size; a prime that no tensor grows by for another reason
 SMALL = 1024  # elements; nothing larger is a shape
 
 SHAPE_ARITHMETIC = {
     *("Add", "Cast", "Concat", "ConstantOfShape", "Div", "Equal", "Gather", "Identity", "Mod", "Mul", "Range"),
     *("ReduceProd", "Reshape", "Slice", "Squeeze", "Sub", "Unsqueeze", "Where"),
 }
-
-
-def fold_shape_constants(proto: Any) -> None:
-    """Replace the nodes of an onnx.ModelProto that compute small integers from constants by their results."""
-    package = load_onnx_package()
-    to_array, from_array = package.numpy_helper.to_array, package.numpy_helper.from_array
-    known: dict[str, npt.NDArray[np.generic]] = {
-        weight.name: to_array(weight) for weight in proto.graph.initializer if prod(weight.dims) <= SMALL
-    }
-    for node in proto.graph.node:
-        if node.op_type == "Constant" and node.attribute[0].name == "value":
-            if prod(node.attribute[0].t.dims) <= SMALL:
-                known[node.output[0]] = to_array(node.attribute[0].t)
-        elif _is_arithmetic(node) and all(name in known for name in node.input if name):
-            results = _computed(package, proto, node, known)
-            if results is None:
-                continue
-            known[node.output[0]] = results
-            name = node.output[0]
-            node.CopyFrom(package.helper.make_node("Constant", [], [name], value=from_array(results)))
-
-
-def _is_arithmetic(node: Any) -> bool:
-    return node.domain in ("", "ai.onnx") and node.op_type in SHAPE_ARITHMETIC and len(node.output) == 1
-
-
-def _computed(
-    package: Any, proto: Any, node: Any, known: dict[str, npt.NDArray[np.generic]]
-) -> npt.NDArray[np.generic] | None:
-    """Return the result of one node if it is made of few integers or truth values, else None."""
-    given = {name: known[name] for name in node.input if name}
-    if not all(values.dtype.kind in "iub" for values in given.values()):
-        return None
-    evaluator = load_onnx_package("onnx.reference").ReferenceEvaluator
-    make = package.helper
-    inputs = [
-        make.make_tensor_value_info(name, make.np_dtype_to_tensor_dtype(values.dtype), values.shape)
-        for name, values in given.items()
-    ]
-    graph = make.make_graph([node], "shape", inputs, [make.make_empty_tensor_value_info(node.output[0])])
-    model = make.make_model(graph, opset_imports=[one for one in proto.opset_import if one.domain in ("", "ai.onnx")])
-    try:
-        result: npt.NDArray[np.generic] = np.asarray(evaluator(model).run(None, given)[0])
-    except (ValueError, TypeError, IndexError, KeyError, NotImplementedError, RuntimeError):
-        return None  # what cannot be computed here is computed where it always was
-    return result if result.dtype.kind in "iub" and result.size <= SMALL else None
-
-
-FACTOR = 7  # of the second batch size; a prime that no tensor grows by through anything else
-
-Shape = tuple[int | None, ...]
-"""Dimensions; None where inference does not know."""
 
 
 @dataclass(frozen=True)
@@ -140,3 +93,45 @@ def _shapes_at(proto: Any, input_name: str, shape: tuple[int, ...]) -> dict[str,
         if value.type.tensor_type.HasField("shape")
     }
     return shapes | {weight.name: tuple(weight.dims) for weight in inferred.initializer}
+
+
+def fold_shape_constants(proto: Any) -> None:
+    """Replace the nodes of an onnx.ModelProto that compute small integers from constants by their results."""
+    package = load_onnx_package()
+    to_array, from_array = package.numpy_helper.to_array, package.numpy_helper.from_array
+    known: dict[str, npt.NDArray[np.generic]] = {
+        name: to_array(tensor) for name, tensor in constant_tensors(proto.graph).items() if prod(tensor.dims) <= SMALL
+    }
+    for node in proto.graph.node:
+        if _is_arithmetic(node) and all(name in known for name in node.input if name):
+            results = _computed(package, proto, node, known)
+            if results is not None:
+                known[node.output[0]] = results
+                constant = package.helper.make_node("Constant", [], [node.output[0]], value=from_array(results))
+                node.CopyFrom(constant)
+
+
+def _is_arithmetic(node: Any) -> bool:
+    return node.domain in ("", "ai.onnx") and node.op_type in SHAPE_ARITHMETIC and len(node.output) == 1
+
+
+def _computed(
+    package: Any, proto: Any, node: Any, known: dict[str, npt.NDArray[np.generic]]
+) -> npt.NDArray[np.generic] | None:
+    """Return the result of one node if it consists of few integers or booleans, else None."""
+    given = {name: known[name] for name in node.input if name}
+    if not all(values.dtype.kind in "iub" for values in given.values()):
+        return None
+    evaluator = load_onnx_package("onnx.reference").ReferenceEvaluator
+    make = package.helper
+    inputs = [
+        make.make_tensor_value_info(name, make.np_dtype_to_tensor_dtype(values.dtype), values.shape)
+        for name, values in given.items()
+    ]
+    graph = make.make_graph([node], "shape", inputs, [make.make_empty_tensor_value_info(node.output[0])])
+    model = make.make_model(graph, opset_imports=[one for one in proto.opset_import if one.domain in ("", "ai.onnx")])
+    try:
+        result: npt.NDArray[np.generic] = np.asarray(evaluator(model).run(None, given)[0])
+    except (ValueError, TypeError, IndexError, KeyError, NotImplementedError, RuntimeError):
+        return None  # then it stays a node
+    return result if result.dtype.kind in "iub" and result.size <= SMALL else None

@@ -1,16 +1,17 @@
-"""Small operations on ONNX graphs of others: walking, renaming, taking out what nothing needs.
+"""Small operations on ONNX graphs: walking, renaming, removing what nothing needs.
 
-A graph is an onnx.GraphProto; the functions of this module change the one they are given.
+A graph is an onnx.GraphProto; the functions of this module change it in place.
 """
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, MutableMapping
 from typing import Any
 
-__all__ = ["all_graphs", "drop_unneeded", "fresh_name", "put_first", "rename_tensors", "tensor_names"]
+__all__ = ["all_graphs", "count_uses", "drop_unneeded", "fresh_name", "put_first", "rename_tensors", "tensor_names"]
 
 
 def all_graphs(graph: Any) -> Iterator[Any]:
-    """Yield a graph and, depth first, the graphs inside its nodes (the bodies of If, Loop and Scan)."""
+    """Yield a graph and, depth first, its subgraphs (the bodies of If, Loop and Scan)."""
     yield graph
     for node in graph.node:
         for inner in _bodies(node):
@@ -18,18 +19,27 @@ def all_graphs(graph: Any) -> Iterator[Any]:
 
 
 def tensor_names(graph: Any) -> set[str]:
-    """Return every name of a tensor in a graph and in the graphs inside it."""
+    """Return the names of all tensors in a graph and its subgraphs."""
     names: set[str] = set()
     for one in all_graphs(graph):
         for node in one.node:
             names.update(node.input, node.output)
         names.update(value.name for value in (*one.input, *one.output, *one.value_info, *one.initializer))
         names.update(tensor.values.name for tensor in one.sparse_initializer)
-    return names - {""}  # an optional input that is left out
+    return names - {""}  # an omitted optional input
+
+
+def count_uses(graph: Any) -> Counter[str]:
+    """Return how often each tensor is read, in subgraphs too; outputs count as read."""
+    uses: Counter[str] = Counter()
+    for one in all_graphs(graph):
+        uses.update(name for node in one.node for name in node.input)
+        uses.update(value.name for value in one.output)
+    return uses
 
 
 def fresh_name(wanted: str, taken: set[str]) -> str:
-    """Return a name that is not taken yet, `wanted` itself if it is free, and take it."""
+    """Return an unused name, `wanted` itself if possible, and add it to `taken`."""
     name, count = wanted, 0
     while name in taken:
         count += 1
@@ -39,7 +49,7 @@ def fresh_name(wanted: str, taken: set[str]) -> str:
 
 
 def rename_tensors(graph: Any, names: Mapping[str, str]) -> None:
-    """Rename tensors wherever they occur, in the graphs inside too.
+    """Rename tensors wherever they occur, in subgraphs too.
 
     Args:
         graph: The graph.
@@ -67,11 +77,16 @@ def put_first(graph: Any, nodes: list[Any]) -> None:
     graph.node.extend([*nodes, *others])
 
 
-def drop_unneeded(graph: Any) -> None:
-    """Take out nodes and weights that no output of the graph depends on."""
+def drop_unneeded(graph: Any, arrays: MutableMapping[str, Any] | None = None) -> None:
+    """Remove nodes and constants that no output of the graph depends on.
+
+    Args:
+        graph: The graph.
+        arrays: Its constants, where they have been taken out of it.
+    """
     needed = {value.name for value in graph.output}
     kept = []
-    for node in reversed(graph.node):  # they stand in the order of computation
+    for node in reversed(graph.node):  # they are in topological order
         if needed.isdisjoint(node.output):
             continue
         kept.append(node)
@@ -85,6 +100,9 @@ def drop_unneeded(graph: Any) -> None:
     for index in reversed(range(len(graph.initializer))):
         if graph.initializer[index].name not in needed:
             del graph.initializer[index]
+    if arrays is not None:
+        for name in arrays.keys() - needed:
+            del arrays[name]
 
 
 def _bodies(node: Any) -> Iterator[Any]:

@@ -1,4 +1,4 @@
-"""The accuracy budget: what a reduced network has to prove before there is a file."""
+"""The accuracy budget: how much a reduced network may lose before it is refused."""
 
 from dataclasses import dataclass
 
@@ -14,49 +14,22 @@ from edgecls.runtime.golden import check_golden
 
 __all__ = ["AccuracyBudget", "Attempt", "Candidate", "golden_tolerance", "largest_golden_difference"]
 
-HEADROOM = 2.0  # times what was measured, for other processors and providers, which round elsewhere
+HEADROOM = 2.0  # times what was measured: other processors and providers round differently
 
 NARROWEST = {ReducedPrecision.INT8: 0.02, ReducedPrecision.FLOAT16: 0.01}
 WIDEST = {ReducedPrecision.INT8: 0.25, ReducedPrecision.FLOAT16: 0.1}
-UNDECIDED_PART = 0.5  # of the distance to a network that finds all labels equally likely
-
-
-def largest_golden_difference(golden: Golden, precision: ReducedPrecision) -> float:
-    """Return how far the answers may be from the golden ones when the file is made.
-
-    Args:
-        golden: The golden samples with the answers of the original network.
-        precision: Of the reduced network.
-    """
-    undecided = max(
-        abs(probability - 1 / len(sample.probabilities))
-        for sample in golden.samples
-        for probability in sample.probabilities
-    )
-    return min(WIDEST[precision], UNDECIDED_PART * undecided) / HEADROOM
-
-
-def golden_tolerance(golden: Golden, precision: ReducedPrecision, difference: float) -> float:
-    """Return the tolerance for a file.
-
-    Args:
-        golden: As for `largest_golden_difference`.
-        precision: Of the reduced network.
-        difference: Largest difference of any probability of a golden sample that was measured; no larger than allowed.
-    """
-    narrowest = min(NARROWEST[precision] / HEADROOM, largest_golden_difference(golden, precision))
-    return HEADROOM * max(difference, narrowest)
+UNDECIDED_FRACTION = 0.5  # of the distance to a network for which all labels are equally likely
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A reduced network that has proved nothing yet.
+    """A reduced network, not yet measured.
 
     Attributes:
         onnx: The network.
         calibration: How its ranges were chosen; empty if it has none.
-        float_layers: Names of the layers that are left in float32.
-        layers: Number of all layers.
+        float_layers: Names of the layers that stay in float32.
+        layers: Total number of layers.
     """
 
     onnx: bytes
@@ -71,13 +44,13 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Attempt:
-    """A candidate and what was measured.
+    """A candidate and its measurements.
 
     Attributes:
         candidate: The network.
         measurement: On the images to check on.
-        golden_difference: Largest difference of any probability of a golden sample; NaN if one is no number.
-        answers_golden: That difference is small enough.
+        golden_difference: Largest difference of any probability of a golden sample; NaN if one is not finite.
+        answers_golden: Whether that difference is small enough.
     """
 
     candidate: Candidate
@@ -87,7 +60,7 @@ class Attempt:
 
     @property
     def rank(self) -> tuple[bool, int, int, float]:
-        """Compares attempts: the larger, the better."""
+        """Sort key for attempts; the largest is the best."""
         found = self.measurement
         return self.answers_golden, found.right, found.same_label, -found.divergence
 
@@ -108,7 +81,7 @@ class AccuracyBudget:
         precision: What it is reduced to.
         max_drop: Accuracy that may be lost, in percentage points.
         check: The images to measure on.
-        expected: The answers of the float32 network for them, ``[N, labels]``.
+        expected: Probabilities of the float32 network for them, ``[N, labels]``.
         workers: Number of images at once.
     """
 
@@ -129,21 +102,48 @@ class AccuracyBudget:
         return Attempt(candidate, measured, worst, answers_golden=worst <= self._golden_limit)
 
     def is_met_by(self, attempt: Attempt) -> bool:
-        """True if an attempt lost no more than allowed, and answers the golden samples well enough."""
+        """True if an attempt loses no more accuracy than allowed and matches the golden samples closely enough."""
         return attempt.answers_golden and attempt.measurement.drop <= self.max_drop
 
     def refusal(self, attempts: list[Attempt]) -> AccuracyBudgetError:
-        """Return what to raise when no attempt has met the budget."""
+        """Return the error for when no attempt meets the budget."""
         tried = "".join(f"\n  {attempt}" for attempt in attempts)
         float32 = attempts[0].measurement.float32_accuracy
         return AccuracyBudgetError(
             f"model {self.card.name!r} in {self.precision} misses its budget, so no file was written: it may lose "
             f"{self.max_drop:g} points on {len(self.check.label_ids)} images (accuracy in float32: {float32:.4f}), "
             f"and be {self._golden_limit:.2g} off on golden samples. Tried:{tried}\n"
-            "Allow more with --max-drop, or calibrate with more and more typical images; golden samples that the "
-            "model is unsure of can be replaced with edgecls export --samples"
+            "Allow more with --max-drop, or calibrate with more, and more typical, images; replace golden samples that "
+            "the model is unsure of with edgecls export --samples"
         )
 
     @property
     def _golden_limit(self) -> float:
         return largest_golden_difference(self.card.golden, self.precision)
+
+
+def largest_golden_difference(golden: Golden, precision: ReducedPrecision) -> float:
+    """Return how far probabilities may be from the golden ones when the file is made.
+
+    Args:
+        golden: The golden samples with the probabilities of the original network.
+        precision: Of the reduced network.
+    """
+    undecided = max(
+        abs(probability - 1 / len(sample.probabilities))
+        for sample in golden.samples
+        for probability in sample.probabilities
+    )
+    return min(WIDEST[precision], UNDECIDED_FRACTION * undecided) / HEADROOM
+
+
+def golden_tolerance(golden: Golden, precision: ReducedPrecision, difference: float) -> float:
+    """Return the tolerance of the golden samples for a file.
+
+    Args:
+        golden: As for `largest_golden_difference`.
+        precision: Of the reduced network.
+        difference: Largest measured difference of any probability of a golden sample; no larger than allowed.
+    """
+    narrowest = min(NARROWEST[precision] / HEADROOM, largest_golden_difference(golden, precision))
+    return HEADROOM * max(difference, narrowest)

@@ -1,28 +1,24 @@
-"""The float32 network of a model file, made ready for having its precision reduced."""
+"""The float32 network of a model file, prepared for reducing its precision."""
 
-from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
 from edgecls.errors import ExportError
-from edgecls.export.graph.initializers import Arrays, serialized_with
+from edgecls.export.graph.constants import serialized_with, take_constants
+from edgecls.export.graph.float16 import WEIGHTED
 from edgecls.export.graph.onnx_package import load_onnx_package
-from edgecls.export.graph.padding import pad_in_convolutions
-from edgecls.export.graph.surgery import all_graphs
-from edgecls.export.graph.tidy import tidy
+from edgecls.export.graph.surgery import all_graphs, count_uses
+from edgecls.export.graph.tidy import pad_in_convolutions, tidy
 from edgecls.modelfile import OUTPUT_NAME, ModelFile
 
-__all__ = ["WEIGHTED", "FloatNetwork", "read_float_network"]
+__all__ = ["FloatNetwork", "read_float_network"]
 
 FLOAT = 1  # of onnx.TensorProto
 MIN_OPSET = 13  # the first with a scale for each channel
 
-WEIGHTED = {"Conv": 1, "ConvTranspose": 1, "Gemm": 1, "MatMul": 1}
-"""Kinds of nodes that multiply by weights, with the place of the weights among their inputs."""
-
-JOINING = {"Add", "Mul", "Concat"}  # these only where all that they take is computed
+JOINING = {"Add", "Mul", "Concat"}  # only where all inputs are computed
 POOLING = {"AveragePool", "GlobalAveragePool", "MaxPool"}
-ACTIVATIONS = {"Relu", "Clip"}  # they vanish into the rounding of the layer before them
+ACTIVATIONS = {"Relu", "Clip"}  # the rounding of the layer before them absorbs them
 
 QUANTIZED = ("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear")
 TREES = "ai.onnx.ml"  # domain of operators
@@ -35,8 +31,8 @@ class FloatNetwork:
     Attributes:
         name: Of the model, for messages.
         proto: The network as an onnx.ModelProto; not to be changed.
-        layers: Names of the nodes that lead to the probabilities and can compute with bytes, in their order.
-        activations: For some of the layers the names of the activations right behind them.
+        layers: Names of the nodes that lead to the probabilities and can be int8, in order.
+        activations: Names of the activations that directly follow a layer, by layer.
     """
 
     name: str
@@ -52,7 +48,7 @@ class FloatNetwork:
 
     @property
     def tensors(self) -> tuple[str, ...]:
-        """Names of the computed tensors that go into the layers or come out of them."""
+        """Names of the computed inputs and outputs of the layers."""
         computed = {name for node in self.proto.graph.node for name in node.output}
         nodes = {*self.layers, *(name for names in self.activations.values() for name in names)}
         ends = [name for node in self.proto.graph.node if node.name in nodes for name in (*node.input, *node.output)]
@@ -60,23 +56,23 @@ class FloatNetwork:
 
 
 def read_float_network(model: ModelFile) -> FloatNetwork:
-    """Make the network of a model file ready.
+    """Read the network of a model file.
 
     Raises:
-        ExportError: It has reduced precision already, or nothing that could be reduced.
+        ExportError: It already has reduced precision, or nothing to reduce.
         MissingExtraError: The package onnx is not installed.
     """
     onnx = load_onnx_package()
     proto = onnx.load_from_string(model.onnx)
     _refuse(model, proto)
     del proto.metadata_props[:]
-    arrays = _constants_of(onnx, proto)
+    arrays = take_constants(proto.graph)
     tidy(proto, arrays, {})
     pad_in_convolutions(proto.graph, arrays)
     proto = _of_new_enough_opset(onnx, onnx.load_from_string(serialized_with(proto, arrays)), model.card.name)
     proto = onnx.shape_inference.infer_shapes(proto)
     for index, node in enumerate(proto.graph.node):
-        node.name = f"{node.op_type}_{index}"  # the names that it has need not be unique
+        node.name = f"{node.op_type}_{index}"  # its own names need not be unique
     layers = _layers(proto.graph)
     if not any(node.op_type in WEIGHTED for node in proto.graph.node if node.name in layers):
         raise ExportError(
@@ -95,25 +91,12 @@ def _refuse(model: ModelFile, proto: Any) -> None:
     if any(node.domain == TREES for node in nodes):
         raise ExportError(
             f"model {name!r} ({model.card.architecture}) decides by comparing numbers, as trees do, and has no weights "
-            "that fewer bits would make faster; use it as it is"
+            "that lower precision would make faster; use it as it is"
         )
     if len(nodes) > len(proto.graph.node):
         raise ExportError(
             f"model {name!r} has loops or branches in its graph, which cannot be quantised; use it as it is"
         )
-
-
-def _constants_of(onnx: Any, proto: Any) -> Arrays:
-    """Take the constants out of a graph, those too that are written as nodes."""
-    arrays = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in proto.graph.initializer}
-    del proto.graph.initializer[:]
-    for node in [node for node in proto.graph.node if node.op_type == "Constant"]:
-        if node.attribute[0].name == "value":
-            arrays[node.output[0]] = onnx.numpy_helper.to_array(node.attribute[0].t)
-            proto.graph.node.remove(node)
-    for value in [value for value in proto.graph.input if value.name in arrays]:
-        proto.graph.input.remove(value)
-    return arrays
 
 
 def _of_new_enough_opset(onnx: Any, proto: Any, name: str) -> Any:
@@ -153,7 +136,7 @@ def _layers(graph: Any) -> list[str]:
 
 
 def _activations_behind(graph: Any, layers: list[str]) -> dict[str, tuple[str, ...]]:
-    uses = Counter(name for node in graph.node for name in node.input) + Counter(value.name for value in graph.output)
+    uses = count_uses(graph)
     producers = {name: node.name for node in graph.node for name in node.output}
     behind: dict[str, tuple[str, ...]] = {}
     for node in graph.node:

@@ -1,4 +1,4 @@
-"""Labelled images to calibrate on, and others to check on."""
+"""Labelled images for calibration, and others for checking the accuracy."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ from edgecls.model_card import ModelCard
 __all__ = ["LabelledPixels", "MeasuringImages", "decode_measuring_images"]
 
 CALIBRATION_IMAGES = 200
-CALIBRATION_PART = 1 / 3  # of all images, at most
+CALIBRATION_FRACTION = 1 / 3  # of all images, at most
 MAX_PIXEL_BYTES = 400_000_000  # of decoded images: 2,600 of 224 x 224
 NAMED_LABELS = 10  # in a message
 
@@ -40,8 +40,8 @@ class MeasuringImages:
     """Two splits without an image in common.
 
     Attributes:
-        calibration: To choose ranges by.
-        check: To measure accuracy on.
+        calibration: For choosing ranges.
+        check: For measuring accuracy.
         failures: Why other images of the dataset could not be used.
     """
 
@@ -58,18 +58,18 @@ def decode_measuring_images(
     workers: int,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> MeasuringImages:
-    """Part a dataset and decode it.
+    """Split a dataset and decode it.
 
-    A dataset that names held-out splits is checked on those and calibrated on the others. Any other is divided at
-    random, each label in the same ratio; images that look the same to the model stay together, and labels with
-    too few to be divided are checked on. From large datasets some images are drawn likewise.
+    A dataset with held-out splits is checked on those and calibrated on its training split. Any other is split at
+    random, stratified by label; images with identical pixels at the model's size stay together, and labels with too
+    few images to split are used for checking. Large datasets are subsampled, stratified too.
 
     Args:
         dataset: Images of all labels of the model, and of no others; a held-out split may lack some.
         card: The model's card.
-        seed: Same seed, same splits.
+        seed: Of the split.
         workers: Number of threads that decode.
-        on_progress: Called with the number of images decoded and the number of all.
+        on_progress: Called with the number of images decoded and the total.
 
     Raises:
         DatasetError: Labels differ, nearly all labels have too few images, or they cannot be decoded.
@@ -88,7 +88,7 @@ def decode_measuring_images(
     known = set(_digests(check))
     fresh = [index for index, digest in enumerate(_digests(calibration)) if digest not in known]
     if not fresh:
-        raise DatasetError("all images to calibrate on are also among those to check on; divide the dataset anew")
+        raise DatasetError("all calibration images are also among those to check on; split the dataset again")
     return MeasuringImages(
         _chosen(calibration, card, fresh),
         _chosen(check, card, range(len(check.label_ids))),
@@ -112,11 +112,11 @@ def _check_labels(found: tuple[str, ...], card: ModelCard) -> None:
 
 
 def _drawn(images: LabelledImages, count: int, seed: int) -> LabelledImages:
-    """Return `count` of the images, each label in the same ratio, or all if there are no more."""
+    """Return `count` of the images, stratified by label, or all if there are fewer."""
     total = len(images.paths)
     if total <= count:
         return images
-    # Every label is dealt out over the whole length, so that any beginning has each in its share.
+    # Each label is spread evenly over the whole order, so that any prefix is stratified.
     order = np.random.default_rng(seed).permutation(total)
     label_ids = np.asarray(images.label_ids)[order]
     place = np.empty(total)
@@ -135,7 +135,7 @@ def _decoded(
 
 def _divided(whole: CachedImages, card: ModelCard, seed: int) -> MeasuringImages:
     total = len(whole.label_ids)
-    calibration = max(1, min(CALIBRATION_IMAGES, int(total * CALIBRATION_PART)))
+    calibration = max(1, min(CALIBRATION_IMAGES, int(total * CALIBRATION_FRACTION)))
     first_of: dict[bytes, int] = {}
     groups = [first_of.setdefault(digest, index) for index, digest in enumerate(_digests(whole))]
     label_ids: list[int] = whole.label_ids.tolist()

@@ -1,4 +1,4 @@
-"""Writing the int8 network: onnxruntime's quantiser puts QuantizeLinear and DequantizeLinear around the layers."""
+"""Calibration and conversion to int8: onnxruntime's quantiser inserts QuantizeLinear and DequantizeLinear."""
 
 from collections.abc import Collection, Mapping
 from enum import StrEnum
@@ -19,17 +19,17 @@ from edgecls.runtime.execution.ort import load_onnxruntime
 __all__ = ["CalibrationMethod", "Extremes", "Ranges", "int8_onnx", "observe_extremes", "ranges_from"]
 
 Extremes = Mapping[str, npt.NDArray[np.float32]]
-"""For each tensor its smallest and its largest number in each image: ``[N, 2]``."""
+"""Smallest and largest number of each tensor for each image: ``[N, 2]``."""
 
 Ranges = Mapping[str, tuple[float, float]]
-"""For each tensor what the smallest and the largest byte stand for; zero is always between."""
+"""What the smallest and the largest byte stand for, for each tensor; always includes zero."""
 
 
 class CalibrationMethod(StrEnum):
-    """How ranges come from images.
+    """How ranges are derived from images.
 
-    MIN_MAX: the extremes over all images; nothing seen is cut off.
-    MEAN_MIN_MAX: the mean of the extremes of each image; rare large numbers are cut off, the others get finer steps.
+    MIN_MAX: the extremes over all images; nothing is clipped.
+    MEAN_MIN_MAX: the mean of the extremes of each image; rare large numbers are clipped, the others get finer steps.
     """
 
     MIN_MAX = "min-max"
@@ -37,7 +37,7 @@ class CalibrationMethod(StrEnum):
 
 
 def observe_extremes(network: FloatNetwork, pixels: npt.NDArray[np.uint8], *, workers: int) -> Extremes:
-    """Run a network over images one by one and note the extremes of the tensors around its layers.
+    """Run a network on single images and record the extremes of the tensors around its layers.
 
     Args:
         network: In float32.
@@ -72,23 +72,23 @@ def ranges_from(extremes: Extremes, method: CalibrationMethod) -> Ranges:
 def int8_onnx(network: FloatNetwork, layers: Collection[str], ranges: Ranges, recipe: Int8Recipe) -> bytes:
     """Return the network with some of its layers in int8.
 
-    Scaling of pixels, softmax, and whatever leads to other outputs stay in float32.
+    The scaling of pixels, the softmax, and whatever leads only to other outputs stay in float32.
 
     Args:
         network: In float32.
-        layers: Names of the layers that shall be int8, at least one.
+        layers: Names of the layers to convert, at least one.
         ranges: Of the tensors around them.
         recipe: The number formats.
 
     Raises:
         MissingExtraError: onnx or onnxruntime is not installed.
     """
-    load_onnxruntime()  # so that it is imported in the one way that keeps it silent
+    load_onnxruntime()  # imports it without its output on the terminal
     package = import_from_extra("onnxruntime.quantization", extra="cpu", purpose="quantising a model")
     nodes = [name for layer in layers for name in (layer, *network.activations.get(layer, ()))]
     proto = type(network.proto)()
     proto.CopyFrom(network.proto)
-    # The quantiser would write the network to disk and back to infer shapes; this tells it that they are known.
+    # Otherwise the quantiser writes the network to disk to infer shapes; this marks them as known.
     load_onnx_package().helper.set_model_props(proto, {"onnx.infer": "onnxruntime.quant"})
     quantizer = package.QDQQuantizer(
         proto,
@@ -116,7 +116,7 @@ def _tensors_data(package: Any, ranges: Ranges) -> Any:
 
 
 def _small(proto: Any) -> bytes:
-    """Return a serialised network without what only the quantiser needed."""
+    """Serialise a network without what only the quantiser needed."""
     del proto.metadata_props[:]
     del proto.graph.value_info[:]
     for node in proto.graph.node:

@@ -1,4 +1,4 @@
-"""Looking for an int8 network that meets its budget: all layers first, then the worst of them left in float32."""
+"""Search for an int8 network that meets its budget: first all layers, then without those that lose most."""
 
 from collections.abc import Callable, Iterator
 
@@ -22,43 +22,9 @@ from edgecls.model_card import ModelCard
 
 __all__ = ["find_int8", "rank_layers"]
 
-RUNS = 2000  # of the network in all, so that the time has a bound: half a minute for MobileNetV2 at 224 pixels
-MOST_IMAGES, FEWEST_IMAGES = 32, 4  # for each layer
-
-
-def rank_layers(
-    network: FloatNetwork,
-    ranges: Ranges,
-    recipe: Int8Recipe,
-    pixels: npt.NDArray[np.uint8],
-    card: ModelCard,
-    *,
-    workers: int,
-    on_progress: Callable[[int, int], None] = lambda done, total: None,
-) -> list[str]:
-    """Return the layers of a network, those first that lose most when they alone are int8.
-
-    Args:
-        network: In float32.
-        ranges: Of the tensors around its layers.
-        recipe: The number formats.
-        pixels: Images to compare on, uint8 ``[N, height, width, channels]``; a few are taken.
-        card: Of the model.
-        workers: Number of images at once.
-        on_progress: Called with the number of layers done and the number of all.
-    """
-    count = max(FEWEST_IMAGES, min(MOST_IMAGES, RUNS // len(network.layers)))
-    some = pixels[np.random.default_rng(0).permutation(len(pixels))[:count]]
-    expected = answers(open_network(network.onnx, card), some, workers=workers)
-    losses = {}
-    for index, layer in enumerate(network.layers):
-        rounded = open_network(int8_onnx(network, [layer], ranges, recipe), card)
-        losses[layer] = divergence(answers(rounded, some, workers=workers), expected)
-        on_progress(index + 1, len(network.layers))
-    return sorted(network.layers, key=lambda layer: -losses[layer])
-
-
-FLOAT_PART = 0.5  # of the layers may be left in float32; with more of them nothing would be gained
+RUNS = 2000  # total, to bound the time: half a minute for MobileNetV2 at 224 pixels
+MOST_IMAGES, FEWEST_IMAGES = 32, 4  # per layer
+FLOAT_FRACTION = 0.5  # of the layers may stay in float32; with more, nothing would be gained
 
 
 def find_int8(
@@ -82,7 +48,7 @@ def find_int8(
         All attempts; the last one meets the budget.
 
     Raises:
-        AccuracyBudgetError: None does; the message lists them.
+        AccuracyBudgetError: No attempt does; the message lists them.
     """
     on_progress("calibrating")
     extremes = observe_extremes(network, calibration.pixels, workers=budget.workers)
@@ -104,12 +70,44 @@ def find_int8(
         workers=budget.workers,
         on_progress=lambda done, total: on_progress(f"measuring the loss of each layer {done}/{total}"),
     )
-    for count in _growing(int(FLOAT_PART * len(network.layers))):
+    for count in _growing(int(FLOAT_FRACTION * len(network.layers))):
         on_progress(f"checking with {count} layers in float32")
         attempts.append(budget.try_out(_candidate(network, extremes, method, recipe, tuple(worst_first[:count]))))
         if budget.is_met_by(attempts[-1]):
             return attempts
     raise budget.refusal(attempts)
+
+
+def rank_layers(
+    network: FloatNetwork,
+    ranges: Ranges,
+    recipe: Int8Recipe,
+    pixels: npt.NDArray[np.uint8],
+    card: ModelCard,
+    *,
+    workers: int,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> list[str]:
+    """Return the layers of a network, most sensitive first: each is measured as the only int8 layer.
+
+    Args:
+        network: In float32.
+        ranges: Of the tensors around its layers.
+        recipe: The number formats.
+        pixels: Images to compare on, uint8 ``[N, height, width, channels]``; a few of them are used.
+        card: Of the model.
+        workers: Number of images at once.
+        on_progress: Called with the number of layers done and the total.
+    """
+    count = max(FEWEST_IMAGES, min(MOST_IMAGES, RUNS // len(network.layers)))
+    some = pixels[np.random.default_rng(0).permutation(len(pixels))[:count]]
+    expected = answers(open_network(network.onnx, card), some, workers=workers)
+    losses = {}
+    for index, layer in enumerate(network.layers):
+        rounded = open_network(int8_onnx(network, [layer], ranges, recipe), card)
+        losses[layer] = divergence(answers(rounded, some, workers=workers), expected)
+        on_progress(index + 1, len(network.layers))
+    return sorted(network.layers, key=lambda layer: -losses[layer])
 
 
 def _candidate(
@@ -125,7 +123,7 @@ def _candidate(
 
 
 def _growing(most: int) -> Iterator[int]:
-    """Yield 1, 2, 4 and so on, and at last `most`."""
+    """Yield 1, 2, 4 and so on, and finally `most`."""
     count = 1
     while count < most:
         yield count

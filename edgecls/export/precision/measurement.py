@@ -1,4 +1,4 @@
-"""What fewer bits cost: the answers of two networks for the same labelled images, side by side."""
+"""Accuracy, agreement and speed of a reduced network compared with its float32 original."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -31,16 +31,19 @@ DEVIATIONS = 2  # standard deviations that a model has to be above chance
 NO_ANSWER = -1  # in place of a label, where probabilities are no numbers
 SMALLEST = 1e-9  # probability, so that its logarithm exists
 
+ROUNDS = 15
+ROUND_S = 0.05  # approximate run time of each network per round
+
 
 @dataclass(frozen=True)
 class Measurement:
-    """A network beside the one in float32.
+    """A network compared with the one in float32 on the same labelled images.
 
     Attributes:
         images: Number of images, at least 1.
-        right: How many of them it gets right.
-        float32_right: How many the float32 network gets right.
-        same_label: How many get the same label from both.
+        right: How many of them it predicts correctly.
+        float32_right: How many the float32 network predicts correctly.
+        same_label: How many get the same predicted label from both.
         divergence: Kullback-Leibler divergence of its probabilities from those in float32, mean over the images.
     """
 
@@ -52,31 +55,46 @@ class Measurement:
 
     @property
     def accuracy(self) -> float:
-        """Part of the images that it gets right."""
+        """Fraction of the images that it predicts correctly."""
         return self.right / self.images
 
     @property
     def float32_accuracy(self) -> float:
-        """Part of the images that the float32 network gets right."""
+        """Fraction of the images that the float32 network predicts correctly."""
         return self.float32_right / self.images
 
     @property
     def drop(self) -> float:
-        """Accuracy lost, in percentage points; below 0 if it gained some."""
+        """Accuracy lost, in percentage points; negative if it gained."""
         return 100 * (self.float32_right - self.right) / self.images
 
     @property
     def agreement(self) -> float:
-        """Part of the images that get the same label from both."""
+        """Fraction of the images for which both predict the same label."""
         return self.same_label / self.images
 
 
+@dataclass(frozen=True)
+class Speed:
+    """Images per second on one CPU thread, without decoding.
+
+    Attributes:
+        reduced: Of the reduced network in its best round, as other work on the machine can only slow it down.
+        float32: Of the float32 network in its best round.
+        ratio: Speed of the reduced network relative to float32: median of the ratios within the rounds.
+    """
+
+    reduced: float
+    float32: float
+    ratio: float
+
+
 def open_network(onnx: bytes, card: ModelCard) -> Network:
-    """Open a network on the CPU, with one thread for each image.
+    """Open a network on the CPU, with one thread per image.
 
     Args:
         onnx: The network, with input and output of a model file.
-        card: Of the model that it belongs to.
+        card: Of the model.
 
     Raises:
         ModelFileError: onnxruntime cannot load it.
@@ -85,7 +103,7 @@ def open_network(onnx: bytes, card: ModelCard) -> Network:
 
 
 def answers(network: Network, pixels: npt.NDArray[np.uint8], *, workers: int) -> npt.NDArray[np.float32]:
-    """Run a network over images, one by one, several at once.
+    """Run a network on single images, several at once.
 
     Args:
         network: As `open_network` gives it, which is safe to call from several threads.
@@ -102,20 +120,20 @@ def answers(network: Network, pixels: npt.NDArray[np.uint8], *, workers: int) ->
 def measure(
     found: npt.NDArray[np.float32], expected: npt.NDArray[np.float32], label_ids: npt.NDArray[np.int64]
 ) -> Measurement:
-    """Compare answers with those in float32.
+    """Compare predictions with those in float32.
 
     Args:
         found: Probabilities, ``[N, labels]``.
-        expected: Those of the float32 network, likewise.
-        label_ids: What the images show, ``[N]``.
+        expected: Those of the float32 network.
+        label_ids: True labels, ``[N]``.
     """
-    float32_said = expected.argmax(axis=1)
-    said = np.where(np.isfinite(found).all(axis=1), found.argmax(axis=1), NO_ANSWER)
+    float32_predicted = expected.argmax(axis=1)
+    predicted = np.where(np.isfinite(found).all(axis=1), found.argmax(axis=1), NO_ANSWER)
     return Measurement(
         images=len(label_ids),
-        right=int((said == label_ids).sum()),
-        float32_right=int((float32_said == label_ids).sum()),
-        same_label=int((said == float32_said).sum()),
+        right=int((predicted == label_ids).sum()),
+        float32_right=int((float32_predicted == label_ids).sum()),
+        same_label=int((predicted == float32_predicted).sum()),
         divergence=divergence(found, expected),
     )
 
@@ -123,7 +141,7 @@ def measure(
 def divergence(found: npt.NDArray[np.float32], expected: npt.NDArray[np.float32]) -> float:
     """Return the Kullback-Leibler divergence of probabilities from the expected ones, mean over the rows.
 
-    It is infinite if any is not a number.
+    It is infinite if any of them is NaN or infinite.
     """
     if not np.isfinite(found).all():
         return float("inf")
@@ -132,55 +150,36 @@ def divergence(found: npt.NDArray[np.float32], expected: npt.NDArray[np.float32]
 
 
 def check_informative(purpose: str, expected: npt.NDArray[np.float32], label_ids: npt.NDArray[np.int64]) -> None:
-    """Refuse images that the float32 network itself can only guess at: on them nothing could be lost.
+    """Refuse images on which the float32 network itself is no better than chance: nothing could be lost on them.
 
-    Mean recall is compared with chance, so that a network that gives one answer to all does not pass
-    where one label has most images.
+    Mean recall is compared with chance, so that a network that always predicts the same label does not pass where one
+    label has most images.
 
     Args:
         purpose: What the images are for, as in "to check on".
-        expected: The answers of the float32 network, ``[N, labels]``.
-        label_ids: What the images show, ``[N]``.
+        expected: Probabilities of the float32 network, ``[N, labels]``.
+        label_ids: True labels, ``[N]``.
 
     Raises:
         DatasetError: It is not clearly better than chance.
     """
-    said, chance = expected.argmax(axis=1), 1 / expected.shape[1]
+    predicted, chance = expected.argmax(axis=1), 1 / expected.shape[1]
     counts = np.bincount(label_ids, minlength=expected.shape[1])
-    shown = counts > 0
-    rights = np.bincount(label_ids[said == label_ids], minlength=expected.shape[1])
-    recall = float((rights[shown] / counts[shown]).mean())
-    deviation = float(np.sqrt((chance * (1 - chance) / counts[shown]).sum()) / shown.sum())
+    present = counts > 0
+    rights = np.bincount(label_ids[predicted == label_ids], minlength=expected.shape[1])
+    recall = float((rights[present] / counts[present]).mean())
+    deviation = float(np.sqrt((chance * (1 - chance) / counts[present]).sum()) / present.sum())
     needed = min(1.0, chance + DEVIATIONS * deviation)
     if recall < needed:
         raise DatasetError(
             f"the float32 model finds {recall:.1%} of each label among the {len(label_ids)} images {purpose} "
-            f"(chance: {chance:.1%}; needed of so many images: {needed:.1%}), so they cannot show what fewer bits "
-            "cost; give labelled images of the kind that the model was trained on, and enough of them"
+            f"(chance: {chance:.1%}; needed of so many images: {needed:.1%}), so they cannot show what lower "
+            "precision costs; give enough labelled images like those that the model was trained on"
         )
 
 
-ROUNDS = 15
-ROUND_S = 0.05  # that each network runs in a round, about
-
-
-@dataclass(frozen=True)
-class Speed:
-    """Images a second on the CPU, one after the other on one thread, decoding left out.
-
-    Attributes:
-        reduced: Of the reduced network in its best round, as other work on the machine only ever slows down.
-        float32: Of the float32 network, likewise.
-        ratio: How many times as fast the reduced network is, median of the ratios within the rounds.
-    """
-
-    reduced: float
-    float32: float
-    ratio: float
-
-
 def compare_speed(reduced: Network, float32: Network, pixels: npt.NDArray[np.uint8]) -> Speed:
-    """Let two networks take turns, so that a slow moment of the machine hits both.
+    """Time two networks in alternating rounds, so that a slow moment of the machine affects both.
 
     Args:
         reduced: One network.

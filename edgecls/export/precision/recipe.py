@@ -1,4 +1,4 @@
-"""How bytes stand for numbers in an int8 network: that depends on the processor that will multiply them."""
+"""Reduced precisions, and the number formats of int8, which depend on the target processor."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -8,14 +8,25 @@ from edgecls.runtime.machine.processor import Processor
 __all__ = ["RECIPES", "Int8Recipe", "ReducedPrecision", "recipe_for"]
 
 
+class ReducedPrecision(StrEnum):
+    """Precisions other than float32, as recorded on the model card.
+
+    INT8: weights and activations of the layers are bytes; for CPUs.
+    FLOAT16: weights and arithmetic are half-precision floats; for GPUs.
+    """
+
+    INT8 = "int8"
+    FLOAT16 = "float16"
+
+
 @dataclass(frozen=True)
 class Int8Recipe:
-    """Number formats of an int8 network. Weights are signed, symmetric, with a scale for each channel.
+    """Number formats of an int8 network. Weights are signed and symmetric, with a scale per channel.
 
     Attributes:
-        name: What it is called on the command line and in the model file.
-        signed_activations: Activations are int8, else uint8; both with a zero point, so that Relu and Clip vanish.
-        weight_bits: 8, or 7 where a sum of two products of bytes must fit into 16 bits.
+        name: On the command line and in the model file.
+        signed_activations: Activations are int8, else uint8; both have a zero point, so that Relu and Clip disappear.
+        weight_bits: 8, or 7 where the sum of two products must fit into 16 bits.
     """
 
     name: str
@@ -35,22 +46,11 @@ RECIPES = {
         Int8Recipe("arm", signed_activations=True, weight_bits=8),
     )
 }
-"""As onnxruntime's guide advises for each kind of processor."""
+"""As onnxruntime's guide recommends for each kind of processor."""
 
 
 def recipe_for(processor: Processor) -> Int8Recipe:
-    """Return the recipe for a processor. One that nobody knows gets the recipe that is right on all of them."""
+    """Return the recipe for a processor; an unknown one gets the recipe that is correct everywhere."""
     if processor.is_arm:
         return RECIPES["arm"]
     return RECIPES["x86-vnni" if processor.is_x86 and processor.has_byte_dot_products else "x86"]
-
-
-class ReducedPrecision(StrEnum):
-    """What stands on the card as the precision.
-
-    INT8: weights and activations of the layers are bytes; for processors.
-    FLOAT16: weights and arithmetic are half-precision floats; for GPUs.
-    """
-
-    INT8 = "int8"
-    FLOAT16 = "float16"

@@ -1,4 +1,4 @@
-"""Reducing the precision of a model file: calibrate, check, and only then hand out the new file."""
+"""Reducing the precision of a model file: calibrate, check the accuracy, describe the new file."""
 
 import hashlib
 from collections.abc import Callable, Mapping
@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from edgecls import modelfile
 from edgecls.dataset.formats.labelled_images import Dataset
 from edgecls.errors import ExportError, ImageError
+from edgecls.export.graph.float16 import LARGEST, float16_onnx
 from edgecls.export.precision.budget import AccuracyBudget, Attempt, Candidate, golden_tolerance
-from edgecls.export.precision.float16_graph import LARGEST, float16_onnx
 from edgecls.export.precision.float_network import FloatNetwork, read_float_network
 from edgecls.export.precision.images import LabelledPixels, decode_measuring_images
 from edgecls.export.precision.int8_graph import observe_extremes
@@ -30,9 +30,9 @@ class ReducedModel:
     Attributes:
         onnx: The whole file.
         card: Its card.
-        attempts: All that was tried; the last one is in the file.
-        calibration_images: Number of images that the ranges were chosen by.
-        speed: Beside the float32 network, on this machine.
+        attempts: In order; the last one is in the file.
+        calibration_images: Number of images used for calibration.
+        speed: Compared with float32 on this machine.
         failures: Why some images of the dataset could not be used.
     """
 
@@ -45,12 +45,12 @@ class ReducedModel:
 
     @property
     def chosen(self) -> Attempt:
-        """What is in the file."""
+        """The attempt that is in the file."""
         return self.attempts[-1]
 
     @property
     def resolution(self) -> float:
-        """The smallest drop that the number of images lets one see, in percentage points."""
+        """The smallest drop that so many images can show, in percentage points."""
         return 100 / self.chosen.measurement.images
 
 
@@ -71,15 +71,15 @@ def reduce_precision(
         dataset: Labelled images of all labels of the model; some to calibrate on, others to check on.
         recipe: Number formats for int8; None for float16.
         max_drop: Accuracy that may be lost on the images to check on, in percentage points, from 0.
-        seed: Same seed, same splits of the dataset.
+        seed: Of the split of the dataset.
         workers: Number of images to work on at once.
         on_progress: Called with what is being done.
 
     Raises:
-        AccuracyBudgetError: Nothing that was tried loses so little; the message lists it.
-        ExportError: The model has reduced precision already, or nothing that could be reduced.
-        DatasetError: The labels are not those of the model, there are too few images, or the float32 model can only
-            guess at them.
+        AccuracyBudgetError: Every attempt loses more; the message lists them.
+        ExportError: The model already has reduced precision, or nothing to reduce.
+        DatasetError: The labels are not those of the model, there are too few images, or the float32 model is no
+            better than chance on them.
         MissingExtraError: onnx or onnxruntime is not installed.
     """
     network = read_float_network(model)
@@ -113,15 +113,15 @@ def reduce_precision(
 
 
 def _float16_attempt(network: FloatNetwork, calibration: LabelledPixels, budget: AccuracyBudget) -> list[Attempt]:
-    # A processor computes float16 in float32, so that only a GPU would show an overflow.
+    # A CPU computes float16 in float32, so only a GPU would show an overflow.
     extremes = observe_extremes(network, calibration.pixels, workers=budget.workers)
     largest = max(float(abs(seen).max()) for seen in extremes.values())
     if not largest <= LARGEST:
         raise ExportError(
-            f"model {network.name!r} computes numbers up to {largest:.3g}, and float16 ends at {LARGEST:.0f}; "
+            f"model {network.name!r} computes numbers up to {largest:.3g}, beyond the largest float16, {LARGEST:.0f}; "
             "use it in float32 or int8"
         )
-    candidate = Candidate(float16_onnx(network), "", (), len(network.layers))
+    candidate = Candidate(float16_onnx(network.proto), "", (), len(network.layers))
     attempt = budget.try_out(candidate)
     if not budget.is_met_by(attempt):
         raise budget.refusal([attempt])
@@ -131,7 +131,7 @@ def _float16_attempt(network: FloatNetwork, calibration: LabelledPixels, budget:
 def _facts(
     model: ModelFile, candidate: Candidate, recipe: Int8Recipe | None, calibration: LabelledPixels
 ) -> dict[str, str | float | bool]:
-    """Return where the network comes from and how it was made."""
+    """Return the provenance of the network: its source and how it was calibrated."""
     source: dict[str, str | float | bool] = {"reduced_from_sha256": hashlib.sha256(model.onnx).hexdigest()}
     if recipe is None:
         return source

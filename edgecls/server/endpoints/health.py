@@ -8,8 +8,7 @@ from edgecls import __version__
 from edgecls.server.endpoints.answers import json_answer
 from edgecls.server.endpoints.operations import array, json_content, objects, operation
 from edgecls.server.middleware.api_keys import ApiKeys
-from edgecls.server.models.readiness import Readiness
-from edgecls.server.models.repository import Repository
+from edgecls.server.models.repository import Readiness, Repository
 
 __all__ = ["PATHS", "SCHEMAS", "mount_health"]
 

@@ -30,8 +30,7 @@ from edgecls.server.inference_protocol.metadata import (
 )
 from edgecls.server.inference_protocol.model_outputs import ResponseBody, answered_labels
 from edgecls.server.metrics.statistics import Statistics, combined
-from edgecls.server.models.readiness import Readiness
-from edgecls.server.models.repository import NotReadyError, Repository
+from edgecls.server.models.repository import NotReadyError, Readiness, Repository
 from edgecls.server.models.served_model import VERSION, ServedModel
 from edgecls.server.workers.board import Gathered
 

@@ -14,7 +14,7 @@ from edgecls.errors import ServerError
 from edgecls.server.http.connection import REFUSED_CONNECTIONS, Connection, Surroundings
 from edgecls.server.http.limits import HttpLimits
 from edgecls.server.http.messages import Handler
-from edgecls.server.http.tls_layer import TlsLayer
+from edgecls.server.http.tls import TlsLayer
 
 __all__ = ["LISTEN_BACKLOG", "HttpServer", "listening_socket", "listens_on_both", "raise_handle_limit"]
 

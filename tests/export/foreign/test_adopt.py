@@ -12,7 +12,7 @@ import onnx
 import pytest
 import tf2onnx
 from click.testing import CliRunner, Result
-from foreign_nets import LABELS, SIDE, answer, net, save_with_weights_beside, softmax
+from foreign_nets import LABELS, SIDE, answer, net, save_with_external_weights, softmax
 from onnx import TensorProto, helper, numpy_helper
 
 import edgecls
@@ -243,11 +243,11 @@ def test_hot_path_has_no_needless_nodes(tmp_path: Path, adopt: Callable[..., Res
     assert bare.input[0].type.denotation == "IMAGE"
 
 
-# Weights beside the file
+# External weights
 
 
-def test_weights_beside_the_file_are_taken_in(tmp_path: Path, adopt: Callable[..., Result]) -> None:
-    path = save_with_weights_beside(tmp_path)
+def test_external_weights_are_included(tmp_path: Path, adopt: Callable[..., Result]) -> None:
+    path = save_with_external_weights(tmp_path)
     images = _images(3)
 
     done = adopt(path, "--preset", "torchvision")

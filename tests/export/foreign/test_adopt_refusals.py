@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 import pytest
 from click.testing import Result
-from foreign_nets import LABELS, SIDE, net, save_with_weights_beside
+from foreign_nets import LABELS, SIDE, net, save_with_external_weights
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 import edgecls
@@ -119,19 +119,19 @@ def test_what_cannot_be_adopted_is_refused_with_the_reason(
 
 
 def test_weights_that_are_not_there_are_asked_for(tmp_path: Path, adopt: Callable[..., Result]) -> None:
-    path = save_with_weights_beside(tmp_path)
+    path = save_with_external_weights(tmp_path)
     (path.parent / "net.data").unlink()
 
     done = adopt(path, "--preset", "torchvision")
 
     assert done.exit_code == 1
-    assert "its weights in 'net.data' beside it cannot be read" in done.stderr
+    assert "its weights in 'net.data' cannot be read" in done.stderr
     assert not (tmp_path / "m.onnx").exists()
 
 
 @pytest.mark.parametrize("location", ["../secret.data", "/etc/hostname"])
 def test_weights_from_elsewhere_are_not_read(tmp_path: Path, adopt: Callable[..., Result], location: str) -> None:
-    path = save_with_weights_beside(tmp_path)
+    path = save_with_external_weights(tmp_path)
     (path.parent / "net.data").rename(tmp_path / "secret.data")
     model = onnx.load(path, load_external_data=False)
     for weight in model.graph.initializer:
@@ -143,11 +143,11 @@ def test_weights_from_elsewhere_are_not_read(tmp_path: Path, adopt: Callable[...
     done = adopt(path, "--preset", "torchvision")
 
     assert done.exit_code == 1
-    assert f"its weights in '{location}' beside it cannot be read" in done.stderr
+    assert f"its weights in '{location}' cannot be read" in done.stderr
 
 
 def test_more_weights_than_one_file_holds_are_refused_unread(tmp_path: Path, adopt: Callable[..., Result]) -> None:
-    path = save_with_weights_beside(tmp_path)
+    path = save_with_external_weights(tmp_path)
     with open(path.parent / "net.data", "r+b") as stream:
         stream.truncate(3 * 10**9)  # a hole: it takes no room
 
@@ -184,7 +184,7 @@ def test_a_network_whose_answers_depend_on_the_neighbours_is_refused(tmp_path: P
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--preset", "torchvision", "--mean", "0.5"], "--preset says it all"),
+        (["--preset", "torchvision", "--mean", "0.5"], "--preset excludes --pixel-range"),
         (["--preset", "caffe", "--color", "rgb"], "--preset caffe is for bgr"),
         (["--mean", "0.5,0.5"], "is not 1 number or 3"),
         (["--std", "nan"], "is not 1 number or 3"),

@@ -82,7 +82,7 @@ def test_labels_in_another_order_than_the_map_has_them_are_refused(tmp_path: Pat
 # Labels
 
 
-def test_labels_beside_a_foreign_network_are_found(tmp_path: Path, foreign_samples: Path) -> None:
+def test_labels_next_to_a_foreign_network_are_found(tmp_path: Path, foreign_samples: Path) -> None:
     (tmp_path / "labels.txt").write_text("0 猫\r\n1 dog\r\n2 bird\r\n", encoding="utf-8")
 
     done = _adopt_alone(tmp_path, net(), foreign_samples)
@@ -134,7 +134,7 @@ def test_the_background_class_may_have_its_line_in_the_labels(
     without_it = edgecls.load(tmp_path / "m.onnx", "cpu")
 
     assert with_line.exit_code == without_line.exit_code == 0, with_line.output
-    assert "is taken for the background class, which is left out" in with_line.stderr
+    assert "is the background class, which is left out" in with_line.stderr
     assert with_it.card.labels == without_it.card.labels == ("a", "b")
     np.testing.assert_array_equal(with_it.probabilities(_images()), without_it.probabilities(_images()))
 

@@ -232,7 +232,7 @@ def test_a_form_that_leaves_something_open_is_asked_about(
     assert message in done.stderr
 
 
-def test_a_single_output_takes_the_two_labels_beside_it(tmp_path: Path, samples: Path) -> None:
+def test_a_single_output_takes_the_two_labels_next_to_it(tmp_path: Path, samples: Path) -> None:
     network = keras.Sequential([keras.Input((8, 8)), keras.layers.Flatten(), keras.layers.Dense(1, "sigmoid")])
     network.save(tmp_path / "cats.h5")
     (tmp_path / "class_indices.json").write_text(json.dumps({"狗": 1, "猫": 0}), encoding="utf-8")

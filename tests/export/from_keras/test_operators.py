@@ -88,6 +88,11 @@ def test_an_activation_alone_computes_the_same(name: str) -> None:
         pytest.param([lambda: layers.Resizing(15, 33, interpolation="area")], id="resizing-area"),
         pytest.param([lambda: layers.Resizing(15, 33, interpolation="lanczos5")], id="resizing-lanczos"),
         pytest.param([lambda: layers.Resizing(15, 33, crop_to_aspect_ratio=True)], id="resizing-and-cropping"),
+        pytest.param([lambda: layers.Resizing(15, 33, pad_to_aspect_ratio=True)], id="resizing-and-padding"),
+        pytest.param([lambda: layers.Conv2DTranspose(4, 3, 2, "same", output_padding=1)], id="output-padding-same"),
+        pytest.param([lambda: layers.Conv2DTranspose(4, 3, 2, output_padding=1)], id="output-padding-valid"),
+        pytest.param([lambda: layers.Conv2DTranspose(4, 2, 3, "same")], id="stride-over-kernel-same"),
+        pytest.param([lambda: layers.Conv2DTranspose(4, 2, 3)], id="stride-over-kernel-valid"),
         pytest.param([lambda: layers.UpSampling2D(2, interpolation="bilinear")], id="upsampling"),
         pytest.param([lambda: layers.Discretization(bin_boundaries=[-0.5, 0.0, 0.5])], id="discretization"),
         pytest.param([lambda: layers.Activation(lambda x: keras.ops.log1p(keras.ops.abs(x)))], id="log1p"),
@@ -131,11 +136,21 @@ def test_attention_between_patches_computes_the_same() -> None:
     assert _largest_difference(keras.Model(images, layers.Dense(3, activation="softmax")(pooled))) < 1e-5
 
 
-def test_a_recurrent_layer_over_the_rows_of_an_image_computes_the_same() -> None:
+@pytest.mark.parametrize(
+    "layer",
+    [
+        pytest.param(lambda: layers.Bidirectional(layers.LSTM(8)), id="lstm"),
+        pytest.param(lambda: layers.GRU(8), id="gru"),
+        pytest.param(lambda: layers.Bidirectional(layers.GRU(8, reset_after=False)), id="both-ways"),
+        pytest.param(lambda: layers.SimpleRNN(8), id="simple-rnn"),
+        pytest.param(lambda: layers.RNN([layers.GRUCell(4), layers.LSTMCell(4)]), id="stacked-cells"),
+    ],
+)
+def test_a_recurrent_layer_over_the_rows_of_an_image_computes_the_same(layer: Callable[[], Any]) -> None:
     keras.utils.set_random_seed(1)
     images = keras.Input((SIDE, SIDE, 3), dtype="uint8")
     rows = layers.Reshape((SIDE, SIDE * 3))(layers.Rescaling(1 / 255)(images))
-    last = layers.Bidirectional(layers.LSTM(8))(rows)
+    last = layer()(rows)
     assert _largest_difference(keras.Model(images, layers.Dense(3, activation="softmax")(last))) < 1e-5
 
 

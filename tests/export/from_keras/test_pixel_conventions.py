@@ -91,7 +91,7 @@ def test_the_file_prepares_pixels_like_preprocess_input_of_keras(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--preset", "caffe", "--mean", "0.5"], "--preset says it all"),
+        (["--preset", "caffe", "--mean", "0.5"], "--preset excludes --pixel-range"),
         (["--preset", "caffe", "--channel-order", "rgb"], "--preset caffe is for bgr"),
         (["--min-accuracy", "0.5"], "--min-accuracy needs labelled images"),
     ],
@@ -151,7 +151,7 @@ def test_pixels_prepared_otherwise_than_in_training_do_not_pass_a_check(
 
 def test_a_check_says_with_which_pixels_the_network_is_far_better(tmp_path: Path) -> None:
     images = write_class_folders(tmp_path / "images", per_label=12)
-    for index in range(2):  # so that the wrong pixels are better than always giving one label
+    for index in range(2):  # so that the wrong pixels are better than always predicting one label
         for source, target in ((LABELS[0], LABELS[2]), (LABELS[2], LABELS[0])):
             (images / source / f"照片 {index:02d}.png").rename(images / target / f"照片 9{index}.png")
     _color_network().save(tmp_path / "m.keras")

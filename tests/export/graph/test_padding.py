@@ -6,7 +6,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
-from edgecls.export.graph.padding import pad_in_convolutions
+from edgecls.export.graph.tidy import pad_in_convolutions
 
 IMAGE = np.random.default_rng(0).normal(size=(2, 3, 6, 7)).astype(np.float32)
 

@@ -8,7 +8,7 @@ from tiny_model import tiny_card
 
 from edgecls.export.from_keras.convert import keras_to_onnx
 from edgecls.export.from_keras.export import export_float32, golden_from
-from edgecls.export.graph.padding import keep_zero_padding
+from edgecls.export.graph.tidy import keep_zero_padding
 from edgecls.image_spec import ImageSpec
 
 

@@ -86,7 +86,7 @@ def test_the_layers_that_lose_most_are_left_in_float32(color_folders: Path) -> N
 def test_a_budget_that_nothing_meets_is_refused_with_all_that_was_tried(
     color_folders: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(int8_search, "FLOAT_PART", 1 / 6)  # of six layers two lose all
+    monkeypatch.setattr(int8_search, "FLOAT_FRACTION", 1 / 6)  # of six layers two lose all
 
     with pytest.raises(AccuracyBudgetError) as caught:
         _reduce(color_model(outlier=1000), color_folders)

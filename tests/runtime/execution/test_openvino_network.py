@@ -15,7 +15,7 @@ from tiny_model import TINY_SPEC, tiny_answer, tiny_card, tiny_golden, tiny_onnx
 from edgecls import image, modelfile
 from edgecls.commands.options import BUNDLED_MODEL
 from edgecls.errors import ModelFileError, ProviderError
-from edgecls.export.class_activation import with_class_activation
+from edgecls.export.proof import with_class_activation
 from edgecls.model_card import ModelCard
 from edgecls.modelfile import ModelFile
 from edgecls.runtime.doctor.diagnosis import diagnose

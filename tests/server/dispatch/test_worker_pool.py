@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from edgecls.server.dispatch.worker_pool import Job, WorkerPool
+from edgecls.server.dispatch.dispatcher import Job, WorkerPool
 from edgecls.server.http.messages import Answer, Request
 
 PATIENCE_S = 120

@@ -4,8 +4,7 @@ import pytest
 
 from edgecls import Classifier
 from edgecls.server.endpoints.answers import refusal_of
-from edgecls.server.models.readiness import Readiness
-from edgecls.server.models.repository import NotReadyError, Repository
+from edgecls.server.models.repository import NotReadyError, Readiness, Repository
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import pytest
 from tiny_model import tiny_model_bytes
 
 import edgecls
-from edgecls.server.models.file_watch import FileWatch
 from edgecls.server.models.repository import Repository
+from edgecls.server.reload import FileWatch
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
-"""Writing the float16 network.
+"""Conversion of a float32 graph to float16.
 
-In float32 remain the scaling of pixels, the softmax, all outputs, and the few operators that float16 does not have
-everywhere. The input stays uint8.
+What comes before the first layer with weights (the scaling of pixels), the softmax, the outputs, and the few operators
+that do not support float16 everywhere stay in float32. The inputs keep their types.
 """
 
 from typing import Any
@@ -9,30 +9,35 @@ from typing import Any
 import numpy as np
 
 from edgecls.export.graph.onnx_package import load_onnx_package
-from edgecls.export.precision.float_network import WEIGHTED, FloatNetwork
 
-__all__ = ["LARGEST", "float16_onnx"]
+__all__ = ["LARGEST", "WEIGHTED", "float16_onnx"]
 
 FLOAT, FLOAT16 = 1, 10  # of onnx.TensorProto
 LARGEST = 65504.0
-"""Of the numbers in float16. Constants beyond it, such as the upper end of an open Clip, become it."""
+"""The largest float16. Larger constants, such as the upper bound of an open Clip, are clipped to it."""
+
+WEIGHTED = {"Conv": 1, "ConvTranspose": 1, "Gemm": 1, "MatMul": 1}
+"""Operators that multiply by weights, with the index of the weights among their inputs."""
 
 KEPT = {
     *("Softmax", "LogSoftmax", "ReduceSum", "ReduceL2", "TopK", "Range", "CumSum", "Resize", "Upsample"),
     *("Constant", "ConstantOfShape", "RandomNormalLike", "RandomUniformLike", "EyeLike"),
 }
-"""Kinds of nodes that compute in float32: sums that lose digits or overflow, and those with float32 fixed somewhere."""
+"""Operators that stay in float32: sums that lose digits or overflow, and operators with a type fixed somewhere."""
 
 
-def float16_onnx(network: FloatNetwork) -> bytes:
-    """Return the network with weights and arithmetic in float16.
+def float16_onnx(network: Any) -> bytes:
+    """Return a network with weights and arithmetic in float16.
+
+    Args:
+        network: An onnx.ModelProto in float32 with inferred shapes and unique node names; it is not changed.
 
     Raises:
         MissingExtraError: The package onnx is not installed.
     """
     onnx = load_onnx_package()
     proto = onnx.ModelProto()
-    proto.CopyFrom(network.proto)
+    proto.CopyFrom(network)
     graph = proto.graph
     weights = {tensor.name: tensor for tensor in graph.initializer if tensor.data_type == FLOAT}
     nodes = _with_casts(onnx, graph, set(weights))
@@ -51,9 +56,9 @@ def float16_onnx(network: FloatNetwork) -> bytes:
 
 
 def _with_casts(onnx: Any, graph: Any, weights: set[str]) -> list[Any]:
-    """Return the nodes of a graph, changed to float16 where they shall be, with a Cast wherever the format changes.
+    """Return the nodes of a graph, converted to float16 where possible, with a Cast wherever the type changes.
 
-    A weight that float16 needs is called after the one in float32, with "_float16" behind its name.
+    The float16 copy of a weight has its name with "_float16" appended.
     """
     halves = _nodes_in_float16(graph)
     floats = {value.name for value in (*graph.value_info, *graph.output) if value.type.tensor_type.elem_type == FLOAT}
@@ -81,7 +86,7 @@ def _with_casts(onnx: Any, graph: Any, weights: set[str]) -> list[Any]:
 
 
 def _nodes_in_float16(graph: Any) -> set[str]:
-    """Return the names of the nodes from the first layer with weights on, but for those of KEPT."""
+    """Return the names of the nodes from the first layer with weights on, except those of KEPT."""
     behind: set[str] = set()
     halves = set()
     for node in graph.node:

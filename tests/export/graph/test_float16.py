@@ -6,7 +6,7 @@ import pytest
 from color_network import color_images, run_onnx
 from onnx import TensorProto
 
-from edgecls.export.precision.float16_graph import float16_onnx
+from edgecls.export.graph.float16 import float16_onnx
 from edgecls.export.precision.float_network import FloatNetwork
 
 
@@ -14,7 +14,7 @@ from edgecls.export.precision.float_network import FloatNetwork
 def test_all_outputs_answer_nearly_as_before(output: str, network: FloatNetwork) -> None:
     images = color_images(seed=9)
 
-    found, expected = run_onnx(float16_onnx(network), images, output), run_onnx(network.onnx, images, output)
+    found, expected = run_onnx(float16_onnx(network.proto), images, output), run_onnx(network.onnx, images, output)
 
     # A half has 11 bits; logits are up to 6. Seen: 0.001 at most.
     np.testing.assert_allclose(found, expected, rtol=0, atol=0.005)
@@ -22,7 +22,7 @@ def test_all_outputs_answer_nearly_as_before(output: str, network: FloatNetwork)
 
 
 def test_all_weights_are_halves_and_the_ends_as_promised(network: FloatNetwork) -> None:
-    proto = onnx.load_from_string(float16_onnx(network))
+    proto = onnx.load_from_string(float16_onnx(network.proto))
 
     onnx.checker.check_model(proto, full_check=True)
     weights = {tensor.name: tensor.data_type for tensor in proto.graph.initializer if tensor.dims}
@@ -34,7 +34,7 @@ def test_all_weights_are_halves_and_the_ends_as_promised(network: FloatNetwork) 
 
 
 def test_scaling_and_softmax_stay_in_float32(network: FloatNetwork) -> None:
-    proto = onnx.shape_inference.infer_shapes(onnx.load_from_string(float16_onnx(network)))
+    proto = onnx.shape_inference.infer_shapes(onnx.load_from_string(float16_onnx(network.proto)))
 
     kinds = {value.name: value.type.tensor_type.elem_type for value in proto.graph.value_info}
     nodes = {node.op_type: node for node in proto.graph.node}

@@ -1,10 +1,4 @@
-"""Giving a network the output "class_activation": how much each place of an image speaks for each label.
-
-It is the feature map, weighted as the network weights its mean (Zhou et al., "Learning Deep Features for
-Discriminative Localization", 2016): the mean of the output over all places is the logits without
-their bias, and without a factor that all share, such as a temperature. The weights are those of the network,
-not copies.
-"""
+"""Finding how a network ends: a mean over a feature map, at most one dense layer, a softmax."""
 
 import math
 from collections.abc import Mapping
@@ -14,12 +8,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from edgecls.export.graph.constants import constant_tensors
 from edgecls.export.graph.onnx_package import load_onnx_package
-from edgecls.export.graph.shapes import InferredShapes, infer_shapes
-from edgecls.export.graph.surgery import tensor_names
-from edgecls.modelfile import ACTIVATION_NAME, INPUT_NAME, OUTPUT_NAME
+from edgecls.export.graph.shapes import InferredShapes
+from edgecls.modelfile import OUTPUT_NAME
 
-__all__ = ["AveragingHead", "find_averaging_head", "with_class_activation"]
+__all__ = ["AveragingHead", "find_averaging_head"]
 
 _VIEWS = {"Identity", "Flatten", "Reshape", "Squeeze", "Unsqueeze", "Transpose", "Dropout"}
 """Operators that keep the order of numbers in a tensor ``[N, C, 1, 1]``."""
@@ -33,13 +27,13 @@ class AveragingHead:
     """The end of a network, by the names of its tensors.
 
     Attributes:
-        feature_map: What the mean is taken of.
+        feature_map: The tensor that is averaged.
         size_hw: Its height and width.
         channels_last: Its layout: ``[N, h, w, C]`` if true, else ``[N, C, h, w]``.
         weights: Those of the dense layer; None where the means are the logits.
-        weight_axes: The axes of the weights, by letters: c for channels, k for labels, i and j for the one place that
-            a convolution sees.
-        kept: Which of the logits are labels, as the indices of a Gather; None for all.
+        weight_axes: The axes of the weights, by letters: c for channels, k for labels, i and j for the 1 x 1 window of
+            a convolution.
+        kept: Which of the logits belong to labels, as the indices of a Gather; None for all.
     """
 
     feature_map: str
@@ -51,7 +45,7 @@ class AveragingHead:
 
 
 def find_averaging_head(graph: Any, shapes: InferredShapes) -> AveragingHead | None:
-    """Return how a network ends, or None if it ends in another way.
+    """Return the averaging head of a network, or None if it ends in another way.
 
     Args:
         graph: An onnx.GraphProto with output "probabilities".
@@ -66,10 +60,7 @@ class _Search:
     def __init__(self, graph: Any, shapes: InferredShapes) -> None:
         self._shapes = shapes
         self._producers = {name: node for node in graph.node for name in node.output}
-        self._constants: dict[str, Any] = {tensor.name: tensor for tensor in graph.initializer}
-        for node in graph.node:
-            if node.op_type == "Constant" and node.attribute[0].name == "value":
-                self._constants[node.output[0]] = node.attribute[0].t
+        self._constants = constant_tensors(graph)
 
     def run(self) -> AveragingHead | None:
         softmax = self._producers.get(OUTPUT_NAME)
@@ -87,7 +78,7 @@ class _Search:
         map_shape = self._shapes.known(pooling.input[0]) or ()
         size_hw = map_shape[1:3] if channels_last else map_shape[2:]
         if math.prod(size_hw) == 1:
-            return None  # one place: there is nothing to tell apart
+            return None  # a single position shows nothing
         return AveragingHead(pooling.input[0], (size_hw[0], size_hw[1]), channels_last, weights, weight_axes, kept)
 
     def _before_views(self, tensor: str) -> str:
@@ -96,7 +87,7 @@ class _Search:
         return tensor
 
     def _before_scaling(self, tensor: str) -> str:
-        """Go back over what changes all places alike: biases, and factors above 0 such as a temperature."""
+        """Skip what changes all positions alike: biases, and positive factors such as a temperature."""
         while True:
             tensor = self._before_views(tensor)
             node = self._producers.get(tensor)
@@ -114,7 +105,7 @@ class _Search:
         return math.prod(self._constants[constant].dims) == 1 and float(self._values(constant).reshape(())) > 0
 
     def _before_selection(self, tensor: str) -> tuple[str, str | None]:
-        """Go back over a choice among the logits, as of a network whose background class was left out."""
+        """Skip a selection of logits, as in a network whose background class was removed."""
         node = self._producers.get(tensor)
         if (
             node is not None
@@ -141,7 +132,7 @@ class _Search:
         return tensor, None, ""
 
     def _averages_all(self, node: Any) -> bool | None:
-        """Tell the layout of the feature map that a node takes the mean of, True for channels last; None if not all."""
+        """Return whether the feature map that a node averages is channels-last; None if it averages less than all."""
         shape, attributes = self._shapes.known(node.input[0]), _attributes(node)
         if shape is None or len(shape) != _MAP_RANK or self._shapes.batch_axis(node.input[0]) != 0:
             return None
@@ -164,59 +155,3 @@ class _Search:
 def _attributes(node: Any) -> Mapping[str, Any]:
     helper = load_onnx_package().helper
     return {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
-
-
-EINSUM_OPSET = 12  # the first that has the operator
-
-
-def with_class_activation(onnx: bytes) -> bytes:
-    """Return a network with the output "class_activation", float32 ``[N, h, w, K]``.
-
-    Args:
-        onnx: A serialised network with input "image" of known size and output "probabilities". It is returned as it is
-            if it has the output already, or if it cannot have one: it does not end in a mean over a feature map, a
-            dense layer at most, and a softmax; its weights are no float32; or its opset is below 12.
-
-    Raises:
-        MissingExtraError: The package onnx is not installed.
-    """
-    proto = load_onnx_package().load_model_from_string(onnx)
-    if not _is_suitable(proto):
-        return onnx
-    (image,) = proto.graph.input
-    height, width, channels = (dim.dim_value for dim in image.type.tensor_type.shape.dim[1:])
-    shapes = infer_shapes(proto, INPUT_NAME, batch=1, sizes=(height, width, channels))
-    head = find_averaging_head(proto.graph, shapes)
-    labels = shapes.known(OUTPUT_NAME)
-    if head is None or labels is None:
-        return onnx
-    _add(proto.graph, head, labels=labels[1])
-    serialized: bytes = proto.SerializeToString()
-    return serialized
-
-
-def _is_suitable(proto: Any) -> bool:
-    types = load_onnx_package().TensorProto
-    other_floats = {types.FLOAT16, types.BFLOAT16, types.DOUBLE}
-    return (
-        len(proto.graph.input) == 1
-        and any(entry.version >= EINSUM_OPSET for entry in proto.opset_import if entry.domain in ("", "ai.onnx"))
-        and not any(weight.data_type in other_floats for weight in proto.graph.initializer)
-        and not any(name.startswith(ACTIVATION_NAME) for name in tensor_names(proto.graph))
-    )
-
-
-def _add(graph: Any, head: AveragingHead, *, labels: int) -> None:
-    package = load_onnx_package()
-    make = package.helper.make_node
-    every = ACTIVATION_NAME if head.kept is None else f"{ACTIVATION_NAME}_of_all"
-    axes = "nhwc" if head.channels_last else "nchw"
-    if head.weights is None:
-        inputs, equation = [head.feature_map], f"{axes}->nhwc"
-    else:
-        inputs, equation = [head.feature_map, head.weights], f"{axes},{head.weight_axes}->nhwk"
-    graph.node.append(make("Einsum", inputs, [every], name=every, equation=equation))
-    if head.kept is not None:
-        graph.node.append(make("Gather", [every, head.kept], [ACTIVATION_NAME], name=ACTIVATION_NAME, axis=3))
-    shape = ["N", *head.size_hw, labels]
-    graph.output.append(package.helper.make_tensor_value_info(ACTIVATION_NAME, package.TensorProto.FLOAT, shape))
