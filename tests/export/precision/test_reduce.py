@@ -106,7 +106,7 @@ def test_golden_samples_that_are_too_far_off_count_as_a_missed_budget(color_fold
 
 
 def test_numbers_that_float16_does_not_have_are_refused(color_folders: Path) -> None:
-    with pytest.raises(ExportError, match=r"computes numbers up to [\d.]+e\+05, and float16 ends at 65504"):
+    with pytest.raises(ExportError, match=r"computes numbers up to [\d.]+e\+05, beyond the largest float16, 65504"):
         _reduce(color_model(outlier=1e6), color_folders, recipe=None)
 
 
