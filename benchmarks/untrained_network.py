@@ -118,13 +118,8 @@ def _write_reduced(source: "ModelFile", path: Path, images: Path, precision: "Re
         onnx = int8_onnx(network, network.layers, ranges, recipe)
         facts = {"int8_recipe": recipe.name, "int8_calibration_images": len(pixels)}
     else:
-<<<<<<< ours
-        onnx = float16_onnx(network)
-    card = replace(source.card, name=f"{UNTRAINED_NAME}-{precision}", precision=precision.value)
-=======
         onnx = float16_onnx(network.proto)
-    card = replace(source.card, name=f"untrained-{precision}", precision=precision.value)
->>>>>>> theirs
+    card = replace(source.card, name=f"{UNTRAINED_NAME}-{precision}", precision=precision.value)
     # Its own answers are the golden ones: how far they are from those in float32 means nothing here.
     golden = golden_answers(open_network(onnx, card), read_samples(images, spec), name=card.name)
     golden = replace(golden, tolerance=NARROWEST[precision])
