@@ -10,8 +10,9 @@ from typing import Any
 import keras
 import numpy as np
 
+from edgecls.dataset.choices import Cache
 from edgecls.dataset.formats.labelled_images import LabelledImages
-from edgecls.dataset.pixel_cache import Cache, cache_images
+from edgecls.dataset.pixel_cache import cache_images
 from edgecls.measuring.turns import median_of, ratio_of, time_rounds
 from edgecls.runtime.machine.cores import usable_cores
 from edgecls.training.batches import ImageBatches, augmenting, shuffled

@@ -18,11 +18,8 @@ from edgecls.commands.train_options import (
     settings_from,
     test_text,
 )
-from edgecls.dataset.splits.partition import RareLabels
+from edgecls.dataset.choices import RareLabels
 from edgecls.image_spec import Color, Fit, ImageSpec
-from edgecls.models.classical.features import Features, default_features
-from edgecls.models.classical.registry import DEFAULT_SIDE
-from edgecls.training.classical import ClassicalConfig, ClassicalListener, run_classical_training
 
 if TYPE_CHECKING:
     from edgecls.evaluation.history import EpochReport
@@ -169,6 +166,10 @@ def train(
 
 def _train_classical(context: click.Context) -> None:
     """Train a classical model with the parameters of `edgecls train`, and print the results."""
+    from edgecls.models.classical.features import Features, default_features
+    from edgecls.models.classical.registry import DEFAULT_SIDE
+    from edgecls.training.classical import ClassicalConfig, ClassicalListener, run_classical_training
+
     given = context.params
     without_use = [
         next(name for name in parameter.opts if name.startswith("--"))

@@ -5,31 +5,22 @@ import os
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from edgecls import image
+from edgecls.dataset.choices import Cache
 from edgecls.dataset.formats.labelled_images import LabelledImages
 from edgecls.errors import DatasetError, ImageError
 from edgecls.image_spec import ImageSpec
 from edgecls.in_order import map_in_order
 
-__all__ = ["Cache", "CachedImages", "StreamedPixels", "allocate_pixels", "cache_images", "choose_cache"]
+__all__ = ["CachedImages", "StreamedPixels", "allocate_pixels", "cache_images", "choose_cache"]
 
 MEMORY_FRACTION = 0.5  # of what is free; the rest is for the network and its batches
 DISK_FRACTION = 0.8  # of what is free
-
-
-class Cache(StrEnum):
-    """Where the decoded images of a training run are kept."""
-
-    AUTO = "auto"  # in memory if half of the free memory is enough, else on disk if it has space, else nowhere
-    MEMORY = "memory"  # as one array in memory
-    DISK = "disk"  # in one temporary file, mapped into memory
-    STREAM = "stream"  # nowhere; images are decoded anew in every epoch
 
 
 @dataclass(frozen=True)

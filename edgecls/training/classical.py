@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from edgecls.atomic_write import check_writable, whole_files
+from edgecls.dataset.choices import Cache, RareLabels
 from edgecls.dataset.formats.read import read_dataset
 from edgecls.dataset.notes import notes_on
-from edgecls.dataset.pixel_cache import Cache, CachedImages
-from edgecls.dataset.splits.partition import RareLabels
+from edgecls.dataset.pixel_cache import CachedImages
 from edgecls.errors import OutputError, TrainingError
 from edgecls.evaluation.evaluate import evaluate
 from edgecls.evaluation.record import Evaluation

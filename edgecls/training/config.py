@@ -6,8 +6,7 @@ from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
 
-from edgecls.dataset.pixel_cache import Cache
-from edgecls.dataset.splits.partition import RareLabels
+from edgecls.dataset.choices import Cache, RareLabels
 from edgecls.errors import TrainingError
 from edgecls.image_spec import ImageSpec
 

@@ -8,8 +8,9 @@ import numpy.typing as npt
 import pytest
 from image_folders import write_class_folders
 
+from edgecls.dataset.choices import Cache
 from edgecls.dataset.formats.folders import read_class_folders
-from edgecls.dataset.pixel_cache import Cache, CachedImages, cache_images
+from edgecls.dataset.pixel_cache import CachedImages, cache_images
 from edgecls.errors import ImageReadError
 from edgecls.image_spec import ImageSpec
 from edgecls.training.batches import AHEAD_PER_WORKER, ImageBatches, shuffled

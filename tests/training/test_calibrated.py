@@ -6,7 +6,8 @@ import keras
 import numpy as np
 import pytest
 
-from edgecls.dataset.pixel_cache import Cache, CachedImages
+from edgecls.dataset.choices import Cache
+from edgecls.dataset.pixel_cache import CachedImages
 from edgecls.evaluation.calibration import negative_log_likelihood
 from edgecls.image_spec import ImageSpec
 from edgecls.models import HEAD_PREFIX, build_model, fold_temperature

@@ -5,10 +5,9 @@ from pathlib import Path
 import pytest
 from image_folders import write_class_folders
 
+from edgecls.dataset.choices import Cache, RareLabels
 from edgecls.dataset.formats.labelled_images import Dataset
 from edgecls.dataset.formats.read import read_dataset
-from edgecls.dataset.pixel_cache import Cache
-from edgecls.dataset.splits.partition import RareLabels
 from edgecls.errors import DatasetError
 from edgecls.image_spec import ImageSpec
 from edgecls.training.images import PreparedImages, prepare_images, without_rare_labels

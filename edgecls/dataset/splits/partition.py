@@ -2,24 +2,15 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
-from enum import StrEnum
 
 import numpy as np
 
 from edgecls.errors import DatasetError
 
-__all__ = ["RareLabels", "partition", "without_rare"]
+__all__ = ["partition", "without_rare"]
 
 NAMED_AT_MOST = 20  # labels in a message
 WAYS_OUT = "add images of them, keep them all in train (--keep-rare-in-train), or leave them out (--leave-out-rare)"
-
-
-class RareLabels(StrEnum):
-    """What to do with labels that have too few images, or groups of them, for every split to get one."""
-
-    REFUSE = "refuse"  # nothing is divided
-    KEEP_IN_TRAIN = "keep_in_train"  # all their images go into train; held-out splits have none of them
-    LEAVE_OUT = "leave_out"  # the labels are left out altogether
 
 
 def partition(
