@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from edgecls.dataset.choices import Cache
+from edgecls.dataset.cache_kind import Cache
 from edgecls.dataset.formats.labelled_images import LabelledImages
 from edgecls.dataset.pixel_cache import cache_images
 from edgecls.measuring.turns import median_of, ratio_of, time_rounds

@@ -27,7 +27,7 @@ from fit_rounds import measure_fit
 from folder import write_class_folders
 from measure import byte_compile, machine_facts, write_results
 
-from edgecls.dataset.choices import Cache
+from edgecls.dataset.cache_kind import Cache
 from edgecls.dataset.formats.labelled_images import Dataset
 from edgecls.dataset.formats.read import read_dataset
 from edgecls.evaluation.history import EpochReport

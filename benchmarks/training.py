@@ -21,7 +21,7 @@ from fit_rounds import measure_fit
 from folder import write_class_folders
 from measure import byte_compile, machine_facts, write_results
 
-from edgecls.dataset.choices import Cache
+from edgecls.dataset.cache_kind import Cache
 from edgecls.dataset.formats.read import read_dataset
 from edgecls.image_spec import ImageSpec
 from edgecls.training.config import MixedPrecision, TrainConfig

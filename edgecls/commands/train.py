@@ -18,7 +18,7 @@ from edgecls.commands.train_options import (
     settings_from,
     test_text,
 )
-from edgecls.dataset.choices import RareLabels
+from edgecls.dataset.splits.rare_labels import RareLabels
 from edgecls.image_spec import Color, Fit, ImageSpec
 
 if TYPE_CHECKING:

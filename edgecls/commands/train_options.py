@@ -11,7 +11,7 @@ from click.core import ParameterSource
 
 from edgecls.commands.options import image_size_option
 from edgecls.commands.terminal import duration_text, on_one_line
-from edgecls.dataset.choices import RareLabels
+from edgecls.dataset.splits.rare_labels import RareLabels
 from edgecls.training.config import Augmentation, TrainConfig
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgecls import image
-from edgecls.dataset.choices import Cache
+from edgecls.dataset.cache_kind import Cache
 from edgecls.dataset.formats.labelled_images import LabelledImages
 from edgecls.errors import DatasetError, ImageError
 from edgecls.image_spec import ImageSpec

@@ -8,10 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from edgecls.atomic_write import check_writable, whole_files
-from edgecls.dataset.choices import Cache, RareLabels
+from edgecls.dataset.cache_kind import Cache
 from edgecls.dataset.formats.read import read_dataset
 from edgecls.dataset.notes import notes_on
 from edgecls.dataset.pixel_cache import CachedImages
+from edgecls.dataset.splits.rare_labels import RareLabels
 from edgecls.errors import OutputError, TrainingError
 from edgecls.evaluation.evaluate import evaluate
 from edgecls.evaluation.record import Evaluation

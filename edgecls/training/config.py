@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
 
-from edgecls.dataset.choices import Cache, RareLabels
+from edgecls.dataset.cache_kind import Cache
+from edgecls.dataset.splits.rare_labels import RareLabels
 from edgecls.errors import TrainingError
 from edgecls.image_spec import ImageSpec
 

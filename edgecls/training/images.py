@@ -11,10 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from edgecls.dataset.augmentation.lineage import lineage_of
-from edgecls.dataset.choices import Cache, RareLabels
+from edgecls.dataset.cache_kind import Cache
 from edgecls.dataset.formats.labelled_images import Dataset, LabelledImages
 from edgecls.dataset.pixel_cache import CachedImages, cache_images, choose_cache
 from edgecls.dataset.splits.partition import partition, without_rare
+from edgecls.dataset.splits.rare_labels import RareLabels
 from edgecls.errors import DatasetError
 from edgecls.export.proof import MAX_GOLDEN_SAMPLES
 from edgecls.image_spec import ImageSpec

@@ -7,7 +7,7 @@ import pytest
 from image_folders import COLORS, write_class_folders
 
 from edgecls import image
-from edgecls.dataset.choices import Cache
+from edgecls.dataset.cache_kind import Cache
 from edgecls.dataset.formats.folders import read_class_folders
 from edgecls.dataset.pixel_cache import CachedImages, StreamedPixels, allocate_pixels, cache_images, choose_cache
 from edgecls.errors import DatasetError, ImageReadError

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pytest
 from image_folders import write_class_folders
 
-from edgecls.dataset.choices import Cache
+from edgecls.dataset.cache_kind import Cache
 from edgecls.dataset.formats.folders import read_class_folders
 from edgecls.dataset.pixel_cache import CachedImages, cache_images
 from edgecls.errors import ImageReadError

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from edgecls.dataset.choices import Cache
+from edgecls.dataset.cache_kind import Cache
 from edgecls.dataset.pixel_cache import CachedImages
 from edgecls.evaluation.calibration import negative_log_likelihood
 from edgecls.image_spec import ImageSpec

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 from image_folders import write_class_folders
 
-from edgecls.dataset.choices import Cache, RareLabels
+from edgecls.dataset.cache_kind import Cache
 from edgecls.dataset.formats.labelled_images import Dataset
 from edgecls.dataset.formats.read import read_dataset
+from edgecls.dataset.splits.rare_labels import RareLabels
 from edgecls.errors import DatasetError
 from edgecls.image_spec import ImageSpec
 from edgecls.training.images import PreparedImages, prepare_images, without_rare_labels

@@ -95,7 +95,7 @@ def split(
     Frames of one object, photos of one patient or of one day look different and still leak the answer:
     keep them together with --group-by.
     """
-    from edgecls.dataset.choices import RareLabels
+    from edgecls.dataset.splits.rare_labels import RareLabels
     from edgecls.dataset.splits.split import split_dataset
     from edgecls.dataset.splits.write import SplitFormat
     from edgecls.runtime.machine.cores import usable_cores

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from edgecls.dataset.choices import RareLabels
 from edgecls.dataset.formats.labelled_images import Dataset, LabelledImages
 from edgecls.dataset.formats.read import read_dataset
 from edgecls.dataset.similarity.fingerprints import Fingerprint, UnusableImage
 from edgecls.dataset.similarity.groups import keep_together
 from edgecls.dataset.similarity.measures import NEAR_DISTANCE, Layouts, has_neighbour
 from edgecls.dataset.splits.partition import partition, without_rare
+from edgecls.dataset.splits.rare_labels import RareLabels
 from edgecls.dataset.splits.series import Series, group_keys, series_in_names
 from edgecls.dataset.splits.write import SplitFormat, check_splits_writable, write_splits
 from edgecls.errors import DatasetError, ImageError, OutputError

@@ -15,10 +15,10 @@ from scenes import scene, write_scene
 
 from edgecls import image
 from edgecls.dataset.augmentation.lineage import MANIFEST
-from edgecls.dataset.choices import RareLabels
 from edgecls.dataset.formats.labelled_images import Dataset, LabelledImages
 from edgecls.dataset.formats.read import read_dataset
 from edgecls.dataset.splits import write as module
+from edgecls.dataset.splits.rare_labels import RareLabels
 from edgecls.dataset.splits.series import series_in_names
 from edgecls.dataset.splits.split import SplitResult, split_dataset
 from edgecls.dataset.splits.write import SplitFormat, write_splits
