@@ -3,21 +3,23 @@
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from edgecls.commands.options import provider_option
 from edgecls.commands.terminal import on_one_line, table_lines
-from edgecls.model_card import ModelCard
-from edgecls.runtime.tuning.tune import ModelTuning, Row, Standing, Tuning
+
+if TYPE_CHECKING:
+    from edgecls.model_card import ModelCard
+    from edgecls.runtime.tuning.tune import ModelTuning, Row, Standing, Tuning
 
 __all__ = ["as_dict", "table_of", "tune"]
 
 _HEAD = ("model", "precision", "accuracy", "provider", "at once", "threads", "batch", "images/s", "±", "ms", "")
 
 
-def table_of(found: Tuning, names: Sequence[str]) -> list[str]:
+def table_of(found: "Tuning", names: Sequence[str]) -> list[str]:
     """Return what was found as lines for a terminal: a row for each setting, then what was chosen.
 
     Args:
@@ -33,7 +35,7 @@ def table_of(found: Tuning, names: Sequence[str]) -> list[str]:
     return [on_one_line(line).rstrip() for line in lines]
 
 
-def as_dict(found: Tuning, names: Sequence[str]) -> dict[str, Any]:
+def as_dict(found: "Tuning", names: Sequence[str]) -> dict[str, Any]:
     """Return what was found as JSON can hold it.
 
     Args:
@@ -58,11 +60,11 @@ def as_dict(found: Tuning, names: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _named(found: Tuning, names: Sequence[str]) -> Iterator[tuple[str, ModelTuning]]:
+def _named(found: "Tuning", names: Sequence[str]) -> "Iterator[tuple[str, ModelTuning]]":
     return zip(names, found.models, strict=True)
 
 
-def _cells(name: str, card: ModelCard, row: Row) -> tuple[str, ...]:
+def _cells(name: str, card: "ModelCard", row: "Row") -> tuple[str, ...]:
     accuracy, setting = _accuracy(card), row.setting
     return (
         name,
@@ -79,14 +81,14 @@ def _cells(name: str, card: ModelCard, row: Row) -> tuple[str, ...]:
     )
 
 
-def _remark(row: Row) -> str:
+def _remark(row: "Row") -> str:
     if Standing.CHOSEN in (row.throughput, row.latency):
         goals = {"many": row.throughput, "one": row.latency}
         return "best for " + " and ".join(goal for goal, standing in goals.items() if standing is Standing.CHOSEN)
     return "level" if Standing.LEVEL in (row.throughput, row.latency) else ""
 
 
-def _chosen(name: str, model: ModelTuning) -> Iterator[str]:
+def _chosen(name: str, model: "ModelTuning") -> Iterator[str]:
     many, one = model.row_of(model.choice.throughput), model.row_of(model.choice.latency)
     level = sum(row.throughput is Standing.LEVEL for row in model.rows)
     others = f" ({level} others cannot be told apart from it)" if level > 1 else ""
@@ -95,7 +97,7 @@ def _chosen(name: str, model: ModelTuning) -> Iterator[str]:
     yield f"{name}, for one image: {one.setting}: {one.latency_ms:.2f} ms"
 
 
-def _compared_with_the_first(found: Tuning, names: Sequence[str]) -> Iterator[str]:
+def _compared_with_the_first(found: "Tuning", names: Sequence[str]) -> Iterator[str]:
     (first, base), *others = _named(found, names)
     rate = base.row_of(base.choice.throughput).images_per_s
     for name, model in others:
@@ -103,13 +105,13 @@ def _compared_with_the_first(found: Tuning, names: Sequence[str]) -> Iterator[st
         yield f"{name} classifies {ratio:.2f} times as many images a second as {first}{_drop(model.model.card)}"
 
 
-def _drop(card: ModelCard) -> str:
+def _drop(card: "ModelCard") -> str:
     """Return the accuracy of a file of reduced precision and that of float32 on the same images, if it says so."""
     accuracy, before = card.metrics.get("accuracy"), card.metrics.get("accuracy_float32")
     return "" if None in (accuracy, before) else f"; accuracy {accuracy:.4f}, {before:.4f} in float32"
 
 
-def _accuracy(card: ModelCard) -> float | None:
+def _accuracy(card: "ModelCard") -> float | None:
     """Return the accuracy that the file states, from 0 to 1; None if it states none."""
     return card.metrics.get("accuracy", card.metrics.get("validation_accuracy"))
 
