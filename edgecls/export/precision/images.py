@@ -75,12 +75,12 @@ def decode_measuring_images(
         DatasetError: Labels differ, nearly all labels have too few images, or they cannot be decoded.
     """
     _check_labels(dataset.labels, card)
-    room = MAX_PIXEL_BYTES // int(np.prod(card.image.shape_hwc))
+    most = MAX_PIXEL_BYTES // int(np.prod(card.image.shape_hwc))
     if len(dataset.splits) == 1:
-        whole = _decoded(_drawn(dataset.train, room, seed), card.image, workers, on_progress)
+        whole = _decoded(_drawn(dataset.train, most, seed), card.image, workers, on_progress)
         return _divided(whole, card, seed)
     held_out = Dataset(*(split for name, split in dataset.splits.items() if name != "train")).whole
-    drawn = [_drawn(dataset.train, CALIBRATION_IMAGES, seed), _drawn(held_out, room, seed)]
+    drawn = [_drawn(dataset.train, CALIBRATION_IMAGES, seed), _drawn(held_out, most, seed)]
     total = sum(len(part.paths) for part in drawn)
     calibration = _decoded(drawn[0], card.image, workers, lambda done, _: on_progress(done, total))
     before = len(drawn[0].paths)
