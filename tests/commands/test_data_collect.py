@@ -48,7 +48,7 @@ def test_images_by_keyword_through_icrawler(web: LocalWeb, tmp_path: Path) -> No
 
     assert more.exit_code == 1
     assert "3 of 4 images of 小猫, 0 of them new" in more.stdout
-    assert "4  addresses passed over" in more.stdout
+    assert "4  addresses skipped" in more.stdout
     assert "baidu: nothing new for '小猫'" in more.stderr
 
 

@@ -34,7 +34,7 @@ def test_the_table_tells_both_precisions(model: Path, images: Path, tmp_path: Pa
     assert done.exit_code == 0, done.output
     lines = done.stdout.splitlines()
     assert lines[0].startswith("precision     int8 x86-vnni, ")
-    assert lines[1] == "images      21 to calibrate on, 39 others to check on"
+    assert lines[1] == "images        21 to calibrate on, 39 others to check on"
     assert lines[2] == "accuracy      1.0000, in float32 1.0000: drop 0.00 points"
     assert " images/s on one thread, in float32 " in lines[5]
     assert lines[6].startswith(f"wrote {tmp_path / 'int8.onnx'} (")
