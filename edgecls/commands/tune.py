@@ -12,7 +12,7 @@ from edgecls.commands.terminal import on_one_line, table_lines
 
 if TYPE_CHECKING:
     from edgecls.model_card import ModelCard
-    from edgecls.runtime.tuning.tune import ModelTuning, Row, Standing, Tuning
+    from edgecls.runtime.tuning.tune import ModelTuning, Row, Tuning
 
 __all__ = ["as_dict", "table_of", "tune"]
 
@@ -82,6 +82,8 @@ def _cells(name: str, card: "ModelCard", row: "Row") -> tuple[str, ...]:
 
 
 def _remark(row: "Row") -> str:
+    from edgecls.runtime.tuning.tune import Standing
+
     if Standing.CHOSEN in (row.throughput, row.latency):
         goals = {"many": row.throughput, "one": row.latency}
         return "best for " + " and ".join(goal for goal, standing in goals.items() if standing is Standing.CHOSEN)
@@ -90,6 +92,8 @@ def _remark(row: "Row") -> str:
 
 def _chosen(name: str, model: "ModelTuning") -> Iterator[str]:
     many, one = model.row_of(model.choice.throughput), model.row_of(model.choice.latency)
+    from edgecls.runtime.tuning.tune import Standing
+
     level = sum(row.throughput is Standing.LEVEL for row in model.rows)
     others = f" ({level} others cannot be told apart from it)" if level > 1 else ""
     others = " (another cannot be told apart from it)" if level == 1 else others
