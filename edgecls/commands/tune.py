@@ -91,9 +91,9 @@ def _remark(row: "Row") -> str:
 
 
 def _chosen(name: str, model: "ModelTuning") -> Iterator[str]:
-    many, one = model.row_of(model.choice.throughput), model.row_of(model.choice.latency)
     from edgecls.runtime.tuning.tune import Standing
 
+    many, one = model.row_of(model.choice.throughput), model.row_of(model.choice.latency)
     level = sum(row.throughput is Standing.LEVEL for row in model.rows)
     others = f" ({level} others cannot be told apart from it)" if level > 1 else ""
     others = " (another cannot be told apart from it)" if level == 1 else others
