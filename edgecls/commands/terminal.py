@@ -1,13 +1,9 @@
 """The terminal: text of any script in columns, progress, and the noise of libraries."""
 
 import contextlib
-import importlib
-import importlib.util
 import io
-import logging
 import os
 import sys
-import tempfile
 import time
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -163,6 +159,8 @@ def held_back() -> Iterator[None]:
     """
     sys.stderr.flush()
     original = os.dup(2)
+    import tempfile
+
     with tempfile.TemporaryFile() as held:
         os.dup2(held.fileno(), 2)
         try:
@@ -188,6 +186,9 @@ def import_keras(*, purpose: str) -> None:
     Raises:
         MissingExtraError: Keras or its backend is not installed.
     """
+    import importlib.util
+    import logging
+
     is_quiet = os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", QUIET) == QUIET
     with held_back():
         import_from_extra("keras", extra="train", purpose=purpose)

@@ -13,7 +13,6 @@ from edgecls.image_formats.bmp import check_bmp_runs
 from edgecls.image_formats.header import DamagedHeaderError, ImageHeader
 from edgecls.image_formats.jpeg import as_tiff, stuffed_as_tiff, without_end_marker
 from edgecls.image_formats.png import still_png
-from edgecls.image_formats.tiff_data import check_tiff_data
 
 __all__ = ["Pixels", "check_scans", "decode_pixels", "proves_scans", "scale_to_8_bits"]
 
@@ -118,6 +117,8 @@ def _for_decoder(data: bytes, header: ImageHeader) -> bytes:
         case "BMP":
             check_bmp_runs(data, header)
         case "TIFF":
+            from edgecls.image_formats.tiff_data import check_tiff_data
+
             for jpeg, jpeg_header in check_tiff_data(data):
                 if _decode(_for_decoder(jpeg, jpeg_header), _JPEG_FLAGS[8][1]) is None:
                     raise DamagedHeaderError("the TIFF is cut short: a JPEG in it lacks its end", cut_short=True)

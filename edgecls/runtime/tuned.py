@@ -11,7 +11,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from edgecls.atomic_write import whole_files
 from edgecls.errors import OutputError
 from edgecls.modelfile import ModelFile
 from edgecls.runtime.execution.gpu import GpuReport, this_machine
@@ -177,6 +176,8 @@ def keep_choice(choice: Choice, network_sha256: str, hardware: Hardware, *, fold
     Raises:
         OutputError: It cannot be kept there.
     """
+    from edgecls.atomic_write import whole_files
+
     key = _key(network_sha256, hardware)
     path = folder / _file_name(key)
     try:

@@ -113,7 +113,7 @@ def test_another_sweep_in_the_same_folder_is_refused(swept: tuple[Path, list[dic
     done = subprocess.run(_command(data), capture_output=True, encoding="utf-8", check=False)
 
     assert done.returncode == 1
-    assert "already; go on with it by --resume, or delete the folder" in done.stderr
+    assert "continue it with --resume, or delete the folder" in done.stderr
 
 
 def test_what_a_kill_left_of_another_trial_goes_when_the_sweep_goes_on(
