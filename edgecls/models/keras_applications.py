@@ -78,7 +78,7 @@ class Application:
             feature_map = self._kept(self._build(input_shape=scaled.shape[1:])).call(scaled)
         else:
             feature_map = self._build(input_tensor=scaled, input_shape=scaled.shape[1:]).output
-        backbone = keras.Model(scaled, feature_map)
+        backbone = keras.Model(images, feature_map)
         _name_stably(backbone)
         for layer in backbone.layers:
             if isinstance(layer, keras.layers.BatchNormalization):
