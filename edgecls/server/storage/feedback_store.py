@@ -307,7 +307,10 @@ def _new_label(text: str, labels: Iterable[str]) -> tuple[str, str]:
     Raises:
         DatasetError: It cannot be the name of a folder, or it differs from one of the model's in case only.
     """
-    name = folder_label(text)
+    try:
+        name = folder_label(text)
+    except DatasetError as error:
+        raise DatasetError(f"{error}; give another label") from error
     for label in labels:
         with contextlib.suppress(DatasetError):  # one that is too long for a folder
             own = escaped_label(label)
