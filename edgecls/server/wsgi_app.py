@@ -19,7 +19,7 @@ from edgecls.server.middleware.cors import Cors
 from edgecls.server.middleware.hosts import AllowedHosts
 from edgecls.server.middleware.middleware import Middleware
 from edgecls.server.server import ServerState, application, open_model_file
-from edgecls.server.settings import FeedbackSettings, ServeSettings, model_files
+from edgecls.server.settings import FeedbackSettings, ServeSettings, model_files, one_or_several
 from edgecls.server.workers.board import Gathered
 
 __all__ = ["GuardedApplication", "create_app"]
@@ -38,8 +38,8 @@ def create_app(
     image_root: StrPath | None = None,
     feedback: StrPath | FeedbackSettings | None = None,
     allow_model_control: bool = False,
-    allowed_hosts: Sequence[str] = (),
-    cors_origins: Sequence[str] = (),
+    allowed_hosts: str | Sequence[str] = (),
+    cors_origins: str | Sequence[str] = (),
     api_keys: StrPath | None = None,
 ) -> "GuardedApplication":
     """Return a WSGI application with loaded models, for any WSGI server::
@@ -62,7 +62,7 @@ def create_app(
         EdgeclsError: A model, a folder or a setting cannot be used.
     """
     settings = ServeSettings(
-        model_files([models] if isinstance(models, str | PathLike) else models),
+        model_files(models),
         provider=provider,
         tuned=tuned,
         unknown_threshold=unknown_threshold,
@@ -73,8 +73,8 @@ def create_app(
         if isinstance(feedback, FeedbackSettings)
         else FeedbackSettings(None if feedback is None else Path(feedback)),
         allow_model_control=allow_model_control,
-        allowed_hosts=tuple(allowed_hosts),
-        cors_origins=tuple(cors_origins),
+        allowed_hosts=one_or_several(allowed_hosts),
+        cors_origins=one_or_several(cors_origins),
         api_keys=None if api_keys is None else Path(api_keys),
     )
     state = ServerState(settings, lambda file: open_model_file(file, settings, threads=None))
