@@ -1,4 +1,4 @@
-"""`edgecls.server.create_app`: the application for a WSGI server that is not ours, with the same guards."""
+"""`edgecls.server.create_app`: the application for another WSGI server, with the same guards."""
 
 import io
 import re
@@ -124,7 +124,11 @@ class GuardedApplication:
         try:
             request.decoded_path.encode()
         except UnicodeError:
-            raise Refusal(400, "BadRequest", "the path of the request is not valid UTF-8; encode it so") from None
+            raise Refusal(
+                400,
+                "BadRequest",
+                "the path of the request is not valid UTF-8 after percent-decoding; encode it as UTF-8",
+            ) from None
         if refusal := self._middleware.check(request):
             raise refusal
         return cast(Answer, self._middleware.handle(request, lambda answer: None))
@@ -138,7 +142,7 @@ class _WsgiRequest(Request):
 
 
 class _CallingThread:
-    """A handler that answers at once, in the thread that the WSGI server calls it in."""
+    """A handler that answers in the thread in which the WSGI server calls it."""
 
     def __init__(self, app: Application, max_body_bytes: int) -> None:
         self._app = app
@@ -183,7 +187,7 @@ def _read_body(environ: dict[str, Any], max_bytes: int) -> bytes:
     """Return the body of a request, of which no more than `max_bytes` are ever read.
 
     Raises:
-        Refusal: It is larger (413), shorter than announced, or its length cannot be told (400).
+        Refusal: It is larger (413), shorter than announced, or of unknown length (400).
     """
     announced = environ.get("CONTENT_LENGTH") or ""
     if not re.fullmatch("[0-9]{0,18}", announced):

@@ -253,7 +253,7 @@ def test_a_folder_that_differs_in_case_only_is_said_without_its_path(root: Path,
 def test_a_records_folder_that_has_gone_is_said(store: FeedbackStore, root: Path, model: ServedModel) -> None:
     (root / ".corrections").rmdir()
 
-    with pytest.raises(OutputError, match="see to the feedback folder"):
+    with pytest.raises(OutputError, match="check the feedback folder"):
         store.keep(RED, "blue", name="a.png", model=model)
 
     assert _files(root) == []
