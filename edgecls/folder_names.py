@@ -26,7 +26,7 @@ def folder_label(text: str) -> str:
     label = unicodedata.normalize("NFC", text).strip()
     fault = label_fault(label)
     if fault:
-        raise DatasetError(f"{text!r} cannot be the name of a class folder: {fault}; give another label with --class")
+        raise DatasetError(f"{text!r} cannot be the name of a class folder: {fault}")
     return label
 
 
@@ -108,10 +108,10 @@ def class_folders(root: Path, labels: Iterable[str]) -> dict[str, Path]:
     folders = {}
     for label in labels:
         if label in entries and not entries[label].is_dir():
-            raise DatasetError(f"{str(entries[label])!r} is no folder; move it away or give another label")
+            raise DatasetError(f"{label!r} is no folder but a file; move it away or give another label")
         if label not in entries and (twin := folded.get(label.casefold())):
             raise DatasetError(
-                f"{str(entries[twin])!r} and {label!r} differ in upper and lower case only, which some systems "
+                f"the class folder {twin!r} and {label!r} differ in upper and lower case only, which some systems "
                 f"take for the same; give the label as {twin!r}"
             )
         folders[label] = entries.get(label, root / label)

@@ -47,7 +47,7 @@ def test_a_label_is_normalised_and_loses_spaces_around_it() -> None:
     ],
 )
 def test_names_that_some_system_cannot_have_are_refused(label: str, reason: str) -> None:
-    with pytest.raises(DatasetError, match=rf"{reason}.*--class"):
+    with pytest.raises(DatasetError, match=reason):
         folder_label(label)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from edgecls import modelfile
 from edgecls.bundled_model import BUNDLED_MODEL
-from edgecls.errors import ModelFileError, ProviderError
+from edgecls.errors import ModelFileError
 from edgecls.image import DEFAULT_LIMITS, ImageLimits
 from edgecls.model_card import ModelCard
 from edgecls.modelfile import ModelFile
@@ -54,10 +54,7 @@ def load(
         ProviderError: It cannot run on that provider here, or the provider is unknown.
         ValueError: `tuned` is no goal.
     """
-    try:
-        wanted = Provider(provider)
-    except ValueError as error:
-        raise ProviderError(f"unknown provider {provider!r}; choose one of {', '.join(Provider)}") from error
+    wanted = Provider.named(provider)
     model = modelfile.read_model(BUNDLED_MODEL if model_path is None else model_path)
     setting = None
     if tuned is not None:

@@ -32,12 +32,12 @@ __all__ = ["AppSettings", "Application", "build_app"]
 
 
 class Application(Bottle):  # type: ignore[misc]  # published without types
-    """A Bottle application whose routes answer with an HTTPResponse, which is sent as it is.
+    """A Bottle application whose routes answer with an HTTPResponse, which is sent unchanged.
 
     Bottle on its own copies every response into one that belongs to the thread and finds out what kind it is, which
     takes longer than all the rest it does. Hooks, which work on that copy, are not called.
 
-    What a route needs is declared with it, so that whoever asks beforehand (`computes`, `check`) finds the same route
+    What a route needs is declared with it, so that code that asks beforehand (`computes`, `check`) finds the same route
     as the request will: ``app.route(path, method, callback, computes=True, takes_body=True)``. A route that is switched
     off may say in `off` which refusal a body gets at once, a Refusal.
 
@@ -68,7 +68,7 @@ class Application(Bottle):  # type: ignore[misc]  # published without types
             return False
 
     def check(self, request: Request) -> Refusal | None:
-        """Refuse a body that nobody would read before it arrives; None for all other requests."""
+        """Refuse, before it arrives, a body that no route would read; None for all other requests."""
         if not request.has_body:
             return None
         try:
@@ -109,14 +109,14 @@ class Application(Bottle):  # type: ignore[misc]  # published without types
             answer = route.call(**arguments)
         except HTTPResponse as raised:
             answer = raised
-        except Exception as error:  # noqa: BLE001  # whatever it is, the client is told and the log says why
+        except Exception as error:  # noqa: BLE001  # whatever it is, the client gets an answer and the log the reason
             environ["wsgi.errors"].write(traceback.format_exc())
             answer = HTTPError(500, exception=error)
         return self._on_error(answer) if isinstance(answer, HTTPError) else answer
 
 
 def _decoded(path: str) -> str:
-    """Return a path as WSGI has it, in Latin-1, as the text that it stands for.
+    """Return the text of a path as WSGI passes it, in Latin-1.
 
     Raises:
         HTTPError: It is not valid UTF-8 (400).
@@ -174,7 +174,7 @@ def build_app(
         image_root: Images that may be asked for by name; None for no such images.
         feedback: Where corrections are kept; None to take none.
         readiness: Whether the server can serve; None for whether the models are loaded.
-        keys: API keys that requests are checked against before they come here, which some answers tell more with.
+        keys: API keys that requests are checked against before they come here, with which some answers say more.
         statistics: Where requests of the inference protocol are counted; None for a new one.
         gather: Returns what all processes of the server have counted; None for these statistics alone.
     """
@@ -218,10 +218,10 @@ def _refused_by_bottle(error: HTTPError) -> HTTPResponse:
 
 def _refusal_of(error: HTTPError, method: str, path: str) -> Refusal:
     messages = {
-        404: ("NotFound", f"there is nothing at {path!r}; GET /openapi.json tells what there is"),
-        405: ("MethodNotAllowed", f"{method} is not possible at {path!r}"),
+        404: ("NotFound", f"there is nothing at {path!r}; GET /openapi.json lists what there is"),
+        405: ("MethodNotAllowed", f"{method} is not allowed at {path!r}"),
     }
-    fault = ("InternalError", "the server failed; its log says why")
+    fault = ("InternalError", "the server failed; see its log for the reason")
     kind, message = messages.get(
         error.status_code, ("BadRequest", str(error.body)) if error.status_code < 500 else fault
     )

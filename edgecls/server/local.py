@@ -11,7 +11,7 @@ from types import TracebackType
 from edgecls.errors import ServerError
 from edgecls.server.http.server import listening_socket
 from edgecls.server.server import Server
-from edgecls.server.settings import FeedbackSettings, ServeSettings, model_files
+from edgecls.server.settings import FeedbackSettings, ServeSettings, model_files, one_or_several
 
 __all__ = ["LocalServer", "serve"]
 
@@ -36,8 +36,8 @@ def serve(
     feedback: StrPath | FeedbackSettings | None = None,
     reload_on_change: bool = False,
     allow_model_control: bool = False,
-    allowed_hosts: Sequence[str] = (),
-    cors_origins: Sequence[str] = (),
+    allowed_hosts: str | Sequence[str] = (),
+    cors_origins: str | Sequence[str] = (),
     api_keys: StrPath | None = None,
     tls_cert: StrPath | None = None,
     tls_key: StrPath | None = None,
@@ -70,7 +70,7 @@ def serve(
     if tls_key is not None and tls_cert is None:
         raise ServerError("tls_key needs tls_cert; give the certificate that the key belongs to")
     settings = ServeSettings(
-        model_files([models] if isinstance(models, str | PathLike) else models),
+        model_files(models),
         host=host,
         port=port,
         provider=provider,
@@ -84,8 +84,8 @@ def serve(
         feedback=feedback if isinstance(feedback, FeedbackSettings) else FeedbackSettings(_path(feedback)),
         reload_on_change=reload_on_change,
         allow_model_control=allow_model_control,
-        allowed_hosts=tuple(allowed_hosts),
-        cors_origins=tuple(cors_origins),
+        allowed_hosts=one_or_several(allowed_hosts),
+        cors_origins=one_or_several(cors_origins),
         api_keys=_path(api_keys),
         tls_cert=_path(tls_cert),
         tls_key=_path(tls_key),

@@ -77,7 +77,7 @@ def _wait_for_stop(server: Server, http: HttpServer, signals: "_Signals") -> Non
 
 
 class _Action(Enum):
-    """What a signal asks for."""
+    """What a signal requests."""
 
     STOP = auto()
     RELOAD = auto()

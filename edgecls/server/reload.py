@@ -71,7 +71,7 @@ class FileWatch:
 
     Args:
         repository: The models.
-        reload: Loads a model again, by name, and tells what came of it. Called once for each change, whatever comes.
+        reload: Loads a model again, by name, and reports the outcome. Called once per change.
     """
 
     def __init__(self, repository: Repository, reload: Callable[[str], None]) -> None:

@@ -250,7 +250,7 @@ def open_model_file(file: Path, settings: ServeSettings, *, threads: int | None)
     Raises:
         EdgeclsError: It cannot be used here.
     """
-    model, provider = read_model(file), Provider(settings.provider)
+    model, provider = read_model(file), Provider.named(settings.provider)
     setting = tuned_setting(model, Goal.THROUGHPUT, provider=provider, workers=threads) if settings.tuned else None
     return open_classifier(
         model,

@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
 
-from edgecls.errors import ModelFileError
+from edgecls.errors import ModelFileError, ServerError
 
-__all__ = ["FeedbackSettings", "ServeSettings", "model_files"]
+__all__ = ["FeedbackSettings", "ServeSettings", "model_files", "one_or_several"]
+
+LARGEST_PORT = 65535
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,11 @@ class FeedbackSettings:
 
 @dataclass(frozen=True)
 class ServeSettings:
-    """All settings of a server; docs/serving.md describes the options of the same names."""
+    """All settings of a server; docs/serving.md describes the options of the same names.
+
+    Raises:
+        ServerError: A number is out of range.
+    """
 
     files: tuple[Path, ...]
     provider: str = "auto"
@@ -52,22 +58,47 @@ class ServeSettings:
     access_log: str | None = None
     drain_delay: float = 0
 
+    def __post_init__(self) -> None:
+        requirements = {
+            "port": (0 <= self.port <= LARGEST_PORT, f"from 0 to {LARGEST_PORT}"),
+            "threads": (self.threads is None or self.threads >= 1, "at least 1"),
+            "workers": (self.workers >= 1, "at least 1"),
+            "max_upload_mb": (self.max_upload_mb > 0, "above 0"),
+            "max_megapixels": (self.max_megapixels > 0, "above 0"),
+            "max_waiting": (self.max_waiting >= 0, "at least 0"),
+            "drain_delay": (self.drain_delay >= 0, "at least 0"),
+        }
+        for name, (fulfilled, requirement) in requirements.items():
+            if not fulfilled:
+                raise ServerError(f"{name} must be {requirement}, got {getattr(self, name)}")
+        if self.feedback.max_mb <= 0:
+            raise ServerError(f"max_mb of feedback must be above 0, got {self.feedback.max_mb}")
+
     @property
     def max_body_bytes(self) -> int:
         """Largest body of a request."""
         return int(self.max_upload_mb * 2**20)
 
 
-def model_files(named: Sequence[str | PathLike[str]]) -> tuple[Path, ...]:
-    """Return model files; a folder stands for the model files in it, sorted by name.
+def one_or_several(given: str | Sequence[str]) -> tuple[str, ...]:
+    """Return texts, of which a single one need not be in a list."""
+    return (given,) if isinstance(given, str) else tuple(given)
+
+
+def model_files(named: str | PathLike[str] | Sequence[str | PathLike[str]]) -> tuple[Path, ...]:
+    """Return model files, from one path or several; a folder stands for the model files in it, sorted by name.
 
     Raises:
-        ModelFileError: A folder has none.
+        ModelFileError: There is none, or none in a folder.
     """
+    if isinstance(named, str | PathLike):
+        named = [named]
     files: list[Path] = []
     for path in map(Path, named):
         found = sorted(path.glob("*.onnx")) if path.is_dir() else [path]
         if not found:
             raise ModelFileError(f"there is no model file (.onnx) in {str(path)!r}; give a folder that has one")
         files += found
+    if not files:
+        raise ModelFileError("there is no model to serve; name at least one model file")
     return tuple(files)

@@ -1,4 +1,4 @@
-"""`edgecls.server.create_app`: the application for a WSGI server that is not ours, with the same guards."""
+"""`edgecls.server.create_app`: the application for another WSGI server, with the same guards."""
 
 import io
 import re
@@ -19,7 +19,7 @@ from edgecls.server.middleware.cors import Cors
 from edgecls.server.middleware.hosts import AllowedHosts
 from edgecls.server.middleware.middleware import Middleware
 from edgecls.server.server import ServerState, application, open_model_file
-from edgecls.server.settings import FeedbackSettings, ServeSettings, model_files
+from edgecls.server.settings import FeedbackSettings, ServeSettings, model_files, one_or_several
 from edgecls.server.workers.board import Gathered
 
 __all__ = ["GuardedApplication", "create_app"]
@@ -38,8 +38,8 @@ def create_app(
     image_root: StrPath | None = None,
     feedback: StrPath | FeedbackSettings | None = None,
     allow_model_control: bool = False,
-    allowed_hosts: Sequence[str] = (),
-    cors_origins: Sequence[str] = (),
+    allowed_hosts: str | Sequence[str] = (),
+    cors_origins: str | Sequence[str] = (),
     api_keys: StrPath | None = None,
 ) -> "GuardedApplication":
     """Return a WSGI application with loaded models, for any WSGI server::
@@ -62,7 +62,7 @@ def create_app(
         EdgeclsError: A model, a folder or a setting cannot be used.
     """
     settings = ServeSettings(
-        model_files([models] if isinstance(models, str | PathLike) else models),
+        model_files(models),
         provider=provider,
         tuned=tuned,
         unknown_threshold=unknown_threshold,
@@ -73,8 +73,8 @@ def create_app(
         if isinstance(feedback, FeedbackSettings)
         else FeedbackSettings(None if feedback is None else Path(feedback)),
         allow_model_control=allow_model_control,
-        allowed_hosts=tuple(allowed_hosts),
-        cors_origins=tuple(cors_origins),
+        allowed_hosts=one_or_several(allowed_hosts),
+        cors_origins=one_or_several(cors_origins),
         api_keys=None if api_keys is None else Path(api_keys),
     )
     state = ServerState(settings, lambda file: open_model_file(file, settings, threads=None))
@@ -124,7 +124,11 @@ class GuardedApplication:
         try:
             request.decoded_path.encode()
         except UnicodeError:
-            raise Refusal(400, "BadRequest", "the path of the request is not valid UTF-8; encode it so") from None
+            raise Refusal(
+                400,
+                "BadRequest",
+                "the path of the request is not valid UTF-8 after percent-decoding; encode it as UTF-8",
+            ) from None
         if refusal := self._middleware.check(request):
             raise refusal
         return cast(Answer, self._middleware.handle(request, lambda answer: None))
@@ -138,7 +142,7 @@ class _WsgiRequest(Request):
 
 
 class _CallingThread:
-    """A handler that answers at once, in the thread that the WSGI server calls it in."""
+    """A handler that answers in the thread in which the WSGI server calls it."""
 
     def __init__(self, app: Application, max_body_bytes: int) -> None:
         self._app = app
@@ -183,7 +187,7 @@ def _read_body(environ: dict[str, Any], max_bytes: int) -> bytes:
     """Return the body of a request, of which no more than `max_bytes` are ever read.
 
     Raises:
-        Refusal: It is larger (413), shorter than announced, or its length cannot be told (400).
+        Refusal: It is larger (413), shorter than announced, or of unknown length (400).
     """
     announced = environ.get("CONTENT_LENGTH") or ""
     if not re.fullmatch("[0-9]{0,18}", announced):

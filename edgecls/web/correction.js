@@ -82,7 +82,7 @@ async function sendCorrection() {
     album.change(corrected, { correction: label });
     tell(corrected, "kept", text("thanks", { label }));
   } catch (fault) {
-    tell(corrected, "refused", `${faultTitle(fault)}: ${faultDetail(fault)}`);
+    tell(corrected, "refused", text("refused", { title: faultTitle(fault), detail: faultDetail(fault) }));
   }
 }
 

@@ -53,6 +53,7 @@ export default {
   send: "提交",
   sending: "正在提交…",
   thanks: ({ label }) => `谢谢！服务器已将图像保存为“${label}”。`,
+  refused: ({ title, detail }) => `${title}：${detail}`,
   correction_hint: "服务器会保存这张图像，用于下一次训练。",
   file: "文件",
   size: "大小",

@@ -129,6 +129,7 @@ def test_a_class_that_cannot_be_a_folder_is_refused(tmp_path: Path, label: str) 
 
     assert (done.exit_code, list(tmp_path.iterdir())) == (1, [])
     assert "cannot be the name of a class folder" in done.stderr
+    assert "--class" in done.stderr
 
 
 def test_sigint_ends_the_command_and_leaves_whole_files(web: LocalWeb, tmp_path: Path) -> None:

@@ -357,7 +357,7 @@ def test_a_correction_that_is_refused_says_why(
 
         note = dialog.find_element(By.ID, "correction-note")
         _wait(browser, lambda: "--feedback-max-mb" in note.text)
-        assert note.text.startswith("No room for corrections")
+        assert note.text.startswith("No space for corrections")
 
 
 def test_corrections_are_not_offered_where_the_server_takes_none(
@@ -601,6 +601,11 @@ def test_nothing_hangs_over_the_edge(page: webdriver.Chrome, images: list[str], 
     assert page.execute_script(fits)
     _answer(page, [*images, str(tmp_path / f"{'name' * 40}.jpg")])
     assert page.execute_script(fits)
+    page.execute_script("document.getElementById('status-line').textContent = 'a-model-of-this-name · cpu'")
+    lines = (
+        "const all = document.createRange(); all.selectNodeContents(arguments[0]); return all.getClientRects().length"
+    )
+    assert page.execute_script(lines, page.find_element(By.ID, "language")) == 1
     _screenshot(page, f"page-{width}")
     for opener, dialog in ((".open", "detail"), ("#status-button", "status"), ("#camera-button", "camera")):
         page.find_element(By.CSS_SELECTOR, opener).click()

@@ -5,13 +5,15 @@ import threading
 import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import edgecls
 from edgecls import image
-from edgecls.errors import ModelFileError, ServerError
+from edgecls.errors import EdgeclsError, ModelFileError, ServerError
+from edgecls.server.settings import FeedbackSettings
 
 RED = image.encode_png(np.full((40, 40, 3), (200, 0, 0), np.uint8))
 
@@ -79,6 +81,37 @@ def test_what_goes_wrong_is_raised_and_leaves_nothing_running(tiny_model_path: P
         with pytest.raises(ServerError, match="cannot listen"):
             taken.start()
     assert _our_threads() == set()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"port": 65536}, "port must be from 0 to 65535, got 65536"),
+        ({"port": -1}, "port must be"),
+        ({"threads": 0}, "threads must be at least 1, got 0"),
+        ({"max_upload_mb": 0}, "max_upload_mb must be above 0"),
+        ({"max_megapixels": -1}, "max_megapixels must be above 0"),
+        ({"max_waiting": -1}, "max_waiting must be at least 0"),
+        ({"drain_delay": -0.5}, "drain_delay must be at least 0"),
+        ({"max_upload_mb": float("nan")}, "max_upload_mb"),
+        ({"feedback": FeedbackSettings(max_mb=0)}, "max_mb of feedback"),
+        ({"provider": "gpu"}, "unknown provider 'gpu'; choose one of auto"),
+        ({"cors_origins": "a.example"}, "'a.example' is not an origin"),
+    ],
+)
+def test_a_setting_that_the_command_would_refuse_is_refused_here_too(
+    tiny_model_path: Path, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(EdgeclsError, match=message), edgecls.serve(tiny_model_path, **options):
+        pass
+    assert _our_threads() == set()
+
+
+def test_a_single_name_need_not_be_in_a_list(tiny_model_path: Path) -> None:
+    with edgecls.serve(tiny_model_path, allowed_hosts="api.example") as url:
+        request = urllib.request.Request(f"{url}/livez", headers={"Host": "api.example"})
+        with urllib.request.urlopen(request) as answer:
+            assert answer.status == 200
 
 
 def test_an_exception_in_the_block_stops_it_too(tiny_model_path: Path) -> None:

@@ -22,3 +22,8 @@ def test_a_folder_stands_for_the_model_files_in_it(tmp_path: Path) -> None:
 def test_a_folder_without_one_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelFileError, match=r"there is no model file \(\.onnx\) in"):
         model_files([tmp_path])
+
+
+def test_no_model_at_all_is_refused() -> None:
+    with pytest.raises(ModelFileError, match="name at least one model file"):
+        model_files([])

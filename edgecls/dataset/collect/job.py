@@ -41,7 +41,10 @@ class ClassRequest:
     count: int | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "label", folder_label(self.label))
+        try:
+            object.__setattr__(self, "label", folder_label(self.label))
+        except DatasetError as error:
+            raise DatasetError(f"{error}; give another label with --class") from error
         if self.count is not None and self.count < 1:
             raise DatasetError(f"the count must be 1 or more, got {self.count}")
 

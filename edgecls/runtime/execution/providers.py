@@ -7,6 +7,7 @@ onnxruntime what it really uses, and `edgecls.runtime.session` checks the answer
 from dataclasses import dataclass
 from enum import StrEnum
 
+from edgecls.errors import ProviderError
 from edgecls.runtime.execution.ort import load_onnxruntime
 
 __all__ = ["Provider", "SkippedProvider", "installed_providers", "openvino_version", "providers_to_try"]
@@ -26,6 +27,18 @@ class Provider(StrEnum):
     DIRECTML = "directml"
     COREML = "coreml"
     CPU = "cpu"
+
+    @classmethod
+    def named(cls, name: str) -> "Provider":
+        """Return the provider of a name.
+
+        Raises:
+            ProviderError: There is none.
+        """
+        try:
+            return cls(name)
+        except ValueError as error:
+            raise ProviderError(f"unknown provider {name!r}; choose one of {', '.join(cls)}") from error
 
     @property
     def onnxruntime_name(self) -> str:

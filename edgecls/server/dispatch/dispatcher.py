@@ -57,7 +57,7 @@ class Dispatcher:
         self._quick.widen(QUICK_THREADS)
 
     def widen(self, slots: int) -> None:
-        """Have so many requests compute at once."""
+        """Let `slots` requests compute at the same time."""
         self._computing.widen(slots)
 
     def stop(self) -> None:
@@ -92,7 +92,7 @@ class Dispatcher:
             return answer
         except Exception:  # noqa: BLE001  # a thread that ended would take its slot along
             _log.exception("%s %s failed", request.method, request.path)
-            fault = Refusal(500, "InternalError", "the server failed; its log says why")
+            fault = Refusal(500, "InternalError", "the server failed; see its log for the reason")
             return refusal_answer(fault)
 
 

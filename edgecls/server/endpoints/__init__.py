@@ -1,1 +1,1 @@
-"""One module an address group: what is answered there, and its part of the OpenAPI document."""
+"""One module per group of addresses: what is answered there, and its part of the OpenAPI document."""

@@ -56,7 +56,7 @@ def failure(error: Refusal | EdgeclsError, path: str) -> HTTPResponse:
 
 
 def refusal_of(error: EdgeclsError) -> Refusal:
-    """Return what clients are told of an error of edgecls."""
+    """Return the refusal that clients get for an error of edgecls."""
     status, kind = next((status, kind) for type_, status, kind in _REFUSALS if isinstance(error, type_))
     retry_s = getattr(error, "retry_s", None)
     headers = {} if retry_s is None else {"Retry-After": str(retry_s)}

@@ -127,7 +127,7 @@ def read_body_if_any(environ: Mapping[str, Any], *, max_bytes: int) -> bytes:
 
 
 def read_uploads(body: bytes, content_type: str, *, max_files: int) -> list[Upload]:
-    """Take the files out of a multipart/form-data body; other fields are passed over.
+    """Take the files out of a multipart/form-data body; other fields are ignored.
 
     Raises:
         Refusal: The body is not valid multipart (400), has no file (400), or too many files or other fields (413).
@@ -189,7 +189,7 @@ _PARAMETER = re.compile(r'; *([A-Za-z0-9_*-]+) *= *("(?:\\.|[^\\"])*"|[^;"]*)')
 
 
 def _decoded_name(value: str, otherwise: str | None) -> str:
-    """Return what a name in the form of RFC 8187 stands for; if that cannot be told, the other name or the text."""
+    """Return what a name in the form of RFC 8187 stands for; if it cannot be decoded, the other name or the text."""
     charset, _, encoded = value.strip().partition("'")
     _, has_language, encoded = encoded.partition("'")
     if has_language and charset.lower() in CHARSETS:

@@ -14,13 +14,13 @@ __all__ = ["PATHS", "SCHEMAS", "mount_health"]
 
 
 def mount_health(app: Bottle, repository: Repository, readiness: Readiness, keys: ApiKeys | None) -> None:
-    """Add the questions of load balancers to an application.
+    """Add the health checks for load balancers to an application.
 
     Args:
         app: The application.
         repository: The models.
         readiness: Whether the server can serve.
-        keys: What a request needs one of to be told more than that; None where all may know.
+        keys: A request needs one of these to get more than that; None if everyone gets it.
     """
 
     def live() -> HTTPResponse:

@@ -77,7 +77,7 @@ SCHEMAS: dict[str, Any] = {
     )
 }
 
-_ONLY_READY = {"ready": {"type": "boolean", "description": "Leave out what is not ready."}}
+_ONLY_READY = {"ready": {"type": "boolean", "description": "Leave out models that are not ready."}}
 
 
 def _body(properties: dict[str, Any]) -> dict[str, Any]:

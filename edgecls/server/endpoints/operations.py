@@ -9,7 +9,7 @@ JSON = "application/json"
 
 _FAILURES = {
     400: "The request is not valid.",
-    401: "An API key is needed, where the server asks for one.",
+    401: "An API key is needed, if the server requires one.",
     403: "This is off, or not for other sites.",
     404: "There is no such thing.",
     408: "The request took too long to arrive.",

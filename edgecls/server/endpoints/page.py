@@ -58,9 +58,9 @@ _RANGE = re.compile(r"bytes=\s*(?=[0-9-]*[0-9])([0-9]{0,18})-([0-9]{0,18})\s*")
 
 
 def _wanted(asked: str, size: int) -> tuple[int, int] | None:
-    """Return the first and the last byte that a field Range asks for; None for the whole file.
+    """Return the first and the last byte of a Range field; None for the whole file.
 
-    Several ranges are answered with the whole, as is what is not understood (RFC 9110, 14.2).
+    Several ranges are answered with the whole, as are invalid ones (RFC 9110, 14.2).
 
     Raises:
         HTTPError: The file has none of the bytes (416).
@@ -76,7 +76,7 @@ def _wanted(asked: str, size: int) -> tuple[int, int] | None:
         return None
     if first >= size:
         raise HTTPError(
-            416, f"the file has {size} bytes; ask for some of those", **{"Content-Range": f"bytes */{size}"}
+            416, f"the file has {size} bytes; request a range within them", **{"Content-Range": f"bytes */{size}"}
         )
     return first, min(last, size - 1)
 

@@ -186,7 +186,7 @@ SCHEMAS: dict[str, Any] = {
             "method": {"type": "string", "enum": ["class activation", "occlusion"]},
             "resolution": {
                 **array({"type": "integer", "minimum": 1}),
-                "description": "Rows and columns of places that are told apart; the heat between is interpolated.",
+                "description": "Rows and columns of the map before interpolation.",
             },
             "png": {"type": "string", "contentEncoding": "base64", "contentMediaType": "image/png"},
         }

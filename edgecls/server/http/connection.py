@@ -15,8 +15,8 @@ from edgecls.server.http.request_parser import RequestParser
 
 __all__ = ["Connection", "Phase", "Surroundings"]
 
-RECEIVE_BYTES = 256 * 1024  # at most taken from the network at once
-REFUSED_CONNECTIONS = 100  # above the limit; they are told so, any more are cut off
+RECEIVE_BYTES = 256 * 1024  # read from the network in one go at most
+REFUSED_CONNECTIONS = 100  # above the limit; these are told the reason, further ones are cut off
 
 _log = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ class Phase(enum.Enum):
     """What a connection is doing."""
 
     IDLE = "waiting for a request"
-    HANDSHAKE = "agreeing on TLS"
+    HANDSHAKE = "negotiating TLS"
     HEAD = "receiving the head of a request"
     BODY = "receiving its body"
     WORKING = "waiting for its answer"
@@ -35,7 +35,7 @@ class Phase(enum.Enum):
 
 
 class Surroundings:
-    """What all connections of a server have in common.
+    """What all connections of a server share.
 
     Attributes:
         handler: What answers requests.
@@ -63,7 +63,7 @@ class Connection(asyncio.BufferedProtocol):
     Requests may come ahead of their answers; they are worked on one after the other.
 
     Attributes:
-        phase: What it is doing.
+        phase: What the connection is doing.
         deadline_s: Until when it may, by time.monotonic().
     """
 
@@ -110,7 +110,7 @@ class Connection(asyncio.BufferedProtocol):
         else:
             self.abort()
 
-    # What the transport says.
+    # Called by the transport.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
@@ -137,7 +137,7 @@ class Connection(asyncio.BufferedProtocol):
             self._enter(Phase.IDLE, self._limits.head_s)
 
     def plain_text_came(self) -> None:
-        self._refuse(Refusal(400, "BadRequest", "this port speaks HTTPS only; ask again with https:// in the address"))
+        self._refuse(Refusal(400, "BadRequest", "this port speaks HTTPS only; use https:// in the address"))
 
     def get_buffer(self, sizehint: int) -> memoryview:
         return self._around.received
@@ -149,13 +149,13 @@ class Connection(asyncio.BufferedProtocol):
             self._parser.feed(self._around.received[:nbytes])
         except Refusal as refusal:
             self._refusal = refusal
-        except Exception:  # noqa: BLE001  # whatever it is, the client is told and the log says why
+        except Exception:  # noqa: BLE001  # whatever it is, the client gets an answer and the log the reason
             _log.exception("a request could not be received")
             self._refusal = _FAULT
         self._advance()
 
     def eof_received(self) -> None:
-        # A client that sends no more is taken to be gone, as by most servers: one cannot tell it from one that is.
+        # A client that closes its sending half is taken to be gone, as most servers do: the two look alike.
         if self.phase is Phase.HEAD or self.phase is Phase.BODY:
             self._refuse(Refusal(400, "BadRequest", "the request ended before its announced length; send it again"))
         self.close()
@@ -165,7 +165,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def resume_writing(self) -> None:
         self._choked = False
-        asyncio.get_running_loop().call_soon(self._advance)  # a transport that is closed in here fails
+        asyncio.get_running_loop().call_soon(self._advance)  # closing the transport from within this call fails
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.phase = Phase.CLOSING
@@ -177,7 +177,7 @@ class Connection(asyncio.BufferedProtocol):
         self._parser.discard()
         self._around.connections.discard(self)
 
-    # What follows from it.
+    # The connection's own steps.
 
     @property
     def _over(self) -> bool:
@@ -188,7 +188,7 @@ class Connection(asyncio.BufferedProtocol):
         return self._transport.get_write_buffer_size() > 0
 
     def _enter(self, phase: Phase, seconds: float) -> None:
-        if phase is not self.phase:  # or else each byte would prolong it
+        if phase is not self.phase:  # otherwise each byte would extend it
             self.phase = phase
             self._since_s = time.monotonic()
             self.deadline_s = self._since_s + seconds
@@ -234,7 +234,7 @@ class Connection(asyncio.BufferedProtocol):
         self._enter(Phase.WORKING, self._limits.answer_s)
         try:
             outcome = self._around.handler.handle(request, functools.partial(self._finished, request))
-        except Exception:  # noqa: BLE001  # whatever it is, the client is told and the log says why
+        except Exception:  # noqa: BLE001  # whatever it is, the client gets an answer and the log the reason
             _log.exception("%s %s failed", request.method, request.path)
             outcome = refusal_answer(_FAULT)
         if isinstance(outcome, Answer):
@@ -243,7 +243,7 @@ class Connection(asyncio.BufferedProtocol):
             self._ticket = outcome
 
     def _finished(self, request: Request, answer: Answer) -> None:
-        if request is self._current:  # and not too late
+        if request is self._current:  # and it is not too late
             self._send(request, answer)
             self._advance()
 
@@ -259,7 +259,7 @@ class Connection(asyncio.BufferedProtocol):
         try:
             self._around.handler.answered(request, answer)
         except Exception:  # noqa: BLE001  # it is answered all the same
-            _log.exception("taking note of an answer failed")
+            _log.exception("recording an answer failed")
         self._transport.write(answer.encode(request, close=close, now_s=time.time()))
 
     def _expire_body(self) -> None:
@@ -291,4 +291,4 @@ class Connection(asyncio.BufferedProtocol):
 _AT_WORK = (Phase.HANDSHAKE, Phase.HEAD, Phase.BODY, Phase.WORKING)
 _AT_REST = (Phase.IDLE, Phase.SENDING)
 _ENDING = (Phase.LINGERING, Phase.CLOSING)
-_FAULT = Refusal(500, "InternalError", "the server failed; its log says why")
+_FAULT = Refusal(500, "InternalError", "the server failed; see its log for the reason")

@@ -42,7 +42,7 @@ class Incoming:
         self._head_size += len(piece)
 
     def add_header(self, name: bytes, value: bytes) -> None:
-        """Take a header field; those after the body are passed over."""
+        """Take a header field; those after the body are ignored."""
         self._head_size += len(name) + len(value) + 4
         if self.request is None:
             self._headers.append((name.decode("latin-1").lower(), value.decode("latin-1").rstrip(" \t")))
@@ -53,17 +53,17 @@ class Incoming:
         self.size += len(piece)
 
     def fed(self, size: int) -> None:
-        """Take note that `size` bytes were parsed, of whatever they are part."""
+        """Count `size` parsed bytes, whatever they belong to."""
         self._fed += size
 
     def excess(self, max_head_bytes: int) -> Refusal | None:
-        """Say why this is refused, if anything but its body is too large."""
+        """Return a refusal if anything but the body is too large."""
         head_arrives = self.request is None
         if self._head_size > max_head_bytes or (head_arrives and self._fed > max_head_bytes):
             kib = max_head_bytes // 1024
             return Refusal(431, "HeadTooLarge", f"request line and header fields are larger than {kib} KiB")
         if not head_arrives and self._fed > 2 * max_head_bytes + (1 + MAX_CHUNK_OVERHEAD) * max(self.size, 1):
-            return Refusal(400, "BadRequest", "the body's chunks are all but empty; send larger ones")
+            return Refusal(400, "BadRequest", "the body's chunks are almost empty; send larger ones")
         return None
 
     def end_head(self, *, method: str, version: str, keep_alive: bool, client: str) -> Request:
@@ -89,14 +89,14 @@ class Incoming:
             elif name == "expect":
                 self.expects = value.lower() == "100-continue" and version == "1.1"
         if version not in ("1.1", "1.0"):
-            raise Refusal(505, "VersionNotSupported", f"HTTP/{version} is not spoken here; use HTTP/1.1")
+            raise Refusal(505, "VersionNotSupported", f"HTTP/{version} is not supported; use HTTP/1.1")
         if hosts > 1 or (hosts == 0 and version == "1.1"):
             raise Refusal(400, "BadRequest", "an HTTP/1.1 request has exactly one Host field")
         if authority is not None:  # which then counts, whatever the Host field says (RFC 9112, 3.2.2)
             fields = [(name, value) for name, value in self._headers if name != "host"]
             self.request.headers = [*fields, ("host", authority)]
         try:
-            self.request.decoded_path  # noqa: B018  # whoever works on the request may rely on it
+            self.request.decoded_path  # noqa: B018  # all later steps may rely on it
         except UnicodeDecodeError as error:
             raise Refusal(
                 400, "BadRequest", "the path of the request is not valid UTF-8 after percent-decoding; encode it so"

@@ -16,7 +16,7 @@ class HttpLimits:
         max_bodies_bytes: All bodies in memory together, as far as they have arrived. A client may hold as much as it
             leaves free, so at most half, and a body must fit into that.
         max_head_bytes: Request line and header fields together.
-        max_connections: Connections open at once.
+        max_connections: Connections open at the same time.
         max_pipelined: Requests that may arrive at once, ahead of their answers.
         idle_s: A connection without a request is closed after so long, in seconds.
         head_s: Time for the whole head of a request to arrive.
@@ -45,14 +45,14 @@ class HttpLimits:
     drain_s: float = 25.0  # Kubernetes ends a container 30 seconds after it has asked it to stop
 
 
-IPV6_PREFIX = 64  # bits that tell networks apart; within one a client has as many addresses as it likes
+IPV6_PREFIX = 64  # bits that identify a network; within one a client may have any number of addresses
 
 
 class BodiesBudget:
     """The bytes of all bodies that have arrived, in whole or in part; used in the event loop only.
 
     No client may hold more than it leaves free: one takes half at most, two a third each, and so on. So there is always
-    room for one more, and where many are at work all of the memory is used.
+    space for one more, and where many are at work all of the memory is used.
 
     Attributes:
         used_bytes: Taken and not given back.
@@ -73,7 +73,7 @@ class BodiesBudget:
         return size == 0 or self._held[holder] + size <= left
 
     def take(self, size: int, holder: str) -> bool:
-        """Make room for `size` bytes; False if there is none."""
+        """Reserve `size` bytes; False if there is not enough space."""
         if not self.has_room(size, holder):
             return False
         self.used_bytes += size
@@ -81,7 +81,7 @@ class BodiesBudget:
         return True
 
     def give_back(self, size: int, holder: str) -> None:
-        """`size` bytes are not needed any more."""
+        """Release `size` bytes."""
         self.used_bytes -= size
         self._held[holder] -= size
         if not self._held[holder]:
@@ -100,11 +100,11 @@ class BodiesShare:
         return self._budget.has_room(size, self._holder)
 
     def take(self, size: int) -> bool:
-        """Make room for `size` bytes; False if there is none."""
+        """Reserve `size` bytes; False if there is not enough space."""
         return self._budget.take(size, self._holder)
 
     def give_back(self, size: int) -> None:
-        """`size` bytes are not needed any more."""
+        """Release `size` bytes."""
         self._budget.give_back(size, self._holder)
 
 

@@ -43,7 +43,7 @@ class Request:
     whole_s: float = 0.0
 
     def header(self, name: str) -> str:
-        """Return the value of a header field, by its name in lower case; "" where there is none."""
+        """Return the value of a header field, by its name in lower case; "" if there is none."""
         return next((value for key, value in self.headers if key == name), "")
 
     @property
@@ -85,7 +85,7 @@ class Answer:
         status: As in "200 OK".
         headers: Names and values.
         body: Sent whole.
-        refusal: What it tells the client; None if it is not a refusal. Its body may be written anew in another shape.
+        refusal: The refusal that it carries; None for other answers. The body may be rewritten in another form.
     """
 
     status: str
@@ -163,7 +163,7 @@ class Handler(Protocol):
         """Say why a request is refused before its body is read; None if it is not."""
 
     def handle(self, request: Request, answer: Callable[[Answer], None]) -> Ticket | Answer:
-        """Begin to work on a whole request, and have `answer` called in the loop later; or answer at once."""
+        """Start work on a whole request and call `answer` in the loop later, or answer right away."""
 
     def answered(self, request: Request, answer: Answer) -> None:
         """Take note of an answer that is about to be sent; it may still be completed."""

@@ -20,7 +20,7 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS
 
 
 class RequestParser:
-    """Parses what a client sends; each limit is met as soon as it can be.
+    """Parses what a client sends; each limit is enforced as early as possible.
 
     Args:
         limits: Bounds.
@@ -71,14 +71,14 @@ class RequestParser:
             raise excess
 
     def discard(self) -> None:
-        """Give back what the requests hold that have not been taken out, and parse no more."""
+        """Release what the requests hold that have not been taken out, and stop parsing."""
         self._budget.give_back(sum(len(request.body) for request in self.whole))
         self.whole.clear()
         self.discard_incoming()
         del self._parser  # it refers to this object, which would outlive its connection
 
     def discard_incoming(self) -> None:
-        """Give back what the request holds that is arriving."""
+        """Release what the arriving request holds."""
         if self.incoming is not None:
             self._budget.give_back(self.incoming.size)
         self.incoming = None
@@ -113,10 +113,10 @@ class RequestParser:
         return b""
 
     def _begin_body_again(self, incoming: Incoming) -> None:
-        """Go on with the body of a request that asks for another protocol, which is not granted.
+        """Go on with the body of a request to switch protocols, which is not granted.
 
-        Clients that would rather speak HTTP/2 ask for it in this way. The parser takes what follows for the other
-        protocol; a new one is told only how the body is framed.
+        Clients that prefer HTTP/2 ask in this way. The parser takes what follows for the other
+        protocol; a new parser learns only how the body is framed.
         """
         framing = b"Transfer-Encoding: chunked" if incoming.chunked else b"Content-Length: %d" % incoming.announced
         self._parser = httptools.HttpRequestParser(self)
@@ -172,7 +172,7 @@ class RequestParser:
     @property
     def _arriving(self) -> Incoming:
         if self.incoming is None:
-            raise RuntimeError("the parser told of a request before its beginning")
+            raise RuntimeError("the parser reported a request before its beginning")
         return self.incoming
 
     def _no_room(self, size: int) -> Refusal:
@@ -202,7 +202,7 @@ def _unknown_method(sent: bytes) -> Refusal:
     if unknown is None:
         return _no_request("its method is not valid")
     return Refusal(
-        501, "NotImplemented", f"the method {unknown[:40]!r} is not known here; GET, HEAD, POST and OPTIONS are served"
+        501, "NotImplemented", f"the method {unknown[:40]!r} is not known; GET, HEAD, POST and OPTIONS are served"
     )
 
 

@@ -31,7 +31,7 @@ def raise_handle_limit(wanted: int) -> int:
     allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
-    except (OSError, ValueError):  # some systems have a lower limit than they tell
+    except (OSError, ValueError):  # some systems have a lower limit than they report
         return soft
     return allowed
 

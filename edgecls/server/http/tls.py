@@ -20,10 +20,10 @@ LINE_ENDS = b"\r\n"
 
 
 class Secured(Protocol):
-    """What speaks through the layer: an asyncio.BufferedProtocol that hears a little more."""
+    """What speaks through the layer: an asyncio.BufferedProtocol with a few more callbacks."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """The network connection is there; nothing is agreed yet, and what is written waits."""
+        """The network connection is there; nothing is negotiated yet, and what is written waits."""
 
     def handshake_began(self) -> None:
         """The first bytes have come."""
@@ -32,22 +32,22 @@ class Secured(Protocol):
         """What is written is sent encrypted from now on."""
 
     def plain_text_came(self) -> None:
-        """The client does not speak TLS; what is written goes out as it is, and nothing is read any more."""
+        """The client does not speak TLS; what is written goes out unencrypted, and nothing more is read."""
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Return where decrypted bytes go."""
 
     def buffer_updated(self, nbytes: int) -> None:
-        """So many of them have come."""
+        """`nbytes` of them have arrived."""
 
     def eof_received(self) -> None:
-        """No more will come."""
+        """The client sends no more."""
 
     def pause_writing(self) -> None:
         """The network takes no more for now."""
 
     def resume_writing(self) -> None:
-        """It takes more again."""
+        """The network takes more again."""
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The end."""
@@ -72,7 +72,7 @@ class TlsLayer(asyncio.BufferedProtocol, asyncio.Transport):
         self._agreed = self._plain = self._deaf = self._closed = self._paused = self._ends_after = False
         self._early = b""  # written before the handshake was over
 
-    # What the network says.
+    # Called by the network's transport.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._network = cast(asyncio.Transport, transport)
@@ -109,7 +109,7 @@ class TlsLayer(asyncio.BufferedProtocol, asyncio.Transport):
         self._closed = True
         self._above.connection_lost(exc)
 
-    # What a connection asks of its transport.
+    # The transport that a connection uses.
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         return self._network.get_extra_info(name, default)
@@ -130,7 +130,7 @@ class TlsLayer(asyncio.BufferedProtocol, asyncio.Transport):
         return True
 
     def write_eof(self) -> None:
-        """Send no more; what still comes is passed over."""
+        """Send no more; what still arrives is ignored."""
         if not (self._agreed or self._plain):
             self._ends_after = True
             return
@@ -177,7 +177,7 @@ class TlsLayer(asyncio.BufferedProtocol, asyncio.Transport):
             self._read(self._tls)
         except ssl.SSLWantReadError:
             self._flush()
-        except ssl.SSLError:  # the client does not trust us, or breaks the rules; it is told which in an alert
+        except ssl.SSLError:  # the client does not trust us, or breaks the rules; an alert tells it which
             self._flush()
             self._closed = True
             self._network.close()
@@ -205,7 +205,7 @@ class TlsLayer(asyncio.BufferedProtocol, asyncio.Transport):
 
     def _say_goodbye(self) -> None:
         if self._tls is not None and self._agreed:
-            with contextlib.suppress(ssl.SSLError):  # the client has not said goodbye; that is not waited for
+            with contextlib.suppress(ssl.SSLError):  # the client has not sent close_notify; do not wait for it
                 self._tls.unwrap()
             self._flush()
 
@@ -238,7 +238,7 @@ class Certificate:
         """Use the files as they are now for new connections.
 
         Raises:
-            ServerError: They cannot be used; those read before stay in use.
+            ServerError: They cannot be used; the earlier ones stay in use.
         """
         self._context()  # a context whose key does not fit would be left with half of them
         self._load_into(self.context)

@@ -109,12 +109,12 @@ def infer(model: ServedModel, body: bytes, header_length: str | None, *, queue_n
     Args:
         model: What answers it.
         body: Of the request, no longer compressed.
-        header_length: The header field Inference-Header-Content-Length; None where there is none.
+        header_length: The header field Inference-Header-Content-Length; None if there is none.
         queue_ns: How long the request waited for a thread, in nanoseconds.
         began_ns: When work on it began, by time.perf_counter_ns().
 
     Raises:
-        Refusal: The request does not follow the protocol, or the model does not have what it asks for.
+        Refusal: The request does not follow the protocol, or names what the model does not have.
         ImageTooLargeError: An encoded image is above the model's limits.
     """
     classifier = model.classifier

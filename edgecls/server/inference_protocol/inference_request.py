@@ -1,4 +1,4 @@
-"""What a client asks for: its input, and the outputs it wants."""
+"""What a client sends: its input, and the outputs it wants."""
 
 import json
 import math
@@ -117,7 +117,7 @@ def read_request(body: bytes, header_length: str | None) -> InferenceRequest:
             None where all of the body is JSON.
 
     Raises:
-        Refusal: It does not follow the protocol (400), is too large (413) or asks for shared memory (501).
+        Refusal: It does not follow the protocol (400), is too large (413) or needs shared memory (501).
     """
     length = _header_length(header_length, len(body))
     document = read_json_object(body if length == len(body) else body[:length])

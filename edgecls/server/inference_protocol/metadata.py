@@ -38,7 +38,7 @@ def model_metadata(name: str, card: ModelCard) -> dict[str, Any]:
 
 
 def model_config(name: str, card: ModelCard) -> dict[str, Any]:
-    """Return what Triton's clients ask for; dimensions are those of one image."""
+    """Return what Triton's clients request; dimensions are those of one image."""
     return {
         "name": name,
         "platform": PLATFORM,

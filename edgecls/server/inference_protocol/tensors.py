@@ -26,7 +26,7 @@ __all__ = [
 
 
 class InvalidRequestError(Refusal):
-    """A request that does not follow the protocol, or asks for what the model does not have: 400."""
+    """A request that does not follow the protocol, or names what the model does not have: 400."""
 
     def __init__(self, message: str) -> None:
         super().__init__(400, "BadRequest", message)
@@ -71,7 +71,7 @@ def bytes_from_binary(data: bytes, shape: tuple[int, ...], *, name: str) -> list
 
 
 def float32_to_binary(values: npt.NDArray[np.float32]) -> bytes:
-    """Return numbers as they are sent."""
+    """Return numbers in the form in which they are sent."""
     return values.astype("<f4", copy=False).tobytes()
 
 
@@ -106,7 +106,7 @@ def uint8_from_json(data: Any, shape: tuple[int, ...], *, name: str) -> npt.NDAr
         found = numbers[with_fraction_or_outside].flat[0]
         raise InvalidRequestError(
             f"the data of input {name!r} must be whole numbers from 0 to 255, got {found:g}; "
-            "send pixels as they are, scaling is part of the model"
+            "send the pixels unscaled, scaling is part of the model"
         )
     return numbers.astype(np.uint8).reshape(shape)
 

@@ -27,7 +27,7 @@ class Family:
 
     Attributes:
         name: As Prometheus knows it.
-        text: What it tells.
+        text: What it counts.
         labels: Names of its labels.
         bounds: Upper bounds of a histogram's buckets, ascending; a counter has none.
     """

@@ -1,4 +1,4 @@
-"""Counting requests as they are answered."""
+"""Counting the requests that are answered."""
 
 import threading
 import time

@@ -72,7 +72,7 @@ class AccessLog:
         self._entries: deque[Entry | int] = deque()
         self._some = threading.Event()
         self._closing = threading.Event()
-        self._refused = self._refused_told = 0  # lines that there was no room for: all, and those that were told of
+        self._refused = self._refused_told = 0  # lines that did not fit into the queue: all, and those reported
         self._unwritten = 0  # lines that could not be written, since writing began to fail
         self._is_torn = False  # whether the file ends within a line
         self._thread = threading.Thread(target=self._write_all, name="edgecls-access-log", daemon=True)
@@ -178,7 +178,7 @@ class AccessLog:
             sys.stderr.flush()
 
     def _close_handle(self) -> None:
-        with contextlib.suppress(OSError):  # of what could not be written, it was told then
+        with contextlib.suppress(OSError):  # what could not be written was reported then
             os.close(self._handle)
 
 

@@ -1,4 +1,4 @@
-"""API keys: who may ask."""
+"""API keys: who may use the server."""
 
 import codecs
 import hashlib
@@ -12,14 +12,14 @@ from edgecls.server.http.messages import Refusal, Request
 __all__ = ["ApiKeys"]
 
 _OPEN = re.compile(r"/|/web/[A-Za-z0-9._-]+|/livez|/readyz|/v2/health/live|/v2/health/ready")
-"""What needs no key: the page's own files, and the questions of load balancers. Only addresses that mean what they
-say: one with percent signs might mean another after decoding."""
+"""What needs no key: the page's own files and the health checks of load balancers. Only literal addresses: one with
+percent signs might be another after decoding."""
 
 
 class ApiKeys:
-    """The keys in a file: one a line, a name after it if there is one; lines that begin with # are comments.
+    """The keys in a file: one per line, optionally followed by a name; lines that begin with # are comments.
 
-    Key and name are parted by spaces or tabs. A byte order mark and line ends of any system are passed over; with such
+    Spaces or tabs separate key and name. A byte order mark and line ends of any system do no harm; with such
     a mark the text may be UTF-16, as PowerShell writes it. Only digests are kept in memory.
 
     Args:
@@ -42,7 +42,7 @@ class ApiKeys:
         self._names = _read(self._file)
 
     def check(self, request: Request) -> Refusal | None:
-        """Say why a request is refused; None if it has a valid key or needs none."""
+        """Return why a request is refused; None if it has a valid key or needs none."""
         if _OPEN.fullmatch(request.path) or request.method == "OPTIONS" or self.name_of(request) is not None:
             return None
         return Refusal(
@@ -64,7 +64,7 @@ class ApiKeys:
             return None
         digest = _digest(given.encode("latin-1"))
         found = None
-        for known, name in self._names.items():  # all of them, so that the time tells nothing
+        for known, name in self._names.items():  # all of them, so that the time taken reveals nothing
             if hmac.compare_digest(known, digest):
                 found = name
         return found
@@ -76,17 +76,17 @@ def _read(file: Path) -> dict[bytes, str]:
         text = data.decode("utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ServerError(
-            f"cannot read the API keys {str(file)!r}: {error}; give a text file, one key a line"
+            f"cannot read the API keys {str(file)!r}: {error}; give a text file, one key per line"
         ) from error
     if "\0" in text:
-        raise ServerError(f"the API keys {str(file)!r} are no plain text; save the file as UTF-8")
+        raise ServerError(f"the API keys {str(file)!r} are not plain text; save the file as UTF-8")
     names = {}
     for line in re.split("[\r\n]", text):
         key, *name = line.split(maxsplit=1)[:2] or [""]
         if key and not key.startswith("#"):
             names[_digest(key.encode())] = " ".join(name).strip()
     if not names:
-        raise ServerError(f"there is no API key in {str(file)!r}, so nobody could ask; write one a line")
+        raise ServerError(f"there is no API key in {str(file)!r}, so nobody could use the server; write one per line")
     return names
 
 

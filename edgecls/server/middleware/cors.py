@@ -1,4 +1,4 @@
-"""Which pages of other sites may ask (CORS)."""
+"""Which pages of other sites may send requests (CORS)."""
 
 import re
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ _PREFLIGHT_VALID_S = 600
 
 
 class Cors:
-    """Tells browsers which origins may read the answers; what is no browser does not care.
+    """Tells browsers which origins may read the answers; other clients ignore it.
 
     Args:
         origins: As in "https://example.org", or "*" for all.
@@ -37,7 +37,7 @@ class Cors:
         self._origins = frozenset(origins)
 
     def preflight(self, request: Request) -> Answer | None:
-        """Answer a browser that asks beforehand whether it may; None for all other requests."""
+        """Answer a browser's preflight request; None for all other requests."""
         asked = request.method == "OPTIONS" and request.header("access-control-request-method")
         if not asked or not self._allowed(request):
             return None
@@ -52,7 +52,7 @@ class Cors:
 
     def headers(self, request: Request) -> list[tuple[str, str]]:
         """Return the header fields for the answer to a request, whatever that is."""
-        fields = [] if _ANY in self._origins else [("Vary", "Origin")]  # or caches would mix up the origins
+        fields = [] if _ANY in self._origins else [("Vary", "Origin")]  # otherwise caches would mix up the origins
         if allowed := self._allowed(request):
             fields += [
                 ("Access-Control-Allow-Origin", allowed),

@@ -1,6 +1,6 @@
 """Requests that change something come from the server's own page, from sites that are named, or from no browser.
 
-A browser sends a page's request to whatever server that page likes, with the rights of whoever sits before it. It says
+A browser sends a page's request to whatever server that page likes, with the rights of its user. It says
 where the request comes from: with Sec-Fetch-Site, but to servers over HTTPS or on the same machine only; with Origin
 always, if the request is no GET; and some old ones with Referer alone. A page can write none of these itself.
 """
@@ -19,7 +19,7 @@ __all__ = ["CrossSiteGuard"]
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _URL = re.compile(r"(?P<scheme>https?)://(?P<authority>[^/?#]*)", re.IGNORECASE)
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-LONGEST_TOLD = 100  # characters of an origin that are repeated in an answer
+LONGEST_TOLD = 100  # characters of an origin that an answer repeats
 
 
 class _Origin(NamedTuple):
@@ -29,13 +29,13 @@ class _Origin(NamedTuple):
 
 
 class CrossSiteGuard:
-    """A Bottle plugin around every route that is not for reading: it refuses what pages of other sites ask (403).
+    """A Bottle plugin around every route that is not for reading: it refuses requests of other sites' pages (403).
 
     Routes for a method other than GET are taken to change something unless they are made with ``reads_only=True``.
 
     Args:
-        origins: Other sites whose pages may change something, as in "https://example.org". "*" stands for none here:
-            who lets all pages read answers does not mean that any page may change what the server does.
+        origins: Other sites whose pages may change something, as in "https://example.org". "*" names none here:
+            letting all pages read answers does not mean that any page may change what the server does.
         https: Whether the server itself speaks HTTPS.
     """
 
@@ -77,12 +77,12 @@ class CrossSiteGuard:
             origin in self._trusted or (site in (None, "none") and origin == self._own(environ))
         ):
             return
-        told = "another site" if source is None else repr(source[:LONGEST_TOLD])
+        named = "another site" if source is None else repr(source[:LONGEST_TOLD])
         raise Refusal(
             403,
             "CrossSite",
-            f"this changes something, and a page of {told} asks for it; only the server's own page may, "
-            "and sites that the server is started with as --cors-origin",
+            f"this request changes something and comes from a page of {named}; only the server's own page may send "
+            "it, and pages of sites named with --cors-origin when the server starts",
         )
 
     def _own(self, environ: Mapping[str, Any]) -> _Origin | None:
@@ -91,7 +91,7 @@ class CrossSiteGuard:
 
 
 def _origin(text: str, *, whole: bool = True) -> _Origin | None:
-    """Return the origin that a text is, or if it need not be the whole text, begins with; None if there is none."""
+    """Return the origin in a text: all of it, or without `whole` its beginning; None if there is none."""
     found = _URL.fullmatch(text) if whole else _URL.match(text)
     authority = None if found is None else read_authority(found["authority"])
     if found is None or authority is None:

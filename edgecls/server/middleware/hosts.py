@@ -15,10 +15,10 @@ from edgecls.server.http.messages import Refusal, Request
 __all__ = ["AllowedHosts", "Authority", "read_authority"]
 
 _ANY = "*"
-_LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})  # no other can make these lead elsewhere, or itself here
+_LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})  # nobody else controls where these lead
 _AUTHORITY = re.compile(r"(?:\[(?P<ipv6>[0-9A-Fa-f:.]+)\]|(?P<name>[A-Za-z0-9._-]+))(?::(?P<port>[0-9]{0,5}))?")
 LARGEST_PORT = 65535
-LONGEST_TOLD = 100  # characters of a name that are repeated in an answer
+LONGEST_TOLD = 100  # characters of a name that an answer repeats
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Authority:
 
 
 def read_authority(text: str) -> Authority | None:
-    """Return what a text like "localhost:8000" or "[::1]" names; None if it is nothing of the kind."""
+    """Return what a text like "localhost:8000" or "[::1]" names; None if it is not a host with an optional port."""
     found = _AUTHORITY.fullmatch(text)
     if found is None:
         return None
@@ -59,7 +59,7 @@ class AllowedHosts:
         bound_to: The address that this is.
 
     Raises:
-        ServerError: A name is none.
+        ServerError: A name is not a host.
     """
 
     def __init__(self, names: Sequence[str], *, listening_on: str, bound_to: str) -> None:
@@ -71,7 +71,7 @@ class AllowedHosts:
         self._hosts = given | _LOOPBACK_HOSTS | (set() if bound.is_unspecified else own)
 
     def check(self, request: Request) -> Refusal | None:
-        """Say why a request is refused; None if it is meant for this server.
+        """Return why a request is refused; None if it is meant for this server.
 
         HTTP/1.0 knows requests without a Host field, which no browser sends.
         """
@@ -83,7 +83,7 @@ class AllowedHosts:
         return Refusal(
             421,
             "MisdirectedRequest",
-            f"this server does not answer to the name {fields[0][:LONGEST_TOLD]!r}; ask for it as localhost, or start "
+            f"this server does not answer to the name {fields[0][:LONGEST_TOLD]!r}; use localhost, or start "
             "it with --allowed-host NAME for each name that it is reached by",
         )
 

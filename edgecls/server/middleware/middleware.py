@@ -49,7 +49,7 @@ SECURITY_HEADERS = (
 
 
 class Middleware:
-    """A handler around another: what is meant for another host is refused, keys are asked for, answers completed,
+    """A handler around another: requests for other hosts are refused, keys are checked, answers completed,
     counted and logged. Refusals of the HTTP layer pass through here too.
 
     Args:
@@ -90,7 +90,7 @@ class Middleware:
         return refusal or self._handler.check(request)
 
     def handle(self, request: Request, answer: Callable[[Answer], None]) -> Ticket | Answer:
-        """Answer what browsers ask beforehand, and hand on all else."""
+        """Answer preflight requests, and pass on all others."""
         preflight = None if self._cors is None else self._cors.preflight(request)
         return preflight or self._handler.handle(request, answer)
 

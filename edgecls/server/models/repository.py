@@ -87,7 +87,7 @@ class Repository:
             names = [file.stem for file in files]
             doubled = next(name for name in names if names.count(name) > 1)
             raise ModelFileError(
-                f"two model files are called {doubled!r}; rename one, requests tell them apart by name"
+                f"two model files are called {doubled!r}; rename one, as requests select a model by name"
             )
         self._default = files[0].stem
         self._serving: dict[str, ServedModel] = {}
@@ -126,7 +126,7 @@ class Repository:
         return [self._entry(name, file) for name, file in self._files.items()]
 
     def load_all(self) -> None:
-        """Load what is not loaded yet.
+        """Load the models that are not loaded yet.
 
         Raises:
             EdgeclsError: One cannot be used; those before it are served.

@@ -1,6 +1,6 @@
 """Corrections that users send: images in class folders, each with a record of where it came from.
 
-The folder can be checked, divided and trained on as any other: what is not an image lies in a hidden folder.
+The folder can be checked, divided and trained on as any other: what is not an image is in a hidden folder.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ __all__ = ["RECORDS_FOLDER", "BadLabelError", "Correction", "FeedbackBusyError",
 RECORDS_FOLDER = ".corrections"
 MAX_NAME_LENGTH = 255
 PATIENCE_S = 15.0  # for others who are at work in the folder; a process that was halted there would keep all waiting
-BLOCK_BYTES = 4096  # what file systems commonly give out at once: a file of one byte takes as much
+BLOCK_BYTES = 4096  # the usual block of file systems: a file of one byte takes as much
 _STAGED = re.compile(r"\.[0-9a-f]{8}-[0-9a-f]{64}\.[a-z]+")  # a file on its way to its name
 _NO_SPACE = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
@@ -39,7 +39,7 @@ class BadLabelError(EdgeclsError):
 
 
 class FeedbackFullError(EdgeclsError):
-    """There is no room for another correction."""
+    """There is no space for another correction."""
 
 
 class FeedbackBusyError(EdgeclsError):
@@ -82,8 +82,8 @@ class Correction:
 class FeedbackStore:
     """A folder of corrected images; may be used by several threads and processes, which take turns.
 
-    An image is there once, by its content; corrected again, it moves. Nothing is ever half there, and what is there
-    stays when a new image has no room.
+    An image is there once, by its content; corrected again, it moves. Nothing is ever half stored, and what is there
+    stays when a new image does not fit.
 
     Args:
         root: The folder of the class folders; made if need be.
@@ -123,7 +123,7 @@ class FeedbackStore:
         Raises:
             ImageError: It is not an image that can be used.
             BadLabelError: The label cannot be taken.
-            FeedbackFullError: There is no room.
+            FeedbackFullError: There is no space.
             FeedbackBusyError: Others keep the folder busy.
             OutputError: It cannot be written.
         """
@@ -152,9 +152,9 @@ class FeedbackStore:
         except (OSError, OutputError) as error:
             cause = error if isinstance(error, OSError) else error.__cause__
             if isinstance(cause, OSError) and cause.errno in _NO_SPACE:
-                raise _full("the disk of the feedback folder is full; make room there") from error
+                raise _full("the disk of the feedback folder is full; free some space there") from error
             reason = cause.strerror if isinstance(cause, OSError) else error
-            raise OutputError(f"the image was not stored: {reason}; see to the feedback folder") from error
+            raise OutputError(f"the image was not stored: {reason}; check the feedback folder") from error
         return correction
 
     @contextlib.contextmanager
@@ -162,7 +162,7 @@ class FeedbackStore:
         """Let one thread at a time into the block.
 
         Raises:
-            FeedbackBusyError: Others have been there for too long.
+            FeedbackBusyError: Other threads have held it for too long.
         """
         if not self._lock.acquire(timeout=PATIENCE_S):
             raise _busy()
@@ -239,7 +239,7 @@ class _Sizes:
     def look(self) -> int:
         """Return the bytes that all files take, after a look at what others have changed.
 
-        Files that a killed process has left on their way are removed: whoever looks has the lock.
+        Unfinished files of a killed process are removed: the caller holds the lock.
 
         Raises:
             OSError: The folder cannot be listed.
@@ -307,7 +307,10 @@ def _new_label(text: str, labels: Iterable[str]) -> tuple[str, str]:
     Raises:
         DatasetError: It cannot be the name of a folder, or it differs from one of the model's in case only.
     """
-    name = folder_label(text)
+    try:
+        name = folder_label(text)
+    except DatasetError as error:
+        raise DatasetError(f"{error}; give another label") from error
     for label in labels:
         with contextlib.suppress(DatasetError):  # one that is too long for a folder
             own = escaped_label(label)
@@ -327,7 +330,9 @@ def _blocks(size: int) -> int:
 
 
 def _busy() -> FeedbackBusyError:
-    return FeedbackBusyError("the image was not stored: others are at work in the feedback folder; try again shortly")
+    return FeedbackBusyError(
+        "the image was not stored: other processes are using the feedback folder; try again shortly"
+    )
 
 
 def _full(reason: str) -> FeedbackFullError:

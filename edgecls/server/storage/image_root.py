@@ -22,7 +22,7 @@ class ImageRoot:
     """A folder whose images may be asked for by name, those in its subfolders by relative path.
 
     Links that stay within the folder are followed. Each step of a path is opened from the one before it and never
-    through a link that the system follows, so whoever swaps a folder for a link meanwhile gains nothing. A system that
+    through a link that the system follows, so swapping a folder for a link meanwhile gains nothing. A system that
     cannot open so (Windows) looks again where the opened file lies.
 
     Raises:

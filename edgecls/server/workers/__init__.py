@@ -1,1 +1,1 @@
-"""Several processes on one port: starting and replacing them, and what they tell each other."""
+"""Several processes on one port: starting and replacing them, and what they share with each other."""

@@ -1,4 +1,4 @@
-"""What the processes of a server tell each other: each writes a file, all read them all."""
+"""What the processes of a server share: each writes a file, and all read every file."""
 
 import contextlib
 import json
@@ -77,7 +77,7 @@ class Board:
         return {status.number for status in self._statuses()}
 
     def post(self, status: WorkerStatus) -> None:
-        """Say what is so now."""
+        """Post the current status."""
         text = json.dumps(
             {
                 "number": status.number,
@@ -144,7 +144,7 @@ class Posting:
         self._thread = threading.Thread(target=self._run, name="edgecls-posting", daemon=True)
 
     def start(self) -> None:
-        """Post at once, and begin to post again and again."""
+        """Post now, and start to post repeatedly."""
         self.now()
         self._thread.start()
 
@@ -155,8 +155,8 @@ class Posting:
         self.now()
 
     def now(self) -> None:
-        """Post at once."""
-        with contextlib.suppress(OSError):  # a full disk: what others read stays older until there is room
+        """Post now."""
+        with contextlib.suppress(OSError):  # a full disk: what others read stays old until there is space
             self._board.post(self._status())
 
     def gather(self) -> Gathered:

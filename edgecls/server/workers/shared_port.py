@@ -1,6 +1,6 @@
 """One port for several processes: each listens with a socket of its own, and the system spreads the connections.
 
-With one socket for all, whoever is awake takes what is there: of 16 connections that came at once, all 16 went to one
+With one socket for all, the process that is awake takes everything: of 16 simultaneous connections, all 16 went to one
 of two processes now and then, and the other one had nothing to do.
 """
 
@@ -60,7 +60,7 @@ def hold_port(host: str, port: int) -> tuple[socket.socket, SharedPort]:
 
 
 def share(total: int, *, parts: int, number: int) -> int:
-    """Return the part of a whole number that falls to one of several, as even as can be.
+    """Return the part of a whole number that falls to one of several, as evenly as possible.
 
     Args:
         total: At least 0.

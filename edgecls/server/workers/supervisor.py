@@ -15,7 +15,7 @@ __all__ = ["BackOff", "Supervisor"]
 
 FIRST_S = 0.5
 LONGEST_S = 30.0
-LONG_LIVED_S = 20.0  # one that has lived so long starts at once
+LONG_LIVED_S = 20.0  # one that has lived this long is replaced immediately
 
 
 class BackOff:

@@ -277,7 +277,7 @@ def test_a_fault_in_taking_note_spares_the_client(
     monkeypatch.setattr(server.handler, "answered", None)
 
     assert len(answers(server.exchange(request_bytes("/") + LAST))) == 2
-    assert "taking note of an answer failed" in caplog.text
+    assert "recording an answer failed" in caplog.text
 
 
 def test_work_for_a_client_that_is_gone_is_dropped(server: EchoServer) -> None:

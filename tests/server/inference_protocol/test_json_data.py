@@ -51,7 +51,7 @@ def test_bytes_in_base64_come_out_as_they_went_in(elements: list[bytes]) -> None
         ([1, 2, None, {}], "must be numbers, it has values of type NoneType, dict"),
         ([1, 2, 3, 256], "whole numbers from 0 to 255, got 256"),
         ([1, 2, 3, -1], "whole numbers from 0 to 255, got -1"),
-        ([0, 0.5, 1, 1], "whole numbers from 0 to 255, got 0.5; send pixels as they are"),
+        ([0, 0.5, 1, 1], "whole numbers from 0 to 255, got 0.5; send the pixels unscaled"),
         ([1, 2, 3, 10**400], "whole numbers from 0 to 255, got inf"),
         ([1, 2, 3, 1e400], "whole numbers from 0 to 255, got inf"),
     ],

@@ -133,6 +133,7 @@ def test_a_new_label_has_to_be_a_plain_folder_name(root: Path, tmp_path: Path, m
         store.keep(RED, label, name="a.png", model=model)
 
     assert refusal_of(refused.value).status == 422
+    assert "--class" not in str(refused.value)  # which is an option of another command
     assert _files(tmp_path) == []
 
 
@@ -235,14 +236,24 @@ def test_a_full_disk_is_said_and_loses_nothing(store: FeedbackStore, root: Path,
 def test_a_file_in_the_way_of_a_class_folder_is_said(store: FeedbackStore, root: Path, model: ServedModel) -> None:
     (root / "blue").write_text("notes")
 
-    with pytest.raises(BadLabelError, match="is no folder"):
+    with pytest.raises(BadLabelError, match="is no folder") as refused:
         store.keep(RED, "blue", name="a.png", model=model)
+    assert str(root) not in str(refused.value)  # which clients need not know
+
+
+def test_a_folder_that_differs_in_case_only_is_said_without_its_path(root: Path, model: ServedModel) -> None:
+    store = FeedbackStore(root, max_bytes=PLENTY, takes_new_labels=True)
+    store.keep(_image(1), "mine", name="a.png", model=model)
+
+    with pytest.raises(BadLabelError, match="the class folder 'mine' and 'Mine'") as refused:
+        store.keep(_image(2), "Mine", name="a.png", model=model)
+    assert str(root) not in str(refused.value)
 
 
 def test_a_records_folder_that_has_gone_is_said(store: FeedbackStore, root: Path, model: ServedModel) -> None:
     (root / ".corrections").rmdir()
 
-    with pytest.raises(OutputError, match="see to the feedback folder"):
+    with pytest.raises(OutputError, match="check the feedback folder"):
         store.keep(RED, "blue", name="a.png", model=model)
 
     assert _files(root) == []
