@@ -171,8 +171,9 @@ def _name_operations(path: Path, config: Any) -> None:
     operations = keras_operations()
     for entry in _objects(config):
         name, options = str(entry.get("class_name")), entry.get("config")
-        is_call = "inbound_nodes" in entry and isinstance(options, dict) and "trainable" not in options
-        if not is_call or f"{_OPERATION}{name}" not in operations:
+        if f"{_OPERATION}{name}" not in operations or "inbound_nodes" not in entry:
+            continue
+        if not isinstance(options, dict) or "trainable" in options:
             continue
         if options.keys() <= {"name"}:
             entry["class_name"] = f"{_OPERATION}{name}"
