@@ -212,8 +212,8 @@ def _measure(
     busy = {name: [one["processor_seconds"] for one in taken[-rounds:]] for name, taken in asked.items()}
     return {
         name: {
-            "ms_a_image": [round(1000 * taken / count, 4) for taken in clock[name]],
-            "processor_ms_a_image": [round(1000 * taken / count / streams, 4) for taken in busy[name]],
+            "ms_an_image": [round(1000 * taken / count, 4) for taken in clock[name]],
+            "processor_ms_an_image": [round(1000 * taken / count / streams, 4) for taken in busy[name]],
             "images_per_s": round(streams * count / statistics.median(clock[name]), 1),
             "times_as_fast": asdict(ratio_of(clock[BASELINE], clock[name])),
             "times_as_frugal": asdict(ratio_of(busy[BASELINE], busy[name])),
@@ -228,7 +228,7 @@ def _report(model: str, streams: int, found: Mapping[str, dict[str, Any]]) -> No
         fast, frugal = Estimate(**figures["times_as_fast"]), Estimate(**figures["times_as_frugal"])
         verdict = "  worth offering" if min(fast.value, frugal.value) > WORTH_OFFERING else ""
         print(
-            f"  {name:21} {statistics.median(figures['ms_a_image']):7.3f} ms  {figures['images_per_s']:7.1f}/s  "
+            f"  {name:21} {statistics.median(figures['ms_an_image']):7.3f} ms  {figures['images_per_s']:7.1f}/s  "
             f"{fast} times as fast, {frugal} by processor time, "
             f"differs by {figures['largest_difference']}{verdict}"
         )

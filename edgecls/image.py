@@ -57,6 +57,8 @@ class ImageLimits:
 
 
 DEFAULT_LIMITS = ImageLimits()
+LONGEST_PATH = 32_768  # characters, on any system
+SHOWN_OF_NO_PATH = 60
 
 
 def read_file(path: str | os.PathLike[str], *, limits: ImageLimits = DEFAULT_LIMITS) -> bytes:
@@ -67,6 +69,9 @@ def read_file(path: str | os.PathLike[str], *, limits: ImageLimits = DEFAULT_LIM
         ImageTooLargeError: It has more than ``limits.max_bytes`` bytes.
     """
     name = os.fspath(path)
+    if "\0" in name or len(name) > LONGEST_PATH:
+        shown = name if len(name) <= SHOWN_OF_NO_PATH else f"{name[:SHOWN_OF_NO_PATH]}..."
+        raise ImageReadError(f"cannot read {shown!r}: that is no path; give an encoded image as bytes")
     try:
         with open_regular(path) as stream:
             return _read_bounded(stream, name, limits, expected=os.fstat(stream.fileno()).st_size)

@@ -155,7 +155,7 @@ def check_labels(labels: tuple[str, ...]) -> None:
     """
     require(2 <= len(labels) <= MAX_LABELS, f"there must be 2 to {MAX_LABELS} labels, got {len(labels)}")
     for label in labels:
-        require(_is_text(label), f"a label must be a text on one line, got {label!r}")
+        require(_is_text(label), f"a label must be a text on one line without spaces around it, got {label!r}")
     require(len(set(labels)) == len(labels), "labels must differ from each other")
 
 

@@ -76,7 +76,7 @@ def test_the_first_bytes_alone_are_refused(encoded: Encoded, length: int) -> Non
     encoded=st.sampled_from(list(ENCODINGS.values())),
     changes=st.lists(st.tuples(st.integers(0, 400), st.integers(0, 255)), min_size=1, max_size=8),
 )
-def test_changed_bytes_give_a_image_or_an_image_error(encoded: Encoded, changes: list[tuple[int, int]]) -> None:
+def test_changed_bytes_give_an_image_or_an_image_error(encoded: Encoded, changes: list[tuple[int, int]]) -> None:
     damaged = bytearray(encoded.data)
     for offset, value in changes:
         damaged[offset % len(damaged)] = value

@@ -207,7 +207,7 @@ def _runtimes(results: Results) -> str:
         [
             measured,
             f"{runtime} {found['versions'].get(runtime, '')}".strip(),
-            f"{statistics.median(figures['ms_a_image']):.2f}",
+            f"{statistics.median(figures['ms_an_image']):.2f}",
             interval(figures["times_as_fast"]),
             interval(figures["times_as_frugal"]),
         ]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol, TextIO
 
 import click
 
-from edgecls.commands.terminal import on_one_line, padded, utf8_stdout, width
+from edgecls.commands.terminal import counted, on_one_line, padded, utf8_stdout, width
 from edgecls.runtime.prediction import Outcome, Prediction
 
 if TYPE_CHECKING:
@@ -164,19 +164,18 @@ class Tally:
         rest = ranked[LABELS_COUNTED:]
         if rest:
             counts.append(f"{len(rest)} other labels {sum(count for _, count in rest)}")
-        images = "image" if self.classified == 1 else "images"
-        click.echo(f"{self.classified} {images}: {', '.join(counts)}", err=True)
+        click.echo(f"{counted(self.classified, 'image')}: {', '.join(counts)}", err=True)
 
     def report_written(self) -> None:
         """Report on standard error how many images were sorted and drawn; nothing without these options."""
         if self._sorter is not None:
             done = "moved" if self._sorter.transfer == "move" else "copied"
             there = f", {self._sorter.done_count} were there already" if self._sorter.done_count else ""
-            click.echo(f"{done} {self._sorter.sorted_count} images{there}", err=True)
+            click.echo(f"{done} {counted(self._sorter.sorted_count, 'image')}{there}", err=True)
         if self._illustrator is not None:
             there = f", {self._illustrator.done_count} were there already" if self._illustrator.done_count else ""
             how = ""
             if self._illustrator.explained is not None:
                 method, (rows, columns) = self._illustrator.explained
                 how = f"; heat by {method}, {rows} x {columns} places"
-            click.echo(f"wrote {self._illustrator.written_count} drawings{there}{how}", err=True)
+            click.echo(f"wrote {counted(self._illustrator.written_count, 'drawing')}{there}{how}", err=True)

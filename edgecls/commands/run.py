@@ -16,7 +16,7 @@ from edgecls.commands.options import (
     unknown_threshold_option,
 )
 from edgecls.commands.prediction_output import Tally
-from edgecls.commands.terminal import on_one_line
+from edgecls.commands.terminal import counted, on_one_line
 from edgecls.commands.verbosity import is_verbose
 
 if TYPE_CHECKING:
@@ -198,7 +198,7 @@ def _write_until_stopped(
         tally.take(outcomes, total=None)
     except KeyboardInterrupt:
         failed = f", {tally.failed} could not be" if tally.failed else ""
-        click.echo(f"stopped; {tally.classified} images were classified{failed}", err=True)
+        click.echo(f"stopped; classified {counted(tally.classified, 'image')}{failed}", err=True)
         tally.report_written()
 
 

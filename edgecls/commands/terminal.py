@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "StatusLine",
     "announce_provider",
+    "counted",
     "duration_text",
     "held_back",
     "import_keras",
@@ -69,6 +70,11 @@ class StatusLine:
         if self._is_terminal:
             click.echo("\r\x1b[K", nl=False, err=True)
         click.echo(text)
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a number with what it counts, as "1 image" or "2 images"."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def padded(text: str, columns: int) -> str:
@@ -136,7 +142,7 @@ def progress_text(done: int, total: int | None, elapsed_s: float) -> str:
     """Return the line: a bar, the count, images a second, and the time that is left."""
     rate = f"{done / elapsed_s:.1f}/s" if elapsed_s > 0 else ""
     if total is None:
-        return f"{done} images"
+        return counted(done, "image")
     filled = BAR_COLUMNS * done // total
     left = "" if done == 0 else f"{duration_text(elapsed_s / done * (total - done))} left"
     return f"[{'#' * filled}{'.' * (BAR_COLUMNS - filled)}] {done}/{total}  {rate}  {left}"

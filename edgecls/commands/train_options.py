@@ -10,7 +10,7 @@ import click
 from click.core import ParameterSource
 
 from edgecls.commands.options import image_size_option
-from edgecls.commands.terminal import duration_text, on_one_line
+from edgecls.commands.terminal import counted, duration_text, on_one_line
 from edgecls.dataset.splits.rare_labels import RareLabels
 from edgecls.training.config import Augmentation, TrainConfig
 
@@ -256,7 +256,8 @@ def test_text(found: "Evaluation") -> str:
     """Return a line with the accuracy on the test split."""
     low, high = found.accuracy_interval
     unused = f"; {len(found.failures)} more could not be used" if found.failures else ""
-    return f"test accuracy {found.accuracy:.4f} ({low:.4f} to {high:.4f} at 95 %) on {found.images} images{unused}"
+    interval = f"{low:.4f} to {high:.4f} at 95 %"
+    return f"test accuracy {found.accuracy:.4f} ({interval}) on {counted(found.images, 'image')}{unused}"
 
 
 class TimeLeft:

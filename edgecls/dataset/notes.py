@@ -84,12 +84,12 @@ def _on_ignored(found: Survey) -> Iterator[str]:
     if unnamed:
         at_least = "at least " if len(found.strays) > SAMPLED else ""
         yield (
-            f"ignored: {at_least}{len(unnamed)} images whose names do not end like an image's, such as "
+            f"ignored: {at_least}{len(unnamed)} image(s) without the ending of an image, such as "
             f"{str(unnamed[0])!r}; edgecls data check lists them"
         )
     if outside := [path for path in found.outside if has_image_name(path.name)]:
         first = str(outside[0])
-        yield f"ignored: {len(outside)} images outside the class folders, such as {first!r}; they have no label"
+        yield f"ignored: {len(outside)} image(s) without a label outside the class folders, such as {first!r}"
 
 
 def _is_image(path: Path) -> bool:

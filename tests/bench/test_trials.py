@@ -47,7 +47,7 @@ def _paced(clock: ScriptedClock) -> tuple[ImageTime, ...]:
     return trial.times
 
 
-def test_the_stages_of_a_image_add_up_to_its_time(tiny_classifier: Classifier) -> None:
+def test_the_stages_of_an_image_add_up_to_its_time(tiny_classifier: Classifier) -> None:
     trial = classify_in_memory(tiny_classifier, IMAGES, 5)
 
     assert len(trial.times) == 5
@@ -67,14 +67,14 @@ def test_in_batches_images_queue(tiny_model: ModelFile) -> None:
     assert all(one.queue_ms >= 0 and one.inference_ms > 0 for one in trial.times)
 
 
-def test_a_image_that_comes_to_an_idle_machine_does_not_queue() -> None:
+def test_an_image_that_comes_to_an_idle_machine_does_not_queue() -> None:
     times = _paced(ScriptedClock([0.02, 0.02, 0.02]))
 
     assert [one.latency_ms for one in times] == pytest.approx([20, 20, 20])
     assert [one.queue_ms for one in times] == [0, 0, 0]
 
 
-def test_a_image_that_comes_while_the_last_one_is_worked_on_waits_for_it() -> None:
+def test_an_image_that_comes_while_the_last_one_is_worked_on_waits_for_it() -> None:
     times = _paced(ScriptedClock([0.25, 0.02, 0.02, 0.02]))
 
     assert [one.queue_ms for one in times] == pytest.approx([0, 150, 70, 0])

@@ -124,7 +124,7 @@ def test_one_image_for_many_is_refused_at_once(client: Client) -> None:
         ("a\0b", ImageReadError, "cannot read"),
     ],
 )
-def test_a_image_that_cannot_be_used_raises_what_the_classifier_would(
+def test_an_image_that_cannot_be_used_raises_what_the_classifier_would(
     client: Client, image: Any, kind: type[ImageError], message: str
 ) -> None:
     with pytest.raises(kind, match=message) as caught:

@@ -27,7 +27,7 @@ def _run(*arguments: str | Path, stdin: bytes | None = None) -> Result:
     return CliRunner().invoke(main, ["run", *map(str, arguments)], input=stdin)
 
 
-def test_a_image_gives_a_line_with_label_and_probability(images: Path) -> None:
+def test_an_image_gives_a_line_with_label_and_probability(images: Path) -> None:
     done = _run(images / "red.png")
 
     assert done.exit_code == 0
@@ -183,7 +183,7 @@ def test_a_folder_in_the_place_of_a_model_is_explained(images: Path, tiny_model_
     assert told[2].endswith("it holds a SavedModel; make a model file of it with edgecls export\n")
 
 
-def test_standard_input_is_a_image(images: Path) -> None:
+def test_standard_input_is_an_image(images: Path) -> None:
     done = _run("-", "--format", "json", stdin=(images / "green.png").read_bytes())
 
     assert json.loads(done.stdout)["image"] == "-"

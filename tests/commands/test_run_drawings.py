@@ -111,8 +111,8 @@ def test_occlusion_can_be_asked_for(tmp_path: Path) -> None:
         for options in ((), ("--explain-method", "occlusion"))
     )
 
-    assert by_default.stderr.endswith("wrote 1 drawings; heat by class activation, 7 x 7 places\n")
-    assert by_occlusion.stderr.endswith("wrote 1 drawings; heat by occlusion, 10 x 10 places\n")
+    assert by_default.stderr.endswith("wrote 1 drawing; heat by class activation, 7 x 7 places\n")
+    assert by_occlusion.stderr.endswith("wrote 1 drawing; heat by occlusion, 10 x 10 places\n")
     assert _below(tmp_path / "out") == ["stdin-2.jpg", "stdin.jpg"]  # two maps that differ
     refused = _run("-", "--explain-method", "occlusion", stdin=encoded)
     assert (refused.exit_code, "--explain-method goes with --explain DIR" in refused.stderr) == (2, True)

@@ -57,8 +57,8 @@ def test_images_that_are_passed_over_are_told(tmp_path: Path) -> None:
 
     unnamed, outside = _notes(data)
 
-    assert unnamed.startswith("ignored: 2 images whose names do not end like an image's, such as ")
-    assert outside.startswith("ignored: 1 images outside the class folders, such as ")
+    assert unnamed.startswith("ignored: 2 image(s) without the ending of an image, such as ")
+    assert outside.startswith("ignored: 1 image(s) without a label outside the class folders, such as ")
 
 
 def test_labels_that_look_the_same_are_told(tmp_path: Path) -> None:

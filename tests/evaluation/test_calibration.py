@@ -131,7 +131,7 @@ def test_the_calibration_error_by_hand() -> None:
     assert expected_calibration_error(rows, [0, 0, 0, 1, 1, 0], bins=10) == pytest.approx(0.4 / 3)
 
 
-def test_a_image_belongs_to_the_range_that_ends_at_its_probability() -> None:
+def test_an_image_belongs_to_the_range_that_ends_at_its_probability() -> None:
     bins = reliability_bins([0.0, 0.5, 0.500001, 1.0], [True, True, False, True], 2)
 
     assert [entry.images for entry in bins] == [2, 2]

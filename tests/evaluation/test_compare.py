@@ -63,7 +63,7 @@ def test_too_few_models_or_names_alike_are_refused(
         compare([Contender(name, tiny_classifier, 1) for name in names], images, workers=1)
 
 
-def test_a_image_that_vanished_is_not_timed(tiny_classifier: Classifier, images: LabelledImages) -> None:
+def test_an_image_that_vanished_is_not_timed(tiny_classifier: Classifier, images: LabelledImages) -> None:
     evaluation = evaluate(tiny_classifier, images, workers=1)
     evaluation.paths[4].unlink()
 

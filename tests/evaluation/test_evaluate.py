@@ -38,7 +38,7 @@ def test_labels_are_matched_by_name_whatever_their_order(
     assert (found.provider, found.workers, dict(found.failures)) == ("cpu", workers, {})
 
 
-def test_what_is_kept_of_a_image_is_what_the_model_said(tiny_classifier: Classifier, images: LabelledImages) -> None:
+def test_what_is_kept_of_an_image_is_what_the_model_said(tiny_classifier: Classifier, images: LabelledImages) -> None:
     found = evaluate(tiny_classifier, images, workers=2)
 
     expected = tiny_answer(np.full((1, 8, 8, 3), PURE["green"], np.uint8))[0]

@@ -62,6 +62,12 @@ def test_images_that_look_the_same_mirrored_change_nothing() -> None:
     assert "all 6 correctly classified validation images keep their prediction" in mirroring_text(found)
 
 
+def test_of_a_single_image_the_text_is_in_the_singular() -> None:
+    found = measure_mirroring(_sees, _batches(2), LABELS)
+
+    assert "the one correctly classified validation image keeps its prediction" in mirroring_text(found)
+
+
 def test_only_right_answers_count() -> None:
     # What looks like a left turn is labelled straight on, so no answer to it is right.
     found = measure_mirroring(_sees, _batches(0, 0, 0, 2, said_to_be={0: 2}), LABELS)

@@ -105,5 +105,5 @@ def test_a_watched_folder_is_sorted_as_images_arrive(
     out, err = watcher.communicate(timeout=300)
 
     assert (watcher.returncode, out) == (0, "")
-    assert err == "stopped; 2 images were classified\nmoved 2 images\n2 images: green 1, red 1\n"
+    assert err == "stopped; classified 2 images\nmoved 2 images\n2 images: green 1, red 1\n"
     assert os.listdir(tmp_path / "热 folder") == []

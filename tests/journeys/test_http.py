@@ -66,7 +66,7 @@ def test_no_form_of_an_address_leads_out_of_the_folder(server: RunningServer, pa
     assert set(answer) == {"error"}
 
 
-def test_a_image_in_the_folder_is_answered(server: RunningServer) -> None:
+def test_an_image_in_the_folder_is_answered(server: RunningServer) -> None:
     assert server.request("GET", "/predict/img.png")[1]["label"] == "red"
     assert (
         server.request("GET", "/predict/%E6%95%B0%E6%8D%AE%20%E9%9B%86/%E7%8C%AB%F0%9F%90%B1.png")[1]["label"] == "blue"

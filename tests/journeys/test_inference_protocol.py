@@ -174,7 +174,7 @@ def _request(server: RunningServer, path: str, body: bytes, **headers: str) -> t
     return answer
 
 
-def test_a_image_alone_is_a_whole_request(server: RunningServer) -> None:
+def test_an_image_alone_is_a_whole_request(server: RunningServer) -> None:
     status, headers, body = _request(
         server, "/v2/models/colors/versions/1/infer", GREEN, Inference_Header_Content_Length="0"
     )

@@ -159,7 +159,7 @@ def _gif(frames: int) -> bytes:
     ids=["png-50000", "png-endless", "png-without-rows", "gif-of-many-frames", "jpeg-65535"],
 )
 @pytest.mark.usefixtures("proc")
-def test_a_image_that_would_fill_the_memory_is_refused(server: RunningServer, bomb: bytes, status: int | None) -> None:
+def test_an_image_that_would_fill_the_memory_is_refused(server: RunningServer, bomb: bytes, status: int | None) -> None:
     before_kb = _memory_kb(server)
 
     answer = _exchange(server, request_bytes("/predict", bomb, close=True))

@@ -46,7 +46,7 @@ def test_raw_pixels_become_probabilities_at_the_smallest_size(name: str) -> None
 
 
 @every_architecture
-def test_a_image_below_the_smallest_size_is_refused(name: str) -> None:
+def test_an_image_below_the_smallest_size_is_refused(name: str) -> None:
     smallest = get_architecture(name).min_side
 
     with pytest.raises(ModelConfigError, match=f"at least {smallest}x{smallest} pixels, got {smallest}x{smallest - 1}"):

@@ -102,7 +102,7 @@ def test_what_has_queued_while_a_batch_ran_goes_next() -> None:
     assert batcher.queued == 0
 
 
-def test_a_image_knows_how_long_it_waited_for_its_batch() -> None:
+def test_an_image_knows_how_long_it_waited_for_its_batch() -> None:
     runner = GatedRunner()
     batcher = Batcher(runner, sizes=(2,))
     waited: list[float] = []

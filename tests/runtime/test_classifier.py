@@ -16,7 +16,7 @@ from edgecls.errors import ImageDecodeError, ImageReadError, ImageTooLargeError,
 from edgecls.image import ImageLimits
 
 
-def test_a_image_file_gives_a_prediction(tiny_model_path: Path, images: Path) -> None:
+def test_an_image_file_gives_a_prediction(tiny_model_path: Path, images: Path) -> None:
     prediction = edgecls.load(tiny_model_path).predict(images / "green.png")
 
     pixels = np.full((1, 8, 8, 3), (5, 240, 30), np.uint8)

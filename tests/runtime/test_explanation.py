@@ -85,7 +85,7 @@ def test_the_peak_is_where_the_evidence_is(
 
 @pytest.mark.parametrize("method", Method)
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_a_image_that_a_camera_turned_is_explained_upright(load_model: Load, method: Method, orientation: int) -> None:
+def test_an_image_that_a_camera_turned_is_explained_upright(load_model: Load, method: Method, orientation: int) -> None:
     exif = Image.Exif()
     exif[ORIENTATION] = orientation
     stream = io.BytesIO()

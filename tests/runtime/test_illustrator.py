@@ -90,7 +90,7 @@ def test_two_folders_get_two_drawings_and_one_folder_gets_both_in_one(
     assert apart.folders == {os.path.realpath(tmp_path / "h"), os.path.realpath(tmp_path / "l")}
 
 
-def test_a_image_that_cannot_be_used_is_not_drawn(tiny_classifier: edgecls.Classifier, tmp_path: Path) -> None:
+def test_an_image_that_cannot_be_used_is_not_drawn(tiny_classifier: edgecls.Classifier, tmp_path: Path) -> None:
     illustrator = Illustrator(heat_folder=tmp_path / "h", label_folder=None, roots=())
 
     with pytest.raises(ImageDecodeError, match="notes"):

@@ -217,6 +217,13 @@ def test_other_types_get_a_short_message(tiny_classifier: edgecls.Classifier, ta
         assert len(str(caught.value)) < 250
 
 
+@pytest.mark.parametrize("taken", [PNG.decode("latin1"), "x" * 100_000], ids=["decoded", "long"])
+def test_a_text_that_is_no_path_is_not_printed_whole(tiny_classifier: edgecls.Classifier, taken: str) -> None:
+    with pytest.raises(edgecls.ImageError, match="that is no path; give an encoded image as bytes") as caught:
+        tiny_classifier.predict(taken)
+    assert len(str(caught.value)) < 350
+
+
 @pytest.mark.parametrize("taken", ["a.png", PNG, bytearray(PNG), PIXELS, Image.fromarray(PIXELS), io.BytesIO(PNG)])
 def test_one_image_is_not_taken_for_many(tiny_classifier: edgecls.Classifier, taken: Any) -> None:
     with pytest.raises(TypeError, match="use predict for one image") as caught:

@@ -121,7 +121,7 @@ def test_two_files_for_one_name_are_refused(client: Client) -> None:
 
 
 @pytest.mark.parametrize(("name", "label"), [("red.png", "red"), ("数据 集/猫🐱.png", "green")])
-def test_a_image_under_the_root_is_classified_by_name(client: Client, name: str, label: str) -> None:
+def test_an_image_under_the_root_is_classified_by_name(client: Client, name: str, label: str) -> None:
     answer = client("GET", f"/predict/{name}")
 
     assert (answer.status, answer.json["image"], answer.json["label"]) == (200, name, label)

@@ -21,7 +21,7 @@ def _image(arch: str) -> tuple[int, Color]:
     return {"mobilenet_v2": (224, Color.RGB), "simple_cnn": (128, Color.RGB), "gray_cnn": (28, Color.GRAY)}[arch]
 
 
-def test_a_image_is_what_the_architecture_was_designed_for() -> None:
+def test_an_image_is_what_the_architecture_was_designed_for() -> None:
     assert build_config({"arch": "gray_cnn"}, default_image=_image).image == ImageSpec(28, 28, Color.GRAY)
     assert build_config(
         {"arch": "gray_cnn", "image": {"color": "rgb", "width": 40}}, default_image=_image

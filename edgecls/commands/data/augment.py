@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgecls.commands.terminal import StatusLine
+from edgecls.commands.terminal import StatusLine, counted
 
 if TYPE_CHECKING:
     from edgecls.dataset.augmentation.warp import WarpLimits
@@ -98,7 +98,7 @@ def augment(data: Path, output: Path, copies: int, limits: "WarpLimits", seed: i
         on_progress=lambda done, total: line.show(f"augmenting images {done}/{total}"),
     )
     kept = f" ({result.kept} were there already)" if result.kept else ""
-    line.then(f"wrote {result.written} images to {output}{kept}")
+    line.then(f"wrote {counted(result.written, 'image')} to {output}{kept}")
     for failure in result.failures:
         click.echo(f"left out: {failure}", err=True)
     if result.failures:

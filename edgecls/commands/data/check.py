@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgecls.commands.terminal import StatusLine, on_one_line, utf8_stdout
+from edgecls.commands.terminal import StatusLine, counted, on_one_line, utf8_stdout
 
 if TYPE_CHECKING:
     from edgecls.dataset.checks.check import CheckReport
@@ -103,7 +103,7 @@ def check(
             report, quarantine_folder, on_progress=lambda done, total: line.show(f"moving files {done}/{total}")
         )
         line.show("")
-        click.echo(f"moved {len(moved)} files to {on_one_line(str(quarantine_folder))}", err=True)
+        click.echo(f"moved {counted(len(moved), 'file')} to {on_one_line(str(quarantine_folder))}", err=True)
     if report.findings:
         sys.exit(1)
 
@@ -117,7 +117,7 @@ def _print_report(report: "CheckReport", output_format: str) -> None:
         other = f": {finding.other}" if finding.other is not None else ""
         out.write(on_one_line(f"{finding.kind:<16} {finding.path}  {finding.detail}{other}") + "\n")
     counts = ", ".join(f"{count} {kind}" for kind, count in report.counts.items() if count) or "nothing found"
-    out.write(f"{report.images} images of {len(report.labels)} labels: {counts}\n")
+    out.write(f"{counted(report.images, 'image')} of {counted(len(report.labels), 'label')}: {counts}\n")
 
 
 def _restore(folder: Path) -> None:
@@ -128,6 +128,6 @@ def _restore(folder: Path) -> None:
     line.show("")
     for refusal in restored.refused:
         click.echo(on_one_line(refusal), err=True)
-    utf8_stdout().write(on_one_line(f"put {len(restored.moved)} files back into {restored.root}") + "\n")
+    utf8_stdout().write(on_one_line(f"put {counted(len(restored.moved), 'file')} back into {restored.root}") + "\n")
     if restored.refused:
         sys.exit(1)

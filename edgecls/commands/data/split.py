@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edgecls.commands.data.check import near_distance_option
-from edgecls.commands.terminal import StatusLine, on_one_line, utf8_stdout
+from edgecls.commands.terminal import StatusLine, counted, on_one_line, utf8_stdout
 
 if TYPE_CHECKING:
     from edgecls.dataset.splits.split import SplitResult
@@ -124,7 +124,9 @@ def split(
     for label in result.rare_left_out:
         click.echo(on_one_line(f"left out: label {label!r}, which has too few images to be divided"), err=True)
     if result.ungrouped:
-        click.echo(f"--group-by matches nothing in {result.ungrouped} images; each is a group of its own", err=True)
+        click.echo(
+            f"--group-by matches nothing in {counted(result.ungrouped, 'image')}; each is a group of its own", err=True
+        )
     utf8_stdout().write(_summary(result, output))
 
 
@@ -136,11 +138,11 @@ def _summary(result: "SplitResult", output: Path) -> str:
         lines.append("".join(f"{images.counts[label]:8d}" for images in splits.values()) + f"  {on_one_line(label)}")
     lines.append("".join(f"{len(images.paths):8d}" for images in splits.values()) + "  images")
     if result.groups:
-        lines.append(f"kept together: {result.grouped_images} images in {result.groups} groups")
+        lines.append(f"kept together: {counted(result.grouped_images, 'image')} in {counted(result.groups, 'group')}")
     if result.rare_kept:
         lines.append(f"only in train, with too few images to be divided: {', '.join(result.rare_kept)}")
     for name, leak in result.leaks.items():
-        of_all = f"of {leak.images} images in {name}"
+        of_all = f"of {counted(leak.images, 'image')} in {name}"
         lines.append(f"{leak.alike} {of_all} look much like one in train, as frames of one object do")
         if leak.same_series is not None:
             lines.append(f"{leak.same_series} {of_all} share a series in their names with train")

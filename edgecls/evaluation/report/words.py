@@ -57,6 +57,8 @@ def mirroring_text(mirroring: Mirroring) -> str:
             f"None of the {number(mirroring.images)} validation images is classified correctly, so the effect of "
             "mirroring cannot be measured."
         )
+    if not mirroring.changed and mirroring.right == 1:
+        return "Mirrored left to right, the one correctly classified validation image keeps its prediction."
     if not mirroring.changed:
         return (
             f"Mirrored left to right, all {number(mirroring.right)} correctly classified validation images keep their "

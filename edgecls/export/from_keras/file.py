@@ -16,7 +16,13 @@ import keras
 
 from edgecls import modelfile
 from edgecls.errors import ExportError
-from edgecls.export.from_keras.legacy_h5 import HDF5_MAGIC, code_refusal, readable_h5, save_anew_with_keras_2
+from edgecls.export.from_keras.legacy_h5 import (
+    HDF5_MAGIC,
+    code_refusal,
+    keras_operations,
+    readable_h5,
+    save_anew_with_keras_2,
+)
 from edgecls.export.from_keras.saved_model import is_saved_model, load_saved_model
 from edgecls.extras import import_from_extra
 from edgecls.model_card import ModelCard
@@ -50,7 +56,8 @@ def load_keras(path: Path) -> keras.Model:
             if not _is_hdf5(path):
                 return _load_archive(path)
             with tempfile.TemporaryDirectory() as folder:
-                return keras.models.load_model(readable_h5(path, Path(folder)), compile=False)
+                readable = readable_h5(path, Path(folder))
+                return keras.models.load_model(readable, custom_objects=keras_operations(), compile=False)
     except (ValueError, TypeError, OSError, KeyError, AttributeError, zipfile.BadZipFile) as error:
         if "Lambda" in str(error) and "arbitrary code" in str(error):
             raise ExportError(code_refusal(path)) from error
@@ -62,7 +69,7 @@ def load_keras(path: Path) -> keras.Model:
             ) from error
         raise ExportError(
             f"cannot load {str(path)!r}: {_reason(error)}; "
-            "give a whole .keras or .h5 file whose layers are all Keras's own"
+            "give a whole .keras file whose layers are all Keras's own (an .h5 file cannot hold every network)"
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""Configurations in HDF5 files of Keras 2, as `model.save("x.h5")` writes them, made readable for Keras 3.
+"""Configurations in HDF5 files, mostly of Keras 2, as `model.save("x.h5")` writes them, made readable for Keras 3.
 
 Keras 3 reads the weights, but refuses parts of the configuration. These are corrected in a copy of the file, by a
 list of known differences and nothing else: silently dropping an unknown option could change what the network
@@ -15,7 +15,7 @@ import keras
 from edgecls.errors import ExportError
 from edgecls.extras import import_from_extra
 
-__all__ = ["HDF5_MAGIC", "code_refusal", "readable_h5", "save_anew_with_keras_2"]
+__all__ = ["HDF5_MAGIC", "code_refusal", "keras_operations", "readable_h5", "save_anew_with_keras_2"]
 
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 
@@ -30,6 +30,7 @@ _BARE_OPERATIONS = {
 }
 """What Keras 2 wrote where a network was built with TensorFlow's operations; Keras 3 has nothing in their place."""
 
+_OPERATION = "operation>"  # begins the names of Keras 3's operations, lest they be taken for layers
 _WRAPPED = ("layer", "forward_layer", "backward_layer")  # of layers around others, as SpectralNormalization
 _RANDOM_OPTION = "rng_type"  # of layers that are active only in training
 
@@ -64,6 +65,7 @@ def readable_h5(path: Path, folder: Path) -> Path:
         )
     modern = _modernised(config, _renamed_layers(config))
     _count_calls_from_zero(modern)
+    _name_operations(path, modern)
     if modern == config:
         return path
     copy = folder / "model.h5"
@@ -71,6 +73,21 @@ def readable_h5(path: Path, folder: Path) -> Path:
     with h5py.File(copy, "r+") as file:
         file.attrs["model_config"] = json.dumps(modern)
     return copy
+
+
+def keras_operations() -> dict[str, type[keras.Operation]]:
+    """Return Keras 3's own operations, such as `x / 127.5`, under the names that `readable_h5` gives them.
+
+    Keras 3 writes them to HDF5 files by their class only, and so does not find them there, or finds a layer: Add.
+    """
+    found: dict[str, type[keras.Operation]] = {}
+    waiting = keras.Operation.__subclasses__()
+    while waiting:
+        operation = waiting.pop()
+        waiting += operation.__subclasses__()
+        if operation.__module__.startswith("keras.src.ops."):
+            found[f"{_OPERATION}{operation.__name__}"] = operation
+    return found
 
 
 def save_anew_with_keras_2(path: Path) -> str:
@@ -143,6 +160,28 @@ def _modernised(value: Any, renamed: dict[str, str]) -> Any:
         if isinstance(options.get("axis"), list) and len(options["axis"]) == 1:  # of BatchNormalization
             (options["axis"],) = options["axis"]
     return modern
+
+
+def _name_operations(path: Path, config: Any) -> None:
+    """Name Keras 3's operations like no layer; of the two, only layers have the option "trainable".
+
+    Raises:
+        ExportError: An operation has options, such as the axis of a mean: reading HDF5, Keras may drop them in silence.
+    """
+    operations = keras_operations()
+    for entry in _objects(config):
+        name, options = str(entry.get("class_name")), entry.get("config")
+        if f"{_OPERATION}{name}" not in operations or "inbound_nodes" not in entry:
+            continue
+        if not isinstance(options, dict) or "trainable" in options:
+            continue
+        if options.keys() <= {"name"}:
+            entry["class_name"] = f"{_OPERATION}{name}"
+        elif not hasattr(keras.layers, name):
+            raise ExportError(
+                f"{str(path)!r} has the operation {options.get('name')!r}, whose options Keras does not read from "
+                "HDF5 files; save the network with model.save('model.keras') and export that"
+            )
 
 
 def _count_calls_from_zero(config: Any) -> None:

@@ -65,11 +65,11 @@ def test_quarantine_and_restore(data: Path, tmp_path: Path) -> None:
 
     done = _run(data, "--quarantine", tmp_path / "q")
 
-    assert (done.exit_code, done.stderr) == (1, f"moved 1 files to {tmp_path}/q\n")
+    assert (done.exit_code, done.stderr) == (1, f"moved 1 file to {tmp_path}/q\n")
     assert (tmp_path / "q" / "花" / "复制.png").is_file()
     assert _run(data).exit_code == 0
     done = _run("--restore", tmp_path / "q")
-    assert (done.exit_code, done.stdout) == (0, f"put 1 files back into {data}\n")
+    assert (done.exit_code, done.stdout) == (0, f"put 1 file back into {data}\n")
     assert (data / "花" / "复制.png").is_file()
 
 

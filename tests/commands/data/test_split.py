@@ -44,7 +44,7 @@ def test_groups_and_damaged_images_are_told(data: Path, tmp_path: Path) -> None:
 
     done = _run(data, "-o", tmp_path / "out", "--as", "lists")
 
-    assert "kept together: 2 images in 1 groups\n" in done.stdout
+    assert "kept together: 2 images in 1 group\n" in done.stdout
     assert done.stderr.startswith(f"left out: cannot read '{data}/花/坏.png': it is not an image")
     assert "\t花\n" in (tmp_path / "out" / "train.txt").read_text("utf-8")
 

@@ -222,7 +222,7 @@ def test_another_run_in_the_same_folder_is_refused(data: Path, tmp_path: Path) -
     assert _files(tmp_path) == before
 
 
-def test_a_image_that_changed_meanwhile_is_refused(data: Path, tmp_path: Path) -> None:
+def test_an_image_that_changed_meanwhile_is_refused(data: Path, tmp_path: Path) -> None:
     _augment(data, tmp_path / "out")
     label = sorted(COLORS)[0]
     shutil.copy(data / label / "照片 01.png", data / label / "照片 00.png")

@@ -109,6 +109,6 @@ def test_limits_out_of_range_are_refused(name: str, value: float) -> None:
         WarpLimits(**{name: value})
 
 
-def test_a_image_too_long_to_warp_is_refused() -> None:
+def test_an_image_too_long_to_warp_is_refused() -> None:
     with pytest.raises(ImageTooLargeError, match="no side may be longer"):
         apply_warp(np.zeros((1, MAX_SIDE + 1, 1), np.uint8), Warp())

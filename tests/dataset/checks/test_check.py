@@ -267,7 +267,7 @@ def test_of_a_file_and_a_link_to_it_the_file_is_kept(data: Path) -> None:
     assert _found(data) == [("exact_duplicate", "tulips/a.png", "tulips/z.png")]
 
 
-def test_a_image_under_two_labels_is_a_conflict_of_all_its_copies(data: Path) -> None:
+def test_an_image_under_two_labels_is_a_conflict_of_all_its_copies(data: Path) -> None:
     pixels = scene(99, height=180, width=240)
     (data / "tulips" / "a.png").write_bytes(image.encode_png(pixels))
     (data / "tulips" / "b.png").write_bytes(image.encode_png(pixels))

@@ -26,7 +26,7 @@ def make_store(tmp_path: Path) -> MakeStore:
     return make
 
 
-def test_a_image_is_saved_under_its_content_and_true_format(make_store: MakeStore, tmp_path: Path) -> None:
+def test_an_image_is_saved_under_its_content_and_true_format(make_store: MakeStore, tmp_path: Path) -> None:
     data = noise_png(1)
     digest = hashlib.sha256(data).hexdigest()
 
@@ -85,7 +85,7 @@ def test_images_that_were_there_before_count_as_there(make_store: MakeStore, tmp
     assert store.add(noise_png(1), "b", name="x").file == "a/deep/mine.png"
 
 
-def test_a_image_that_was_collected_and_deleted_does_not_come_back(make_store: MakeStore, tmp_path: Path) -> None:
+def test_an_image_that_was_collected_and_deleted_does_not_come_back(make_store: MakeStore, tmp_path: Path) -> None:
     stored = make_store().add(noise_png(1), "a", name="x")
     (tmp_path / "out" / str(stored.file)).unlink()
     record = Record("http://a.test/", "a", "saved", "", sha256=stored.sha256, file=stored.file)
@@ -118,7 +118,7 @@ def test_what_is_no_whole_image_of_the_right_size_is_not_kept(
 
 
 @pytest.mark.parametrize("size", [{"width": 40, "height": 70}, {"width": 70, "height": 40}])
-def test_a_image_may_lie_or_stand(make_store: MakeStore, size: dict[str, int]) -> None:
+def test_an_image_may_lie_or_stand(make_store: MakeStore, size: dict[str, int]) -> None:
     assert make_store(min_sides=(40, 70)).add(noise_png(1, **size), "a", name="x").outcome == "saved"
 
 

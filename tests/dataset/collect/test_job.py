@@ -200,7 +200,7 @@ def test_labels_that_share_a_folder_are_refused(run: Collect, out: Path, labels:
     assert not out.exists()
 
 
-def test_a_image_that_cannot_be_written_ends_the_run(web: LocalWeb, out: Path, run: Collect) -> None:
+def test_an_image_that_cannot_be_written_ends_the_run(web: LocalWeb, out: Path, run: Collect) -> None:
     def take_the_name(handler: Handler) -> None:
         (out / "a").write_bytes(b"somebody's file")
         answer(handler, noise_png(0))

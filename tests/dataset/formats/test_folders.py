@@ -46,7 +46,7 @@ def test_a_name_spelt_as_on_a_mac_is_the_same_label(tmp_path: Path) -> None:
         (("only/1.jpg",), r"has 1 class folder\(s\)"),
         (("a/1.jpg", "b/notes.txt"), "b' has no images"),
         (("a/1.jpg", "two\nlines/1.jpg"), "cannot be labels"),
-        (("a/1.jpg", " b/1.jpg"), "cannot be labels"),
+        (("a/1.jpg", " b/1.jpg"), "cannot be labels.*without spaces around it, got ' b'"),
     ],
     ids=["no-folders", "one-folder", "empty-class", "line-break", "blank-in-front"],
 )

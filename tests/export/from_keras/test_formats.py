@@ -187,6 +187,27 @@ def test_what_applications_hold_is_exported_from_any_form(
     np.testing.assert_allclose(found, by_hand, atol=1e-5)
 
 
+def test_arithmetic_of_keras_3_in_an_h5_file_is_loaded(tmp_path: Path) -> None:
+    images = keras.Input((SIDE, SIDE, 3))
+    scaled = 1.0 - (images - np.float32([100, 110, 120])) / 127.5
+    pooled = keras.layers.GlobalAveragePooling2D()(keras.layers.Add()([scaled, images]) + scaled)
+    network = keras.Model(images, keras.layers.Dense(3, activation="softmax")(pooled))
+    network.save(tmp_path / "m.h5")
+
+    found = load_keras(tmp_path / "m.h5").predict(_batch().astype(np.float32), verbose=0)
+
+    np.testing.assert_array_equal(found, network.predict(_batch().astype(np.float32), verbose=0))
+
+
+def test_an_operation_whose_options_an_h5_file_loses_is_named_with_a_way_out(tmp_path: Path) -> None:
+    images = keras.Input((SIDE, SIDE, 3))
+    centred = images - keras.ops.mean(images, axis=(1, 2), keepdims=True)
+    keras.Model(images, keras.layers.Dense(3)(keras.layers.Flatten()(centred))).save(tmp_path / "m.h5")
+
+    with pytest.raises(ExportError, match=r"the operation 'mean'.*; save the network with model\.save\('model\.keras"):
+        load_keras(tmp_path / "m.h5")
+
+
 def test_a_saved_model_in_half_precision_needs_a_wider_bound(tmp_path: Path, samples: Path) -> None:
     module = tf.Module()
     kernel = tf.random.stateless_normal((3, 3, 3, 64), (1, 2), dtype=tf.float16)

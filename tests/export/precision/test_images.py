@@ -54,7 +54,7 @@ def test_the_seed_decides(color_folders: Path) -> None:
     assert _contents(_part(color_folders).check) != _contents(_part(color_folders, seed=1).check)
 
 
-def test_copies_of_a_image_stay_together(tmp_path: Path) -> None:
+def test_copies_of_an_image_stay_together(tmp_path: Path) -> None:
     write_class_folders(tmp_path, per_label=6)
     for path in list(tmp_path.rglob("*.png")):
         path.with_name(f"copy of {path.name}").write_bytes(path.read_bytes())

@@ -96,7 +96,7 @@ def test_hog_color_adds_a_histogram_of_colors(spec: ImageSpec) -> None:
 
 
 @pytest.mark.parametrize("features", list(Features))
-def test_a_image_has_the_same_features_alone_and_among_others(features: Features) -> None:
+def test_an_image_has_the_same_features_alone_and_among_others(features: Features) -> None:
     """A tree asks on which side of a threshold a feature is: not even the last bit may change."""
     spec = ImageSpec(32, 32)
     images = _images(spec)

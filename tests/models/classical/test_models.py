@@ -78,7 +78,7 @@ def test_images_equally_far_away_all_count() -> None:
     np.testing.assert_allclose(votes, 1 / 3, atol=1e-6)
 
 
-def test_a_image_stored_many_times_is_answered_by_its_own_labels() -> None:
+def test_an_image_stored_many_times_is_answered_by_its_own_labels() -> None:
     model = get_classical("knn").fit(_rows())
     often = replace(model, stored=np.repeat(model.stored[:1], 20, axis=0), one_hot=np.eye(3)[[0, 1] * 10])
 

@@ -101,7 +101,7 @@ def test_a_faulty_image_stays_where_it_is(photos: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("transfer", Transfer)
-def test_a_image_that_is_in_its_folder_stays_there(tmp_path: Path, transfer: Transfer) -> None:
+def test_an_image_that_is_in_its_folder_stays_there(tmp_path: Path, transfer: Transfer) -> None:
     image = tmp_path / "红" / "1.jpg"
     image.parent.mkdir()
     image.write_text("only")
@@ -125,7 +125,7 @@ def test_of_a_link_what_it_leads_to_is_sorted_and_stays(photos: Path, tmp_path: 
     assert (photos / "a" / "1.jpg").exists()
 
 
-def test_a_image_that_has_gone_is_a_fault_of_its_own(tmp_path: Path) -> None:
+def test_an_image_that_has_gone_is_a_fault_of_its_own(tmp_path: Path) -> None:
     outcome = _sorter(tmp_path / "out").place(_outcome(tmp_path / "gone.jpg", "红"))
 
     assert isinstance(outcome.result, ImageReadError)

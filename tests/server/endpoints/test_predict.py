@@ -24,7 +24,7 @@ def client(tiny_classifier: Classifier, tiny_model_path: Path) -> Client:
 
 
 @pytest.mark.parametrize("path", ["/predict", "/predict/halves.png"])
-def test_an_explanation_comes_as_a_image_to_who_prefers_one(
+def test_an_explanation_comes_as_an_image_to_who_prefers_one(
     client: Client, tiny_classifier: Classifier, path: str
 ) -> None:
     answer = client("POST", path, IMAGE, query="explain=1", accept="image/png")

@@ -69,7 +69,7 @@ def _record(root: Path, data: bytes) -> dict[str, object]:
     return record
 
 
-def test_a_image_is_kept_by_its_content_with_where_it_came_from(
+def test_an_image_is_kept_by_its_content_with_where_it_came_from(
     store: FeedbackStore, root: Path, model: ServedModel
 ) -> None:
     correction = store.keep(RED, "blue", name="我的 花.png", model=model)
@@ -389,7 +389,7 @@ def test_only_what_others_have_changed_is_listed_again(
     assert set(listed) - {root.name} == {".corrections", "green"}
 
 
-def test_a_image_that_somebody_has_moved_is_found(store: FeedbackStore, root: Path, model: ServedModel) -> None:
+def test_an_image_that_somebody_has_moved_is_found(store: FeedbackStore, root: Path, model: ServedModel) -> None:
     store.keep(RED, "blue", name="a.png", model=model)
     (root / "by hand").mkdir()
     (root / "blue" / f"{_digest(RED)}.png").rename(root / "by hand" / f"{_digest(RED)}.png")
