@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import unquote
 
@@ -68,16 +67,15 @@ class Calls:
         self._budget = BodiesBudget(limits.max_bodies_bytes)
         self._room = asyncio.Condition()
 
-    async def answer(self, path: str, messages: AsyncIterator[bytes], context: Any) -> bytes:
+    async def answer(self, path: str, context: Any) -> bytes:
         """Return the message that answers a call, or end the call with a status.
 
         Args:
             path: Of its method.
-            messages: The one message, received when it is asked for.
-            context: Of the call.
+            context: Of the call, which receives its one message when it is asked to.
         """
         request = call_request(path, context)
-        answer = await self._answer(request, messages)
+        answer = await self._answer(request, context)
         self._handler.answered(request, answer)
         metadata = [(name.lower(), value) for name, value in answer.headers if name == "X-Request-Id"]
         if answer.refusal is None:
@@ -89,7 +87,7 @@ class Calls:
         await context.abort(status_of(answer.refusal), str(answer.refusal)[:MAX_DETAILS], tuple(metadata))
         return b""  # abort raises
 
-    async def _answer(self, request: Request, messages: AsyncIterator[bytes]) -> Answer:
+    async def _answer(self, request: Request, context: Any) -> Answer:
         refusal = self._handler.check(request)
         if refusal is not None:
             return refusal_answer(refusal)
@@ -99,7 +97,8 @@ class Calls:
             return refusal_answer(Refusal(503, "Busy", "too many messages are being received; try again shortly"))
         try:
             async with asyncio.timeout(self._limits.body_s):
-                request.body = await anext(messages, b"")
+                message = await context.read()
+            request.body = b"" if message is grpc.aio.EOF else message
             spare = max(0, held - len(request.body))
             held -= spare
             await self._give_back(share, spare)

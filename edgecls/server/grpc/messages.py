@@ -1,7 +1,7 @@
 """The messages and the service of the Open Inference Protocol, in a descriptor pool of our own.
 
-Clients of Triton and of KServe bring messages of the same names. In the default pool of protobuf they would clash as soon
-as a program that serves also asks another server.
+Clients of Triton and of KServe bring messages of the same names. In the default pool of protobuf they would clash as
+soon as a program that serves also asks another server.
 """
 
 import functools

@@ -1,12 +1,13 @@
 """The gRPC server: it runs in the event loop of the HTTP server, beside that."""
 
 import asyncio
+import contextlib
 import functools
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
 import grpc
-from grpc_health.v1 import health, health_pb2_grpc
+from grpc_health.v1 import health_pb2_grpc
 from grpc_health.v1.health_pb2 import HealthCheckResponse
 from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
@@ -21,6 +22,7 @@ from edgecls.server.middleware.api_keys import ApiKeys
 __all__ = ["GrpcServer"]
 
 HEALTH_INTERVAL_S = 0.25  # between two looks at whether the server is ready, for those who watch
+_HEALTH_OF = ("", SERVICE)  # "" for the server as a whole
 _SERVICES = (SERVICE, "grpc.health.v1.Health", reflection.SERVICE_NAME)
 
 
@@ -57,10 +59,8 @@ class GrpcServer:
         self._keys = keys
         self._certificate = certificate
         self._shared = shared
-        self._is_ready = is_ready
-        self._health = health.aio.HealthServicer()
+        self._health = _Health(is_ready)
         self._server: Any = None
-        self._watching: asyncio.Task[None] | None = None
 
     @property
     def address(self) -> str:
@@ -94,17 +94,12 @@ class GrpcServer:
         reflection_pb2_grpc.add_ServerReflectionServicer_to_server(
             reflection.aio.ReflectionServicer(_SERVICES, pool=pool()), self._server
         )
-        await self._note_health()
         self._listen()
         await self._server.start()
-        self._watching = asyncio.create_task(self._watch())
 
     async def stop(self, grace_s: float) -> None:
         """Take no more calls, and finish those in flight within so many seconds."""
-        if self._watching is not None:
-            self._watching.cancel()
-        await self._note_health()
-        await self._health.enter_graceful_shutdown()
+        self._health.stop()
         await self._server.stop(grace_s)
         self._server = None  # which has its end in this event loop; later there is none
         await asyncio.sleep(0)
@@ -124,22 +119,53 @@ class GrpcServer:
             )
         self.port = bound
 
-    async def _watch(self) -> None:
-        while True:
-            await asyncio.sleep(HEALTH_INTERVAL_S)
-            await self._note_health()
 
-    async def _note_health(self) -> None:
-        ready = HealthCheckResponse.SERVING if self._is_ready() else HealthCheckResponse.NOT_SERVING
-        for service in ("", SERVICE):
-            await self._health.set(service, ready)
+class _Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc]  # published without types
+    """The health service. What it says is looked up when it is asked; the package's own keeps what it was told last.
+
+    Args:
+        is_ready: Whether the server can serve.
+    """
+
+    def __init__(self, is_ready: Callable[[], bool]) -> None:
+        self._is_ready = is_ready
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        """End the calls of those who watch."""
+        self._stopping.set()
+
+    async def Check(self, request: Any, context: Any) -> Any:  # noqa: N802  # so gRPC calls it
+        """Tell whether the server is ready."""
+        if request.service not in _HEALTH_OF:
+            await context.abort(grpc.StatusCode.NOT_FOUND, f"there is no service {request.service[:100]!r}")
+        return HealthCheckResponse(status=self._status(request.service))
+
+    async def Watch(self, request: Any, context: Any) -> AsyncIterator[Any]:  # noqa: N802
+        """Tell that, and again whenever it has changed."""
+        told = None
+        while True:
+            status = self._status(request.service)
+            if status != told:
+                yield HealthCheckResponse(status=status)
+                told = status
+            if self._stopping.is_set():
+                return
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), HEALTH_INTERVAL_S)
+
+    def _status(self, service: str) -> Any:
+        if service not in _HEALTH_OF:
+            return HealthCheckResponse.SERVICE_UNKNOWN
+        ready = self._is_ready() and not self._stopping.is_set()
+        return HealthCheckResponse.SERVING if ready else HealthCheckResponse.NOT_SERVING
 
 
 def _method(calls: Calls, name: str) -> Callable[[AsyncIterator[bytes], Any], Coroutine[Any, Any, bytes]]:
     """Return what answers a method. It takes a stream, of one message, so that keys are checked before that comes."""
 
     async def method(messages: AsyncIterator[bytes], context: Any) -> bytes:
-        return await calls.answer(f"/{SERVICE}/{name}", aiter(messages), context)
+        return await calls.answer(f"/{SERVICE}/{name}", context)
 
     return method
 
