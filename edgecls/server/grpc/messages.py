@@ -111,7 +111,7 @@ def pool() -> descriptor_pool.DescriptorPool:
     from grpc_health.v1 import health_pb2
 
     ours = descriptor_pool.DescriptorPool()
-    ours.Add(_file())  # type: ignore[no-untyped-call]
+    ours.AddSerializedFile(_file().SerializeToString())
     ours.AddSerializedFile(health_pb2.DESCRIPTOR.serialized_pb)  # for reflection, which knows one pool only
     return ours
 

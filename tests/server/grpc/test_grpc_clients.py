@@ -82,10 +82,10 @@ async def ask():
         probabilities, label = (await client.infer(InferRequest("colors", [tensor]))).outputs
         np.testing.assert_allclose(probabilities.as_numpy(), tiny_answer(PIXELS), atol=1e-5)
         assert label.shape == [3, 1]
-        encoded = InferInput("image", [2], "BYTES")
-        encoded.set_data_from_numpy(np.array([RED, GREEN], dtype=object), binary_data=raw)
-        _, label = (await client.infer(InferRequest("colors", [encoded]))).outputs
-        assert label.as_numpy().ravel().tolist() == [b"red", b"green"]
+    encoded = InferInput("image", [2], "BYTES")
+    encoded.set_data_from_numpy(np.array([RED, GREEN], dtype=object), binary_data=True)
+    _, label = (await client.infer(InferRequest("colors", [encoded]))).outputs
+    assert [getattr(text, "decode", lambda: text)() for text in label.as_numpy().ravel()] == ["red", "green"]
     await client.close()
 
 
