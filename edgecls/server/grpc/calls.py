@@ -14,6 +14,8 @@ from edgecls.server.http.messages import Answer, Handler, Refusal, Request, refu
 __all__ = ["Calls", "call_request", "status_of"]
 
 ROOM_S = 10.0  # how long a call waits for room for its message
+LOOK_S = 0.25  # between two looks while it waits
+PATIENCE_S = 2.0  # so long a message may take to arrive while others wait for its room
 MAX_DETAILS = 1000  # characters; what is longer would not fit into the header fields that clients take
 
 _STATUS = {
@@ -54,7 +56,8 @@ class Calls:
 
     Memory for messages is shared as that for bodies is in HTTP: no client holds more than it leaves free. How large a
     message will be is not known before it is there, so room for the largest is taken while it is received, and given
-    back but for its size.
+    back but for its size. Where there is no room, the message that has been arriving for longest gives way, as it may be
+    that of a sender who has stalled.
 
     Args:
         handler: Answers.
@@ -66,6 +69,7 @@ class Calls:
         self._limits = limits
         self._budget = BodiesBudget(limits.max_bodies_bytes)
         self._room = asyncio.Condition()
+        self._arriving: dict[asyncio.Timeout, tuple[str, float]] = {}  # from whom, and since when
 
     async def answer(self, path: str, context: Any) -> bytes:
         """Return the message that answers a call, or end the call with a status.
@@ -93,12 +97,10 @@ class Calls:
             return refusal_answer(refusal)
         share = self._budget.share_of(request.client)
         held = self._limits.max_body_bytes
-        if not await self._take(share, held):
+        if not await self._take(share, held, request.client):
             return refusal_answer(Refusal(503, "Busy", "too many messages are being received; try again shortly"))
         try:
-            async with asyncio.timeout(self._limits.body_s):
-                message = await context.read()
-            request.body = b"" if message is grpc.aio.EOF else message
+            request.body = await self._receive(context, request.client)
             spare = max(0, held - len(request.body))
             held -= spare
             await self._give_back(share, spare)
@@ -129,15 +131,43 @@ class Calls:
         finally:
             outcome.drop()
 
-    async def _take(self, share: BodiesShare, size: int) -> bool:
+    async def _receive(self, context: Any, client: str) -> bytes:
+        """Return the message of a call.
+
+        Raises:
+            TimeoutError: It does not come in time.
+        """
+        async with asyncio.timeout(self._limits.body_s) as limit:
+            self._arriving[limit] = client, time.monotonic()
+            try:
+                message = await context.read()
+            finally:
+                del self._arriving[limit]
+        received: bytes = b"" if message is grpc.aio.EOF else message
+        return received
+
+    async def _take(self, share: BodiesShare, size: int, client: str) -> bool:
         """Make room for `size` bytes, and wait a while for that; False if there is none."""
-        if share.take(size):
-            return True
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(ROOM_S), self._room:
-                await self._room.wait_for(lambda: share.has_room(size))
-                return share.take(size)
-        return False
+        give_up_s = time.monotonic() + ROOM_S
+        while not share.take(size):
+            if time.monotonic() > give_up_s:
+                return False
+            self._end_oldest(client)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_S), self._room:
+                    await self._room.wait()
+        return True
+
+    def _end_oldest(self, client: str) -> None:
+        """Let the message that has been arriving for longest time out, one of this client first."""
+        slow = [
+            (sender != client, since_s, limit)
+            for limit, (sender, since_s) in self._arriving.items()
+            if time.monotonic() - since_s > PATIENCE_S
+        ]
+        if slow:
+            _, _, limit = min(slow, key=lambda each: each[:2])
+            limit.reschedule(asyncio.get_running_loop().time())
 
     async def _give_back(self, share: BodiesShare, size: int) -> None:
         share.give_back(size)

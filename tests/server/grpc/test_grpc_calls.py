@@ -306,6 +306,27 @@ def test_a_key_is_asked_for_before_the_message_has_come(tiny_model_path: Path, t
             never.set()
 
 
+def test_stalled_senders_do_not_keep_others_out(tiny_model_path: Path) -> None:
+    server = edgecls.serve(tiny_model_path, grpc_port=0, max_upload_mb=128)  # room for two of the largest at a time
+    never = threading.Event()
+
+    def stalled() -> Iterator[bytes]:
+        never.wait()
+        yield b""
+
+    with server, calls(server.grpc_address) as ask:
+        method = ask.channel.stream_unary("/inference.GRPCInferenceService/ModelInfer")
+        held = [method.future(stalled(), timeout=120) for _ in range(4)]
+        try:
+            assert ask("ServerLive").live
+            assert _infer(ask).outputs
+            assert held[0].code() is grpc.StatusCode.DEADLINE_EXCEEDED
+        finally:
+            never.set()
+        for call in held:
+            call.cancel()
+
+
 def test_tls_is_that_of_https_and_follows_a_new_certificate(tiny_model_path: Path, tmp_path: Path) -> None:
     first, second = issue(tmp_path), issue(tmp_path, "second")
     arguments = ("--model", tiny_model_path, "--grpc-port", 0, "--tls-cert", first.certificate, "--tls-key", first.key)
