@@ -190,13 +190,6 @@ def _tell(line: str) -> None:
     click.echo(line, err=True)
 
 
-def _missing_text(path: Path, waited_s: float) -> str:
-    after = f" after {waited_s:g} s" if waited_s else ""
-    if path.is_dir():
-        return f"there is no model file (.onnx) in {str(path)!r}{after}; give a folder that has one"
-    return f"{str(path)!r} does not exist{after}; give a model file or a folder of them"
-
-
 @click.command(cls=GroupedCommand, short_help="Serve models over HTTP, with a web page.")
 @click.argument("models", metavar="[[NAME=]MODEL]...", nargs=-1, type=ModelPath())
 @click.option(
@@ -238,9 +231,14 @@ def serve(context: click.Context, /, models: tuple[Path, ...], model: Path, wait
     if models and context.get_parameter_source("model") is ParameterSource.COMMANDLINE:
         raise click.UsageError("give the models either as arguments or with --model, not both")
     named = models or (model,)
-    missing = await_models(named, wait_s)
-    if missing is not None and models:
-        raise click.BadParameter(_missing_text(missing, wait_s), context, param_hint="[[NAME=]MODEL]...")
+    missing = await_models(named, wait_s, tell=_tell)
+    if models and missing is not None and not missing.exists():
+        after = f", after {wait_s:g} s" if wait_s else ""
+        raise click.BadParameter(
+            f"{str(missing)!r} does not exist{after}; give a model file or a folder of them",
+            context,
+            param_hint="MODEL",
+        )
     settings = ServeSettings(model_files(named), names=model_names(named), **options)
     if settings.tls_key is not None and settings.tls_cert is None:
         raise click.UsageError("--tls-key needs --tls-cert")

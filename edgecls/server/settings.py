@@ -128,7 +128,10 @@ POLL_S = 0.5
 
 
 def await_models(
-    named: Sequence[str | PathLike[str]], timeout_s: float, wait: Callable[[float], object] = time.sleep
+    named: Sequence[str | PathLike[str]],
+    timeout_s: float,
+    wait: Callable[[float], object] = time.sleep,
+    tell: Callable[[str], object] = lambda line: None,
 ) -> Path | None:
     """Wait until every model is there and does not grow any more: a volume may be mounted after the start.
 
@@ -136,6 +139,7 @@ def await_models(
         named: Arguments as `ModelArgument` reads them.
         timeout_s: For so many seconds at most; 0 to look only once.
         wait: Passes so many seconds.
+        tell: Takes a line for the operator, where there is something to wait for.
 
     Returns:
         A path that is still missing, or is a folder without a model file; None if all are there.
@@ -151,6 +155,8 @@ def await_models(
             return None
         if waited_s >= timeout_s:
             return None if now else _missing(named)
+        if waited_s == 0.0:
+            tell(f"waiting up to {timeout_s:g} s for {str(_missing(named))!r}")
         wait(POLL_S)
         waited_s += POLL_S
         before = now

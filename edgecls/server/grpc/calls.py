@@ -56,8 +56,8 @@ class Calls:
 
     Memory for messages is shared as that for bodies is in HTTP: no client holds more than it leaves free. How large a
     message will be is not known before it is there, so room for the largest is taken while it is received, and given
-    back but for its size. Where there is no room, the message that has been arriving for longest gives way, as it may be
-    that of a sender who has stalled.
+    back but for its size. Where there is no room, the message that has been arriving for longest gives way: its sender
+    may have stalled.
 
     Args:
         handler: Answers.
