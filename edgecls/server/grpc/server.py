@@ -101,7 +101,7 @@ class GrpcServer:
         """Take no more calls, and finish those in flight within so many seconds."""
         self._health.stop()
         await self._server.stop(grace_s)
-        self._server = None  # which has its end in this event loop; later there is none
+        self._server = None  # as above
         await asyncio.sleep(0)
 
     def _listen(self) -> None:
@@ -114,6 +114,7 @@ class GrpcServer:
         except RuntimeError:
             bound = 0
         if not bound:
+            self._server = None  # which has its end in this event loop; later there is none
             raise ServerError(
                 f"cannot listen on {address} for gRPC; choose another --grpc-port, or stop what uses this one"
             )
