@@ -15,11 +15,13 @@ class IssuedCertificate:
         certificate: PEM file.
         key: PEM file.
         client: Trusts this certificate and no other.
+        authority: PEM of the authority that issued it.
     """
 
     certificate: Path
     key: Path
     client: ssl.SSLContext
+    authority: bytes
 
 
 def issue(folder: Path, name: str = "server") -> IssuedCertificate:
@@ -31,4 +33,4 @@ def issue(folder: Path, name: str = "server") -> IssuedCertificate:
     key.write_bytes(issued.private_key_pem.bytes())
     client = ssl.create_default_context()
     authority.configure_trust(client)
-    return IssuedCertificate(certificate, key, client)
+    return IssuedCertificate(certificate, key, client, authority.cert_pem.bytes())

@@ -30,12 +30,13 @@ LAYERS = [
 """From the bottom up. A module may import from its own layer and from those below it."""
 
 WEB = {"bottle", "httptools", "multipart", "prometheus_client"}
+GRPC = {"grpc", "grpc_health", "grpc_reflection", "google"}
 TRAINING = {"tensorflow", "keras", "onnx", "tf2onnx", "sklearn", "xgboost", "skl2onnx", "onnxmltools", "torch", "jax"}
 IMAGES = {"icrawler", "imagehash", "PIL", "urllib3", "bs4", "certifi"}
 HEAVY = TRAINING | IMAGES | {"matplotlib"}
 USERS_OF = {
     **{package: {"models", "export", "training"} for package in TRAINING},
-    **{package: {"server"} for package in WEB},
+    **{package: {"server"} for package in WEB | GRPC},
     **{package: {"dataset"} for package in IMAGES},
     "matplotlib": {"plots"},
     "onnxruntime": {"runtime"},
@@ -150,7 +151,8 @@ def test_heavy_packages_stay_where_they_belong(path: Path) -> None:
         ("import edgecls.bench.benchmark", HEAVY | WEB | {"onnxruntime", "click"}),
         ("import edgecls.evaluation.report", HEAVY | WEB | {"onnxruntime", "click"}),
         ("import edgecls.client.client", HEAVY | WEB | {"cv2", "numpy", "onnxruntime", "click"}),
-        ("import edgecls.server.app", HEAVY | {"onnxruntime", "click"}),
+        ("import edgecls.server.app", HEAVY | GRPC | {"onnxruntime", "click"}),
+        ("import edgecls.server.local", HEAVY | GRPC | {"onnxruntime", "click"}),
     ],
 )
 def test_a_fresh_interpreter_loads_no_more_than_it_needs(statement: str, forbidden: set[str]) -> None:

@@ -56,7 +56,15 @@ _OPTIONS = (
         help="Address to listen on; 0.0.0.0 for all of IPv4, :: for all of IPv6 and IPv4.",
     ),
     _address("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 for any free port."),
-    _address("--tls-cert", type=_existing_file, help="PEM file with the certificate chain for HTTPS (leaf first)."),
+    _address(
+        "--grpc-port",
+        type=click.IntRange(0, 65535),
+        show_default="off",
+        help="Also serve the Open Inference Protocol over gRPC on this port; 0 for any free port. Needs edgecls[grpc].",
+    ),
+    _address(
+        "--tls-cert", type=_existing_file, help="PEM file with the certificate chain for HTTPS and gRPC (leaf first)."
+    ),
     _address("--tls-key", type=_existing_file, help="PEM file with its private key, if it is not in the same file."),
     _load(
         "--threads",
@@ -183,15 +191,26 @@ def _tell(line: str) -> None:
 
 
 @click.command(cls=GroupedCommand, short_help="Serve models over HTTP, with a web page.")
-@click.argument("models", metavar="[MODEL]...", nargs=-1, type=ModelPath(exists=True))
+@click.argument("models", metavar="[[NAME=]MODEL]...", nargs=-1, type=ModelPath())
+@click.option(
+    "--wait-for-models",
+    "wait_s",
+    cls=GroupedOption,
+    group="Models and images",
+    type=click.FloatRange(min=0),
+    default=0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Wait so long at most for model files that are not there yet, as on a volume that is mounted late.",
+)
 @serve_options
 @feedback_options
 @click.pass_context
-def serve(context: click.Context, /, models: tuple[Path, ...], model: Path, **options: Any) -> None:
+def serve(context: click.Context, /, models: tuple[Path, ...], model: Path, wait_s: float, **options: Any) -> None:
     """Serve a web page and an HTTP interface that classify images.
 
-    MODEL is a model file (.onnx) or a folder of them. Requests name a model by its file without the suffix; those that
-    name none get the first.
+    MODEL is a model file (.onnx) or a folder of them. Requests name a model by its file without the suffix, or as NAME
+    in NAME=MODEL; those that name none get the first.
 
     \b
     POST /predict              an image as the body, or multipart/form-data with one or several files
@@ -207,11 +226,20 @@ def serve(context: click.Context, /, models: tuple[Path, ...], model: Path, **op
     Ctrl-C or SIGTERM finishes the requests in flight and ends with exit code 0. SIGHUP reads models, API keys and
     certificate again, and begins the access log anew.
     """
-    from edgecls.server.settings import ServeSettings, model_files
+    from edgecls.server.settings import ServeSettings, await_models, model_files, model_names
 
     if models and context.get_parameter_source("model") is ParameterSource.COMMANDLINE:
         raise click.UsageError("give the models either as arguments or with --model, not both")
-    settings = ServeSettings(model_files(models or (model,)), **options)
+    named = models or (model,)
+    missing = await_models(named, wait_s, tell=_tell)
+    if models and missing is not None and not missing.exists():
+        after = f", after {wait_s:g} s" if wait_s else ""
+        raise click.BadParameter(
+            f"{str(missing)!r} does not exist{after}; give a model file or a folder of them",
+            context,
+            param_hint="MODEL",
+        )
+    settings = ServeSettings(model_files(named), names=model_names(named), **options)
     if settings.tls_key is not None and settings.tls_cert is None:
         raise click.UsageError("--tls-key needs --tls-cert")
     if settings.allow_model_control and settings.workers > 1:

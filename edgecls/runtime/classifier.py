@@ -269,6 +269,8 @@ class Classifier:
     def probabilities(self, batch_nhwc: Batch) -> Probabilities:
         """Run the network on images that are at the model's size already.
 
+        If the classifier runs batches, single images of several threads run together.
+
         Args:
             batch_nhwc: uint8, ``[N, height, width, channels]``, RGB or grey, N at least 1.
 
@@ -278,7 +280,11 @@ class Classifier:
         Raises:
             InputShapeError: The array has another shape or dtype.
         """
-        return self._session.run(batch_nhwc)
+        session, batcher = self._session, self._batcher
+        is_single = batch_nhwc.shape == (1, *self.card.image.shape_hwc) and batch_nhwc.dtype == np.uint8
+        if batcher is None or not is_single:
+            return session.run(batch_nhwc)
+        return batcher.submit(batch_nhwc[0]).row[np.newaxis]
 
     def verify(self) -> list[GoldenResult]:
         """Run the golden samples of the model file, alone and in batches of two.

@@ -11,7 +11,7 @@ from types import TracebackType
 from edgecls.errors import ServerError
 from edgecls.server.http.server import listening_socket
 from edgecls.server.server import Server
-from edgecls.server.settings import FeedbackSettings, ServeSettings, model_files, one_or_several
+from edgecls.server.settings import FeedbackSettings, ServeSettings, model_files, model_names, one_or_several
 
 __all__ = ["LocalServer", "serve"]
 
@@ -25,6 +25,7 @@ def serve(
     *,
     host: str = "127.0.0.1",
     port: int = 0,
+    grpc_port: int | None = None,
     provider: str = "auto",
     threads: int | None = None,
     tuned: bool = True,
@@ -54,9 +55,12 @@ def serve(
     `edgecls serve`, with one process; it runs in threads, installs no signal handlers and prints nothing.
 
     Args:
-        models: A model file, a folder of them, or several of either. Requests that name no model get the first.
+        models: A model file, a folder of them, or several of either; as "NAME=FILE" where requests are to call it so.
+            Requests that name no model get the first.
         host: Address to listen on.
         port: Port to listen on; 0 for any free port.
+        grpc_port: Port for gRPC, 0 for any that is free, at `LocalServer.grpc_address`; None for HTTP alone. Needs the
+            extra "grpc".
         feedback: Folder for corrections; `FeedbackSettings` to limit its size or to accept new labels.
         tell: Takes a line for the operator, called in several threads; None to log them at level INFO.
         provider, threads, tuned, unknown_threshold, max_megapixels, max_upload_mb, max_waiting, image_root,
@@ -69,10 +73,13 @@ def serve(
     """
     if tls_key is not None and tls_cert is None:
         raise ServerError("tls_key needs tls_cert; give the certificate that the key belongs to")
+    named = [models] if isinstance(models, str | PathLike) else list(models)
     settings = ServeSettings(
-        model_files(models),
+        model_files(named),
+        names=model_names(named),
         host=host,
         port=port,
+        grpc_port=grpc_port,
         provider=provider,
         threads=threads,
         tuned=tuned,
@@ -107,7 +114,7 @@ class LocalServer:
         self._settings = settings
         self._tell = tell
         self._lock = threading.Lock()
-        self._url = ""
+        self._url = self._grpc_address = ""
         self._at_end: contextlib.ExitStack | None = None
 
     @property
@@ -120,6 +127,15 @@ class LocalServer:
         if self._at_end is None:
             raise ServerError("the server is not running; start it first")
         return self._url
+
+    @property
+    def grpc_address(self) -> str:
+        """Host and port where the server answers gRPC, as clients of gRPC take them; empty without `grpc_port`.
+
+        Raises:
+            ServerError: It does not run.
+        """
+        return self._grpc_address if self.url else ""
 
     def start(self) -> str:
         """Load and verify the models, serve from then on, and return the URL.
@@ -134,6 +150,7 @@ class LocalServer:
                 listener = stack.enter_context(listening_socket(self._settings.host, self._settings.port))
                 server = Server(self._settings, lambda: listener, listener.getsockname()[0], self._tell)
                 self._url = stack.enter_context(server.serving(is_first=True)).url
+                self._grpc_address = server.grpc_address
                 self._at_end = stack.pop_all()
             return self._url
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from edgecls.extras import import_from_extra
 from edgecls.image import DEFAULT_LIMITS, ImageLimits
 from edgecls.modelfile import read_model
 from edgecls.runtime.classifier import Classifier
@@ -49,6 +50,12 @@ class Server:
         tell: Takes a line for the operator.
         board: Shared with the other workers; None where this is the only process.
         number: Number of the worker, from 1.
+
+    Attributes:
+        grpc_address: Host and port where it answers gRPC; empty where it does not.
+
+    Raises:
+        EdgeclsError: It cannot be made with these settings.
     """
 
     def __init__(
@@ -60,6 +67,10 @@ class Server:
         board: Board | None = None,
         number: int = 1,
     ) -> None:
+        if settings.grpc_port is not None:
+            for module in ("grpc", "grpc_health", "grpc_reflection", "google.protobuf"):
+                import_from_extra(module, extra="grpc", purpose="serving gRPC")
+        self.grpc_address = ""
         self._settings = settings
         self._listen = listen
         self._tell = tell
@@ -114,6 +125,8 @@ class Server:
             if is_first:
                 server = self._accept(at_end)
                 self._tell(f"listening on {server.url}")
+                if self.grpc_address:
+                    self._tell(f"listening for gRPC on {self.grpc_address}")
             self._state.repository.load_all()
             if is_first:
                 self._announce()
@@ -134,18 +147,46 @@ class Server:
     def _accept(self, at_end: contextlib.ExitStack) -> HttpServer:
         """Accept connections until the end."""
         largest = self._settings.max_body_bytes
+        limits = HttpLimits(
+            max_body_bytes=largest,
+            max_bodies_bytes=max(HttpLimits.max_bodies_bytes, BODIES_AT_LEAST * largest),
+        )
         server = HttpServer(
             self._handler,
             self._listen(),
-            limits=HttpLimits(
-                max_body_bytes=largest,
-                max_bodies_bytes=max(HttpLimits.max_bodies_bytes, BODIES_AT_LEAST * largest),
-            ),
+            limits=limits,
             tls=None if self._certificate is None else self._certificate.context,
         )
         server.start()
         at_end.callback(server.stop)
+        if self._settings.grpc_port is not None:
+            self.grpc_address = self._start_grpc(server, self._settings.grpc_port, limits)
         return server
+
+    def _start_grpc(self, server: HttpServer, port: int, limits: HttpLimits) -> str:
+        """Answer gRPC beside HTTP, and return the address."""
+        from edgecls.server.grpc.server import GrpcServer
+        from edgecls.server.grpc.service import GrpcHandler, InferenceService
+
+        state = self._state
+        service = InferenceService(
+            state.repository,
+            state.readiness,
+            state.statistics,
+            self._gather,
+            allow_model_control=self._settings.allow_model_control,
+        )
+        beside = GrpcServer(
+            Middleware(GrpcHandler(service, self._dispatcher), state.metrics, keys=state.keys, log=self._log),
+            (self._settings.host, port),
+            limits=limits,
+            is_ready=lambda: state.readiness.is_ready,
+            keys=state.keys,
+            certificate=self._certificate,
+            shared=self._settings.workers > 1,
+        )
+        server.start_beside(beside.start, beside.stop)
+        return beside.address
 
     def _load(self, file: Path) -> Classifier:
         threads = self._settings.threads
@@ -198,7 +239,7 @@ class ServerState:
     """
 
     def __init__(self, settings: ServeSettings, load: Callable[[Path], Classifier], board: Board | None = None) -> None:
-        self.repository = Repository(settings.files, load)
+        self.repository = Repository(settings.files, load, names=settings.names)
         self.readiness = Readiness(self.repository, (lambda: True) if board is None else lambda: board.all_ready)
         self.keys = None if settings.api_keys is None else ApiKeys(settings.api_keys)
         self.metrics = RequestMetrics()

@@ -1,13 +1,24 @@
 """The settings of a server: the options of `edgecls serve` and the arguments of `edgecls.serve`, by the same names."""
 
-from collections.abc import Sequence
+import os
+import re
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
 
 from edgecls.errors import ModelFileError, ServerError
 
-__all__ = ["FeedbackSettings", "ServeSettings", "model_files", "one_or_several"]
+__all__ = [
+    "FeedbackSettings",
+    "ModelArgument",
+    "ServeSettings",
+    "await_models",
+    "model_files",
+    "model_names",
+    "one_or_several",
+]
 
 LARGEST_PORT = 65535
 
@@ -36,6 +47,7 @@ class ServeSettings:
     """
 
     files: tuple[Path, ...]
+    names: tuple[str, ...] = ()  # of the models, one for each file; none for the names of the files
     provider: str = "auto"
     tuned: bool = True
     unknown_threshold: float | None = None
@@ -47,6 +59,7 @@ class ServeSettings:
     host: str = "127.0.0.1"
     allowed_hosts: tuple[str, ...] = ()
     port: int = 8000
+    grpc_port: int | None = None
     tls_cert: Path | None = None
     tls_key: Path | None = None
     threads: int | None = None
@@ -85,20 +98,108 @@ def one_or_several(given: str | Sequence[str]) -> tuple[str, ...]:
     return (given,) if isinstance(given, str) else tuple(given)
 
 
-def model_files(named: str | PathLike[str] | Sequence[str | PathLike[str]]) -> tuple[Path, ...]:
-    """Return model files, from one path or several; a folder stands for the model files in it, sorted by name.
+_NAMED = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)=(.+)", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class ModelArgument:
+    """A model as users name it: ``PATH``, or ``NAME=PATH`` where requests are to call it so.
+
+    Attributes:
+        path: A model file, or a folder of them.
+        name: What requests call it; None for the names of the files.
+    """
+
+    path: Path
+    name: str | None = None
+
+    @classmethod
+    def parse(cls, text: str | PathLike[str]) -> "ModelArgument":
+        """Read an argument; a path that exists as it is written is a path, whatever signs are in it."""
+        named = _NAMED.fullmatch(os.fspath(text))
+        if named is None or Path(text).exists():
+            return cls(Path(text))
+        return cls(Path(named[2]), named[1])
+
+    def files(self) -> list[Path]:
+        """Return its model files, sorted by name where it is a folder.
+
+        Raises:
+            ModelFileError: The folder has none, or several where one name is given.
+        """
+        if not self.path.is_dir():
+            return [self.path]
+        found = sorted(self.path.glob("*.onnx"))
+        if not found:
+            raise ModelFileError(f"there is no model file (.onnx) in {str(self.path)!r}; give a folder that has one")
+        if self.name is not None and len(found) > 1:
+            raise ModelFileError(
+                f"there are {len(found)} model files in {str(self.path)!r}, which cannot all be called {self.name!r}; "
+                f"give one, as in {self.name}={found[0]}"
+            )
+        return found
+
+
+def model_files(named: Sequence[str | PathLike[str]]) -> tuple[Path, ...]:
+    """Return the model files of arguments as `ModelArgument` reads them.
 
     Raises:
         ModelFileError: There is none, or none in a folder.
     """
-    if isinstance(named, str | PathLike):
-        named = [named]
-    files: list[Path] = []
-    for path in map(Path, named):
-        found = sorted(path.glob("*.onnx")) if path.is_dir() else [path]
-        if not found:
-            raise ModelFileError(f"there is no model file (.onnx) in {str(path)!r}; give a folder that has one")
-        files += found
+    files = tuple(file for argument in named for file in ModelArgument.parse(argument).files())
     if not files:
         raise ModelFileError("there is no model to serve; name at least one model file")
-    return tuple(files)
+    return files
+
+
+def model_names(named: Sequence[str | PathLike[str]]) -> tuple[str, ...]:
+    """Return what requests call these models, in the order of `model_files`.
+
+    Raises:
+        ModelFileError: A folder has none.
+    """
+    arguments = map(ModelArgument.parse, named)
+    return tuple(argument.name or file.stem for argument in arguments for file in argument.files())
+
+
+POLL_S = 0.5
+
+
+def await_models(
+    named: Sequence[str | PathLike[str]],
+    timeout_s: float,
+    wait: Callable[[float], object] = time.sleep,
+    tell: Callable[[str], object] = lambda line: None,
+) -> Path | None:
+    """Wait until every model is there and does not grow any more: a volume may be mounted after the start.
+
+    Args:
+        named: Arguments as `ModelArgument` reads them.
+        timeout_s: For so many seconds at most; 0 to look only once.
+        wait: Passes so many seconds.
+        tell: Takes a line for the operator, where there is something to wait for.
+
+    Returns:
+        A path that is still missing, or is a folder without a model file; None if all are there.
+    """
+    before: list[tuple[Path, int]] = []
+    waited_s = 0.0
+    while True:
+        try:
+            now = [(file, file.stat().st_size) for file in model_files(named)]
+        except (OSError, ModelFileError):
+            now = []
+        if now and (now == before or waited_s == 0.0):
+            return None
+        if waited_s >= timeout_s:
+            return None if now else _missing(named)
+        if waited_s == 0.0:
+            tell(f"waiting up to {timeout_s:g} s for {str(_missing(named))!r}")
+        wait(POLL_S)
+        waited_s += POLL_S
+        before = now
+
+
+def _missing(named: Sequence[str | PathLike[str]]) -> Path | None:
+    paths = [ModelArgument.parse(argument).path for argument in named]
+    return next((path for path in paths if not path.exists() or (path.is_dir() and not [*path.glob("*.onnx")])), None)

@@ -1,6 +1,7 @@
 """Serving with several worker processes, which this one supervises."""
 
 import contextlib
+import dataclasses
 import multiprocessing
 import os
 import shutil
@@ -39,7 +40,11 @@ def serve_with_workers(settings: ServeSettings, tell: Callable[[str], None]) -> 
         raise ServerError("this frozen program cannot start several processes; leave --workers at 1")
     context = multiprocessing.get_context("spawn")  # never a copy of a process in which onnxruntime has threads
     holder, port = hold_port(settings.host, settings.port)
-    with _board_folder() as folder:
+    with contextlib.ExitStack() as held, _board_folder() as folder:
+        if settings.grpc_port is not None:
+            grpc_holder, grpc_at = hold_port(settings.host, settings.grpc_port)
+            held.callback(grpc_holder.close)
+            settings = dataclasses.replace(settings, grpc_port=grpc_at.address[1])
         board = Board(folder, workers=settings.workers)
         announced: set[int] = set()
 

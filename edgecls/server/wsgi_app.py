@@ -19,7 +19,7 @@ from edgecls.server.middleware.cors import Cors
 from edgecls.server.middleware.hosts import AllowedHosts
 from edgecls.server.middleware.middleware import Middleware
 from edgecls.server.server import ServerState, application, open_model_file
-from edgecls.server.settings import FeedbackSettings, ServeSettings, model_files, one_or_several
+from edgecls.server.settings import FeedbackSettings, ServeSettings, model_files, model_names, one_or_several
 from edgecls.server.workers.board import Gathered
 
 __all__ = ["GuardedApplication", "create_app"]
@@ -61,8 +61,10 @@ def create_app(
     Raises:
         EdgeclsError: A model, a folder or a setting cannot be used.
     """
+    named = [models] if isinstance(models, str | PathLike) else list(models)
     settings = ServeSettings(
-        model_files(models),
+        model_files(named),
+        names=model_names(named),
         provider=provider,
         tuned=tuned,
         unknown_threshold=unknown_threshold,

@@ -145,6 +145,7 @@ _RULES = {
     "docs/data-check-and-split.md": ["by 0.93 or more"],
     "docs/evaluation.md": ["95 % confidence interval", "at most 5 %", "most 0.95"],
     "docs/quantizing.md": ["at least 0.02 (float16: 0.01)", "more than 0.25"],
+    "docs/serving-grpc.md": ["| ", "more than 2 s"],
     "docs/serving-operations.md": ["up to 0.1 seconds", "up to 30 seconds"],
     "docs/serving-protocol.md": ["more than 64 MiB", "At most 8 MiB", "4 bytes, little-endian", "at least 1 KiB"],
     "docs/serving.md": ["| ", "for at most 25 s"],

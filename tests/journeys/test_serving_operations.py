@@ -276,3 +276,19 @@ def test_what_cannot_be_done_is_refused_at_the_start(
 
     assert (done.returncode, message in done.stderr) == (code, True), done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_model_that_comes_late_is_waited_for_and_called_as_it_is_named(tmp_path: Path, tiny_model_path: Path) -> None:
+    folder = tmp_path / "mnt"
+    command = [sys.executable, "-m", "edgecls", "serve", "--port", "0", "--wait-for-models", "300", f"late={folder}"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stderr is not None
+            assert process.stderr.readline() == f"waiting up to 300 s for {str(folder)!r}\n"
+            folder.mkdir()
+            (folder / "model-7.onnx").write_bytes(tiny_model_path.read_bytes())
+
+            assert any(line == "ready: late\n" for line in iter(process.stderr.readline, ""))
+        finally:
+            process.terminate()
+        assert process.wait(PATIENCE_S) == 0

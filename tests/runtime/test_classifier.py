@@ -3,17 +3,24 @@
 import os
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
+from echo_server import eventually
 from tiny_model import tiny_answer
 
 import edgecls
 from edgecls import image
-from edgecls.errors import ImageDecodeError, ImageReadError, ImageTooLargeError, ProviderError
+from edgecls.errors import ImageDecodeError, ImageReadError, ImageTooLargeError, InputShapeError, ProviderError
 from edgecls.image import ImageLimits
+from edgecls.modelfile import ModelFile
+from edgecls.runtime.execution.providers import Provider
+from edgecls.runtime.opening import open_classifier
+from edgecls.runtime.session import Batch, Probabilities, Session
+from edgecls.runtime.setting import Setting
 
 
 def test_an_image_file_gives_a_prediction(tiny_model_path: Path, images: Path) -> None:
@@ -38,6 +45,41 @@ def test_bytes_keep_the_name_they_are_given(tiny_classifier: edgecls.Classifier,
     prediction = tiny_classifier.predict_bytes((images / "blue.png").read_bytes(), name="upload 7")
 
     assert (prediction.image, prediction.label) == ("upload 7", "blue")
+
+
+def test_single_images_at_the_models_size_join_the_batches_of_other_threads(
+    tiny_model: ModelFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pixels = np.random.default_rng(4).integers(0, 256, (5, 8, 8, 3), dtype=np.uint8)
+    entered, gate, run, sizes = threading.Event(), threading.Event(), Session.run, []
+
+    def held(session: Session, batch: Batch) -> Probabilities:
+        sizes.append(len(batch))
+        entered.set()
+        gate.wait(120)
+        return run(session, batch)
+
+    monkeypatch.setattr(Session, "run", held)
+    gate.set()
+    setting = Setting(Provider.CPU, 5, 1, 4)
+    with open_classifier(tiny_model, Provider.CPU, setting=setting) as classifier, ThreadPoolExecutor(5) as pool:
+        sizes.clear()
+        gate.clear()
+        entered.clear()
+        first = pool.submit(classifier.probabilities, pixels[:1])
+        assert entered.wait(120)
+        others = [pool.submit(classifier.probabilities, pixels[index : index + 1]) for index in range(1, 5)]
+        batcher = classifier._batcher
+        assert batcher is not None
+        assert eventually(lambda: batcher.queued == 4)
+        gate.set()
+        rows = [future.result() for future in (first, *others)]
+
+        np.testing.assert_allclose(np.concatenate(rows), tiny_answer(pixels), atol=1e-5)
+        assert sizes == [1, 4]
+        for wrong in (pixels[:1, :4], pixels[:1].astype(np.float32)):
+            with pytest.raises(InputShapeError):
+                classifier.probabilities(wrong)  # type: ignore[arg-type]
 
 
 def test_arrays_at_the_models_size_run_as_a_batch(tiny_classifier: edgecls.Classifier) -> None:

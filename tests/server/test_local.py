@@ -1,6 +1,8 @@
 """`edgecls.serve`: the server within a Python program."""
 
 import json
+import subprocess
+import sys
 import threading
 import urllib.error
 import urllib.request
@@ -146,3 +148,14 @@ def test_its_options_hold(tiny_model_path: Path, tmp_path: Path) -> None:
             urllib.request.urlopen(large)
         with refused.value:
             assert refused.value.code == 413
+
+
+def test_grpc_without_its_packages_names_the_extra(tiny_model_path: Path) -> None:
+    script = "import sys; sys.modules['grpc'] = None; import edgecls; edgecls.serve(sys.argv[1], grpc_port=0).start()"
+
+    done = subprocess.run([sys.executable, "-c", script, tiny_model_path], capture_output=True, text=True, check=False)
+
+    assert (
+        "MissingExtraError: serving gRPC needs the package 'grpc', which is not installed; install it with: pip "
+        'install "edgecls[grpc]"' in done.stderr
+    )

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from edgecls.errors import ModelFileError
-from edgecls.server.settings import model_files
+from edgecls.server.settings import await_models, model_files, model_names
 
 
 def test_a_folder_stands_for_the_model_files_in_it(tmp_path: Path) -> None:
@@ -27,3 +27,55 @@ def test_a_folder_without_one_is_refused(tmp_path: Path) -> None:
 def test_no_model_at_all_is_refused() -> None:
     with pytest.raises(ModelFileError, match="name at least one model file"):
         model_files([])
+
+
+def test_a_model_is_called_as_it_is_named_or_like_its_file(tmp_path: Path) -> None:
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one" / "model.onnx").touch()
+    single = tmp_path / "c.onnx"
+    named = [single, f"flowers={single}", f"birds={tmp_path / 'one'}"]
+
+    assert model_names(named) == ("c", "flowers", "birds")
+    assert model_files(named) == (single, single, tmp_path / "one" / "model.onnx")
+
+
+def test_a_path_with_an_equals_sign_is_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "lr=0.1.onnx").touch()
+    (tmp_path / "0.1.onnx").touch()
+
+    assert model_names(["lr=0.1.onnx", tmp_path / "lr=0.1.onnx", "best=lr=0.1.onnx"]) == ("lr=0.1", "lr=0.1", "best")
+    assert model_files(["best=lr=0.1.onnx"]) == (Path("lr=0.1.onnx"),)
+
+
+def test_one_name_for_several_files_is_refused(tmp_path: Path) -> None:
+    for name in ("a.onnx", "b.onnx"):
+        (tmp_path / name).touch()
+
+    with pytest.raises(ModelFileError, match=r"2 model files in .* cannot all be called 'flowers'"):
+        model_files([f"flowers={tmp_path}"])
+
+
+def test_models_that_come_late_are_waited_for_until_they_are_whole(tmp_path: Path) -> None:
+    folder = tmp_path / "mnt" / "models"
+    steps = iter([folder.mkdir, *[lambda size=size: (folder / "m.onnx").write_bytes(bytes(size)) for size in (1, 9)]])
+    folder.parent.mkdir()
+    waited: list[float] = []
+
+    def wait(seconds: float) -> None:
+        waited.append(seconds)
+        next(steps, lambda: None)()
+
+    assert await_models([f"flowers={folder}"], 60, wait) is None
+    assert len(waited) == 4  # the folder, half of a file, all of it, and still the same
+    assert await_models([folder], 60, wait) is None
+    assert len(waited) == 4
+
+
+def test_models_that_do_not_come_are_named_after_the_time(tmp_path: Path) -> None:
+    waited: list[float] = []
+
+    assert await_models([tmp_path / "m.onnx"], 0, waited.append) == tmp_path / "m.onnx"
+    assert waited == []
+    assert await_models([tmp_path], 2, waited.append) == tmp_path
+    assert sum(waited) == 2

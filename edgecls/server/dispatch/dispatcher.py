@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from edgecls.server.dispatch.wsgi import Work, call_wsgi
+from edgecls.server.dispatch.wsgi import Work, WorkedAnswer, call_wsgi
 from edgecls.server.http.messages import Answer, Refusal, Request, refusal_answer
 
 __all__ = ["Dispatcher", "Job", "WorkerPool"]
@@ -43,8 +43,8 @@ class Dispatcher:
         self._app = app
         self._check = check
         self._computes = computes
-        self._computing = WorkerPool("edgecls-compute", self._answer, max_waiting=max_waiting)
-        self._quick = WorkerPool("edgecls-quick", self._answer, max_waiting=QUICK_MAX_WAITING)
+        self._computing = WorkerPool("edgecls-compute", self._answer_wsgi, max_waiting=max_waiting)
+        self._quick = WorkerPool("edgecls-quick", self._answer_wsgi, max_waiting=QUICK_MAX_WAITING)
 
     @property
     def waiting(self) -> int:
@@ -71,8 +71,22 @@ class Dispatcher:
 
     def handle(self, request: Request, answer: Callable[[Answer], None]) -> "Job | Answer":
         """Queue a request, or refuse it as the queue is full (503 with Retry-After)."""
-        job = Job(request, answer)
-        pool = self._computing if self._computes(request.method, request.decoded_path) else self._quick
+        computes = self._computes(request.method, request.decoded_path)
+        return self._queue(Job(request, answer), computes=computes)
+
+    def submit(
+        self,
+        request: Request,
+        answer: Callable[[Answer], None],
+        call: Callable[[Request, Work], WorkedAnswer],
+        *,
+        computes: bool,
+    ) -> "Job | Answer":
+        """Queue a request that `call` answers in a thread instead of the application, or refuse it as `handle` does."""
+        return self._queue(Job(request, answer, lambda request: self._answer(request, call)), computes=computes)
+
+    def _queue(self, job: "Job", *, computes: bool) -> "Job | Answer":
+        pool = self._computing if computes else self._quick
         if pool.submit(job):
             return job
         busy = Refusal(
@@ -83,11 +97,14 @@ class Dispatcher:
     def answered(self, request: Request, answer: Answer) -> None:
         """Nothing is noted here."""
 
-    def _answer(self, request: Request) -> Answer:
+    def _answer_wsgi(self, request: Request) -> Answer:
+        return self._answer(request, lambda request, work: call_wsgi(self._app, request, work))
+
+    def _answer(self, request: Request, call: Callable[[Request, Work], WorkedAnswer]) -> Answer:
         began_s = time.monotonic()
         work = Work(queue_s=began_s - request.whole_s)
         try:
-            answer = call_wsgi(self._app, request, work)
+            answer = call(request, work)
             work.total_s = time.monotonic() - began_s
             return answer
         except Exception:  # noqa: BLE001  # a thread that ended would take its slot along
@@ -103,11 +120,13 @@ class Job:
     Attributes:
         request: What is to be answered; None once nobody waits for the answer any more.
         answer: What the answer is given to, in the event loop.
+        work: Answers it in a thread, without raising; None for what the pool does with all requests.
         loop: That loop.
     """
 
     request: Request | None
     answer: Callable[[Answer], None]
+    work: Callable[[Request], Answer] | None = None
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
 
     def drop(self) -> None:
@@ -163,7 +182,7 @@ class WorkerPool:
     def _run(self) -> None:
         while (job := self._jobs.get()) is not None:
             request = job.request
-            answer = None if request is None else self._work(request)
+            answer = None if request is None else (job.work or self._work)(request)
             try:
                 job.loop.call_soon_threadsafe(self._leave, job, answer)
             except RuntimeError:  # the loop has ended: the server gave up waiting for this

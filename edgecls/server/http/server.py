@@ -8,6 +8,7 @@ import socket
 import ssl
 import threading
 import time
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from edgecls.errors import ServerError
@@ -96,6 +97,7 @@ class HttpServer:
         self._address = listener.getsockname()
         self._loop = asyncio.new_event_loop()
         self._stopping = asyncio.Event()
+        self._stop_beside: Callable[[float], Coroutine[Any, Any, None]] | None = None
         self._ended_well = False
         self._thread = threading.Thread(target=self._run, name="edgecls-http", daemon=True)
 
@@ -124,6 +126,22 @@ class HttpServer:
     def start(self) -> None:
         """Begin to accept connections; returns at once."""
         self._thread.start()
+
+    def start_beside(
+        self, start: Callable[[], Coroutine[Any, Any, None]], stop: Callable[[float], Coroutine[Any, Any, None]]
+    ) -> None:
+        """Start another server in the same event loop, once `start` was called here; what it raises is raised.
+
+        Args:
+            start: Starts it.
+            stop: Finishes its requests, within so many seconds. Called when this server stops, which does the same.
+        """
+
+        async def begin() -> None:
+            await start()
+            self._stop_beside = stop
+
+        asyncio.run_coroutine_threadsafe(begin(), self._loop).result()
 
     def stop(self) -> None:
         """Finish the requests in flight, and those that arrive within a moment; then close, and return.
@@ -162,11 +180,18 @@ class HttpServer:
             sweeping.result()  # which it never returns by itself: without deadlines nothing may go on
         give_up_s = time.monotonic() + self._limits.drain_s
         around.closing = True
+        beside = None
+        if self._stop_beside is not None:
+            beside = self._loop.create_task(self._stop_beside(self._limits.drain_s))
         # A client that has just connected, or has just been answered, may have a request under way. It is answered.
         if around.connections:
             await asyncio.sleep(GRACE_S)
         await self._close_listener(server)
         await self._settle(give_up_s)
+        if beside is not None:
+            await asyncio.wait({beside})
+            if not beside.cancelled() and (error := beside.exception()) is not None:
+                _note_fault(self._loop, {"message": "the server beside failed to stop", "exception": error})
         sweeping.cancel()
         await self._close_connections()
 

@@ -224,6 +224,7 @@ class Certificate:
 
     Attributes:
         context: For the server's connections.
+        pem: The key and the certificates as they are in the files, for a server that has a TLS of its own.
 
     Raises:
         ServerError: The files cannot be used.
@@ -253,6 +254,8 @@ class Certificate:
     def _load_into(self, context: ssl.SSLContext) -> None:
         try:
             context.load_cert_chain(self._certificate, self._key, password=_no_password)
+            certificates = self._certificate.read_bytes()
+            self.pem = (certificates if self._key is None else self._key.read_bytes(), certificates)
         except (OSError, ValueError) as error:
             files = f"{str(self._certificate)!r}" + ("" if self._key is None else f" and {str(self._key)!r}")
             raise ServerError(

@@ -21,7 +21,13 @@ from edgecls.server.inference_protocol.inference_request import (
     read_raw_request,
     read_request,
 )
-from edgecls.server.inference_protocol.model_outputs import ResponseBody, check_outputs, make_outputs, write_response
+from edgecls.server.inference_protocol.model_outputs import (
+    OutputTensor,
+    ResponseBody,
+    check_outputs,
+    make_outputs,
+    write_response,
+)
 from edgecls.server.inference_protocol.tensors import (
     InvalidRequestError,
     bytes_from_binary,
@@ -33,7 +39,7 @@ from edgecls.server.inference_protocol.tensors import (
 from edgecls.server.metrics.statistics import InferenceTimes
 from edgecls.server.models.served_model import VERSION, ServedModel
 
-__all__ = ["Decode", "Inference", "infer", "read_batch"]
+__all__ = ["Computed", "Decode", "Inference", "compute", "infer", "read_batch"]
 
 Decode = Callable[[bytes, str], npt.NDArray[np.uint8]]
 """From an encoded image and what to call it to uint8 pixels at the model's size."""
@@ -117,18 +123,53 @@ def infer(model: ServedModel, body: bytes, header_length: str | None, *, queue_n
         Refusal: The request does not follow the protocol, or names what the model does not have.
         ImageTooLargeError: An encoded image is above the model's limits.
     """
+    request = _read(body, header_length, model.classifier)
+    computed = compute(model, request)
+    facts = {"model_name": model.name, "model_version": VERSION, "id": request.id}
+    response = write_response(facts, computed.outputs)
+    return Inference(response, computed.probabilities, computed.times(queue_ns=queue_ns, began_ns=began_ns))
+
+
+@dataclass(frozen=True)
+class Computed:
+    """What a model gave for a request, before it is written as an answer.
+
+    Attributes:
+        outputs: Those wanted.
+        probabilities: float32, ``[N, labels]``, a row for each image.
+        prepared_ns: When the images were decoded, by time.perf_counter_ns().
+        inferred_ns: When the network had run.
+    """
+
+    outputs: list[OutputTensor]
+    probabilities: Probabilities
+    prepared_ns: int
+    inferred_ns: int
+
+    def times(self, *, queue_ns: int, began_ns: int) -> InferenceTimes:
+        """Return where the time went, for an answer that is written now."""
+        return InferenceTimes(
+            queue_ns,
+            self.prepared_ns - began_ns,
+            self.inferred_ns - self.prepared_ns,
+            time.perf_counter_ns() - self.inferred_ns,
+        )
+
+
+def compute(model: ServedModel, request: InferenceRequest) -> Computed:
+    """Decode the images of a request and run the network on them.
+
+    Raises:
+        Refusal: The model does not have what the request asks for, or cannot read its input.
+        ImageTooLargeError: An encoded image is above the model's limits.
+    """
     classifier = model.classifier
-    request = _read(body, header_length, classifier)
     wanted = check_outputs(request)
     batch = read_batch(request.input, classifier.card.image, functools.partial(_decode, classifier))
     prepared_ns = time.perf_counter_ns()
     probabilities = model.probabilities(batch)
     inferred_ns = time.perf_counter_ns()
-    facts = {"model_name": model.name, "model_version": VERSION, "id": request.id}
-    response = write_response(facts, make_outputs(wanted, probabilities, classifier))
-    ended_ns = time.perf_counter_ns()
-    times = InferenceTimes(queue_ns, prepared_ns - began_ns, inferred_ns - prepared_ns, ended_ns - inferred_ns)
-    return Inference(response, probabilities, times)
+    return Computed(make_outputs(wanted, probabilities, classifier), probabilities, prepared_ns, inferred_ns)
 
 
 def _read(body: bytes, header_length: str | None, classifier: Classifier) -> InferenceRequest:

@@ -15,7 +15,9 @@ from edgecls.server.http.messages import Refusal
 from edgecls.server.inference_protocol.tensors import InvalidRequestError
 
 __all__ = [
+    "MAX_DIMENSIONS",
     "MAX_JSON_BYTES",
+    "MAX_OUTPUTS",
     "InferenceRequest",
     "InputTensor",
     "WantedOutput",

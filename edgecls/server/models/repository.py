@@ -72,24 +72,25 @@ class Repository:
     meets a gap, and a model that cannot be used leaves the old one serving.
 
     Args:
-        files: Model files, each known by its name without the suffix. The first is what requests without a
-            model's name get.
+        files: Model files. The first is what requests without a model's name get.
         load: Opens a model file.
+        names: What requests call them, one for each; none at all for the names of the files without the suffix.
 
     Raises:
-        ModelFileError: Two files have the same name.
+        ModelFileError: Two have the same name.
     """
 
-    def __init__(self, files: Sequence[Path], load: Callable[[Path], Classifier]) -> None:
+    def __init__(self, files: Sequence[Path], load: Callable[[Path], Classifier], *, names: Sequence[str] = ()) -> None:
         self._load = load
-        self._files = {file.stem: file for file in files}
+        names = names or [file.stem for file in files]
+        self._files = dict(zip(names, files, strict=True))
         if len(self._files) < len(files):
-            names = [file.stem for file in files]
             doubled = next(name for name in names if names.count(name) > 1)
             raise ModelFileError(
-                f"two model files are called {doubled!r}; rename one, as requests select a model by name"
+                f"two models are called {doubled!r}, but requests select a model by name; rename a file, "
+                "or name the model with NAME=FILE"
             )
-        self._default = files[0].stem
+        self._default = names[0]
         self._serving: dict[str, ServedModel] = {}
         self._reasons: dict[str, str] = {}
         self._loading: set[str] = set(self._files)
@@ -229,6 +230,11 @@ class Readiness:
     def here(self) -> bool:
         """True if this process can serve."""
         return self._repository.ready and not self._draining
+
+    @property
+    def is_ready(self) -> bool:
+        """True if `check` would return."""
+        return self.here and self._others_ready()
 
     def check(self) -> None:
         """Return if every model can be asked.
