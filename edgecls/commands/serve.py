@@ -100,6 +100,14 @@ _OPTIONS = (
         "* for any.",
     ),
     _access(
+        "--trusted-proxy",
+        "trusted_proxies",
+        multiple=True,
+        metavar="ADDRESS",
+        help="Address or network of a proxy whose X-Forwarded-For, -Proto and -Prefix count, as in 10.0.0.0/8. "
+        "Repeatable. Without it, the proxy itself is the client.",
+    ),
+    _access(
         "--cors-origin",
         "cors_origins",
         multiple=True,

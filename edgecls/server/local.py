@@ -37,6 +37,7 @@ def serve(
     reload_on_change: bool = False,
     allow_model_control: bool = False,
     allowed_hosts: Sequence[str] = (),
+    trusted_proxies: Sequence[str] = (),
     cors_origins: Sequence[str] = (),
     api_keys: StrPath | None = None,
     tls_cert: StrPath | None = None,
@@ -60,8 +61,8 @@ def serve(
         feedback: Folder for corrections; `FeedbackSettings` to limit its size or to accept new labels.
         tell: Takes a line for the operator, called in several threads; None to log them at level INFO.
         provider, threads, tuned, unknown_threshold, max_megapixels, max_upload_mb, max_waiting, image_root,
-        reload_on_change, allow_model_control, allowed_hosts, cors_origins, api_keys, tls_cert, tls_key, access_log,
-        drain_delay: As the options of `edgecls serve`.
+        reload_on_change, allow_model_control, allowed_hosts, trusted_proxies, cors_origins, api_keys, tls_cert,
+        tls_key, access_log, drain_delay: As the options of `edgecls serve`.
 
     Raises:
         ModelFileError: A folder has no model file.
@@ -85,6 +86,7 @@ def serve(
         reload_on_change=reload_on_change,
         allow_model_control=allow_model_control,
         allowed_hosts=tuple(allowed_hosts),
+        trusted_proxies=tuple(trusted_proxies),
         cors_origins=tuple(cors_origins),
         api_keys=_path(api_keys),
         tls_cert=_path(tls_cert),

@@ -40,6 +40,7 @@ class ServeSettings:
     feedback: FeedbackSettings = field(default_factory=FeedbackSettings)
     host: str = "127.0.0.1"
     allowed_hosts: tuple[str, ...] = ()
+    trusted_proxies: tuple[str, ...] = ()
     port: int = 8000
     tls_cert: Path | None = None
     tls_key: Path | None = None
