@@ -46,6 +46,7 @@ class ServeSettings:
     tls_key: Path | None = None
     threads: int | None = None
     workers: int = 1
+    gpus: tuple[int, ...] = ()
     max_upload_mb: float = 32
     max_waiting: int = 256
     api_keys: Path | None = None
