@@ -82,11 +82,22 @@ def _served_options() -> set[str]:
     return {option for param in command.params for option in param.opts}
 
 
-@pytest.mark.parametrize("file", ["systemd/edgecls.service", "Dockerfile", "kubernetes/edgecls.yaml"])
+@pytest.mark.parametrize(
+    "file",
+    [
+        "systemd/edgecls.service",
+        "Dockerfile",
+        "kubernetes/deployment.yaml",
+        "kserve/runtime.yaml",
+        "compose.yaml",
+        "nginx/edgecls.conf",
+        "caddy/Caddyfile",
+    ],
+)
 def test_every_option_exists(file: str) -> None:
     text = (DEPLOY / file).read_text()
     commands = re.findall(r"(?:edgecls serve|EDGECLS_OPTIONS=)(.*)", text) + re.findall(
-        r"(?:ENTRYPOINT|args:) (\[.*\])", text
+        r"(?:ENTRYPOINT|args:|command:) (\[.*\])", text
     )
     options = {word for command in commands for word in shlex.split(command.strip("[]").replace(",", " "))}
 
@@ -97,8 +108,38 @@ def test_every_option_exists(file: str) -> None:
 
 def test_probes_and_scrapes_ask_for_what_is_served(repository: Repository) -> None:
     app = build_app(repository, AppSettings())
-    asked = re.findall(r"(?:httpGet: \{|/)path: (/\w+)", (DEPLOY / "kubernetes" / "edgecls.yaml").read_text())
+    asked = re.findall(r"(?:httpGet: \{|/)path: (/\w+)", (DEPLOY / "kubernetes" / "deployment.yaml").read_text())
+    by_others = re.findall(
+        r"(?:httpGet: \{|/|metrics_)path: (/[\w/]+)",
+        (DEPLOY / "kserve" / "runtime.yaml").read_text() + (DEPLOY / "prometheus" / "prometheus.yml").read_text(),
+    )
 
     assert sorted(asked) == ["/livez", "/metrics", "/readyz", "/readyz"]
-    for path in asked:
+    assert sorted(by_others) == ["/metrics", "/metrics", "/v2/health/live", "/v2/health/ready"]
+    for path in asked + by_others:
         app.match({"REQUEST_METHOD": "GET", "PATH_INFO": path})  # raises where there is no such address
+
+
+def test_what_pods_are_scaled_by_is_served(served: dict[str, set[str]]) -> None:
+    named = re.findall(r"metric: \{name: (\w+)\}", (DEPLOY / "kubernetes" / "autoscaling.yaml").read_text())
+
+    assert named
+    assert set(named) <= served.keys()
+
+
+def test_no_file_is_left_unchecked() -> None:
+    checked = {
+        "Dockerfile",
+        "caddy/Caddyfile",
+        "compose.yaml",
+        "grafana/edgecls.json",
+        "grafana/provisioning/dashboards/edgecls.yaml",
+        "grafana/provisioning/datasources/prometheus.yaml",
+        "nginx/edgecls.conf",
+        "prometheus/prometheus.yml",
+        "systemd/edgecls.service",
+    }
+    files = {path.relative_to(DEPLOY).as_posix() for path in DEPLOY.rglob("*") if path.is_file()}
+
+    # tests/deploy/test_kubernetes.py takes what lies in these two folders.
+    assert {file for file in files if not file.startswith(("kubernetes/", "kserve/"))} == checked

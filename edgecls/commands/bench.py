@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgecls.commands.options import ignore_option, provider_option, split_option
+from edgecls.commands.options import gpu_option, ignore_option, provider_option, split_option
 
 if TYPE_CHECKING:
     from edgecls.bench.benchmark import Benchmark
@@ -45,6 +45,7 @@ __all__ = ["bench"]
     help="Interval between images in the paced rounds.",
 )
 @provider_option
+@gpu_option
 @click.option("--format", "output_format", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @click.option(
     "--output",

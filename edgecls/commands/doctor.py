@@ -34,6 +34,8 @@ def _lines(diagnosis: Diagnosis) -> Iterator[str]:
     runtime = [*map(str, diagnosis.wheels), *([f"openvino {openvino}"] if openvino else [])]
     yield _row("versions", ", ".join(f"{name} {version or 'missing'}" for name, version in versions.items()))
     yield _row("runtime", ", ".join(runtime) or "neither onnxruntime nor OpenCV is installed")
+    if diagnosis.plugins:
+        yield _row("plugins", ", ".join(map(str, diagnosis.plugins)))
     yield _row("training", ", ".join(training) or 'not installed: pip install "edgecls[train]"')
     yield _row("system", diagnosis.system)
     yield _row("processor", diagnosis.processor)

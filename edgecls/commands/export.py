@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from edgecls.commands.foreign_options import (
     check_accuracy,
@@ -16,7 +17,7 @@ from edgecls.commands.foreign_options import (
     refuse_a_bound_without_data,
     stated_pixels,
 )
-from edgecls.commands.options import image_size_option, model_output_option
+from edgecls.commands.options import image_size_option
 from edgecls.commands.terminal import import_keras
 
 __all__ = ["export"]
@@ -24,7 +25,19 @@ __all__ = ["export"]
 
 @click.command(short_help="Turn a Keras classifier into a model file.")
 @click.argument("source", metavar="MODEL", type=click.Path(path_type=Path))
-@model_output_option
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Model file (.onnx) to write; required without --triton.",
+)
+@click.option(
+    "--triton",
+    "repository",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write a model file that exists already into DIR, a model repository of NVIDIA's Triton Inference Server.",
+)
 @click.option(
     "--samples",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
@@ -50,9 +63,13 @@ __all__ = ["export"]
     help="Largest allowed difference of any probability between Keras and onnxruntime.",
 )
 @check_options
+@click.pass_context
 def export(
+    context: click.Context,
+    /,
     source: Path,
-    output: Path,
+    output: Path | None,
+    repository: Path | None,
     samples: Path | None,
     labels_file: Path | None,
     number_duplicates: bool,
@@ -84,7 +101,15 @@ def export(
 
     The file is written only if onnxruntime and Keras give the same probabilities for the samples and
     for random images, one by one and in batches.
+
+    With --triton DIR, MODEL is a model file (.onnx), and DIR/NAME is written for NVIDIA's Triton Inference
+    Server: the network, its configuration with the labels and batching, and the golden samples to warm up with.
     """
+    if repository is not None:
+        _export_to_triton(context, source, repository)
+        return
+    if output is None:
+        raise click.UsageError("give the model file to write with --output, or a model repository with --triton")
     refuse_a_bound_without_data(check_data, min_accuracy)
     scaling, order = stated_pixels(preset, pixel_range, mean, std, order_name)
     if "keras" not in sys.modules and importlib.util.find_spec("tensorflow"):
@@ -126,3 +151,30 @@ def export(
     with whole_files(output) as (temporary,):
         temporary.write_bytes(exported.onnx)
     click.echo(f"wrote {output} ({len(exported.onnx) / 1e6:.2f} MB)")
+
+
+def _export_to_triton(context: click.Context, source: Path, repository: Path) -> None:
+    """Write a model file into a model repository of Triton.
+
+    Raises:
+        UsageError: MODEL is no model file, or there are options that only networks of Keras take.
+    """
+    from edgecls.export.triton import write_triton_model
+    from edgecls.modelfile import read_model
+
+    given = [
+        param.opts[0]
+        for param in context.command.params
+        if param.name not in ("source", "repository")
+        and param.name is not None
+        and context.get_parameter_source(param.name) is ParameterSource.COMMANDLINE
+    ]
+    if given:
+        raise click.UsageError(f"--triton takes a model file as it is; leave {', '.join(given)} out")
+    if source.suffix != ".onnx":
+        raise click.UsageError(
+            f"--triton takes a model file (.onnx), not {str(source)!r}; make one first: "
+            "edgecls export MODEL -o model.onnx"
+        )
+    folder = write_triton_model(read_model(source), repository)
+    click.echo(f"wrote {folder}")

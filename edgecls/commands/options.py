@@ -18,6 +18,7 @@ __all__ = [
     "GroupedOption",
     "ImageSize",
     "ModelPath",
+    "gpu_option",
     "ignore_option",
     "image_size_option",
     "limits_option",
@@ -78,6 +79,24 @@ provider_option = click.option(
     default="auto",
     show_default=True,
     help="Execution provider. auto takes the best one that works here; a named one is used or it fails.",
+)
+
+
+def _use_gpu(context: click.Context, param: click.Parameter, number: int | None) -> None:
+    """Hide the other GPUs before anything of the command uses one."""
+    if number is not None and not context.resilient_parsing:
+        from edgecls.runtime.execution.gpu import use_gpu
+
+        use_gpu(number)
+
+
+gpu_option = click.option(
+    "--gpu",
+    type=click.IntRange(min=0),
+    callback=_use_gpu,
+    expose_value=False,
+    show_default="the first",
+    help="NVIDIA GPU to use, as nvidia-smi counts them. CUDA_VISIBLE_DEVICES counts first, where it is set.",
 )
 
 tuned_option = click.option(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edgecls.commands.options import (
+    gpu_option,
     limits_option,
     model_option,
     provider_option,
@@ -79,6 +80,7 @@ DEFAULT_INTERVAL_S = 1.0
     help="With --watch: time between two scans of the folders.",
 )
 @provider_option
+@gpu_option
 @tuned_option
 @click.option(
     "--threads",

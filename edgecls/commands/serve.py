@@ -31,6 +31,22 @@ def _group(heading: str) -> Callable[..., Callable[[Any], Any]]:
     return partial(click.option, cls=GroupedOption, group=heading)
 
 
+class _GpuNumbers(click.ParamType[tuple[int, ...]]):
+    """Whole numbers separated by commas, each once."""
+
+    name = "NUMBERS"
+
+    def convert(
+        self, value: str | tuple[int, ...], param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, ...]:
+        if isinstance(value, tuple):
+            return value
+        numbers = [number.strip() for number in value.split(",")]
+        if not all(number.isdecimal() and number.isascii() for number in numbers) or len(set(numbers)) < len(numbers):
+            self.fail(f"{value!r} is no list of GPUs; give their numbers, each once, as in 0,1", param, ctx)
+        return tuple(map(int, numbers))
+
+
 _address = _group("Address")
 _files = _group("Models and images")
 _load = _group("Load")
@@ -80,6 +96,13 @@ _OPTIONS = (
         help="Worker processes, each with its own copy of the models. One that dies is replaced.",
     ),
     _load(
+        "--gpus",
+        type=_GpuNumbers(),
+        default=(),
+        help="NVIDIA GPUs to use, as nvidia-smi counts them, as in 0,1: each worker process gets one in turn, and "
+        "there are as many as GPUs unless --workers says more.",
+    ),
+    _load(
         "--max-upload-mb",
         type=click.FloatRange(min=0, min_open=True),
         default=32,
@@ -106,6 +129,14 @@ _OPTIONS = (
         show_default="on a loopback address localhost, 127.0.0.1 and [::1]; elsewhere any",
         help="Name or address that the Host field of a request may have; others are refused (421). Repeatable; "
         "* for any.",
+    ),
+    _access(
+        "--trusted-proxy",
+        "trusted_proxies",
+        multiple=True,
+        metavar="ADDRESS",
+        help="Address or network of a proxy whose X-Forwarded-For, -Proto and -Prefix count, as in 10.0.0.0/8. "
+        "Repeatable. Without it, the proxy itself is the client.",
     ),
     _access(
         "--cors-origin",
@@ -239,6 +270,11 @@ def serve(context: click.Context, /, models: tuple[Path, ...], model: Path, wait
             context,
             param_hint="MODEL",
         )
+    gpus = len(options["gpus"])
+    if context.get_parameter_source("workers") is ParameterSource.DEFAULT:
+        options["workers"] = max(1, gpus)
+    if options["workers"] < gpus:
+        raise click.UsageError(f"--gpus names {gpus}, but --workers {options['workers']} would leave some without work")
     settings = ServeSettings(model_files(named), names=model_names(named), **options)
     if settings.tls_key is not None and settings.tls_cert is None:
         raise click.UsageError("--tls-key needs --tls-cert")
@@ -248,6 +284,10 @@ def serve(context: click.Context, /, models: tuple[Path, ...], model: Path, wait
         from edgecls.server.several import serve_with_workers
 
         context.exit(serve_with_workers(settings, _tell))
+    if settings.gpus:
+        from edgecls.runtime.execution.gpu import use_gpu
+
+        use_gpu(settings.gpus[0])
     from edgecls.server.process import serve_alone
 
     serve_alone(settings, _tell)

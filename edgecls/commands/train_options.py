@@ -1,5 +1,6 @@
 """Options of edgecls train for the settings of a run, and the texts that it prints."""
 
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
@@ -58,6 +59,19 @@ def _setting(flag: str, kind: Any, text: str, *, name: str = "") -> Callable[[Fu
     if isinstance(default, StrEnum):
         default = str(default)  # click would show and compare the name of its member
     return click.option(flag, name, type=kind, default=default, show_default=shown, help=text)
+
+
+class _DeviceName(click.Choice[str]):
+    """One of the kinds of devices, or one GPU by its number."""
+
+    def __init__(self) -> None:
+        super().__init__(["auto", "cpu", "gpu"])
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        return "[auto|cpu|gpu|gpu:N]"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        return value if re.fullmatch(r"gpu:\d{1,4}", value, re.ASCII) else super().convert(value, param, ctx)
 
 
 class _ArchitectureName(click.types.StringParamType):
@@ -166,7 +180,11 @@ _OPTIONS = [
         str,
         'none, auto, or the probability of the predicted label below which the answer is "unknown".',
     ),
-    _setting("--device", click.Choice(["auto", "cpu", "gpu"]), "Device to train on; gpu fails if there is none."),
+    _setting(
+        "--device",
+        _DeviceName(),
+        "Device to train on; gpu takes all, gpu:1 only the second, and both fail if there is none.",
+    ),
     _setting("--mixed-precision", click.Choice(["auto", "on", "off"]), "Arithmetic in float16; auto: on a GPU."),
     _setting(
         "--cache",
@@ -207,6 +225,11 @@ def settings_from(context: click.Context, flags: dict[str, Any]) -> dict[str, An
         for field in fields(Augmentation)
         if f"augment_{field.name}" in given
     }
+    if ":" in given.get("device", ""):
+        from edgecls.runtime.execution.gpu import use_gpu
+
+        given["device"], _, number = given["device"].partition(":")
+        use_gpu(int(number))  # the only one, then, that Keras finds
     if "unknown_threshold" in given:
         given["unknown_threshold"] = _number_or_text(given["unknown_threshold"])
     tables = {"image": image, "augmentation": amounts}

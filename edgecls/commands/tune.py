@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgecls.commands.options import provider_option
+from edgecls.commands.options import gpu_option, provider_option
 from edgecls.commands.terminal import on_one_line, table_lines
 
 if TYPE_CHECKING:
@@ -130,6 +130,7 @@ def _accuracy(card: "ModelCard") -> float | None:
     help="About how long it may take.",
 )
 @provider_option
+@gpu_option
 @click.option("--format", "output_format", type=click.Choice(["table", "json"]), default="table", show_default=True)
 def tune(paths: tuple[str, ...], seconds: float, provider: str, output_format: str) -> None:
     """Measure how model files run best on this machine, and keep the choice for `edgecls run` and `serve`.

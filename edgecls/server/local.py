@@ -38,6 +38,7 @@ def serve(
     reload_on_change: bool = False,
     allow_model_control: bool = False,
     allowed_hosts: str | Sequence[str] = (),
+    trusted_proxies: str | Sequence[str] = (),
     cors_origins: str | Sequence[str] = (),
     api_keys: StrPath | None = None,
     tls_cert: StrPath | None = None,
@@ -64,8 +65,8 @@ def serve(
         feedback: Folder for corrections; `FeedbackSettings` to limit its size or to accept new labels.
         tell: Takes a line for the operator, called in several threads; None to log them at level INFO.
         provider, threads, tuned, unknown_threshold, max_megapixels, max_upload_mb, max_waiting, image_root,
-        reload_on_change, allow_model_control, allowed_hosts, cors_origins, api_keys, tls_cert, tls_key, access_log,
-        drain_delay: As the options of `edgecls serve`.
+        reload_on_change, allow_model_control, allowed_hosts, trusted_proxies, cors_origins, api_keys, tls_cert,
+        tls_key, access_log, drain_delay: As the options of `edgecls serve`.
 
     Raises:
         ModelFileError: A folder has no model file.
@@ -92,6 +93,7 @@ def serve(
         reload_on_change=reload_on_change,
         allow_model_control=allow_model_control,
         allowed_hosts=one_or_several(allowed_hosts),
+        trusted_proxies=one_or_several(trusted_proxies),
         cors_origins=one_or_several(cors_origins),
         api_keys=_path(api_keys),
         tls_cert=_path(tls_cert),

@@ -17,6 +17,7 @@ from edgecls.runtime.tuned import Goal, tuned_setting
 from edgecls.server.app import Application, AppSettings, build_app
 from edgecls.server.dispatch.dispatcher import Dispatcher
 from edgecls.server.endpoints.answers import error_body
+from edgecls.server.http.forwarded import TrustedProxies
 from edgecls.server.http.limits import HttpLimits
 from edgecls.server.http.server import HttpServer
 from edgecls.server.http.tls import Certificate
@@ -77,6 +78,7 @@ class Server:
         self._number = number
         self._state = ServerState(settings, self._load, board)
         self._posting = None if board is None else Posting(board, self._status)
+        self._proxies = TrustedProxies(settings.trusted_proxies)
         self._certificate = None if settings.tls_cert is None else Certificate(settings.tls_cert, settings.tls_key)
         metrics = self._state.metrics
         self._log = None if settings.access_log is None else AccessLog(settings.access_log, metrics.log_dropped)
@@ -156,6 +158,7 @@ class Server:
             self._listen(),
             limits=limits,
             tls=None if self._certificate is None else self._certificate.context,
+            proxies=self._proxies,
         )
         server.start()
         at_end.callback(server.stop)

@@ -58,12 +58,14 @@ class ServeSettings:
     feedback: FeedbackSettings = field(default_factory=FeedbackSettings)
     host: str = "127.0.0.1"
     allowed_hosts: tuple[str, ...] = ()
+    trusted_proxies: tuple[str, ...] = ()
     port: int = 8000
     grpc_port: int | None = None
     tls_cert: Path | None = None
     tls_key: Path | None = None
     threads: int | None = None
     workers: int = 1
+    gpus: tuple[int, ...] = ()
     max_upload_mb: float = 32
     max_waiting: int = 256
     api_keys: Path | None = None

@@ -13,6 +13,7 @@ from typing import Any
 
 from edgecls.errors import ServerError
 from edgecls.frozen import can_start_children
+from edgecls.runtime.execution.gpu import gpu_environment
 from edgecls.server.http.limits import HttpLimits
 from edgecls.server.settings import ServeSettings
 from edgecls.server.storage.folder_lock import try_lock_folder
@@ -35,7 +36,9 @@ def serve_with_workers(settings: ServeSettings, tell: Callable[[str], None]) -> 
 
     Raises:
         ServerError: The server cannot start with these settings.
+        ProviderError: It has not all of the GPUs.
     """
+    environments = [gpu_environment(number) for number in settings.gpus] or [{}]
     if not can_start_children():
         raise ServerError("this frozen program cannot start several processes; leave --workers at 1")
     context = multiprocessing.get_context("spawn")  # never a copy of a process in which onnxruntime has threads
@@ -57,7 +60,8 @@ def serve_with_workers(settings: ServeSettings, tell: Callable[[str], None]) -> 
                 name=f"edgecls-worker-{number}",
                 daemon=True,
             )
-            process.start()
+            with _environment(environments[(number - 1) % len(environments)]):
+                process.start()
             return process
 
         supervisor = Supervisor(
@@ -71,6 +75,21 @@ def serve_with_workers(settings: ServeSettings, tell: Callable[[str], None]) -> 
             on_ready=lambda: tell(f"ready: serving with {settings.workers} processes"),
             on_stop=holder.close,
         )
+
+
+@contextlib.contextmanager
+def _environment(changes: dict[str, str]) -> Iterator[None]:
+    """Have processes that start in this block find these variables changed."""
+    before = {name: os.environ.get(name) for name in changes}
+    os.environ.update(changes)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 @contextlib.contextmanager

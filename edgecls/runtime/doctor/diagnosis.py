@@ -11,6 +11,7 @@ from typing import Any
 from edgecls.errors import MissingExtraError, ProviderError
 from edgecls.modelfile import read_model
 from edgecls.runtime.doctor.installed import installed_versions, readable_formats
+from edgecls.runtime.doctor.plugins import PluginCheck, check_plugins
 from edgecls.runtime.doctor.provider_check import ProviderCheck, check_provider, not_working
 from edgecls.runtime.execution.gpu import GpuReport, this_machine
 from edgecls.runtime.execution.ort import load_onnxruntime, stdout_to_stderr
@@ -62,6 +63,7 @@ class Diagnosis:
         model: The model file that the providers were tried with.
         providers: The outcome for each provider, best first; empty without onnxruntime.
         other_providers: Built into the installed onnxruntime, and not used by edgecls.
+        plugins: Wheels with further ones, which edgecls does not use.
         faults: What is wrong.
         remarks: What could be better.
     """
@@ -81,6 +83,7 @@ class Diagnosis:
     model: str
     providers: tuple[ProviderCheck, ...]
     other_providers: tuple[str, ...]
+    plugins: tuple[PluginCheck, ...]
     faults: tuple[Problem, ...]
     remarks: tuple[Problem, ...]
 
@@ -148,6 +151,7 @@ def diagnose(model_path: str, *, on_progress: Callable[[str], None] = lambda tex
         model=model_path,
         providers=checks,
         other_providers=tuple(name for name in built_in or () if name not in known),
+        plugins=check_plugins(timeout_s=TIMEOUT_S) if built_in is not None else (),
         faults=tuple(faults),
         remarks=tuple(remarks),
     )

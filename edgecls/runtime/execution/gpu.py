@@ -2,17 +2,23 @@
 
 import ctypes
 import functools
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["DRIVER_LIBRARY", "Gpu", "GpuReport", "find_gpus", "this_machine"]
+from edgecls.errors import ProviderError
+
+__all__ = ["DRIVER_LIBRARY", "Gpu", "GpuReport", "find_gpus", "gpu_environment", "this_machine", "use_gpu"]
 
 DRIVER_LIBRARY = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
 """The driver's library that every CUDA program loads."""
 
 _MANAGEMENT_LIBRARY = "nvml.dll" if sys.platform == "win32" else "libnvidia-ml.so.1"
+_VISIBLE = "CUDA_VISIBLE_DEVICES"
+_ORDER = "CUDA_DEVICE_ORDER"
+_UNIQUE_NAMES = ("GPU-", "MIG-")
 _COMPUTE_CAPABILITY_MAJOR, _COMPUTE_CAPABILITY_MINOR = 75, 76  # CUdevice_attribute
 _NAME_LENGTH = 96
 
@@ -75,6 +81,58 @@ def find_gpus(*, load: Callable[[str], Any] = ctypes.CDLL) -> GpuReport:
     if not count.value:
         return GpuReport(driver, newest, (), "the NVIDIA driver finds no GPU")
     return GpuReport(driver, newest, tuple(_describe(cuda, index) for index in range(count.value)), None)
+
+
+def use_gpu(number: int) -> None:
+    """Hide all GPUs but one from this process and those it starts; before anything has used CUDA.
+
+    Raises:
+        ProviderError: As `gpu_environment`.
+    """
+    os.environ.update(gpu_environment(number))
+
+
+def gpu_environment(number: int, *, load: Callable[[str], Any] = ctypes.CDLL) -> dict[str, str]:
+    """Return the environment variables with which a process finds one GPU only.
+
+    The driver is asked without starting CUDA, which would read these variables.
+
+    Args:
+        number: Of the GPU, from 0: as nvidia-smi counts, or where CUDA_VISIBLE_DEVICES is set, the place in it.
+        load: Opens a shared library by its name; raises OSError where there is none.
+
+    Raises:
+        ProviderError: There is no such GPU.
+    """
+    listed = os.environ.get(_VISIBLE)
+    count = _installed(load)
+    if listed is None:
+        names = [str(index) for index in range(count)]
+    else:
+        names = []
+        for name in map(str.strip, listed.split(",")):
+            if not (name.startswith(_UNIQUE_NAMES) or (name.isdecimal() and int(name) < count)):
+                break  # CUDA passes over this one and all after it
+            names.append(name)
+    if number >= len(names):
+        where = "this machine" if listed is None else f"{_VISIBLE}={listed}"
+        has = f"{where} has {len(names)}, counted from 0" if names else f"{where} has none that the NVIDIA driver knows"
+        raise ProviderError(f"there is no GPU {number}: {has}; nvidia-smi lists them")
+    return {_VISIBLE: names[number], **({_ORDER: "PCI_BUS_ID"} if listed is None else {})}
+
+
+def _installed(load: Callable[[str], Any]) -> int:
+    """Return the number of GPUs, hidden ones included."""
+    try:
+        management = load(_MANAGEMENT_LIBRARY)
+    except OSError:
+        return 0
+    count = ctypes.c_uint()
+    if management.nvmlInit_v2():
+        return 0
+    failed = management.nvmlDeviceGetCount_v2(ctypes.byref(count))
+    management.nvmlShutdown()
+    return 0 if failed else count.value
 
 
 def _describe(cuda: Any, index: int) -> Gpu:

@@ -104,7 +104,7 @@ def answer_of(app: WsgiApplication, environ: dict[str, Any], work: Work) -> Work
 def _environ(request: Request, work: Work) -> dict[str, Any]:
     environ: dict[str, Any] = {
         "REQUEST_METHOD": request.method,
-        "SCRIPT_NAME": "",
+        "SCRIPT_NAME": request.prefix,
         "PATH_INFO": request.decoded_path.encode().decode("latin-1"),
         "QUERY_STRING": request.query,
         "REMOTE_ADDR": request.client,
@@ -112,7 +112,7 @@ def _environ(request: Request, work: Work) -> dict[str, Any]:
         "SERVER_PORT": "80",
         "SERVER_PROTOCOL": f"HTTP/{request.version}",
         "wsgi.version": (1, 0),
-        "wsgi.url_scheme": "http",
+        "wsgi.url_scheme": request.scheme or "http",
         "wsgi.input": io.BytesIO(request.body),
         "wsgi.errors": sys.stderr,
         "wsgi.multithread": True,

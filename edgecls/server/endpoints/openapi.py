@@ -32,8 +32,12 @@ _ERROR = objects(
 )
 
 
-def openapi_document() -> dict[str, Any]:
-    """Return the OpenAPI 3.1 document of all addresses."""
+def openapi_document(prefix: str = "") -> dict[str, Any]:
+    """Return the OpenAPI 3.1 document of all addresses.
+
+    Args:
+        prefix: The path below which the server is reached, without a slash at its end.
+    """
     return {
         "openapi": "3.1.0",
         "info": {
@@ -42,7 +46,7 @@ def openapi_document() -> dict[str, Any]:
             "description": "Classifies images. Failures have one shape, except under /v2, which has the protocol's.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
-        "servers": [{"url": "/"}],
+        "servers": [{"url": prefix or "/"}],
         "paths": {path: item for group in _GROUPS for path, item in group.PATHS.items()} | _OWN_PATHS,
         "components": {
             "schemas": {"Error": _ERROR, **{name: it for group in _GROUPS for name, it in group.SCHEMAS.items()}}
@@ -54,6 +58,7 @@ def mount_openapi(app: Bottle) -> None:
     """Add the OpenAPI document to an application."""
 
     def document() -> HTTPResponse:
-        return compress_answer(json_answer(openapi_document()), request.get_header("Accept-Encoding", ""))
+        prefix = request.environ.get("SCRIPT_NAME", "").rstrip("/")
+        return compress_answer(json_answer(openapi_document(prefix)), request.get_header("Accept-Encoding", ""))
 
     app.route("/openapi.json", "GET", document)

@@ -8,6 +8,7 @@ import logging
 import time
 from typing import cast
 
+from edgecls.server.http.forwarded import TrustedProxies
 from edgecls.server.http.incoming import BodyPace
 from edgecls.server.http.limits import BodiesBudget, HttpLimits, plain_address
 from edgecls.server.http.messages import Answer, Handler, Refusal, Request, Ticket, refusal_answer
@@ -40,6 +41,7 @@ class Surroundings:
     Attributes:
         handler: What answers requests.
         limits: Bounds.
+        proxies: Those whose word about their clients counts.
         budget: Memory for bodies.
         connections: Those that are open.
         closing: Whether every answer ends its connection, as the server stops.
@@ -47,9 +49,10 @@ class Surroundings:
         encrypted: The same for those that TLS has still to decrypt.
     """
 
-    def __init__(self, handler: Handler, limits: HttpLimits) -> None:
+    def __init__(self, handler: Handler, limits: HttpLimits, proxies: TrustedProxies | None = None) -> None:
         self.handler = handler
         self.limits = limits
+        self.proxies = proxies or TrustedProxies(())
         self.budget = BodiesBudget(limits.max_bodies_bytes)
         self.connections: set[Connection] = set()
         self.closing = False
@@ -118,7 +121,9 @@ class Connection(asyncio.BufferedProtocol):
         self._client = plain_address(str(peer[0])) if isinstance(peer, tuple) else ""
         around = self._around
         self._share = around.budget.share_of(self._client)
-        self._parser = RequestParser(self._limits, self._share, around.handler.check, self._client)
+        self._parser = RequestParser(
+            self._limits, self._share, around.handler.check, self._client, around.proxies.note_origin
+        )
         around.connections.add(self)
         excess = len(around.connections) - self._limits.max_connections
         if excess > REFUSED_CONNECTIONS:
@@ -172,7 +177,7 @@ class Connection(asyncio.BufferedProtocol):
         if self._ticket is not None:
             self._ticket.drop()
         if self._current is not None:
-            self._share.give_back(len(self._current.body))
+            self._share.of(self._current.client).give_back(len(self._current.body))
         self._current = self._ticket = None
         self._parser.discard()
         self._around.connections.discard(self)
@@ -249,7 +254,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def _send(self, request: Request, answer: Answer) -> None:
         self._current = self._ticket = None
-        self._share.give_back(len(request.body))
+        self._share.of(request.client).give_back(len(request.body))
         close = self._around.closing or not request.keep_alive
         self._write(request, answer, close=close)
         if close:

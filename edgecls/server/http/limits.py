@@ -95,6 +95,10 @@ class BodiesShare:
         self._budget = budget
         self._holder = holder
 
+    def of(self, client: str) -> "BodiesShare":
+        """Return what another client takes from, whose requests come over the same connection."""
+        return self._budget.share_of(client)
+
     def has_room(self, size: int) -> bool:
         """True if `size` bytes more would fit now."""
         return self._budget.has_room(size, self._holder)

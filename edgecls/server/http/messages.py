@@ -24,11 +24,13 @@ class Request:
         query: Percent-encoded, without the question mark.
         version: As in "1.1".
         headers: Names in lower case and values, in the order in which they came.
-        client: Address of the other end.
+        client: Address of the other end, or what a trusted proxy says that it is.
         body: Empty until it has arrived.
         keep_alive: Whether the connection goes on after the answer.
         began_s: When its head was whole, by time.monotonic().
         whole_s: When all of it was; 0 until then.
+        scheme: "http" or "https", where a trusted proxy says so; empty otherwise.
+        prefix: The path that a trusted proxy has taken off, as in "/images"; empty for none.
     """
 
     method: str
@@ -41,6 +43,8 @@ class Request:
     keep_alive: bool = False
     began_s: float = field(default_factory=time.monotonic)
     whole_s: float = 0.0
+    scheme: str = ""
+    prefix: str = ""
 
     def header(self, name: str) -> str:
         """Return the value of a header field, by its name in lower case; "" if there is none."""

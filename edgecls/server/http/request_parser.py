@@ -27,6 +27,7 @@ class RequestParser:
         budget: The client's memory for bodies. What is taken belongs to the requests in `whole`, and to `incoming`.
         check: Says why a request is refused before its body is read.
         client: Address of the client.
+        note_origin: Puts into a request what a proxy says about it.
 
     Attributes:
         whole: Requests that have arrived; the caller takes them out.
@@ -34,7 +35,12 @@ class RequestParser:
     """
 
     def __init__(
-        self, limits: HttpLimits, budget: BodiesShare, check: Callable[[Request], Refusal | None], client: str
+        self,
+        limits: HttpLimits,
+        budget: BodiesShare,
+        check: Callable[[Request], Refusal | None],
+        client: str,
+        note_origin: Callable[[Request], None] = lambda request: None,
     ) -> None:
         self.whole: deque[Request] = deque()
         self.incoming: Incoming | None = None
@@ -42,6 +48,7 @@ class RequestParser:
         self._budget = budget
         self._check = check
         self._client = client
+        self._note_origin = note_origin
         self._line = b""  # the first line of a request, until it is whole
         self._longest_line = min(LONGEST_LINE_READ, limits.max_head_bytes)
         self._parser = httptools.HttpRequestParser(self)
@@ -72,7 +79,8 @@ class RequestParser:
 
     def discard(self) -> None:
         """Release what the requests hold that have not been taken out, and stop parsing."""
-        self._budget.give_back(sum(len(request.body) for request in self.whole))
+        for request in self.whole:
+            self._share_of(request).give_back(len(request.body))
         self.whole.clear()
         self.discard_incoming()
         del self._parser  # it refers to this object, which would outlive its connection
@@ -80,7 +88,7 @@ class RequestParser:
     def discard_incoming(self) -> None:
         """Release what the arriving request holds."""
         if self.incoming is not None:
-            self._budget.give_back(self.incoming.size)
+            self._share_of(self.incoming.request).give_back(self.incoming.size)
         self.incoming = None
 
     def _from_whole_line(self, data: memoryview) -> memoryview | bytes:
@@ -144,16 +152,17 @@ class RequestParser:
             keep_alive=self._parser.should_keep_alive(),
             client=self._client,
         )
+        self._note_origin(request)
         refusal = incoming.excess(self._limits.max_head_bytes) or self._check(request)
         if refusal is not None:
             raise refusal
-        if incoming.announced > self._limits.max_body_bytes or not self._budget.has_room(incoming.announced):
+        if incoming.announced > self._limits.max_body_bytes or not self._share_of(request).has_room(incoming.announced):
             raise self._no_room(incoming.announced)
 
     def on_body(self, body: bytes) -> None:
         incoming = self._arriving
         size = incoming.size + len(body)
-        if size > self._limits.max_body_bytes or not self._budget.take(len(body)):
+        if size > self._limits.max_body_bytes or not self._share_of(incoming.request).take(len(body)):
             raise self._no_room(size)
         incoming.add_body(body)
 
@@ -174,6 +183,12 @@ class RequestParser:
         if self.incoming is None:
             raise RuntimeError("the parser reported a request before its beginning")
         return self.incoming
+
+    def _share_of(self, request: Request | None) -> BodiesShare:
+        """Return the memory of a request's client, who may be another one with each request of a proxy."""
+        if request is None or request.client == self._client:
+            return self._budget
+        return self._budget.of(request.client)
 
     def _no_room(self, size: int) -> Refusal:
         largest = self._limits.max_body_bytes

@@ -13,6 +13,7 @@ from typing import Any
 
 from edgecls.errors import ServerError
 from edgecls.server.http.connection import REFUSED_CONNECTIONS, Connection, Surroundings
+from edgecls.server.http.forwarded import TrustedProxies
 from edgecls.server.http.limits import HttpLimits
 from edgecls.server.http.messages import Handler
 from edgecls.server.http.tls import TlsLayer
@@ -80,6 +81,7 @@ class HttpServer:
         listener: A socket that listens; the server closes it.
         limits: Bounds.
         tls: For HTTPS; None for plain HTTP.
+        proxies: Those whose word about their clients counts; None for none.
     """
 
     def __init__(
@@ -89,9 +91,10 @@ class HttpServer:
         *,
         limits: HttpLimits | None = None,
         tls: ssl.SSLContext | None = None,
+        proxies: TrustedProxies | None = None,
     ) -> None:
         self._limits = _within_handles(limits or HttpLimits())
-        self._around = Surroundings(handler, self._limits)
+        self._around = Surroundings(handler, self._limits, proxies)
         self._listener = listener
         self._tls = tls
         self._address = listener.getsockname()

@@ -87,7 +87,7 @@ class Repository:
         if len(self._files) < len(files):
             doubled = next(name for name in names if names.count(name) > 1)
             raise ModelFileError(
-                f"two models are called {doubled!r}, but requests select a model by name; rename a file, "
+                f"two models are called {doubled!r}, but requests select a model by name; rename a file "
                 "or name the model with NAME=FILE"
             )
         self._default = names[0]

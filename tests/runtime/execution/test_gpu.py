@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from edgecls.runtime.execution.gpu import Gpu, find_gpus, this_machine
+from edgecls.errors import ProviderError
+from edgecls.runtime.execution.gpu import Gpu, find_gpus, gpu_environment, this_machine
 
 
 class _Driver:
@@ -105,3 +106,64 @@ def test_the_first_gpu_has_a_name_and_memory() -> None:
     assert report.gpus[0].name
     assert report.gpus[0].memory_bytes > 1 << 30
     assert report.driver
+
+
+class _Management:
+    """Answers as libnvidia-ml does, of a machine with two GPUs."""
+
+    def nvmlInit_v2(self) -> int:  # noqa: N802
+        return 0
+
+    def nvmlDeviceGetCount_v2(self, count: Any) -> int:  # noqa: N802
+        count._obj.value = 2
+        return 0
+
+    def nvmlShutdown(self) -> int:  # noqa: N802
+        return 0
+
+
+def _no_driver(name: str) -> Any:
+    raise OSError(name)
+
+
+@pytest.mark.parametrize(
+    ("listed", "number", "chosen"),
+    [
+        (None, 0, {"CUDA_VISIBLE_DEVICES": "0", "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}),
+        (None, 1, {"CUDA_VISIBLE_DEVICES": "1", "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}),
+        ("1,0", 0, {"CUDA_VISIBLE_DEVICES": "1"}),
+        ("1", 0, {"CUDA_VISIBLE_DEVICES": "1"}),
+        ("GPU-5f2a, 1", 0, {"CUDA_VISIBLE_DEVICES": "GPU-5f2a"}),
+        ("GPU-5f2a, 1", 1, {"CUDA_VISIBLE_DEVICES": "1"}),
+    ],
+)
+def test_one_gpu_is_left_to_see(
+    monkeypatch: pytest.MonkeyPatch, listed: str | None, number: int, chosen: dict[str, str]
+) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if listed is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", listed)
+
+    assert gpu_environment(number, load=lambda name: _Management()) == chosen
+
+
+@pytest.mark.parametrize(
+    ("listed", "number", "load", "told"),
+    [
+        (None, 2, lambda name: _Management(), "there is no GPU 2: this machine has 2, counted from 0"),
+        (None, 0, _no_driver, "there is no GPU 0: this machine has none"),
+        ("1", 1, lambda name: _Management(), "CUDA_VISIBLE_DEVICES=1 has 1, counted from 0"),
+        ("", 0, lambda name: _Management(), "CUDA_VISIBLE_DEVICES= has none"),
+        ("7,1", 1, lambda name: _Management(), "CUDA_VISIBLE_DEVICES=7,1 has none"),
+        ("-1", 0, lambda name: _Management(), "CUDA_VISIBLE_DEVICES=-1 has none"),
+    ],
+)
+def test_a_gpu_that_is_not_there_is_refused(
+    monkeypatch: pytest.MonkeyPatch, listed: str | None, number: int, load: Any, told: str
+) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if listed is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", listed)
+
+    with pytest.raises(ProviderError, match=told):
+        gpu_environment(number, load=load)
