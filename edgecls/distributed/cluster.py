@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import socket
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ __all__ = ["Pool", "Share", "Worker", "joined_cluster", "open_cluster_remark"]
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 CALLS_PER_WORKER = 2  # one at work, and one that waits in the worker, so that it never waits for the network
 LOOKED_AT_EVERY_S = 2.0  # how many workers the cluster has room for
+REACHED_WITHIN_S = 10.0
 MOST_DEATHS_IN_A_ROW = 5  # of workers that never got ready
 
 
@@ -73,6 +75,8 @@ def joined_cluster(address: str | None) -> Iterator[ModuleType]:
             f"cannot join {address!r}: give HOST:PORT of the head, or start this command on a machine of the cluster "
             "with --address auto"
         )
+    if address is not None and address not in ("auto", "local"):
+        _check_reachable(address)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_DATA_USAGE_DISABLED", "1")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # what Ray warns about otherwise
@@ -92,6 +96,18 @@ def joined_cluster(address: str | None) -> Iterator[ModuleType]:
         yield ray
     finally:
         ray.shutdown()
+
+
+def _check_reachable(address: str) -> None:
+    """Raise a DistributedError unless something listens there; Ray itself would wait for it for ever."""
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=REACHED_WITHIN_S).close()
+    except (OSError, ValueError, OverflowError) as error:
+        reason = "it is not HOST:PORT" if not host or not port.isdigit() else error
+        raise DistributedError(
+            f"cannot join the Ray cluster at {address!r}: {reason}; give the address of the head, as HOST:6379"
+        ) from error
 
 
 class Pool:
