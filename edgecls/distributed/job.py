@@ -25,7 +25,7 @@ from edgecls.errors import ImageError
 from edgecls.image import DEFAULT_LIMITS, ImageLimits
 from edgecls.modelfile import ModelFile
 
-__all__ = ["Job", "Progress", "run_job"]
+__all__ = ["Job", "Progress", "chunks_of", "run_job"]
 
 IMAGES_PER_CALL = 32
 MOST_DEATHS = 3  # of workers over one image, which then gets an error
@@ -150,7 +150,7 @@ def run_job(
         parts = _Parts(output, job.part_rows)
         run = _Run(ray, Pool(ray, job.model, settings, share), parts, progress, on_progress)
         try:
-            run.work_through(_chunks(list_images(job.sources), seen, progress))
+            run.work_through(chunks_of(list_images(job.sources), seen, progress))
         finally:
             parts.flush()
         output.finish(images=progress.before + progress.done, errors=progress.failed_before + progress.failed)
@@ -181,8 +181,14 @@ def _key(name: str) -> str:
     return name if is_uri(name) else os.path.abspath(name)
 
 
-def _chunks(listed: Iterable[Listed], seen: SeenImages, progress: Progress) -> Iterator[Chunk]:
-    """Yield the images that have not been seen, a call's worth at a time, each from one location."""
+def chunks_of(listed: Iterable[Listed], seen: SeenImages, progress: Progress) -> Iterator[Chunk]:
+    """Yield the images that have not been seen, a call's worth at a time, each from one location.
+
+    Args:
+        listed: The images of all sources; taken as chunks are asked for.
+        seen: Those that are done; what is yielded is added.
+        progress: Counts what is yielded.
+    """
     location, names = "", list[str]()
     for image in listed:
         if not seen.add(_key(written_name(image.name))):
