@@ -39,7 +39,7 @@ def cluster_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--workers",
             type=click.IntRange(min=1),
-            show_default="as many as the cluster has room for",
+            show_default="as many as fit into the cluster",
             help="With --on ray: processes that hold the model.",
         ),
         click.option(

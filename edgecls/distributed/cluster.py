@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import secrets
 import socket
 import time
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ __all__ = ["Pool", "Share", "Worker", "joined_cluster", "open_cluster_remark"]
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 CALLS_PER_WORKER = 2  # one at work, and one that waits in the worker, so that it never waits for the network
-LOOKED_AT_EVERY_S = 2.0  # how many workers the cluster has room for
+LOOKED_AT_EVERY_S = 2.0  # how many workers fit into the cluster
 REACHED_WITHIN_S = 10.0
 MOST_DEATHS_IN_A_ROW = 5  # of workers that never got ready
 
@@ -28,7 +29,7 @@ class Share:
     """What of the cluster a job takes.
 
     Attributes:
-        workers: How many workers at all times; None for as many as the cluster has room for, which may change.
+        workers: How many workers at all times; None for as many as fit into the cluster, which may change.
         cpus: Cores of each worker, which is also how many images it works on at once.
         gpus: GPUs of each worker; 0.5 puts two workers on one.
     """
@@ -59,7 +60,7 @@ def open_cluster_remark(address: str) -> str | None:
 
 @contextlib.contextmanager
 def joined_cluster(address: str | None) -> Iterator[ModuleType]:
-    """Join a cluster, or start one on this machine that listens on the loopback address only; yields `ray`.
+    """Join a cluster, or start one on this machine that only this process has the token of; yields `ray`.
 
     Ray's telemetry is off unless RAY_USAGE_STATS_ENABLED is set.
 
@@ -80,10 +81,13 @@ def joined_cluster(address: str | None) -> Iterator[ModuleType]:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_DATA_USAGE_DISABLED", "1")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # what Ray warns about otherwise
+    if address is None:  # Ray listens on the machine's address, even if it is told not to; read when it is imported
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
     ray = import_from_extra("ray", extra="ray", purpose="work on a cluster")
     settings: dict[str, Any] = {"address": address, "logging_level": "ERROR", "log_to_driver": False}
     if address is None:
-        settings |= {"address": "local", "include_dashboard": False, "_node_ip_address": "127.0.0.1"}
+        settings |= {"address": "local", "include_dashboard": False}
     try:
         ray.init(**settings)
     except (ConnectionError, RuntimeError, ValueError, OSError, TimeoutError, ray.exceptions.RayError) as error:
@@ -143,23 +147,23 @@ class Pool:
         return list(self._starting)
 
     def adjust(self) -> None:
-        """Ask the cluster for as many workers as it has room for, or as are wanted."""
+        """Ask the cluster for as many workers as fit into it, or as are wanted."""
         now_s = time.monotonic()
         if now_s - self._looked_s < LOOKED_AT_EVERY_S:
             return
         self._looked_s = now_s
-        wanted = self._share.workers or self._room()
+        wanted = self._share.workers or self._fitting()
         for _ in range(wanted - len(self._ready) - len(self._starting)):
             handle = self._make.remote()
             start = handle.start.remote(self._onnx, self._model_name, self._settings)
             self._starting[start] = Worker(handle)
 
-    def _room(self) -> int:
+    def _fitting(self) -> int:
         resources = self._ray.cluster_resources()
-        room = int(resources.get("CPU", 0) // self._share.cpus)
+        fitting = int(resources.get("CPU", 0) // self._share.cpus)
         if self._share.gpus:
-            room = min(room, int(resources.get("GPU", 0) / self._share.gpus))
-        return max(1, room)
+            fitting = min(fitting, int(resources.get("GPU", 0) / self._share.gpus))
+        return max(1, fitting)
 
     def started(self, start: Any) -> bool:
         """Take note that a worker has started, or failed to; True if `start` was a start at all.
