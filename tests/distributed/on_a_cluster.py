@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet
-from ray.cluster_utils import Cluster
 
 GIVE_UP_S = 300.0
 
@@ -26,8 +25,10 @@ def start(*arguments: str | Path) -> "subprocess.Popen[str]":
 
 
 @contextmanager
-def two_nodes() -> Iterator[tuple[Cluster, Any]]:
+def two_nodes() -> Iterator[tuple[Any, Any]]:
     """A cluster of a head without cores and two nodes with one each."""
+    from ray.cluster_utils import Cluster
+
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
     try:
         cluster.add_node(num_cpus=1)
@@ -149,8 +150,26 @@ def object_storage(folder: Path) -> dict[str, Any]:
     return {"code": run.returncode, "stderr": run.stderr, "rows": rows, "nothing": nothing.stderr}
 
 
+def stranger(folder: Path) -> dict[str, Any]:
+    """Another program on the machine tries to join the cluster that the command starts for itself."""
+    from edgecls.distributed.cluster import joined_cluster
+
+    with joined_cluster(None) as ray:
+        address = ray.get_runtime_context().gcs_address
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_AUTH")}
+        joining = subprocess.run(
+            [sys.executable, "-c", f"import ray; ray.init({address!r}); print('joined')"],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=environment,
+        )
+        own = ray.get(ray.put("own"))
+    return {"code": joining.returncode, "stdout": joining.stdout, "stderr": joining.stderr, "own": own}
+
+
 if __name__ == "__main__":
     scenario, place, model = sys.argv[1:]
     os.environ["EDGECLS_MODEL"] = model
-    scenarios = {"same_rows": same_rows, "deaths": deaths, "object_storage": object_storage}
+    scenarios = {"same_rows": same_rows, "deaths": deaths, "object_storage": object_storage, "stranger": stranger}
     sys.stdout.write(json.dumps(scenarios[scenario](Path(place))) + "\n")

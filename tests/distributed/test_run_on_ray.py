@@ -101,3 +101,12 @@ def test_images_in_object_storage_are_listed_and_read_by_the_workers(
     assert rows[beginning + "notes.jpg"]["error"]["type"] == "UnsupportedImageError"
     assert done["code"] == 1
     assert "cannot list 's3://photos/nothing': there is nothing under this name" in done["nothing"]
+
+
+def test_nobody_else_gets_into_the_cluster_of_the_command(tmp_path: Path, tiny_model_path: Path) -> None:
+    done = in_namespace(SCRIPT, "stranger", tmp_path, tiny_model_path)
+
+    assert done["own"] == "own"
+    assert done["code"] != 0
+    assert "joined" not in done["stdout"]
+    assert "token" in done["stderr"]
