@@ -21,6 +21,7 @@
     │   └── AccuracyBudgetError        a network of fewer bits loses more accuracy than allowed
     ├── OutputError                a result cannot be written
     ├── MeasurementsError          a file of measurements is missing, damaged or of another format
+    ├── DistributedError           work on a cluster cannot start or go on
     ├── ServerError                the server cannot start
     └── RemoteError                the client has no answer from a server
         ├── UnreachableError           there is no server, or it does not answer in time
@@ -34,6 +35,7 @@ __all__ = [
     "AccuracyBudgetError",
     "ClosedError",
     "DatasetError",
+    "DistributedError",
     "EdgeclsError",
     "ExportError",
     "ImageArrayError",
@@ -154,6 +156,10 @@ class OutputError(EdgeclsError):
 
 class MeasurementsError(EdgeclsError):
     """A file of measurements is missing, damaged or of another format."""
+
+
+class DistributedError(EdgeclsError):
+    """Work on a cluster cannot start or go on: a source, the cluster, or the folder of results does not allow it."""
 
 
 class ServerError(EdgeclsError):

@@ -16,12 +16,12 @@ PACKAGE = ROOT / "edgecls"
 
 LAYERS = [
     {"errors", "extras", "atomic_write", "file_moves", "folder_names", "image_files", "in_order", "journal"}
-    | {"bundled_model", "frozen", "regular_file"},
+    | {"bundled_model", "folder_lock", "frozen", "regular_file"},
     {"image_formats", "image_spec", "resize", "image", "drawing", "onnx_container", "model_card", "modelfile"},
     {"measuring", "plots"},
     {"runtime"},
     {"models", "dataset", "client", "dataframe"},
-    {"export", "evaluation", "bench"},
+    {"export", "evaluation", "bench", "distributed"},
     {"server"},
     {"training"},
     {"commands"},
@@ -33,12 +33,14 @@ WEB = {"bottle", "httptools", "multipart", "prometheus_client"}
 GRPC = {"grpc", "grpc_health", "grpc_reflection", "google"}
 TRAINING = {"tensorflow", "keras", "onnx", "tf2onnx", "sklearn", "xgboost", "skl2onnx", "onnxmltools", "torch", "jax"}
 IMAGES = {"icrawler", "imagehash", "PIL", "urllib3", "bs4", "certifi"}
-HEAVY = TRAINING | IMAGES | {"matplotlib"}
+HEAVY = TRAINING | IMAGES | {"matplotlib", "ray", "pyarrow"}
 USERS_OF = {
     **{package: {"models", "export", "training"} for package in TRAINING},
     **{package: {"server"} for package in WEB | GRPC},
     **{package: {"dataset"} for package in IMAGES},
     "matplotlib": {"plots"},
+    "ray": {"distributed"},
+    "pyarrow": {"distributed"},
     "onnxruntime": {"runtime"},
     "openvino": {"runtime"},
     "onnxruntime.quantization": {"export"},

@@ -4,10 +4,11 @@ import os
 import sys
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from edgecls.commands.cluster_options import cluster_options, is_on_cluster
 from edgecls.commands.options import (
     gpu_option,
     limits_option,
@@ -37,10 +38,9 @@ DEFAULT_INTERVAL_S = 1.0
 @click.option(
     "--format",
     "output_format",
-    type=click.Choice(["table", "json", "csv"]),
-    default="table",
-    show_default=True,
-    help="json is one object a line, for errors too.",
+    type=click.Choice(["table", "json", "csv", "parquet"]),
+    show_default="table; with --on ray parquet",
+    help="json is one object a line, for errors too. parquet only with --on ray.",
 )
 @click.option(
     "--sort-into",
@@ -90,11 +90,15 @@ DEFAULT_INTERVAL_S = 1.0
 )
 @unknown_threshold_option
 @limits_option
+@cluster_options
+@click.pass_context
 def run(
+    ctx: click.Context,
+    /,
     paths: tuple[str, ...],
     model: Path,
     top: int,
-    output_format: str,
+    output_format: str | None,
     sort_into: Path | None,
     move: bool,
     heat_folder: Path | None,
@@ -107,12 +111,28 @@ def run(
     threads: int | None,
     unknown_threshold: float | None,
     max_megapixels: float,
+    **cluster: Any,
 ) -> None:
     """Classify images: files, folders (with all below them), patterns, or - for standard input.
 
     An image that cannot be used is reported on its line and the rest go on; the exit code is then 1. The table of
     several images ends, on standard error, with how many got which label.
     """
+    if is_on_cluster(ctx):
+        from edgecls.commands.run_on_ray import run_on_ray
+
+        run_on_ray(
+            paths,
+            model,
+            output_format=output_format,
+            top=top,
+            provider=provider,
+            unknown_threshold=unknown_threshold,
+            max_megapixels=max_megapixels,
+            **cluster,
+        )
+        return
+    output_format = output_format or "table"
     if explain_method is not None and heat_folder is None:
         raise click.UsageError("--explain-method goes with --explain DIR")
     _check_usage(paths, sort_into=sort_into, move=move, watch=watch, interval_s=interval_s)

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from edgecls.errors import ServerError
+from edgecls.folder_lock import try_lock_folder
 from edgecls.frozen import can_start_children
 from edgecls.runtime.execution.gpu import gpu_environment
 from edgecls.server.http.limits import HttpLimits
 from edgecls.server.settings import ServeSettings
-from edgecls.server.storage.folder_lock import try_lock_folder
 from edgecls.server.workers.board import Board
 from edgecls.server.workers.shared_port import hold_port
 from edgecls.server.workers.supervisor import Supervisor

@@ -18,11 +18,11 @@ from pathlib import Path
 
 from edgecls.atomic_write import check_writable, whole_files
 from edgecls.errors import DatasetError, EdgeclsError, OutputError, ServerError
+from edgecls.folder_lock import locked_folder
 from edgecls.folder_names import class_folder, escaped_label, folder_label
 from edgecls.image_files import IMAGE_SUFFIXES, SUFFIXES_OF_FORMAT
 from edgecls.image_formats import read_header
 from edgecls.server.models.served_model import ServedModel
-from edgecls.server.storage.folder_lock import locked_folder
 
 __all__ = ["RECORDS_FOLDER", "BadLabelError", "Correction", "FeedbackBusyError", "FeedbackFullError", "FeedbackStore"]
 

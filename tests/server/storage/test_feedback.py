@@ -20,12 +20,12 @@ from edgecls import Classifier, image
 from edgecls.cli import main
 from edgecls.dataset.formats.folders import read_class_folders
 from edgecls.errors import ImageDecodeError, OutputError, ServerError
+from edgecls.folder_lock import locked_folder
 from edgecls.runtime.opening import load
 from edgecls.server.endpoints.answers import refusal_of
 from edgecls.server.models.served_model import ServedModel
 from edgecls.server.storage import feedback_store as feedback
 from edgecls.server.storage.feedback_store import BadLabelError, FeedbackBusyError, FeedbackFullError, FeedbackStore
-from edgecls.server.storage.folder_lock import locked_folder
 
 MODEL_SHA256 = "5" * 64
 PLENTY = 10**8
@@ -309,7 +309,7 @@ import hashlib, json, sys
 from pathlib import Path
 from edgecls.runtime.opening import load
 from edgecls.server.storage.feedback_store import BadLabelError, FeedbackBusyError, FeedbackFullError, FeedbackStore
-from edgecls.server.storage.folder_lock import locked_folder
+from edgecls.folder_lock import locked_folder
 from edgecls.server.models.served_model import ServedModel
 
 root, model_file, folder, label, rounds, max_bytes = sys.argv[1:]

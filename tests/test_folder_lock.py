@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from edgecls.server.storage.folder_lock import locked_folder, try_lock_folder
+from edgecls.folder_lock import locked_folder, try_lock_folder
 
 HOLDING = """
 import sys
 from pathlib import Path
-from edgecls.server.storage.folder_lock import locked_folder
+from edgecls.folder_lock import locked_folder
 with locked_folder(Path(sys.argv[1]), timeout_s=60):
     print("locked", flush=True)
     sys.stdin.read()

@@ -1,0 +1,124 @@
+"""What runs in each worker of a cluster: one classifier, and images by name in, rows out."""
+
+import os
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from edgecls import __version__
+from edgecls.distributed.output import Row, written_name
+from edgecls.distributed.sources import RemoteReader
+from edgecls.errors import DistributedError
+from edgecls.image import ImageLimits
+from edgecls.modelfile import model_from_bytes
+from edgecls.runtime.classifier import Classifier
+from edgecls.runtime.execution.providers import Provider
+from edgecls.runtime.many_images import Source, classify_stream
+from edgecls.runtime.opening import open_classifier
+from edgecls.runtime.prediction import Outcome, Prediction
+from edgecls.runtime.verified import verify_once
+
+__all__ = ["ImageWorker", "WorkerSettings", "row_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSettings:
+    """How the workers of a job run.
+
+    Attributes:
+        version: Of the edgecls that the job was started with.
+        provider: What the network runs on.
+        threads: Images to work on at once in one worker: the cores that it was given.
+        limits: Bounds on every image.
+        unknown_threshold: As for `load`.
+        top: Labels in a row, at most as many as the model has.
+        folder: Where relative paths begin.
+        roots: Absolute paths that every machine has to see.
+    """
+
+    version: str
+    provider: str
+    threads: int
+    limits: ImageLimits
+    unknown_threshold: float | None
+    top: int
+    folder: str
+    roots: tuple[str, ...]
+
+
+class ImageWorker:
+    """One worker; Ray makes it in a process of its own."""
+
+    def __init__(self) -> None:
+        self._reader = RemoteReader()
+        self._classifier: Classifier | None = None
+        self._settings: WorkerSettings | None = None
+
+    def start(self, onnx: bytes, model_name: str, settings: WorkerSettings) -> str:
+        """Open the model, and verify it if this machine never has.
+
+        Args:
+            onnx: The whole model file.
+            model_name: What to call it in errors.
+            settings: How to run.
+
+        Returns:
+            The provider that it runs on.
+
+        Raises:
+            DistributedError: This machine has another edgecls, or does not see the images.
+            As `open_classifier` and `verify_once`.
+        """
+        machine = socket.gethostname()
+        if settings.version != __version__:
+            raise DistributedError(
+                f"the machine {machine!r} has edgecls {__version__}, but the job was started with {settings.version}; "
+                "install the same version on all machines of the cluster"
+            )
+        missing = [root for root in settings.roots if not os.path.exists(root)]
+        if missing:
+            raise DistributedError(
+                f"the machine {machine!r} does not see {missing[0]!r}; put the images on a file system that all "
+                "machines of the cluster share, or into object storage"
+            )
+        if os.path.isdir(settings.folder):
+            os.chdir(settings.folder)
+        model = model_from_bytes(onnx, name=model_name)
+        self._classifier = open_classifier(
+            model,
+            Provider(settings.provider),
+            setting=None,
+            limits=settings.limits,
+            unknown_threshold=settings.unknown_threshold,
+        )
+        verify_once(model, self._classifier)
+        self._settings = settings
+        return str(self._classifier.provider)
+
+    def classify(self, location: str, names: Sequence[str]) -> list[Row]:
+        """Classify images; one that cannot be used gives a row with its error.
+
+        Args:
+            location: Where they are, as `Listed.location`.
+            names: What they are called.
+
+        Returns:
+            A row for each name, in their order.
+        """
+        classifier, settings, read = self._classifier, self._settings, self._reader.read
+        if classifier is None or settings is None:
+            raise DistributedError("a worker was given images before it had started; this is a fault of edgecls")
+        sources = (
+            Source(name, lambda limits, name=name: read(location, name, limits))  # type: ignore[misc]
+            for name in names
+        )
+        outcomes = classify_stream(classifier, sources, workers=settings.threads)
+        return [row_of(outcome, top=min(settings.top, len(classifier.labels))) for outcome in outcomes]
+
+
+def row_of(outcome: Outcome, *, top: int) -> Row:
+    """Return an outcome as `edgecls run --format json` prints it."""
+    name = written_name(outcome.name)
+    if isinstance(outcome.result, Prediction):
+        return {**outcome.result.as_dict(top=top), "image": name}
+    return {"image": name, "error": outcome.result.as_dict()}
