@@ -713,7 +713,7 @@ def test_what_is_cleared_is_let_go(browser: webdriver.Chrome, server: RunningSer
 
     browser.find_element(By.ID, "clear").click()
 
-    assert browser.execute_script("return held.size") == 0
+    _wait(browser, lambda: browser.execute_script("return held.size") == 0)  # a thumbnail may still be in the making
     assert not browser.find_element(By.ID, "summary").is_displayed()
 
 
