@@ -38,9 +38,9 @@ def serve_with_workers(settings: ServeSettings, tell: Callable[[str], None]) -> 
         ServerError: The server cannot start with these settings.
         ProviderError: It has not all of the GPUs.
     """
-    environments = [gpu_environment(number) for number in settings.gpus] or [{}]
     if not can_start_children():
         raise ServerError("this frozen program cannot start several processes; leave --workers at 1")
+    environments = [gpu_environment(number) for number in settings.gpus] or [{}]
     context = multiprocessing.get_context("spawn")  # never a copy of a process in which onnxruntime has threads
     holder, port = hold_port(settings.host, settings.port)
     with contextlib.ExitStack() as held, _board_folder() as folder:
