@@ -714,7 +714,7 @@ def test_what_is_cleared_is_let_go(browser: webdriver.Chrome, server: RunningSer
     browser.find_element(By.ID, "clear").click()
 
     _wait(browser, lambda: browser.execute_script("return held.size") == 0)  # a thumbnail may still be in the making
-    assert not browser.find_element(By.ID, "summary").is_displayed()
+    _wait(browser, lambda: not browser.find_element(By.ID, "summary").is_displayed())
 
 
 def test_the_browser_found_nothing_to_complain_about(page: webdriver.Chrome, images: list[str]) -> None:
