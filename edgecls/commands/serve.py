@@ -257,7 +257,7 @@ def serve(context: click.Context, /, models: tuple[Path, ...], model: Path, wait
     Ctrl-C or SIGTERM finishes the requests in flight and ends with exit code 0. SIGHUP reads models, API keys and
     certificate again, and begins the access log anew.
     """
-    from edgecls.server.settings import ServeSettings, await_models, model_files, model_names
+    from edgecls.server.settings import ServeSettings, await_models, named_files
 
     if models and context.get_parameter_source("model") is ParameterSource.COMMANDLINE:
         raise click.UsageError("give the models either as arguments or with --model, not both")
@@ -275,7 +275,8 @@ def serve(context: click.Context, /, models: tuple[Path, ...], model: Path, wait
         options["workers"] = max(1, gpus)
     if options["workers"] < gpus:
         raise click.UsageError(f"--gpus names {gpus}, but --workers {options['workers']} would leave some without work")
-    settings = ServeSettings(model_files(named), names=model_names(named), **options)
+    files, names = named_files(named)
+    settings = ServeSettings(files, names=names, **options)
     if settings.tls_key is not None and settings.tls_cert is None:
         raise click.UsageError("--tls-key needs --tls-cert")
     if settings.allow_model_control and settings.workers > 1:

@@ -5,13 +5,12 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from os import PathLike
-from pathlib import Path
 from types import TracebackType
 
 from edgecls.errors import ServerError
 from edgecls.server.http.server import listening_socket
 from edgecls.server.server import Server
-from edgecls.server.settings import FeedbackSettings, ServeSettings, model_files, model_names, one_or_several
+from edgecls.server.settings import FeedbackSettings, ServeSettings, named_files, one_or_several, optional_path
 
 __all__ = ["LocalServer", "serve"]
 
@@ -74,10 +73,10 @@ def serve(
     """
     if tls_key is not None and tls_cert is None:
         raise ServerError("tls_key needs tls_cert; give the certificate that the key belongs to")
-    named = [models] if isinstance(models, str | PathLike) else list(models)
+    files, names = named_files(models)
     settings = ServeSettings(
-        model_files(named),
-        names=model_names(named),
+        files,
+        names=names,
         host=host,
         port=port,
         grpc_port=grpc_port,
@@ -88,16 +87,16 @@ def serve(
         max_megapixels=max_megapixels,
         max_upload_mb=max_upload_mb,
         max_waiting=max_waiting,
-        image_root=_path(image_root),
-        feedback=feedback if isinstance(feedback, FeedbackSettings) else FeedbackSettings(_path(feedback)),
+        image_root=optional_path(image_root),
+        feedback=FeedbackSettings.of(feedback),
         reload_on_change=reload_on_change,
         allow_model_control=allow_model_control,
         allowed_hosts=one_or_several(allowed_hosts),
         trusted_proxies=one_or_several(trusted_proxies),
         cors_origins=one_or_several(cors_origins),
-        api_keys=_path(api_keys),
-        tls_cert=_path(tls_cert),
-        tls_key=_path(tls_key),
+        api_keys=optional_path(api_keys),
+        tls_cert=optional_path(tls_cert),
+        tls_key=optional_path(tls_key),
         access_log=None if access_log is None else str(access_log),
         drain_delay=drain_delay,
     )
@@ -177,7 +176,3 @@ class LocalServer:
 
     def __repr__(self) -> str:
         return f"<LocalServer at {self._url}>" if self._at_end is not None else "<LocalServer, not running>"
-
-
-def _path(path: StrPath | None) -> Path | None:
-    return None if path is None else Path(path)

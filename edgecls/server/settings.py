@@ -15,9 +15,9 @@ __all__ = [
     "ModelArgument",
     "ServeSettings",
     "await_models",
-    "model_files",
-    "model_names",
+    "named_files",
     "one_or_several",
+    "optional_path",
 ]
 
 LARGEST_PORT = 65535
@@ -36,6 +36,11 @@ class FeedbackSettings:
     folder: Path | None = None
     max_mb: float = 1024
     new_labels: bool = False
+
+    @classmethod
+    def of(cls, given: "str | PathLike[str] | FeedbackSettings | None") -> "FeedbackSettings":
+        """Return settings as such, and those for a folder alone or for none."""
+        return given if isinstance(given, FeedbackSettings) else cls(optional_path(given))
 
 
 @dataclass(frozen=True)
@@ -95,6 +100,11 @@ class ServeSettings:
         return int(self.max_upload_mb * 2**20)
 
 
+def optional_path(given: str | PathLike[str] | None) -> Path | None:
+    """Return a path as such; None stays None."""
+    return None if given is None else Path(given)
+
+
 def one_or_several(given: str | Sequence[str]) -> tuple[str, ...]:
     """Return texts, of which a single one need not be in a list."""
     return (given,) if isinstance(given, str) else tuple(given)
@@ -142,26 +152,25 @@ class ModelArgument:
         return found
 
 
-def model_files(named: Sequence[str | PathLike[str]]) -> tuple[Path, ...]:
-    """Return the model files of arguments as `ModelArgument` reads them.
+def named_files(
+    named: str | PathLike[str] | Sequence[str | PathLike[str]],
+) -> tuple[tuple[Path, ...], tuple[str, ...]]:
+    """Return the model files of one argument or several, as `ModelArgument` reads them, and what requests call each.
+
+    Both come from one listing of the folders, so that a file that arrives meanwhile has a name or is not there yet.
 
     Raises:
         ModelFileError: There is none, or none in a folder.
     """
-    files = tuple(file for argument in named for file in ModelArgument.parse(argument).files())
-    if not files:
+    arguments = [named] if isinstance(named, str | PathLike) else named
+    found = [
+        (file, argument.name or file.stem)
+        for argument in map(ModelArgument.parse, arguments)
+        for file in argument.files()
+    ]
+    if not found:
         raise ModelFileError("there is no model to serve; name at least one model file")
-    return files
-
-
-def model_names(named: Sequence[str | PathLike[str]]) -> tuple[str, ...]:
-    """Return what requests call these models, in the order of `model_files`.
-
-    Raises:
-        ModelFileError: A folder has none.
-    """
-    arguments = map(ModelArgument.parse, named)
-    return tuple(argument.name or file.stem for argument in arguments for file in argument.files())
+    return tuple(file for file, _ in found), tuple(name for _, name in found)
 
 
 POLL_S = 0.5
@@ -188,7 +197,7 @@ def await_models(
     waited_s = 0.0
     while True:
         try:
-            now = [(file, file.stat().st_size) for file in model_files(named)]
+            now = [(file, file.stat().st_size) for file in named_files(named)[0]]
         except (OSError, ModelFileError):
             now = []
         if now and (now == before or waited_s == 0.0):

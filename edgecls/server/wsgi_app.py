@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
-from pathlib import Path
 from typing import Any, cast
 from urllib.parse import quote
 
@@ -19,7 +18,7 @@ from edgecls.server.middleware.cors import Cors
 from edgecls.server.middleware.hosts import AllowedHosts
 from edgecls.server.middleware.middleware import Middleware
 from edgecls.server.server import ServerState, application, open_model_file
-from edgecls.server.settings import FeedbackSettings, ServeSettings, model_files, model_names, one_or_several
+from edgecls.server.settings import FeedbackSettings, ServeSettings, named_files, one_or_several, optional_path
 from edgecls.server.workers.board import Gathered
 
 __all__ = ["GuardedApplication", "create_app"]
@@ -61,23 +60,21 @@ def create_app(
     Raises:
         EdgeclsError: A model, a folder or a setting cannot be used.
     """
-    named = [models] if isinstance(models, str | PathLike) else list(models)
+    files, names = named_files(models)
     settings = ServeSettings(
-        model_files(named),
-        names=model_names(named),
+        files,
+        names=names,
         provider=provider,
         tuned=tuned,
         unknown_threshold=unknown_threshold,
         max_megapixels=max_megapixels,
         max_upload_mb=max_upload_mb,
-        image_root=None if image_root is None else Path(image_root),
-        feedback=feedback
-        if isinstance(feedback, FeedbackSettings)
-        else FeedbackSettings(None if feedback is None else Path(feedback)),
+        image_root=optional_path(image_root),
+        feedback=FeedbackSettings.of(feedback),
         allow_model_control=allow_model_control,
         allowed_hosts=one_or_several(allowed_hosts),
         cors_origins=one_or_several(cors_origins),
-        api_keys=None if api_keys is None else Path(api_keys),
+        api_keys=optional_path(api_keys),
     )
     state = ServerState(settings, lambda file: open_model_file(file, settings, threads=None))
     app = application(settings, state, lambda: Gathered([state.status()], []))

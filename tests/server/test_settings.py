@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from edgecls.errors import ModelFileError
-from edgecls.server.settings import await_models, model_files, model_names
+from edgecls.server.settings import await_models, named_files
 
 
 def test_a_folder_stands_for_the_model_files_in_it(tmp_path: Path) -> None:
@@ -12,7 +12,7 @@ def test_a_folder_stands_for_the_model_files_in_it(tmp_path: Path) -> None:
         (tmp_path / "models" / name).touch()
     single = tmp_path / "c.onnx"
 
-    assert model_files([single, tmp_path / "models"]) == (
+    assert named_files([single, tmp_path / "models"])[0] == (
         single,
         tmp_path / "models" / "a.onnx",
         tmp_path / "models" / "b.onnx",
@@ -21,12 +21,12 @@ def test_a_folder_stands_for_the_model_files_in_it(tmp_path: Path) -> None:
 
 def test_a_folder_without_one_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelFileError, match=r"there is no model file \(\.onnx\) in"):
-        model_files([tmp_path])
+        named_files([tmp_path])
 
 
 def test_no_model_at_all_is_refused() -> None:
     with pytest.raises(ModelFileError, match="name at least one model file"):
-        model_files([])
+        named_files([])
 
 
 def test_a_model_is_called_as_it_is_named_or_like_its_file(tmp_path: Path) -> None:
@@ -35,8 +35,8 @@ def test_a_model_is_called_as_it_is_named_or_like_its_file(tmp_path: Path) -> No
     single = tmp_path / "c.onnx"
     named = [single, f"flowers={single}", f"birds={tmp_path / 'one'}"]
 
-    assert model_names(named) == ("c", "flowers", "birds")
-    assert model_files(named) == (single, single, tmp_path / "one" / "model.onnx")
+    assert named_files(named)[1] == ("c", "flowers", "birds")
+    assert named_files(named)[0] == (single, single, tmp_path / "one" / "model.onnx")
 
 
 def test_a_path_with_an_equals_sign_is_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,8 +44,8 @@ def test_a_path_with_an_equals_sign_is_a_path(tmp_path: Path, monkeypatch: pytes
     (tmp_path / "lr=0.1.onnx").touch()
     (tmp_path / "0.1.onnx").touch()
 
-    assert model_names(["lr=0.1.onnx", tmp_path / "lr=0.1.onnx", "best=lr=0.1.onnx"]) == ("lr=0.1", "lr=0.1", "best")
-    assert model_files(["best=lr=0.1.onnx"]) == (Path("lr=0.1.onnx"),)
+    assert named_files(["lr=0.1.onnx", tmp_path / "lr=0.1.onnx", "best=lr=0.1.onnx"])[1] == ("lr=0.1", "lr=0.1", "best")
+    assert named_files(["best=lr=0.1.onnx"])[0] == (Path("lr=0.1.onnx"),)
 
 
 def test_one_name_for_several_files_is_refused(tmp_path: Path) -> None:
@@ -53,7 +53,7 @@ def test_one_name_for_several_files_is_refused(tmp_path: Path) -> None:
         (tmp_path / name).touch()
 
     with pytest.raises(ModelFileError, match=r"2 model files in .* cannot all be called 'flowers'"):
-        model_files([f"flowers={tmp_path}"])
+        named_files([f"flowers={tmp_path}"])
 
 
 def test_models_that_come_late_are_waited_for_until_they_are_whole(tmp_path: Path) -> None:
