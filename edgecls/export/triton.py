@@ -9,11 +9,11 @@ import os
 import shutil
 from pathlib import Path
 
-from edgecls import image
-from edgecls.errors import ImageError, ModelFileError, OutputError
+from edgecls.errors import OutputError
 from edgecls.model_card import ModelCard
 from edgecls.modelfile import INPUT_NAME, OUTPUT_NAME, ModelFile, describe
 from edgecls.runtime.class_activation import without_class_activation
+from edgecls.runtime.golden import golden_batch
 
 __all__ = ["MAX_BATCH_SIZE", "triton_config", "write_triton_model"]
 
@@ -115,19 +115,7 @@ def _warmup_names(card: ModelCard) -> list[str]:
 
 def _warmup_files(card: ModelCard) -> dict[str, bytes]:
     """Return the pixels of each golden sample as Triton reads them: rows of bytes, without any header."""
-    found = {}
-    for file, sample in zip(_warmup_names(card), card.golden.samples, strict=True):
-        try:
-            pixels = image.decode(sample.png, name=sample.name, color=card.image.color)
-        except ImageError as error:
-            raise ModelFileError(f"golden sample of model {card.name!r} is damaged: {error}") from error
-        if pixels.shape != card.image.shape_hwc:
-            raise ModelFileError(
-                f"golden sample {sample.name!r} of model {card.name!r} is {pixels.shape}, "
-                f"the model takes {card.image.shape_hwc}; export it again"
-            )
-        found[file] = pixels.tobytes()
-    return found
+    return {file: pixels.tobytes() for file, pixels in zip(_warmup_names(card), golden_batch(card), strict=True)}
 
 
 def _quoted(text: str) -> str:

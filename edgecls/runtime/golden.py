@@ -10,7 +10,7 @@ from edgecls import image
 from edgecls.errors import ImageError, ModelFileError
 from edgecls.model_card import ModelCard
 
-__all__ = ["TOGETHER", "GoldenResult", "check_golden"]
+__all__ = ["TOGETHER", "GoldenResult", "check_golden", "golden_batch"]
 
 TOGETHER = 2
 """Samples in a batch: enough to see if they mix. onnxruntime keeps the memory of the largest batch that it ever ran."""
@@ -71,7 +71,7 @@ def check_golden(
     Raises:
         ModelFileError: A golden sample is not an image of the model's size.
     """
-    images = _golden_batch(card)
+    images = golden_batch(card)
     count = len(images)
     batches = [np.array([index]) for index in range(count)]
     if count > 1:
@@ -99,7 +99,12 @@ def check_golden(
     return results
 
 
-def _golden_batch(card: ModelCard) -> npt.NDArray[np.uint8]:
+def golden_batch(card: ModelCard) -> npt.NDArray[np.uint8]:
+    """Decode the golden samples of a model: uint8 ``[N, height, width, channels]``, in their order.
+
+    Raises:
+        ModelFileError: One is damaged, or not of the model's size.
+    """
     images = []
     for sample in card.golden.samples:
         try:
