@@ -9,6 +9,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import pillow_heif
 from PIL import Image
 
 __all__ = ["corpus", "mutated"]
@@ -21,6 +22,12 @@ _NUMBERS = (0, 1, 2, 3, 7, 8, 16, 19, 21, 27, 29, 40, 127, 128, 255, 256, 1000, 
 def _saved(image: Image.Image, encoding: str, **options: Any) -> bytes:
     stream = io.BytesIO()
     image.save(stream, encoding, **options)
+    return stream.getvalue()
+
+
+def _saved_heic(image: Image.Image, **options: Any) -> bytes:
+    stream = io.BytesIO()
+    pillow_heif.from_pillow(image).save(stream, quality=80, **options)
     return stream.getvalue()
 
 
@@ -90,6 +97,11 @@ def corpus() -> dict[str, list[bytes]]:
                 cv2.imencode(".avif", wide >> (16 - depth), [cv2.IMWRITE_AVIF_DEPTH, depth])[1].tobytes()
                 for depth in (10, 12)
             ),
+        ],
+        "HEIC": [
+            *(_saved_heic(image) for image in (rgb, rgba, gray)),
+            _saved_heic(rgb.resize((130, 130)), tile_size=64),
+            *(_saved_heic(image, chroma=444) for image in (rgb, rgba)),
         ],
         "PNM": [
             *(_saved(image, "PPM") for image in (rgb, gray, bilevel)),

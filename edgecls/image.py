@@ -133,9 +133,10 @@ def decode(
 ) -> Pixels:
     """Decode an image at full size.
 
-    JPEG (also CMYK and progressive), PNG, BMP, WebP, GIF (first frame), TIFF (first page), PPM
-    and AVIF. Orientation from Exif (or, in AVIF, from the file's own transforms) is applied,
-    transparency is laid over white, 16-bit samples become 8-bit ones.
+    JPEG (also CMYK and progressive), PNG, BMP, WebP, GIF (first frame), TIFF (first page), PPM,
+    AVIF and, where pi-heif is installed, HEIC. Orientation from Exif (or, in AVIF and HEIC, from
+    the file's own transforms) is applied, transparency is laid over white, samples of more bits
+    become 8-bit ones.
 
     Args:
         data: The whole encoded image.

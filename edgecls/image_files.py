@@ -17,13 +17,14 @@ SUFFIXES_OF_FORMAT = {
     "PPM": (".ppm", ".pgm", ".pnm"),
     "PBM": (".pbm", ".pnm"),
     "AVIF": (".avif",),
+    "HEIC": (".heic", ".heif", ".hif"),
 }
 """The file name endings of each format (`edgecls.image_formats`), the usual one first."""
 
-IMAGE_SUFFIXES = frozenset([*itertools.chain.from_iterable(SUFFIXES_OF_FORMAT.values()), ".heic", ".heif"])
+IMAGE_SUFFIXES = frozenset(itertools.chain.from_iterable(SUFFIXES_OF_FORMAT.values()))
 """File name endings, in lower case, that mark a file in a folder as an image.
 
-HEIC is among them although it cannot be read: an image that is reported beats one passed over in silence.
+HEIC is among them also where it cannot be read: an image that is reported beats one passed over in silence.
 """
 
 _SUFFIXES = tuple(IMAGE_SUFFIXES)

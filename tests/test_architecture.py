@@ -33,11 +33,12 @@ WEB = {"bottle", "httptools", "multipart", "prometheus_client"}
 GRPC = {"grpc", "grpc_health", "grpc_reflection", "google"}
 TRAINING = {"tensorflow", "keras", "onnx", "tf2onnx", "sklearn", "xgboost", "skl2onnx", "onnxmltools", "torch", "jax"}
 IMAGES = {"icrawler", "imagehash", "PIL", "urllib3", "bs4", "certifi"}
-HEAVY = TRAINING | IMAGES | {"matplotlib", "ray", "pyarrow"}
+HEAVY = TRAINING | IMAGES | {"matplotlib", "ray", "pyarrow", "pi_heif"}
 USERS_OF = {
     **{package: {"models", "export", "training"} for package in TRAINING},
     **{package: {"server"} for package in WEB | GRPC},
     **{package: {"dataset"} for package in IMAGES},
+    "pi_heif": {"image_formats"},
     "matplotlib": {"plots"},
     "ray": {"distributed"},
     "pyarrow": {"distributed"},

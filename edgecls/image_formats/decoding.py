@@ -11,6 +11,7 @@ from edgecls.errors import ImageDecodeError
 from edgecls.image_formats.avif import eight_bit_still_avif
 from edgecls.image_formats.bmp import check_bmp_runs
 from edgecls.image_formats.header import DamagedHeaderError, ImageHeader
+from edgecls.image_formats.heic import decode_heic
 from edgecls.image_formats.jpeg import as_tiff, stuffed_as_tiff, without_end_marker
 from edgecls.image_formats.png import still_png
 
@@ -65,7 +66,7 @@ def decode_pixels(data: bytes, header: ImageHeader, *, name: str, channels: int,
     else:
         flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
     try:
-        decoded = _decode(_for_decoder(data, header), flags)
+        decoded = decode_heic(data) if header.format == "HEIC" else _decode(_for_decoder(data, header), flags)
     except (struct.error, LookupError, ValueError) as error:  # as when reading headers
         if isinstance(error, DamagedHeaderError):
             message = f"cannot read {name!r}: {error}; save or download it again"
@@ -174,7 +175,8 @@ def _undecodable(header: ImageHeader, name: str) -> ImageDecodeError:
 
 def _over_white(stored: npt.NDArray[Any], header: ImageHeader) -> Pixels:
     """Bring samples as the decoder stores them (BGR, BGRA or grey, 8 or 16 bits) to opaque 8-bit RGB or grey."""
-    pixels = stored.astype(np.uint8) if header.sample_max == 255 else scale_to_8_bits(stored, header.sample_max)
+    sample_max = np.iinfo(np.uint16).max if header.format == "HEIC" and stored.dtype == np.uint16 else header.sample_max
+    pixels = stored.astype(np.uint8) if sample_max == 255 else scale_to_8_bits(stored, sample_max)
     if header.transparent_gray is not None:
         pixels = np.where(stored == header.transparent_gray, np.uint8(_WHITE), pixels)
     if pixels.ndim == 2:

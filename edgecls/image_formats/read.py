@@ -1,13 +1,16 @@
 """Reading the header of an image in any supported format."""
 
+import importlib.util
 import struct
 from collections.abc import Callable
 
 from edgecls.errors import ImageDecodeError, UnsupportedImageError
-from edgecls.image_formats.avif import ftyp_brands, read_avif
+from edgecls.image_formats.avif import read_avif
 from edgecls.image_formats.bmp import read_bmp
 from edgecls.image_formats.gif import read_gif
 from edgecls.image_formats.header import DamagedHeaderError, ImageHeader
+from edgecls.image_formats.heic import HEIC_BRANDS, read_heic
+from edgecls.image_formats.iso_media import ftyp_brands
 from edgecls.image_formats.jpeg import read_jpeg
 from edgecls.image_formats.png import read_png
 from edgecls.image_formats.pnm import read_pnm
@@ -65,11 +68,14 @@ def _find_reader(data: bytes, name: str) -> Callable[[bytes], ImageHeader]:
         brands = ftyp_brands(data)
         if brands & {b"avif", b"avis"}:
             return read_avif
-        if brands & {b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"}:
-            raise UnsupportedImageError(
-                f"cannot read {name!r}: HEIC images are not supported; export the photo as JPEG or PNG"
-            )
+        if brands & HEIC_BRANDS:
+            if importlib.util.find_spec("pi_heif") is None:
+                raise UnsupportedImageError(
+                    f"cannot read {name!r}: HEIC images need the package 'pi-heif', which is not installed; "
+                    'install it with: pip install "edgecls[heic]", or export the photo as JPEG'
+                )
+            return read_heic
     raise UnsupportedImageError(
         f"cannot read {name!r}: it is not an image in a supported format; "
-        "give a JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or PPM file"
+        "give a JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, HEIC or PPM file"
     )

@@ -1,6 +1,6 @@
 // How images come in: chosen, dropped (folders too) or pasted.
 
-const IMAGE_NAME = /\.(jpe?g|jpe|jfif|a?png|bmp|dib|webp|gif|tiff?|p[pgbn]m|avif|hei[cf])$/i;
+const IMAGE_NAME = /\.(jpe?g|jpe|jfif|a?png|bmp|dib|webp|gif|tiff?|p[pgbn]m|avif|hei[cf]|hif)$/i;
 
 // Has `take` called with the files.
 export function receiveImages(take) {

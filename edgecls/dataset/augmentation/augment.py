@@ -22,7 +22,7 @@ from edgecls.journal import Journal
 
 __all__ = ["AugmentResult", "AugmentSettings", "augment"]
 
-LOSSY_SUFFIXES = frozenset([".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".avif"])
+LOSSY_SUFFIXES = frozenset([".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".avif", ".heic", ".heif", ".hif"])
 """Endings of photographs, whose copies are written as JPEG; copies of the others are written as PNG."""
 
 JPEG_QUALITY = 95

@@ -164,7 +164,7 @@ def _check_images(faults: list[Problem], remarks: list[Problem]) -> dict[str, bo
     except ImportError as error:
         faults.append(Problem(f"images cannot be read: OpenCV cannot be loaded ({error})", remedy))
         return {}
-    unreadable = [name for name, readable in formats.items() if not readable]
+    unreadable = [name for name, readable in formats.items() if not readable and name != "HEIC"]  # an extra
     if unreadable:
         essential = any(name in _ESSENTIAL_FORMATS for name in unreadable)
         problem = Problem(f"the installed OpenCV cannot read {', '.join(unreadable)}", remedy)

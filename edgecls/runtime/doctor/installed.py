@@ -1,6 +1,7 @@
 """What is installed: versions of packages, and the image formats that OpenCV really reads."""
 
 import importlib.metadata
+import importlib.util
 import platform
 
 from edgecls import __version__
@@ -15,6 +16,7 @@ _PACKAGES = (
     "multipart",
     "prometheus-client",
     "openvino",
+    "pi-heif",
     "onnx",
     "keras",
     "tensorflow",
@@ -50,12 +52,14 @@ def installed_versions() -> dict[str, str | None]:
 def readable_formats() -> dict[str, bool]:
     """Write a small image in each format that edgecls reads, read it again, and return which formats passed.
 
-    A format that the installed OpenCV can read but not write counts as not readable.
+    A format that the installed OpenCV can read but not write counts as not readable. HEIC counts as readable where
+    its package is installed.
 
     Raises:
         ImportError: OpenCV or numpy is not installed, or cannot be loaded.
     """
-    return {name: _passes(suffix) for name, suffix in _SUFFIXES.items()}
+    readable = {name: _passes(suffix) for name, suffix in _SUFFIXES.items()}
+    return readable | {"HEIC": importlib.util.find_spec("pi_heif") is not None}
 
 
 def _passes(suffix: str) -> bool:

@@ -230,7 +230,7 @@ _NAME = parameter("name", "path", "What the image is called; may have slashes.",
 
 _IMAGES = {
     "required": True,
-    "description": "The bytes of an image (JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, PPM), or a form with files.",
+    "description": "The bytes of an image (JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, PPM, or HEIC), or a form with files.",
     "content": {
         "application/octet-stream": {},
         "image/*": {},

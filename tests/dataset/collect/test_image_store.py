@@ -99,7 +99,7 @@ def test_an_image_that_was_collected_and_deleted_does_not_come_back(make_store: 
     [
         (b"", "damaged"),
         (b"<html>not found</html>", "not_an_image"),
-        (b"\0\0\0\x18ftypheic" + bytes(12), "not_an_image"),
+        (b"\0\0\0\x18ftypheic" + bytes(12), "damaged"),
         (noise_png(1)[:-40], "damaged"),
         (encodings()["jpeg"].data[:-300], "damaged"),
         (noise_png(1)[:20], "damaged"),
