@@ -10,7 +10,7 @@ process: images are decoded in parallel with each other, and every failure becom
 import errno
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -19,6 +19,7 @@ import numpy as np
 
 from edgecls.errors import ImageReadError, ImageTooLargeError
 from edgecls.image_formats import ImageHeader, read_header
+from edgecls.image_formats.color_profile import MAX_PROFILE_BYTES, SrgbConversion, srgb_conversion
 from edgecls.image_formats.decoding import Pixels, check_scans, decode_pixels, proves_scans
 from edgecls.image_spec import Color, ImageSpec
 from edgecls.regular_file import NotRegularFileError, open_regular
@@ -26,6 +27,7 @@ from edgecls.resize import resize
 
 __all__ = [
     "DEFAULT_LIMITS",
+    "TRAINED_COLORS",
     "ImageLimits",
     "Pixels",
     "check_size",
@@ -57,6 +59,10 @@ class ImageLimits:
 
 
 DEFAULT_LIMITS = ImageLimits()
+
+TRAINED_COLORS = {"color_profiles": "converted to sRGB"}
+"""What a model document says about the colours of training images; older documents do not, they were used as stored."""
+
 LONGEST_PATH = 32_768  # characters, on any system
 SHOWN_OF_NO_PATH = 60
 
@@ -136,7 +142,7 @@ def decode(
     JPEG (also CMYK and progressive), PNG, BMP, WebP, GIF (first frame), TIFF (first page), PPM,
     AVIF and, where pi-heif is installed, HEIC. Orientation from Exif (or, in AVIF and HEIC, from
     the file's own transforms) is applied, transparency is laid over white, samples of more bits
-    become 8-bit ones.
+    become 8-bit ones, and colours of a profile with a matrix (Display P3, Adobe RGB) become sRGB.
 
     Args:
         data: The whole encoded image.
@@ -153,7 +159,10 @@ def decode(
         ImageDecodeError: The image is damaged or cut short.
     """
     header = _checked_header(data, name, limits)
-    return decode_pixels(data, header, name=name, channels=color.channels, shrink=1)
+    conversion = _conversion(header)
+    channels = color.channels if conversion is None else Color.RGB.channels
+    pixels = decode_pixels(data, header, name=name, channels=channels, shrink=1)
+    return pixels if conversion is None else _converted(pixels, conversion, color)
 
 
 def decode_to_fit(
@@ -165,8 +174,8 @@ def decode_to_fit(
 ) -> Pixels:
     """Decode an image and bring it to a model's size: what every prediction starts with.
 
-    Like `decode` followed by `fit`, but a JPEG much larger than needed is decoded at the smallest
-    DCT scale (1/2, 1/4 or 1/8) that still covers the target.
+    Like `decode` followed by `fit`, but colours are converted at the model's size, and a JPEG much larger
+    than needed is decoded at the smallest DCT scale (1/2, 1/4 or 1/8) that still covers the target.
 
     Returns:
         uint8, shape ``spec.shape_hwc``.
@@ -176,9 +185,24 @@ def decode_to_fit(
     """
     header = _checked_header(data, name, limits)
     shrink = _dct_shrink(header, spec)
-    pixels = decode_pixels(data, header, name=name, channels=spec.channels, shrink=shrink)
+    conversion = _conversion(header)
+    fitted_spec = spec if conversion is None else replace(spec, color=Color.RGB)
+    pixels = decode_pixels(data, header, name=name, channels=fitted_spec.channels, shrink=shrink)
     height, width = header.upright_hw
-    return fit(pixels, spec, extent_hw=(height / shrink, width / shrink))
+    fitted = fit(pixels, fitted_spec, extent_hw=(height / shrink, width / shrink))
+    return fitted if conversion is None else _converted(fitted, conversion, spec.color)
+
+
+def _conversion(header: ImageHeader) -> SrgbConversion | None:
+    profile = header.color_profile
+    return srgb_conversion(profile) if 0 < len(profile) <= MAX_PROFILE_BYTES else None
+
+
+def _converted(pixels: Pixels, conversion: SrgbConversion, color: Color) -> Pixels:
+    converted = conversion(pixels)
+    if color is Color.GRAY:
+        return np.asarray(cv2.cvtColor(converted, cv2.COLOR_RGB2GRAY), np.uint8)[:, :, np.newaxis]
+    return converted
 
 
 def check_whole(data: bytes, *, name: str = "image") -> None:

@@ -3,7 +3,7 @@
 import struct
 
 from edgecls.image_formats.header import DamagedHeaderError, ImageHeader
-from edgecls.image_formats.iso_media import main_image_properties, property_list
+from edgecls.image_formats.iso_media import color_profile, main_image_properties, property_list
 
 __all__ = ["eight_bit_still_avif", "read_avif"]
 
@@ -28,7 +28,8 @@ def read_avif(data: bytes) -> ImageHeader:
     """Read the properties of the main image; OpenCV applies none of its turns, so they are reported."""
     size: tuple[int, int] | None = None
     rotation, mirror = 0, None
-    for kind, body, _ in main_image_properties(data):
+    profile = b""
+    for kind, body, end in main_image_properties(data):
         if kind == b"ispe":
             width, height = struct.unpack_from(">II", data, body + 4)
             size = (width, height)
@@ -36,10 +37,14 @@ def read_avif(data: bytes) -> ImageHeader:
             rotation = data[body] & 3
         elif kind == b"imir":
             mirror = data[body] & 1
+        elif kind == b"colr":
+            profile = profile or color_profile(data, body, end)
     if size is None:
         raise DamagedHeaderError("the AVIF does not say its size")
     # Whether a second item holds the transparency is left to the decoder, so ask it every time.
-    return ImageHeader("AVIF", *size, orientation=_ORIENTATIONS[rotation, mirror], has_alpha=True)
+    return ImageHeader(
+        "AVIF", *size, orientation=_ORIENTATIONS[rotation, mirror], has_alpha=True, color_profile=profile
+    )
 
 
 def eight_bit_still_avif(data: bytes) -> bytes:

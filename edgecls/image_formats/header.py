@@ -1,6 +1,6 @@
 """What an encoded image says about itself."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 __all__ = ["MAX_PARTS", "UPRIGHT", "DamagedHeaderError", "ImageHeader"]
 
@@ -26,6 +26,7 @@ class ImageHeader:
         transparent_gray: In a grey PNG, the one value, in units of `sample_max`, that is transparent.
         scan_ends: In a JPEG, where the compressed data of each scan end.
         components: In a JPEG of several scans, the sampling of each component: horizontal times 16, and vertical.
+        color_profile: ICC profile of the colours; empty for none.
     """
 
     format: str
@@ -38,6 +39,7 @@ class ImageHeader:
     transparent_gray: int | None = None
     scan_ends: tuple[int, ...] = ()
     components: tuple[int, ...] = ()
+    color_profile: bytes = field(default=b"", repr=False)
 
     @property
     def upright_hw(self) -> tuple[int, int]:

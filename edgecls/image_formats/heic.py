@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgecls.image_formats.header import DamagedHeaderError, ImageHeader
-from edgecls.image_formats.iso_media import box, boxes, main_image_properties
+from edgecls.image_formats.iso_media import box, boxes, color_profile, main_image_properties
 
 __all__ = ["HEIC_BRANDS", "decode_heic", "read_heic"]
 
@@ -17,15 +17,20 @@ HEIC_BRANDS = frozenset([b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b
 def read_heic(data: bytes) -> ImageHeader:
     """Read the properties of the main image. The decoder crops and turns it, so its final size is reported."""
     width = height = 0
-    for kind, body, _ in main_image_properties(data):
+    profile = b""
+    for kind, body, end in main_image_properties(data):
         if kind == b"ispe":
             width, height = struct.unpack_from(">II", data, body + 4)
         elif kind == b"clap":
             width, height = _cropped(data, body, width, height)
         elif kind == b"irot" and data[body] & 1:
             width, height = height, width
+        elif kind == b"colr":
+            profile = profile or color_profile(data, body, end)
     # Whether a second item holds the transparency is left to the decoder, so ask it every time.
-    return ImageHeader("HEIC", width, height, has_alpha=True, premultiplied=_is_premultiplied(data))
+    return ImageHeader(
+        "HEIC", width, height, has_alpha=True, premultiplied=_is_premultiplied(data), color_profile=profile
+    )
 
 
 def _is_premultiplied(data: bytes) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from edgecls.image_formats.header import MAX_PARTS, DamagedHeaderError
 
-__all__ = ["box", "boxes", "ftyp_brands", "main_image_properties", "property_list"]
+__all__ = ["box", "boxes", "color_profile", "ftyp_brands", "main_image_properties", "property_list"]
 
 
 def ftyp_brands(data: bytes) -> set[bytes]:
@@ -28,6 +28,11 @@ def main_image_properties(data: bytes) -> list[tuple[bytes, int, int]]:
     ipma, _ = box(data, properties, properties_end, b"ipma")
     listed = property_list(data)
     return [listed[index - 1] for index in _associations(data, ipma, primary)]
+
+
+def color_profile(data: bytes, body: int, end: int) -> bytes:
+    """Return the ICC profile in a "colr" property; b"" if it describes colours otherwise."""
+    return data[body + 4 : end] if data[body : body + 4] in (b"prof", b"rICC") else b""
 
 
 def property_list(data: bytes) -> list[tuple[bytes, int, int]]:

@@ -38,6 +38,7 @@ def read_jpeg(data: bytes) -> ImageHeader:
     precision: dict[int, list[int | None]] = {}  # for each component, the lowest bit that is known of each coefficient
     orientation = UPRIGHT
     sampling = b""
+    profile: dict[int, bytes] = {}  # its pieces, by their numbers
     scan_ends: list[int] = []
     position = 2
     for _ in range(MAX_PARTS):
@@ -62,6 +63,7 @@ def read_jpeg(data: bytes) -> ImageHeader:
                 orientation=orientation,
                 scan_ends=() if frame in _ARITHMETIC else tuple(scan_ends),
                 components=tuple(sampling),
+                color_profile=_joined(profile),
             )
         if marker == 0xD8:
             raise DamagedHeaderError("the JPEG is cut short: another one begins in it", cut_short=True)
@@ -69,6 +71,8 @@ def read_jpeg(data: bytes) -> ImageHeader:
         body = position + 2
         if marker == 0xE1 and data[body : body + 6] == b"Exif\0\0" and orientation == UPRIGHT:
             orientation = exif_orientation(data[body + 6 : position + length])
+        elif marker == 0xE2 and data[body : body + 12] == b"ICC_PROFILE\0":
+            profile.setdefault(data[body + 12], data[body + 14 : position + length])
         elif 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):  # start of frame
             frame = marker
             height, width = struct.unpack_from(">HH", data, body + 1)
@@ -85,7 +89,13 @@ def read_jpeg(data: bytes) -> ImageHeader:
                 end -= 1
             if frame not in _PROGRESSIVE and data[body] == len(precision):  # one scan is the whole image
                 whole_scan = () if frame in _ARITHMETIC else (end,)
-                return ImageHeader("JPEG", *_known(size), orientation=orientation, scan_ends=whole_scan)
+                return ImageHeader(
+                    "JPEG",
+                    *_known(size),
+                    orientation=orientation,
+                    scan_ends=whole_scan,
+                    color_profile=_joined(profile),
+                )
             if not scan_ends and data.count(b"\xff\xda", position) > MAX_JPEG_SCANS:
                 raise DamagedHeaderError(f"the JPEG has more than {MAX_JPEG_SCANS} scans")
             scan_ends.append(end)
@@ -96,6 +106,10 @@ def read_jpeg(data: bytes) -> ImageHeader:
     if size is None:
         raise DamagedHeaderError("its header is damaged or cut short")
     raise DamagedHeaderError("the JPEG is cut short: its end marker is missing", cut_short=True)
+
+
+def _joined(profile: dict[int, bytes]) -> bytes:
+    return b"".join(profile[number] for number in sorted(profile))
 
 
 def without_end_marker(data: bytes, scan_end: int) -> bytes:

@@ -3,6 +3,7 @@
 import struct
 from collections.abc import Iterator
 
+from edgecls.image_formats.color_profile import inflated_profile
 from edgecls.image_formats.header import UPRIGHT, DamagedHeaderError, ImageHeader
 from edgecls.image_formats.tiff_tags import exif_orientation
 
@@ -23,6 +24,7 @@ def read_png(data: bytes) -> ImageHeader:
     has_alpha = color_type in (4, 6)
     orientation = UPRIGHT
     transparent_gray = None
+    color_profile = b""
     for kind, body, length in _png_chunks(data):
         if kind == b"tRNS" and is_gray:
             (transparent_gray,) = struct.unpack_from(">H", data, body)
@@ -30,6 +32,9 @@ def read_png(data: bytes) -> ImageHeader:
             has_alpha = True
         elif kind == b"eXIf":
             orientation = exif_orientation(data[body : body + length])
+        elif kind == b"iCCP":
+            _, _, compressed = data[body : body + length].partition(b"\0")
+            color_profile = inflated_profile(compressed[1:])
         elif kind == b"IEND":
             break
     else:
@@ -45,6 +50,7 @@ def read_png(data: bytes) -> ImageHeader:
         has_alpha=has_alpha,
         sample_max=255 if is_palette else sample_max,
         transparent_gray=transparent_gray,
+        color_profile=color_profile,
     )
 
 

@@ -28,13 +28,17 @@ def read_webp(data: bytes) -> ImageHeader:
     flags = data[first]
     width = int.from_bytes(data[first + 4 : first + 7], "little") + 1
     height = int.from_bytes(data[first + 7 : first + 10], "little") + 1
-    orientation = UPRIGHT
-    if flags & 0x08:
+    orientation, color_profile = UPRIGHT, b""
+    if flags & 0x28:
         for kind, body, length in _riff_chunks(data):
-            if kind == b"EXIF":
+            if kind == b"EXIF" and flags & 0x08:
                 exif = data[body : body + length]
                 orientation = exif_orientation(exif.removeprefix(b"Exif\0\0"))
-    return ImageHeader("WebP", width, height, orientation=orientation, has_alpha=bool(flags & 0x10))
+            elif kind == b"ICCP" and flags & 0x20:
+                color_profile = data[body : body + length]
+    return ImageHeader(
+        "WebP", width, height, orientation=orientation, has_alpha=bool(flags & 0x10), color_profile=color_profile
+    )
 
 
 def _riff_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:

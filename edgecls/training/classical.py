@@ -19,6 +19,7 @@ from edgecls.evaluation.record import Evaluation
 from edgecls.export.classical import export_classical, original_network
 from edgecls.export.proof import Export, golden_answers
 from edgecls.extras import import_from_extra
+from edgecls.image import TRAINED_COLORS
 from edgecls.image_spec import ImageSpec
 from edgecls.model_card import DatasetFacts, ModelCard
 from edgecls.models.classical.features import Features, feature_count, open_features
@@ -206,7 +207,7 @@ def run_classical_training(
             "validation_accuracy": round(scores.validation_accuracy, 6),
             "validation_loss": round(scores.validation_loss, 6),
         },
-        training=config.as_facts(),
+        training=config.as_facts() | TRAINED_COLORS,
         dataset=DatasetFacts(
             sha256=cached.sha256,
             train_images=len(train_indices),

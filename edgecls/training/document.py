@@ -17,6 +17,7 @@ from edgecls.evaluation.mirroring import Mirroring
 from edgecls.evaluation.record import Evaluation
 from edgecls.evaluation.report import write_report
 from edgecls.export.from_keras.export import golden_from
+from edgecls.image import TRAINED_COLORS
 from edgecls.model_card import DatasetFacts, ModelCard
 from edgecls.models import fold_temperature
 from edgecls.plots.confusion import MAX_NUMBERED, confused_block_png, confusion_png, full_confusion_png
@@ -120,7 +121,7 @@ def write_card(
         temperature=model.temperature,
         unknown_threshold=model.unknown_threshold,
         metrics=metrics,
-        training=config.as_facts(),
+        training=config.as_facts() | TRAINED_COLORS,
         dataset=DatasetFacts(
             sha256=cached.sha256,
             train_images=len(images.train_indices),

@@ -1,0 +1,233 @@
+"""Colours of images in Display P3, Adobe RGB and the like become those of sRGB, in every format that has profiles."""
+
+import io
+import logging
+import struct
+import zlib
+from typing import Any
+
+import numpy as np
+import pillow_heif
+import pytest
+from encoded_images import encodings
+from PIL import Image, ImageCms
+
+from edgecls import image
+from edgecls.image_formats import read_header
+from edgecls.image_formats.color_profile import srgb_conversion
+from edgecls.image_spec import Color, ImageSpec
+
+RGB = encodings()["png-rgb"].expected
+PHOTO = Image.fromarray(RGB)
+
+P3 = ((0.51512, 0.24120, -0.00105), (0.29198, 0.69225, 0.04189), (0.15710, 0.06657, 0.78407))
+ADOBE = ((0.60974, 0.31111, 0.01947), (0.20528, 0.62567, 0.06087), (0.14919, 0.06322, 0.74457))
+SRGB = ((0.43607, 0.22249, 0.01392), (0.38515, 0.71687, 0.09708), (0.14307, 0.06061, 0.71410))
+"""XYZ of red, green and blue, under D50."""
+
+
+def _fixed(*numbers: float) -> bytes:
+    return struct.pack(f">{len(numbers)}i", *(round(65536 * number) for number in numbers))
+
+
+def _parametric(function: int, *parameters: float) -> bytes:
+    return b"para" + bytes(4) + struct.pack(">HH", function, 0) + _fixed(*parameters)
+
+
+def _table(*values: int) -> bytes:
+    return b"curv" + bytes(4) + struct.pack(f">I{len(values)}H", len(values), *values)
+
+
+SRGB_TONES = _parametric(3, 2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
+GAMMA = _table(round(2.19921875 * 256))
+SRGB_TABLE = _table(
+    *(round(65535 * (v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4)) for v in np.linspace(0, 1, 1024))
+)
+
+
+def _profile(
+    colorants: tuple[Any, ...] | None, tones: bytes = b"", *, space: bytes = b"RGB ", name: str = "a"
+) -> bytes:
+    text = name.encode("utf-16-be")
+    tags = {
+        b"desc": b"mluc" + bytes(4) + struct.pack(">II4sII", 1, 12, b"enUS", len(text), 28) + text,
+        b"wtpt": b"XYZ " + bytes(4) + _fixed(0.9642, 1, 0.82491),
+    }
+    if colorants:
+        tags |= {
+            n: b"XYZ " + bytes(4) + _fixed(*c) for n, c in zip((b"rXYZ", b"gXYZ", b"bXYZ"), colorants, strict=True)
+        }
+        tags |= dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), tones)
+    table, body, offset = struct.pack(">I", len(tags)), b"", 132 + 12 * len(tags)
+    for key, value in tags.items():
+        table += struct.pack(">4sII", key, offset + len(body), len(value))
+        body += value + bytes(-len(value) % 4)
+    head = bytearray(128)
+    struct.pack_into(">I4sI4s4s4s", head, 0, offset + len(body), b"    ", 0x04000000, b"mntr", space, b"XYZ ")
+    head[36:40] = b"acsp"
+    head[68:80] = _fixed(0.9642, 1, 0.82491)
+    return bytes(head) + table + body
+
+
+DISPLAY_P3 = _profile(P3, SRGB_TONES, name="Display P3")
+ADOBE_RGB = _profile(ADOBE, GAMMA, name="Adobe RGB (1998)")
+
+
+def _saved(source: Image.Image, encoding: str, **options: Any) -> bytes:
+    stream = io.BytesIO()
+    source.save(stream, encoding, **options)
+    return stream.getvalue()
+
+
+def _heic(**options: Any) -> bytes:
+    heif = pillow_heif.from_pillow(PHOTO)
+    heif.info["icc_profile"], heif.info["icc_profile_type"] = options["icc_profile"], "prof"
+    stream = io.BytesIO()
+    heif.save(stream, quality=100, chroma=444)
+    return stream.getvalue()
+
+
+def _converted_by_little_cms(profile: bytes) -> np.ndarray[Any, Any]:
+    given = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+    converted = ImageCms.profileToProfile(PHOTO, given, ImageCms.createProfile("sRGB"), renderingIntent=1)
+    assert converted is not None
+    return np.asarray(converted)
+
+
+ENCODERS = {
+    "jpeg": lambda **options: _saved(PHOTO, "JPEG", quality=100, subsampling=0, **options),
+    "jpeg-progressive": lambda **options: _saved(
+        PHOTO, "JPEG", quality=100, subsampling=0, progressive=True, **options
+    ),
+    "png": lambda **options: _saved(PHOTO, "PNG", **options),
+    "webp": lambda **options: _saved(PHOTO, "WEBP", lossless=True, **options),
+    "tiff": lambda **options: _saved(PHOTO, "TIFF", **options),
+    "avif": lambda **options: _saved(PHOTO, "AVIF", quality=100, subsampling="4:4:4", **options),
+    "heic": _heic,
+}
+
+
+@pytest.mark.parametrize("form", ENCODERS)
+@pytest.mark.parametrize("profile", [DISPLAY_P3, ADOBE_RGB], ids=["Display P3", "Adobe RGB"])
+def test_every_format_with_a_profile_is_converted_as_little_cms_does_it(form: str, profile: bytes) -> None:
+    data = ENCODERS[form](icc_profile=profile)
+    expected = _converted_by_little_cms(profile)
+
+    assert read_header(data, name="photo").color_profile == profile
+    pixels = image.decode(data)
+    assert np.abs(pixels.astype(int) - expected).mean() < 1.5
+    assert np.abs(expected.astype(int) - RGB).mean() > 3
+
+
+@pytest.mark.parametrize(
+    "tones",
+    [
+        SRGB_TONES,
+        SRGB_TABLE,
+        GAMMA,
+        _parametric(0, 1.8),
+        _parametric(1, 2.2, 1.02, -0.02),
+        _parametric(2, 2.2, 0.98, -0.02, 0.01),
+        _parametric(4, 2.4, 1 / 1.06, 0.055 / 1.06, 1 / 13, 0.04, 0.001, 0.0),
+        _table(),
+    ],
+    ids=["function 3", "table", "gamma", "function 0", "function 1", "function 2", "function 4", "linear"],
+)
+def test_every_kind_of_tone_curve_is_followed(tones: bytes) -> None:
+    profile = _profile(P3, tones)
+    conversion = srgb_conversion(profile)
+
+    assert conversion is not None
+    differences = np.abs(conversion(RGB).astype(int) - _converted_by_little_cms(profile))
+    assert differences.mean() < 0.6
+    assert differences.max() <= 3
+
+
+@pytest.mark.parametrize("tones", [SRGB_TONES, SRGB_TABLE])
+def test_colours_that_are_srgb_already_stay_exactly_as_they_are(tones: bytes) -> None:
+    profile = _profile(SRGB, tones)
+
+    assert srgb_conversion(profile) is None
+    np.testing.assert_array_equal(image.decode(_saved(PHOTO, "PNG", icc_profile=profile)), RGB)
+
+
+def test_a_long_profile_in_several_segments_of_a_jpeg_is_put_together() -> None:
+    profile = DISPLAY_P3 + bytes(150_000)
+    data = _saved(PHOTO, "JPEG", icc_profile=profile)
+
+    assert data.count(b"ICC_PROFILE\0") > 2
+    assert read_header(data, name="photo").color_profile == profile
+
+
+def test_a_grey_model_sees_the_luminance_of_converted_colours() -> None:
+    data = _saved(PHOTO, "PNG", icc_profile=DISPLAY_P3)
+    expected = np.asarray(Image.fromarray(_converted_by_little_cms(DISPLAY_P3)).convert("L"))
+
+    pixels = image.decode(data, color=Color.GRAY)
+
+    assert pixels.shape == (*RGB.shape[:2], 1)
+    assert np.abs(pixels[:, :, 0].astype(int) - expected).mean() < 1
+
+
+@pytest.mark.parametrize("fit", ["stretch", "crop", "pad"])
+@pytest.mark.parametrize("color", list(Color))
+def test_what_a_model_sees_is_converted_too(fit: Any, color: Color) -> None:
+    spec = ImageSpec(height=24, width=24, color=color, fit=fit)
+    data = _saved(PHOTO, "PNG", icc_profile=DISPLAY_P3)
+
+    pixels = image.decode_to_fit(data, spec)
+
+    assert pixels.shape == spec.shape_hwc
+    whole = image.fit(image.decode(data, color=color), spec)
+    assert np.abs(pixels.astype(int) - whole).mean() < 2
+
+
+def test_transparency_and_colours_of_a_profile_go_together() -> None:
+    rgba = PHOTO.convert("RGBA")
+    rgba.putalpha(0)
+
+    assert (image.decode(_saved(rgba, "PNG", icc_profile=DISPLAY_P3)) == 255).all()
+
+
+def test_a_profile_without_a_matrix_changes_nothing_and_is_named_once(caplog: pytest.LogCaptureFixture) -> None:
+    profile = _profile(None, space=b"CMYK", name="Coated FOGRA39")
+    data = _saved(PHOTO.convert("CMYK"), "JPEG", quality=100, subsampling=0, icc_profile=profile)
+    plain = _saved(PHOTO.convert("CMYK"), "JPEG", quality=100, subsampling=0)
+
+    with caplog.at_level(logging.WARNING):
+        for _ in range(3):
+            np.testing.assert_array_equal(image.decode(data), image.decode(plain))
+
+    assert [record.getMessage().count("'Coated FOGRA39'") for record in caplog.records] == [1]
+
+
+@pytest.mark.parametrize(
+    "profile",
+    [
+        b"x",
+        b"not a profile" * 30,
+        DISPLAY_P3[:140],
+        DISPLAY_P3[: len(DISPLAY_P3) // 2],
+        _profile(P3, b"what" + bytes(20)),
+        _profile(P3, _table(*range(100))[:40]),
+        _profile(P3, _parametric(3, *[float("-32768")] * 5)),
+        _profile(P3, b"para" + bytes(4) + b"\xff\xff" + bytes(2)),
+    ],
+    ids=["byte", "text", "tag table", "half", "no curve", "short table", "odd parameters", "no such function"],
+)
+def test_a_damaged_profile_leaves_an_image_that_can_be_read(profile: bytes) -> None:
+    pixels = image.decode(_saved(PHOTO, "PNG", icc_profile=profile))
+
+    assert pixels.shape == RGB.shape
+
+
+def test_a_compressed_profile_that_would_fill_the_memory_is_passed_over() -> None:
+    bomb = zlib.compress(bytes(64 << 20), 9)
+    body = b"icc\0\0" + bomb
+    chunk = struct.pack(">I4s", len(body), b"iCCP") + body + struct.pack(">I", zlib.crc32(b"iCCP" + body))
+    png = encodings()["png-rgb"].data
+
+    data = png[:33] + chunk + png[33:]
+
+    assert read_header(data, name="bomb").color_profile == b""
+    np.testing.assert_array_equal(image.decode(data), RGB)
