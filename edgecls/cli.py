@@ -60,6 +60,7 @@ class _EdgeclsGroup(LazyGroup):
         "evaluate",
         "export",
         "info",
+        "page",
         "quantize",
         "run",
         "serve",

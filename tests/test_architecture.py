@@ -21,7 +21,7 @@ LAYERS = [
     {"measuring", "plots"},
     {"runtime"},
     {"models", "dataset", "client", "dataframe"},
-    {"export", "evaluation", "bench", "distributed"},
+    {"export", "evaluation", "bench", "distributed", "page"},
     {"server"},
     {"training"},
     {"commands"},

@@ -1,18 +1,10 @@
 // What is asked of the server, and how its refusals are understood.
 
+import { Fault } from "./fault.js";
 import { keyHeaders, wantKey } from "./key.js";
 
 const LONGEST_WAIT_S = 60;
 const STATUS_PATIENCE_MS = 5000;
-
-// A request that brought no answer. `isPassing`: the same request may succeed later.
-export class Fault extends Error {
-  constructor(type, message, isPassing) {
-    super(message);
-    this.type = type;
-    this.isPassing = isPassing;
-  }
-}
 
 // Tells "lost" when a request finds no server, but for those about its status.
 export const connection = new EventTarget();

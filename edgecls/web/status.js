@@ -79,12 +79,13 @@ function pauseMs() {
 
 function show() {
   const ready = last?.facts.models.filter((model) => model.labels) ?? [];
-  const state = !last ? "away" : ready.length ? "ready" : "loading";
+  const isReliable = !ready.some((model) => model.isUnreliable); // a page without a server may find that it is not
+  const state = !last || !isReliable ? "away" : ready.length ? "ready" : "loading";
   const words = !last
     ? text(lacksKey ? "key_needed" : "unreachable")
     : ready.length
       ? ready.map((model) => `${model.name} · ${model.provider}`).join(", ")
-      : text("loading");
+      : (last.facts.models.find((model) => model.state === "failed")?.reason ?? text("loading"));
   line.textContent = words;
   if (button.dataset.state !== state) {
     button.dataset.state = state;

@@ -10,6 +10,16 @@ import numpy as np
 import pillow_heif
 import pytest
 from encoded_images import encodings
+from icc_profiles import (
+    ADOBE_RGB,
+    DISPLAY_P3,
+    SRGB_PROFILE,
+    SRGB_TABLE_PROFILE,
+    TONE_CURVES,
+    parametric,
+    profile_of,
+    table,
+)
 from PIL import Image, ImageCms
 
 from edgecls import image
@@ -19,58 +29,6 @@ from edgecls.image_spec import Color, ImageSpec
 
 RGB = encodings()["png-rgb"].expected
 PHOTO = Image.fromarray(RGB)
-
-P3 = ((0.51512, 0.24120, -0.00105), (0.29198, 0.69225, 0.04189), (0.15710, 0.06657, 0.78407))
-ADOBE = ((0.60974, 0.31111, 0.01947), (0.20528, 0.62567, 0.06087), (0.14919, 0.06322, 0.74457))
-SRGB = ((0.43607, 0.22249, 0.01392), (0.38515, 0.71687, 0.09708), (0.14307, 0.06061, 0.71410))
-"""XYZ of red, green and blue, under D50."""
-
-
-def _fixed(*numbers: float) -> bytes:
-    return struct.pack(f">{len(numbers)}i", *(round(65536 * number) for number in numbers))
-
-
-def _parametric(function: int, *parameters: float) -> bytes:
-    return b"para" + bytes(4) + struct.pack(">HH", function, 0) + _fixed(*parameters)
-
-
-def _table(*values: int) -> bytes:
-    return b"curv" + bytes(4) + struct.pack(f">I{len(values)}H", len(values), *values)
-
-
-SRGB_TONES = _parametric(3, 2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
-GAMMA = _table(round(2.19921875 * 256))
-SRGB_TABLE = _table(
-    *(round(65535 * (v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4)) for v in np.linspace(0, 1, 1024))
-)
-
-
-def _profile(
-    colorants: tuple[Any, ...] | None, tones: bytes = b"", *, space: bytes = b"RGB ", name: str = "a"
-) -> bytes:
-    text = name.encode("utf-16-be")
-    tags = {
-        b"desc": b"mluc" + bytes(4) + struct.pack(">II4sII", 1, 12, b"enUS", len(text), 28) + text,
-        b"wtpt": b"XYZ " + bytes(4) + _fixed(0.9642, 1, 0.82491),
-    }
-    if colorants:
-        tags |= {
-            n: b"XYZ " + bytes(4) + _fixed(*c) for n, c in zip((b"rXYZ", b"gXYZ", b"bXYZ"), colorants, strict=True)
-        }
-        tags |= dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), tones)
-    table, body, offset = struct.pack(">I", len(tags)), b"", 132 + 12 * len(tags)
-    for key, value in tags.items():
-        table += struct.pack(">4sII", key, offset + len(body), len(value))
-        body += value + bytes(-len(value) % 4)
-    head = bytearray(128)
-    struct.pack_into(">I4sI4s4s4s", head, 0, offset + len(body), b"    ", 0x04000000, b"mntr", space, b"XYZ ")
-    head[36:40] = b"acsp"
-    head[68:80] = _fixed(0.9642, 1, 0.82491)
-    return bytes(head) + table + body
-
-
-DISPLAY_P3 = _profile(P3, SRGB_TONES, name="Display P3")
-ADOBE_RGB = _profile(ADOBE, GAMMA, name="Adobe RGB (1998)")
 
 
 def _saved(source: Image.Image, encoding: str, **options: Any) -> bytes:
@@ -119,22 +77,9 @@ def test_every_format_with_a_profile_is_converted_as_little_cms_does_it(form: st
     assert np.abs(expected.astype(int) - RGB).mean() > 3
 
 
-@pytest.mark.parametrize(
-    "tones",
-    [
-        SRGB_TONES,
-        SRGB_TABLE,
-        GAMMA,
-        _parametric(0, 1.8),
-        _parametric(1, 2.2, 1.02, -0.02),
-        _parametric(2, 2.2, 0.98, -0.02, 0.01),
-        _parametric(4, 2.4, 1 / 1.06, 0.055 / 1.06, 1 / 13, 0.04, 0.001, 0.0),
-        _table(),
-    ],
-    ids=["function 3", "table", "gamma", "function 0", "function 1", "function 2", "function 4", "linear"],
-)
+@pytest.mark.parametrize("tones", TONE_CURVES)
 def test_every_kind_of_tone_curve_is_followed(tones: bytes) -> None:
-    profile = _profile(P3, tones)
+    profile = profile_of(tones)
     conversion = srgb_conversion(profile)
 
     assert conversion is not None
@@ -143,10 +88,8 @@ def test_every_kind_of_tone_curve_is_followed(tones: bytes) -> None:
     assert differences.max() <= 3
 
 
-@pytest.mark.parametrize("tones", [SRGB_TONES, SRGB_TABLE])
-def test_colours_that_are_srgb_already_stay_exactly_as_they_are(tones: bytes) -> None:
-    profile = _profile(SRGB, tones)
-
+@pytest.mark.parametrize("profile", [SRGB_PROFILE, SRGB_TABLE_PROFILE])
+def test_colours_that_are_srgb_already_stay_exactly_as_they_are(profile: bytes) -> None:
     assert srgb_conversion(profile) is None
     np.testing.assert_array_equal(image.decode(_saved(PHOTO, "PNG", icc_profile=profile)), RGB)
 
@@ -190,7 +133,7 @@ def test_transparency_and_colours_of_a_profile_go_together() -> None:
 
 
 def test_a_profile_without_a_matrix_changes_nothing_and_is_named_once(caplog: pytest.LogCaptureFixture) -> None:
-    profile = _profile(None, space=b"CMYK", name="Coated FOGRA39")
+    profile = profile_of(b"", None, space=b"CMYK", name="Coated FOGRA39")
     data = _saved(PHOTO.convert("CMYK"), "JPEG", quality=100, subsampling=0, icc_profile=profile)
     plain = _saved(PHOTO.convert("CMYK"), "JPEG", quality=100, subsampling=0)
 
@@ -208,10 +151,10 @@ def test_a_profile_without_a_matrix_changes_nothing_and_is_named_once(caplog: py
         b"not a profile" * 30,
         DISPLAY_P3[:140],
         DISPLAY_P3[: len(DISPLAY_P3) // 2],
-        _profile(P3, b"what" + bytes(20)),
-        _profile(P3, _table(*range(100))[:40]),
-        _profile(P3, _parametric(3, *[float("-32768")] * 5)),
-        _profile(P3, b"para" + bytes(4) + b"\xff\xff" + bytes(2)),
+        profile_of(b"what" + bytes(20)),
+        profile_of(table(*range(100))[:40]),
+        profile_of(parametric(3, *[float("-32768")] * 5)),
+        profile_of(b"para" + bytes(4) + b"\xff\xff" + bytes(2)),
     ],
     ids=["byte", "text", "tag table", "half", "no curve", "short table", "odd parameters", "no such function"],
 )
