@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgecls import modelfile
-from edgecls.errors import ExportError, ParityError
+from edgecls.errors import DatasetError, FamiliarityError, ImageError, ParityError
 from edgecls.export.familiarity.features import FeatureRows, Pixels, compute_features, find_features
 from edgecls.export.familiarity.graph import with_familiarity_output, with_features_output, without_familiarity_output
 from edgecls.export.familiarity.prototypes import fit_prototypes
@@ -29,6 +29,7 @@ GOLDEN_TOLERANCE = 2e-3
 
 MAX_DIFFERENCE = 1e-4  # of the familiarity in the graph from the same in numpy, and of any probability from before
 PROTOTYPES = "familiarity_prototypes"  # their number, among the settings of the training
+MIN_IMAGES = 2
 MOST_IMAGES = 100_000  # that features are computed of
 
 
@@ -37,7 +38,7 @@ class FeaturesOfImages:
     """The features of images that a network was trained on, or of others of their kind.
 
     Attributes:
-        rows: float32, ``[N, D]``, as the network computes them.
+        rows: float32, ``[N, D]``, as the network computes them, N at least 2.
         groups: The label of each, ``[N]``; the same number for all if there are no labels.
         held_out: Those of images that are not in `rows`: float32, ``[M, D]``, M from 0.
     """
@@ -55,6 +56,7 @@ def familiar_by_images(
     held_out: Sequence[int],
     *,
     folder: Path | None = None,
+    on_failure: Callable[[ImageError], None] = lambda error: None,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> ModelFile:
     """Return a model file that judges how familiar an image is, by the images it was trained on.
@@ -68,30 +70,36 @@ def familiar_by_images(
         training: Which of them the network was trained on; at least two.
         held_out: Which others are of the same kind, for the threshold.
         folder: Where features go if they are many; None for the system's folder of temporary files.
+        on_failure: Called with the reason why an image is left out.
         on_progress: Called with the number of images done and the number of all.
 
     Raises:
         As `familiar`; and
-        DatasetError: There is no space for the features.
+        DatasetError: There are fewer than two images to fit to, or there is no space for the features.
     """
     model = _with_features(model, None)
     training, held_out = _drawn(training, groups), _drawn(held_out, groups)
     total = len(training) + len(held_out)
 
-    def features(indices: Sequence[int], before: int) -> FeatureRows:
+    def features(indices: Sequence[int], before: int) -> tuple[FeatureRows, list[int]]:
         return compute_features(
             model.onnx,
             pixels,
             indices,
             name=model.card.name,
             folder=folder,
+            on_failure=on_failure,
             on_progress=lambda done, _: on_progress(before + done, total),
         )
 
-    rows = FeaturesOfImages(
-        features(training, 0), groups[np.asarray(training, np.int64)], features(held_out, len(training))
-    )
-    return familiar(model, rows)
+    rows, kept = features(training, 0)
+    if len(kept) < MIN_IMAGES:
+        raise DatasetError(
+            f"familiarity takes at least {MIN_IMAGES} images that the model was trained on, and {len(kept)} of "
+            f"{len(training)} can be used; give more"
+        )
+    held_out_rows, _ = features(held_out, len(training))
+    return familiar(model, FeaturesOfImages(rows, groups[np.asarray(kept, np.int64)], held_out_rows))
 
 
 def familiar(model: ModelFile, features: FeaturesOfImages, *, tensor: str | None = None) -> ModelFile:
@@ -103,16 +111,12 @@ def familiar(model: ModelFile, features: FeaturesOfImages, *, tensor: str | None
         tensor: The name of the features in its network; None if `find_features` finds them.
 
     Raises:
-        ExportError: The network has no features, there are too few images, or too many groups of them; or one of the
-            model's labels is "unknown".
+        FamiliarityError: The network has no features, there are too many groups of images, or one of the model's labels
+            is "unknown".
         ParityError: The network computes another familiarity than numpy, or other probabilities than before.
         MissingExtraError: The package onnx is not installed.
     """
     model = _with_features(model, tensor)
-    if len(features.rows) < 2:
-        raise ExportError(
-            f"familiarity takes at least two images that the model was trained on, got {len(features.rows)}"
-        )
     card, labels = model.card, len(model.card.labels)
     prototypes = fit_prototypes(features.rows, features.groups, labels=labels)
     facts = choose_thresholds(
@@ -122,7 +126,8 @@ def familiar(model: ModelFile, features: FeaturesOfImages, *, tensor: str | None
     )
     images = golden_batch(card)
     pixels = np.stack([*images, *random_images(card.image.shape_hwc).values()])
-    expected = prototypes.familiarity(compute_features(model.onnx, pixels, range(len(pixels)), name=card.name))
+    rows, _ = compute_features(model.onnx, pixels, range(len(pixels)), name=card.name)
+    expected = prototypes.familiarity(rows)
     samples = tuple(
         replace(sample, familiarity=float(score))
         for sample, score in zip(card.golden.samples, expected[: len(images)], strict=True)
@@ -159,14 +164,14 @@ def without_familiarity(model: ModelFile) -> ModelFile:
 def _with_features(model: ModelFile, tensor: str | None) -> ModelFile:
     """Return a model file with the output "features" and without a familiarity."""
     if UNKNOWN in model.card.labels:
-        raise ExportError(
+        raise FamiliarityError(
             f"model {model.card.name!r} has a label {UNKNOWN!r}, so it cannot have a familiarity: its answers could "
             "not be told apart; rename the label"
         )
     model = without_familiarity(model)
     found = find_features(model.onnx, tensor=tensor)
     if found is None:
-        raise ExportError(
+        raise FamiliarityError(
             f"model {model.card.name!r} ({model.card.architecture}) has no features that familiarity could be judged "
             "by: no layer pools a feature map, and none is dense"
         )

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from edgecls.errors import DatasetError, ExportError
+from edgecls.errors import DatasetError, FamiliarityError, ImageError
 from edgecls.export.graph.constants import constant_tensors
 from edgecls.export.graph.onnx_package import load_onnx_package
 from edgecls.export.graph.shapes import InferredShapes, infer_shapes
@@ -66,7 +66,7 @@ def find_features(onnx: bytes, *, tensor: str | None = None) -> FeatureTensor | 
         None if the network has no such tensor.
 
     Raises:
-        ExportError: It has no tensor of the name that is given, or that tensor is no vector for each image.
+        FamiliarityError: It has no tensor of the name that is given, or that tensor is no vector for each image.
         MissingExtraError: The package onnx is not installed.
     """
     proto = load_onnx_package().load_model_from_string(onnx)
@@ -77,7 +77,7 @@ def find_features(onnx: bytes, *, tensor: str | None = None) -> FeatureTensor | 
         return _Search(proto.graph, shapes).run()
     found = _vector(tensor, shapes)
     if found is None:
-        raise ExportError(f"the network has no tensor {tensor!r} that is a vector for each image")
+        raise FamiliarityError(f"the network has no tensor {tensor!r} that is a vector for each image")
     return found
 
 
@@ -88,8 +88,9 @@ def compute_features(
     *,
     name: str,
     folder: Path | None = None,
+    on_failure: Callable[[ImageError], None] = lambda error: None,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
-) -> FeatureRows:
+) -> tuple[FeatureRows, list[int]]:
     """Run a network on images, on all usable cores, and return its output "features".
 
     Images are taken one by one, so memory does not grow with their number; neither does it with that of the features,
@@ -101,7 +102,11 @@ def compute_features(
         indices: Which of them, in which order.
         name: What to call the network in error messages.
         folder: Where that file goes; None for the system's folder of temporary files.
+        on_failure: Called with the reason why an image is left out.
         on_progress: Called with the number of images done and the number of all.
+
+    Returns:
+        The features, and the number of the image that each is of: `indices` without those that cannot be decoded.
 
     Raises:
         DatasetError: There is no space for the features.
@@ -109,17 +114,26 @@ def compute_features(
     """
     network = open_raw_network(without_class_activation(onnx), name=name)
     rows: FeatureRows = np.empty((0, 0), np.float32)
+    kept: list[int] = []
 
-    def features(index: int) -> npt.NDArray[np.generic]:
-        values = network.run(pixels[index][np.newaxis], input_name=INPUT_NAME)[FEATURES_NAME]
-        return np.asarray(values[0])
+    def features(index: int) -> npt.NDArray[np.generic] | ImageError:
+        try:
+            image = pixels[index]
+        except ImageError as error:
+            return error
+        return np.asarray(network.run(image[np.newaxis], input_name=INPUT_NAME)[FEATURES_NAME][0])
 
-    for row, found in enumerate(map_in_order(features, map(int, indices), workers=usable_cores())):
-        if not row:
-            rows = _allocate((len(indices), len(found)), folder)
-        rows[row] = found
-        on_progress(row + 1, len(indices))
-    return rows
+    found = map_in_order(features, map(int, indices), workers=usable_cores())
+    for done, (index, row) in enumerate(zip(indices, found, strict=True)):
+        if isinstance(row, ImageError):
+            on_failure(row)
+        else:
+            if not kept:
+                rows = _allocate((len(indices), len(row)), folder)
+            rows[len(kept)] = row
+            kept.append(int(index))
+        on_progress(done + 1, len(indices))
+    return rows[: len(kept)], kept
 
 
 def _allocate(shape: tuple[int, int], folder: Path | None) -> FeatureRows:

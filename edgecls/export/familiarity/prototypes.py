@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edgecls.errors import ExportError
+from edgecls.errors import FamiliarityError
 from edgecls.export.familiarity.features import FeatureRows
 
 __all__ = ["Prototypes", "fit_prototypes", "normalized", "prototypes_for_each"]
@@ -65,12 +65,12 @@ def prototypes_for_each(group: int, *, groups: int, labels: int, width: int) -> 
         width: Length of the features.
 
     Raises:
-        ExportError: Not even one for each group has room in the file.
+        FamiliarityError: Not even one for each group has room in the file.
     """
     one = width + np.dtype(np.float32).itemsize
     most = min(PROTOTYPES_PER_LABEL * labels, min(MAX_BYTES, BYTES_PER_LABEL * labels) // one) // groups
     if not most:
-        raise ExportError(
+        raise FamiliarityError(
             f"familiarity needs a prototype of {one} bytes for each of {groups} groups of images, and a model file of "
             f"{labels} labels has room for {min(MAX_BYTES, BYTES_PER_LABEL * labels) / 1e6:.1f} MB of them; give the "
             "images in fewer class folders, or all in one folder"
@@ -88,7 +88,7 @@ def fit_prototypes(rows: FeatureRows, groups: npt.NDArray[np.int64], *, labels: 
         seed: Of the choice of the first prototypes.
 
     Raises:
-        ExportError: There are so many groups that their prototypes are too large for the file.
+        FamiliarityError: There are so many groups that their prototypes are too large for the file.
     """
     present = np.unique(groups)
     found = []
