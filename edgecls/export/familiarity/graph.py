@@ -10,7 +10,12 @@ from edgecls.export.graph.onnx_package import load_onnx_package
 from edgecls.export.graph.surgery import drop_unneeded, fresh_name, rename_tensors, tensor_names
 from edgecls.modelfile import FAMILIARITY_NAME, FEATURES_NAME
 
-__all__ = ["with_familiarity_output", "with_features_output", "without_familiarity_output"]
+__all__ = [
+    "with_familiarity_output",
+    "with_features_output",
+    "with_shifted_familiarity",
+    "without_familiarity_output",
+]
 
 AXES_AS_INPUT = 18  # the opset from which reductions take their axes as an input
 
@@ -37,7 +42,10 @@ def with_features_output(onnx: bytes, tensor: FeatureTensor) -> bytes:
     names = {name: fresh_name(f"inner_{name}", taken) for name in sorted(reserved)}
     rename_tensors(graph, names)
     source = names.get(tensor.name, tensor.name)
-    graph.node.append(package.helper.make_node("Flatten", [source], [FEATURES_NAME], name=FEATURES_NAME, axis=1))
+    flat = f"{FEATURES_NAME}_flat"
+    make = package.helper.make_node
+    graph.node.append(make("Flatten", [source], [flat], name=flat, axis=1))
+    graph.node.append(make("Cast", [flat], [FEATURES_NAME], name=FEATURES_NAME, to=package.TensorProto.FLOAT))
     _append_output(package, graph, FEATURES_NAME, ["N", tensor.width])
     serialized: bytes = proto.SerializeToString()
     return serialized
@@ -70,6 +78,26 @@ def with_familiarity_output(onnx: bytes, prototypes: Prototypes) -> bytes:
     sums = builder.reduce("ReduceLogSumExp", cosines, "sums", keepdims=0)
     builder.node("Mul", [sums, builder.constant("smoothness", np.float32(SMOOTHNESS))], None)
     _append_output(package, proto.graph, FAMILIARITY_NAME, ["N"])
+    serialized: bytes = proto.SerializeToString()
+    return serialized
+
+
+def with_shifted_familiarity(onnx: bytes, shift: float) -> bytes:
+    """Return a network whose output "familiarity" is larger by `shift`.
+
+    Args:
+        onnx: A network with that output, without a shift of its own.
+        shift: What is added.
+    """
+    package = load_onnx_package()
+    proto = package.load_model_from_string(onnx)
+    unshifted, constant = f"{FAMILIARITY_NAME}_unshifted", f"{FAMILIARITY_NAME}_shift"
+    for node in proto.graph.node:
+        node.output[:] = [unshifted if name == FAMILIARITY_NAME else name for name in node.output]
+    proto.graph.initializer.append(package.numpy_helper.from_array(np.float32(shift), constant))
+    proto.graph.node.append(
+        package.helper.make_node("Add", [unshifted, constant], [FAMILIARITY_NAME], name=FAMILIARITY_NAME)
+    )
     serialized: bytes = proto.SerializeToString()
     return serialized
 

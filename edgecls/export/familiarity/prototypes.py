@@ -100,8 +100,10 @@ def fit_prototypes(rows: FeatureRows, groups: npt.NDArray[np.int64], *, labels: 
             members = np.sort(rng.choice(members, MOST_IMAGES, replace=False))
         found.append(_k_means(normalized(rows[members]), count, rng))
     directions = np.concatenate(found)
-    scales = np.maximum(np.abs(directions).max(axis=1), SMALLEST_NORM).astype(np.float32) / np.float32(LARGEST_BYTE)
-    return Prototypes(np.round(directions / scales[:, np.newaxis]).astype(np.int8), scales)
+    steps = np.abs(directions).max(axis=1, keepdims=True) / LARGEST_BYTE
+    values = np.round(directions / np.maximum(steps, SMALLEST_NORM)).astype(np.int8)
+    lengths = np.linalg.norm(values.astype(np.float32), axis=1)
+    return Prototypes(values, (1 / np.maximum(lengths, 1)).astype(np.float32))
 
 
 def normalized(rows: FeatureRows) -> FeatureRows:
