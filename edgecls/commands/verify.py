@@ -19,8 +19,8 @@ __all__ = ["verify"]
 def verify(model: Path, provider: str, output_format: str) -> None:
     """Run the golden samples of a model file on this machine.
 
-    Passes, with exit code 0, if every probability is within the file's tolerance of what the
-    trained network gave; else fails with exit code 1.
+    Passes, with exit code 0, if every probability, and the familiarity where the model judges it, is within
+    the file's tolerance of what the trained network gave; else fails with exit code 1.
     """
     from edgecls.commands.terminal import announce_provider
     from edgecls.runtime.opening import load
@@ -29,8 +29,10 @@ def verify(model: Path, provider: str, output_format: str) -> None:
     announce_provider(classifier)
     results = classifier.verify()
     failed = [result for result in results if not result.passed]
-    # NaN compares with nothing, so it is looked for among the failures first.
-    worst = max(failed or results, key=lambda result: result.difference)
+    worst = max((result for result in results if result.label is not None), key=lambda result: result.severity)
+    least_alike = max(
+        (result for result in results if result.label is None), key=lambda result: result.severity, default=None
+    )
     if output_format == "json":
         summary = {
             "model": str(model),
@@ -38,6 +40,9 @@ def verify(model: Path, provider: str, output_format: str) -> None:
             "passed": not failed,
             "tolerance": worst.tolerance,
             "largest_difference": worst.difference,
+            "familiarity": None
+            if least_alike is None
+            else {"tolerance": least_alike.tolerance, "largest_difference": least_alike.difference},
             "results": [{**asdict(result), "passed": result.passed} for result in results],
         }
         click.echo(json.dumps(summary, ensure_ascii=False, indent=2))
@@ -49,6 +54,11 @@ def verify(model: Path, provider: str, output_format: str) -> None:
             f"{verdict}: {len(failed) or len(results)} of {len(results)} checks of "
             f"{len(classifier.card.golden.samples)} golden samples on {classifier.provider}, "
             f"largest difference {worst.difference:.2g} (tolerance {worst.tolerance:.2g})"
+            + (
+                ""
+                if least_alike is None
+                else f", of familiarity {least_alike.difference:.2g} (tolerance {least_alike.tolerance:.2g})"
+            )
         )
     if failed:
         sys.exit(1)

@@ -56,6 +56,8 @@ def _key(model: ModelFile) -> str:
     for sample in golden.samples:
         digest.update(sample.png)
         digest.update(struct.pack(f"<{len(sample.probabilities) + 1}d", golden.tolerance, *sample.probabilities))
+        if golden.familiarity_tolerance is not None and sample.familiarity is not None:
+            digest.update(struct.pack("<2d", golden.familiarity_tolerance, sample.familiarity))
     return digest.hexdigest()[:40]
 
 
