@@ -66,7 +66,7 @@ class Prediction:
     def __repr__(self) -> str:
         scores = ", ".join(f"{score.label} {score.probability:.4f}" for score in self.top(REPR_LABELS))
         more = ", ..." if len(self.labels) > REPR_LABELS else ""
-        answer = "" if self.is_known else f"{UNKNOWN} ({self.reason_text}): "
+        answer = "" if self.is_known else f"{UNKNOWN} ({self.unknown_reason}): "
         return f"<Prediction {self.image!r}: {answer}{scores}{more}>"
 
     def _repr_html_(self) -> str:
