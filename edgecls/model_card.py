@@ -74,11 +74,13 @@ class Golden:
     familiarity_tolerance: float | None = None
 
     def __post_init__(self) -> None:
-        for name, tolerance in (("tolerance", self.tolerance), ("familiarity_tolerance", self.familiarity_tolerance)):
-            require(
-                (tolerance is None and name != "tolerance") or (_is_number(tolerance) and 0 < tolerance <= 1),
-                f"golden {name} must be above 0 and at most 1, got {tolerance!r}",
-            )
+        require(
+            _is_tolerance(self.tolerance), f"golden tolerance must be above 0 and at most 1, got {self.tolerance!r}"
+        )
+        require(
+            self.familiarity_tolerance is None or _is_tolerance(self.familiarity_tolerance),
+            f"golden familiarity_tolerance must be above 0 and at most 1, got {self.familiarity_tolerance!r}",
+        )
         require(len(self.samples) > 0, "there must be at least one golden sample")
         require(
             all((sample.familiarity is None) == (self.familiarity_tolerance is None) for sample in self.samples),
@@ -274,6 +276,10 @@ def _is_number(value: object) -> bool:
 
 def _is_probability(value: object) -> bool:
     return _is_number(value) and 0 <= value <= 1  # type: ignore[operator]
+
+
+def _is_tolerance(value: object) -> bool:
+    return _is_probability(value) and value != 0
 
 
 def _is_count(value: object) -> bool:

@@ -50,8 +50,13 @@ def familiar_card(**changes: Any) -> ModelCard:
     return tiny_card(**{"familiarity": FAMILIARITY, "golden": familiar_golden(), **changes})
 
 
-def familiar_onnx(*, features: bool = True) -> bytes:
-    """Return the bare network; without the features, if wanted, and with familiarity in any case."""
+def familiar_onnx(*, features: bool = True, source: str = "mean") -> bytes:
+    """Return the bare network, with familiarity.
+
+    Args:
+        features: Whether the features are an output, too.
+        source: What familiarity is computed from: "mean", of which the features are a copy, or "features".
+    """
     proto = onnx.load_from_string(tiny_onnx())
     node, graph = helper.make_node, proto.graph
     if features:
@@ -59,9 +64,9 @@ def familiar_onnx(*, features: bool = True) -> bytes:
         graph.output.append(helper.make_tensor_value_info("features", TensorProto.FLOAT, ["N", FEATURES]))
     graph.node.extend(
         [
-            node("ReduceL2", ["mean"], ["familiarity_length"], axes=[1], keepdims=1),
+            node("ReduceL2", [source], ["familiarity_length"], axes=[1], keepdims=1),
             node("Add", ["familiarity_length", "familiarity_least"], ["familiarity_divisor"]),
-            node("Div", ["mean", "familiarity_divisor"], ["familiarity_unit"]),
+            node("Div", [source, "familiarity_divisor"], ["familiarity_unit"]),
             node("MatMul", ["familiarity_unit", "familiarity_prototypes"], ["familiarity_cosines"]),
             node("ReduceMax", ["familiarity_cosines"], ["familiarity"], axes=[1], keepdims=0),
         ]

@@ -6,13 +6,16 @@ from typing import NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Answers", "Batch", "ImageAnswer", "Probabilities"]
+__all__ = ["Answers", "Batch", "Familiarities", "ImageAnswer", "Probabilities"]
 
 Batch = npt.NDArray[np.uint8]
 """Images: uint8, ``[N, height, width, channels]``."""
 
 Probabilities = npt.NDArray[np.float32]
 """float32, ``[N, labels]``; every row sums to 1."""
+
+Familiarities = npt.NDArray[np.float32]
+"""How much each image is like the training images: float32, ``[N]``."""
 
 
 class ImageAnswer(NamedTuple):
@@ -40,7 +43,7 @@ class Answers(NamedTuple):
     """
 
     probabilities: Probabilities
-    familiarity: npt.NDArray[np.float32] | None = None
+    familiarity: Familiarities | None = None
     features: npt.NDArray[np.float32] | None = None
 
     @classmethod

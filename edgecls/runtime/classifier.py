@@ -16,7 +16,7 @@ from edgecls.model_card import ModelCard, check_unknown_threshold
 from edgecls.modelfile import ACTIVATION_NAME, FAMILIARITY_NAME, FEATURES_NAME
 from edgecls.runtime.answers import Answers, Batch, ImageAnswer, Probabilities
 from edgecls.runtime.execution.providers import Provider, SkippedProvider
-from edgecls.runtime.golden import GoldenResult, check_golden
+from edgecls.runtime.golden import GoldenResult, check_answers
 from edgecls.runtime.image_input import UNNAMED, ChannelOrder, ImageInput, check_several, fitted, name_of, read_input
 from edgecls.runtime.machine.cores import usable_cores
 from edgecls.runtime.min_familiarity import MinFamiliarity, familiarity_threshold
@@ -181,7 +181,7 @@ class Classifier:
         pixels = fitted(content, self.card.image, name=name, limits=self.limits)
         decoded_s = time.perf_counter()
         if batcher is None:
-            answer, size, queued_s = next(session.answer(pixels[np.newaxis]).images()), 1, 0.0
+            answer, size, queued_s = next(session.run_all(pixels[np.newaxis]).images()), 1, 0.0
         else:
             answer, size, queued_s = batcher.submit(pixels)
         times_ms = [1000 * seconds for seconds in (time.perf_counter() - start_s, decoded_s - start_s, queued_s)]
@@ -340,7 +340,7 @@ class Classifier:
             name = name_of(image)
             content = read_input(image, name=name, channel_order=channel_order, limits=self.limits)
             pixels = fitted(content, self.card.image, name=name, limits=self.limits)
-            found = self.answer(pixels[np.newaxis], features=True).features
+            found = self.run_all(pixels[np.newaxis], features=True).features
             row: npt.NDArray[np.float32] = self._no_features() if found is None else found[0]
             return row
 
@@ -390,9 +390,9 @@ class Classifier:
         Raises:
             InputShapeError: The array has another shape or dtype.
         """
-        return self.answer(batch_nhwc).probabilities
+        return self.run_all(batch_nhwc).probabilities
 
-    def answer(self, batch_nhwc: Batch, *, features: bool = False) -> Answers:
+    def run_all(self, batch_nhwc: Batch, *, features: bool = False) -> Answers:
         """Return what the network gives for images that are at the model's size already, from one run.
 
         If the classifier runs batches, single images of several threads run together, unless `features` is set.
@@ -409,10 +409,10 @@ class Classifier:
         session, batcher = self._session, self._batcher
         if features and not session.gives(FEATURES_NAME):
             self.check_features()
-            return self._session_with(FEATURES_NAME).answer(batch_nhwc)
+            return self._session_with(FEATURES_NAME).run_all(batch_nhwc)
         is_single = batch_nhwc.shape == (1, *self.card.image.shape_hwc) and batch_nhwc.dtype == np.uint8
         if batcher is None or not is_single:
-            return session.answer(batch_nhwc)
+            return session.run_all(batch_nhwc)
         return Answers.of(batcher.submit(batch_nhwc[0]).row)
 
     def verify(self) -> list[GoldenResult]:
@@ -423,7 +423,7 @@ class Classifier:
         Raises:
             ModelFileError: A golden sample is damaged.
         """
-        return check_golden(self.card, self._session.answer)
+        return check_answers(self.card, self._session.run_all)
 
 
 def _batcher(session: Session, setting: "Setting | None") -> "Batcher[ImageAnswer] | None":
@@ -431,4 +431,4 @@ def _batcher(session: Session, setting: "Setting | None") -> "Batcher[ImageAnswe
         return None
     from edgecls.runtime.batching import Batcher
 
-    return Batcher(lambda batch: session.answer(batch).images(), setting.batch_sizes)
+    return Batcher(lambda batch: session.run_all(batch).images(), setting.batch_sizes)

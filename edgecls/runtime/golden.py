@@ -10,9 +10,9 @@ import numpy.typing as npt
 from edgecls import image
 from edgecls.errors import ImageError, ModelFileError
 from edgecls.model_card import GoldenSample, ModelCard
-from edgecls.runtime.answers import Answers, Batch, Probabilities
+from edgecls.runtime.answers import Answers
 
-__all__ = ["TOGETHER", "GoldenResult", "check_golden", "golden_batch"]
+__all__ = ["TOGETHER", "GoldenResult", "check_answers", "check_golden", "golden_batch", "worst_of"]
 
 TOGETHER = 2
 """Samples in a batch: enough to see if they mix. onnxruntime keeps the memory of the largest batch that it ever ran."""
@@ -20,16 +20,16 @@ TOGETHER = 2
 
 @dataclass(frozen=True)
 class GoldenResult:
-    """How the probabilities of one golden sample came out, or its familiarity.
+    """How one golden sample came out: its probabilities, or its familiarity.
 
     Attributes:
         sample: Name of the sample.
         batch_size: Number of images that ran together.
-        difference: Largest difference of any probability from the stored one, or the difference of the familiarity.
+        difference: Largest difference of any probability from the stored one, or that of the familiarity.
         tolerance: Largest difference that passes.
-        label: The label with the largest difference; None where it is about the familiarity.
+        label: The label with the largest difference; None where this is about the familiarity.
         expected: Its stored probability, or the stored familiarity.
-        found: The same, here.
+        found: What it is here.
     """
 
     sample: str
@@ -45,11 +45,6 @@ class GoldenResult:
         """True if the difference is within the tolerance; NaN never passes."""
         return self.difference <= self.tolerance
 
-    @property
-    def severity(self) -> float:
-        """The difference in tolerances: above 1 where it does not pass; infinite for NaN."""
-        return math.inf if math.isnan(self.difference) else self.difference / self.tolerance
-
     def __str__(self) -> str:
         what = "familiarity" if self.label is None else f"probability of {self.label!r}"
         return (
@@ -61,22 +56,37 @@ class GoldenResult:
 
 def check_golden(
     card: ModelCard,
-    run: Callable[[Batch], Probabilities | Answers],
+    run: Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]],
     *,
     batch_sizes: Iterable[int] = (),
+) -> list[GoldenResult]:
+    """Run every golden sample as `check_answers` does, in a network that gives probabilities only.
+
+    Args:
+        card: The model's card.
+        run: Gives float32 probabilities ``[N, labels]`` for uint8 images ``[N, height, width, channels]``.
+        batch_sizes: As for `check_answers`.
+
+    Raises:
+        ModelFileError: As `check_answers`.
+    """
+    return check_answers(card, lambda batch: Answers(run(batch), None), batch_sizes=batch_sizes)
+
+
+def check_answers(
+    card: ModelCard, run: Callable[[npt.NDArray[np.uint8]], Answers], *, batch_sizes: Iterable[int] = ()
 ) -> list[GoldenResult]:
     """Run every golden sample alone, then with another in a batch, and in batches of other sizes.
 
     Args:
         card: The model's card.
-        run: Gives what the network gives for uint8 images ``[N, height, width, channels]``; or just probabilities,
-            where the familiarity is not to be checked.
+        run: Gives the answers for uint8 images ``[N, height, width, channels]``. Without a familiarity, that of the
+            golden samples is not compared.
         batch_sizes: Further sizes of batches, which hold the samples one after the other, again and again.
 
     Returns:
-        A result for each sample alone, then one for each image of each batch, smaller batches first. Of an odd number
-        of samples, the last but one is in two batches of two. Where the familiarity is checked, there are as many
-        results for that, after the others.
+        A result for each sample alone, then one for each image of each batch, smaller batches first; those about
+        familiarity follow in the same order. Of an odd number of samples, the last but one is in two batches of two.
 
     Raises:
         ModelFileError: A golden sample is not an image of the model's size.
@@ -89,30 +99,29 @@ def check_golden(
         batches += [np.arange(start, start + TOGETHER) for start in starts]
     batches += [np.arange(size) % count for size in sorted({*batch_sizes} - {1, TOGETHER})]
     found = [run(images[batch]) for batch in batches]
-    answers = [one if isinstance(one, Answers) else Answers(one) for one in found]
-    tried = [(card.golden.samples[index], len(batch)) for batch in batches for index in batch]
-    results = [
-        _probabilities_result(card, sample, size, row)
-        for (sample, size), row in zip(tried, np.concatenate([one.probabilities for one in answers]), strict=True)
-    ]
+    sizes = [len(batch) for batch in batches for _ in batch]
+    samples = [card.golden.samples[index] for batch in batches for index in batch]
+    rows = np.concatenate([answers.probabilities for answers in found])
+    results = [_probabilities(card, *each) for each in zip(samples, sizes, rows, strict=True)]
     tolerance = card.golden.familiarity_tolerance
-    familiarity = [one.familiarity for one in answers if one.familiarity is not None]
-    if tolerance is None or not familiarity:
-        return results
-    return results + [
-        _familiarity_result(sample, size, float(value), tolerance)
-        for (sample, size), value in zip(tried, np.concatenate(familiarity), strict=True)
-    ]
+    scores = [answers.familiarity for answers in found if answers.familiarity is not None]
+    if tolerance is not None and scores:
+        familiarity = np.concatenate(scores)
+        results += [_familiarity(tolerance, *each) for each in zip(samples, sizes, familiarity, strict=True)]
+    return results
 
 
-def _probabilities_result(
-    card: ModelCard, sample: GoldenSample, batch_size: int, row: npt.NDArray[np.float32]
-) -> GoldenResult:
+def worst_of(results: Iterable[GoldenResult]) -> GoldenResult:
+    """Return the result that is furthest off, measured by its tolerance: NaN if there is one."""
+    return max(results, key=lambda result: (math.isnan(result.difference), result.difference / result.tolerance))
+
+
+def _probabilities(card: ModelCard, sample: GoldenSample, size: int, row: npt.NDArray[np.float32]) -> GoldenResult:
     differences = np.abs(row.astype(np.float64) - sample.probabilities)
     worst = int(np.argmax(differences))  # the first NaN, if there is one
     return GoldenResult(
         sample=sample.name,
-        batch_size=batch_size,
+        batch_size=size,
         difference=float(differences[worst]),
         tolerance=card.golden.tolerance,
         label=card.labels[worst],
@@ -121,9 +130,9 @@ def _probabilities_result(
     )
 
 
-def _familiarity_result(sample: GoldenSample, batch_size: int, found: float, tolerance: float) -> GoldenResult:
-    expected = math.nan if sample.familiarity is None else sample.familiarity
-    return GoldenResult(sample.name, batch_size, abs(found - expected), tolerance, None, expected, found)
+def _familiarity(tolerance: float, sample: GoldenSample, size: int, found: np.float32) -> GoldenResult:
+    expected = float("nan") if sample.familiarity is None else sample.familiarity
+    return GoldenResult(sample.name, size, abs(float(found) - expected), tolerance, None, expected, float(found))
 
 
 def golden_batch(card: ModelCard) -> npt.NDArray[np.uint8]:

@@ -9,6 +9,7 @@ from edgecls import onnx_container
 __all__ = ["has_output", "output_width", "without_outputs"]
 
 _NODE, _OUTPUT = 1, 12  # fields of GraphProto
+_NODE_INPUT = 1  # field of NodeProto
 _NAME_FIELDS = {_NODE: 2, _OUTPUT: 1}  # output of NodeProto, name of ValueInfoProto
 _TO_DIMENSIONS = (2, 1, 2)  # type of ValueInfoProto, tensor_type of TypeProto, shape of its Tensor
 _DIMENSION = 1  # field of TensorShapeProto
@@ -20,7 +21,7 @@ def without_outputs(onnx: bytes, *names: str) -> bytes:
 
     Args:
         onnx: A whole ONNX file; the very same is returned if it has none of these outputs.
-        names: Of outputs; what only one of them needs has a name that begins with its name.
+        names: Of outputs; what only one of them needs has a name that begins with its name, and goes with it.
     """
     view = memoryview(onnx)
     for number, start, body, end in onnx_container.fields(view):
@@ -55,7 +56,7 @@ def _found_output(onnx: bytes, name: str) -> memoryview | None:
 def _output(graph: memoryview, name: str) -> memoryview | None:
     """Return the ValueInfoProto of an output; None if there is none of that name."""
     for number, _, body, end in onnx_container.fields(graph):
-        if number == _OUTPUT and _begins(graph[body:end], _NAME_FIELDS[_OUTPUT], (name.encode(),), whole=True):
+        if number == _OUTPUT and _texts(graph[body:end], _NAME_FIELDS[_OUTPUT]) == [name.encode()]:
             return graph[body:end]
     return None
 
@@ -75,20 +76,28 @@ def _last_dimension(output: memoryview) -> int | None:
 
 
 def _kept(graph: memoryview, names: tuple[bytes, ...]) -> list[memoryview]:
-    """Return the parts of a graph between those that make up the outputs."""
-    removed = [
-        (start, end)
-        for number, start, body, end in onnx_container.fields(graph)
-        if number in _NAME_FIELDS and _begins(graph[body:end], _NAME_FIELDS[number], names)
-    ]
-    starts = [0, *(end for _, end in removed)]
-    ends = [*(start for start, _ in removed), len(graph)]
+    """Return the parts of a graph between those that only some outputs need.
+
+    Args:
+        graph: A GraphProto, whose nodes stand behind those that they take something from.
+        names: Of the outputs.
+    """
+    removed = []
+    taken: set[bytes] = set()  # by nodes that are kept
+    for number, start, body, end in reversed(list(onnx_container.fields(graph))):
+        message = graph[body:end]
+        if number not in _NAME_FIELDS or not any(name in bytes(message) for name in names):
+            continue
+        given = _texts(message, _NAME_FIELDS[number])
+        is_needed = number == _NODE and not taken.isdisjoint(given)
+        if any(name.startswith(names) for name in given) and not is_needed:
+            removed.append((start, end))
+        elif number == _NODE:
+            taken.update(_texts(message, _NODE_INPUT))
+    starts = [0, *(end for _, end in reversed(removed))]
+    ends = [*(start for start, _ in reversed(removed)), len(graph)]
     return [graph[start:end] for start, end in zip(starts, ends, strict=True)]
 
 
-def _begins(message: memoryview, field: int, names: tuple[bytes, ...], *, whole: bool = False) -> bool:
-    """Return whether a text of a message begins with one of the names, or where `whole`, is one."""
-    if not any(name in bytes(message) for name in names):
-        return False
-    texts = [message[body:end].tobytes() for number, _, body, end in onnx_container.fields(message) if number == field]
-    return any(text in names if whole else text.startswith(names) for text in texts)
+def _texts(message: memoryview, field: int) -> list[bytes]:
+    return [message[body:end].tobytes() for number, _, body, end in onnx_container.fields(message) if number == field]

@@ -24,7 +24,7 @@ from edgecls.runtime.answers import Answers, Batch, Probabilities
 from edgecls.runtime.execution.onnxruntime_network import count_nodes, open_on_cpu, open_on_provider
 from edgecls.runtime.execution.ort import one_line, onnxruntime_errors, stdout_to_stderr
 from edgecls.runtime.execution.providers import Provider, SkippedProvider, providers_to_try
-from edgecls.runtime.golden import TOGETHER, check_golden
+from edgecls.runtime.golden import TOGETHER, check_answers
 from edgecls.runtime.machine.processor import may_overflow_here
 from edgecls.runtime.optional_outputs import has_output, output_width, without_outputs
 
@@ -69,10 +69,10 @@ class Session:
         return output in self._output_names
 
     def run(self, batch: Batch) -> Probabilities:
-        """Return the probabilities for a batch of images; arguments and errors as for `answer`."""
-        return self.answer(batch).probabilities
+        """Return the probabilities for a batch of images; arguments and errors as for `run_all`."""
+        return self.run_all(batch).probabilities
 
-    def answer(self, batch: Batch) -> Answers:
+    def run_all(self, batch: Batch) -> Answers:
         """Return what the network gives for a batch of images, from one run.
 
         Args:
@@ -107,7 +107,7 @@ class Session:
         """
         batch = image[np.newaxis]
         if ACTIVATION_NAME not in self._output_names:
-            return self.answer(batch), None
+            return self.run_all(batch), None
         *values, activation = self._run(batch, [*self._answer_names, ACTIVATION_NAME])
         return self._answers(values), activation
 
@@ -251,7 +251,7 @@ def _open_on_cpu(model: ModelFile, skipped: tuple[SkippedProvider, ...], intra_o
     _check_signature(inner, model)
     session = Session(model.card, Provider.CPU, {}, skipped, inner)
     if may_overflow_here(model.card):
-        failed = [result for result in check_golden(model.card, session.answer) if not result.passed]
+        failed = [result for result in check_answers(model.card, session.run_all) if not result.passed]
         if failed:
             raise ModelFileError(
                 f"cannot use model {model.path!r}: it was quantised for processors with VNNI, and on this one it gives "
@@ -293,7 +293,7 @@ def _open_elsewhere(
         # DirectML forbids runs of one session at the same time.
         _turn=threading.Lock() if provider is Provider.DIRECTML else contextlib.nullcontext(),
     )
-    failed = [result for result in check_golden(model.card, session.answer, batch_sizes=sizes) if not result.passed]
+    failed = [result for result in check_answers(model.card, session.run_all, batch_sizes=sizes) if not result.passed]
     if failed:
         raise ProviderError(f"it gives wrong answers ({failed[0]})")
     return session

@@ -52,7 +52,7 @@ def test_single_images_at_the_models_size_join_the_batches_of_other_threads(
     tiny_model: ModelFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pixels = np.random.default_rng(4).integers(0, 256, (5, 8, 8, 3), dtype=np.uint8)
-    entered, gate, run, sizes = threading.Event(), threading.Event(), Session.answer, []
+    entered, gate, run, sizes = threading.Event(), threading.Event(), Session.run_all, []
 
     def held(session: Session, batch: Batch) -> Answers:
         sizes.append(len(batch))
@@ -60,7 +60,7 @@ def test_single_images_at_the_models_size_join_the_batches_of_other_threads(
         gate.wait(120)
         return run(session, batch)
 
-    monkeypatch.setattr(Session, "answer", held)
+    monkeypatch.setattr(Session, "run_all", held)
     gate.set()
     setting = Setting(Provider.CPU, 5, 1, 4)
     with open_classifier(tiny_model, Provider.CPU, setting=setting) as classifier, ThreadPoolExecutor(5) as pool:

@@ -133,9 +133,9 @@ def test_with_batches_outcomes_are_the_same_and_in_order(tiny_model: ModelFile) 
 
         card = session.card
 
-        def answer(self, batch: Batch) -> Answers:
+        def run_all(self, batch: Batch) -> Answers:
             sizes.append(len(batch))
-            return session.answer(batch)
+            return session.run_all(batch)
 
     classifier = Classifier(Noting(), setting=Setting(Provider.CPU, 12, 1, 4))  # type: ignore[arg-type]
     data = [BLUE if index % 3 else RED for index in range(300)]

@@ -167,7 +167,7 @@ def compute(model: ServedModel, request: InferenceRequest) -> Computed:
     wanted = check_outputs(request, classifier)
     batch = read_batch(request.input, classifier.card.image, functools.partial(_decode, classifier))
     prepared_ns = time.perf_counter_ns()
-    answers = model.answer(batch, features=any(output.name == FEATURES_NAME for output in wanted))
+    answers = model.run_all(batch, features=any(output.name == FEATURES_NAME for output in wanted))
     inferred_ns = time.perf_counter_ns()
     predictions = [classifier.judge(answer) for answer in answers.images()]
     return Computed(make_outputs(wanted, answers, predictions), predictions, prepared_ns, inferred_ns)

@@ -45,9 +45,9 @@ class ServedModel:
         """Classify an encoded image and find what the answer rests on; raises as `Classifier.explain`."""
         return self.classifier.explain(data, label=label, name=image_name, method=method)
 
-    def answer(self, batch_nhwc: Batch, *, features: bool = False) -> Answers:
-        """Run the network on images at its size; raises as `Classifier.answer`."""
-        return self.classifier.answer(batch_nhwc, features=features)
+    def run_all(self, batch_nhwc: Batch, *, features: bool = False) -> Answers:
+        """Run the network on images at its size; raises as `Classifier.run_all`."""
+        return self.classifier.run_all(batch_nhwc, features=features)
 
 
 def open_model(name: str, file: Path, classifier: Classifier) -> ServedModel:
