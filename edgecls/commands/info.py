@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edgecls.commands.familiarity_options import familiarity_text
 from edgecls.commands.options import ModelPath
 
 if TYPE_CHECKING:
@@ -69,8 +70,5 @@ def _listed(facts: object) -> str:
 def _familiarity(familiarity: "Familiarity | None") -> str:
     if familiarity is None:
         return ""
-    levels = ", ".join(f"{100 * level.accepted:g}%: {level.threshold:.4g}" for level in familiarity.levels)
-    return (
-        f"unknown below {familiarity.threshold:.4g}, which {100 * familiarity.accepted:.3g} % of "
-        f"{familiarity.held_out} held-out images reach" + (f"; --min-familiarity {levels}" if levels else "")
-    )
+    levels = ", ".join(f"{100 * level.accepted:g}%: {level.threshold:.4f}" for level in familiarity.levels)
+    return familiarity_text(familiarity) + (f"; for --min-familiarity, {levels}" if levels else "")
