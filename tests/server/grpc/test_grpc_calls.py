@@ -354,14 +354,14 @@ class _Gate:
         from edgecls.server.models.served_model import ServedModel
 
         self.entered, self._open = threading.Semaphore(0), threading.Event()
-        real = ServedModel.probabilities
+        real = ServedModel.run_all
 
-        def held(model: ServedModel, batch: Any) -> Any:
+        def held(model: ServedModel, batch: Any, *, features: bool) -> Any:
             self.entered.release()
             self._open.wait(120)
-            return real(model, batch)
+            return real(model, batch, features=features)
 
-        monkeypatch.setattr(ServedModel, "probabilities", held)
+        monkeypatch.setattr(ServedModel, "run_all", held)
 
     def open(self) -> None:
         self._open.set()
