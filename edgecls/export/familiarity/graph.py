@@ -5,14 +5,19 @@ from typing import Any
 import numpy as np
 
 from edgecls.export.familiarity.features import FeatureTensor
-from edgecls.export.familiarity.prototypes import SMALLEST_NORM, SMOOTHNESS, Prototypes
+from edgecls.export.familiarity.prototypes import SMALLEST_LENGTH, SMOOTHNESS, Prototypes
 from edgecls.export.graph.onnx_package import load_onnx_package
 from edgecls.export.graph.surgery import drop_unneeded, fresh_name, rename_tensors, tensor_names
 from edgecls.modelfile import FAMILIARITY_NAME, FEATURES_NAME
 
-__all__ = ["with_familiarity_output", "with_features_output", "without_familiarity_output"]
+__all__ = [
+    "with_familiarity_output",
+    "with_features_output",
+    "with_shifted_familiarity",
+    "without_familiarity_output",
+]
 
-AXES_AS_INPUT = 18  # the opset from which reductions take their axes as an input
+AXES_AS_INPUT = 13  # the opset from which a sum takes its axes as an input
 
 
 def with_features_output(onnx: bytes, tensor: FeatureTensor) -> bytes:
@@ -37,7 +42,10 @@ def with_features_output(onnx: bytes, tensor: FeatureTensor) -> bytes:
     names = {name: fresh_name(f"inner_{name}", taken) for name in sorted(reserved)}
     rename_tensors(graph, names)
     source = names.get(tensor.name, tensor.name)
-    graph.node.append(package.helper.make_node("Flatten", [source], [FEATURES_NAME], name=FEATURES_NAME, axis=1))
+    flat = f"{FEATURES_NAME}_flat"
+    make = package.helper.make_node
+    graph.node.append(make("Flatten", [source], [flat], name=flat, axis=1))
+    graph.node.append(make("Cast", [flat], [FEATURES_NAME], name=FEATURES_NAME, to=package.TensorProto.FLOAT))
     _append_output(package, graph, FEATURES_NAME, ["N", tensor.width])
     serialized: bytes = proto.SerializeToString()
     return serialized
@@ -61,15 +69,38 @@ def with_familiarity_output(onnx: bytes, prototypes: Prototypes) -> bytes:
     builder = _Builder(package, proto)
     directions = builder.node("Cast", [builder.constant("prototypes", prototypes.values.T)], "directions", to=1)
     products = builder.node("MatMul", [FEATURES_NAME, directions], "products")
-    scales = builder.constant("scales", prototypes.scales / np.float32(SMOOTHNESS))
-    scaled = builder.node("Mul", [products, scales], "scaled")
-    norm = builder.reduce("ReduceL2", FEATURES_NAME, "norm", keepdims=1)
-    least = builder.constant("smallest_norm", np.float32(SMALLEST_NORM))
-    divisor = builder.node("Add", [norm, least], "divisor")
-    cosines = builder.node("Div", [scaled, divisor], "cosines")
-    sums = builder.reduce("ReduceLogSumExp", cosines, "sums", keepdims=0)
-    builder.node("Mul", [sums, builder.constant("smoothness", np.float32(SMOOTHNESS))], None)
+    scaled = builder.node("Mul", [products, builder.constant("scales", prototypes.scales)], "scaled")
+    squares = builder.node("Mul", [FEATURES_NAME, FEATURES_NAME], "squares")
+    length = builder.node("Sqrt", [builder.sum(squares, "squared_length", keepdims=1)], "length")
+    least = builder.constant("smallest_length", np.float32(SMALLEST_LENGTH))
+    cosines = builder.node("Div", [scaled, builder.node("Add", [length, least], "divisor")], "cosines")
+    one = builder.constant("one", np.float32(1))
+    smoothness = builder.constant("smoothness", np.float32(SMOOTHNESS))
+    below_one = builder.node("Div", [builder.node("Sub", [cosines, one], "below_one"), smoothness], "exponents")
+    total = builder.sum(builder.node("Exp", [below_one], "powers"), "total", keepdims=0)
+    maximum = builder.node("Mul", [builder.node("Log", [total], "logarithm"), smoothness], "smooth_maximum")
+    builder.node("Add", [maximum, one], None)
     _append_output(package, proto.graph, FAMILIARITY_NAME, ["N"])
+    serialized: bytes = proto.SerializeToString()
+    return serialized
+
+
+def with_shifted_familiarity(onnx: bytes, shift: float) -> bytes:
+    """Return a network whose output "familiarity" is larger by `shift`.
+
+    Args:
+        onnx: A network with that output, without a shift of its own.
+        shift: What is added.
+    """
+    package = load_onnx_package()
+    proto = package.load_model_from_string(onnx)
+    unshifted, constant = f"{FAMILIARITY_NAME}_unshifted", f"{FAMILIARITY_NAME}_shift"
+    for node in proto.graph.node:
+        node.output[:] = [unshifted if name == FAMILIARITY_NAME else name for name in node.output]
+    proto.graph.initializer.append(package.numpy_helper.from_array(np.float32(shift), constant))
+    proto.graph.node.append(
+        package.helper.make_node("Add", [unshifted, constant], [FAMILIARITY_NAME], name=FAMILIARITY_NAME)
+    )
     serialized: bytes = proto.SerializeToString()
     return serialized
 
@@ -108,11 +139,14 @@ class _Builder:
         self._graph.node.append(made)
         return full
 
-    def reduce(self, operator: str, tensor: str, name: str, *, keepdims: int) -> str:
-        """Reduce the columns of each row to one number: ``[N]``, or ``[N, 1]``."""
+    def sum(self, tensor: str, name: str, *, keepdims: int) -> str:
+        """Sum the columns of each row: ``[N]``, or ``[N, 1]``.
+
+        Other reductions would need fewer nodes, but OpenVINO passes over the axes of some since they are an input.
+        """
         if self._opset < AXES_AS_INPUT:
-            return self.node(operator, [tensor], name, axes=[1], keepdims=keepdims)
+            return self.node("ReduceSum", [tensor], name, axes=[1], keepdims=keepdims)
         axes = f"{FAMILIARITY_NAME}_axes"
         if all(tensor.name != axes for tensor in self._graph.initializer):
             self.constant("axes", np.array([1], np.int64))
-        return self.node(operator, [tensor, axes], name, keepdims=keepdims)
+        return self.node("ReduceSum", [tensor, axes], name, keepdims=keepdims)

@@ -23,6 +23,7 @@ ENOUGH = 100
 FOLDS = 5
 LEAVE_ONE_OUT = 60  # images, up to which each is a fold of its own
 MOST_CROSS_FITTED = 4000  # images
+CAUTION = 4  # of few images: how much wider they are taken to scatter than they do, divided by their number
 DIGITS = 6  # of a threshold in the document
 
 
@@ -30,7 +31,7 @@ def choose_thresholds(scores: Scores) -> Familiarity:
     """Return the thresholds that let given proportions of images through.
 
     Where there are too few images for a proportion (98 % takes 49), the threshold is below all of them: as far as if
-    their lower half were that of a normal distribution.
+    their lower half were that of a normal distribution, and further where they are very few.
 
     Args:
         scores: Familiarities of images of the training images' kind, at least one.
@@ -52,7 +53,7 @@ def _threshold(ordered: Scores, accepted: float) -> float:
         return float(ordered[rejected - 1])
     middle = float(np.median(ordered))
     lower = ordered[ordered <= middle]
-    deviation = float(np.sqrt(((lower - middle) ** 2).mean())) * (1 + 1 / count)
+    deviation = float(np.sqrt(((lower - middle) ** 2).mean())) * (1 + CAUTION / count)
     return min(float(ordered[0]), middle - NormalDist().inv_cdf(accepted) * deviation)
 
 
