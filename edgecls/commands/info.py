@@ -36,6 +36,7 @@ def info(model: Path, output_format: str) -> None:
         "input": f"{card.image} (uint8, N x {' x '.join(map(str, card.image.shape_hwc))})",
         "labels": f"{len(card.labels)}: {', '.join(card.labels)}",
         "temperature": "" if card.temperature == 1 else f"{card.temperature:.4g}",
+        "familiarity": "" if card.familiarity is None else f"known from {card.familiarity.threshold:g}",
         "unknown": "" if card.unknown_threshold is None else f"below a probability of {card.unknown_threshold:g}",
         "golden samples": f"{len(card.golden.samples)}, tolerance {card.golden.tolerance:g}",
         "metrics": _listed(card.metrics),

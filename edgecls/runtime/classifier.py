@@ -13,7 +13,7 @@ from edgecls.image import DEFAULT_LIMITS, ImageLimits, Pixels
 from edgecls.in_order import map_in_order
 from edgecls.model_card import ModelCard, check_unknown_threshold
 from edgecls.runtime.execution.providers import Provider, SkippedProvider
-from edgecls.runtime.golden import GoldenResult, check_golden
+from edgecls.runtime.golden import GoldenResult, check_answers
 from edgecls.runtime.image_input import UNNAMED, ChannelOrder, ImageInput, check_several, fitted, name_of, read_input
 from edgecls.runtime.machine.cores import usable_cores
 from edgecls.runtime.notebook import remember_image
@@ -294,7 +294,7 @@ class Classifier:
         Raises:
             ModelFileError: A golden sample is damaged.
         """
-        return check_golden(self.card, self._session.run)
+        return check_answers(self.card, self._session.run_all)
 
 
 def _batcher(session: Session, setting: "Setting | None") -> "Batcher | None":

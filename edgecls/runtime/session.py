@@ -11,12 +11,13 @@ import numpy.typing as npt
 
 from edgecls.errors import InputShapeError, ModelFileError, ProviderError
 from edgecls.model_card import ModelCard
-from edgecls.modelfile import ACTIVATION_NAME, INPUT_NAME, OUTPUT_NAME, ModelFile
+from edgecls.modelfile import ACTIVATION_NAME, FAMILIARITY_NAME, INPUT_NAME, OUTPUT_NAME, ModelFile
+from edgecls.runtime.answers import Answers
 from edgecls.runtime.class_activation import without_class_activation
 from edgecls.runtime.execution.onnxruntime_network import count_nodes, open_on_cpu, open_on_provider
 from edgecls.runtime.execution.ort import one_line, onnxruntime_errors, stdout_to_stderr
 from edgecls.runtime.execution.providers import Provider, SkippedProvider, providers_to_try
-from edgecls.runtime.golden import TOGETHER, check_golden
+from edgecls.runtime.golden import TOGETHER, check_answers
 from edgecls.runtime.machine.processor import may_overflow_here
 
 if TYPE_CHECKING:  # loaded where a heat map is asked for
@@ -59,7 +60,11 @@ class Session:
     _turn: contextlib.AbstractContextManager[object] = field(default_factory=contextlib.nullcontext)
 
     def run(self, batch: Batch) -> Probabilities:
-        """Return the probabilities for a batch of images.
+        """Return the probabilities for a batch of images; see `run_all`."""
+        return self.run_all(batch).probabilities
+
+    def run_all(self, batch: Batch) -> Answers:
+        """Return the probabilities for a batch of images and, where the model file has it, their familiarity.
 
         Args:
             batch: uint8, ``[N, height, width, channels]`` at the model's size, N at least 1.
@@ -75,8 +80,10 @@ class Session:
                 f"of shape (N, {', '.join(map(str, shape))}); bring images there with edgecls.image.fit"
             )
         largest = self._largest_batch or len(batch)
-        parts = [self._run(batch[start : start + largest], [OUTPUT_NAME])[0] for start in range(0, len(batch), largest)]
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+        names = [OUTPUT_NAME] if self.card.familiarity is None else [OUTPUT_NAME, FAMILIARITY_NAME]
+        runs = [self._run(batch[start : start + largest], names) for start in range(0, len(batch), largest)]
+        found = runs[0] if len(runs) == 1 else [np.concatenate(parts) for parts in zip(*runs, strict=True)]
+        return Answers(found[0], found[1] if len(found) > 1 else None)
 
     def run_explained(self, image: npt.NDArray[np.uint8]) -> tuple[Probabilities, Activation | None]:
         """Return the probabilities and the class activation for one image.
@@ -220,7 +227,7 @@ def _open_on_cpu(model: ModelFile, skipped: tuple[SkippedProvider, ...], intra_o
     _check_signature(inner, model)
     session = Session(model.card, Provider.CPU, {}, skipped, inner)
     if may_overflow_here(model.card):
-        failed = [result for result in check_golden(model.card, session.run) if not result.passed]
+        failed = [result for result in check_answers(model.card, session.run_all) if not result.passed]
         if failed:
             raise ModelFileError(
                 f"cannot use model {model.path!r}: it was quantised for processors with VNNI, and on this one it gives "
@@ -262,7 +269,7 @@ def _open_elsewhere(
         # DirectML forbids runs of one session at the same time.
         _turn=threading.Lock() if provider is Provider.DIRECTML else contextlib.nullcontext(),
     )
-    failed = [result for result in check_golden(model.card, session.run, batch_sizes=sizes) if not result.passed]
+    failed = [result for result in check_answers(model.card, session.run_all, batch_sizes=sizes) if not result.passed]
     if failed:
         raise ProviderError(f"it gives wrong answers ({failed[0]})")
     return session
@@ -290,6 +297,11 @@ def _check_signature(network: Any, model: ModelFile) -> None:
         raise ModelFileError(
             f"cannot use model {model.path!r}: its document names {labels} labels, which takes an output "
             f"{OUTPUT_NAME!r}, float32 of shape (N, {labels}); its network gives {outputs}; export it again"
+        )
+    if model.card.familiarity is not None and (FAMILIARITY_NAME, "tensor(float)", ()) not in outputs:
+        raise ModelFileError(
+            f"cannot use model {model.path!r}: its document promises an output {FAMILIARITY_NAME!r}, float32 of shape "
+            f"(N,); its network gives {outputs}; export it again"
         )
     for name, kind, shape in outputs:
         if name == ACTIVATION_NAME and (kind, len(shape), shape[-1:]) != ("tensor(float)", 3, (labels,)):
