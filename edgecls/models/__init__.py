@@ -17,6 +17,7 @@ __all__ = [
     "fold_temperature",
     "get_architecture",
     "head_names",
+    "pooled_features",
 ]
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
         fold_temperature,
         get_architecture,
         head_names,
+        pooled_features,
     )
 
 

@@ -12,7 +12,7 @@ from edgecls.errors import ModelConfigError
 from edgecls.image_spec import Color, ImageSpec
 from edgecls.models import efficientnet_lite, gray_cnn, keras_applications, resnet18, simple_cnn  # these register
 from edgecls.models.architecture import Architecture, architecture_names, features_model, get_architecture
-from edgecls.models.heads import HEAD_PREFIX, Head, attach_head, fold_temperature, head_names
+from edgecls.models.heads import HEAD_PREFIX, Head, attach_head, fold_temperature, head_names, pooled_features
 from edgecls.models.pretrained.torch_file import read_torch_file
 from edgecls.models.pretrained.torch_weights import take_torch_weights
 
@@ -27,6 +27,7 @@ __all__ = [
     "fold_temperature",
     "get_architecture",
     "head_names",
+    "pooled_features",
 ]
 
 del efficientnet_lite, gray_cnn, keras_applications, resnet18, simple_cnn
