@@ -82,10 +82,12 @@ def test_csv_has_a_column_for_everything(images: Path) -> None:
 
     rows = list(csv.DictReader(io.StringIO(done.stdout)))
     assert list(rows[0]) == [
-        *("image", "label", "probability", "label_2", "probability_2"),
-        *("best_label", "time_ms", "error"),
+        *("image", "label", "known", "probability", "label_2", "probability_2"),
+        *("best_label", "familiarity", "reason", "time_ms", "error"),
     ]
     assert [row["label"] for row in rows] == ["blue", "green", "", "red"]
+    assert [row["known"] for row in rows] == ["true", "true", "", "true"]
+    assert {row["familiarity"] + row["reason"] for row in rows} == {""}
     assert "not an image" in rows[2]["error"]
     assert done.exit_code == 1
 
@@ -246,7 +248,7 @@ def test_the_threshold_in_the_file_makes_unsure_answers_unknown(
 
     assert [line.split(".png")[1].split() for line in lines] == [
         ["blue", "0.9997"],
-        ["unknown", "(red?)", "0.3333"],
+        ["unknown", "0.3333", "undecided", "between", "red", "and", "green"],
         ["green", "0.9996"],
         ["red", "0.9998"],
     ]
