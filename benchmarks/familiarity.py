@@ -2,9 +2,9 @@
 
 Three scores of the same file compete: its familiarity, the energy (the logarithm of the sum of exp(logit)) and the
 largest probability. For each: the area under the ROC curve, and the proportion of foreign photos that are accepted by
-the threshold that accepts 95, 98 and 99 % of the familiar ones; with 95 % bootstrap intervals over both kinds of photos.
-Beside them, what the thresholds in the file accept, and what familiarity costs. Give familiar photos that the model was
-not trained on, and foreign ones without anything that has a label.
+the threshold that accepts 95, 98 and 99 % of the familiar ones, with 95 % bootstrap intervals over both kinds. Also
+what the thresholds in the file accept, and what familiarity costs. Give familiar photos that the model was not trained
+on, and foreign ones without anything that has a label.
 
     python benchmarks/familiarity.py --familiar unseen --foreign photos [--model FILE] [--leave-out NAME]...
 """
@@ -167,19 +167,17 @@ def _cost(session: ort.InferenceSession, model: ModelFile, photo: Path, rounds: 
 
 
 def _print(results: dict[str, Any]) -> None:
-    print(f"{machine_facts()['processor']}; {results['photos']['familiar']} familiar photos, "
-          f"{results['photos']['foreign']} foreign ones")  # fmt: skip
+    photos = results["photos"]
+    print(f"{machine_facts()['processor']}; {photos['familiar']} familiar photos, {photos['foreign']} foreign ones")
     for row in results["rows"]:
-        accepted = ", ".join(
-            f"{100 * level['value']:.1f} % ({100 * level['low']:.1f} to {100 * level['high']:.1f}) at {level['familiar']:.0%}"
-            for level in row["accepted"]
-        )
-        print(f"{row['score']:20} AUROC {row['auroc']['value']:.3f}; foreign accepted: {accepted}")
+        print(f"{row['score']}: AUROC {row['auroc']['value']:.3f}; foreign photos accepted where familiar ones are:")
+        for level in row["accepted"]:
+            value, low, high = (100 * level[key] for key in ("value", "low", "high"))
+            print(f"  {level['familiar']:.0%} of them: {value:.1f} % ({low:.1f} to {high:.1f})")
+    print("the thresholds in the file accept:")
     for row in results["in_file"]:
-        print(
-            f"threshold for {row['accepted']:.0%} in the file: accepts {row['familiar']:.1%} of the familiar photos and "
-            f"{row['foreign']:.1%} of the foreign ones"
-        )
+        accepted = f"{row['familiar']:.1%} of the familiar photos and {row['foreign']:.1%} of the foreign ones"
+        print(f"  {row['threshold']:.4f}, for {row['accepted']:.0%}: {accepted}")
     cost = results["cost"]
     print(f"familiarity takes {cost['bytes'] / 1000:.0f} kB, and a run with it {cost['time']['value']:.3f} of the time")
 

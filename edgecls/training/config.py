@@ -133,7 +133,7 @@ class TrainConfig:
     batch_size: int = 32
     learning_rate: float = 1e-3
     backbone_factor: float = 0.3
-    keep_features: float = 10.0
+    keep_features: float = 3.0
     schedule: Schedule = Schedule.COSINE
     plateau_patience: int = 3
     plateau_factor: float = 0.5
