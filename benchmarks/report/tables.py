@@ -328,10 +328,7 @@ def _familiarity(results: Results) -> str:
     rows = results["familiarity"]["rows"]
     return _table(
         ["score", "AUROC", *(f"foreign % at {level['familiar']:.0%}" for level in rows[0]["accepted"])],
-        [
-            [row["score"].replace("_", " "), interval(row["auroc"], ".3f"), *(share(level) for level in row["accepted"])]
-            for row in rows
-        ],
+        [[row["score"].replace("_", " "), interval(row["auroc"], ".3f"), *map(share, row["accepted"])] for row in rows],
     )
 
 

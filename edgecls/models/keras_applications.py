@@ -16,7 +16,8 @@ import keras
 from edgecls.errors import ModelConfigError
 from edgecls.models.architecture import ARCHITECTURES, Architecture
 from edgecls.models.heads import Head
-from edgecls.models.scaling import as_rgb, scale_alike, scale_each_color
+from edgecls.models.scaling import as_rgb, scale_alike, scale_each_color, standardize
+from edgecls.models.torchvision_networks import torchvision_variant
 
 __all__ = ["APPLICATIONS", "Application"]
 
@@ -24,16 +25,10 @@ NORM_MOMENTUM = 0.9
 """Of batch normalisation. Keras has 0.99 to 0.9997, for runs of a hundred thousand steps."""
 
 MEAN_BGR = (103.939, 116.779, 123.68)  # of ImageNet, in units of pixel values, as networks from Caffe subtract it
-MEAN_RGB = (0.485 * 255, 0.456 * 255, 0.406 * 255)
-DEVIATION_RGB = (0.229 * 255, 0.224 * 255, 0.225 * 255)
 
 
 def _blue_first(images: keras.KerasTensor) -> keras.KerasTensor:
     return scale_each_color(keras.ops.take(as_rgb(images), (2, 1, 0), axis=-1), mean=MEAN_BGR)
-
-
-def _standardized(images: keras.KerasTensor) -> keras.KerasTensor:
-    return scale_each_color(as_rgb(images), mean=MEAN_RGB, deviation=DEVIATION_RGB)
 
 
 def _halved(images: keras.KerasTensor) -> keras.KerasTensor:
@@ -104,10 +99,10 @@ class Application:
 
 
 _NO_SCALING = {"include_preprocessing": False}
-_CONVNEXT = partial(Application, source="Liu et al. 2022, arXiv:2201.03545", scaling=_standardized, options=_NO_SCALING)
-_DENSENET = partial(Application, source="Huang et al. 2017, arXiv:1608.06993", scaling=_standardized)
+_CONVNEXT = partial(Application, source="Liu et al. 2022, arXiv:2201.03545", scaling=standardize, options=_NO_SCALING)
+_DENSENET = partial(Application, source="Huang et al. 2017, arXiv:1608.06993", scaling=standardize)
 _EFFICIENTNET = partial(
-    Application, source="Tan and Le 2019, arXiv:1905.11946", scaling=_standardized, first_layer="stem_conv_pad"
+    Application, source="Tan and Le 2019, arXiv:1905.11946", scaling=standardize, first_layer="stem_conv_pad"
 )
 _EFFICIENTNET_V2 = partial(Application, source="Tan and Le 2021, arXiv:2104.00298", options=_NO_SCALING)
 _INCEPTION = partial(Application, scaling=scale_alike, min_side=75)
@@ -146,10 +141,10 @@ APPLICATIONS = (
     _EFFICIENTNET("efficientnet_b5", "EfficientNetB5", 456, 28_513_520),
     _EFFICIENTNET("efficientnet_b6", "EfficientNetB6", 528, 40_960_136),
     _EFFICIENTNET("efficientnet_b7", "EfficientNetB7", 600, 64_097_680),
-    _EFFICIENTNET_V2("efficientnet_v2_b0", "EfficientNetV2B0", 224, 5_919_312, scaling=_standardized),
-    _EFFICIENTNET_V2("efficientnet_v2_b1", "EfficientNetV2B1", 240, 6_931_124, scaling=_standardized),
-    _EFFICIENTNET_V2("efficientnet_v2_b2", "EfficientNetV2B2", 260, 8_769_374, scaling=_standardized),
-    _EFFICIENTNET_V2("efficientnet_v2_b3", "EfficientNetV2B3", 300, 12_930_622, scaling=_standardized),
+    _EFFICIENTNET_V2("efficientnet_v2_b0", "EfficientNetV2B0", 224, 5_919_312, scaling=standardize),
+    _EFFICIENTNET_V2("efficientnet_v2_b1", "EfficientNetV2B1", 240, 6_931_124, scaling=standardize),
+    _EFFICIENTNET_V2("efficientnet_v2_b2", "EfficientNetV2B2", 260, 8_769_374, scaling=standardize),
+    _EFFICIENTNET_V2("efficientnet_v2_b3", "EfficientNetV2B3", 300, 12_930_622, scaling=standardize),
     _EFFICIENTNET_V2("efficientnet_v2_s", "EfficientNetV2S", 384, 20_331_360, scaling=_halved),
     _EFFICIENTNET_V2("efficientnet_v2_m", "EfficientNetV2M", 480, 53_150_388, scaling=_halved),
     _EFFICIENTNET_V2("efficientnet_v2_l", "EfficientNetV2L", 480, 117_746_848, scaling=_halved),
@@ -177,15 +172,17 @@ APPLICATIONS = (
 for _row in APPLICATIONS:
     ARCHITECTURES.add(
         _row.name,
-        Architecture(
-            _row.name,
-            _row.feature_map,
-            _row.head,
-            _row.min_side,
-            _row.default_side,
-            _row.parameters,
-            _row.source,
-            published=_row.published,
+        torchvision_variant(
+            Architecture(
+                _row.name,
+                _row.feature_map,
+                _row.head,
+                _row.min_side,
+                _row.default_side,
+                _row.parameters,
+                _row.source,
+                published=_row.published,
+            )
         ),
     )
 

