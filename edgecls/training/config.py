@@ -127,7 +127,7 @@ class TrainConfig:
     """
 
     image: ImageSpec
-    arch: str = "mobilenet_v2"
+    arch: str = "efficientnet_lite0"
     weights: str = "auto"
     variant: str | None = None
     head: str | None = None
