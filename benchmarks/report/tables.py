@@ -321,6 +321,17 @@ def _streaming_memory(results: Results) -> str:
     )
 
 
+def _familiarity(results: Results) -> str:
+    def share(level: dict[str, float]) -> str:
+        return interval({key: 100 * level[key] for key in ("value", "low", "high")}, ".1f")
+
+    rows = results["familiarity"]["rows"]
+    return _table(
+        ["score", "AUROC", *(f"foreign % at {level['familiar']:.0%}" for level in rows[0]["accepted"])],
+        [[row["score"].replace("_", " "), interval(row["auroc"], ".3f"), *map(share, row["accepted"])] for row in rows],
+    )
+
+
 def _classical_models(results: Results) -> str:
     rows = results["classical_models"]["rows"]
     return _table(
@@ -417,6 +428,7 @@ TABLES: dict[str, Callable[[Results], str]] = {
     "training_simple_cnn_128": _training,
     "export": _export,
     "classical_models": _classical_models,
+    "familiarity": _familiarity,
     "near_duplicates": _near_duplicates,
     "streaming_memory": _streaming_memory,
     "gpu_inference_mobilenet_v2": _gpu_inference,

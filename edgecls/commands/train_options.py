@@ -142,6 +142,11 @@ _OPTIONS = [
         click.FloatRange(min=0, max=1, min_open=True),
         "Learning rate of pretrained layers as a fraction of that of new ones.",
     ),
+    _setting(
+        "--keep-features",
+        click.FloatRange(min=0, max=1000),
+        "How strongly fine-tuning keeps the features of the pretrained network, which tell unfamiliar images; 0: not.",
+    ),
     _setting("--schedule", click.Choice(["cosine", "plateau", "constant"]), "How the learning rate changes."),
     _setting(
         "--early-stopping",

@@ -20,6 +20,7 @@ __all__ = [
     "fold_temperature",
     "get_architecture",
     "head_names",
+    "pooled_features",
 ]
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
         fold_temperature,
         get_architecture,
         head_names,
+        pooled_features,
     )
 
 

@@ -5,7 +5,7 @@ import keras
 from edgecls.image_spec import ImageSpec
 from edgecls.models import efficientnet_lite, gray_cnn, keras_applications, resnet18, simple_cnn  # these register
 from edgecls.models.architecture import Architecture, architecture_names, features_model, get_architecture
-from edgecls.models.heads import HEAD_PREFIX, Head, attach_head, fold_temperature, head_names
+from edgecls.models.heads import HEAD_PREFIX, Head, attach_head, fold_temperature, head_names, pooled_features
 from edgecls.models.weights import AUTO, IMAGENET, NO_WEIGHTS, Origin, needed_variant, take_weights
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "fold_temperature",
     "get_architecture",
     "head_names",
+    "pooled_features",
 ]
 
 del efficientnet_lite, gray_cnn, keras_applications, resnet18, simple_cnn

@@ -12,7 +12,15 @@ import keras
 from edgecls.errors import ModelConfigError
 from edgecls.modelfile import OUTPUT_NAME
 
-__all__ = ["HEAD_PREFIX", "MAX_HEAD_WEIGHTS", "Head", "attach_head", "fold_temperature", "head_names"]
+__all__ = [
+    "HEAD_PREFIX",
+    "MAX_HEAD_WEIGHTS",
+    "Head",
+    "attach_head",
+    "fold_temperature",
+    "head_names",
+    "pooled_features",
+]
 
 HEAD_PREFIX = "head_"
 """Prefix of the names of the layers that depend on the set of labels; all others can be pretrained."""
@@ -137,6 +145,21 @@ def _dense(x: keras.KerasTensor, units: int, activation: str | None, name: str) 
             "use the head average, smaller images or fewer hidden units"
         )
     return keras.layers.Dense(units, activation=activation, name=HEAD_PREFIX + name)(x)
+
+
+def pooled_features(network: keras.Model) -> keras.KerasTensor:
+    """Return the vector that the head makes of the feature map, before dropout: float ``[N, F]``.
+
+    Args:
+        network: As `attach_head` makes it.
+    """
+    after_pooling = ("Dropout", "Dense")
+    first = next(
+        layer
+        for layer in network.layers
+        if layer.name.startswith(HEAD_PREFIX) and type(layer).__name__ in after_pooling
+    )
+    return first.input
 
 
 def fold_temperature(network: keras.Model, temperature: float) -> keras.Model:

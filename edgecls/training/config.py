@@ -100,6 +100,8 @@ class TrainConfig:
         batch_size: Images per step, at least 1.
         learning_rate: Largest learning rate, above 0, of new layers.
         backbone_factor: Learning rate of pretrained layers as a fraction of that of new ones, above 0, at most 1.
+        keep_features: Weight, in the loss, of how far the features of an image turn away from those of the pretrained
+            network (1 - cosine), at least 0; without pretrained weights there is nothing to keep.
         schedule: How the learning rate changes: "cosine", "plateau" or "constant".
         plateau_patience: Epochs without a lower loss after which "plateau" lowers the learning rate.
         plateau_factor: Factor by which "plateau" lowers the learning rate, above 0 and below 1.
@@ -125,7 +127,7 @@ class TrainConfig:
     """
 
     image: ImageSpec
-    arch: str = "mobilenet_v2"
+    arch: str = "efficientnet_lite0"
     weights: str = "auto"
     variant: str | None = None
     head: str | None = None
@@ -135,6 +137,7 @@ class TrainConfig:
     batch_size: int = 32
     learning_rate: float = 1e-3
     backbone_factor: float = 0.3
+    keep_features: float = 3.0
     schedule: Schedule = Schedule.COSINE
     plateau_patience: int = 3
     plateau_factor: float = 0.5
@@ -158,6 +161,7 @@ class TrainConfig:
             self._require(name, getattr(self, name) >= 1, "at least 1")
         self._require("learning_rate", 0 < self.learning_rate < 10, "above 0 and below 10")
         self._require("backbone_factor", 0 < self.backbone_factor <= 1, "above 0 and at most 1")
+        self._require("keep_features", 0 <= self.keep_features <= 1000, "from 0 to 1000")
         self._require("plateau_factor", 0 < self.plateau_factor < 1, "above 0 and below 1")
         self._require("early_stopping_patience", self.early_stopping_patience >= 0, "at least 0")
         self._require("label_smoothing", 0 <= self.label_smoothing < 1, "from 0 to below 1")

@@ -6,10 +6,19 @@ from dataclasses import dataclass
 import keras
 
 from edgecls.errors import TrainingError
-from edgecls.models import AUTO, HEAD_PREFIX, IMAGENET, NO_WEIGHTS
+from edgecls.models import AUTO, HEAD_PREFIX, IMAGENET, NO_WEIGHTS, pooled_features
 from edgecls.training.config import Schedule, TrainConfig
 
-__all__ = ["LayeredAdam", "Stage", "choose_trainable", "make_optimizer", "plan_stages", "rate_after", "rate_factors"]
+__all__ = [
+    "LayeredAdam",
+    "Stage",
+    "choose_trainable",
+    "keeping_features",
+    "make_optimizer",
+    "plan_stages",
+    "rate_after",
+    "rate_factors",
+]
 
 HEAD_STAGE_FRACTION = 0.25  # of all epochs, for the new layers alone while pretrained ones are frozen
 HEAD_STAGE_MAX_EPOCHS = 3
@@ -25,6 +34,7 @@ class Stage:
         epochs: Number of its epochs.
         backbone_factor: Learning rate of pretrained layers as a fraction of that of new ones.
         keeps_statistics: Whether batch normalisation keeps its statistics.
+        keeps_features: Whether the loss keeps the features near those of the pretrained network.
     """
 
     name: str
@@ -32,6 +42,7 @@ class Stage:
     epochs: int
     backbone_factor: float
     keeps_statistics: bool
+    keeps_features: bool = False
 
     @property
     def last_epoch(self) -> int:
@@ -55,7 +66,7 @@ def plan_stages(config: TrainConfig) -> tuple[Stage, ...]:
     stages = [Stage("head", 1, head_epochs, 1.0, keeps_statistics=True)]
     if config.epochs > head_epochs:
         rest = config.epochs - head_epochs
-        stages.append(Stage("all layers", head_epochs + 1, rest, config.backbone_factor, keeps_statistics=True))
+        stages.append(Stage("all layers", head_epochs + 1, rest, config.backbone_factor, True, keeps_features=True))
     return tuple(stages)
 
 
@@ -66,6 +77,51 @@ def choose_trainable(network: keras.Model, stage: Stage) -> None:
             layer.trainable = layer.name.startswith(HEAD_PREFIX)
         else:
             layer.trainable = not (stage.keeps_statistics and isinstance(layer, keras.layers.BatchNormalization))
+
+
+class _FeatureLoss(keras.layers.Layer):  # type: ignore[misc]  # Keras has no types
+    """Passes probabilities on, and adds a loss for features that point elsewhere than they did before training."""
+
+    def __init__(self, weight: float) -> None:
+        """
+        Args:
+            weight: Of the mean of 1 - cosine in the loss.
+        """
+        super().__init__(name="feature_loss", dtype="float32")
+        self._weight = weight
+
+    def call(self, inputs: Sequence[object], training: bool = False) -> object:
+        """Take probabilities, features and those of the pretrained network; return the probabilities."""
+        probabilities, features, before = inputs
+        if training:
+            cosines = keras.ops.sum(_directions(features) * _directions(before), axis=-1)
+            self.add_loss(self._weight * keras.ops.mean(1 - cosines))
+        return probabilities
+
+
+def _directions(features: object) -> object:
+    return keras.ops.normalize(features, axis=-1, order=2)
+
+
+def keeping_features(network: keras.Model, *, weight: float) -> keras.Model:
+    """Return a network for training whose loss grows as its features turn away from what they are now.
+
+    Nearness to the training images is judged by these features (`edgecls.export.familiarity`). Those of a pretrained
+    network tell any image from any other; training on a few labels makes them forget whatever does not tell these
+    labels apart. The two networks share their weights; a copy of the present ones gives the features to keep.
+
+    Args:
+        network: As `build_network` makes it, with pretrained weights, before training.
+        weight: Of the mean of 1 - cosine in the loss, above 0.
+    """
+    pooled = pooled_features(network)
+    here = keras.Model(network.input, pooled)
+    before = keras.models.clone_model(here)
+    before.set_weights(here.get_weights())
+    before.trainable = False
+    images = keras.Input(shape=network.input_shape[1:], dtype="uint8", name="image")
+    probabilities, features = keras.Model(network.input, [network.output, pooled])(images)
+    return keras.Model(images, _FeatureLoss(weight)([probabilities, features, before(images, training=False)]))
 
 
 def rate_factors(network: keras.Model, stage: Stage) -> dict[str, float]:

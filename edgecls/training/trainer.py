@@ -20,7 +20,13 @@ from edgecls.training.checkpoint import Checkpoint, Checkpoints
 from edgecls.training.config import ClassWeights, TrainConfig
 from edgecls.training.devices import is_out_of_memory
 from edgecls.training.epoch_keeper import EpochKeeper, Stopped, Watch
-from edgecls.training.stages import choose_trainable, make_optimizer, plan_stages, rate_factors
+from edgecls.training.stages import (
+    choose_trainable,
+    keeping_features,
+    make_optimizer,
+    plan_stages,
+    rate_factors,
+)
 
 __all__ = [
     "StartedNetwork",
@@ -183,7 +189,11 @@ def train(
             f"validation images; use a --batch-size that is a multiple of {device_count}, and more validation images"
         )
     amounts = config.augmentation if config.augment else None
+    stages = plan_stages(config)
     fitted = augmenting(network, amounts, seed=config.seed)
+    keeping = fitted
+    if config.keep_features and any(stage.keeps_features for stage in stages):
+        keeping = augmenting(keeping_features(network, weight=config.keep_features), amounts, seed=config.seed)
     num_classes = len(images.labels)
     workers = usable_cores() if isinstance(images.pixels, StreamedPixels) else 1
     weights = label_weights(images.label_ids[train_indices], num_classes=num_classes, kind=config.class_weights)
@@ -195,10 +205,11 @@ def train(
         batches_of(images, train_indices, label_weights=weights) as shown,
         batches_of(images, validation_indices) as held_out,
     ):
-        for stage in plan_stages(config):
+        for stage in stages:
             if keeper.is_over or len(keeper.history) >= stage.last_epoch:
                 continue
             choose_trainable(network, stage)
+            fitted = keeping if stage.keeps_features else fitted
             optimizer = make_optimizer(
                 config,
                 steps=len(shown) * stage.epochs,

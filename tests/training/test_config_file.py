@@ -18,7 +18,7 @@ def _file(folder: Path, text: str) -> Path:
 
 
 def _image(arch: str) -> tuple[int, Color]:
-    return {"mobilenet_v2": (224, Color.RGB), "simple_cnn": (128, Color.RGB), "gray_cnn": (28, Color.GRAY)}[arch]
+    return {"efficientnet_lite0": (224, Color.RGB), "simple_cnn": (128, Color.RGB), "gray_cnn": (28, Color.GRAY)}[arch]
 
 
 def test_an_image_is_what_the_architecture_was_designed_for() -> None:

@@ -13,7 +13,7 @@ from edgecls.dataset.pixel_cache import CachedImages, cache_images
 from edgecls.dataset.splits.partition import partition
 from edgecls.errors import TrainingError
 from edgecls.image_spec import Color, Fit, ImageSpec
-from edgecls.models import HEAD_PREFIX, build_model
+from edgecls.models import HEAD_PREFIX, build_model, pooled_features
 from edgecls.training.batches import augmenting
 from edgecls.training.config import Augmentation, TrainConfig
 from edgecls.training.epoch_keeper import Watch
@@ -89,6 +89,27 @@ def test_pretrained_weights_train_in_two_stages(images: CachedImages, tmp_path: 
     changed = _changed_layers(donor, head_only.network)
     assert changed == {HEAD_PREFIX + "dense", HEAD_PREFIX + "logits"}
     assert _changed_layers(donor, both.network) >= {"block1_conv", "block3_conv"}
+
+
+def test_keeping_features_leaves_them_nearer_to_the_pretrained_ones(images: CachedImages, tmp_path: Path) -> None:
+    donor = build_model("simple_cnn", num_classes=4, spec=SPEC)
+    donor.save_weights(tmp_path / "donor.weights.h5")
+    settings = {"epochs": 4, "weights": str(tmp_path / "donor.weights.h5"), "learning_rate": 0.01}
+
+    free, kept = (_train(images, keep_features=weight, **settings) for weight in (0.0, 30.0))
+
+    turned = [_mean_cosine(donor, trained.network, images.pixels[:20]) for trained in (free, kept)]
+    assert turned[1] > turned[0] + 0.01
+    assert kept.best.validation_accuracy > 0.5
+    assert _changed_layers(donor, kept.network) >= {"block1_conv", "block3_conv"}
+
+
+def _mean_cosine(before: keras.Model, after: keras.Model, pixels: np.ndarray) -> float:
+    first, second = (
+        keras.Model(model.input, pooled_features(model)).predict(pixels, verbose=0) for model in (before, after)
+    )
+    lengths = np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1)
+    return float(np.mean((first * second).sum(axis=1) / lengths))
 
 
 def _changed_layers(before: keras.Model, after: keras.Model) -> set[str]:

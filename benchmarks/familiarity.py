@@ -1,0 +1,186 @@
+"""How well does a model file tell photos that have nothing to do with its labels?
+
+Three scores of the same file compete: its familiarity, the energy (the logarithm of the sum of exp(logit)) and the
+largest probability. For each: the area under the ROC curve, and the proportion of foreign photos that are accepted by
+the threshold that accepts 95, 98 and 99 % of the familiar ones, with 95 % bootstrap intervals over both kinds. Also
+what the thresholds in the file accept, and what familiarity costs. Give familiar photos that the model was not trained
+on, and foreign ones without anything that has a label.
+
+    python benchmarks/familiarity.py --familiar unseen --foreign photos [--model FILE] [--leave-out NAME]...
+"""
+
+import argparse
+import fnmatch
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime as ort
+from measure import machine_facts, write_results
+
+from edgecls.commands.options import BUNDLED_MODEL
+from edgecls.evaluation.foreign import Judge
+from edgecls.export.graph.onnx_package import load_onnx_package
+from edgecls.image import decode_to_fit, read_file
+from edgecls.image_files import find_images
+from edgecls.measuring.turns import ratio_of, time_rounds
+from edgecls.modelfile import FAMILIARITY_NAME, OUTPUT_NAME, ModelFile, read_model
+from edgecls.plots.foreign import SeparatingScore, separation_png
+
+LEVELS = (0.95, 0.98, 0.99)  # of the familiar photos
+RESAMPLES = 500
+PLOT = Path(__file__).parents[1] / "docs" / "benchmarks" / "familiarity.png"
+
+Scores = npt.NDArray[np.float64]
+
+
+def main() -> None:
+    """Measure, print, draw and write the results."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--familiar", type=Path, required=True, help="photos with the model's labels, not trained on")
+    parser.add_argument("--foreign", type=Path, required=True, help="photos without")
+    parser.add_argument(
+        "--leave-out", action="append", default=[], metavar="NAME", help="pattern of foreign file names"
+    )
+    parser.add_argument("--model", type=Path, default=BUNDLED_MODEL)
+    parser.add_argument("--rounds", type=int, default=200, help="of timing")
+    parser.add_argument("--plot", type=Path, default=PLOT)
+    options = parser.parse_args()
+    model = read_model(options.model)
+    if model.card.familiarity is None:
+        parser.error(f"{options.model} does not judge familiarity; add it with edgecls export --familiarity")
+    familiar = find_images(options.familiar)
+    foreign = [
+        path
+        for path in find_images(options.foreign)
+        if not any(fnmatch.fnmatch(path.name, pattern) for pattern in options.leave_out)
+    ]
+    session, names = _opened(model)
+    known, unknown = _scores(session, names, model, familiar), _scores(session, names, model, foreign)
+    rows = [_row(name, Judge(known[name], unknown[name])) for name in known]
+    in_file = _in_file(model, known[FAMILIARITY_NAME], unknown[FAMILIARITY_NAME])
+    results = {
+        "model": Path(options.model).name,
+        "network_sha256": model.network_sha256,
+        "photos": {"familiar": len(familiar), "foreign": len(foreign)},
+        "left_out": options.leave_out,
+        "rows": rows,
+        "in_file": in_file,
+        "cost": _cost(session, model, familiar[0], options.rounds),
+    }
+    _print(results)
+    thresholds = {f"{level.accepted:.0%}": level.threshold for level in model.card.familiarity.levels}
+    options.plot.write_bytes(
+        separation_png(
+            [SeparatingScore(name.replace("_", " "), known[name], unknown[name]) for name in known],
+            thresholds=thresholds,
+            in_use=model.card.familiarity.threshold,
+        )
+    )
+    print(f"wrote {options.plot} and {write_results('familiarity', results)}")
+
+
+def _opened(model: ModelFile) -> tuple[ort.InferenceSession, list[str]]:
+    """Open the network with one more output, its logits; return it and the names of all three."""
+    onnx = load_onnx_package()
+    proto = onnx.load_model_from_string(model.onnx)
+    softmax = next(node for node in proto.graph.node if OUTPUT_NAME in node.output)
+    if softmax.op_type != "Softmax":
+        raise SystemExit(f"the probabilities of {model.name} are not those of a softmax, so it has no energy")
+    logits = softmax.input[0]
+    proto.graph.output.append(onnx.helper.make_tensor_value_info(logits, onnx.TensorProto.FLOAT, None))
+    settings = ort.SessionOptions()
+    settings.intra_op_num_threads = 1
+    opened = ort.InferenceSession(proto.SerializeToString(), settings, providers=["CPUExecutionProvider"])
+    return opened, [FAMILIARITY_NAME, logits, OUTPUT_NAME]
+
+
+def _scores(
+    session: ort.InferenceSession, names: Sequence[str], model: ModelFile, photos: Sequence[Path]
+) -> dict[str, Scores]:
+    """Return the three scores of photos, by name: float64, ``[N]``."""
+    found: dict[str, list[float]] = {FAMILIARITY_NAME: [], "energy": [], "largest_probability": []}
+    for path in photos:
+        pixels = decode_to_fit(read_file(path), model.card.input, name=path.name)
+        familiarity, logits, probabilities = session.run(names, {"image": pixels[None]})
+        found[FAMILIARITY_NAME].append(float(familiarity[0]))
+        found["energy"].append(float(np.logaddexp.reduce(logits.reshape(-1).astype(np.float64))))
+        found["largest_probability"].append(float(probabilities.max()))
+    return {name: np.array(values) for name, values in found.items()}
+
+
+def _row(name: str, judge: Judge) -> dict[str, Any]:
+    rng = np.random.default_rng(0)
+    drawn = [
+        Judge(rng.choice(judge.familiar, len(judge.familiar)), rng.choice(judge.foreign, len(judge.foreign)))
+        for _ in range(RESAMPLES)
+    ]
+
+    def estimate(values: Sequence[float], value: float) -> dict[str, float]:
+        low, high = np.percentile(values, [2.5, 97.5])
+        return {"value": value, "low": float(low), "high": float(high)}
+
+    def foreign_at(one: Judge, level: float) -> float:
+        return one.accepted(one.threshold_for(level))[1]
+
+    return {
+        "score": name,
+        "auroc": estimate([one.auroc for one in drawn], judge.auroc),
+        "accepted": [
+            {"familiar": level, **estimate([foreign_at(one, level) for one in drawn], foreign_at(judge, level))}
+            for level in LEVELS
+        ],
+    }
+
+
+def _in_file(model: ModelFile, familiar: Scores, foreign: Scores) -> list[dict[str, float]]:
+    assert model.card.familiarity is not None
+    judge = Judge(familiar, foreign)
+    rows = []
+    for level in model.card.familiarity.levels:
+        accepted, wrongly = judge.accepted(level.threshold)
+        rows.append({**asdict(level), "familiar": accepted, "foreign": wrongly})
+    return rows
+
+
+def _cost(session: ort.InferenceSession, model: ModelFile, photo: Path, rounds: int) -> dict[str, Any]:
+    """Return the size of what only familiarity needs, and the time of a run with it, relative to one without."""
+    pixels = decode_to_fit(read_file(photo), model.card.input, name=photo.name)[None]
+    seconds = time_rounds(
+        {
+            "with": lambda: session.run([OUTPUT_NAME, FAMILIARITY_NAME], {"image": pixels}),
+            "without": lambda: session.run([OUTPUT_NAME], {"image": pixels}),
+        },
+        rounds=rounds,
+        warm_up=5,
+    )
+    proto = load_onnx_package().load_model_from_string(model.onnx)
+    own = [tensor for tensor in proto.graph.initializer if tensor.name.startswith(FAMILIARITY_NAME)]
+    return {
+        "bytes": sum(tensor.ByteSize() for tensor in own),
+        "time": asdict(ratio_of(seconds["with"], seconds["without"])),
+        "rounds": rounds,
+    }
+
+
+def _print(results: dict[str, Any]) -> None:
+    photos = results["photos"]
+    print(f"{machine_facts()['processor']}; {photos['familiar']} familiar photos, {photos['foreign']} foreign ones")
+    for row in results["rows"]:
+        print(f"{row['score']}: AUROC {row['auroc']['value']:.3f}; foreign photos accepted where familiar ones are:")
+        for level in row["accepted"]:
+            value, low, high = (100 * level[key] for key in ("value", "low", "high"))
+            print(f"  {level['familiar']:.0%} of them: {value:.1f} % ({low:.1f} to {high:.1f})")
+    print("the thresholds in the file accept:")
+    for row in results["in_file"]:
+        accepted = f"{row['familiar']:.1%} of the familiar photos and {row['foreign']:.1%} of the foreign ones"
+        print(f"  {row['threshold']:.4f}, for {row['accepted']:.0%}: {accepted}")
+    cost = results["cost"]
+    print(f"familiarity takes {cost['bytes'] / 1000:.0f} kB, and a run with it {cost['time']['value']:.3f} of the time")
+
+
+if __name__ == "__main__":
+    main()
