@@ -59,12 +59,15 @@ class RunOptions:
         existing: What to do with a run that already exists.
         cache_folder: Where decoded images go if they are kept on disk; None for the model file's folder.
         tensorboard: Whether to write logs for TensorBoard into the run directory.
+        keeps_test: Whether the test split, if there is one, is left for later; the report is then on the validation
+            images.
     """
 
     run_directory: Path | None = None
     existing: ExistingRun = ExistingRun.REPLACE_FINISHED
     cache_folder: Path | None = None
     tensorboard: bool = False
+    keeps_test: bool = False
 
 
 @dataclass(frozen=True)
@@ -138,6 +141,8 @@ def run_training(
     run.check(options.existing)
     dataset, left_out = without_rare_labels(read_dataset(data), config.rare_labels)
     listener.on_found(dataset)
+    if options.keeps_test:
+        dataset = replace(dataset, test=None)
     can_balance = config.class_weights is ClassWeights.NONE
     listener.on_remarks([*left_out, *notes_on(data, dataset, config.image, can_balance=can_balance)])
     devices = choose_devices(config.device)
