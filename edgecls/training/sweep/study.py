@@ -132,7 +132,7 @@ class SearchedTrials:
         return history[-1].epoch < self._space.base.epochs and bool(trial.should_prune())
 
     def note(self, trial: SweepTrial) -> None:
-        """Tell Optuna; a trial that failed counts as worse than all others, as its settings are of no use."""
+        """Tell Optuna of a trial; one that failed counts as pruned, because TPE learns nothing from failed ones."""
         number = self._numbers[trial.number]
         if trial.state == "complete" and trial.best is not None:
             self._study.tell(number, trial.best.validation_accuracy, skip_if_finished=True)
@@ -152,10 +152,11 @@ class SearchedTrials:
         for attempt in range(REPEATS):
             self._study.sampler = self._sampler(number, attempt)
             trial = self._study.ask(distributions)
-            if self._settings(trial.params) not in tried or self._space.size is None:
+            if self._settings(trial.params) not in tried:
                 return trial
             self._study.tell(trial, state=self._optuna.trial.TrialState.FAIL)
-        self._study.enqueue_trial(self._untried(number, tried))
+        if self._space.size is not None:
+            self._study.enqueue_trial(self._untried(number, tried))
         return self._study.ask(distributions)
 
     def _untried(self, number: int, tried: set[Settings]) -> dict[str, Any]:
