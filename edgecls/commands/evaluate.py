@@ -13,11 +13,15 @@ from edgecls.commands.options import (
     limits_option,
     provider_option,
     split_option,
+    tracker_from,
+    tracking_options,
     unknown_threshold_option,
 )
 
 if TYPE_CHECKING:
     from edgecls.evaluation.record import Evaluation
+    from edgecls.model_card import ModelCard
+    from edgecls.tracking import Tracker
 
 __all__ = ["evaluate"]
 
@@ -49,6 +53,7 @@ __all__ = ["evaluate"]
 )
 @unknown_threshold_option
 @limits_option
+@tracking_options
 def evaluate(
     model: Path,
     data: Path,
@@ -61,6 +66,8 @@ def evaluate(
     threads: int | None,
     unknown_threshold: float | None,
     max_megapixels: float,
+    mlflow: str | None,
+    mlflow_experiment: str | None,
 ) -> None:
     """Measure MODEL, a model file, on the labelled images of DATA.
 
@@ -80,7 +87,9 @@ def evaluate(
 
     if report is not None:  # before the long work
         check_writable(report)
+    if report is not None or mlflow is not None:
         check_can_draw()
+    tracker = tracker_from(mlflow, mlflow_experiment, data)
     limits = ImageLimits(DEFAULT_LIMITS.max_bytes, int(max_megapixels * 1e6))
     classifier = load(model, provider, limits=limits, unknown_threshold=unknown_threshold)
     announce_provider(classifier)
@@ -109,8 +118,40 @@ def evaluate(
             report, found, card=classifier.card, data_name=str(data), split=split, model_bytes=model.stat().st_size
         )
         click.echo(f"wrote {report}", err=True)
+    if tracker is not None:
+        _log(tracker, found, classifier.card, model, data, split=split, report=report)
     if found.failures:
         sys.exit(1)
+
+
+def _log(
+    tracker: "Tracker",
+    found: "Evaluation",
+    card: "ModelCard",
+    model: Path,
+    data: Path,
+    *,
+    split: str,
+    report: Path | None,
+) -> None:
+    """Log an evaluation to MLflow: what was measured on what, the metrics, the model file and a report."""
+    import tempfile
+
+    from edgecls.evaluation.record import headline_metrics
+    from edgecls.evaluation.report import write_report
+
+    facts = {"model": str(model), "architecture": card.architecture, "precision": card.precision, "data": str(data)}
+    settings = {**facts, "split": split, "provider": found.provider, "labels": len(found.labels)}
+    with (
+        tracker.run(f"{model.stem} on {data.absolute().name}", settings=settings) as run,
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        run.log_metrics({**headline_metrics(found), "images": found.images, "unused_images": len(found.failures)})
+        if report is None:
+            report = Path(folder) / "report.html"
+            size = model.stat().st_size
+            write_report(report, found, card=card, data_name=str(data), split=split, model_bytes=size)
+        run.log_files(report, model)
 
 
 def _print_table(found: "Evaluation", *, top: int, split: str) -> None:

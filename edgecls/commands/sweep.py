@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgecls.commands.options import ImageSize, model_output_option
+from edgecls.commands.options import ImageSize, model_output_option, tracker_from, tracking_options
 from edgecls.commands.terminal import StatusLine, counted, import_keras, table_lines
 from edgecls.commands.train_options import TimeLeft, print_remarks
 
@@ -94,6 +94,7 @@ class _LearningRate(click.ParamType["float | Range"]):
 )
 @click.option("--resume", is_flag=True, help="Continue the sweep in that folder, or join other processes there.")
 @click.option("--format", "output_format", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@tracking_options
 def sweep(
     data: Path,
     output: Path,
@@ -111,6 +112,8 @@ def sweep(
     sweep_dir: Path | None,
     resume: bool,
     output_format: str,
+    mlflow: str | None,
+    mlflow_experiment: str | None,
 ) -> None:
     """Train on DATA with every combination of the given settings, with some of them at random, or with --trials
     by a search that learns from the results of its trials.
@@ -127,6 +130,7 @@ def sweep(
     ranges = [rate for rate in rates if not isinstance(rate, float)]
     if ranges and len(rates) > 1:
         raise click.UsageError("give either one range of learning rates, or single values")
+    tracker = tracker_from(mlflow, mlflow_experiment, data)
     import_keras(purpose="training")
     from edgecls.models import get_architecture
     from edgecls.training.config_file import build_config, read_settings
@@ -170,7 +174,9 @@ def sweep(
     )
     folder = sweep_dir or output.with_suffix(".sweep")
     try:
-        outcome = run_sweep(data, output, base, trials, folder=folder, resume=resume, listener=listener)
+        outcome = run_sweep(
+            data, output, base, trials, folder=folder, resume=resume, tracker=tracker, listener=listener
+        )
     except KeyboardInterrupt:
         progress.line.show("")
         click.echo(f"stopped; the sweep in {folder} is not finished, continue it with --resume", err=True)

@@ -1,6 +1,6 @@
 """A training run from a dataset to a .keras and a .onnx file."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -36,6 +36,7 @@ class Listener(ImagesListener):
 
     Attributes:
         on_devices: The devices to train on.
+        on_begun: The run directory is ready: it, and the epochs that a resumed run has already.
         on_resumed: The last epoch of the run that is resumed.
         on_batch: Steps done, all steps of the epoch, loss and accuracy so far.
         on_epoch: The results of an epoch.
@@ -43,6 +44,7 @@ class Listener(ImagesListener):
     """
 
     on_devices: Callable[[Devices], None] = field(default=lambda devices: None)
+    on_begun: Callable[[RunDirectory, Sequence[EpochReport]], None] = field(default=lambda run, history: None)
     on_resumed: Callable[[EpochReport], None] = field(default=lambda report: None)
     on_batch: Callable[[int, int, float, float], None] = field(default=lambda done, total, loss, accuracy: None)
     on_epoch: Callable[[EpochReport], None] = field(default=lambda report: None)
@@ -246,6 +248,7 @@ def _train_in(
         history += resumed.history
         run.write_history(history)  # the kill may have come between checkpoint and history
         listener.on_resumed(history[-1])
+    listener.on_begun(run, tuple(history))
 
     def on_epoch(report: EpochReport) -> None:
         history.append(report)

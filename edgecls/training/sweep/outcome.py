@@ -17,7 +17,7 @@ from edgecls.runtime.machine.cores import usable_cores
 from edgecls.runtime.opening import load
 from edgecls.training.sweep.record import SweepTrial
 
-__all__ = ["SweepOutcome", "TestScore", "conclude", "trial_facts"]
+__all__ = ["RESULT_NAME", "SUFFIXES", "SweepOutcome", "TestScore", "conclude", "trial_facts"]
 
 RESULT_NAME = "result.json"
 REPORT_NAME = "report.html"
@@ -66,6 +66,16 @@ class SweepOutcome:
     test: TestScore | None
     earlier_test: TestScore | None
     files: tuple[Path, ...]
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The few figures of the best trial."""
+        report = self.best.best
+        metrics = {"best_trial": float(self.best.number)}
+        if report is not None:
+            metrics["best_validation_accuracy"] = report.validation_accuracy
+            metrics["best_validation_loss"] = report.validation_loss
+        return metrics if self.test is None else {**metrics, "final_test_accuracy": self.test.accuracy}
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON takes it."""

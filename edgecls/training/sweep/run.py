@@ -1,5 +1,6 @@
 """Running a sweep: every trial is recorded when it ends, and the best model is kept."""
 
+import contextlib
 import os
 import time
 from collections.abc import Callable
@@ -10,18 +11,20 @@ import keras
 
 from edgecls.atomic_write import check_writable, remove_leftovers
 from edgecls.dataset.formats.read import read_dataset
-from edgecls.errors import EdgeclsError, MissingExtraError, OutputError, TrainingError
+from edgecls.errors import EdgeclsError, MissingExtraError, OutputError, TrackingError, TrainingError
 from edgecls.evaluation.history import EpochReport
+from edgecls.tracking import TrackedRun, Tracker
 from edgecls.training.config import TrainConfig
 from edgecls.training.config_file import config_to_toml
 from edgecls.training.epoch_keeper import StoppedTooSoonError
 from edgecls.training.images import without_rare_labels
 from edgecls.training.job import Listener, RunOptions, run_training
 from edgecls.training.run_directory import ExistingRun, RunDirectory, default_run_directory
-from edgecls.training.sweep.outcome import SUFFIXES, SweepOutcome, conclude
+from edgecls.training.sweep.outcome import RESULT_NAME, SUFFIXES, SweepOutcome, conclude
 from edgecls.training.sweep.record import SweepRecord, SweepTrial
 from edgecls.training.sweep.space import Settings
 from edgecls.training.sweep.trials import TakenTrial, Trials
+from edgecls.training.tracked import TrackedTraining
 from edgecls.training.trainer import TrainedNetwork
 
 __all__ = ["SweepListener", "run_sweep"]
@@ -60,6 +63,7 @@ def run_sweep(
     *,
     folder: Path,
     resume: bool,
+    tracker: Tracker | None = None,
     listener: SweepListener | None = None,
 ) -> SweepOutcome | None:
     """Train with each of the settings and write the best model as .onnx and .keras.
@@ -77,6 +81,7 @@ def run_sweep(
         trials: The settings to try.
         folder: Where record, charts, the trials' run directories and the best model so far go.
         resume: Whether to go on with the sweep in `folder`; an interrupted trial is resumed, too.
+        tracker: Where the sweep is logged, with a run for each trial; None to log nothing.
         listener: Callbacks for its progress.
 
     Returns:
@@ -87,6 +92,7 @@ def run_sweep(
         DatasetError: The dataset cannot be trained on.
         TrainingError: No trial succeeded, or `folder` holds another sweep.
         MissingExtraError: matplotlib is not installed.
+        TrackingError: The sweep cannot be logged.
     """
     listener = listener or SweepListener()
     if onnx_path.suffix != ".onnx":
@@ -98,12 +104,13 @@ def run_sweep(
     with record.locked():
         trials.open(record, folder)
         _keep_only_best(folder, record)  # a kill may have come between the record of a trial and this
+        log = None if tracker is None else tracker.run(onnx_path.stem, folder, settings=_logged_settings(base, trials))
     for trial in record.trials:
         listener.on_end(trial)
     while (taken := _take(record, trials)) is not None:
         try:
             listener.on_start(taken.number, trials.total, base.epochs, taken.settings)
-            trial = _run_trial(data, _model_path(folder, taken.number), base, taken, trials, listener)
+            trial = _run_trial(data, _model_path(folder, taken.number), base, taken, trials, log, listener)
             record.add(trial)
             with record.locked():
                 trials.note(trial)
@@ -116,21 +123,26 @@ def run_sweep(
     if claim is None:
         return None
     try:
-        best = record.best
-        if best is None:
-            raise TrainingError(
-                f"none of the {len(record.trials)} trials succeeded; the first: {record.trials[0].error}"
+        with log or contextlib.nullcontext():
+            best = record.best
+            if best is None:
+                raise TrainingError(
+                    f"none of the {len(record.trials)} trials succeeded; the first: {record.trials[0].error}"
+                )
+            outcome = conclude(
+                folder,
+                onnx_path,
+                record.trials,
+                best,
+                _model_path(folder, best.number),
+                data=data,
+                test=dataset.test,
+                on_evaluated=listener.on_evaluated,
             )
-        return conclude(
-            folder,
-            onnx_path,
-            record.trials,
-            best,
-            _model_path(folder, best.number),
-            data=data,
-            test=dataset.test,
-            on_evaluated=listener.on_evaluated,
-        )
+            if log is not None:
+                log.log_metrics(outcome.metrics)
+                log.log_files(folder / RESULT_NAME, record.path, *outcome.files, onnx_path)
+        return outcome
     finally:
         os.close(claim)
 
@@ -140,14 +152,24 @@ def _take(record: SweepRecord, trials: Trials) -> TakenTrial | None:
         return trials.take(record)
 
 
+def _logged_settings(base: TrainConfig, trials: Trials) -> dict[str, object]:
+    searched = {f"search_{name}": text for name, text in trials.facts.get("search", {}).items()}
+    return {**base.as_facts(), **searched, "trials": trials.total}
+
+
 def _run_trial(
-    data: Path, onnx_path: Path, base: TrainConfig, taken: TakenTrial, trials: Trials, listener: SweepListener
+    data: Path,
+    onnx_path: Path,
+    base: TrainConfig,
+    taken: TakenTrial,
+    trials: Trials,
+    log: TrackedRun | None,
+    listener: SweepListener,
 ) -> SweepTrial:
     start = time.monotonic()
     facts = taken.settings.as_facts()
     run = RunDirectory(default_run_directory(onnx_path))
     remove_leftovers(onnx_path.parent, f"{onnx_path.stem}.*")
-    existing = ExistingRun.OVERWRITE
     history: list[EpochReport] = []
 
     def end_if_poor() -> None:
@@ -168,25 +190,30 @@ def _run_trial(
         duration_s = round(time.monotonic() - start, 1)
         return SweepTrial(taken.number, facts, epochs, error, 0.0 if error else duration_s, pruned)
 
-    try:
+    def fit(tracked: TrackedTraining) -> None:
+        existing = ExistingRun.OVERWRITE
         if run.checkpoints.exist():
             existing = ExistingRun.RESUME
-            history += run.checkpoints.load().history
+            history.extend(run.checkpoints.load().history)
             end_if_poor()
-        result = run_training(
-            data,
-            onnx_path,
-            taken.settings.applied_to(base),
-            options=RunOptions(existing=existing, keeps_test=True),
-            listener=Listener(on_batch=listener.on_batch, on_epoch=on_epoch, on_exporting=on_exporting),
-        )
+        options = RunOptions(existing=existing, keeps_test=True)
+        progress = Listener(on_batch=listener.on_batch, on_epoch=on_epoch, on_exporting=on_exporting)
+        result = run_training(data, onnx_path, config, options=options, listener=tracked.listening(progress))
+        tracked.finish(result)
         history[:] = result.trained.history
-    except _Poor:
-        run.finish()
-        return ended(pruned=True)
+
+    try:
+        config = taken.settings.applied_to(base)
+        with TrackedTraining.part_of(log, f"trial {taken.number}", config) as tracked:
+            try:
+                fit(tracked)
+            except _Poor:
+                tracked.prune(run.path)
+                run.finish()
+                return ended(pruned=True)
     except StoppedTooSoonError as error:
         raise KeyboardInterrupt from error
-    except (MissingExtraError, OutputError):
+    except (MissingExtraError, OutputError, TrackingError):
         raise  # not a fault of these settings
     except EdgeclsError as error:
         return ended(error=str(error))
