@@ -22,6 +22,7 @@
     │   └── AccuracyBudgetError        a network of fewer bits loses more accuracy than allowed
     ├── OutputError                a result cannot be written
     ├── MeasurementsError          a file of measurements is missing, damaged or of another format
+    ├── TrackingError              runs cannot be logged to an experiment store
     ├── DistributedError           work on a cluster cannot start or go on
     ├── ServerError                the server cannot start
     └── RemoteError                the client has no answer from a server
@@ -58,6 +59,7 @@ __all__ = [
     "RefusedImageError",
     "RemoteError",
     "ServerError",
+    "TrackingError",
     "TrainingError",
     "UnreachableError",
     "UnsupportedImageError",
@@ -162,6 +164,10 @@ class OutputError(EdgeclsError):
 
 class MeasurementsError(EdgeclsError):
     """A file of measurements is missing, damaged or of another format."""
+
+
+class TrackingError(EdgeclsError):
+    """Runs cannot be logged to an experiment store: it cannot be reached, or does not take them."""
 
 
 class DistributedError(EdgeclsError):

@@ -16,7 +16,7 @@ PACKAGE = ROOT / "edgecls"
 
 LAYERS = [
     {"errors", "extras", "atomic_write", "file_moves", "folder_names", "image_files", "in_order", "journal"}
-    | {"bundled_model", "folder_lock", "frozen", "regular_file"},
+    | {"bundled_model", "folder_lock", "frozen", "regular_file", "tracking"},
     {"image_formats", "image_spec", "resize", "image", "drawing", "onnx_container", "model_card", "modelfile"},
     {"measuring", "plots"},
     {"runtime"},
@@ -33,7 +33,7 @@ WEB = {"bottle", "httptools", "multipart", "prometheus_client"}
 GRPC = {"grpc", "grpc_health", "grpc_reflection", "google"}
 TRAINING = {"tensorflow", "keras", "onnx", "tf2onnx", "sklearn", "xgboost", "skl2onnx", "onnxmltools", "torch", "jax"}
 IMAGES = {"icrawler", "imagehash", "PIL", "urllib3", "bs4", "certifi"}
-HEAVY = TRAINING | IMAGES | {"matplotlib", "ray", "pyarrow", "pi_heif"}
+HEAVY = TRAINING | IMAGES | {"matplotlib", "ray", "pyarrow", "pi_heif", "optuna", "mlflow", "sqlalchemy"}
 USERS_OF = {
     **{package: {"models", "export", "training"} for package in TRAINING},
     **{package: {"server"} for package in WEB | GRPC},
@@ -44,6 +44,9 @@ USERS_OF = {
     "pyarrow": {"distributed"},
     "onnxruntime": {"runtime"},
     "openvino": {"runtime"},
+    "optuna": {"training"},
+    "mlflow": {"tracking"},
+    "sqlalchemy": {"tracking"},
     "onnxruntime.quantization": {"export"},
 }
 """The only modules and packages at the top that may use a package."""

@@ -14,12 +14,16 @@ from edgecls.commands.options import (
     min_familiarity_option,
     provider_option,
     split_option,
+    tracker_from,
+    tracking_options,
     unknown_threshold_option,
 )
 
 if TYPE_CHECKING:
     from edgecls.evaluation.foreign import ForeignImages
     from edgecls.evaluation.record import Evaluation
+    from edgecls.model_card import ModelCard
+    from edgecls.tracking import Tracker
 
 __all__ = ["evaluate"]
 
@@ -60,6 +64,7 @@ FOREIGN_LABELS = 5  # that are named
     help="Also count how many images below DIR, which show nothing that has a label, get one all the same.",
 )
 @limits_option
+@tracking_options
 def evaluate(
     model: Path,
     data: Path,
@@ -74,6 +79,8 @@ def evaluate(
     min_familiarity: float | str | None,
     foreign: Path | None,
     max_megapixels: float,
+    mlflow: str | None,
+    mlflow_experiment: str | None,
 ) -> None:
     """Measure MODEL, a model file, on the labelled images of DATA.
 
@@ -94,7 +101,9 @@ def evaluate(
 
     if report is not None:  # before the long work
         check_writable(report)
+    if report is not None or mlflow is not None:
         check_can_draw()
+    tracker = tracker_from(mlflow, mlflow_experiment, data)
     limits = ImageLimits(DEFAULT_LIMITS.max_bytes, int(max_megapixels * 1e6))
     classifier = load(
         model, provider, limits=limits, unknown_threshold=unknown_threshold, min_familiarity=min_familiarity
@@ -149,8 +158,40 @@ def evaluate(
             foreign=others,
         )
         click.echo(f"wrote {report}", err=True)
+    if tracker is not None:
+        _log(tracker, found, classifier.card, model, data, split=split, report=report)
     if found.failures or (others and others.failures):
         sys.exit(1)
+
+
+def _log(
+    tracker: "Tracker",
+    found: "Evaluation",
+    card: "ModelCard",
+    model: Path,
+    data: Path,
+    *,
+    split: str,
+    report: Path | None,
+) -> None:
+    """Log an evaluation to MLflow: what was measured on what, the metrics, the model file and a report."""
+    import tempfile
+
+    from edgecls.evaluation.record import headline_metrics
+    from edgecls.evaluation.report import write_report
+
+    facts = {"model": str(model), "architecture": card.architecture, "precision": card.precision, "data": str(data)}
+    settings = {**facts, "split": split, "provider": found.provider, "labels": len(found.labels)}
+    with (
+        tracker.run(f"{model.stem} on {data.absolute().name}", settings=settings) as run,
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        run.log_metrics({**headline_metrics(found), "images": found.images, "unused_images": len(found.failures)})
+        if report is None:
+            report = Path(folder) / "report.html"
+            size = model.stat().st_size
+            write_report(report, found, card=card, data_name=str(data), split=split, model_bytes=size)
+        run.log_files(report, model)
 
 
 def _print_table(found: "Evaluation", *, top: int, split: str) -> None:

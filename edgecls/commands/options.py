@@ -1,9 +1,9 @@
 """Options that several commands have."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -11,6 +11,8 @@ from edgecls.bundled_model import BUNDLED_MODEL
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
+
+    from edgecls.tracking import Tracker
 
 __all__ = [
     "BUNDLED_MODEL",
@@ -28,9 +30,14 @@ __all__ = [
     "model_output_option",
     "provider_option",
     "split_option",
+    "tracker_from",
+    "tracking_options",
     "tuned_option",
     "unknown_threshold_option",
 ]
+
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class ModelPath(click.Path):
@@ -187,6 +194,48 @@ split_option = click.option(
 ignore_option = click.option(
     "--ignore-unknown-labels", is_flag=True, help="Leave out images whose label the model does not know."
 )
+
+
+_TRACKING = (
+    click.option(
+        "--mlflow",
+        metavar="URI",
+        help="Also log to this MLflow store: a database, as sqlite:///mlflow.db, or a tracking server.",
+    ),
+    click.option(
+        "--mlflow-experiment", metavar="NAME", show_default="the name of DATA", help="Experiment in the MLflow store."
+    ),
+)
+
+
+def tracking_options(command: Function) -> Function:
+    """Add the options for logging to MLflow to a command."""
+    for option in reversed(_TRACKING):
+        command = option(command)
+    return command
+
+
+def tracker_from(uri: str | None, experiment: str | None, data: Path) -> "Tracker | None":
+    """Return the store that `tracking_options` name; None if they name none.
+
+    Args:
+        uri: Value of --mlflow.
+        experiment: Value of --mlflow-experiment.
+        data: The dataset, whose name the experiment has by default.
+
+    Raises:
+        TrackingError, OutputError: The store cannot be used.
+        MissingExtraError: MLflow is not installed.
+        click.UsageError: There is an experiment, but no store.
+    """
+    if uri is None:
+        if experiment is not None:
+            raise click.UsageError("--mlflow-experiment needs a store; give it with --mlflow")
+        return None
+    from edgecls.tracking import connect
+
+    name = experiment or data.absolute().resolve().stem or "edgecls"
+    return connect(uri, experiment=name, on_fault=lambda text: click.echo(f"warning: {text}", err=True))
 
 
 class GroupedOption(click.Option):

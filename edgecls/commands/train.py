@@ -1,5 +1,7 @@
 """edgecls train: from labelled images to a model file, by a network or a classical model."""
 
+import contextlib
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -7,7 +9,7 @@ import click
 from click.core import ParameterSource
 
 from edgecls.commands.familiarity_options import familiarity_text
-from edgecls.commands.options import model_output_option
+from edgecls.commands.options import model_output_option, tracker_from, tracking_options
 from edgecls.commands.terminal import StatusLine, import_keras
 from edgecls.commands.train_options import (
     TimeLeft,
@@ -33,7 +35,7 @@ __all__ = ["train"]
 
 CLASSICAL_OPTIONS = (
     *("data", "output", "overwrite", "arch", "features", "image_size", "color", "fit", "seed"),
-    *("validation_fraction", "keep_rare_in_train", "leave_out_rare"),
+    *("validation_fraction", "keep_rare_in_train", "leave_out_rare", "mlflow", "mlflow_experiment"),
 )
 """Parameters of edgecls train that apply to classical models; the others are for networks."""
 
@@ -78,6 +80,7 @@ NAMED_CHANGES = 5  # changed labels in one warning
     help="Replace the run in the run directory, finished or not; with a classical model, the network at the same -o.",
 )
 @click.option("--tensorboard", is_flag=True, help="Write logs for TensorBoard into the run directory.")
+@tracking_options
 @click.pass_context
 def train(
     context: click.Context,
@@ -90,6 +93,8 @@ def train(
     resume: bool,
     overwrite: bool,
     tensorboard: bool,
+    mlflow: str | None,
+    mlflow_experiment: str | None,
     features: str | None,
     **flags: Any,
 ) -> None:
@@ -115,9 +120,11 @@ def train(
         raise click.UsageError(f"--features is for classical models; {flags['arch']} is a network and learns its own")
     if resume and overwrite:
         raise click.UsageError("--resume and --overwrite cannot be used together")
+    tracker = tracker_from(mlflow, mlflow_experiment, data)
     import_keras(purpose="training")
     from edgecls.training.job import Listener, RunOptions, resolve_config, run_training
     from edgecls.training.run_directory import ExistingRun
+    from edgecls.training.tracked import TrackedTraining
 
     existing = ExistingRun.REPLACE_FINISHED
     if resume or overwrite:
@@ -142,7 +149,9 @@ def train(
         on_features=lambda done, total: line.show(f"computing features of images {done}/{total}"),
         on_evaluated=lambda done, total: line.show(f"classifying images for the report {done}/{total}"),
     )
-    result = run_training(data, output, config, options=options, listener=listener)
+    with TrackedTraining(tracker, output.stem, config) as tracked:
+        result = run_training(data, output, config, options=options, listener=tracked.listening(listener))
+        tracked.finish(result)
     best = result.trained.best
     line.then(f"best epoch {best.epoch}: validation accuracy {best.validation_accuracy:.4f}")
     if calibration := result.model.calibration:
@@ -174,6 +183,7 @@ def train(
 
 def _train_classical(context: click.Context) -> None:
     """Train a classical model with the parameters of `edgecls train`, and print the results."""
+    from edgecls.evaluation.record import headline_metrics
     from edgecls.models.classical.features import Features, default_features
     from edgecls.models.classical.registry import DEFAULT_SIDE
     from edgecls.training.classical import ClassicalConfig, ClassicalListener, run_classical_training
@@ -208,9 +218,16 @@ def _train_classical(context: click.Context) -> None:
         on_exporting=lambda: line.show("exporting and comparing with the fitted model"),
         on_evaluated=lambda done, total: line.show(f"classifying test images {done}/{total}"),
     )
-    result = run_classical_training(
-        Path(given["data"]), Path(given["output"]), config, replaces_network=given["overwrite"], listener=listener
-    )
+    data, output = Path(given["data"]), Path(given["output"])
+    tracker = tracker_from(given["mlflow"], given["mlflow_experiment"], data)
+    run = None if tracker is None else tracker.run(output.stem, settings=config.as_facts())
+    with run or contextlib.nullcontext():
+        result = run_classical_training(data, output, config, replaces_network=given["overwrite"], listener=listener)
+        if run is not None:
+            run.log_metrics(asdict(result.scores))
+            if result.evaluation is not None:
+                run.log_metrics(headline_metrics(result.evaluation, prefix="final_test_"))
+            run.log_files(result.onnx_path)
     scores = result.scores
     line.then(
         f"{config.arch} on {config.features}: accuracy {scores.accuracy:.4f}  "

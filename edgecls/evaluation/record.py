@@ -22,7 +22,7 @@ from edgecls.evaluation.metrics import (
     wilson_interval,
 )
 
-__all__ = ["Confusion", "Evaluation", "UnknownFacts", "evaluation_to_dict"]
+__all__ = ["Confusion", "Evaluation", "UnknownFacts", "evaluation_to_dict", "headline_metrics"]
 
 MISTAKES_LISTED = 100
 SMALLEST_PROBABILITY = 1e-12  # stands for 0 where a logarithm is taken
@@ -210,6 +210,17 @@ class Evaluation:
             for row, column in pairs
             if wrong[row, column]
         ]
+
+
+def headline_metrics(evaluation: Evaluation, *, prefix: str = "") -> dict[str, float]:
+    """Return the few metrics that models are compared by, their names after a prefix."""
+    metrics = {
+        "accuracy": evaluation.accuracy,
+        "macro_f1": evaluation.macro.f1,
+        "negative_log_likelihood": evaluation.loss,
+        "expected_calibration_error": evaluation.calibration_error,
+    }
+    return {prefix + name: value for name, value in metrics.items()}
 
 
 def evaluation_to_dict(evaluation: Evaluation, *, top: int) -> dict[str, Any]:

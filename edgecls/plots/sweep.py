@@ -13,6 +13,10 @@ __all__ = ["Run", "epochs_chart", "setting_chart", "swept_settings"]
 
 MAX_NAMED_LINES = len(COLORS)  # more lines than these stay grey and without a name
 QUIET = "0.75"  # light grey
+MAX_TICKS = 12  # more numbers than these stand where they are on a scale, not side by side
+LOG_FROM = 50  # largest by smallest number from which that scale is logarithmic
+PRUNED_MARKER = "X"
+PRUNED_SIGN = "×"
 DODGE = 0.4  # of the space of a value without order, over which the dots of the combinations are spread
 
 
@@ -25,12 +29,14 @@ class Run:
         accuracies: Validation accuracy, 0 to 1, epoch by epoch.
         losses: Validation loss in nats, epoch by epoch.
         best: Index of the best epoch.
+        is_pruned: Whether it was ended early because others did better.
     """
 
     settings: Mapping[str, Any]
     accuracies: Sequence[float]
     losses: Sequence[float]
     best: int
+    is_pruned: bool = False
 
 
 def swept_settings(runs: Sequence[Run]) -> list[str]:
@@ -42,7 +48,8 @@ def setting_chart(runs: Sequence[Run], setting: str) -> bytes:
     """Draw accuracy and loss over the values of one setting, a colour for each combination of the others.
 
     Values that have an order, as sizes and rates, are joined by lines; between names, as those of architectures, there
-    is nothing, so they have dots only, those of a combination always at the same side of the value's middle.
+    is nothing, so they have dots only, those of a combination always at the same side of the value's middle. Many
+    numbers, as a search tries them, are on a scale of their own. A run that was ended early is a cross.
 
     Args:
         runs: Every run of the sweep that succeeded, at least one.
@@ -59,25 +66,37 @@ def setting_chart(runs: Sequence[Run], setting: str) -> bytes:
 
     has_order = all(_numeric(value)[0] == 0 for value in values)
 
+    is_scaled = len(values) > MAX_TICKS and all(isinstance(value, int | float) for value in values)
+    place_of = dict(zip(values, values if is_scaled else range(len(values)), strict=True))
+
     def draw(axes: "Axes", metric: str) -> None:
         for index, (name, members) in enumerate(lines.items()):
             aside = 0.0 if has_order or len(lines) == 1 else DODGE * (index / (len(lines) - 1) - 0.5)
             members = sorted(members, key=lambda run: values.index(run.settings[setting]))
-            places = [values.index(run.settings[setting]) + aside for run in members]
-            heights = [getattr(run, metric)[run.best] for run in members]
-            line = "-" if has_order else "none"
-            axes.plot(places, heights, marker="o", linestyle=line, **_look(index, len(lines), name))
+            look = _look(index, len(lines), name)
+            for is_pruned, marker in ((False, "o"), (True, PRUNED_MARKER)):
+                shown = [run for run in members if run.is_pruned is is_pruned]
+                places = [place_of[run.settings[setting]] + aside for run in shown]
+                heights = [getattr(run, metric)[run.best] for run in shown]
+                line = "-" if has_order and not is_pruned else "none"
+                axes.plot(places, heights, marker=marker, linestyle=line, **look)
+                look.pop("label", None)  # one name in the legend for both
         if not has_order:
             axes.set_xlim(-0.5, len(values) - 0.5)
             axes.grid(visible=False, axis="x")
-        axes.set_xticks(range(len(values)), [str(value) for value in values])
-        axes.set_xlabel(setting.replace("_", " "))
+        if not is_scaled:
+            axes.set_xticks(range(len(values)), [str(value) for value in values])
+        elif 0 < LOG_FROM * values[0] <= values[-1]:
+            axes.set_xscale("log")
+        axes.set_xlabel(setting.replace("_", " ") + _note(runs, f"{PRUNED_SIGN}: ended early"))
 
     return _two_panels(draw, legend=1 < len(lines) <= MAX_NAMED_LINES)
 
 
 def epochs_chart(runs: Sequence[Run]) -> bytes:
     """Draw accuracy and loss over the epochs, a line for each run, a dot at the best epoch.
+
+    The line of a run that was ended early is dashed and ends in a cross.
 
     Args:
         runs: Every run of the sweep that succeeded, at least one.
@@ -91,10 +110,11 @@ def epochs_chart(runs: Sequence[Run]) -> bytes:
         for index, run in enumerate(runs):
             heights = getattr(run, metric)
             look = _look(index, len(runs), _name(run, names))
-            axes.plot(range(1, len(heights) + 1), heights, **look)
-            axes.plot([run.best + 1], [heights[run.best]], marker="o", color=look["color"])
+            axes.plot(range(1, len(heights) + 1), heights, linestyle="--" if run.is_pruned else "-", **look)
+            end = (len(heights), PRUNED_MARKER) if run.is_pruned else (run.best + 1, "o")
+            axes.plot([end[0]], [heights[end[0] - 1]], marker=end[1], color=look["color"])
         axes.locator_params(axis="x", integer=True)
-        axes.set_xlabel("epoch")
+        axes.set_xlabel("epoch" + _note(runs, f"dashed, {PRUNED_SIGN}: ended early"))
 
     return _two_panels(draw, legend=1 < len(runs) <= MAX_NAMED_LINES)
 
@@ -113,6 +133,10 @@ def _two_panels(draw: Any, *, legend: bool) -> bytes:
 
 def _look(index: int, count: int, name: str) -> dict[str, Any]:
     return {"color": f"C{index}", "label": name} if count <= MAX_NAMED_LINES else {"color": QUIET}
+
+
+def _note(runs: Sequence[Run], text: str) -> str:
+    return f" ({text})" if any(run.is_pruned for run in runs) else ""
 
 
 def _name(run: Run, settings: Sequence[str]) -> str:

@@ -18,7 +18,7 @@ from edgecls.training.checkpoint import Checkpoint, Checkpoints
 from edgecls.training.config import Schedule, TrainConfig
 from edgecls.training.stages import Stage, rate_after
 
-__all__ = ["EpochKeeper", "Stopped", "Watch", "reseed", "stop_request"]
+__all__ = ["EpochKeeper", "Stopped", "StoppedTooSoonError", "Watch", "reseed", "stop_request"]
 
 STATE_SUFFIX = "seed_generator_state"  # ends the path of the variable that a keras.random.SeedGenerator draws from
 
@@ -50,6 +50,10 @@ class Watch:
 
 class Stopped(Exception):  # noqa: N818  # is no error
     """Ends `fit` in the middle of an epoch."""
+
+
+class StoppedTooSoonError(TrainingError):
+    """Training was stopped before its first epoch was finished."""
 
 
 class EpochKeeper(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
@@ -149,11 +153,11 @@ class EpochKeeper(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has 
         """Restore the weights of the best epoch and return its results.
 
         Raises:
-            TrainingError: There is none.
+            StoppedTooSoonError: There is none.
         """
         best = best_of(self.history)
         if best is None:
-            raise TrainingError("training was stopped before the first epoch was finished; there is no model yet")
+            raise StoppedTooSoonError("training was stopped before the first epoch was finished; there is no model yet")
         self._network.set_weights(self._best_weights)
         return best
 

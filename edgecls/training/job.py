@@ -1,6 +1,6 @@
 """A training run from a dataset to a .keras and a .onnx file."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -40,6 +40,7 @@ class Listener(ImagesListener):
     Attributes:
         on_devices: The devices to train on.
         on_weights: Where the weights come from that training starts with; not if a run is resumed.
+        on_begun: The run directory is ready: it, and the epochs that a resumed run has already.
         on_resumed: The last epoch of the run that is resumed.
         on_batch: Steps done, all steps of the epoch, loss and accuracy so far.
         on_epoch: The results of an epoch.
@@ -49,6 +50,7 @@ class Listener(ImagesListener):
 
     on_devices: Callable[[Devices], None] = field(default=lambda devices: None)
     on_weights: Callable[[Origin], None] = field(default=lambda origin: None)
+    on_begun: Callable[[RunDirectory, Sequence[EpochReport]], None] = field(default=lambda run, history: None)
     on_resumed: Callable[[EpochReport], None] = field(default=lambda report: None)
     on_batch: Callable[[int, int, float, float], None] = field(default=lambda done, total, loss, accuracy: None)
     on_epoch: Callable[[EpochReport], None] = field(default=lambda report: None)
@@ -66,12 +68,15 @@ class RunOptions:
         existing: What to do with a run that already exists.
         cache_folder: Where decoded images go if they are kept on disk; None for the model file's folder.
         tensorboard: Whether to write logs for TensorBoard into the run directory.
+        keeps_test: Whether the test split, if there is one, is left for later; the report is then on the validation
+            images.
     """
 
     run_directory: Path | None = None
     existing: ExistingRun = ExistingRun.REPLACE_FINISHED
     cache_folder: Path | None = None
     tensorboard: bool = False
+    keeps_test: bool = False
 
 
 @dataclass(frozen=True)
@@ -147,6 +152,8 @@ def run_training(
     run.check(options.existing)
     dataset, left_out = without_rare_labels(read_dataset(data), config.rare_labels)
     listener.on_found(dataset)
+    if options.keeps_test:
+        dataset = replace(dataset, test=None)
     can_balance = config.class_weights is ClassWeights.NONE
     listener.on_remarks([*left_out, *notes_on(data, dataset, config.image, can_balance=can_balance)])
     devices = choose_devices(config.device)
@@ -300,6 +307,7 @@ def _train_in(
         history += resumed.history
         run.write_history(history)  # the kill may have come between checkpoint and history
         listener.on_resumed(history[-1])
+    listener.on_begun(run, tuple(history))
 
     def on_epoch(report: EpochReport) -> None:
         history.append(report)

@@ -13,6 +13,7 @@ from edgecls.errors import OutputError, TrainingError
 from edgecls.evaluation.history import EpochReport, history_csv
 from edgecls.file_moves import link_or_copy
 from edgecls.regular_file import read_regular
+from edgecls.tracking import RECORD_NAME
 from edgecls.training.checkpoint import Checkpoint, Checkpoints
 from edgecls.training.config import TrainConfig
 from edgecls.training.config_file import build_config, config_to_toml, read_settings
@@ -91,6 +92,11 @@ class RunDirectory:
     def tensorboard_path(self) -> Path:
         """The folder for logs for TensorBoard."""
         return self.path / TENSORBOARD_NAME
+
+    @property
+    def small_files(self) -> tuple[Path, ...]:
+        """The files that describe the run: settings, history, report."""
+        return tuple(self.path / name for name in (CONFIG_NAME, HISTORY_NAME, REPORT_NAME))
 
     def check(self, existing: ExistingRun) -> None:
         """Check before long work whether a run can start here or be resumed.
@@ -246,5 +252,5 @@ class RunDirectory:
         self.checkpoints.remove()
         for name in (TENSORBOARD_NAME, PLOTS_NAME):
             shutil.rmtree(self.path / name, ignore_errors=True)
-        for name in (HISTORY_NAME, REPORT_NAME, *MODEL_NAMES, CONFIG_NAME, FACTS_NAME):
+        for name in (HISTORY_NAME, REPORT_NAME, *MODEL_NAMES, CONFIG_NAME, RECORD_NAME, FACTS_NAME):
             (self.path / name).unlink(missing_ok=True)

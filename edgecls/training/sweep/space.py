@@ -2,8 +2,8 @@
 
 import itertools
 import math
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -11,22 +11,31 @@ import numpy as np
 from edgecls.errors import TrainingError
 from edgecls.training.config import TrainConfig
 
-__all__ = ["Range", "Settings", "SweepSpace"]
+__all__ = ["Range", "Settings", "SweepSpace", "rounded", "settings_text", "size_text"]
 
 DRAWS_PER_TRIAL = 100  # attempts to draw a combination that is not there yet
-SIGNIFICANT_DIGITS = 3  # of a learning rate drawn from a range
+SIGNIFICANT_DIGITS = 3  # of a value drawn from a range
 
 _Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings of one trial that replace those of the base configuration."""
+    """The settings of one trial that replace those of the base configuration.
+
+    Attributes:
+        arch: Architecture.
+        image_size: Height and width in pixels.
+        batch_size: Images in one step.
+        learning_rate: Largest learning rate.
+        others: Further settings by their keys in a config file, as ("augmentation.flip", False), and their values.
+    """
 
     arch: str
     image_size: tuple[int, int]
     batch_size: int
     learning_rate: float
+    others: tuple[tuple[str, str | float | bool], ...] = ()
 
     def applied_to(self, base: TrainConfig) -> TrainConfig:
         """Return `base` with these settings.
@@ -35,21 +44,44 @@ class Settings:
             TrainingError, ModelConfigError: A setting is outside its limits.
         """
         height, width = self.image_size
+        tables: dict[str, dict[str, Any]] = {
+            "image": {"height": height, "width": width},
+            "augmentation": {},
+            "": {"arch": self.arch, "batch_size": self.batch_size, "learning_rate": self.learning_rate},
+        }
+        for name, value in self.others:
+            table, _, key = name.rpartition(".")
+            tables[table][key] = value
         return replace(
             base,
-            arch=self.arch,
-            image=replace(base.image, height=height, width=width),
-            batch_size=self.batch_size,
-            learning_rate=self.learning_rate,
+            image=replace(base.image, **tables["image"]),
+            augmentation=replace(base.augmentation, **tables["augmentation"]),
+            **tables[""],
         )
 
     def as_facts(self) -> dict[str, Any]:
         """Return the settings as texts and numbers, the size as "HEIGHTxWIDTH"."""
-        height, width = self.image_size
-        return {**asdict(self), "image_size": f"{height}x{width}"}
+        return {
+            "arch": self.arch,
+            "image_size": size_text(self.image_size),
+            "batch_size": self.batch_size,
+            "learning_rate": self.learning_rate,
+            **dict(self.others),
+        }
 
     def __str__(self) -> str:
-        return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in self.as_facts().items())
+        return settings_text(self.as_facts())
+
+
+def settings_text(facts: Mapping[str, Any]) -> str:
+    """Return the settings of a trial in words, from what `Settings.as_facts` returns or a part of it."""
+    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in facts.items())
+
+
+def size_text(size_hw: tuple[int, int]) -> str:
+    """Return a size in pixels as "HEIGHTxWIDTH"."""
+    height, width = size_hw
+    return f"{height}x{width}"
 
 
 @dataclass(frozen=True)
@@ -70,10 +102,15 @@ class Range:
     def draw(self, rng: np.random.Generator) -> float:
         """Return a learning rate, rounded to three significant digits."""
         value = float(np.exp(rng.uniform(math.log(self.low), math.log(self.high))))
-        return float(f"{value:.{SIGNIFICANT_DIGITS}g}")
+        return rounded(value)
 
     def __str__(self) -> str:
         return f"{self.low:g}..{self.high:g}"
+
+
+def rounded(value: float) -> float:
+    """Return a value that was drawn from a range with three significant digits."""
+    return float(f"{value:.{SIGNIFICANT_DIGITS}g}")
 
 
 @dataclass(frozen=True)
