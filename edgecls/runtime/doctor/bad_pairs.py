@@ -42,16 +42,14 @@ class BadPair:
     """Packages that do not work together, or one that should be replaced.
 
     Attributes:
-        first: One of them.
-        second: The other; None if the first is the problem.
+        packages: All of them.
         reason: What goes wrong.
         remedy: Commands or other steps, in their order.
         is_for_gpus: It matters only where there is an NVIDIA GPU.
-        first_is_newer: It matters only if the first is the newer one.
+        first_is_newer: It matters only if the first is newer than the second.
     """
 
-    first: Versions
-    second: Versions | None
+    packages: tuple[Versions, ...]
     reason: str
     remedy: tuple[str, ...]
     is_for_gpus: bool = False
@@ -71,21 +69,23 @@ class FoundPair:
     wheels: tuple[str, ...]
 
     def __str__(self) -> str:
-        return f"{' with '.join(self.wheels)}: {self.pair.reason}"
+        return f"{', '.join(self.wheels)}: {self.pair.reason}"
 
 
 BAD_PAIRS = (
     BadPair(  # reported by users of onnxruntime 1.31
-        Versions(("nvidia-cudnn-cu13",), "9.26", "9.27"),
-        Versions(("nvidia-cublas",), "13.8", "13.9"),
+        (
+            Versions(("onnxruntime-gpu",)),
+            Versions(("nvidia-cudnn-cu13",), "9.26", "9.27"),
+            Versions(("nvidia-cublas",), "13.8", "13.9"),
+        ),
         "each can be loaded alone, but onnxruntime cannot load cuDNN with this cuBLAS, so CUDA does not work",
         ('pip install "nvidia-cudnn-cu13==9.24.0.43" "nvidia-cublas==13.1.1.3"',),
         is_for_gpus=True,
     ),
     *(
         BadPair(
-            Versions((tensorrt,), "11"),
-            Versions(("onnxruntime-gpu",)),
+            (Versions(("onnxruntime-gpu",)), Versions((tensorrt,), "11")),
             "this onnxruntime links libnvinfer.so.10, which TensorRT 11 does not bring any more",
             (f'pip install "{tensorrt}>=10,<11"',),
             is_for_gpus=True,
@@ -93,15 +93,13 @@ BAD_PAIRS = (
         for tensorrt in ("tensorrt-cu13", "tensorrt-cu12", "tensorrt")
     ),
     BadPair(
-        Versions(("onnxruntime",)),
-        Versions(("onnxruntime-gpu",)),
+        (Versions(("onnxruntime",)), Versions(("onnxruntime-gpu",))),
         "the newer one has written over the older one's files, and it has no CUDA",
         ("pip uninstall -y onnxruntime onnxruntime-gpu", *commands_for("onnxruntime-gpu")),
         first_is_newer=True,
     ),
     BadPair(
-        Versions(("onnxruntime-directml",)),
-        None,
+        (Versions(("onnxruntime-directml",)),),
         "DirectML is deprecated for Windows ML and gets no new features",
         (
             "pip uninstall -y onnxruntime-directml",
@@ -110,8 +108,7 @@ BAD_PAIRS = (
     ),
     *(
         BadPair(
-            Versions(plugin.wheels),
-            Versions(_RUNTIMES, below=plugin.onnxruntime),
+            (Versions(plugin.wheels), Versions(_RUNTIMES, below=plugin.onnxruntime)),
             f"{plugin.provider} needs onnxruntime {plugin.onnxruntime} or newer",
             (f'pip install --upgrade "onnxruntime>={plugin.onnxruntime}"',),
         )
@@ -138,10 +135,10 @@ def find_bad_pairs(installed: Mapping[str, str]) -> tuple[FoundPair, ...]:
     """
     found = []
     for pair in BAD_PAIRS:
-        names = [part.among(installed) for part in (pair.first, pair.second) if part is not None]
+        names = [part.among(installed) for part in pair.packages]
         if None in names:
             continue
         versions = [as_numbers(installed[name]) for name in names if name]
-        if not pair.first_is_newer or versions[0] > versions[-1]:
+        if not pair.first_is_newer or versions[0] > versions[1]:
             found.append(FoundPair(pair, tuple(f"{name} {installed[name]}" for name in names if name)))
     return tuple(found)
