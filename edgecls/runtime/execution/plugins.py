@@ -106,7 +106,7 @@ PLUGINS = {
         Plugin(
             Provider.WEBGPU,
             ("onnxruntime-ep-webgpu",),
-            "pip install onnxruntime-ep-webgpu",
+            'pip install "edgecls[webgpu]"',
             "1.24.4",
             "get_library_path",
             "needs a GPU and its driver for Vulkan (with libvulkan.so.1), Direct3D 12 or Metal",
