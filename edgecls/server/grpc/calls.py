@@ -134,14 +134,14 @@ class Calls:
                 else:
                     yield refused(message, answer.refusal)
                 places.release()
-            if isinstance(answering, Refusal):
-                await _abort(context, answering)
         finally:
             reading.cancel()
             for task in (answering, *(answers.get_nowait() for _ in range(answers.qsize()))):
                 if isinstance(task, asyncio.Task):
                     task.cancel()
-            await asyncio.shield(self._give_back(share, held))
+            await asyncio.shield(self._give_back(share, held))  # before the client hears of the end, which may take
+        if isinstance(answering, Refusal):
+            await _abort(context, answering)
 
     async def _read_stream(
         self, path: str, context: Any, share: BodiesShare, answers: "asyncio.Queue[Any]", places: asyncio.Semaphore
@@ -154,26 +154,24 @@ class Calls:
             while (message := await self._receive(context, client, is_stream=True)) is not None:
                 request = call_request(path, context)
                 request.body, request.whole_s = message, time.monotonic()
-                answers.put_nowait(asyncio.create_task(self._answer_in_stream(request, share)))
-                del message, request
+                more = len(message) if share.take(len(message)) else 0
+                answering = asyncio.create_task(self._answer_in_stream(request, share, more))
+                answers.put_nowait(answering)
+                if message and not more:  # it stays in the room that is kept for the next one
+                    await asyncio.wait([answering])
+                del message, request, answering
                 await places.acquire()
         except TimeoutError:
             end = _stopping() if self._stopping else _gave_way()
         answers.put_nowait(end)
 
-    async def _answer_in_stream(self, request: Request, share: BodiesShare) -> tuple[bytes, Answer]:
-        """Return a message, as far as it is needed any more, and the answer to it."""
-        size = len(request.body)
-        refusal = self._handler.check(request)
-        if refusal is None and not await self._take(share, size, request.client):
-            refusal = _busy()
-        if refusal is not None:
-            answer = refusal_answer(refusal)
-        else:
-            try:
-                answer = await self._handled(request)
-            finally:
-                await asyncio.shield(self._give_back(share, size))
+    async def _answer_in_stream(self, request: Request, share: BodiesShare, held: int) -> tuple[bytes, Answer]:
+        """Return a message, as far as it is needed any more, and the answer to it; give back the bytes held for it."""
+        try:
+            refusal = self._handler.check(request)
+            answer = await self._handled(request) if refusal is None else refusal_answer(refusal)
+        finally:
+            await asyncio.shield(self._give_back(share, held))
         self._handler.answered(request, answer)
         return (request.body if answer.refusal else b""), answer
 
