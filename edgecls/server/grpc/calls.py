@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import time
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
@@ -155,7 +156,8 @@ class Calls:
                 request = call_request(path, context)
                 request.body, request.whole_s = message, time.monotonic()
                 more = len(message) if share.take(len(message)) else 0
-                answering = asyncio.create_task(self._answer_in_stream(request, share, more))
+                answering = asyncio.create_task(self._answer_in_stream(request))
+                answering.add_done_callback(functools.partial(_give_back_now, share, more))
                 answers.put_nowait(answering)
                 if message and not more:  # it stays in the room that is kept for the next one
                     await asyncio.wait([answering])
@@ -165,13 +167,10 @@ class Calls:
             end = _stopping() if self._stopping else _gave_way()
         answers.put_nowait(end)
 
-    async def _answer_in_stream(self, request: Request, share: BodiesShare, held: int) -> tuple[bytes, Answer]:
-        """Return a message, as far as it is needed any more, and the answer to it; give back the bytes held for it."""
-        try:
-            refusal = self._handler.check(request)
-            answer = await self._handled(request) if refusal is None else refusal_answer(refusal)
-        finally:
-            await asyncio.shield(self._give_back(share, held))
+    async def _answer_in_stream(self, request: Request) -> tuple[bytes, Answer]:
+        """Return a message, as far as it is needed any more, and the answer to it."""
+        refusal = self._handler.check(request)
+        answer = await self._handled(request) if refusal is None else refusal_answer(refusal)
         self._handler.answered(request, answer)
         return (request.body if answer.refusal else b""), answer
 
@@ -271,6 +270,11 @@ class Calls:
 
 def _too_large(max_bytes: int) -> Refusal:
     return Refusal(413, "MessageTooLarge", f"the message is larger than {max_bytes} bytes; send less at once")
+
+
+def _give_back_now(share: BodiesShare, size: int, answering: "asyncio.Task[Any]") -> None:
+    """Give back what was held for a message; those who wait for room look again by themselves."""
+    share.give_back(size)
 
 
 def _busy() -> Refusal:
