@@ -8,6 +8,7 @@ __all__ = ["answer_as_child", "can_start_children", "child_command", "is_frozen"
 _FLAG = "--edgecls-child"
 _PROGRAMS = {
     "check-provider": ("edgecls.runtime.doctor.provider_check", "write_check"),
+    "try-plugin": ("edgecls.runtime.execution.plugins", "write_trial"),
     "launch": ("edgecls.bench.launcher", "write_launch"),
 }
 """What a child may be asked to do: a function that takes the rest of the command line as its arguments."""

@@ -17,6 +17,7 @@ from edgecls.runtime.machine.cores import CoreCount
 __all__ = ["doctor", "table_of"]
 
 _WIDTH = 11
+_PROVIDER_WIDTH = 15
 _GB = 1e9
 
 
@@ -50,8 +51,13 @@ def _lines(diagnosis: Diagnosis) -> Iterator[str]:
     if diagnosis.providers:
         yield ""
         yield f"providers, tried with {Path(diagnosis.model).name}"
+        plugins = {plugin.provider for plugin in diagnosis.plugins}
+        absent = [one for one in diagnosis.providers if one.provider.plugin_module and one.provider not in plugins]
         for check in diagnosis.providers:
-            yield from _provider(check)
+            if check not in absent:
+                yield from _provider(check)
+        if absent:
+            yield f"  plugins that are not installed: {', '.join(check.provider for check in absent)}"
     for title, problems in (("could be better", diagnosis.remarks), ("wrong", diagnosis.faults)):
         if problems:
             yield ""
@@ -90,13 +96,16 @@ def _gpus(report: GpuReport) -> str:
 
 
 def _provider(check: ProviderCheck) -> Iterator[str]:
+    name = f"  {check.provider:<{_PROVIDER_WIDTH}}"
     if check.works:
         nodes = ", ".join(f"{count} nodes on {name}" for name, count in check.nodes.items())
         difference = f"golden samples within {check.largest_difference:.1g} (allowed {check.tolerance:g})"
-        yield f"  {check.provider:<9} works  {difference}, ready in {check.opening_s:.1f} s{', ' * bool(nodes)}{nodes}"
+        yield f"{name} works  {difference}, ready in {check.opening_s:.1f} s{', ' * bool(nodes)}{nodes}"
+        if check.by_name_only:
+            yield f"  {'':<{_PROVIDER_WIDTH}}        only by its name: {check.by_name_only}"
     else:
-        yield f"  {check.provider:<9} no     {check.reason}"
-        yield f"  {'':<9}        {check.remedy}"
+        yield f"{name} no     {check.reason}"
+        yield f"  {'':<{_PROVIDER_WIDTH}}        {check.remedy}"
 
 
 def _problem(problem: Problem) -> Iterator[str]:

@@ -81,9 +81,14 @@ model_output_option = click.option(
     help="Model file (.onnx) to write.",
 )
 
+_PROVIDERS = (
+    *("auto", "tensorrt", "cuda", "nv_tensorrt_rtx", "openvino", "openvino_plugin"),
+    *("directml", "coreml", "mlx", "webgpu", "cpu"),
+)
+
 provider_option = click.option(
     "--provider",
-    type=click.Choice(["auto", "tensorrt", "cuda", "openvino", "directml", "coreml", "cpu"]),
+    type=click.Choice(_PROVIDERS),
     default="auto",
     show_default=True,
     help="Execution provider. auto takes the best one that works here; a named one is used or it fails.",

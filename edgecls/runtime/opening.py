@@ -39,7 +39,8 @@ def load(
 
     Args:
         model_path: A self-describing .onnx file; None for the one that comes with edgecls, which knows five flowers.
-        provider: "auto", or "tensorrt", "cuda", "openvino", "directml", "coreml", "cpu" to run there or fail.
+        provider: "auto", or "tensorrt", "cuda", "nv_tensorrt_rtx", "openvino", "openvino_plugin", "directml", "coreml",
+            "mlx", "webgpu", "cpu" to run there or fail.
         intra_op_threads: Threads that one prediction may use on the CPU. More than one helps a single
             caller who waits for each answer; with several callers one each is faster.
         batch_sizes: The sizes of batches that `Classifier.probabilities` will be given, the likeliest first; on

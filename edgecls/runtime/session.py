@@ -173,6 +173,10 @@ def open_session(
             class_activation=class_activation,
             features=features,
         )
+        if provider is Provider.AUTO and candidate.plugin_module and isinstance(found, Session):
+            from edgecls.runtime.execution.plugins import not_for_auto
+
+            found = not_for_auto(candidate, found.nodes) or found
         if isinstance(found, Session):
             return found
         skipped.append(found)
@@ -290,8 +294,8 @@ def _open_elsewhere(
         inner,
         # A larger batch would have TensorRT build a new engine while callers wait.
         _largest_batch=max(sizes) if provider is Provider.TENSORRT else None,
-        # DirectML forbids runs of one session at the same time.
-        _turn=threading.Lock() if provider is Provider.DIRECTML else contextlib.nullcontext(),
+        # DirectML forbids runs of one session at the same time, and not every plugin promises to allow them.
+        _turn=threading.Lock() if provider is Provider.DIRECTML or provider.plugin_module else contextlib.nullcontext(),
     )
     failed = [result for result in check_answers(model.card, session.run_all, batch_sizes=sizes) if not result.passed]
     if failed:

@@ -58,7 +58,7 @@ class Hardware:
         driver: Version of their driver, or the CUDA it runs; empty without GPUs.
         onnxruntime: Its version.
         openvino: Version of OpenVINO; empty where it is not installed.
-        providers: Those that are installed.
+        providers: Those that are installed; plugins with their versions.
     """
 
     processor: str
@@ -142,8 +142,16 @@ def this_hardware() -> Hardware:
         driver=gpus.driver or gpus.cuda or "",
         onnxruntime=load_onnxruntime().__version__,
         openvino=openvino_version() or "",
-        providers=tuple(providers),
+        providers=tuple(map(_with_version, providers)),
     )
+
+
+def _with_version(provider: Provider) -> str:
+    if not provider.plugin_module:
+        return provider
+    from edgecls.runtime.execution.plugins import PLUGINS, installed_version  # few installations have any
+
+    return " ".join((provider, *(installed_version(PLUGINS[provider]) or ())))
 
 
 def find_choice(network_sha256: str, hardware: Hardware, *, folder: Path) -> Choice | None:

@@ -118,3 +118,13 @@ def test_on_one_core_one_is_usable() -> None:
     _, out, _ = _doctor("--format", "json", program=bound)
 
     assert json.loads(out)["cores"]["usable"] == json.loads(out)["cores"]["affinity"] == 1
+
+
+def test_a_bad_pair_is_a_remark_with_its_remedy_on_a_machine_without_a_gpu(tmp_path: Path) -> None:
+    install(tmp_path, "onnxruntime-directml", "1.24.4")
+
+    _, out, _ = _doctor("--format", "json", python_path=str(tmp_path))
+
+    (remark,) = (one for one in json.loads(out)["remarks"] if "Windows ML" in one["what"])
+    assert remark["what"].startswith("onnxruntime-directml 1.24.4: ")
+    assert remark["remedy"][0] == "pip uninstall -y onnxruntime-directml"

@@ -5,11 +5,13 @@ import importlib.util
 import json
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 from deployed_files import DEPLOY, SCHEMAS, documents, misspelt
+from running_server import running_server
 
 FREE = frozenset({"labels", "annotations", "matchLabels", "requests", "limits", "pairs"})
 MANIFESTS = sorted(
@@ -119,15 +121,56 @@ def test_all_manifests_are_about_the_same_pods() -> None:
     assert by_kind["Service"]["spec"]["selector"] == labels
     assert by_kind["PodDisruptionBudget"]["spec"]["selector"]["matchLabels"] == labels
     assert by_kind["NetworkPolicy"]["spec"]["podSelector"]["matchLabels"] == labels
-    assert {port["targetPort"] for port in by_kind["Service"]["spec"]["ports"]} <= ports
+    assert {port["targetPort"] for port in by_kind["Service"]["spec"]["ports"]} == ports == {"http", "grpc"}
+    (rule,) = by_kind["NetworkPolicy"]["spec"]["ingress"]
+    assert {port["port"] for port in rule["ports"]} == ports
+    (server,) = pods["spec"]["containers"]
+    assert _option(server["args"], "--grpc-port") == next(
+        str(port["containerPort"]) for port in server["ports"] if port["name"] == "grpc"
+    )
     scaled = by_kind["HorizontalPodAutoscaler"]["spec"]["scaleTargetRef"]
     assert (scaled["kind"], scaled["name"]) == ("Deployment", by_kind["Deployment"]["metadata"]["name"])
 
 
-def test_the_model_asks_for_the_runtime_that_is_there() -> None:
-    by_kind = {document["kind"]: document for name in KSERVE for document in documents(name)}
-    runtime, model = by_kind["ServingRuntime"], by_kind["InferenceService"]["spec"]["predictor"]["model"]
+def _option(arguments: list[str], name: str) -> str:
+    """Return the value of an option."""
+    return arguments[arguments.index(name) + 1]
 
+
+@pytest.mark.parametrize(
+    ("name", "protocol", "port"), [("flowers", "v2", "--port"), ("flowers-grpc", "grpc-v2", "--grpc-port")]
+)
+def test_a_model_asks_for_the_runtime_that_is_there_and_the_port_of_its_protocol(
+    name: str, protocol: str, port: str
+) -> None:
+    (runtime,) = documents("kserve/runtime.yaml")
+    (service,) = documents(f"kserve/{name}.yaml")
+    model = service["spec"]["predictor"]["model"]
+    (server,) = runtime["spec"]["containers"]
+
+    assert (service["metadata"]["name"], model["protocolVersion"]) == (name, protocol)
     assert model["runtime"] == runtime["metadata"]["name"]
     assert model["modelFormat"]["name"] in {one["name"] for one in runtime["spec"]["supportedModelFormats"]}
-    assert model["protocolVersion"] in runtime["spec"]["protocolVersions"]
+    assert protocol in runtime["spec"]["protocolVersions"]
+    assert "ports" not in server, "Knative allows one, which is for the InferenceService to choose"
+    (asked,) = model.get("ports", [{"containerPort": 8080}])  # KServe's default
+    assert _option(server["args"], port) == str(asked["containerPort"])
+    assert asked.get("name") in (None, "h2c")
+
+
+def test_the_runtime_serves_whatever_file_kserve_has_mounted_under_the_name_of_the_service(
+    tiny_model_path: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("grpc_health", reason="needs edgecls[grpc]; CI has it")
+    (runtime,) = documents("kserve/runtime.yaml")
+    (server,) = runtime["spec"]["containers"]
+    mounted = tmp_path / "models"
+    mounted.mkdir()
+    (mounted / "any_name_at_all.onnx").write_bytes(tiny_model_path.read_bytes())
+    replaced = {"8080": "0", "9000": "0", "{{.Name}}=/mnt/models": f"flowers={mounted}"}
+    arguments = [replaced.get(argument, argument) for argument in server["args"]]
+
+    with running_server(*arguments) as running:
+        status, _, _ = running.exchange("GET", "/v2/models/flowers/ready")
+
+    assert status == 200

@@ -10,6 +10,7 @@ from typing import Any
 
 from edgecls.errors import MissingExtraError, ProviderError
 from edgecls.modelfile import read_model
+from edgecls.runtime.doctor.bad_pairs import find_bad_pairs, installed_packages
 from edgecls.runtime.doctor.installed import installed_versions, readable_formats
 from edgecls.runtime.doctor.plugins import PluginCheck, check_plugins
 from edgecls.runtime.doctor.provider_check import ProviderCheck, check_provider, not_working
@@ -63,7 +64,7 @@ class Diagnosis:
         model: The model file that the providers were tried with.
         providers: The outcome for each provider, best first; empty without onnxruntime.
         other_providers: Built into the installed onnxruntime, and not used by edgecls.
-        plugins: Wheels with further ones, which edgecls does not use.
+        plugins: Wheels that bring further ones.
         faults: What is wrong.
         remarks: What could be better.
     """
@@ -90,8 +91,7 @@ class Diagnosis:
     @property
     def best_provider(self) -> Provider | None:
         """What `auto` takes here; None if nothing works."""
-        works = (check.provider for check in self.providers if check.works)
-        return next((provider for provider in works if provider is not Provider.OPENVINO), None)
+        return next((check.provider for check in self.providers if check.works and not check.by_name_only), None)
 
     def as_dict(self) -> dict[str, Any]:
         """Return everything as JSON can hold it, with the verdict first."""
@@ -122,6 +122,9 @@ def diagnose(model_path: str, *, on_progress: Callable[[str], None] = lambda tex
         kept = _worth_keeping(conflict.wheels, gpus)
         problem = Problem(str(conflict), wheels.commands_for(kept, installed=conflict.wheels))
         (faults if conflict.package == "onnxruntime" else remarks).append(problem)
+    for found in find_bad_pairs(installed_packages()):
+        is_fault = found.pair.first_is_newer or (found.pair.is_for_gpus and gpus.gpus)
+        (faults if is_fault else remarks).append(Problem(str(found), found.pair.remedy))
     formats = _check_images(faults, remarks)
     built_in = _check_onnxruntime(faults, gpus)
     checks = _try_providers(model_path, on_progress) if built_in is not None else ()

@@ -6,23 +6,18 @@ is lost.
 
 import json
 import math
-import os
-import signal
-import subprocess
 import sys
 import time
 from dataclasses import asdict, dataclass, replace
-from typing import Any
 
-from edgecls.errors import EdgeclsError
-from edgecls.frozen import can_start_children, child_command, is_frozen
+from edgecls.errors import EdgeclsError, ProviderError
+from edgecls.frozen import can_start_children
+from edgecls.runtime.execution.child import facts_from_child
 from edgecls.runtime.execution.ort import stdout_to_stderr
 from edgecls.runtime.execution.probe import explained
-from edgecls.runtime.execution.providers import Provider, SkippedProvider
+from edgecls.runtime.execution.providers import BY_NAME_OR_MEASURED, Provider, SkippedProvider
 
 __all__ = ["ProviderCheck", "check_provider", "not_working", "write_check"]
-
-_PROGRAM = "import sys; from edgecls.runtime.doctor.provider_check import write_check; write_check(*sys.argv[1:])"
 
 
 @dataclass(frozen=True)
@@ -39,6 +34,7 @@ class ProviderCheck:
         opening_s: Seconds it took to open the model and warm it up; None if it cannot be opened.
         reason: Why it does not work; None if it does.
         remedy: What would make it work; None if it does.
+        by_name_only: Why `auto` passes it over although it works; None if it does not.
     """
 
     provider: Provider
@@ -49,6 +45,7 @@ class ProviderCheck:
     opening_s: float | None
     reason: str | None
     remedy: str | None
+    by_name_only: str | None = None
 
 
 def not_working(skipped: SkippedProvider) -> ProviderCheck:
@@ -64,25 +61,14 @@ def check_provider(model_path: str, provider: Provider, *, timeout_s: float) -> 
         provider: One by name.
         timeout_s: Seconds after which it counts as not working.
     """
-    if not can_start_children():
-        if provider is Provider.CPU:
-            return _check_here(model_path, provider)
-        return _failed(provider, "not tried: that takes a process of its own, which this frozen program cannot start")
-    # Modules come from where they come from here, and never from the folder that the user happens to be in.
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    command = [sys.executable, "-P", "-c", _PROGRAM, model_path, provider.value]
-    if is_frozen():
-        command = child_command("check-provider", model_path, provider.value)
+    if provider is Provider.CPU and not can_start_children():
+        return _check_here(model_path, provider)
     try:
-        done = subprocess.run(  # noqa: S603  this interpreter with a program of our own
-            command, env=environment, capture_output=True, timeout=timeout_s, check=False
+        facts = facts_from_child(
+            "check-provider", model_path, provider.value, calling=(__name__, "write_check"), timeout_s=timeout_s
         )
-    except subprocess.TimeoutExpired:
-        return _failed(provider, f"it was not ready after {timeout_s:.0f} s")
-    lines = done.stdout.decode(errors="replace").splitlines()
-    if done.returncode or not lines:
-        return _failed(provider, f"trying it killed the process ({_how_it_ended(done)})")
-    facts: dict[str, Any] = json.loads(lines[-1])
+    except ProviderError as error:
+        return _failed(provider, str(error))
     return ProviderCheck(**{**facts, "provider": provider})
 
 
@@ -95,6 +81,7 @@ def write_check(model_path: str, provider: str) -> None:
 
 def _check_here(model_path: str, provider: Provider) -> ProviderCheck:
     from edgecls.modelfile import ACTIVATION_NAME, FEATURES_NAME, read_model
+    from edgecls.runtime.execution.plugins import not_for_auto
     from edgecls.runtime.golden import check_answers, worst_of
     from edgecls.runtime.optional_outputs import without_outputs
     from edgecls.runtime.session import try_provider
@@ -115,6 +102,12 @@ def _check_here(model_path: str, provider: Provider) -> ProviderCheck:
     worst = worst_of(failed or results)
     difference = worst.difference if math.isfinite(worst.difference) else None
     wrong = explained(provider, f"it gives wrong answers ({failed[0]})") if failed else None
+    passed_over = None
+    if provider in BY_NAME_OR_MEASURED:
+        passed_over = "'edgecls tune' finds out whether it is faster than the CPU provider"
+    elif provider.plugin_module:
+        objection = not_for_auto(provider, session.nodes)
+        passed_over = objection.reason if objection else None
     return ProviderCheck(
         provider=provider,
         works=wrong is None,
@@ -124,15 +117,9 @@ def _check_here(model_path: str, provider: Provider) -> ProviderCheck:
         opening_s=elapsed_s,
         reason=wrong.reason if wrong else None,
         remedy=wrong.remedy if wrong else None,
+        by_name_only=passed_over,
     )
 
 
 def _failed(provider: Provider, reason: str) -> ProviderCheck:
     return not_working(explained(provider, reason))
-
-
-def _how_it_ended(done: "subprocess.CompletedProcess[bytes]") -> str:
-    if done.returncode < 0:
-        return signal.Signals(-done.returncode).name
-    last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
-    return ": ".join([f"exit code {done.returncode}", *last])

@@ -53,8 +53,12 @@ def open_on_provider(
     options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
     if provider is Provider.DIRECTML:
         options.enable_mem_pattern = False  # it cannot have memory planned ahead
-    settings = provider_options(provider, model, batch_sizes=batch_sizes)
+    settings = None if provider.plugin_module else provider_options(provider, model, batch_sizes=batch_sizes)
     try:
+        if settings is None:
+            from edgecls.runtime.execution.plugins import best_device
+
+            options.add_provider_for_devices([best_device(provider)], {})
         session = _open(model.onnx, options, settings)
     except onnxruntime_errors() as error:
         raise ProviderError(one_line(error)) from error
@@ -74,8 +78,14 @@ def _session_options(intra_op_threads: int) -> Any:
     return options
 
 
-def _open(onnx: bytes, options: Any, settings: list[tuple[str, dict[str, str]]]) -> Any:
-    """Open a session that raises an exception where onnxruntime would fall back to the CPU, and say so on stdout."""
+def _open(onnx: bytes, options: Any, settings: list[tuple[str, dict[str, str]]] | None) -> Any:
+    """Open a session that raises an exception where onnxruntime would fall back to the CPU, and say so on stdout.
+
+    Args:
+        onnx: The network.
+        options: A SessionOptions.
+        settings: Providers and their options; None if `options` name a device instead.
+    """
     return load_onnxruntime().InferenceSession(onnx, options, providers=settings, enable_fallback=0)
 
 

@@ -78,6 +78,7 @@ def onnxruntime_errors() -> tuple[type[BaseException], ...]:
 
 
 def one_line(error: BaseException) -> str:
-    """Return the text of an exception on one line, without the place in onnxruntime's source."""
+    """Return the text of an exception on one line, without status codes and the place in onnxruntime's source."""
     text = " ".join(str(error).split())
-    return re.sub(r"^/\S+:\d+ .*?\) ", "", text)
+    text = re.sub(r"^.*\[ONNXRuntimeError\] : \d+ : \w+ : (?=\S)", "", text)  # a plugin's own comes last
+    return re.sub(r"^/\S+:\d+ (?:.*? was false\. |.*?\) )", "", text)

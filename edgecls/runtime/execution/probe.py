@@ -40,6 +40,10 @@ def probe(provider: Provider) -> SkippedProvider | None:
     """
     if provider is Provider.OPENVINO:
         return None if openvino_version() else SkippedProvider(provider, "OpenVINO is not installed", _OPENVINO_COMMAND)
+    if provider.plugin_module:
+        from edgecls.runtime.execution.plugins import hindrance_of_plugin  # few installations have any
+
+        return hindrance_of_plugin(provider)
     if provider.onnxruntime_name not in load_onnxruntime().get_available_providers():
         return _not_built_in(provider)
     if not provider.runs_on_nvidia:
@@ -76,6 +80,10 @@ def explained(provider: Provider, reason: str) -> SkippedProvider:
 def _general_remedy(provider: Provider) -> str:
     if provider is Provider.CPU:
         return 'get a fresh copy of the model, or reinstall onnxruntime: pip install --force-reinstall "edgecls[cpu]"'
+    if provider.plugin_module:
+        from edgecls.runtime.execution.plugins import PLUGINS
+
+        return f"it {PLUGINS[provider].needs}; 'edgecls doctor' shows what this machine has"
     return f"it {_PLACES[provider]}; 'edgecls doctor' shows what this machine has"
 
 

@@ -28,6 +28,10 @@ _BRINGERS = {
         "opencv-python",
         "opencv-python-headless",
     },
+    "onnxruntime_ep_nv_tensorrt_rtx": {
+        "onnxruntime-ep-nv-tensorrt-rtx-cu12",
+        "onnxruntime-ep-nv-tensorrt-rtx-cu13",
+    },
 }
 """Wheels by the package they bring."""
 
@@ -82,7 +86,7 @@ def wheels_of(package: str) -> tuple[Wheel, ...]:
     environment or what `pip install --target` wrote) have files of their own, and are not imported.
 
     Args:
-        package: "onnxruntime" or "cv2".
+        package: "onnxruntime", "cv2" or "onnxruntime_ep_nv_tensorrt_rtx".
     """
     found: dict[str, Wheel] = {}
     imported_from: Path | None = None

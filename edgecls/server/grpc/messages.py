@@ -10,7 +10,7 @@ from typing import Any
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import Message
 
-__all__ = ["FILE_NAME", "METHODS", "PACKAGE", "SERVICE", "message_class", "pool"]
+__all__ = ["FILE_NAME", "METHODS", "PACKAGE", "SERVICE", "STREAM", "message_class", "pool"]
 
 PACKAGE = "inference"
 SERVICE = f"{PACKAGE}.GRPCInferenceService"
@@ -30,6 +30,9 @@ METHODS = (
     "RepositoryModelUnload",
 )
 """Each takes a message of its name and "Request", and answers with one of its name and "Response"."""
+
+STREAM = "ModelStreamInfer"
+"""Triton's: takes any number of messages as ModelInfer does, and answers each with a ModelStreamInferResponse."""
 
 _NAME_AND_VERSION = "1 string name; 2 string version"
 _STAGES = "compute_input; {} StatisticDuration compute_infer; {} StatisticDuration compute_output"
@@ -65,6 +68,7 @@ _MESSAGES: dict[str, str] = {
     "5 *ModelInferResponse.InferOutputTensor outputs; 6 *bytes raw_output_contents",
     "ModelInferResponse.InferOutputTensor": "1 string name; 2 string datatype; 3 *int64 shape; "
     f"4 {_PARAMETERS}; 5 InferTensorContents contents",
+    "ModelStreamInferResponse": "1 string error_message; 2 ModelInferResponse infer_response",
     "ModelConfigRequest": _NAME_AND_VERSION,
     "ModelConfigResponse": "1 ModelConfig config",
     "ModelConfig": "1 string name; 2 string platform; 3 ModelVersionPolicy version_policy; 4 int32 max_batch_size; "
@@ -140,6 +144,13 @@ def _file() -> descriptor_pb2.FileDescriptorProto:
         service.method.add(
             name=method, input_type=f".{PACKAGE}.{method}Request", output_type=f".{PACKAGE}.{method}Response"
         )
+    service.method.add(
+        name=STREAM,
+        input_type=f".{PACKAGE}.ModelInferRequest",
+        output_type=f".{PACKAGE}.{STREAM}Response",
+        client_streaming=True,
+        server_streaming=True,
+    )
     return file
 
 

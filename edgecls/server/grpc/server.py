@@ -13,7 +13,8 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
 from edgecls.errors import ServerError
 from edgecls.server.grpc.calls import Calls, call_request, status_of
-from edgecls.server.grpc.messages import METHODS, SERVICE, pool
+from edgecls.server.grpc.messages import METHODS, SERVICE, STREAM, pool
+from edgecls.server.grpc.service import stream_refusal
 from edgecls.server.http.limits import HttpLimits
 from edgecls.server.http.messages import Handler
 from edgecls.server.http.tls import Certificate
@@ -60,6 +61,7 @@ class GrpcServer:
         self._certificate = certificate
         self._shared = shared
         self._health = _Health(is_ready)
+        self._calls: Calls | None = None
         self._server: Any = None
 
     @property
@@ -87,8 +89,9 @@ class GrpcServer:
             ),
             maximum_concurrent_rpcs=self._limits.max_connections,
         )
-        calls = Calls(self._handler, self._limits)
+        calls = self._calls = Calls(self._handler, self._limits)
         handlers = {name: grpc.stream_unary_rpc_method_handler(_method(calls, name)) for name in METHODS}
+        handlers[STREAM] = grpc.stream_stream_rpc_method_handler(_stream(calls))
         self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         reflection_pb2_grpc.add_ServerReflectionServicer_to_server(
@@ -100,6 +103,8 @@ class GrpcServer:
     async def stop(self, grace_s: float) -> None:
         """Take no more calls, and finish those in flight within so many seconds."""
         self._health.stop()
+        if self._calls is not None:
+            self._calls.stop()
         await self._server.stop(grace_s)
         self._server = None  # as above
         await asyncio.sleep(0)
@@ -167,6 +172,15 @@ def _method(calls: Calls, name: str) -> Callable[[AsyncIterator[bytes], Any], Co
 
     async def method(messages: AsyncIterator[bytes], context: Any) -> bytes:
         return await calls.answer(f"/{SERVICE}/{name}", context)
+
+    return method
+
+
+def _stream(calls: Calls) -> Callable[[AsyncIterator[bytes], Any], AsyncIterator[bytes]]:
+    async def method(messages: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
+        async with contextlib.aclosing(calls.stream(f"/{SERVICE}/{STREAM}", context, stream_refusal)) as answers:
+            async for answer in answers:
+                yield answer
 
     return method
 

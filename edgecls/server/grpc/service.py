@@ -12,7 +12,7 @@ from edgecls.errors import EdgeclsError
 from edgecls.server.dispatch.dispatcher import Dispatcher
 from edgecls.server.dispatch.wsgi import Work, WorkedAnswer
 from edgecls.server.endpoints.answers import refusal_of
-from edgecls.server.grpc.messages import METHODS, SERVICE, message_class
+from edgecls.server.grpc.messages import METHODS, SERVICE, STREAM, message_class
 from edgecls.server.grpc.tensors import read_infer_request, write_infer_response
 from edgecls.server.http.messages import Answer, Refusal, Request, Ticket, refusal_answer
 from edgecls.server.inference_protocol.inference import compute
@@ -28,9 +28,10 @@ from edgecls.server.models.repository import ModelState, NotReadyError, Readines
 from edgecls.server.models.served_model import VERSION, ServedModel
 from edgecls.server.workers.board import Gathered
 
-__all__ = ["GrpcHandler", "InferenceService"]
+__all__ = ["GrpcHandler", "InferenceService", "stream_refusal"]
 
-_COMPUTING = ("ModelInfer", "RepositoryModelLoad")
+_COMPUTING = ("ModelInfer", STREAM, "RepositoryModelLoad")
+_FINAL_WANTED, _FINAL = "triton_enable_empty_final_response", "triton_final_response"
 
 
 @dataclass(frozen=True)
@@ -121,6 +122,13 @@ class InferenceService:
         work.ran(computed.predictions, infer_s=times.infer_ns / 1e9)
         return response
 
+    def model_stream_infer(self, request: Any, work: Work) -> Message:
+        response: Any = self.model_infer(request, work)
+        if request.parameters[_FINAL_WANTED].bool_param:  # a client for models that answer more than once
+            response.parameters[_FINAL].bool_param = True
+        streamed: Message = message_class(f"{STREAM}Response")(infer_response=response)
+        return streamed
+
     def _model(self, name: str, version: str) -> ServedModel:
         model = self.repository.model(name)
         if version not in ("", VERSION):
@@ -155,7 +163,7 @@ class GrpcHandler:
     def __init__(self, service: InferenceService, dispatcher: Dispatcher) -> None:
         self._service = service
         self._dispatcher = dispatcher
-        self._methods = {f"/{SERVICE}/{name}": name for name in METHODS}
+        self._methods = {f"/{SERVICE}/{name}": name for name in (*METHODS, STREAM)}
 
     def check(self, request: Request) -> Refusal | None:
         """Nothing is refused here."""
@@ -170,12 +178,13 @@ class GrpcHandler:
 
     def _call(self, request: Request, work: Work) -> WorkedAnswer:
         name = self._methods[request.path]
+        taken = "ModelInfer" if name == STREAM else name
         try:
-            message: Any = message_class(f"{name}Request")()
+            message: Any = message_class(f"{taken}Request")()
             message.ParseFromString(request.body)
             result = getattr(self._service, _snake_case(name))(message, work)
         except DecodeError as error:
-            return _refused(InvalidRequestError(f"the message is no {name}Request: {error}"), work)
+            return _refused(InvalidRequestError(f"the message is no {taken}Request: {error}"), work)
         except Refusal as refusal:
             return _refused(refusal, work)
         except EdgeclsError as error:
@@ -183,6 +192,18 @@ class GrpcHandler:
         if isinstance(result, dict):
             result = json_format.ParseDict(result, message_class(f"{name}Response")())
         return WorkedAnswer("200 OK", [], result.SerializeToString(), work=work)
+
+
+def stream_refusal(message: bytes, refusal: Refusal) -> bytes:
+    """Return the ModelStreamInferResponse that says why a message was refused, with the id of its request."""
+    request: Any = message_class("ModelInferRequest")()
+    try:
+        request.ParseFromString(message)
+    except DecodeError:
+        request.Clear()
+    response = message_class(f"{STREAM}Response")(error_message=str(refusal), infer_response={"id": request.id})
+    written: bytes = response.SerializeToString()
+    return written
 
 
 def _refused(refusal: Refusal, work: Work) -> WorkedAnswer:

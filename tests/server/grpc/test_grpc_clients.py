@@ -14,6 +14,7 @@ TESTS = Path(__file__).parent.parent.parent
 
 _HEAD = """
 import asyncio
+import queue
 import sys
 
 import numpy as np
@@ -56,7 +57,24 @@ best = client.infer("colors", [encoded], outputs=[InferRequestedOutput("probabil
 assert best.as_numpy("probabilities").shape == (2, 2)
 assert best.as_numpy("probabilities")[1, 0].decode().split(":")[1:] == ["1", "green"]
 
-assert client.get_inference_statistics("colors").model_stats[0].inference_count == 13
+answers = queue.Queue()
+client.start_stream(lambda result, error: answers.put((result, error)))
+for number in range(40):
+    client.async_stream_infer("shapes" if number == 7 else "colors", [encoded], request_id=str(number))
+client.async_stream_infer("colors", [encoded], request_id="last", enable_empty_final_response=True)
+for number in range(40):
+    result, error = answers.get(timeout=120)
+    if number == 7:
+        assert result is None and "shapes" in error.message(), error
+    else:
+        assert result.get_response().id == str(number)
+        assert result.as_numpy("label").ravel().tolist() == [b"red", b"green"]
+last, _ = answers.get(timeout=120)
+assert last.get_response().parameters["triton_final_response"].bool_param
+client.stop_stream()
+assert answers.empty()
+
+assert client.get_inference_statistics("colors").model_stats[0].inference_count == 13 + 2 * 40
 for call in (lambda: client.infer("shapes", [pixels]), lambda: client.load_model("colors")):
     try:
         call()
@@ -121,7 +139,7 @@ with TemporaryDirectory() as folder:
 _DEFINITION = """
 from {module} import {name} as theirs
 
-from edgecls.server.grpc.messages import METHODS, PACKAGE, pool
+from edgecls.server.grpc.messages import METHODS, PACKAGE, STREAM, pool
 
 ours = pool().FindFileByName("edgecls/open_inference.proto")
 KSERVE_DIFFERS = {{"RepositoryModelLoadRequest", "RepositoryModelUnloadRequest"}}
@@ -153,6 +171,12 @@ for name, message in ours.message_types_by_name.items():
 assert compared >= 16, compared
 service = theirs.DESCRIPTOR.services_by_name["GRPCInferenceService"]
 assert service.full_name == PACKAGE + ".GRPCInferenceService"
+if not {kserve}:
+    files = (ours, theirs.DESCRIPTOR)
+    stream, same = (file.services_by_name["GRPCInferenceService"].methods_by_name[STREAM] for file in files)
+    assert (stream.client_streaming, stream.server_streaming) == (same.client_streaming, same.server_streaming)
+    assert stream.input_type.full_name == same.input_type.full_name
+    assert stream.output_type.full_name == same.output_type.full_name
 common = [method for method in service.methods if method.name in METHODS]
 assert len(common) == (8 if {kserve} else len(METHODS)), [method.name for method in common]
 """
