@@ -62,7 +62,7 @@ def same_rows(folder: Path) -> dict[str, Any]:
         runs = [
             subprocess.run(
                 command(
-                    images, listed, "--on", "ray", "--address", cluster.address, "--top", "2", "--embeddings", *more
+                    images, listed, "--on", "ray", "--address", cluster.address, "--embeddings", "--top", "2", *more
                 ),
                 capture_output=True,
                 text=True,
