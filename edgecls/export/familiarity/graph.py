@@ -97,9 +97,7 @@ def with_shifted_familiarity(onnx: bytes, shift: float) -> bytes:
     for node in proto.graph.node:
         node.output[:] = [unshifted if name == FAMILIARITY_NAME else name for name in node.output]
     proto.graph.initializer.append(package.numpy_helper.from_array(np.float32(shift), constant))
-    proto.graph.node.append(
-        package.helper.make_node("Add", [unshifted, constant], [FAMILIARITY_NAME], name=FAMILIARITY_NAME)
-    )
+    proto.graph.node.append(package.helper.make_node("Add", [unshifted, constant], [FAMILIARITY_NAME], name=constant))
     serialized: bytes = proto.SerializeToString()
     return serialized
 
