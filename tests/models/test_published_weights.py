@@ -113,6 +113,17 @@ def test_an_architecture_without_published_weights_is_random_without_a_warning()
     assert origin == Origin("none", "random weights, as there are no published ones for simple_cnn")
     with pytest.raises(ModelConfigError, match="no package with weights for simple_cnn"):
         _origin("simple_cnn", "package")
+    with pytest.raises(ModelConfigError, match="Keras publishes no weights for efficientnet_lite0"):
+        _origin("efficientnet_lite0", "keras")
+
+
+def test_a_variant_has_no_published_weights() -> None:
+    _, origin = build_with_origin("resnet18", num_classes=3, spec=SPEC, weights="auto", variant="torchvision")
+
+    assert (origin.weights, origin.variant, origin.warning) == ("none", "torchvision", "")
+    assert "no published weights for the variant 'torchvision' of resnet18" in origin.text
+    with pytest.raises(ModelConfigError, match=r"no published weights for the variant .*; use --weights none"):
+        build_model("resnet18", num_classes=3, spec=SPEC, weights="imagenet", variant="torchvision")
 
 
 def test_offline_the_weights_of_keras_are_random_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
