@@ -190,12 +190,12 @@ def _print_foreign(foreign: "ForeignImages") -> None:
     judges = {"familiarity": foreign.familiarity, "probability": foreign.probability}
     aurocs = [f"{judge.auroc:.4f} by {name}" for name, judge in judges.items() if judge is not None]
     click.echo(f"AUROC           {', '.join(aurocs)}")
-    click.echo("\nlevel  familiarity  accepted: labelled  foreign   probability  accepted: foreign")
+    click.echo("\nlevel  familiarity  images accepted  foreign accepted   probability  foreign accepted")
     for level in foreign.levels:
         threshold = "-" if level.threshold is None else f"{level.threshold:.4f}"
         by_familiarity = "-" if level.foreign is None else f"{level.foreign:.1%}"
         probability = "-" if level.probability_threshold is None else f"{level.probability_threshold:.4f}"
         click.echo(
-            f"{100 * level.level:3g} %  {threshold:>11}  {level.familiar:>18.1%}  {by_familiarity:>7}"
-            f"   {probability:>11}  {level.probability_foreign:>17.1%}"
+            f"{100 * level.level:3g} %  {threshold:>11}  {level.familiar:>15.1%}  {by_familiarity:>16}"
+            f"   {probability:>11}  {level.probability_foreign:>16.1%}"
         )

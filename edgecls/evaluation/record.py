@@ -43,21 +43,21 @@ class UnknownFacts:
 
     Attributes:
         threshold: Of the probability of the predicted label; None if there is none.
-        min_familiarity: Of the familiarity; None if there is none.
         answered: Number of images that got a label.
         answered_right: Number of those whose label is correct.
         rejected_right: Images answered "unknown" whose label would have been correct.
         rejected_wrong: Images answered "unknown" whose label would have been wrong.
+        min_familiarity: The threshold of the familiarity; None if there is none.
         unlike: Images answered "unknown" as they are unlike the training images; the others are undecided.
     """
 
     threshold: float | None
-    min_familiarity: float | None
     answered: int
     answered_right: int
     rejected_right: int
     rejected_wrong: int
-    unlike: int
+    min_familiarity: float | None = None
+    unlike: int = 0
 
     @property
     def rejected(self) -> int:

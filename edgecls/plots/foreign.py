@@ -71,6 +71,7 @@ def separation_png(
                 right.plot(*point, "o", color=COLORS[0], markersize=5)
                 right.annotate(name, point, (-4, 4), textcoords="offset points", ha="right", fontsize=7.5, color=MUTED)
         right.set_xlim(LEAST_SHOWN, 1.005)
+        right.set_xticks(np.arange(LEAST_SHOWN, 1.01, 0.05))
         right.set_ylim(-0.02, 1.02)
         for axis in (right.xaxis, right.yaxis):
             axis.set_major_formatter(lambda fraction, _: f"{fraction:.0%}")

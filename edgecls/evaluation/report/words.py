@@ -228,7 +228,7 @@ def foreign_text(foreign: ForeignImages) -> str:
     if foreign.familiarity is None:
         return (
             f"{text}The model does not judge familiarity. Of two images, one with the model's labels and one foreign, "
-            f"the largest probability is larger for the first in {percent(foreign.probability.auroc)} of the cases (AUROC)."
+            f"the first has the larger probability in {percent(foreign.probability.auroc)} of the cases (AUROC)."
         )
     return (
         f"{text}Of two images, one with the model's labels and one foreign, familiarity is larger for the first in "

@@ -54,8 +54,8 @@ def with_features_output(onnx: bytes, tensor: FeatureTensor) -> bytes:
 def with_familiarity_output(onnx: bytes, prototypes: Prototypes) -> bytes:
     """Return a network with the output "familiarity".
 
-    It is as `Prototypes.familiarity` says. The prototypes stay int8 in the file; onnxruntime turns them into floats
-    once, when it opens it.
+    It is as `Prototypes.familiarity` says. The prototypes are int8 in the file; onnxruntime turns them into floats
+    once, when it opens the file.
 
     Args:
         onnx: A serialised network from `with_features_output`.
@@ -67,19 +67,18 @@ def with_familiarity_output(onnx: bytes, prototypes: Prototypes) -> bytes:
     package = load_onnx_package()
     proto = package.load_model_from_string(onnx)
     builder = _Builder(package, proto)
-    directions = builder.node("Cast", [builder.constant("prototypes", prototypes.values.T)], "directions", to=1)
-    products = builder.node("MatMul", [FEATURES_NAME, directions], "products")
-    scaled = builder.node("Mul", [products, builder.constant("scales", prototypes.scales)], "scaled")
+    values = builder.node("Cast", [builder.constant("prototypes", prototypes.values.T)], "values", to=1)
+    scales = builder.constant("scales", prototypes.scales / np.float32(SMOOTHNESS))
+    products = builder.node("MatMul", [FEATURES_NAME, builder.node("Mul", [values, scales], "directions")], "products")
     squares = builder.node("Mul", [FEATURES_NAME, FEATURES_NAME], "squares")
     length = builder.node("Sqrt", [builder.sum(squares, "squared_length", keepdims=1)], "length")
     least = builder.constant("smallest_length", np.float32(SMALLEST_LENGTH))
-    cosines = builder.node("Div", [scaled, builder.node("Add", [length, least], "divisor")], "cosines")
-    one = builder.constant("one", np.float32(1))
-    smoothness = builder.constant("smoothness", np.float32(SMOOTHNESS))
-    below_one = builder.node("Div", [builder.node("Sub", [cosines, one], "below_one"), smoothness], "exponents")
-    total = builder.sum(builder.node("Exp", [below_one], "powers"), "total", keepdims=0)
-    maximum = builder.node("Mul", [builder.node("Log", [total], "logarithm"), smoothness], "smooth_maximum")
-    builder.node("Add", [maximum, one], None)
+    cosines = builder.node("Div", [products, builder.node("Add", [length, least], "divisor")], "cosines")
+    largest = builder.constant("largest", np.float32(1 / SMOOTHNESS))  # subtracted, so that no power overflows
+    powers = builder.node("Exp", [builder.node("Sub", [cosines, largest], "exponents")], "powers")
+    logarithm = builder.node("Log", [builder.sum(powers, "sums", keepdims=0)], "logarithm")
+    below_one = builder.node("Mul", [logarithm, builder.constant("smoothness", np.float32(SMOOTHNESS))], "below_one")
+    builder.node("Add", [below_one, builder.constant("one", np.float32(1))], None)
     _append_output(package, proto.graph, FAMILIARITY_NAME, ["N"])
     serialized: bytes = proto.SerializeToString()
     return serialized
