@@ -15,6 +15,8 @@ from edgecls.image_spec import Color, ImageSpec
 from edgecls.modelfile import INPUT_NAME
 from edgecls.models.classical import classical_names
 from edgecls.models.heads import Head
+from edgecls.models.pretrained.packages import WeightsPackage
+from edgecls.models.pretrained.torch_weights import TorchNames
 from edgecls.models.registry import Registry
 
 __all__ = ["Architecture", "FeatureMap", "architecture_names", "features_model", "get_architecture", "register_model"]
@@ -37,7 +39,10 @@ class Architecture:
         source: The publication it follows.
         color: The images it was designed for; it also takes the others.
         published: Builds its feature extractor as keras.applications publishes it, given weights ("imagenet" to
-            download them, None for random ones); None where there are no published weights.
+            download them, None for random ones); None where Keras publishes no weights.
+        package: The pip package that carries its ImageNet weights, if there is one.
+        torch_name: Returns the name of a module in PyTorch by that of the layer, for weights that come from there.
+        torch_head: Beginnings of the names of PyTorch's tensors that belong to the labels.
     """
 
     name: str
@@ -49,6 +54,9 @@ class Architecture:
     source: str
     color: Color = Color.RGB
     published: Callable[[str | None], keras.Model] | None = None
+    package: WeightsPackage | None = None
+    torch_name: TorchNames | None = None
+    torch_head: tuple[str, ...] = ()
 
     @property
     def default_image(self) -> tuple[int, Color]:

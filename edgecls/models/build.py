@@ -2,6 +2,7 @@
 
 import warnings
 import zipfile
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,9 +10,11 @@ import keras
 
 from edgecls.errors import ModelConfigError
 from edgecls.image_spec import Color, ImageSpec
-from edgecls.models import gray_cnn, keras_applications, resnet18, simple_cnn  # each registers what it defines
+from edgecls.models import efficientnet_lite, gray_cnn, keras_applications, resnet18, simple_cnn  # these register
 from edgecls.models.architecture import Architecture, architecture_names, features_model, get_architecture
 from edgecls.models.heads import HEAD_PREFIX, Head, attach_head, fold_temperature, head_names
+from edgecls.models.pretrained.torch_file import read_torch_file
+from edgecls.models.pretrained.torch_weights import take_torch_weights
 
 __all__ = [
     "HEAD_PREFIX",
@@ -26,7 +29,7 @@ __all__ = [
     "head_names",
 ]
 
-del gray_cnn, keras_applications, resnet18, simple_cnn
+del efficientnet_lite, gray_cnn, keras_applications, resnet18, simple_cnn
 
 NO_WEIGHTS = "none"
 IMAGENET = "imagenet"
@@ -68,13 +71,17 @@ def build_model(
     chosen = architecture.head.changed(name=head, dropout=dropout, hidden_units=hidden_units)
     features = features_model(architecture, spec)
     if weights == IMAGENET:
-        _load_imagenet(features, architecture)
+        _load_imagenet(features, architecture, spec)
     elif weights != NO_WEIGHTS:
         _load_file(features, architecture, spec, Path(weights))
     return attach_head(features, chosen, num_classes=num_classes, name=name)
 
 
-def _load_imagenet(features: keras.Model, architecture: Architecture) -> None:
+def _load_imagenet(features: keras.Model, architecture: Architecture, spec: ImageSpec) -> None:
+    if architecture.package is not None:
+        path = architecture.package.checked()
+        _take_in_color(features, architecture, spec, lambda network: _load_torch(network, architecture, path))
+        return
     if architecture.published is None:
         raise ModelConfigError(
             f"there are no ImageNet weights for {architecture.name}; use --weights none, or another architecture"
@@ -86,6 +93,25 @@ def _load_imagenet(features: keras.Model, architecture: Architecture) -> None:
             f"cannot get the ImageNet weights of {architecture.name}: {error}; "
             "connect to the internet once, or give the path of a weights file"
         ) from error
+    _copy_weights(donor, features)
+
+
+def _load_torch(features: keras.Model, architecture: Architecture, path: Path) -> None:
+    if architecture.torch_name is None:
+        raise ModelConfigError(f"{architecture.name} does not take weights of PyTorch")
+    tensors = read_torch_file(path)
+    take_torch_weights(features, tensors, architecture.torch_name, head=architecture.torch_head, source=repr(str(path)))
+
+
+def _take_in_color(
+    features: keras.Model, architecture: Architecture, spec: ImageSpec, take: Callable[[keras.Model], None]
+) -> None:
+    """Give weights of colour images to a network; to one for grey images through a network for colour ones."""
+    if spec.color is Color.RGB:
+        take(features)
+        return
+    donor = features_model(architecture, replace(spec, color=Color.RGB))
+    take(donor)
     _copy_weights(donor, features)
 
 

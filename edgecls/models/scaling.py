@@ -16,9 +16,16 @@ __all__ = ["as_rgb", "scale_alike", "scale_each_color"]
 DTYPE = "float32"
 
 
-def scale_alike(images: keras.KerasTensor, *, divisor: float = 127.5) -> keras.KerasTensor:
-    """Divide all pixels, 0..255, and subtract 1: by 127.5 to -1..1; uint8 to float32, ``[N, H, W, C]``."""
-    return keras.layers.Rescaling(1 / divisor, offset=-1, dtype=DTYPE, name="scale")(images)
+def scale_alike(images: keras.KerasTensor, *, divisor: float = 127.5, centre: float | None = None) -> keras.KerasTensor:
+    """Scale all pixels, 0..255, around a centre: by 127.5 to -1..1; uint8 to float32, ``[N, H, W, C]``.
+
+    Args:
+        images: uint8, ``[N, H, W, C]``.
+        divisor: What they are divided by.
+        centre: The value that becomes 0; None for the divisor.
+    """
+    offset = -(divisor if centre is None else centre) / divisor
+    return keras.layers.Rescaling(1 / divisor, offset=offset, dtype=DTYPE, name="scale")(images)
 
 
 def scale_each_color(
