@@ -37,14 +37,11 @@ def train_quickly(context: click.Context) -> None:
         click.UsageError: An option is given that has no meaning here.
     """
     given = context.params
-    is_given = {
-        str(parameter.name): context.get_parameter_source(str(parameter.name)) is not ParameterSource.DEFAULT
-        for parameter in context.command.params
-    }
     without_use = [
         next(name for name in parameter.opts if name.startswith("--"))
         for parameter in context.command.params
-        if parameter.name not in QUICK_OPTIONS and is_given[str(parameter.name)]
+        if parameter.name not in QUICK_OPTIONS
+        and context.get_parameter_source(str(parameter.name)) is not ParameterSource.DEFAULT
     ]
     if without_use:
         raise click.UsageError(
@@ -55,7 +52,7 @@ def train_quickly(context: click.Context) -> None:
     from edgecls.training.quick import QuickConfig, QuickListener, run_quick_training
 
     config = QuickConfig(
-        fit=Fit(given["fit"]) if is_given["fit"] else QuickConfig.fit,
+        fit=Fit(given["fit"]),
         validation_fraction=given["validation_fraction"],
         rare_labels=rare_labels_of(given) or RareLabels.REFUSE,
         seed=given["seed"],

@@ -56,7 +56,7 @@ INTERRUPTED = 130
 @click.option(
     "--features",
     type=click.Choice(["pixels", "hog", "hog_color", "backbone"]),
-    show_default="hog_color; hog for grey images; backbone for linear",
+    show_default="hog_color; hog for grey images; backbone with --backbone",
     help="Features for a classical model; networks learn their own.",
 )
 @click.option(
@@ -261,7 +261,7 @@ def _classical_features(given: Mapping[str, Any]) -> "Features":
         raise click.UsageError(f"--backbone gives features of its own; leave out --features {named}")
     if named is not None:
         return Features(named)
-    if given["backbone"] is not None or given["arch"] == "linear":
+    if given["backbone"] is not None:
         return Features.BACKBONE
     return default_features(Color(given["color"] or Color.RGB))
 

@@ -20,6 +20,7 @@ _VIEWS = {"Identity", "Flatten", "Reshape", "Squeeze", "Unsqueeze", "Transpose",
 
 _ROW_AXES = (1, -1)
 _MAP_RANK = 4
+_FLOAT = 1  # of onnx.TensorProto
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,8 @@ class _Search:
 
     def run(self) -> AveragingHead | None:
         softmax = self._producers.get(OUTPUT_NAME)
+        while softmax is not None and softmax.op_type == "Identity":
+            softmax = self._producers.get(softmax.input[0])
         if softmax is None or softmax.op_type != "Softmax" or _attributes(softmax).get("axis", -1) not in _ROW_AXES:
             return None
         tensor, kept = self._before_selection(self._before_scaling(softmax.input[0]))
@@ -106,6 +109,9 @@ class _Search:
         while True:
             tensor = self._before_views(tensor)
             node = self._producers.get(tensor)
+            if node is not None and node.op_type == "Cast" and _attributes(node)["to"] == _FLOAT:
+                tensor = node.input[0]
+                continue
             if node is None or node.op_type not in ("Mul", "Div"):
                 return tensor
             kept, other = node.input

@@ -83,7 +83,7 @@ class QuickConfig:
         TrainingError: A value is outside its limits.
     """
 
-    fit: Fit = Fit.STRETCH
+    fit: Fit = Fit.CROP
     validation_fraction: float = 0.1
     rare_labels: RareLabels = RareLabels.REFUSE
     seed: int = 0
