@@ -1,7 +1,10 @@
-"""The model file that comes with edgecls: five kinds of flowers."""
+"""The networks that come with edgecls: a model of five kinds of flowers, and a backbone that knows none."""
 
 from pathlib import Path
 
-__all__ = ["BUNDLED_MODEL"]
+__all__ = ["BUNDLED_BACKBONE", "BUNDLED_MODEL"]
 
 BUNDLED_MODEL = Path(__file__).parent / "assets" / "flowers.onnx"
+
+BUNDLED_BACKBONE = Path(__file__).parent / "assets" / "backbone.onnx"
+"""EfficientNet-Lite0 without its classification: from an image to features. It is no model file."""

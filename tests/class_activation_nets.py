@@ -82,6 +82,21 @@ AVERAGING: dict[str, Head] = {
 }
 """Heads whose logits are means over the places of the map."""
 
+NORMALISED: Head = _head(
+    *(_POOL, _FLAT, ("Cast", ["flat"], "pooled", {"to": TensorProto.FLOAT})),
+    ("ReduceL2", ["pooled"], "length", {"axes": [1]}),
+    ("Add", ["length", "least"], "divisor", {}),
+    ("Div", ["pooled", "divisor"], "direction", {}),
+    ("Mul", ["direction", "size"], "features", {}),
+    ("MatMul", ["features", "w"], "sums", {}),
+    ("Add", ["sums", "b"], "logits", {}),
+    w=W,
+    b=BIAS,
+    least=np.float32(1e-6),
+    size=np.float32(3),
+)
+"""One whose logits are such means but for a factor of each image, which is one over the tensor "divisor", times 3."""
+
 OTHERS: dict[str, Head] = {
     "max pooling": _head(("GlobalMaxPool", ["map"], "mean", {}), _FLAT, ("Gemm", ["flat", "w"], "logits", {}), w=W),
     "a hidden layer": _head(

@@ -1,6 +1,7 @@
 """edgecls train: from labelled images to a model file, by a network or a classical model."""
 
 import contextlib
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,8 @@ from edgecls.commands.train_options import (
     print_origin,
     print_remarks,
     rare_labels_of,
+    say_calibration,
+    say_mirroring,
     setting_options,
     settings_from,
     test_text,
@@ -27,22 +30,20 @@ from edgecls.image_spec import Color, Fit, ImageSpec
 
 if TYPE_CHECKING:
     from edgecls.evaluation.history import EpochReport
-    from edgecls.evaluation.mirroring import Mirroring
+    from edgecls.models.classical.features import Backbone, Features
     from edgecls.training.devices import Devices
     from edgecls.training.trainer import TrainedNetwork
 
 __all__ = ["train"]
 
 CLASSICAL_OPTIONS = (
-    *("data", "output", "overwrite", "arch", "features", "image_size", "color", "fit", "seed"),
-    *("validation_fraction", "keep_rare_in_train", "leave_out_rare", "mlflow", "mlflow_experiment"),
+    *("data", "output", "overwrite", "arch", "features", "backbone", "image_size", "color", "fit", "seed"),
+    *("validation_fraction", "keep_rare_in_train", "leave_out_rare", "familiarity", "mlflow", "mlflow_experiment"),
 )
 """Parameters of edgecls train that apply to classical models; the others are for networks."""
 
 INTERRUPTED = 130
 """Exit code of a run that was ended by Ctrl-C and whose best epoch was exported: 128 + SIGINT, as in shells."""
-
-NAMED_CHANGES = 5  # changed labels in one warning
 
 
 @click.command(short_help="Train a classifier on a dataset.")
@@ -57,9 +58,21 @@ NAMED_CHANGES = 5  # changed labels in one warning
 @setting_options
 @click.option(
     "--features",
-    type=click.Choice(["pixels", "hog", "hog_color"]),
-    show_default="hog_color; hog for grey images",
+    type=click.Choice(["pixels", "hog", "hog_color", "backbone"]),
+    show_default="hog_color; hog for grey images; backbone with --backbone",
     help="Features for a classical model; networks learn their own.",
+)
+@click.option(
+    "--backbone",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    show_default="the one that comes with edgecls",
+    help="Model file whose pooled features a classical model takes (--features backbone).",
+)
+@click.option(
+    "--quick",
+    is_flag=True,
+    help="Fit a linear classifier to the features of a pretrained network instead of training one: takes seconds, "
+    "and needs the extra quick only.",
 )
 @click.option(
     "--cache-dir",
@@ -96,6 +109,8 @@ def train(
     mlflow: str | None,
     mlflow_experiment: str | None,
     features: str | None,
+    backbone: Path | None,
+    quick: bool,
     **flags: Any,
 ) -> None:
     """Train on DATA: a folder with one folder of images for each label, a folder with the folders train, val and
@@ -108,16 +123,25 @@ def train(
     Ctrl-C ends training and exports the best epoch so far (exit code 130); a second Ctrl-C ends
     immediately. In both cases, as after a crash, --resume continues after the last finished epoch.
 
-    Classical models (decision_tree, kmeans, knn, random_forest, svm, xgboost) are fitted to
+    Classical models (decision_tree, kmeans, knn, linear, random_forest, svm, xgboost) are fitted to
     features of the images instead; they ignore options for networks, and there is no .keras file.
+
+    --quick needs no TensorFlow and no GPU, and begins to be useful with ten images a label. Go on
+    to full training with the same split: edgecls train flowers.run/split -o better.onnx
     """
+    if quick:
+        from edgecls.commands.quick_training import train_quickly
+
+        train_quickly(context)
+        return
     from edgecls.models.classical import classical_names
 
     if flags["arch"] in classical_names():
         _train_classical(context)
         return
-    if features is not None:
-        raise click.UsageError(f"--features is for classical models; {flags['arch']} is a network and learns its own")
+    for name, value in (("features", features), ("backbone", backbone)):
+        if value is not None:
+            raise click.UsageError(f"--{name} is for classical models; {flags['arch']} is a network and learns its own")
     if resume and overwrite:
         raise click.UsageError("--resume and --overwrite cannot be used together")
     tracker = tracker_from(mlflow, mlflow_experiment, data)
@@ -154,16 +178,7 @@ def train(
         tracked.finish(result)
     best = result.trained.best
     line.then(f"best epoch {best.epoch}: validation accuracy {best.validation_accuracy:.4f}")
-    if calibration := result.model.calibration:
-        errors = f"{calibration.error_before:.4f} to {calibration.error_after:.4f}"
-        click.echo(f"calibrated with a temperature of {calibration.temperature:.2f}: calibration error from {errors}")
-    elif rejected := result.model.rejected:
-        errors = f"from {rejected.error_before:.4f} to {rejected.held_out_error:.4f}"
-        losses = f"from {rejected.loss_before:.4f} to {rejected.held_out_loss:.4f}"
-        click.echo(
-            f"not calibrated: a temperature of {rejected.temperature:.2f} would change the calibration error {errors} "
-            f"and the loss {losses} on images that it was not fitted on"
-        )
+    say_calibration(result.model.calibration, result.model.rejected)
     if result.model.unknown_threshold is not None:
         click.echo(f"unknown below a probability of {result.model.unknown_threshold:g}")
     if familiarity := result.export.card.familiarity:
@@ -172,7 +187,7 @@ def train(
         click.echo(f"without familiarity: {result.unfamiliar}", err=True)
     if result.has_test:
         click.echo(test_text(result.evaluation))
-    _say_mirroring(result.mirroring, is_flipped=config.augment and config.augmentation.flip)
+    say_mirroring(result.mirroring, is_flipped=config.augment and config.augmentation.flip)
     click.echo(f"onnxruntime against Keras: {result.export.parity}")
     click.echo(f"wrote {result.onnx_path} ({result.onnx_path.stat().st_size / 1e6:.2f} MB) and {result.keras_path}")
     click.echo(f"wrote {result.run.report_path}")
@@ -184,7 +199,7 @@ def train(
 def _train_classical(context: click.Context) -> None:
     """Train a classical model with the parameters of `edgecls train`, and print the results."""
     from edgecls.evaluation.record import headline_metrics
-    from edgecls.models.classical.features import Features, default_features
+    from edgecls.models.classical.features import Features
     from edgecls.models.classical.registry import DEFAULT_SIDE
     from edgecls.training.classical import ClassicalConfig, ClassicalListener, run_classical_training
 
@@ -197,15 +212,24 @@ def _train_classical(context: click.Context) -> None:
     ]
     if without_use:
         click.echo(f"{given['arch']} is not a network and ignores {', '.join(without_use)}", err=True)
-    height, width = given["image_size"] or (DEFAULT_SIDE, DEFAULT_SIDE)
-    image = ImageSpec(height, width, Color(given["color"] or Color.RGB), Fit(given["fit"]))
+    features = _classical_features(given)
+    fit = Fit(given["fit"])
+    backbone = None
+    if features is Features.BACKBONE:
+        backbone = _backbone(given, fit)
+        height, width, color = backbone.image.height, backbone.image.width, backbone.image.color
+    else:
+        height, width, color = DEFAULT_SIDE, DEFAULT_SIDE, Color.RGB
+    height, width = given["image_size"] or (height, width)
     config = ClassicalConfig(
-        image=image,
+        image=ImageSpec(height, width, Color(given["color"] or color), fit),
         arch=given["arch"],
-        features=Features(given["features"]) if given["features"] else default_features(image.color),
+        features=features,
         validation_fraction=given["validation_fraction"],
         rare_labels=rare_labels_of(given) or RareLabels.REFUSE,
         seed=given["seed"],
+        backbone=backbone,
+        familiarity=given["familiarity"],
     )
     line = StatusLine()
     listener = ClassicalListener(
@@ -229,6 +253,10 @@ def _train_classical(context: click.Context) -> None:
                 run.log_metrics(headline_metrics(result.evaluation, prefix="final_test_"))
             run.log_files(result.onnx_path)
     scores = result.scores
+    if familiarity := result.export.card.familiarity:
+        click.echo(familiarity_text(familiarity))
+    elif result.unfamiliar is not None:
+        click.echo(f"without familiarity: {result.unfamiliar}", err=True)
     line.then(
         f"{config.arch} on {config.features}: accuracy {scores.accuracy:.4f}  "
         f"val_loss {scores.validation_loss:.4f}  val_accuracy {scores.validation_accuracy:.4f}"
@@ -237,6 +265,33 @@ def _train_classical(context: click.Context) -> None:
         click.echo(test_text(result.evaluation))
     click.echo(f"onnxruntime against the fitted model: {result.export.parity}")
     click.echo(f"wrote {result.onnx_path} ({result.onnx_path.stat().st_size / 1e6:.2f} MB)")
+
+
+def _classical_features(given: Mapping[str, Any]) -> "Features":
+    """Return the features that a classical model is fitted to.
+
+    Raises:
+        click.UsageError: A backbone is given, but other features than its own.
+    """
+    from edgecls.models.classical.features import Features, default_features
+
+    named = given["features"]
+    if given["backbone"] is not None and named not in (None, Features.BACKBONE):
+        raise click.UsageError(f"--backbone gives features of its own; leave out --features {named}")
+    if named is not None:
+        return Features(named)
+    if given["backbone"] is not None:
+        return Features.BACKBONE
+    return default_features(Color(given["color"] or Color.RGB))
+
+
+def _backbone(given: Mapping[str, Any], fit: Fit) -> "Backbone":
+    from edgecls.export.backbone import BUNDLED_SIDE, bundled_backbone, cut_backbone
+    from edgecls.modelfile import read_model
+
+    if given["backbone"] is not None:
+        return cut_backbone(read_model(given["backbone"]))
+    return bundled_backbone(ImageSpec(BUNDLED_SIDE, BUNDLED_SIDE, fit=fit))
 
 
 def _print_remark(devices: "Devices") -> None:
@@ -256,20 +311,6 @@ def _epoch_text(report: "EpochReport", left: str) -> str:
         f"val_loss {report.validation_loss:.4f}  val_accuracy {report.validation_accuracy:.4f}  "
         f"{report.duration_s:.1f} s{f', {left}' if left else ''}{'  best' if report.is_best else ''}"
     )
-
-
-def _say_mirroring(mirroring: "Mirroring", *, is_flipped: bool) -> None:
-    from edgecls.evaluation.report.words import mirroring_text
-
-    click.echo(mirroring_text(mirroring))
-    if mirroring.changes_meaning and is_flipped:
-        labels = ", ".join(f"{one.mirrored} for {one.label}" for one in mirroring.telling[:NAMED_CHANGES])
-        click.echo(
-            "warning: mirroring seems to change the meaning of images"
-            f"{f' (mirrored, it predicts {labels})' if labels else ''}, and half of the training images were mirrored; "
-            "train with --no-augment-flip",
-            err=True,
-        )
 
 
 def _show_exporting(line: StatusLine, trained: "TrainedNetwork") -> None:

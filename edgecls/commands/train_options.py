@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
     from edgecls.commands.terminal import StatusLine
     from edgecls.dataset.formats.labelled_images import Dataset
+    from edgecls.evaluation.calibration import Calibration
     from edgecls.evaluation.history import EpochReport
+    from edgecls.evaluation.mirroring import Mirroring
     from edgecls.evaluation.record import Evaluation
     from edgecls.models import Origin
     from edgecls.training.images import PreparedImages
@@ -32,9 +34,12 @@ __all__ = [
     "print_origin",
     "print_remarks",
     "rare_labels_of",
+    "say_calibration",
+    "say_mirroring",
     "setting_options",
     "settings_from",
     "test_text",
+    "unknown_threshold_of",
 ]
 
 RARE_FLAGS = {"keep_rare_in_train": RareLabels.KEEP_IN_TRAIN, "leave_out_rare": RareLabels.LEAVE_OUT}
@@ -46,11 +51,22 @@ ARCHITECTURE_NAMES = (
     *("efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2"),
     *("efficientnet_v2_b0", "efficientnet_v2_b1", "efficientnet_v2_b2", "efficientnet_v2_b3"),
     *("efficientnet_v2_l", "efficientnet_v2_m", "efficientnet_v2_s", "gray_cnn", "inception_resnet_v2"),
-    *("inception_v3", "kmeans", "knn", "mobilenet", "mobilenet_v2", "mobilenet_v3_large", "mobilenet_v3_small"),
+    *(
+        "inception_v3",
+        "kmeans",
+        "knn",
+        "linear",
+        "mobilenet",
+        "mobilenet_v2",
+        "mobilenet_v3_large",
+        "mobilenet_v3_small",
+    ),
     *("nasnet_large", "nasnet_mobile", "random_forest", "resnet101", "resnet101v2", "resnet152", "resnet152v2"),
     *("resnet18", "resnet50", "resnet50v2", "simple_cnn", "svm", "vgg16", "vgg19", "xception", "xgboost"),
 )
 """For shell completion only, which must not wait for Keras to load."""
+
+NAMED_CHANGES = 5  # changed labels in one warning
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -251,7 +267,7 @@ def settings_from(context: click.Context, flags: dict[str, Any]) -> dict[str, An
         given["device"], _, number = given["device"].partition(":")
         use_gpu(int(number))  # the only one, then, that Keras finds
     if "unknown_threshold" in given:
-        given["unknown_threshold"] = _number_or_text(given["unknown_threshold"])
+        given["unknown_threshold"] = unknown_threshold_of(given["unknown_threshold"])
     tables = {"image": image, "augmentation": amounts}
     return {**given, **{name: table for name, table in tables.items() if table}}
 
@@ -268,7 +284,8 @@ def rare_labels_of(flags: Mapping[str, Any]) -> RareLabels | None:
     return given[0] if given else None
 
 
-def _number_or_text(value: str) -> float | str:
+def unknown_threshold_of(value: str) -> float | str:
+    """Return the unknown threshold of the command line: a number, or a word that is checked later."""
     try:
         return float(value)
     except ValueError:
@@ -308,6 +325,35 @@ def test_text(found: "Evaluation") -> str:
     unused = f"; {len(found.failures)} more could not be used" if found.failures else ""
     interval = f"{low:.4f} to {high:.4f} at 95 %"
     return f"test accuracy {found.accuracy:.4f} ({interval}) on {counted(found.images, 'image')}{unused}"
+
+
+def say_calibration(calibration: "Calibration | None", rejected: "Calibration | None") -> None:
+    """Print what a temperature changed, or would have changed; nothing if none was fitted."""
+    if calibration is not None:
+        errors = f"{calibration.error_before:.4f} to {calibration.error_after:.4f}"
+        click.echo(f"calibrated with a temperature of {calibration.temperature:.2f}: calibration error from {errors}")
+    elif rejected is not None:
+        errors = f"from {rejected.error_before:.4f} to {rejected.held_out_error:.4f}"
+        losses = f"from {rejected.loss_before:.4f} to {rejected.held_out_loss:.4f}"
+        click.echo(
+            f"not calibrated: a temperature of {rejected.temperature:.2f} would change the calibration error {errors} "
+            f"and the loss {losses} on images that it was not fitted on"
+        )
+
+
+def say_mirroring(mirroring: "Mirroring", *, is_flipped: bool) -> None:
+    """Print the effect of mirroring, with a warning where it seems to change labels."""
+    from edgecls.evaluation.report.words import mirroring_text
+
+    click.echo(mirroring_text(mirroring))
+    if mirroring.changes_meaning and is_flipped:
+        labels = ", ".join(f"{one.mirrored} for {one.label}" for one in mirroring.telling[:NAMED_CHANGES])
+        click.echo(
+            "warning: mirroring seems to change the meaning of images"
+            f"{f' (mirrored, it predicts {labels})' if labels else ''}, and half of the training images were mirrored; "
+            "train with --no-augment-flip",
+            err=True,
+        )
 
 
 class TimeLeft:

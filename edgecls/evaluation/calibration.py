@@ -9,6 +9,7 @@ import numpy.typing as npt
 from edgecls.errors import DatasetError, InputShapeError
 
 __all__ = [
+    "MIN_IMAGES",
     "Calibration",
     "ReliabilityBin",
     "calibrate",
@@ -21,6 +22,9 @@ __all__ = [
 ]
 
 BINS = 15  # as in Guo et al. 2017
+
+MIN_IMAGES = 50
+"""Images that a temperature takes; fitted on fewer it says more about those few than about the network."""
 
 MIN_TEMPERATURE, MAX_TEMPERATURE = 0.25, 10.0
 """If every image is classified correctly, the likelihood is highest at a temperature of 0, so there is a bound."""

@@ -20,6 +20,7 @@ _VIEWS = {"Identity", "Flatten", "Reshape", "Squeeze", "Unsqueeze", "Transpose",
 
 _ROW_AXES = (1, -1)
 _MAP_RANK = 4
+_FLOAT = 1  # of onnx.TensorProto
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,8 @@ class _Search:
 
     def run(self) -> AveragingHead | None:
         softmax = self._producers.get(OUTPUT_NAME)
+        while softmax is not None and softmax.op_type == "Identity":
+            softmax = self._producers.get(softmax.input[0])
         if softmax is None or softmax.op_type != "Softmax" or _attributes(softmax).get("axis", -1) not in _ROW_AXES:
             return None
         tensor, kept = self._before_selection(self._before_scaling(softmax.input[0]))
@@ -71,7 +74,7 @@ class _Search:
         shape = self._shapes.known(tensor)
         if shape is None or self._shapes.batch_axis(tensor) != 0 or math.prod(shape) != shape[1]:
             return None
-        pooling = self._producers.get(self._before_views(tensor))
+        pooling = self._producers.get(self._before_norm(tensor))
         channels_last = None if pooling is None else self._averages_all(pooling)
         if pooling is None or channels_last is None:
             return None
@@ -100,6 +103,34 @@ class _Search:
             if node.op_type != "Add" and not self._is_positive_number(constants[0]):
                 return tensor
             tensor = others[0]
+
+    def _before_norm(self, tensor: str) -> str:
+        """Skip what divides the means by their length, and positive factors: they too change all positions alike."""
+        while True:
+            tensor = self._before_views(tensor)
+            node = self._producers.get(tensor)
+            if node is not None and node.op_type == "Cast" and _attributes(node)["to"] == _FLOAT:
+                tensor = node.input[0]
+                continue
+            if node is None or node.op_type not in ("Mul", "Div"):
+                return tensor
+            kept, other = node.input
+            if node.op_type == "Mul" and kept in self._constants:
+                kept, other = other, kept
+            is_number = other in self._constants and self._is_positive_number(other)
+            if not is_number and not (node.op_type == "Div" and self._is_length(other, of=kept)):
+                return tensor
+            tensor = kept
+
+    def _is_length(self, tensor: str, *, of: str) -> bool:
+        """True if a tensor is the length of each row of another one, perhaps with a constant added to it."""
+        node = self._producers.get(tensor)
+        if node is not None and node.op_type in ("Add", "Max") and len(node.input) == 2:
+            constants = [name for name in node.input if name in self._constants]
+            if len(constants) != 1 or not self._is_positive_number(constants[0]):
+                return False
+            node = self._producers.get(next(name for name in node.input if name not in self._constants))
+        return node is not None and node.op_type == "ReduceL2" and node.input[0] == of
 
     def _is_positive_number(self, constant: str) -> bool:
         return math.prod(self._constants[constant].dims) == 1 and float(self._values(constant).reshape(())) > 0

@@ -1,7 +1,7 @@
 """A training run of a classical model, from a dataset to a model file. Does not load Keras."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,27 +13,38 @@ from edgecls.dataset.formats.read import read_dataset
 from edgecls.dataset.notes import notes_on
 from edgecls.dataset.pixel_cache import CachedImages
 from edgecls.dataset.splits.rare_labels import RareLabels
-from edgecls.errors import OutputError, TrainingError
+from edgecls.errors import FamiliarityError, OutputError, TrainingError
+from edgecls.evaluation.calibration import negative_log_likelihood
 from edgecls.evaluation.evaluate import evaluate
 from edgecls.evaluation.record import Evaluation
 from edgecls.export.classical import export_classical, original_network
+from edgecls.export.familiarity.add import FeaturesOfImages, familiar
 from edgecls.export.proof import Export, golden_answers
 from edgecls.extras import import_from_extra
 from edgecls.image import TRAINED_COLORS
 from edgecls.image_spec import ImageSpec
 from edgecls.model_card import DatasetFacts, ModelCard
-from edgecls.models.classical.features import Features, feature_count, open_features
+from edgecls.modelfile import ModelFile
+from edgecls.models.classical.features import BACKBONE_TENSOR, Backbone, Features, feature_count, open_features
 from edgecls.models.classical.registry import FeatureRows, FittedClassifier, TrainingRows, get_classical
 from edgecls.runtime.machine.cores import usable_cores
 from edgecls.runtime.opening import load
 from edgecls.training.images import ImagesListener, golden_images, prepare_images, without_rare_labels
 from edgecls.training.run_directory import RunDirectory, default_run_directory
 
-__all__ = ["ClassicalConfig", "ClassicalListener", "ClassicalResult", "Scores", "run_classical_training"]
+__all__ = [
+    "ClassicalConfig",
+    "ClassicalListener",
+    "ClassicalResult",
+    "Scores",
+    "accuracy",
+    "run_classical_training",
+    "with_familiarity",
+]
 
 PIXELS_AT_ONCE = 2**18  # whose features are computed together: 64 images of 64x64
-PARITY_IMAGES = 64  # of validation, compared before a file is written
 SMALLEST_PROBABILITY = 1e-7  # in the loss: a tree may rule out a label
+PARITY_IMAGES = 64  # of validation, compared before a file is written
 
 
 @dataclass(frozen=True)
@@ -47,6 +58,8 @@ class ClassicalConfig:
         validation_fraction: Fraction of each label's images held out for validation, above 0, below 1.
         rare_labels: What to do with labels that have too few images for that.
         seed: Of the split and the model.
+        backbone: The network that computes the features, for Features.BACKBONE.
+        familiarity: Whether a model on the features of a backbone judges how much an image is like its training images.
 
     Raises:
         ModelConfigError: There is no such model, or no such features of such images.
@@ -59,10 +72,12 @@ class ClassicalConfig:
     validation_fraction: float = 0.1
     rare_labels: RareLabels = RareLabels.REFUSE
     seed: int = 0
+    backbone: Backbone | None = None
+    familiarity: bool = True
 
     def __post_init__(self) -> None:
         get_classical(self.arch)
-        feature_count(self.features, self.image)
+        feature_count(self.features, self.image, self.backbone)
         if not 0 < self.validation_fraction < 1:
             raise TrainingError(f"validation split must be above 0 and below 1, got {self.validation_fraction}")
         if not 0 <= self.seed < 2**32:
@@ -70,9 +85,11 @@ class ClassicalConfig:
 
     def as_facts(self) -> dict[str, str | float | bool]:
         """Return the settings as the model card records them: without the image."""
+        backbone = {} if self.backbone is None else {"backbone": self.backbone.name}
         return {
             "arch": self.arch,
             "features": str(self.features),
+            **backbone,
             "validation_fraction": self.validation_fraction,
             "rare_labels": str(self.rare_labels),
             "seed": self.seed,
@@ -109,6 +126,10 @@ class Scores:
     validation_accuracy: float
     validation_loss: float
 
+    def as_metrics(self) -> dict[str, float]:
+        """Return them as the model card has them."""
+        return {name: round(value, 6) for name, value in asdict(self).items()}
+
 
 @dataclass(frozen=True)
 class ClassicalResult:
@@ -120,6 +141,7 @@ class ClassicalResult:
         export: The model file, verified against the original.
         evaluation: On the test split; None if there is none.
         onnx_path: Where it is.
+        unfamiliar: Why a model on the features of a backbone has no familiarity; None if it has, or was not to have it.
     """
 
     fitted: FittedClassifier
@@ -127,6 +149,7 @@ class ClassicalResult:
     export: Export
     evaluation: Evaluation | None
     onnx_path: Path
+    unfamiliar: str | None = None
 
 
 def run_classical_training(
@@ -198,15 +221,11 @@ def run_classical_training(
         image=config.image,
         architecture=config.arch,
         golden=golden_answers(
-            original_network(fitted, config.features, config.image),
+            original_network(fitted, config.features, config.image, config.backbone),
             golden_images(cached, held_out),
             name=config.arch,
         ),
-        metrics={
-            "accuracy": round(scores.accuracy, 6),
-            "validation_accuracy": round(scores.validation_accuracy, 6),
-            "validation_loss": round(scores.validation_loss, 6),
-        },
+        metrics=scores.as_metrics(),
         training=config.as_facts() | TRAINED_COLORS,
         dataset=DatasetFacts(
             sha256=cached.sha256,
@@ -216,7 +235,12 @@ def run_classical_training(
         ),
     )
     compared = {cached.names[index]: cached.pixels[index] for index in held_out[:: -(-len(held_out) // PARITY_IMAGES)]}
-    export = export_classical(fitted, config.features, card, images=compared)
+    export = export_classical(fitted, config.features, card, backbone=config.backbone, images=compared)
+    unfamiliar = None
+    if config.backbone is not None and config.familiarity:
+        export, unfamiliar = with_familiarity(
+            export, rows[train_indices], cached.label_ids[train_indices], rows[held_out]
+        )
     with whole_files(onnx_path) as (temporary,):
         temporary.write_bytes(export.onnx)
     keras_path.unlink(missing_ok=True)
@@ -227,14 +251,34 @@ def run_classical_training(
         evaluation = evaluate(
             load(onnx_path, "cpu"), dataset.test, workers=usable_cores(), on_progress=listener.on_evaluated
         )
-    return ClassicalResult(fitted, scores, export, evaluation, onnx_path)
+    return ClassicalResult(fitted, scores, export, evaluation, onnx_path, unfamiliar)
+
+
+def with_familiarity(
+    export: Export, rows: FeatureRows, label_ids: npt.NDArray[np.int32], held_out: FeatureRows
+) -> tuple[Export, str | None]:
+    """Return a model on the features of a backbone that judges familiarity, or the same model and why it cannot.
+
+    Args:
+        export: The model file.
+        rows: The features of its training images.
+        label_ids: Their labels.
+        held_out: The features of its validation images.
+    """
+    model = ModelFile(export.card.name, export.card, export.onnx)
+    features = FeaturesOfImages(rows, label_ids.astype(np.int64), held_out)
+    try:
+        made = familiar(model, features, tensor=BACKBONE_TENSOR)
+    except FamiliarityError as error:
+        return export, str(error)
+    return replace(export, onnx=made.onnx, card=made.card), None
 
 
 def _features(cached: CachedImages, config: ClassicalConfig, on_progress: Callable[[int, int], None]) -> FeatureRows:
-    network = open_features(config.features, config.image, intra_op_threads=usable_cores())
+    network = open_features(config.features, config.image, config.backbone, intra_op_threads=usable_cores())
     at_once = max(1, PIXELS_AT_ONCE // (config.image.height * config.image.width))
     total = len(cached.label_ids)
-    rows = np.empty((total, feature_count(config.features, config.image)), np.float32)
+    rows = np.empty((total, feature_count(config.features, config.image, config.backbone)), np.float32)
     for start in range(0, total, at_once):
         end = min(start + at_once, total)
         rows[start:end] = network(cached.pixels[np.arange(start, end)])
@@ -250,10 +294,15 @@ def _score(
     held_out: Sequence[int],
 ) -> Scores:
     answers = fitted.probabilities(rows)
-    right = answers.argmax(axis=1) == label_ids
-    of_truth = np.maximum(answers[held_out, label_ids[held_out]], SMALLEST_PROBABILITY)
     return Scores(
-        accuracy=float(right[train_indices].mean()),
-        validation_accuracy=float(right[held_out].mean()),
-        validation_loss=float(-np.log(of_truth).mean()),
+        accuracy=accuracy(answers[train_indices], label_ids[train_indices]),
+        validation_accuracy=accuracy(answers[held_out], label_ids[held_out]),
+        validation_loss=negative_log_likelihood(
+            np.maximum(answers[held_out], SMALLEST_PROBABILITY), label_ids[held_out]
+        ),
     )
+
+
+def accuracy(answers: npt.NDArray[np.float32], label_ids: npt.NDArray[np.int32]) -> float:
+    """Return the fraction of the rows whose most probable label is the true one."""
+    return float((answers.argmax(axis=1) == label_ids).mean())

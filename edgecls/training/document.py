@@ -1,36 +1,21 @@
-"""What documents a trained network: its calibration, the card of its model file, the report in the run directory."""
+"""What documents a trained network: its calibration, and the card of its model file."""
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import keras
 import numpy as np
 import numpy.typing as npt
 
-from edgecls.atomic_write import whole_files
-from edgecls.dataset.formats.labelled_images import Dataset, LabelledImages
-from edgecls.evaluation.calibration import Calibration, calibrate, choose_unknown_threshold
-from edgecls.evaluation.evaluate import evaluate
-from edgecls.evaluation.history import EpochReport, training_curves
-from edgecls.evaluation.mirroring import Mirroring
-from edgecls.evaluation.record import Evaluation
-from edgecls.evaluation.report import write_report
+from edgecls.evaluation.calibration import MIN_IMAGES, Calibration, calibrate, choose_unknown_threshold
+from edgecls.evaluation.history import EpochReport
 from edgecls.export.from_keras.export import golden_from
 from edgecls.image import TRAINED_COLORS
 from edgecls.model_card import DatasetFacts, ModelCard
 from edgecls.models import fold_temperature
-from edgecls.plots.confusion import MAX_NUMBERED, confused_block_png, confusion_png, full_confusion_png
-from edgecls.runtime.classifier import Classifier
-from edgecls.runtime.machine.cores import usable_cores
 from edgecls.training.config import TrainConfig
 from edgecls.training.images import PreparedImages, golden_images
-from edgecls.training.run_directory import RunDirectory
 
-__all__ = ["MIN_IMAGES", "CalibratedNetwork", "calibrated", "report_on_run", "write_card"]
-
-MIN_IMAGES = 50
-"""Validation images that a temperature takes; fitted on fewer it says more about those few than about the network."""
+__all__ = ["CalibratedNetwork", "calibrated", "write_card"]
 
 
 @dataclass(frozen=True)
@@ -136,75 +121,3 @@ def write_card(
             images_per_label=cached.counts,
         ),
     )
-
-
-def report_on_run(
-    run: RunDirectory,
-    classifier: Classifier,
-    *,
-    model_bytes: int,
-    data: Path,
-    dataset: Dataset,
-    images: PreparedImages,
-    history: Sequence[EpochReport],
-    calibration: Calibration | None,
-    mirroring: Mirroring,
-    on_progress: Callable[[int, int], None] = lambda done, total: None,
-) -> Evaluation:
-    """Evaluate a model file as it is used, by onnxruntime, and write report and plots into the run directory.
-
-    The images are those of the dataset's test split; without one, the validation images.
-
-    Args:
-        run: Where to write.
-        classifier: The model file, opened.
-        model_bytes: Its size.
-        data: Where the images come from, as the user named it.
-        dataset: All splits.
-        images: The training and validation images.
-        history: The epochs of the run.
-        calibration: The effect of the temperature, if one was fitted.
-        mirroring: The effect of mirroring the validation images.
-        on_progress: Called with the number of images done and the number of all.
-
-    Raises:
-        OutputError: The files cannot be written.
-        MissingExtraError: matplotlib is not installed.
-    """
-    split = "validation" if dataset.test is None else "test"
-    chosen = _validation_images(images) if dataset.test is None else dataset.test
-    evaluation = evaluate(classifier, chosen, workers=usable_cores(), on_progress=on_progress)
-    write_report(
-        run.report_path,
-        evaluation,
-        card=classifier.card,
-        data_name=str(data),
-        split=split,
-        model_bytes=model_bytes,
-        history=history,
-        calibration=calibration,
-        mirroring=mirroring,
-    )
-    _write_plots(run.plots_path, evaluation, history)
-    return evaluation
-
-
-def _validation_images(images: PreparedImages) -> LabelledImages:
-    cached = images.cached
-    return LabelledImages(
-        cached.labels,
-        tuple(Path(cached.names[index]) for index in images.validation_indices),
-        tuple(int(cached.label_ids[index]) for index in images.validation_indices),
-    )
-
-
-def _write_plots(folder: Path, evaluation: Evaluation, history: Sequence[EpochReport]) -> None:
-    plots = {**training_curves(history), "confusion": confusion_png(evaluation.confusion, evaluation.labels)}
-    if len(evaluation.labels) > MAX_NUMBERED:
-        plots["confusion-full"] = full_confusion_png(evaluation.confusion, evaluation.labels)
-        block = confused_block_png(evaluation.confusion, evaluation.labels)
-        plots |= {} if block is None else {"confusion-most": block}
-    folder.mkdir(exist_ok=True)
-    with whole_files(*(folder / f"{name}.png" for name in plots)) as staged:
-        for path, png in zip(staged, plots.values(), strict=True):
-            path.write_bytes(png)

@@ -2,7 +2,7 @@
 
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
@@ -102,12 +102,13 @@ def prepare_images(
     seed: int,
     cache: Cache,
     cache_folder: Path,
+    groups: Mapping[Path, int] | None = None,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> PreparedImages:
     """Decode the training and validation images.
 
     If the dataset has no validation split, a fraction of each label's images is held out, chosen by the seed,
-    with augmented copies of one image kept together. Its test split is not used.
+    with augmented copies of one image kept together, or the groups that are given. Its test split is not used.
 
     Args:
         dataset: The images.
@@ -117,6 +118,7 @@ def prepare_images(
         seed: Of the division.
         cache: Where decoded images are kept.
         cache_folder: Where decoded images go if they are kept on disk.
+        groups: A number for each image, the same for those that must stay together.
         on_progress: Called with the number of images done and the number of all.
 
     Raises:
@@ -138,7 +140,7 @@ def prepare_images(
     if validation is None:
         train_indices, held_out = partition(
             cached.label_ids.tolist(),
-            _families(cached.names),
+            _families(cached.names) if groups is None else [groups[Path(name)] for name in cached.names],
             (1 - validation_fraction, validation_fraction),
             seed,
             labels=cached.labels,
@@ -151,10 +153,17 @@ def prepare_images(
     return PreparedImages(cached, train_indices, held_out, cache)
 
 
-def without_rare_labels(dataset: Dataset, rare_labels: RareLabels) -> tuple[Dataset, tuple[str, ...]]:
+def without_rare_labels(
+    dataset: Dataset, rare_labels: RareLabels, groups: Mapping[Path, int] | None = None
+) -> tuple[Dataset, tuple[str, ...]]:
     """Return a dataset without the labels that have too few images to be split, if the setting is LEAVE_OUT.
 
     A dataset with a validation split is returned unchanged.
+
+    Args:
+        dataset: The images.
+        rare_labels: The setting.
+        groups: As `prepare_images` takes them.
 
     Returns:
         The dataset, and a remark about the labels that were left out, if any.
@@ -165,8 +174,8 @@ def without_rare_labels(dataset: Dataset, rare_labels: RareLabels) -> tuple[Data
     if rare_labels is not RareLabels.LEAVE_OUT or dataset.validation is not None:
         return dataset, ()
     train = dataset.train
-    groups = _families([str(path) for path in train.paths])
-    left = {train.label_ids[index] for index in without_rare(train.label_ids, groups, split_count=SPLIT_COUNT)}
+    families = _families(list(map(str, train.paths))) if groups is None else [groups[path] for path in train.paths]
+    left = {train.label_ids[index] for index in without_rare(train.label_ids, families, split_count=SPLIT_COUNT)}
     if len(left) < 2:
         raise DatasetError("fewer than two labels have enough images to be divided; add images")
     rest = Dataset(train.of_labels(left), None, None if dataset.test is None else dataset.test.of_labels(left))

@@ -24,10 +24,11 @@ from edgecls.runtime.opening import load
 from edgecls.training.config import ClassWeights, TrainConfig
 from edgecls.training.config_file import Settings, build_config, read_settings
 from edgecls.training.devices import FULL_PRECISION, Devices, choose_devices, dtype_policy
-from edgecls.training.document import CalibratedNetwork, calibrated, report_on_run, write_card
+from edgecls.training.document import CalibratedNetwork, calibrated, write_card
 from edgecls.training.epoch_keeper import Watch, stop_request
 from edgecls.training.images import ImagesListener, PreparedImages, prepare_images, without_rare_labels
 from edgecls.training.run_directory import ExistingRun, RunDirectory, RunFacts, default_run_directory
+from edgecls.training.run_report import report_on_run
 from edgecls.training.trainer import TrainedNetwork, build_network, start_network, train
 
 __all__ = ["Listener", "RunOptions", "TrainingResult", "resolve_config", "run_training"]

@@ -28,6 +28,7 @@ REPORT_NAME = "report.html"
 TENSORBOARD_NAME = "tensorboard"
 PLOTS_NAME = "plots"
 OPEN_WEIGHTS = ("auto", "imagenet")  # of which a run has to find out what there is
+SPLIT_NAME = "split"
 MODEL_NAMES = ("model.onnx", "model.keras")
 
 
@@ -89,6 +90,11 @@ class RunDirectory:
         return self.path / PLOTS_NAME
 
     @property
+    def split_path(self) -> Path:
+        """The folder for lists of the training, validation and test images, a dataset like any other."""
+        return self.path / SPLIT_NAME
+
+    @property
     def tensorboard_path(self) -> Path:
         """The folder for logs for TensorBoard."""
         return self.path / TENSORBOARD_NAME
@@ -145,8 +151,12 @@ class RunDirectory:
             return config
         return replace(config, weights=saved["weights"], variant=saved.get("variant"))
 
-    def begin(self, config: TrainConfig, facts: RunFacts) -> None:
+    def begin(self, config: TrainConfig | None, facts: RunFacts) -> None:
         """Remove the files of an earlier run and record the settings and images of this one.
+
+        Args:
+            config: The settings; None for a run that has no epochs and cannot be resumed.
+            facts: The images.
 
         Raises:
             OutputError: The folder cannot be written.
@@ -156,7 +166,8 @@ class RunDirectory:
             self.path.mkdir(exist_ok=True)
         except OSError as error:
             raise OutputError(f"cannot make run directory {str(self.path)!r}: {error.strerror}") from error
-        self._write_text(CONFIG_NAME, config_to_toml(config))
+        if config is not None:
+            self._write_text(CONFIG_NAME, config_to_toml(config))
         self._write_document({"finished": False, **asdict(facts), "weights_from": self.weights_from})
 
     def resume(self, config: TrainConfig, facts: RunFacts) -> Checkpoint | None:
@@ -250,7 +261,7 @@ class RunDirectory:
         if not self.path.is_dir():
             return
         self.checkpoints.remove()
-        for name in (TENSORBOARD_NAME, PLOTS_NAME):
+        for name in (TENSORBOARD_NAME, PLOTS_NAME, SPLIT_NAME):
             shutil.rmtree(self.path / name, ignore_errors=True)
         for name in (HISTORY_NAME, REPORT_NAME, *MODEL_NAMES, CONFIG_NAME, RECORD_NAME, FACTS_NAME):
             (self.path / name).unlink(missing_ok=True)

@@ -4,7 +4,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from class_activation_nets import AVERAGING, HEIGHT, LABELS, MAP_HW, OTHERS, WIDTH, network
+from class_activation_nets import AVERAGING, BIAS, HEIGHT, LABELS, MAP_HW, NORMALISED, OTHERS, WIDTH, network
 from onnx import TensorProto
 
 from edgecls.export.proof import with_class_activation
@@ -33,6 +33,16 @@ def test_its_mean_is_the_logits_without_bias_and_factor(head: str) -> None:
     rest -= rest.mean(axis=1, keepdims=True)
     np.testing.assert_allclose(rest - rest[0], 0, atol=1e-4)
     assert np.ptp(activation.mean(axis=(1, 2)), axis=0).min() > 0.005  # or the above would hold for nothing
+
+
+def test_of_features_brought_to_one_length_its_mean_is_the_logits_but_for_that_length() -> None:
+    proto = onnx.load_from_string(with_class_activation(network(NORMALISED)))
+    proto.graph.output.append(onnx.helper.make_tensor_value_info("divisor", TensorProto.FLOAT, ["N", 1]))
+
+    probabilities, activation, divisor = _run(proto.SerializeToString(), "probabilities", "class_activation", "divisor")
+
+    rest = np.log(probabilities) - 3 / divisor * activation.mean(axis=(1, 2)) - BIAS
+    np.testing.assert_allclose(rest - rest.mean(axis=1, keepdims=True), 0, atol=1e-4)
 
 
 @pytest.mark.parametrize("head", AVERAGING)

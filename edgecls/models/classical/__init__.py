@@ -5,6 +5,7 @@ Importing this loads neither Keras nor scikit-learn.
 
 from edgecls.models.classical import kmeans as _kmeans
 from edgecls.models.classical import knn as _knn
+from edgecls.models.classical import linear as _linear
 from edgecls.models.classical import svm as _svm
 from edgecls.models.classical import trees as _decision_tree
 from edgecls.models.classical import trees as _random_forest
@@ -13,4 +14,4 @@ from edgecls.models.classical.registry import ClassicalModel, FittedClassifier, 
 
 __all__ = ["ClassicalModel", "FittedClassifier", "classical_names", "get_classical"]
 
-del _decision_tree, _kmeans, _knn, _random_forest, _svm, _xgboost  # importing them has entered them into the registry
+del _decision_tree, _kmeans, _knn, _linear, _random_forest, _svm, _xgboost  # importing enters them into the registry

@@ -4,33 +4,38 @@ There is no other definition of them: training runs the same network through onn
 training and use cannot differ.
 """
 
+import math
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from edgecls.errors import ModelConfigError
 from edgecls.image_spec import Color, ImageSpec
-from edgecls.modelfile import INPUT_NAME
-from edgecls.models.classical.graph import FLOAT, Graph
+from edgecls.modelfile import FEATURES_NAME, INPUT_NAME
+from edgecls.models.classical.graph import FLOAT, INCLUDED_PREFIX, Graph
 from edgecls.runtime.execution.onnxruntime_network import open_raw_network
 
 __all__ = [
-    "FEATURES_NAME",
+    "BACKBONE_TENSOR",
     "MAX_FEATURES",
+    "Backbone",
     "Features",
     "add_features",
     "default_features",
     "feature_count",
+    "features_network",
     "open_features",
 ]
 
-FEATURES_NAME = "features"
-"""Output of a network that gives features."""
-
 MAX_FEATURES = 65_536
 """For one image; beyond that a classical model learns nothing but takes all the memory."""
+
+BACKBONE_TENSOR = f"{INCLUDED_PREFIX}{FEATURES_NAME}"
+"""The features of a backbone within a network that was made on it, before they are normalised."""
 
 CELL = 8  # pixels, side of a cell
 BLOCK = 2  # cells, side of a block
@@ -38,6 +43,7 @@ ORIENTATIONS = 9  # over half a turn: light on dark counts like dark on light
 CLIP = 0.2  # of a normalised block: keeps one strong edge from drowning the others
 WEAK_EDGE = 1.0  # grey levels: blocks with weaker edges than that, such as noise, stay small
 SHADES = 4  # of red, of green and of blue: 64 colours in all
+SMALLEST_LENGTH = 1e-6  # of a backbone's features: those of a blank image may all be zero
 COLOR_WEIGHT = 4.0  # length of the colour histogram; each block of edges has length 1
 
 
@@ -47,11 +53,31 @@ class Features(StrEnum):
     PIXELS: every value of the image, 0 to 1.
     HOG: histograms of oriented gradients: where edges run in which direction, whatever the light.
     HOG_COLOR: the same, and a histogram of the colours in the whole image.
+    BACKBONE: the pooled features of a network that was trained on other images, as a direction.
     """
 
     PIXELS = "pixels"
     HOG = "hog"
     HOG_COLOR = "hog_color"
+    BACKBONE = "backbone"
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """A network that turns an image into features.
+
+    Attributes:
+        name: What to call it in messages and on the model card.
+        image: The input image that it takes.
+        width: Number of its features.
+        network: An onnx.ModelProto of the opset of `Graph`: input "image", uint8 ``[N, H, W, C]``; output "features",
+            float32 ``[N, width]``, not normalised.
+    """
+
+    name: str
+    image: ImageSpec
+    width: int
+    network: Any = field(repr=False)
 
 
 def default_features(color: Color) -> Features:
@@ -59,13 +85,20 @@ def default_features(color: Color) -> Features:
     return Features.HOG_COLOR if color is Color.RGB else Features.HOG
 
 
-def feature_count(features: Features, spec: ImageSpec) -> int:
+def feature_count(features: Features, spec: ImageSpec, backbone: Backbone | None = None) -> int:
     """Return the number of features of one image.
 
+    Args:
+        features: What is looked at.
+        spec: The image.
+        backbone: The network, for Features.BACKBONE.
+
     Raises:
-        ModelConfigError: The image is too small for these features, it is grey and they need colour, or
-            there would be more than MAX_FEATURES.
+        ModelConfigError: The image is too small for these features, it is grey and they need colour, there would be
+            more than MAX_FEATURES, or the backbone is missing or takes other images.
     """
+    if features is Features.BACKBONE:
+        return _of_these_images(backbone, spec).width
     if features is Features.HOG_COLOR and spec.color is Color.GRAY:
         raise ModelConfigError(f"{features} takes colour images, these are grey; use {Features.HOG}, or colour")
     if features is Features.PIXELS:
@@ -88,8 +121,16 @@ def feature_count(features: Features, spec: ImageSpec) -> int:
     return count
 
 
-def add_features(graph: Graph, features: Features, spec: ImageSpec) -> str:
-    """Add the features of a graph's images to it and return their name: float32, ``[N, F]``."""
+def add_features(graph: Graph, features: Features, spec: ImageSpec, backbone: Backbone | None = None) -> str:
+    """Add the features of a graph's images to it and return their name: float32, ``[N, F]``.
+
+    The arguments are those of `feature_count`.
+    """
+    if features is Features.BACKBONE:
+        backbone = _of_these_images(backbone, spec)
+        pooled = graph.include(backbone.network, FEATURES_NAME)
+        direction = graph.unit_length(pooled, extra=SMALLEST_LENGTH)
+        return graph.node("Mul", direction, graph.constant(math.sqrt(backbone.width)))  # values of about 1
     values = graph.node("Cast", graph.image, to=FLOAT)
     if features is Features.PIXELS:
         return graph.node("Flatten", graph.node("Div", values, graph.constant(255)), axis=1)
@@ -101,26 +142,49 @@ def add_features(graph: Graph, features: Features, spec: ImageSpec) -> str:
     return graph.node("Concat", edges, colors, axis=1)
 
 
+def features_network(features: Features, spec: ImageSpec, backbone: Backbone | None = None) -> bytes:
+    """Return the network from images to features, with the nodes that `add_features` adds and nothing more.
+
+    The arguments are those of `feature_count`. Its output is called FEATURES_NAME.
+
+    Raises:
+        ModelConfigError: As `feature_count`.
+        MissingExtraError: onnx is not installed.
+    """
+    width = feature_count(features, spec, backbone)
+    graph = Graph(spec)
+    return graph.to_bytes(add_features(graph, features, spec, backbone), name=FEATURES_NAME, width=width)
+
+
 def open_features(
-    features: Features, spec: ImageSpec, *, intra_op_threads: int
+    features: Features, spec: ImageSpec, backbone: Backbone | None = None, *, intra_op_threads: int
 ) -> Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]]:
     """Return a function from images, ``[N, H, W, C]``, to their features, ``[N, F]``.
 
-    It runs the nodes that `add_features` adds, and nothing more.
+    It runs `features_network`.
 
     Raises:
         ModelConfigError: As `feature_count`.
         MissingExtraError: onnx or onnxruntime is not installed.
     """
-    width = feature_count(features, spec)
-    graph = Graph(spec)
-    onnx = graph.to_bytes(add_features(graph, features, spec), name=FEATURES_NAME, width=width)
+    onnx = features_network(features, spec, backbone)
     network = open_raw_network(onnx, name=f"features {features}", intra_op_threads=intra_op_threads)
 
     def rows(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         return network.run(images, input_name=INPUT_NAME)[FEATURES_NAME].astype(np.float32, copy=False)
 
     return rows
+
+
+def _of_these_images(backbone: Backbone | None, spec: ImageSpec) -> Backbone:
+    if backbone is None:
+        raise ModelConfigError(f"features of a {Features.BACKBONE} need a network that computes them; give one")
+    if backbone.image.shape_hwc != spec.shape_hwc:
+        wanted, given = (f"{one.width}x{one.height} {one.color}" for one in (backbone.image, spec))
+        raise ModelConfigError(
+            f"backbone {backbone.name!r} takes images of {wanted}, not of {given}; leave size and colour out"
+        )
+    return backbone
 
 
 def _add_hog(graph: Graph, images: str, spec: ImageSpec) -> str:

@@ -9,7 +9,7 @@ from edgecls.extras import import_from_extra
 from edgecls.image_spec import ImageSpec
 from edgecls.modelfile import INPUT_NAME
 
-__all__ = ["DOUBLE", "FLOAT", "OPSET", "OPSET_ML", "Graph"]
+__all__ = ["DOUBLE", "FLOAT", "INCLUDED_PREFIX", "OPSET", "OPSET_ML", "Graph"]
 
 OPSET = 18
 """Version of the ONNX operators, the same as that of exported Keras networks."""
@@ -19,6 +19,9 @@ OPSET_ML = 3
 
 FLOAT, DOUBLE = 1, 11
 """What the attribute `to` of a Cast calls them (onnx.TensorProto)."""
+
+INCLUDED_PREFIX = "backbone_"
+"""Of the names of all tensors of a network that was included."""
 
 IR_VERSION = 8  # of the file's outer format; the one that came with OPSET
 
@@ -54,6 +57,36 @@ class Graph:
         name = self._next_name()
         self._nodes.append(self._onnx.helper.make_node(operator, inputs, [name], name=name, **attributes))
         return name
+
+    def include(self, network: Any, output: str) -> str:
+        """Add another network of the same input, and return the new name of one of its tensors.
+
+        Args:
+            network: An onnx.ModelProto of the opset OPSET without subgraphs, whose input is called as this one's.
+            output: The tensor.
+        """
+
+        def renamed(name: str) -> str:
+            return name if name in ("", INPUT_NAME) else f"{INCLUDED_PREFIX}{name}"
+
+        for found in network.graph.node:
+            node = self._onnx.NodeProto()
+            node.CopyFrom(found)
+            node.name = renamed(found.name)
+            node.input[:] = map(renamed, found.input)
+            node.output[:] = map(renamed, found.output)
+            self._nodes.append(node)
+        for found in network.graph.initializer:
+            constant = self._onnx.TensorProto()
+            constant.CopyFrom(found)
+            constant.name = renamed(found.name)
+            self._constants.append(constant)
+        return renamed(output)
+
+    def unit_length(self, points: str, *, extra: float) -> str:
+        """Add the division of each row of ``[N, P]`` by its Euclidean length, to which `extra` is added."""
+        length = self.node("ReduceL2", points, self.constant([1], np.int64), keepdims=1)
+        return self.node("Div", points, self.node("Add", length, self.constant(extra)))
 
     def squared_distances(self, points: str, others: str) -> str:
         """Add the squared Euclidean distances of ``[N, P]`` to ``[M, P]`` and return their name: ``[N, M]``."""

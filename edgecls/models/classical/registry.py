@@ -46,12 +46,19 @@ class TrainingRows:
         label_ids: The label of each row; every label from 0 to the largest occurs.
         seed: Of everything that is random.
         threads: How many threads fitting may use.
+        groups: For each row a number, the same for rows that show nearly the same, such as views of one image; None if
+            there are none. Only what chooses by cross-validation looks at it.
+        views: How many rows each image has.
+        balanced: Whether rows of rare labels count more, as far as the model can do that.
     """
 
     features: FeatureRows
     label_ids: LabelIds
     seed: int
     threads: int
+    groups: npt.NDArray[np.int64] | None = None
+    views: int = 1
+    balanced: bool = False
 
     @property
     def counts(self) -> npt.NDArray[np.int64]:

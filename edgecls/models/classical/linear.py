@@ -1,0 +1,126 @@
+"""Multinomial logistic regression: one weight for each feature and label. It suits the features of a backbone."""
+
+import warnings
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edgecls.extras import import_from_extra
+from edgecls.models.classical.graph import Graph
+from edgecls.models.classical.registry import FeatureRows, Probabilities, TrainingRows, register_classical
+
+__all__ = ["LinearClassifier", "fit_linear"]
+
+PENALTIES = (0.003, 0.01, 0.03, 0.1)
+"""Of which cross-validation chooses: the larger, the less the weights are held back."""
+
+USUAL_PENALTY = 0.03  # where there are too few images to choose
+FOLDS = 5
+MOST_ROWS = 6000  # that the penalty is chosen on
+ITERATIONS = 200
+LARGE = 2**24  # numbers, from which on several threads are faster than they are in each other's way
+SMALLEST_PROBABILITY = 1e-7  # in the loss that chooses
+
+
+@dataclass(frozen=True)
+class LinearClassifier:
+    """A fitted logistic regression.
+
+    Attributes:
+        estimator: A sklearn.linear_model.LogisticRegression.
+        penalty: What it was fitted with: the inverse of the strength of regularisation.
+        temperature: What its logits are divided by.
+    """
+
+    estimator: Any
+    penalty: float
+    temperature: float = 1.0
+
+    def logits(self, features: FeatureRows) -> npt.NDArray[np.float64]:
+        """Return the logits without the temperature: ``[N, K]``."""
+        found = np.asarray(self.estimator.decision_function(features), np.float64)
+        return np.stack([-found / 2, found / 2], axis=1) if found.ndim == 1 else found
+
+    def probabilities(self, features: FeatureRows) -> Probabilities:
+        """Return the softmax of the logits, as scikit-learn computes it."""
+        if self.temperature == 1:
+            return np.asarray(self.estimator.predict_proba(features), np.float32)
+        scaled = self.logits(features) / self.temperature
+        powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+        return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float32)
+
+    def calibrated(self, temperature: float) -> "LinearClassifier":
+        """Return the same model with another temperature."""
+        return replace(self, temperature=temperature)
+
+    def add_to(self, graph: Graph, features: str) -> str:
+        """Add the weights and the softmax; the temperature is folded into the weights."""
+        weights, biases = self.estimator.coef_, self.estimator.intercept_
+        if len(weights) == 1:
+            weights, biases = np.concatenate([-weights, weights]) / 2, np.concatenate([-biases, biases]) / 2
+        products = graph.node("MatMul", features, graph.constant(weights.T / self.temperature))
+        return graph.node("Softmax", graph.node("Add", products, graph.constant(biases / self.temperature)), axis=1)
+
+
+def fit_linear(rows: TrainingRows) -> LinearClassifier:
+    """Fit a logistic regression; the strength of its regularisation is chosen by cross-validation.
+
+    Rows of one group are never on both sides. Where a label has a single group, nothing can be chosen.
+    """
+    pools = import_from_extra("threadpoolctl", extra="quick", purpose="training a linear model")
+    with pools.threadpool_limits(1 if rows.features.size < LARGE else rows.threads):
+        penalty = _chosen_penalty(rows)
+        return LinearClassifier(_fitted(rows, np.arange(len(rows.label_ids)), penalty), penalty)
+
+
+def _chosen_penalty(rows: TrainingRows) -> float:
+    selection = import_from_extra("sklearn.model_selection", extra="quick", purpose="training a linear model")
+    groups = _groups(rows)
+    fewest = min(len(np.unique(groups[rows.label_ids == label])) for label in range(len(rows.counts)))
+    if fewest < 2:
+        return USUAL_PENALTY
+    chosen = _some(rows)
+    ids = rows.label_ids[chosen]
+    folds = selection.StratifiedGroupKFold(min(FOLDS, fewest), shuffle=True, random_state=rows.seed)
+    found = [(train, test) for train, test in folds.split(ids, ids, groups[chosen]) if len(set(ids[train])) > 1]
+    if not found:
+        return USUAL_PENALTY
+    losses = [sum(_loss(rows, chosen[train], chosen[test], penalty) for train, test in found) for penalty in PENALTIES]
+    return PENALTIES[int(np.argmin(losses))]
+
+
+def _groups(rows: TrainingRows) -> npt.NDArray[np.int64]:
+    return np.arange(len(rows.label_ids)) if rows.groups is None else rows.groups
+
+
+def _some(rows: TrainingRows) -> npt.NDArray[np.int64]:
+    """Return MOST_ROWS rows at most, the same proportion of each label."""
+    order = np.argsort(rows.label_ids, kind="stable")
+    return np.sort(order[:: -(-len(order) // MOST_ROWS)])
+
+
+def _loss(rows: TrainingRows, train: npt.NDArray[np.int64], test: npt.NDArray[np.int64], penalty: float) -> float:
+    """Return the sum of the cross-entropies of rows that were not fitted to."""
+    estimator = _fitted(rows, train, penalty)
+    probabilities = np.full((len(test), len(rows.counts)), SMALLEST_PROBABILITY)
+    found = estimator.predict_proba(rows.features[test])
+    probabilities[:, estimator.classes_] = np.maximum(found, SMALLEST_PROBABILITY)
+    return -float(np.log(probabilities[np.arange(len(test)), rows.label_ids[test]]).sum())
+
+
+def _fitted(rows: TrainingRows, chosen: npt.NDArray[np.int64], penalty: float) -> Any:
+    linear = import_from_extra("sklearn.linear_model", extra="quick", purpose="training a linear model")
+    exceptions = import_from_extra("sklearn.exceptions", extra="quick", purpose="training a linear model")
+    takes_all = len(chosen) == len(rows.label_ids)  # which then need no copy
+    features, ids = (rows.features, rows.label_ids) if takes_all else (rows.features[chosen], rows.label_ids[chosen])
+    estimator = linear.LogisticRegression(
+        C=penalty / rows.views, max_iter=ITERATIONS, class_weight="balanced" if rows.balanced else None
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", exceptions.ConvergenceWarning)  # weights that go on growing change no answer
+        return estimator.fit(features, ids)
+
+
+register_classical("linear", settings={"penalties": ", ".join(map(str, PENALTIES))})(fit_linear)

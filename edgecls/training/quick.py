@@ -1,0 +1,491 @@
+"""Quick training: a head is fitted to the features of the bundled backbone. Loads neither TensorFlow nor Keras."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from math import prod
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from edgecls.atomic_write import check_writable, whole_files
+from edgecls.dataset.cache_kind import Cache
+from edgecls.dataset.formats.labelled_images import Dataset, LabelledImages
+from edgecls.dataset.formats.read import read_dataset
+from edgecls.dataset.notes import notes_on
+from edgecls.dataset.pixel_cache import StreamedPixels
+from edgecls.dataset.similarity.fingerprints import UnusableImage
+from edgecls.dataset.similarity.groups import keep_together
+from edgecls.dataset.splits.rare_labels import RareLabels
+from edgecls.dataset.splits.write import SplitFormat, write_splits
+from edgecls.errors import DatasetError, ImageError, OutputError, TrainingError
+from edgecls.evaluation.calibration import (
+    MIN_IMAGES,
+    Calibration,
+    calibrate,
+    choose_unknown_threshold,
+    negative_log_likelihood,
+)
+from edgecls.evaluation.mirroring import Mirroring, measure_mirroring
+from edgecls.evaluation.record import Evaluation
+from edgecls.export.backbone import BUNDLED_SIDE, bundled_backbone
+from edgecls.export.classical import export_classical, original_network
+from edgecls.export.familiarity.features import compute_features
+from edgecls.export.proof import Export, golden_answers
+from edgecls.extras import import_from_extra
+from edgecls.image_spec import Fit, ImageSpec
+from edgecls.model_card import DatasetFacts, ModelCard
+from edgecls.models.classical.features import Backbone, Features, features_network
+from edgecls.models.classical.linear import LinearClassifier, fit_linear
+from edgecls.models.classical.registry import FeatureRows, TrainingRows
+from edgecls.plots.figure import check_can_draw
+from edgecls.runtime.machine.cores import usable_cores
+from edgecls.runtime.opening import load
+from edgecls.training.classical import PARITY_IMAGES, Scores, accuracy, with_familiarity
+from edgecls.training.images import ImagesListener, PreparedImages, golden_images, prepare_images, without_rare_labels
+from edgecls.training.run_directory import ExistingRun, RunDirectory, RunFacts, default_run_directory
+from edgecls.training.run_report import report_on_run
+
+__all__ = ["QuickConfig", "QuickListener", "QuickResult", "run_quick_training", "views_for"]
+
+ARCH = "linear"
+
+PASSES = 8000
+"""Runs of the backbone that training may take, as long as there are fewer images: half a minute of two cores."""
+
+MOST_VIEWS = 8  # of one image
+MIRRORED = 0.5  # of the cuts
+SMALLEST_CROP, LARGEST_CROP = 0.4, 0.8  # of the area of an image
+MIRRORED_AT_ONCE = 32  # validation images
+
+MEMORY_BYTES = 96 << 20  # of decoded images that are kept; of more, each is decoded again for every view
+
+
+@dataclass(frozen=True)
+class QuickConfig:
+    """All settings of quick training.
+
+    Attributes:
+        fit: How an image of any shape is brought to the size of the backbone.
+        validation_fraction: Fraction of each label's images held out for validation, above 0, below 1.
+        rare_labels: What to do with labels that have too few images for that.
+        seed: Of the split and the views.
+        augment: Whether the head is fitted to several views of each image, if there are not too many images.
+        flip: Whether some of the views are mirrored left to right.
+        balanced: Whether images of rare labels count more.
+        calibrate: Whether the probabilities are calibrated on the validation images.
+        unknown_threshold: "none", "auto" (chosen on the validation images), or the probability, above 0 and
+            below 1, under which an answer is "unknown".
+        familiarity: Whether the model file judges how much an image is like the training images.
+
+    Raises:
+        TrainingError: A value is outside its limits.
+    """
+
+    fit: Fit = Fit.CROP
+    validation_fraction: float = 0.1
+    rare_labels: RareLabels = RareLabels.REFUSE
+    seed: int = 0
+    augment: bool = True
+    flip: bool = True
+    balanced: bool = False
+    calibrate: bool = True
+    unknown_threshold: str | float = "none"
+    familiarity: bool = True
+
+    def __post_init__(self) -> None:
+        if not 0 < self.validation_fraction < 1:
+            raise TrainingError(f"validation split must be above 0 and below 1, got {self.validation_fraction}")
+        if not 0 <= self.seed < 2**32:
+            raise TrainingError(f"seed must be from 0 to {2**32 - 1}, got {self.seed}")
+        threshold = self.unknown_threshold
+        if not (threshold in ("none", "auto") if isinstance(threshold, str) else 0 < threshold < 1):
+            raise TrainingError(
+                f"unknown threshold must be none, auto, or a probability above 0 and below 1, got {threshold}"
+            )
+
+    @property
+    def image(self) -> ImageSpec:
+        """The input image of the model."""
+        return ImageSpec(BUNDLED_SIDE, BUNDLED_SIDE, fit=self.fit)
+
+    def as_facts(self) -> dict[str, str | float | bool]:
+        """Return the settings as the model card records them: without the image."""
+        return {
+            "arch": ARCH,
+            "features": str(Features.BACKBONE),
+            "augment": self.augment,
+            "augmentation_flip": self.augment and self.flip,
+            "class_weights": "balanced" if self.balanced else "none",
+            "validation_fraction": self.validation_fraction,
+            "rare_labels": str(self.rare_labels),
+            "seed": self.seed,
+            "calibrate": self.calibrate,
+            "unknown_threshold": self.unknown_threshold,
+        }
+
+
+@dataclass(frozen=True)
+class QuickListener(ImagesListener):
+    """Callbacks for the progress of quick training, in addition to those of images; each does nothing by default.
+
+    Attributes:
+        on_compared: Number of images compared with each other for duplicates, number of all.
+        on_features: Number of views whose features are computed, number of all.
+        on_fitting: Fitting starts.
+        on_exporting: Fitting is over, the export starts.
+    """
+
+    on_compared: Callable[[int, int], None] = field(default=lambda done, total: None)
+    on_features: Callable[[int, int], None] = field(default=lambda done, total: None)
+    on_fitting: Callable[[], None] = field(default=lambda: None)
+    on_exporting: Callable[[], None] = field(default=lambda: None)
+
+
+@dataclass(frozen=True)
+class QuickResult:
+    """The results of quick training.
+
+    Attributes:
+        fitted: The head, with its temperature.
+        views: Number of views of each training image that it was fitted to.
+        metrics: Its accuracy on the training images, and accuracy and loss on the validation images.
+        calibration: The effect of its temperature; None if it has none.
+        rejected: The effect of a temperature that was fitted and not kept, as it improves nothing; None otherwise.
+        export: The model file, verified against scikit-learn.
+        unfamiliar: Why the model file has no familiarity; None if it has one or was not to have one.
+        evaluation: On the test split, or on the validation images if there is none.
+        has_test: Whether there is a test split, which `evaluation` is of.
+        mirroring: The effect of mirroring the validation images.
+        onnx_path: Where the model file is.
+        run: Where report and split are.
+        split: Lists of the training, validation and test images; None if one cannot be named in a list.
+    """
+
+    fitted: LinearClassifier
+    views: int
+    metrics: Mapping[str, float]
+    calibration: Calibration | None
+    rejected: Calibration | None
+    export: Export
+    unfamiliar: str | None
+    evaluation: Evaluation
+    has_test: bool
+    mirroring: Mirroring
+    onnx_path: Path
+    run: RunDirectory
+    split: Path | None
+
+
+def run_quick_training(
+    data: Path,
+    onnx_path: Path,
+    config: QuickConfig,
+    *,
+    run_directory: Path | None = None,
+    overwrite: bool = False,
+    cache: Cache = Cache.AUTO,
+    cache_folder: Path | None = None,
+    listener: QuickListener | None = None,
+) -> QuickResult:
+    """Fit a head to the features of the bundled backbone, and write both as one model file.
+
+    The file is written completely or not at all, and only if onnxruntime gives the same results as scikit-learn does on
+    the features. The run directory keeps the report, a copy of the model file and the split.
+
+    Args:
+        data: A dataset in any format that `read_dataset` supports.
+        onnx_path: Where to write; must end in .onnx.
+        config: The settings.
+        run_directory: Where report and split go; None for the folder next to the model file with its name and the
+            ending .run.
+        overwrite: Whether the model may replace a network that was trained to the same file, or an unfinished run.
+        cache: Where decoded images are kept; AUTO keeps few of them in memory and many nowhere.
+        cache_folder: Where decoded images and features go if they are kept on disk; None for the model file's folder.
+        listener: Callbacks for its progress.
+
+    Raises:
+        MissingExtraError: A package of the extra "quick" is not installed.
+        OutputError: The file cannot be written there, or a network is there; checked before training where possible.
+        DatasetError: The dataset cannot be trained on.
+        TrainingError: The run directory has an unfinished run.
+        ExportError: The model file does not give the same results as scikit-learn.
+    """
+    listener = listener or QuickListener()
+    keras_path, run = onnx_path.with_suffix(".keras"), RunDirectory(run_directory or default_run_directory(onnx_path))
+    _check_output(onnx_path, keras_path, run, overwrite=overwrite)
+    for module in ("onnx", "sklearn", "imagehash"):  # before all the decoding
+        import_from_extra(module, extra="quick", purpose="quick training")
+    check_can_draw()
+    spec = config.image
+    dataset, groups, remarks = _read(data, config, listener)
+    listener.on_remarks([*remarks, *notes_on(data, dataset, spec, can_balance=not config.balanced)])
+    folder = cache_folder or onnx_path.absolute().parent
+    images = prepare_images(
+        dataset,
+        spec,
+        validation_fraction=config.validation_fraction,
+        rare_labels=config.rare_labels,
+        seed=config.seed,
+        cache=_cache(cache, dataset, spec),
+        cache_folder=folder,
+        groups=groups,
+        on_progress=listener.on_decoded,
+    )
+    listener.on_prepared(images)
+    backbone = bundled_backbone(spec)
+    views = views_for(len(images.train_indices)) if config.augment else 1
+    rows = _features(images, backbone, views, config, folder, listener)
+    listener.on_fitting()
+    fitted = _fit(images, rows, groups, views, config)
+    training, held_out = len(images.train_indices), rows[len(images.train_indices) * views :]
+    label_ids = images.cached.label_ids[[*images.train_indices, *images.validation_indices]]
+    calibration = rejected = None
+    if config.calibrate and len(held_out) >= MIN_IMAGES:
+        found = calibrate(fitted.logits(held_out), label_ids[training:])
+        calibration, rejected = (found, None) if found.improves else (None, found)
+    if calibration is not None:
+        fitted = fitted.calibrated(calibration.temperature)
+    listener.on_exporting()
+    card = _card(onnx_path.stem, config, images, fitted, backbone, views, (rows[:training], held_out))
+    compared = images.validation_indices[:: -(-len(images.validation_indices) // PARITY_IMAGES)]
+    export = export_classical(
+        fitted,
+        Features.BACKBONE,
+        card,
+        backbone=backbone,
+        images={images.cached.names[index]: images.cached.pixels[index] for index in compared},
+    )
+    unfamiliar = None
+    if config.familiarity:
+        export, unfamiliar = with_familiarity(export, rows[:training], label_ids[:training], held_out)
+    with whole_files(onnx_path) as (temporary,):
+        temporary.write_bytes(export.onnx)
+    keras_path.unlink(missing_ok=True)
+    run.begin(None, RunFacts(images.cached.sha256, training, len(images.validation_indices)))
+    run.keep_model(onnx_path)
+    split = _write_split(run.split_path, images, dataset)
+    classifier = load(onnx_path, "cpu", intra_op_threads=usable_cores())
+    mirroring = measure_mirroring(classifier.probabilities, images.held_out(MIRRORED_AT_ONCE), dataset.labels)
+    evaluation = report_on_run(
+        run,
+        classifier,
+        model_bytes=len(export.onnx),
+        data=data,
+        dataset=dataset,
+        images=images,
+        history=(),
+        calibration=calibration,
+        mirroring=mirroring,
+        on_progress=listener.on_evaluated,
+    )
+    run.finish()
+    return QuickResult(
+        fitted=fitted,
+        views=views,
+        metrics=export.card.metrics,
+        calibration=calibration,
+        rejected=rejected,
+        export=export,
+        unfamiliar=unfamiliar,
+        evaluation=evaluation,
+        has_test=dataset.test is not None,
+        mirroring=mirroring,
+        onnx_path=onnx_path,
+        run=run,
+        split=split,
+    )
+
+
+def views_for(images: int) -> int:
+    """Return how many views of each of so many training images the head is fitted to."""
+    return min(MOST_VIEWS, max(1, PASSES // images))
+
+
+def _check_output(onnx_path: Path, keras_path: Path, run: RunDirectory, *, overwrite: bool) -> None:
+    if onnx_path.suffix != ".onnx":
+        raise OutputError(f"the model file must end in .onnx, got {str(onnx_path)!r}")
+    check_writable(onnx_path)
+    run.check(ExistingRun.OVERWRITE if overwrite else ExistingRun.REPLACE_FINISHED)
+    if keras_path.exists() and not overwrite:
+        raise OutputError(
+            f"cannot write {str(onnx_path)!r}: a network was trained to that file, to which {str(keras_path)!r} "
+            "belongs; choose another -o, or replace the network with --overwrite"
+        )
+
+
+def _read(data: Path, config: QuickConfig, listener: QuickListener) -> tuple[Dataset, dict[Path, int], tuple[str, ...]]:
+    """Return the dataset, a number for each training and validation image by its path, the same for those that look
+    alike, and remarks.
+
+    Raises:
+        DatasetError: No image can be decoded, or all of them look alike.
+    """
+    dataset = read_dataset(data)
+    listener.on_found(dataset)
+    paths = dataset.train.paths + (() if dataset.validation is None else dataset.validation.paths)
+    kept = keep_together(paths, workers=usable_cores(), on_progress=listener.on_compared)
+    faults = [found.reason for found in kept.fingerprints if isinstance(found, UnusableImage)]
+    if len(faults) == len(paths):
+        raise DatasetError(f"none of the {len(paths)} images can be used; the first fault: {faults[0]}")
+    usable = {
+        group
+        for group, found in zip(kept.groups, kept.fingerprints, strict=True)
+        if not isinstance(found, UnusableImage)
+    }
+    if len(usable) == 1:
+        raise DatasetError(
+            f"all {len(paths) - len(faults)} usable images of {str(data)!r} are duplicates or near duplicates of one "
+            "another (edgecls data check lists them), so there is nothing to tell labels apart by; add other images"
+        )
+    groups = dict(zip(paths, kept.groups, strict=True))
+    dataset, left_out = without_rare_labels(dataset, config.rare_labels, groups)
+    return dataset, groups, left_out
+
+
+def _cache(cache: Cache, dataset: Dataset, spec: ImageSpec) -> Cache:
+    if cache is not Cache.AUTO:
+        return cache
+    count = sum(len(split.paths) for name, split in dataset.splits.items() if name != "test")
+    return Cache.MEMORY if count * prod(spec.shape_hwc) <= MEMORY_BYTES else Cache.STREAM
+
+
+class _Views:
+    """Views of images by their numbers: the images as they are, then all of them mirrored, then cuts of them.
+
+    Args:
+        pixels: The images.
+        count: Their number, N; number N + 3 is the second view of image 3.
+        seed: Of the cuts.
+        flip: Whether views are mirrored.
+    """
+
+    def __init__(self, pixels: npt.NDArray[np.uint8] | StreamedPixels, count: int, *, seed: int, flip: bool) -> None:
+        self._pixels, self._count, self._seed, self._flip = pixels, count, seed, flip
+
+    def __getitem__(self, number: int, /) -> npt.NDArray[np.uint8]:
+        view, index = divmod(number, self._count)
+        pixels = self._pixels[index]
+        if view == 0:
+            return pixels
+        if view == 1 and self._flip:
+            return np.ascontiguousarray(pixels[:, ::-1])
+        rng = np.random.default_rng([self._seed, view, index])
+        height, width = pixels.shape[:2]
+        share = np.sqrt(rng.uniform(SMALLEST_CROP, LARGEST_CROP))
+        rows, columns = round(height * share), round(width * share)
+        top, left = rng.integers(0, height - rows + 1), rng.integers(0, width - columns + 1)
+        cut = np.ascontiguousarray(pixels[top : top + rows, left : left + columns])
+        resized = np.asarray(cv2.resize(cut, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
+        return np.ascontiguousarray(resized[:, ::-1]) if self._flip and rng.random() < MIRRORED else resized
+
+
+def _features(
+    images: PreparedImages,
+    backbone: Backbone,
+    views: int,
+    config: QuickConfig,
+    folder: Path,
+    listener: QuickListener,
+) -> FeatureRows:
+    """Return the features of the training images, then of their other views, then of the validation images."""
+    count = len(images.cached.label_ids)
+    numbers = [view * count + index for view in range(views) for index in images.train_indices]
+    rows, _ = compute_features(
+        features_network(Features.BACKBONE, config.image, backbone),
+        _Views(images.cached.pixels, count, seed=config.seed, flip=config.flip),
+        [*numbers, *images.validation_indices],
+        name=f"backbone {backbone.name}",
+        folder=folder,
+        on_failure=_refuse,
+        on_progress=listener.on_features,
+    )
+    return rows
+
+
+def _refuse(error: ImageError) -> None:
+    """Refuse an image that could be decoded a moment ago."""
+    raise error
+
+
+def _fit(
+    images: PreparedImages, rows: FeatureRows, groups: Mapping[Path, int], views: int, config: QuickConfig
+) -> LinearClassifier:
+    cached, training = images.cached, images.train_indices
+    alike = np.array([groups[Path(cached.names[index])] for index in training], np.int64)
+    return fit_linear(
+        TrainingRows(
+            features=rows[: views * len(training)],
+            label_ids=np.tile(cached.label_ids[training], views),
+            seed=config.seed,
+            threads=usable_cores(),
+            groups=np.tile(alike, views),
+            views=views,
+            balanced=config.balanced,
+        )
+    )
+
+
+def _card(
+    name: str,
+    config: QuickConfig,
+    images: PreparedImages,
+    fitted: LinearClassifier,
+    backbone: Backbone,
+    views: int,
+    rows: tuple[FeatureRows, FeatureRows],
+) -> ModelCard:
+    """Return the card of the model file; `rows` are the features of the training and of the validation images."""
+    cached = images.cached
+    train_ids, held_out_ids = cached.label_ids[images.train_indices], cached.label_ids[images.validation_indices]
+    answers = fitted.probabilities(rows[1])
+    threshold: float | None = config.unknown_threshold if isinstance(config.unknown_threshold, float | int) else None
+    if config.unknown_threshold == "auto" and len(held_out_ids) >= MIN_IMAGES:
+        threshold = choose_unknown_threshold(answers, held_out_ids)
+    scores = Scores(
+        accuracy=accuracy(fitted.probabilities(rows[0]), train_ids),
+        validation_accuracy=accuracy(answers, held_out_ids),
+        validation_loss=negative_log_likelihood(answers, held_out_ids),
+    )
+    return ModelCard(
+        name=name,
+        labels=cached.labels,
+        image=config.image,
+        architecture=ARCH,
+        golden=golden_answers(
+            original_network(fitted, Features.BACKBONE, config.image, backbone),
+            golden_images(cached, images.validation_indices),
+            name=ARCH,
+        ),
+        temperature=fitted.temperature,
+        unknown_threshold=threshold,
+        metrics=scores.as_metrics(),
+        training={**config.as_facts(), "backbone": backbone.name, "views": views, "penalty": fitted.penalty},
+        dataset=DatasetFacts(
+            sha256=cached.sha256,
+            train_images=len(train_ids),
+            validation_images=len(held_out_ids),
+            images_per_label=cached.counts,
+        ),
+    )
+
+
+def _write_split(path: Path, images: PreparedImages, dataset: Dataset) -> Path | None:
+    """Write which images were trained on, validated on and held out for testing, as a dataset of lists.
+
+    Returns:
+        Where it is; None if the name of an image cannot be written into a list.
+    """
+    cached = images.cached
+    paths, label_ids = list(map(Path, cached.names)), cached.label_ids.tolist()
+    splits = {"train": images.train_indices, "val": images.validation_indices}
+    if dataset.test is not None:
+        splits["test"] = list(range(len(paths), len(paths) + len(dataset.test.paths)))
+        paths += dataset.test.paths
+        label_ids += dataset.test.label_ids
+    try:
+        write_splits(path, LabelledImages(cached.labels, tuple(paths), tuple(label_ids)), splits, SplitFormat.LISTS)
+    except DatasetError:
+        return None
+    return path
