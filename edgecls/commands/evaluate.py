@@ -3,10 +3,11 @@
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from edgecls.commands.cluster_options import cluster_options, is_on_cluster
 from edgecls.commands.options import (
     ModelPath,
     ignore_option,
@@ -22,9 +23,19 @@ if TYPE_CHECKING:
 __all__ = ["evaluate"]
 
 
+class _Data(click.Path):
+    """A path that exists, or a URI."""
+
+    def __init__(self) -> None:
+        super().__init__(exists=True)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return value if "://" in str(value) else super().convert(value, param, ctx)
+
+
 @click.command(short_help="Measure a model on labelled images; write a report.")
 @click.argument("model", type=ModelPath())
-@click.argument("data", type=click.Path(exists=True, path_type=Path))
+@click.argument("data", type=_Data())
 @click.option(
     "--report", type=click.Path(dir_okay=False, path_type=Path), help="Also write a report with images (.html)."
 )
@@ -49,9 +60,13 @@ __all__ = ["evaluate"]
 )
 @unknown_threshold_option
 @limits_option
+@cluster_options
+@click.pass_context
 def evaluate(
+    ctx: click.Context,
+    /,
     model: Path,
-    data: Path,
+    data: str,
     report: Path | None,
     output_format: str,
     top: int,
@@ -61,19 +76,24 @@ def evaluate(
     threads: int | None,
     unknown_threshold: float | None,
     max_megapixels: float,
+    **cluster: Any,
 ) -> None:
     """Measure MODEL, a model file, on the labelled images of DATA.
 
     DATA is a folder with one folder of images for each label, a dataset divided into train, val and test, a list
-    file or a CSV. Images that cannot be used are listed, and the exit code is then 1.
+    file or a CSV; with --on ray also the URI of such a folder, as s3://bucket/photos. Images that cannot be used are
+    listed, and the exit code is then 1.
     """
+    on_cluster = is_on_cluster(ctx)
+    if "://" in data and not on_cluster:
+        raise click.UsageError(f"{data!r} goes with --on ray; without it, DATA is a path on this machine")
     from edgecls.atomic_write import check_writable
     from edgecls.commands.terminal import StatusLine, announce_provider
     from edgecls.dataset.formats.read import read_dataset
     from edgecls.evaluation.evaluate import choose_split, without_foreign_labels
     from edgecls.evaluation.evaluate import evaluate as run_evaluation
     from edgecls.evaluation.record import evaluation_to_dict
-    from edgecls.image import DEFAULT_LIMITS, ImageLimits
+    from edgecls.image import DEFAULT_LIMITS, ImageLimits, read_file
     from edgecls.plots.figure import check_can_draw
     from edgecls.runtime.machine.cores import usable_cores
     from edgecls.runtime.opening import load
@@ -81,24 +101,44 @@ def evaluate(
     if report is not None:  # before the long work
         check_writable(report)
         check_can_draw()
-    limits = ImageLimits(DEFAULT_LIMITS.max_bytes, int(max_megapixels * 1e6))
-    classifier = load(model, provider, limits=limits, unknown_threshold=unknown_threshold)
-    announce_provider(classifier)
-    split, images = choose_split(read_dataset(data), split)
-    if ignore_unknown_labels:
-        images = without_foreign_labels(images, classifier.card.labels)
-    line = StatusLine()
-    found = run_evaluation(
-        classifier,
-        images,
-        workers=threads or usable_cores(),
-        on_progress=lambda done, total: line.show(f"classifying images {done}/{total}"),
-    )
-    line.show("")
+    if on_cluster:
+        from edgecls.commands.run_on_ray import ClusterOptions, evaluate_on_ray
+        from edgecls.distributed.evaluation import ClusterData
+        from edgecls.modelfile import read_model
+
+        model_file, dataset = read_model(model), ClusterData(data)
+        card, read = model_file.card, dataset.read
+        split, found = evaluate_on_ray(
+            model_file,
+            dataset,
+            split=split,
+            ignore_unknown_labels=ignore_unknown_labels,
+            provider=provider,
+            unknown_threshold=unknown_threshold,
+            max_megapixels=max_megapixels,
+            cluster=ClusterOptions(**cluster),
+        )
+        data = dataset.shown
+    else:
+        limits = ImageLimits(DEFAULT_LIMITS.max_bytes, int(max_megapixels * 1e6))
+        classifier = load(model, provider, limits=limits, unknown_threshold=unknown_threshold)
+        announce_provider(classifier)
+        card, read = classifier.card, read_file
+        split, images = choose_split(read_dataset(Path(data)), split)
+        if ignore_unknown_labels:
+            images = without_foreign_labels(images, card.labels)
+        line = StatusLine()
+        found = run_evaluation(
+            classifier,
+            images,
+            workers=threads or usable_cores(),
+            on_progress=lambda done, total: line.show(f"classifying images {done}/{total}"),
+        )
+        line.show("")
     for error in found.failures.values():
         click.echo(f"left out: {error}", err=True)
     if output_format == "json":
-        facts = {"model": str(model), "name": classifier.card.name, "data": str(data), "split": split}
+        facts = {"model": str(model), "name": card.name, "data": data, "split": split}
         click.echo(json.dumps({**facts, **evaluation_to_dict(found, top=top)}, ensure_ascii=False, indent=2))
     else:
         _print_table(found, top=top, split=split)
@@ -106,7 +146,13 @@ def evaluate(
         from edgecls.evaluation.report import write_report
 
         write_report(
-            report, found, card=classifier.card, data_name=str(data), split=split, model_bytes=model.stat().st_size
+            report,
+            found,
+            card=card,
+            data_name=data,
+            split=split,
+            model_bytes=model.stat().st_size,
+            read=read,
         )
         click.echo(f"wrote {report}", err=True)
     if found.failures:

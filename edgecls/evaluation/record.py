@@ -22,7 +22,7 @@ from edgecls.evaluation.metrics import (
     wilson_interval,
 )
 
-__all__ = ["Confusion", "Evaluation", "UnknownFacts", "Uri", "evaluation_to_dict"]
+__all__ = ["Confusion", "Evaluation", "ImagePath", "UnknownFacts", "Uri", "evaluation_to_dict"]
 
 MISTAKES_LISTED = 100
 SMALLEST_PROBABILITY = 1e-12  # stands for 0 where a logarithm is taken
@@ -37,6 +37,10 @@ class Uri(str):
     def name(self) -> str:
         """The last part of it, as that of a path."""
         return self.rpartition("/")[2]
+
+
+ImagePath = Path | Uri
+"""Where an image is."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,7 @@ class Evaluation:
     """
 
     labels: tuple[str, ...]
-    paths: tuple[Path | Uri, ...]
+    paths: tuple[ImagePath, ...]
     label_ids: npt.NDArray[np.int64]
     ranks: npt.NDArray[np.int64]
     true_probabilities: npt.NDArray[np.float64]

@@ -2,12 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from edgecls.errors import DatasetError, ImageError
-from edgecls.evaluation.record import Evaluation, Uri
+from edgecls.evaluation.record import Evaluation, ImagePath
 from edgecls.runtime.prediction import Prediction
 
 __all__ = ["TOP", "Score", "Scores", "score_of"]
@@ -89,7 +88,7 @@ class Scores:
 
     def evaluation(
         self,
-        path_of: Callable[[int], Path | Uri],
+        path_of: Callable[[int], ImagePath],
         *,
         unknown_threshold: float | None,
         provider: str,

@@ -1,6 +1,6 @@
 """What a report is about, and the conclusions it draws, in words."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +8,7 @@ import numpy as np
 from edgecls.evaluation.calibration import Calibration
 from edgecls.evaluation.history import EpochReport
 from edgecls.evaluation.mirroring import Mirroring
-from edgecls.evaluation.record import Evaluation
+from edgecls.evaluation.record import Evaluation, ImagePath
 from edgecls.evaluation.report.html import Html
 from edgecls.model_card import ModelCard
 
@@ -210,3 +210,4 @@ class Subject:
     mirroring: Mirroring | None
     settings: Mapping[str, object]
     versions: Mapping[str, str]
+    read: Callable[[ImagePath], bytes]

@@ -2,18 +2,19 @@
 
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
 
 import edgecls
+from edgecls import image
 from edgecls.atomic_write import whole_files
 from edgecls.evaluation.calibration import Calibration
 from edgecls.evaluation.history import EpochReport
 from edgecls.evaluation.mirroring import Mirroring
-from edgecls.evaluation.record import Evaluation
+from edgecls.evaluation.record import Evaluation, ImagePath
 from edgecls.evaluation.report.html import HTML, Html, joined
 from edgecls.evaluation.report.sections import all_sections
 from edgecls.evaluation.report.words import Subject, number, percent
@@ -36,6 +37,7 @@ def write_report(
     calibration: Calibration | None = None,
     mirroring: Mirroring | None = None,
     settings: Mapping[str, object] | None = None,
+    read: Callable[[ImagePath], bytes] = image.read_file,
 ) -> None:
     """Write an evaluation as one HTML file: no scripts, nothing loaded, for light and dark, large and small screens.
 
@@ -50,6 +52,7 @@ def write_report(
         calibration: The effect of the temperature, if it was fitted in this run.
         mirroring: The effect of mirroring the validation images, if it was measured in this run.
         settings: The training settings, if more is known than the card records.
+        read: Returns the bytes of an image by its path, or raises an ImageError.
 
     Raises:
         OutputError: The file cannot be written there.
@@ -66,6 +69,7 @@ def write_report(
         mirroring=mirroring,
         settings=card.training if settings is None else settings,
         versions=_versions(),
+        read=read,
     )
     page = _page(subject)
     with whole_files(path) as (temporary,):
