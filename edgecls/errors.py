@@ -18,6 +18,7 @@
     ├── TrainingError              training cannot start or did not converge to numbers
     ├── ExportError                a model cannot be turned into a model file
     │   ├── ParityError                the exported network does not answer as the original
+    │   ├── FamiliarityError           it cannot judge how familiar an image is
     │   └── AccuracyBudgetError        a network of fewer bits loses more accuracy than allowed
     ├── OutputError                a result cannot be written
     ├── MeasurementsError          a file of measurements is missing, damaged or of another format
@@ -38,6 +39,7 @@ __all__ = [
     "DistributedError",
     "EdgeclsError",
     "ExportError",
+    "FamiliarityError",
     "ImageArrayError",
     "ImageDecodeError",
     "ImageError",
@@ -140,6 +142,10 @@ class TrainingError(EdgeclsError):
 
 class ExportError(EdgeclsError):
     """A model cannot be turned into a model file."""
+
+
+class FamiliarityError(ExportError):
+    """A model cannot judge how familiar an image is, or not by these images."""
 
 
 class ParityError(ExportError):

@@ -4,6 +4,7 @@ import math
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from edgecls.errors import ModelFileError
 from edgecls.image_spec import ImageSpec
@@ -12,6 +13,8 @@ __all__ = [
     "SUM_TOLERANCE",
     "UNKNOWN",
     "DatasetFacts",
+    "Familiarity",
+    "FamiliarityLevel",
     "Golden",
     "GoldenSample",
     "ModelCard",
@@ -35,17 +38,23 @@ class GoldenSample:
         name: What the image is called, for reports.
         png: The image at the model's size, as PNG.
         probabilities: One for each label of the model, in its order; they sum to 1.
+        familiarity: How much the image is like the training images; None if the model does not judge it.
     """
 
     name: str
     png: bytes = field(repr=False)
     probabilities: tuple[float, ...]
+    familiarity: float | None = None
 
     def __post_init__(self) -> None:
         require(all(map(_is_probability, self.probabilities)), f"golden sample {self.name!r}: not all probabilities")
         require(
             abs(sum(self.probabilities) - 1) <= SUM_TOLERANCE,
             f"golden sample {self.name!r}: the probabilities sum to {sum(self.probabilities):.6g} instead of 1",
+        )
+        require(
+            self.familiarity is None or _is_number(self.familiarity),
+            f"golden sample {self.name!r}: familiarity must be a number, got {self.familiarity!r}",
         )
 
 
@@ -56,17 +65,83 @@ class Golden:
     Attributes:
         tolerance: Largest difference in any probability that still passes, above 0 and at most 1.
         samples: At least one.
+        familiarity_tolerance: Largest difference in familiarity that still passes, above 0 and at most 1; None if the
+            model does not judge it.
     """
 
     tolerance: float
     samples: tuple[GoldenSample, ...]
+    familiarity_tolerance: float | None = None
 
     def __post_init__(self) -> None:
         require(
-            _is_number(self.tolerance) and 0 < self.tolerance <= 1,
-            f"golden tolerance must be above 0 and at most 1, got {self.tolerance!r}",
+            _is_tolerance(self.tolerance), f"golden tolerance must be above 0 and at most 1, got {self.tolerance!r}"
+        )
+        require(
+            self.familiarity_tolerance is None or _is_tolerance(self.familiarity_tolerance),
+            f"golden familiarity_tolerance must be above 0 and at most 1, got {self.familiarity_tolerance!r}",
         )
         require(len(self.samples) > 0, "there must be at least one golden sample")
+        require(
+            all((sample.familiarity is None) == (self.familiarity_tolerance is None) for sample in self.samples),
+            "either all golden samples and the golden familiarity_tolerance have a familiarity, or none",
+        )
+
+
+@dataclass(frozen=True)
+class FamiliarityLevel:
+    """A threshold of familiarity and what it lets through.
+
+    Attributes:
+        accepted: The proportion of images of the training images' kind that are at or above it, above 0 and below 1.
+        threshold: A familiarity.
+    """
+
+    accepted: float
+    threshold: float
+
+    def __post_init__(self) -> None:
+        require(
+            _is_number(self.accepted) and 0 < self.accepted < 1,
+            f"the accepted proportion of a familiarity level must be above 0 and below 1, got {self.accepted!r}",
+        )
+        require(
+            _is_number(self.threshold),
+            f"the threshold of a familiarity level must be a number, got {self.threshold!r}",
+        )
+
+
+@dataclass(frozen=True)
+class Familiarity:
+    """From which familiarity on an image counts as one of the kind the model was trained on.
+
+    Attributes:
+        threshold: Below it, an image is unlike the training images.
+        accepted: The proportion of the held-out images that are at or above it, 0 to 1.
+        held_out: Number of images that the thresholds were derived from.
+        levels: Further thresholds to choose from, by increasing proportion, so with decreasing thresholds.
+    """
+
+    threshold: float
+    accepted: float
+    held_out: int
+    levels: tuple[FamiliarityLevel, ...] = ()
+
+    def __post_init__(self) -> None:
+        require(_is_number(self.threshold), f"familiarity threshold must be a number, got {self.threshold!r}")
+        require(
+            _is_probability(self.accepted),
+            f"the accepted proportion of familiarity must be from 0 to 1, got {self.accepted!r}",
+        )
+        require(
+            _is_count(self.held_out) and self.held_out > 0,
+            f"familiarity held_out must be a number of images, got {self.held_out!r}",
+        )
+        for lower, higher in pairwise(self.levels):
+            require(
+                lower.accepted < higher.accepted and lower.threshold >= higher.threshold,
+                "familiarity levels must be in the order of the proportion they accept, with decreasing thresholds",
+            )
 
 
 @dataclass(frozen=True)
@@ -105,6 +180,7 @@ class ModelCard:
         temperature: What the logits are divided by before the softmax; folded into the network.
         unknown_threshold: Below this probability of the best label the answer is UNKNOWN, above 0 and below 1;
             None if there is always an answer.
+        familiarity: From which familiarity on an image is known; None if the network does not judge it.
         metrics: Measured figures, as {"validation_accuracy": 0.95}.
         training: Settings it was trained with, numbers, texts and truth values.
         dataset: What it was trained on, if known.
@@ -123,6 +199,7 @@ class ModelCard:
     precision: str = "float32"
     temperature: float = 1.0
     unknown_threshold: float | None = None
+    familiarity: Familiarity | None = None
     metrics: Mapping[str, float] = field(default_factory=dict)
     training: Mapping[str, str | float | bool] = field(default_factory=dict)
     dataset: DatasetFacts | None = None
@@ -145,6 +222,15 @@ class ModelCard:
                 f"golden sample {sample.name!r} has {len(sample.probabilities)} probabilities "
                 f"for {len(self.labels)} labels",
             )
+        require(
+            (self.familiarity is None) == (self.golden.familiarity_tolerance is None),
+            "familiarity takes golden samples with a familiarity, and they take it",
+        )
+        require(
+            self.familiarity is None or UNKNOWN not in self.labels,
+            f"a model with a label {UNKNOWN!r} cannot have familiarity: its answers could not be told apart; "
+            "rename the label or leave familiarity out",
+        )
 
 
 def check_labels(labels: tuple[str, ...]) -> None:
@@ -190,6 +276,10 @@ def _is_number(value: object) -> bool:
 
 def _is_probability(value: object) -> bool:
     return _is_number(value) and 0 <= value <= 1  # type: ignore[operator]
+
+
+def _is_tolerance(value: object) -> bool:
+    return _is_probability(value) and value != 0
 
 
 def _is_count(value: object) -> bool:

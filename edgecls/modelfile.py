@@ -17,11 +17,21 @@ from edgecls import onnx_container
 from edgecls.atomic_write import whole_files
 from edgecls.errors import ModelConfigError, ModelFileError, ModelFormatError
 from edgecls.image_spec import Color, ImageSpec
-from edgecls.model_card import DatasetFacts, Golden, GoldenSample, ModelCard, require
+from edgecls.model_card import (
+    DatasetFacts,
+    Familiarity,
+    FamiliarityLevel,
+    Golden,
+    GoldenSample,
+    ModelCard,
+    require,
+)
 from edgecls.regular_file import open_regular
 
 __all__ = [
     "ACTIVATION_NAME",
+    "FAMILIARITY_NAME",
+    "FEATURES_NAME",
     "FORMAT",
     "INPUT_NAME",
     "OUTPUT_NAME",
@@ -45,6 +55,18 @@ OUTPUT_NAME = "probabilities"
 
 ACTIVATION_NAME = "class_activation"
 """An output that a file may have: float32 ``[N, h, w, K]``, how much each place speaks for each label.
+
+Names of tensors that only this output needs begin with it, and no others do.
+"""
+
+FEATURES_NAME = "features"
+"""An output that a file may have: float32 ``[N, D]``, the pooled vector that describes each image, not normalised.
+
+Names of tensors that only this output needs begin with it, and no others do.
+"""
+
+FAMILIARITY_NAME = "familiarity"
+"""An output that a file may have: float32 ``[N]``, larger for images that are more like the training images.
 
 Names of tensors that only this output needs begin with it, and no others do.
 """
@@ -190,16 +212,24 @@ def card_to_dict(card: ModelCard) -> dict[str, Any]:
                     "name": sample.name,
                     "png": base64.b64encode(sample.png).decode("ascii"),
                     "probabilities": list(sample.probabilities),
+                    **_unless_none("familiarity", sample.familiarity),
                 }
                 for sample in card.golden.samples
             ],
+            **_unless_none("familiarity_tolerance", card.golden.familiarity_tolerance),
         },
+        **_unless_none("unknown_threshold", card.unknown_threshold),
     }
     if card.dataset is not None:
         document["dataset"] = {**vars(card.dataset), "images_per_label": dict(card.dataset.images_per_label)}
-    if card.unknown_threshold is not None:
-        document["unknown_threshold"] = card.unknown_threshold
+    if card.familiarity is not None:
+        levels = [dict(vars(level)) for level in card.familiarity.levels]
+        document["familiarity"] = {**vars(card.familiarity), "levels": levels}
     return document
+
+
+def _unless_none(key: str, value: float | None) -> dict[str, float]:
+    return {} if value is None else {key: value}
 
 
 def card_from_json(text: str) -> ModelCard:
@@ -235,6 +265,7 @@ def _card_from(document: dict[str, Any]) -> ModelCard:
     image = _take(document, "image", dict)
     golden = _take(document, "golden", dict)
     dataset = document.get("dataset")
+    familiarity = document.get("familiarity")
     try:
         spec = ImageSpec(
             **{side: _take(image, side, int, of="image") for side in ("height", "width")},
@@ -250,6 +281,7 @@ def _card_from(document: dict[str, Any]) -> ModelCard:
         precision=_take(document, "precision", str),
         temperature=_take(document, "temperature", (int, float)),
         unknown_threshold=document.get("unknown_threshold"),
+        familiarity=None if familiarity is None else _familiarity_from(familiarity),
         metrics=_take(document, "metrics", dict),
         training=_take(document, "training", dict),
         dataset=None if dataset is None else _dataset_from(dataset),
@@ -258,7 +290,24 @@ def _card_from(document: dict[str, Any]) -> ModelCard:
         golden=Golden(
             tolerance=_take(golden, "tolerance", (int, float), of="golden"),
             samples=tuple(map(_sample_from, _take(golden, "samples", list, of="golden"))),
+            familiarity_tolerance=golden.get("familiarity_tolerance"),
         ),
+    )
+
+
+def _familiarity_from(familiarity: Any) -> Familiarity:
+    require(isinstance(familiarity, dict), "its document is not valid: familiarity must be an object")
+    levels = []
+    for level in _take(familiarity, "levels", list, of="familiarity"):
+        require(isinstance(level, dict), "its document is not valid: a familiarity level must be an object")
+        levels.append(
+            FamiliarityLevel(*(_take(level, key, (int, float), of="a level") for key in ("accepted", "threshold")))
+        )
+    return Familiarity(
+        threshold=_take(familiarity, "threshold", (int, float), of="familiarity"),
+        accepted=_take(familiarity, "accepted", (int, float), of="familiarity"),
+        held_out=_take(familiarity, "held_out", int, of="familiarity"),
+        levels=tuple(levels),
     )
 
 
@@ -279,7 +328,8 @@ def _sample_from(sample: Any) -> GoldenSample:
         png = base64.b64decode(_take(sample, "png", str, of="a golden sample"), validate=True)
     except (binascii.Error, ValueError) as error:
         raise ModelFileError(f"its document is not valid: golden sample {name!r} is not base64") from error
-    return GoldenSample(name, png, tuple(_take(sample, "probabilities", list, of="a golden sample")))
+    probabilities = tuple(_take(sample, "probabilities", list, of="a golden sample"))
+    return GoldenSample(name, png, probabilities, sample.get("familiarity"))
 
 
 def _take(document: Mapping[str, Any], key: str, kind: type | tuple[type, ...], *, of: str = "") -> Any:

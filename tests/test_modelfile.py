@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from edgecls import modelfile, onnx_container
 from edgecls.commands.options import BUNDLED_MODEL
 from edgecls.errors import ModelFileError, ModelFormatError, OutputError
 from edgecls.image_spec import Color, Fit, ImageSpec
-from edgecls.model_card import DatasetFacts, Golden, GoldenSample
+from edgecls.model_card import DatasetFacts, Familiarity, FamiliarityLevel, Golden, GoldenSample
 
 SCHEMA = json.loads((Path(__file__).parent.parent / "docs" / "model-format.schema.json").read_text())
 
@@ -39,7 +40,19 @@ def _full_card() -> Any:
         created="2026-11-21T08:00:00+00:00",
         temperature=1.25,
         unknown_threshold=0.6,
+        **_familiar(),
     )
+
+
+def _familiar() -> dict[str, Any]:
+    """Return the fields of a card that judges familiarity."""
+    golden = tiny_golden()
+    samples = tuple(replace(sample, familiarity=0.5 + index / 8) for index, sample in enumerate(golden.samples))
+    levels = (FamiliarityLevel(0.9, 0.875), FamiliarityLevel(0.98, 0.75), FamiliarityLevel(0.99, 0.75))
+    return {
+        "familiarity": Familiarity(threshold=0.75, accepted=0.9875, held_out=80, levels=levels),
+        "golden": replace(golden, samples=samples, familiarity_tolerance=0.01),
+    }
 
 
 def test_a_card_comes_back_as_it_was_written(tmp_path: Path) -> None:
@@ -175,6 +188,50 @@ def test_an_untrue_field_is_refused_by_name(place: tuple[str | int, ...], value:
 
     with pytest.raises(ModelFileError, match=message):
         modelfile.model_from_bytes(_with_document(document), name="m.onnx")
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "message"),
+    [
+        (("familiarity",), 0.75, "familiarity must be an object"),
+        (("familiarity",), None, "familiarity takes golden samples with a familiarity"),
+        (("familiarity",), {}, "familiarity.levels is missing"),
+        (("familiarity", "threshold"), "high", "familiarity.threshold is of the wrong type"),
+        (("familiarity", "threshold"), _NAN, "familiarity threshold must be a number"),
+        (("familiarity", "accepted"), 98, "accepted proportion of familiarity must be from 0 to 1"),
+        (("familiarity", "held_out"), 0, "held_out must be a number of images"),
+        (("familiarity", "held_out"), 9.5, "familiarity.held_out is of the wrong type"),
+        (("familiarity", "levels", 0), 0.9, "a familiarity level must be an object"),
+        (("familiarity", "levels", 0, "accepted"), 1, "accepted proportion of a familiarity level must be above 0"),
+        (("familiarity", "levels", 0, "accepted"), 0.985, "familiarity levels must be in the order"),
+        (("familiarity", "levels", 0, "threshold"), 0.5, "familiarity levels must be in the order"),
+        (("familiarity", "levels", 0, "threshold"), True, "a level.threshold is of the wrong type"),
+        (("golden", "familiarity_tolerance"), 0, "golden familiarity_tolerance must be above 0"),
+        (("golden", "familiarity_tolerance"), None, "either all golden samples and the golden familiarity_tolerance"),
+        (("golden", "samples", 1, "familiarity"), None, "either all golden samples"),
+        (("golden", "samples", 1, "familiarity"), "much", "familiarity must be a number"),
+        (("labels",), ["red", "unknown", "blue"], "label 'unknown' cannot have"),
+    ],
+)
+def test_untrue_facts_about_familiarity_are_refused_by_name(
+    place: tuple[str | int, ...], value: object, message: str
+) -> None:
+    document = _document(tiny_model_bytes(**_familiar()))
+    inner: Any = document
+    for key in place[:-1]:
+        inner = inner[key]
+    inner[place[-1]] = value
+
+    with pytest.raises(ModelFileError, match=message):
+        modelfile.model_from_bytes(_with_document(document), name="m.onnx")
+
+
+def test_familiarity_may_hold_keys_that_later_versions_add() -> None:
+    document = _document(tiny_model_bytes(**_familiar()))
+    document["familiarity"]["a later fact"] = 1
+    document["familiarity"]["levels"][0]["another"] = 2
+
+    assert modelfile.model_from_bytes(_with_document(document), name="m.onnx").card == tiny_card(**_familiar())
 
 
 @pytest.mark.parametrize("key", sorted(set(SCHEMA["required"]) - {"format", "network_sha256"}))

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from edgecls.commands.familiarity_options import familiarity_option, with_familiarity
 from edgecls.commands.foreign_options import (
     check_accuracy,
     check_options,
@@ -75,6 +76,7 @@ __all__ = ["adopt"]
     show_default="1e-5, 1e-3 for float16",
     help="Largest allowed difference of any probability between the original and the model file.",
 )
+@familiarity_option
 @check_options
 def adopt(
     source: Path,
@@ -96,6 +98,7 @@ def adopt(
     background_class: str,
     architecture: str | None,
     max_difference: float | None,
+    familiarity_data: Path | None,
     check_data: Path | None,
     min_accuracy: float | None,
 ) -> None:
@@ -145,8 +148,11 @@ def adopt(
         name = "".join(char if char.isprintable() else "?" for char in sample.name)
         click.echo(f"sample {name}: {label} {probability:.3f}", err=True)
     click.echo(f"model file against original: {adoption.export.parity}")
+    model = ModelFile(str(output), card, adoption.export.onnx)
     if check_data is not None:
-        check_accuracy(ModelFile(str(output), card, adoption.export.onnx), check_data, min_accuracy, adoption.otherwise)
+        check_accuracy(model, check_data, min_accuracy, adoption.otherwise)
+    if familiarity_data is not None:
+        model = with_familiarity(model, familiarity_data)
     with whole_files(output) as (temporary,):
-        temporary.write_bytes(adoption.export.onnx)
-    click.echo(f"wrote {output} ({len(adoption.export.onnx) / 1e6:.2f} MB)")
+        temporary.write_bytes(model.onnx)
+    click.echo(f"wrote {output} ({len(model.onnx) / 1e6:.2f} MB)")

@@ -12,7 +12,10 @@ __all__ = ["cluster_options", "is_on_cluster"]
 _ONLY_ON_CLUSTER = (
     *("address", "output", "workers", "cpus_per_worker", "gpus_per_worker", "worker_timeout_s", "part_rows"),
 )
-_ONLY_HERE = ("sort_into", "move", "heat_folder", "explain_method", "label_folder", "watch", "interval_s")
+_ONLY_HERE = (
+    *("sort_into", "move", "heat_folder", "explain_method", "label_folder", "watch", "interval_s"),
+    *("embeddings_path", "foreign"),
+)
 _BY_TUNING = ("threads", "tuned")
 _ON_NVIDIA = ("cuda", "tensorrt")
 
@@ -99,7 +102,7 @@ def is_on_cluster(ctx: click.Context) -> bool:
         return False
     for name in _ONLY_HERE:
         if name in typed:
-            raise click.UsageError(f"{typed[name]} does not go with --on ray, which writes rows only")
+            raise click.UsageError(f"{typed[name]} does not go with --on ray; it is for work on this machine")
     for name in _BY_TUNING:
         if name in typed:
             raise click.UsageError(f"{typed[name]} does not go with --on ray; --cpus-per-worker sets the threads")

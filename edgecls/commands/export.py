@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
+from edgecls.commands.familiarity_options import familiarity_option, with_familiarity
 from edgecls.commands.foreign_options import (
     check_accuracy,
     check_options,
@@ -62,6 +63,7 @@ __all__ = ["export"]
     show_default=True,
     help="Largest allowed difference of any probability between Keras and onnxruntime.",
 )
+@familiarity_option
 @check_options
 @click.pass_context
 def export(
@@ -83,6 +85,7 @@ def export(
     layout: str | None,
     logits: bool,
     max_difference: float,
+    familiarity_data: Path | None,
     check_data: Path | None,
     min_accuracy: float | None,
 ) -> None:
@@ -104,12 +107,17 @@ def export(
 
     With --triton DIR, MODEL is a model file (.onnx), and DIR/NAME is written for NVIDIA's Triton Inference
     Server: the network, its configuration with the labels and batching, and the golden samples to warm up with.
+
+    With --familiarity, MODEL may be a model file (.onnx), too: the same is written with a familiarity.
     """
     if repository is not None:
         _export_to_triton(context, source, repository)
         return
     if output is None:
         raise click.UsageError("give the model file to write with --output, or a model repository with --triton")
+    if source.suffix == ".onnx":
+        _add_familiarity(context, source, output, familiarity_data)
+        return
     refuse_a_bound_without_data(check_data, min_accuracy)
     scaling, order = stated_pixels(preset, pixel_range, mean, std, order_name)
     if "keras" not in sys.modules and importlib.util.find_spec("tensorflow"):
@@ -144,13 +152,37 @@ def export(
         click.echo(remark, err=True)
     exported = export_float32(keras_source.model, keras_source.card, max_difference=max_difference)
     click.echo(f"onnxruntime against Keras: {exported.parity}")
+    model = ModelFile(str(output), exported.card, exported.onnx)
     if check_data is not None:
-        check_accuracy(
-            ModelFile(str(output), exported.card, exported.onnx), check_data, min_accuracy, keras_source.otherwise
-        )
+        check_accuracy(model, check_data, min_accuracy, keras_source.otherwise)
+    if familiarity_data is not None:
+        model = with_familiarity(model, familiarity_data)
     with whole_files(output) as (temporary,):
-        temporary.write_bytes(exported.onnx)
-    click.echo(f"wrote {output} ({len(exported.onnx) / 1e6:.2f} MB)")
+        temporary.write_bytes(model.onnx)
+    click.echo(f"wrote {output} ({len(model.onnx) / 1e6:.2f} MB)")
+
+
+def _add_familiarity(context: click.Context, source: Path, output: Path, data: Path | None) -> None:
+    """Write a model file with a familiarity.
+
+    Raises:
+        UsageError: There are no images for it, or there are options that only networks of Keras take.
+    """
+    from edgecls.atomic_write import check_writable, whole_files
+    from edgecls.modelfile import read_model
+
+    if data is None:
+        raise click.UsageError(
+            f"{str(source)!r} is ONNX already: make a model file of it with edgecls adopt; or, if it is one, give "
+            "--familiarity, or --triton"
+        )
+    if given := _given_options(context, "output", "familiarity_data"):
+        raise click.UsageError(f"a model file is taken as it is; leave {', '.join(given)} out")
+    check_writable(output)
+    model = with_familiarity(read_model(source), data)
+    with whole_files(output) as (temporary,):
+        temporary.write_bytes(model.onnx)
+    click.echo(f"wrote {output} ({len(model.onnx) / 1e6:.2f} MB)")
 
 
 def _export_to_triton(context: click.Context, source: Path, repository: Path) -> None:
@@ -162,13 +194,7 @@ def _export_to_triton(context: click.Context, source: Path, repository: Path) ->
     from edgecls.export.triton import write_triton_model
     from edgecls.modelfile import read_model
 
-    given = [
-        param.opts[0]
-        for param in context.command.params
-        if param.name not in ("source", "repository")
-        and param.name is not None
-        and context.get_parameter_source(param.name) is ParameterSource.COMMANDLINE
-    ]
+    given = _given_options(context, "repository")
     if given:
         raise click.UsageError(f"--triton takes a model file as it is; leave {', '.join(given)} out")
     if source.suffix != ".onnx":
@@ -178,3 +204,14 @@ def _export_to_triton(context: click.Context, source: Path, repository: Path) ->
         )
     folder = write_triton_model(read_model(source), repository)
     click.echo(f"wrote {folder}")
+
+
+def _given_options(context: click.Context, *expected: str) -> list[str]:
+    """Return the options of the command line, without those whose parameters are `expected`."""
+    return [
+        param.opts[0]
+        for param in context.command.params
+        if param.name not in ("source", *expected)
+        and param.name is not None
+        and context.get_parameter_source(param.name) is ParameterSource.COMMANDLINE
+    ]

@@ -115,6 +115,13 @@ def _as_dict(reduced: "ReducedModel") -> dict[str, Any]:
         "images_per_second": speed.reduced,
         "images_per_second_float32": speed.float32,
         "speed_ratio": speed.ratio,
+        "familiarity": None
+        if reduced.familiarity is None
+        else {
+            "same_decision": reduced.familiarity.same_decision,
+            "shift": reduced.familiarity.shift,
+            "golden_tolerance": reduced.card.golden.familiarity_tolerance,
+        },
         "bytes": len(reduced.onnx),
         "attempts": [str(attempt) for attempt in reduced.attempts],
     }
@@ -124,6 +131,12 @@ def _rows(reduced: "ReducedModel") -> dict[str, str]:
     found, speed, candidate = reduced.chosen.measurement, reduced.speed, reduced.chosen.candidate
     remark = "; meant for GPUs" if reduced.card.precision == "float16" else "; no gain here" if speed.ratio < 1 else ""
     recipe = reduced.card.training.get("int8_recipe", "")
+    kept, rows = reduced.familiarity, {}
+    if kept is not None:
+        rows["familiarity"] = (
+            f"same decision for {kept.same_decision:.4f} of the images, shifted by {kept.shift:+.4f}, "
+            f"tolerance {reduced.card.golden.familiarity_tolerance:.2g}"
+        )
     return {
         "precision": f"{reduced.card.precision} {recipe}".strip() + f", {candidate}",
         "images": f"{reduced.calibration_images} to calibrate on, {found.images} others to check on",
@@ -131,6 +144,7 @@ def _rows(reduced: "ReducedModel") -> dict[str, str]:
         "same label": f"{found.agreement:.4f} of the images",
         "golden": f"largest difference {reduced.chosen.golden_difference:.2g}, "
         f"tolerance {reduced.card.golden.tolerance:.2g}",
+        **rows,
         "speed": f"{speed.reduced:.0f} images/s on one thread, in float32 {speed.float32:.0f}: "
         f"{speed.ratio:.2f} times{remark}",
     }

@@ -53,6 +53,7 @@ class ClusterOptions:
         *,
         provider: str,
         unknown_threshold: float | None,
+        min_familiarity: float | str | None,
         max_megapixels: float,
     ) -> "Job":
         """Return the job, as far as all commands have it."""
@@ -65,6 +66,7 @@ class ClusterOptions:
             model,
             limits=ImageLimits(DEFAULT_LIMITS.max_bytes, int(max_megapixels * 1e6)),
             unknown_threshold=unknown_threshold,
+            min_familiarity=min_familiarity,
             provider=provider,
             part_rows=self.part_rows,
         )
@@ -78,6 +80,8 @@ def run_on_ray(
     top: int,
     provider: str,
     unknown_threshold: float | None,
+    min_familiarity: float | str | None,
+    embeddings: bool,
     max_megapixels: float,
     cluster: ClusterOptions,
 ) -> None:
@@ -88,11 +92,12 @@ def run_on_ray(
     job = cluster.job(
         paths,
         read_model(model),
+        min_familiarity=min_familiarity,
         provider=provider,
         unknown_threshold=unknown_threshold,
         max_megapixels=max_megapixels,
     )
-    job = replace(job, output_format=output_format or "parquet", top=top)
+    job = replace(job, output_format=output_format or "parquet", top=top, embeddings=embeddings)
 
     def work(share: "Share", show: "Show") -> "Progress":
         return run_job(job, address=cluster.address, share=share, on_progress=show)
@@ -113,6 +118,7 @@ def evaluate_on_ray(
     ignore_unknown_labels: bool,
     provider: str,
     unknown_threshold: float | None,
+    min_familiarity: float | str | None,
     max_megapixels: float,
     cluster: ClusterOptions,
 ) -> tuple[str, "Evaluation"]:
@@ -132,6 +138,7 @@ def evaluate_on_ray(
         model,
         provider=provider,
         unknown_threshold=unknown_threshold,
+        min_familiarity=min_familiarity,
         max_megapixels=max_megapixels,
     )
     job = replace(job, evaluates={"data": data.shown, "split": split})

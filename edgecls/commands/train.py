@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from edgecls.commands.familiarity_options import familiarity_text
 from edgecls.commands.options import model_output_option
 from edgecls.commands.terminal import StatusLine, import_keras
 from edgecls.commands.train_options import (
@@ -136,6 +137,7 @@ def train(
         ),
         on_epoch=lambda report: line.then(_epoch_text(report, left.after_epoch(report))),
         on_exporting=lambda trained: _show_exporting(line, trained),
+        on_features=lambda done, total: line.show(f"computing features of images {done}/{total}"),
         on_evaluated=lambda done, total: line.show(f"classifying images for the report {done}/{total}"),
     )
     result = run_training(data, output, config, options=options, listener=listener)
@@ -153,6 +155,10 @@ def train(
         )
     if result.model.unknown_threshold is not None:
         click.echo(f"unknown below a probability of {result.model.unknown_threshold:g}")
+    if familiarity := result.export.card.familiarity:
+        click.echo(familiarity_text(familiarity))
+    elif result.unfamiliar is not None:
+        click.echo(f"without familiarity: {result.unfamiliar}", err=True)
     if result.has_test:
         click.echo(test_text(result.evaluation))
     _say_mirroring(result.mirroring, is_flipped=config.augment and config.augmentation.flip)

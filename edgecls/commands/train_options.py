@@ -181,6 +181,11 @@ _OPTIONS = [
         'none, auto, or the probability of the predicted label below which the answer is "unknown".',
     ),
     _setting(
+        "--familiarity/--no-familiarity",
+        bool,
+        'Have the model file answer "unknown" to images that are unlike the training images.',
+    ),
+    _setting(
         "--device",
         _DeviceName(),
         "Device to train on; gpu takes all, gpu:1 only the second, and both fail if there is none.",

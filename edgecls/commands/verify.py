@@ -4,10 +4,14 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from edgecls.commands.options import ModelPath, provider_option
+
+if TYPE_CHECKING:
+    from edgecls.runtime.golden import GoldenResult
 
 __all__ = ["verify"]
 
@@ -19,25 +23,29 @@ __all__ = ["verify"]
 def verify(model: Path, provider: str, output_format: str) -> None:
     """Run the golden samples of a model file on this machine.
 
-    Passes, with exit code 0, if every probability is within the file's tolerance of what the
-    trained network gave; else fails with exit code 1.
+    Passes, with exit code 0, if every probability and, where the file has it, every familiarity is
+    within the file's tolerance of what the trained network gave; else fails with exit code 1.
     """
     from edgecls.commands.terminal import announce_provider
+    from edgecls.runtime.golden import worst_of
     from edgecls.runtime.opening import load
 
     classifier = load(model, provider)
     announce_provider(classifier)
     results = classifier.verify()
     failed = [result for result in results if not result.passed]
-    # NaN compares with nothing, so it is looked for among the failures first.
-    worst = max(failed or results, key=lambda result: result.difference)
+    probability = worst_of(result for result in results if result.label is not None)
+    familiarity = [result for result in results if result.label is None]
+    unfamiliar = worst_of(familiarity) if familiarity else None
     if output_format == "json":
         summary = {
             "model": str(model),
             "provider": classifier.provider.value,
             "passed": not failed,
-            "tolerance": worst.tolerance,
-            "largest_difference": worst.difference,
+            "tolerance": probability.tolerance,
+            "largest_difference": probability.difference,
+            "familiarity": unfamiliar
+            and {"tolerance": unfamiliar.tolerance, "largest_difference": unfamiliar.difference},
             "results": [{**asdict(result), "passed": result.passed} for result in results],
         }
         click.echo(json.dumps(summary, ensure_ascii=False, indent=2))
@@ -48,7 +56,12 @@ def verify(model: Path, provider: str, output_format: str) -> None:
         click.echo(
             f"{verdict}: {len(failed) or len(results)} of {len(results)} checks of "
             f"{len(classifier.card.golden.samples)} golden samples on {classifier.provider}, "
-            f"largest difference {worst.difference:.2g} (tolerance {worst.tolerance:.2g})"
+            f"largest difference {_of_tolerance(probability)}"
+            + (f", of familiarity {_of_tolerance(unfamiliar)}" if unfamiliar else "")
         )
     if failed:
         sys.exit(1)
+
+
+def _of_tolerance(result: "GoldenResult") -> str:
+    return f"{result.difference:.2g} (tolerance {result.tolerance:.2g})"

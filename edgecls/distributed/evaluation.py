@@ -20,6 +20,7 @@ from edgecls.evaluation.evaluate import model_label_ids
 from edgecls.evaluation.record import Evaluation, ImagePath
 from edgecls.evaluation.scores import Score, Scores
 from edgecls.image import DEFAULT_LIMITS
+from edgecls.runtime.min_familiarity import familiarity_threshold
 
 __all__ = ["ClusterData", "evaluate_on_cluster"]
 
@@ -130,6 +131,7 @@ def evaluate_on_cluster(
         provider=", ".join(sorted(providers)),
         workers=most_workers * share.cpus,
         duration_s=duration_s,
+        min_familiarity=familiarity_threshold(card, job.min_familiarity),
     )
     return evaluation, progress
 
@@ -167,6 +169,7 @@ def _score(row: Row, ids: dict[str, int]) -> Score:
         tuple(ids[entry["label"]] for entry in row["top"]),
         tuple(entry["probability"] for entry in row["top"]),
         row["time_ms"],
+        row["familiarity"],
     )
 
 

@@ -25,6 +25,7 @@ from edgecls.distributed.worker import WorkerSettings
 from edgecls.errors import ImageError
 from edgecls.image import DEFAULT_LIMITS, ImageLimits
 from edgecls.modelfile import ModelFile
+from edgecls.runtime.min_familiarity import MinFamiliarity
 
 __all__ = ["Job", "Progress", "chunks_of", "open_output", "run_job"]
 
@@ -46,6 +47,8 @@ class Job:
         top: Labels in a row.
         limits: Bounds on every image.
         unknown_threshold: As for `load`.
+        min_familiarity: As for `load`.
+        embeddings: Whether rows have the embedding of their image.
         provider: What the network runs on.
         part_rows: Rows of a part, at least 1.
         evaluates: What is evaluated, as the manifest names it: "data" and "split"; None for images without labels.
@@ -58,6 +61,8 @@ class Job:
     top: int = 1
     limits: ImageLimits = DEFAULT_LIMITS
     unknown_threshold: float | None = None
+    min_familiarity: MinFamiliarity | None = None
+    embeddings: bool = False
     provider: str = "auto"
     part_rows: int = 10_000
     evaluates: Mapping[str, str] | None = None
@@ -155,6 +160,8 @@ def run_job(
         share.gpus > 0,
         job.limits,
         job.unknown_threshold,
+        job.min_familiarity,
+        job.embeddings,
         job.top,
         os.getcwd(),
         tuple(roots),
@@ -201,6 +208,8 @@ def _facts(job: Job) -> dict[str, Any]:
             "top": job.top,
             "provider": job.provider,
             "unknown_threshold": job.unknown_threshold,
+            "min_familiarity": job.min_familiarity,
+            "embeddings": job.embeddings,
             "max_bytes": job.limits.max_bytes,
             "max_pixels": job.limits.max_pixels,
         },

@@ -66,6 +66,7 @@ def evaluate(
         provider=classifier.provider.value,
         workers=workers,
         duration_s=time.perf_counter() - started,
+        min_familiarity=classifier.min_familiarity,
     )
 
 

@@ -24,6 +24,7 @@ class Score:
         top_ids: The most probable labels, best first; `TOP` of them, or as many as the model has.
         top_probabilities: Their probabilities.
         time_ms: From the encoded bytes to the answer.
+        familiarity: How much the image is like the training images; None if the model does not judge that.
     """
 
     rank: int
@@ -31,6 +32,7 @@ class Score:
     top_ids: tuple[int, ...]
     top_probabilities: tuple[float, ...]
     time_ms: float
+    familiarity: float | None
 
 
 def score_of(prediction: Prediction, label_id: int) -> Score:
@@ -48,6 +50,7 @@ def score_of(prediction: Prediction, label_id: int) -> Score:
         tuple(order[:TOP].tolist()),
         tuple(row[order[:TOP]].tolist()),
         prediction.time_ms,
+        prediction.familiarity,
     )
 
 
@@ -67,6 +70,7 @@ class Scores:
         self._ranks, self._top_ids = np.zeros(total, np.int64), np.zeros((total, top), np.int64)
         self._true_probabilities, self._times_ms = np.zeros(total), np.zeros(total)
         self._top_probabilities = np.zeros((total, top))
+        self._familiarities, self._has_familiarity = np.zeros(total), False
         self._failures: dict[int, ImageError] = {}
 
     def put(self, place: int, result: Score | ImageError) -> None:
@@ -85,6 +89,9 @@ class Scores:
         self._top_ids[place] = result.top_ids
         self._top_probabilities[place] = result.top_probabilities
         self._times_ms[place] = result.time_ms
+        if result.familiarity is not None:
+            self._familiarities[place] = result.familiarity
+            self._has_familiarity = True
 
     def evaluation(
         self,
@@ -94,6 +101,7 @@ class Scores:
         provider: str,
         workers: int,
         duration_s: float,
+        min_familiarity: float | None,
     ) -> Evaluation:
         """Return the evaluation of the images that have a score, in their order.
 
@@ -103,6 +111,7 @@ class Scores:
             provider: As in `Evaluation`.
             workers: As in `Evaluation`.
             duration_s: As in `Evaluation`.
+            min_familiarity: As in `Evaluation`.
 
         Raises:
             DatasetError: No image has a score.
@@ -128,4 +137,6 @@ class Scores:
             provider=provider,
             workers=workers,
             duration_s=duration_s,
+            familiarities=self._familiarities[places] if self._has_familiarity else None,
+            min_familiarity=min_familiarity,
         )

@@ -24,7 +24,15 @@ from edgecls.runtime.execution.providers import Provider
 from edgecls.runtime.machine.cores import usable_cores
 from edgecls.runtime.session import open_session
 
-__all__ = ["MAX_GOLDEN_SAMPLES", "Export", "golden_answers", "prove", "versions", "with_class_activation"]
+__all__ = [
+    "MAX_GOLDEN_SAMPLES",
+    "Export",
+    "golden_answers",
+    "prove",
+    "random_images",
+    "versions",
+    "with_class_activation",
+]
 
 MAX_GOLDEN_SAMPLES = 8
 GOLDEN_TOLERANCE = 1e-3
@@ -100,7 +108,7 @@ def prove(
     parity = check_parity(
         original,
         session.run,
-        {**(images or {}), **samples, **_random_images(card.image.shape_hwc)},
+        {**(images or {}), **samples, **random_images(card.image.shape_hwc)},
         card.labels,
         max_difference=max_difference,
         recomputed=recomputed,
@@ -146,7 +154,8 @@ def versions(packages: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def _random_images(shape_hwc: tuple[int, int, int]) -> dict[str, npt.NDArray[np.uint8]]:
+def random_images(shape_hwc: tuple[int, int, int]) -> dict[str, npt.NDArray[np.uint8]]:
+    """Return images of noise and of one colour, always the same, by their names: uint8 ``[H, W, C]``."""
     rng = np.random.default_rng(seed=0)
     noise = {f"random noise {index}": rng.integers(0, 256, shape_hwc, np.uint8) for index in range(RANDOM_IMAGES)}
     return {**noise, "all black": np.zeros(shape_hwc, np.uint8), "all white": np.full(shape_hwc, 255, np.uint8)}

@@ -15,7 +15,7 @@ from edgecls.runtime.machine.processor import read_processor
 
 __all__ = ["verify_once"]
 
-FORMAT = 1
+FORMAT = 2
 MOST_RECORDS = 500  # the oldest go first
 
 
@@ -56,6 +56,7 @@ def _key(model: ModelFile) -> str:
     for sample in golden.samples:
         digest.update(sample.png)
         digest.update(struct.pack(f"<{len(sample.probabilities) + 1}d", golden.tolerance, *sample.probabilities))
+        digest.update(repr((golden.familiarity_tolerance, sample.familiarity)).encode())
     return digest.hexdigest()[:40]
 
 

@@ -115,6 +115,7 @@ class TrainConfig:
         calibrate: Whether the probabilities are calibrated on the validation images.
         unknown_threshold: "none", "auto" (chosen on the validation images), or the probability, above 0 and
             below 1, under which an answer is "unknown".
+        familiarity: Whether the model file judges how much an image is like the training images.
 
     Raises:
         TrainingError: A value is outside its limits.
@@ -146,6 +147,7 @@ class TrainConfig:
     rare_labels: RareLabels = RareLabels.REFUSE
     calibrate: bool = True
     unknown_threshold: str | float = "none"
+    familiarity: bool = True
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "plateau_patience"):
@@ -203,11 +205,12 @@ class TrainConfig:
     def differences(self, other: "TrainConfig") -> Mapping[str, tuple[object, object]]:
         """Return the settings in which two runs differ, by name, with both values.
 
-        Where images are kept and what they are trained on (`cache`, `device`) are not compared: they
-        change how long a run takes, not its result.
+        Where images are kept, what they are trained on (`cache`, `device`) and whether the model file judges
+        `familiarity` are not compared: they do not change the trained network.
         """
         return {
             setting.name: (getattr(self, setting.name), getattr(other, setting.name))
             for setting in fields(self)
-            if setting.name not in ("cache", "device") and getattr(self, setting.name) != getattr(other, setting.name)
+            if setting.name not in ("cache", "device", "familiarity")
+            and getattr(self, setting.name) != getattr(other, setting.name)
         }

@@ -5,16 +5,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from edgecls.atomic_write import check_writable, whole_files
 from edgecls.dataset.formats.read import read_dataset
 from edgecls.dataset.notes import notes_on
-from edgecls.errors import MissingExtraError, OutputError
+from edgecls.errors import FamiliarityError, MissingExtraError, OutputError
 from edgecls.evaluation.history import EpochReport
 from edgecls.evaluation.mirroring import Mirroring, measure_mirroring
 from edgecls.evaluation.record import Evaluation
+from edgecls.export.familiarity.add import familiar_by_images
 from edgecls.export.from_keras.export import Export, export_float32
 from edgecls.export.from_keras.file import save_keras
+from edgecls.modelfile import ModelFile
 from edgecls.models import NO_WEIGHTS, get_architecture
 from edgecls.plots.figure import check_can_draw
 from edgecls.runtime.opening import load
@@ -40,6 +43,7 @@ class Listener(ImagesListener):
         on_batch: Steps done, all steps of the epoch, loss and accuracy so far.
         on_epoch: The results of an epoch.
         on_exporting: Training is over, complete or stopped, and the export starts.
+        on_features: Number of images whose features for the familiarity are computed, number of all.
     """
 
     on_devices: Callable[[Devices], None] = field(default=lambda devices: None)
@@ -47,6 +51,7 @@ class Listener(ImagesListener):
     on_batch: Callable[[int, int, float, float], None] = field(default=lambda done, total, loss, accuracy: None)
     on_epoch: Callable[[EpochReport], None] = field(default=lambda report: None)
     on_exporting: Callable[[TrainedNetwork], None] = field(default=lambda trained: None)
+    on_features: Callable[[int, int], None] = field(default=lambda done, total: None)
 
 
 @dataclass(frozen=True)
@@ -81,6 +86,7 @@ class TrainingResult:
         onnx_path: Where it is.
         keras_path: Where the network is as Keras saves it.
         run: Where settings, history and report are.
+        unfamiliar: Why the model file has no familiarity; None if it has one or was not to have one.
     """
 
     trained: TrainedNetwork
@@ -92,6 +98,7 @@ class TrainingResult:
     onnx_path: Path
     keras_path: Path
     run: RunDirectory
+    unfamiliar: str | None = None
 
 
 def run_training(
@@ -172,8 +179,13 @@ def run_training(
             f"{error}. The network is trained and kept in {str(keras_path)!r}; make the model file there or on another "
             f"machine with: edgecls export {keras_path.name} -o {onnx_path.name}"
         ) from error
+    plain_card = export.card
+    unfamiliar = None
+    if config.familiarity:
+        cache_folder = options.cache_folder or onnx_path.absolute().parent
+        export, unfamiliar = _with_familiarity(export, images, cache_folder, listener)
     with whole_files(keras_path, onnx_path) as (temporary_keras, temporary_onnx):
-        save_keras(temporary_keras, model.network, export.card)
+        save_keras(temporary_keras, model.network, plain_card)
         temporary_onnx.write_bytes(export.onnx)
     run.keep_model(onnx_path, keras_path)
     mirroring = measure_mirroring(model.network.predict_on_batch, images.held_out(config.batch_size), dataset.labels)
@@ -192,7 +204,28 @@ def run_training(
     if trained.is_complete:
         run.finish()
     has_test = dataset.test is not None
-    return TrainingResult(trained, model, export, evaluation, has_test, mirroring, onnx_path, keras_path, run)
+    return TrainingResult(
+        trained, model, export, evaluation, has_test, mirroring, onnx_path, keras_path, run, unfamiliar
+    )
+
+
+def _with_familiarity(
+    export: Export, images: PreparedImages, folder: Path, listener: Listener
+) -> tuple[Export, str | None]:
+    """Return a model file that judges familiarity, or the same and why it cannot."""
+    try:
+        made = familiar_by_images(
+            ModelFile(export.card.name, export.card, export.onnx),
+            images.cached.pixels,
+            images.cached.label_ids.astype(np.int64),
+            images.train_indices,
+            images.validation_indices,
+            folder=folder,
+            on_progress=listener.on_features,
+        )
+    except FamiliarityError as error:
+        return export, str(error)
+    return replace(export, onnx=made.onnx, card=made.card), None
 
 
 def resolve_config(flags: Settings, onnx_path: Path, options: RunOptions, *, config_file: Path | None) -> TrainConfig:

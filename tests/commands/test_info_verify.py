@@ -1,12 +1,13 @@
 """edgecls info and edgecls verify."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
 import pytest
 from click.testing import CliRunner
-from tiny_model import tiny_golden, tiny_model_bytes
+from tiny_model import tiny_familiar_card, tiny_familiar_model_bytes, tiny_golden, tiny_model_bytes
 
 from edgecls.cli import main
 from edgecls.commands.options import BUNDLED_MODEL
@@ -66,6 +67,26 @@ def test_verify_as_json(untrue_model: Path, tiny_model_path: Path) -> None:
     assert (good["passed"], bad["passed"], good["provider"]) == (True, False, "cpu")
     assert good["largest_difference"] < 1e-6 < bad["largest_difference"]
     assert len(good["results"]) == 7  # three alone, and two batches of two
+
+
+def test_verify_compares_familiarity_where_the_file_has_it(tmp_path: Path, tiny_model_path: Path) -> None:
+    good, wrong = tmp_path / "good.onnx", tmp_path / "wrong.onnx"
+    good.write_bytes(tiny_familiar_model_bytes())
+    golden = tiny_familiar_card().golden
+    samples = (replace(golden.samples[0], familiarity=0.99), *golden.samples[1:])
+    wrong.write_bytes(tiny_familiar_model_bytes(golden=replace(golden, samples=samples)))
+
+    passed = CliRunner().invoke(main, ["verify", str(good)])
+    failed = CliRunner().invoke(main, ["verify", str(wrong)])
+    facts = json.loads(CliRunner().invoke(main, ["verify", str(wrong), "--format", "json"]).output)
+    without = json.loads(CliRunner().invoke(main, ["verify", str(tiny_model_path), "--format", "json"]).output)
+
+    assert (passed.exit_code, failed.exit_code) == (0, 1)
+    assert passed.output.startswith("passed: 14 of 14 checks")
+    assert "of familiarity" in passed.output
+    assert "golden sample 'sample 0' in a batch of 1: familiarity is 0.4" in failed.output
+    assert facts["largest_difference"] < 1e-6 < facts["familiarity"]["largest_difference"]
+    assert without["familiarity"] is None
 
 
 def test_serve_refuses_a_model_that_gives_wrong_answers(untrue_model: Path) -> None:

@@ -64,7 +64,7 @@ def same_rows(folder: Path) -> dict[str, Any]:
     images, listed = folder / "images", folder / "list.txt"
     with two_nodes() as (cluster, _):
         runs = [
-            finished(images, listed, "--on", "ray", "--address", cluster.address, "--top", "2", *more)
+            finished(images, listed, "--on", "ray", "--address", cluster.address, "--embeddings", "--top", "2", *more)
             for more in (("-o", folder / "columns"), ("-o", folder / "lines", "--format", "json"))
         ]
     return {

@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tiny_model import tiny_answer, tiny_card, tiny_golden
+from tiny_model import tiny_answer, tiny_card, tiny_familiar_card, tiny_familiarity, tiny_golden
 
 from edgecls import image
 from edgecls.errors import ModelFileError
 from edgecls.model_card import Golden, GoldenSample
-from edgecls.runtime.golden import check_golden
+from edgecls.runtime.answers import Answers
+from edgecls.runtime.golden import check_answers, check_golden, worst_of
 
 
 def _run(batch: np.ndarray) -> np.ndarray:
@@ -90,3 +91,35 @@ def test_batches_of_other_sizes_hold_the_samples_again_and_again() -> None:
         "sample 0", "sample 1", "sample 2", "sample 0", "sample 1",
     ]  # fmt: skip
     assert all(result.passed for result in results)
+
+
+def test_familiarity_is_checked_with_a_tolerance_of_its_own() -> None:
+    def shifted(batch: np.ndarray) -> Answers:
+        return Answers(_run(batch), (tiny_familiarity(batch) + 0.01).astype(np.float32))
+
+    card = tiny_familiar_card()
+    generous = replace(card, golden=replace(card.golden, familiarity_tolerance=0.02))
+
+    failed = [result for result in check_answers(card, shifted) if not result.passed]
+
+    assert [(result.sample, result.batch_size, result.label) for result in failed[:4]] == [
+        ("sample 0", 1, None),
+        ("sample 1", 1, None),
+        ("sample 2", 1, None),
+        ("sample 0", 2, None),
+    ]
+    assert "golden sample 'sample 0' in a batch of 1: familiarity is" in str(failed[0])
+    assert all(result.passed for result in check_answers(generous, shifted))
+
+
+def test_a_familiarity_that_is_no_number_fails() -> None:
+    results = check_answers(
+        tiny_familiar_card(), lambda batch: Answers(_run(batch), np.full(len(batch), np.nan, np.float32))
+    )
+
+    assert worst_of(results).label is None
+    assert [result.passed for result in results] == [result.label is not None for result in results]
+
+
+def test_a_network_without_familiarity_is_checked_for_its_probabilities() -> None:
+    assert len(check_golden(tiny_familiar_card(), _run)) == len(check_golden(tiny_card(), _run))

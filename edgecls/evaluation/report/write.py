@@ -12,6 +12,7 @@ import edgecls
 from edgecls import image
 from edgecls.atomic_write import whole_files
 from edgecls.evaluation.calibration import Calibration
+from edgecls.evaluation.foreign import ForeignImages
 from edgecls.evaluation.history import EpochReport
 from edgecls.evaluation.mirroring import Mirroring
 from edgecls.evaluation.record import Evaluation, ImagePath
@@ -36,6 +37,7 @@ def write_report(
     history: Sequence[EpochReport] | None = None,
     calibration: Calibration | None = None,
     mirroring: Mirroring | None = None,
+    foreign: ForeignImages | None = None,
     settings: Mapping[str, object] | None = None,
     read: Callable[[ImagePath], bytes] = image.read_file,
 ) -> None:
@@ -51,6 +53,7 @@ def write_report(
         history: The epochs it was trained for; without it there are no training curves.
         calibration: The effect of the temperature, if it was fitted in this run.
         mirroring: The effect of mirroring the validation images, if it was measured in this run.
+        foreign: The answers for foreign images, if there were any.
         settings: The training settings, if more is known than the card records.
         read: Returns the bytes of an image by its path, or raises an ImageError.
 
@@ -67,6 +70,7 @@ def write_report(
         history=tuple(history or ()),
         calibration=calibration,
         mirroring=mirroring,
+        foreign=foreign,
         settings=card.training if settings is None else settings,
         versions=_versions(),
         read=read,

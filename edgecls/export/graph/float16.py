@@ -1,7 +1,7 @@
 """Conversion of a float32 graph to float16.
 
-What comes before the first layer with weights (the scaling of pixels), the softmax, the outputs, and the few operators
-that do not support float16 everywhere stay in float32. The inputs keep their types.
+What comes before the first layer with weights (the scaling of pixels), the softmax, the familiarity, the outputs, and
+the few operators that do not support float16 everywhere stay in float32. The inputs keep their types.
 """
 
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from edgecls.export.graph.onnx_package import load_onnx_package
+from edgecls.modelfile import FAMILIARITY_NAME
 
 __all__ = ["LARGEST", "WEIGHTED", "float16_onnx"]
 
@@ -92,7 +93,8 @@ def _nodes_in_float16(graph: Any) -> set[str]:
     for node in graph.node:
         if node.op_type in WEIGHTED or not behind.isdisjoint(node.input):
             behind.update(node.output)
-            if node.op_type not in KEPT and node.domain in ("", "ai.onnx"):
+            is_familiarity = node.output[0].startswith(FAMILIARITY_NAME)
+            if node.op_type not in KEPT and node.domain in ("", "ai.onnx") and not is_familiarity:
                 halves.add(node.name)
     return halves
 

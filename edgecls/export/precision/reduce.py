@@ -10,6 +10,7 @@ from edgecls.dataset.formats.labelled_images import Dataset
 from edgecls.errors import ExportError, ImageError
 from edgecls.export.graph.float16 import LARGEST, float16_onnx
 from edgecls.export.precision.budget import AccuracyBudget, Attempt, Candidate, golden_tolerance
+from edgecls.export.precision.familiarity import KeptFamiliarity, keep_familiarity
 from edgecls.export.precision.float_network import FloatNetwork, read_float_network
 from edgecls.export.precision.images import LabelledPixels, decode_measuring_images
 from edgecls.export.precision.int8_graph import observe_extremes
@@ -34,6 +35,7 @@ class ReducedModel:
         calibration_images: Number of images used for calibration.
         speed: Compared with float32 on this machine.
         failures: Why some images of the dataset could not be used.
+        familiarity: What was measured about it; None if the model has none.
     """
 
     onnx: bytes
@@ -42,6 +44,7 @@ class ReducedModel:
     calibration_images: int
     speed: Speed
     failures: tuple[ImageError, ...]
+    familiarity: KeptFamiliarity | None = None
 
     @property
     def chosen(self) -> Attempt:
@@ -76,7 +79,7 @@ def reduce_precision(
         on_progress: Called with what is being done.
 
     Raises:
-        AccuracyBudgetError: Every attempt loses more; the message lists them.
+        AccuracyBudgetError: Every attempt loses more; the message lists them. Or the familiarity is too far off.
         ExportError: The model already has reduced precision, or nothing to reduce.
         DatasetError: The labels are not those of the model, there are too few images, or the float32 model is no
             better than chance on them.
@@ -102,14 +105,21 @@ def reduce_precision(
         attempts = _float16_attempt(network, calibration, budget)
     else:
         attempts = find_int8(network, calibration, recipe, budget, on_progress=on_progress)
-    on_progress("measuring the speed")
     chosen = attempts[-1]
-    reduced = open_network(chosen.candidate.onnx, model.card)
+    familiarity = None
+    if model.card.familiarity is not None:
+        on_progress("comparing the familiarity")
+        familiarity = keep_familiarity(chosen.candidate.onnx, model.onnx, model.card, images.check.pixels, precision)
+    onnx = chosen.candidate.onnx if familiarity is None else familiarity.onnx
+    on_progress("measuring the speed")
+    reduced = open_network(onnx, model.card)
     speed = compare_speed(reduced, float32, images.check.pixels)
     facts = _facts(model, chosen.candidate, recipe, calibration)
-    card = _card(model.card, precision, chosen, speed, facts)
-    onnx = modelfile.describe(chosen.candidate.onnx, card)
-    return ReducedModel(onnx, card, tuple(attempts), len(calibration.label_ids), speed, images.failures)
+    card = _card(model.card, precision, chosen, speed, facts, familiarity)
+    described = modelfile.describe(onnx, card)
+    return ReducedModel(
+        described, card, tuple(attempts), len(calibration.label_ids), speed, images.failures, familiarity
+    )
 
 
 def _float16_attempt(network: FloatNetwork, calibration: LabelledPixels, budget: AccuracyBudget) -> list[Attempt]:
@@ -151,8 +161,10 @@ def _card(
     chosen: Attempt,
     speed: Speed,
     facts: Mapping[str, str | float | bool],
+    familiarity: KeptFamiliarity | None,
 ) -> ModelCard:
     found = chosen.measurement
+    golden = card.golden if familiarity is None else familiarity.golden
     measured = {
         "accuracy": round(found.accuracy, 6),
         "accuracy_float32": round(found.float32_accuracy, 6),
@@ -163,11 +175,14 @@ def _card(
         "images_per_second_float32": round(speed.float32, 1),
         "speed_ratio": round(speed.ratio, 3),
     }
+    if familiarity is not None:
+        measured["familiarity_same_decision"] = round(familiarity.same_decision, 6)
+        measured["familiarity_shift"] = round(familiarity.shift, 6)
     return replace(
         card,
         name=f"{card.name}-{precision}",
         precision=precision.value,
-        golden=replace(card.golden, tolerance=golden_tolerance(card.golden, precision, chosen.golden_difference)),
+        golden=replace(golden, tolerance=golden_tolerance(card.golden, precision, chosen.golden_difference)),
         metrics={**card.metrics, **measured},
         training={**card.training, **facts},
         versions={**card.versions, **versions(())},

@@ -94,24 +94,25 @@ def write_check(model_path: str, provider: str) -> None:
 
 
 def _check_here(model_path: str, provider: Provider) -> ProviderCheck:
-    from edgecls.modelfile import read_model
-    from edgecls.runtime.class_activation import without_class_activation
-    from edgecls.runtime.golden import check_golden
+    from edgecls.modelfile import ACTIVATION_NAME, FEATURES_NAME, read_model
+    from edgecls.runtime.golden import check_answers, worst_of
+    from edgecls.runtime.optional_outputs import without_outputs
     from edgecls.runtime.session import try_provider
 
     start = time.perf_counter()
     try:
         model = read_model(model_path)
-        lean = replace(model, onnx=without_class_activation(model.onnx))  # as it is opened for predictions
+        # As it is opened for predictions.
+        lean = replace(model, onnx=without_outputs(model.onnx, ACTIVATION_NAME, FEATURES_NAME))
         session = try_provider(lean, provider, intra_op_threads=1)
         if isinstance(session, SkippedProvider):
             return not_working(session)
-        results = check_golden(session.card, session.run)
+        results = check_answers(session.card, session.run_all)
     except EdgeclsError as error:
         return _failed(provider, str(error))
     elapsed_s = round(time.perf_counter() - start, 3)
     failed = [result for result in results if not result.passed]
-    worst = max(failed or results, key=lambda result: result.difference)
+    worst = worst_of(failed or results)
     difference = worst.difference if math.isfinite(worst.difference) else None
     wrong = explained(provider, f"it gives wrong answers ({failed[0]})") if failed else None
     return ProviderCheck(

@@ -1,0 +1,57 @@
+"""The option for familiarity, shared by the commands that make model files, and what they print about it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from edgecls.errors import ImageError
+    from edgecls.model_card import Familiarity
+    from edgecls.modelfile import ModelFile
+
+__all__ = ["familiarity_option", "familiarity_text", "with_familiarity"]
+
+familiarity_option = click.option(
+    "--familiarity",
+    "familiarity_data",
+    metavar="DATA",
+    type=click.Path(exists=True, path_type=Path),
+    help="Images like those that the network was trained on: a dataset or a folder. The model file then tells images "
+    "that are unlike them.",
+)
+
+
+def with_familiarity(model: "ModelFile", data: Path) -> "ModelFile":
+    """Return a model file with a familiarity from images, and print what came out.
+
+    Raises:
+        As `familiar_by_folder`.
+    """
+    from edgecls.commands.terminal import StatusLine
+    from edgecls.export.familiarity.images import familiar_by_folder
+
+    line = StatusLine()
+    failures: list[ImageError] = []
+    try:
+        made = familiar_by_folder(
+            model,
+            data,
+            on_failure=failures.append,
+            on_progress=lambda done, total: line.show(f"computing features of images {done}/{total}"),
+        )
+    finally:
+        line.show("")
+    for error in failures:
+        click.echo(f"left out: {error}", err=True)
+    if made.card.familiarity is not None:
+        click.echo(familiarity_text(made.card.familiarity))
+    return made
+
+
+def familiarity_text(familiarity: "Familiarity") -> str:
+    """Return what the threshold of a model file means."""
+    return (
+        f"images below a familiarity of {familiarity.threshold:.4f} are unknown: {familiarity.accepted:.1%} of "
+        f"{familiarity.held_out} images of the training images' kind are above it"
+    )

@@ -1,0 +1,100 @@
+"""Thresholds of familiarity, from the familiarity of images that no prototype was fitted to."""
+
+from statistics import NormalDist
+
+import numpy as np
+import numpy.typing as npt
+
+from edgecls.export.familiarity.features import FeatureRows
+from edgecls.export.familiarity.prototypes import fit_prototypes
+from edgecls.model_card import Familiarity, FamiliarityLevel
+
+__all__ = ["DEFAULT_ACCEPTED", "choose_thresholds", "cross_fitted", "reference_scores"]
+
+Scores = npt.NDArray[np.floating]
+"""Familiarities: ``[N]``."""
+
+DEFAULT_ACCEPTED = 0.98
+ACCEPTED = (0.9, 0.95, 0.98, 0.99)
+
+ENOUGH = 100
+"""Held-out images that suffice for thresholds; fewer are completed by training images."""
+
+FOLDS = 5
+LEAVE_ONE_OUT = 60  # images, up to which each is a fold of its own
+MOST_CROSS_FITTED = 4000  # images
+CAUTION = 4  # of few images: how much wider they are taken to scatter than they do, divided by their number
+DIGITS = 6  # of a threshold in the document
+
+
+def choose_thresholds(scores: Scores) -> Familiarity:
+    """Return the thresholds that let given proportions of images through.
+
+    Where there are too few images for a proportion (98 % takes 49), the threshold is below all of them: as far as if
+    their lower half were that of a normal distribution, and further where they are very few.
+
+    Args:
+        scores: Familiarities of images of the training images' kind, at least one.
+    """
+    ordered = np.sort(np.asarray(scores, np.float64))
+    thresholds = np.minimum.accumulate([_threshold(ordered, accepted) for accepted in ACCEPTED])
+    levels = [
+        FamiliarityLevel(accepted, float(np.floor(threshold * 10**DIGITS) / 10**DIGITS))
+        for accepted, threshold in zip(ACCEPTED, thresholds, strict=True)
+    ]
+    chosen = next(level.threshold for level in levels if level.accepted == DEFAULT_ACCEPTED)
+    return Familiarity(chosen, round(float((ordered >= chosen).mean()), DIGITS), len(ordered), tuple(levels))
+
+
+def _threshold(ordered: Scores, accepted: float) -> float:
+    count = len(ordered)
+    rejected = int((1 - accepted) * (count + 1) + 1e-9)  # of new images, as many in expectation
+    if rejected:
+        return float(ordered[rejected - 1])
+    middle = float(np.median(ordered))
+    lower = ordered[ordered <= middle]
+    deviation = float(np.sqrt(((lower - middle) ** 2).mean())) * (1 + CAUTION / count)
+    return min(float(ordered[0]), middle - NormalDist().inv_cdf(accepted) * deviation)
+
+
+def cross_fitted(rows: FeatureRows, groups: npt.NDArray[np.int64], *, labels: int, seed: int = 0) -> Scores:
+    """Return the familiarity of training images, each judged by prototypes that were fitted without it.
+
+    Images that are alone in their group are left out, unless all are. Of very many images, some are judged.
+
+    Args:
+        rows: Features, ``[N, D]``, N at least 2.
+        groups: The group of each, as for `fit_prototypes`.
+        labels: Number of labels of the model.
+        seed: Of the folds.
+    """
+    rng = np.random.default_rng(seed)
+    chosen = rng.permutation(len(groups))[:MOST_CROSS_FITTED]
+    in_order = chosen[np.argsort(groups[chosen], kind="stable")]  # the folds take turns within each group
+    some, some_groups = rows[in_order], groups[in_order]
+    folds = len(some) if len(some) <= LEAVE_ONE_OUT else FOLDS
+    fold_of = np.arange(len(some)) % folds
+    scores = np.empty(len(some), np.float32)
+    for fold in range(folds):
+        judged = fold_of == fold
+        fitted = fit_prototypes(some[~judged], some_groups[~judged], labels=labels, seed=seed)
+        scores[judged] = fitted.familiarity(some[judged])
+    _, place, counts = np.unique(some_groups, return_inverse=True, return_counts=True)
+    has_others = counts[place] > 1
+    return scores[has_others] if has_others.any() else scores
+
+
+def reference_scores(held_out: Scores, training: Scores) -> Scores:
+    """Return the familiarities to choose thresholds by.
+
+    These are the held-out images alone, if there are ENOUGH. Otherwise the training images complete them, lowered by as
+    much as their median is above that of the held-out ones: a network knows what it was trained on better.
+
+    Args:
+        held_out: Of images that neither the network nor the prototypes have seen; may be empty.
+        training: Of training images, from `cross_fitted`.
+    """
+    if len(held_out) >= ENOUGH or not len(training):
+        return held_out
+    lowered = max(0.0, float(np.median(training) - np.median(held_out))) if len(held_out) else 0.0
+    return np.concatenate([held_out, training - lowered])
