@@ -137,8 +137,8 @@ def joined_cluster(address: str | None) -> Iterator[ModuleType]:
     except (ConnectionError, RuntimeError, ValueError, OSError, TimeoutError, ray.exceptions.RayError) as error:
         what = "start Ray on this machine" if address is None else f"join the Ray cluster at {address!r}"
         raise DistributedError(
-            f"cannot {what}: {error}; all machines need the same versions of Ray and Python, and the address is that "
-            "of the head, as HOST:6379"
+            f"cannot {what}: {error}; all machines need the same versions of Ray and Python, and the token of the "
+            "cluster where it asks for one (RAY_AUTH_MODE=token); the address is that of the head, as HOST:6379"
         ) from error
     try:
         yield ray

@@ -21,7 +21,7 @@ _BPF_RETURN = 0x06  # BPF_RET | BPF_K, in linux/bpf_common.h
 
 def has_connections(port: int) -> bool:
     """True if this process has connections to a port that it listens on."""
-    return any([_is_connected(one) for one in _sockets(port)])  # a list, so that each is closed at once
+    return sum(map(_is_connected, _sockets(port))) > 0
 
 
 async def end_connections(port: int) -> None:
