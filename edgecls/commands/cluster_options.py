@@ -1,4 +1,4 @@
-"""The options of `edgecls run` for work on a cluster, and which of its other options do not go with them."""
+"""The options of commands that can work on a cluster, and which of their other options do not go with them."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,18 +9,15 @@ from click.core import ParameterSource
 
 __all__ = ["cluster_options", "is_on_cluster"]
 
-_ONLY_ON_CLUSTER = ("address", "output", "workers", "cpus_per_worker", "gpus_per_worker", "part_rows")
+_ONLY_ON_CLUSTER = (
+    *("address", "output", "workers", "cpus_per_worker", "gpus_per_worker", "worker_timeout_s", "part_rows"),
+)
 _ONLY_HERE = (
-    "sort_into",
-    "move",
-    "heat_folder",
-    "explain_method",
-    "label_folder",
-    "watch",
-    "interval_s",
-    "embeddings_path",
+    *("sort_into", "move", "heat_folder", "explain_method", "label_folder", "watch", "interval_s"),
+    *("embeddings_path", "foreign"),
 )
 _BY_TUNING = ("threads", "tuned")
+_ON_NVIDIA = ("cuda", "tensorrt")
 
 
 def cluster_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -63,7 +60,16 @@ def cluster_options(command: Callable[..., Any]) -> Callable[..., Any]:
             type=click.FloatRange(min=0),
             default=0,
             show_default=True,
-            help="With --on ray: GPUs of each; 0.5 puts two on one.",
+            help="With --on ray: GPUs of each; 0.5 puts two on one. Without one, they use none.",
+        ),
+        click.option(
+            "--worker-timeout",
+            "worker_timeout_s",
+            metavar="SECONDS",
+            type=click.FloatRange(min=1),
+            default=600,
+            show_default=True,
+            help="With --on ray: a worker that has not finished up to 32 images after so long is replaced.",
         ),
         click.option(
             "--part-rows",
@@ -93,19 +99,15 @@ def is_on_cluster(ctx: click.Context) -> bool:
         for name in _ONLY_ON_CLUSTER:
             if name in typed:
                 raise click.UsageError(f"{typed[name]} goes with --on ray")
-        if ctx.params["output_format"] == "parquet":
-            raise click.UsageError("--format parquet goes with --on ray")
         return False
     for name in _ONLY_HERE:
         if name in typed:
-            raise click.UsageError(f"{typed[name]} does not go with --on ray, which writes rows only")
+            raise click.UsageError(f"{typed[name]} does not go with --on ray; it is for work on this machine")
     for name in _BY_TUNING:
         if name in typed:
             raise click.UsageError(f"{typed[name]} does not go with --on ray; --cpus-per-worker sets the threads")
     if ctx.params["output"] is None:
         raise click.UsageError("--on ray goes with --output DIR, where the parts are written")
-    if ctx.params["output_format"] not in (None, "parquet", "json"):
-        raise click.UsageError("--on ray writes --format parquet or json")
-    if "-" in ctx.params["paths"]:
-        raise click.UsageError("--on ray takes files, folders and URIs, not standard input")
+    if ctx.params["provider"] in _ON_NVIDIA and not ctx.params["gpus_per_worker"]:
+        raise click.UsageError(f"--provider {ctx.params['provider']} goes with --gpus-per-worker")
     return True

@@ -3,10 +3,11 @@
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from edgecls.commands.cluster_options import cluster_options, is_on_cluster
 from edgecls.commands.options import (
     ModelPath,
     ignore_option,
@@ -30,9 +31,19 @@ __all__ = ["evaluate"]
 FOREIGN_LABELS = 5  # that are named
 
 
+class _Data(click.Path):
+    """A path that exists, or a URI."""
+
+    def __init__(self) -> None:
+        super().__init__(exists=True)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return value if "://" in str(value) else super().convert(value, param, ctx)
+
+
 @click.command(short_help="Measure a model on labelled images; write a report.")
 @click.argument("model", type=ModelPath())
-@click.argument("data", type=click.Path(exists=True, path_type=Path))
+@click.argument("data", type=_Data())
 @click.option(
     "--report", type=click.Path(dir_okay=False, path_type=Path), help="Also write a report with images (.html)."
 )
@@ -65,9 +76,13 @@ FOREIGN_LABELS = 5  # that are named
 )
 @limits_option
 @tracking_options
+@cluster_options
+@click.pass_context
 def evaluate(
+    ctx: click.Context,
+    /,
     model: Path,
-    data: Path,
+    data: str,
     report: Path | None,
     output_format: str,
     top: int,
@@ -81,12 +96,17 @@ def evaluate(
     max_megapixels: float,
     mlflow: str | None,
     mlflow_experiment: str | None,
+    **cluster: Any,
 ) -> None:
     """Measure MODEL, a model file, on the labelled images of DATA.
 
     DATA is a folder with one folder of images for each label, a dataset divided into train, val and test, a list
-    file or a CSV. Images that cannot be used are listed, and the exit code is then 1.
+    file or a CSV; with --on ray also the URI of such a folder, as s3://bucket/photos. Images that cannot be used are
+    listed, and the exit code is then 1.
     """
+    on_cluster = is_on_cluster(ctx)
+    if "://" in data and not on_cluster:
+        raise click.UsageError(f"{data!r} goes with --on ray; without it, DATA is a path on this machine")
     from edgecls.atomic_write import check_writable
     from edgecls.commands.terminal import StatusLine, announce_provider
     from edgecls.dataset.formats.read import read_dataset
@@ -94,7 +114,7 @@ def evaluate(
     from edgecls.evaluation.evaluate import evaluate as run_evaluation
     from edgecls.evaluation.foreign import classify_foreign, foreign_to_dict
     from edgecls.evaluation.record import evaluation_to_dict
-    from edgecls.image import DEFAULT_LIMITS, ImageLimits
+    from edgecls.image import DEFAULT_LIMITS, ImageLimits, read_file
     from edgecls.plots.figure import check_can_draw
     from edgecls.runtime.machine.cores import usable_cores
     from edgecls.runtime.opening import load
@@ -103,42 +123,63 @@ def evaluate(
         check_writable(report)
     if report is not None or mlflow is not None:
         check_can_draw()
-    tracker = tracker_from(mlflow, mlflow_experiment, data)
-    limits = ImageLimits(DEFAULT_LIMITS.max_bytes, int(max_megapixels * 1e6))
-    classifier = load(
-        model, provider, limits=limits, unknown_threshold=unknown_threshold, min_familiarity=min_familiarity
-    )
-    announce_provider(classifier)
-    split, images = choose_split(read_dataset(data), split)
-    if ignore_unknown_labels:
-        images = without_foreign_labels(images, classifier.card.labels)
-    line = StatusLine()
-    found = run_evaluation(
-        classifier,
-        images,
-        workers=threads or usable_cores(),
-        on_progress=lambda done, total: line.show(f"classifying images {done}/{total}"),
-    )
+    tracker = tracker_from(mlflow, mlflow_experiment, Path(data))
     others = None
-    if foreign is not None:
-        if not classifier.has_familiarity:
-            click.echo(
-                "the model does not judge familiarity, so foreign images are told apart by the largest probability "
-                "alone; 'edgecls export --familiarity DIR' adds it",
-                err=True,
-            )
-        others = classify_foreign(
-            classifier,
-            foreign,
-            found,
-            workers=threads or usable_cores(),
-            on_progress=lambda done, total: line.show(f"classifying foreign images {done}/{total}"),
+    if on_cluster:
+        from edgecls.commands.run_on_ray import ClusterOptions, evaluate_on_ray
+        from edgecls.distributed.evaluation import ClusterData
+        from edgecls.modelfile import read_model
+
+        model_file, dataset = read_model(model), ClusterData(data)
+        card, read = model_file.card, dataset.read
+        split, found = evaluate_on_ray(
+            model_file,
+            dataset,
+            split=split,
+            ignore_unknown_labels=ignore_unknown_labels,
+            provider=provider,
+            unknown_threshold=unknown_threshold,
+            min_familiarity=min_familiarity,
+            max_megapixels=max_megapixels,
+            cluster=ClusterOptions(**cluster),
         )
-    line.show("")
+        data = dataset.shown
+    else:
+        limits = ImageLimits(DEFAULT_LIMITS.max_bytes, int(max_megapixels * 1e6))
+        classifier = load(
+            model, provider, limits=limits, unknown_threshold=unknown_threshold, min_familiarity=min_familiarity
+        )
+        announce_provider(classifier)
+        card, read = classifier.card, read_file
+        split, images = choose_split(read_dataset(Path(data)), split)
+        if ignore_unknown_labels:
+            images = without_foreign_labels(images, card.labels)
+        line = StatusLine()
+        found = run_evaluation(
+            classifier,
+            images,
+            workers=threads or usable_cores(),
+            on_progress=lambda done, total: line.show(f"classifying images {done}/{total}"),
+        )
+        if foreign is not None:
+            if not classifier.has_familiarity:
+                click.echo(
+                    "the model does not judge familiarity, so foreign images are told apart by the largest probability "
+                    "alone; 'edgecls export --familiarity DIR' adds it",
+                    err=True,
+                )
+            others = classify_foreign(
+                classifier,
+                foreign,
+                found,
+                workers=threads or usable_cores(),
+                on_progress=lambda done, total: line.show(f"classifying foreign images {done}/{total}"),
+            )
+        line.show("")
     for error in [*found.failures.values(), *(others.failures.values() if others else ())]:
         click.echo(f"left out: {error}", err=True)
     if output_format == "json":
-        facts = {"model": str(model), "name": classifier.card.name, "data": str(data), "split": split}
+        facts = {"model": str(model), "name": card.name, "data": data, "split": split}
         further = {"foreign": foreign_to_dict(others) if others else None}
         click.echo(json.dumps({**facts, **evaluation_to_dict(found, top=top), **further}, ensure_ascii=False, indent=2))
     else:
@@ -151,15 +192,16 @@ def evaluate(
         write_report(
             report,
             found,
-            card=classifier.card,
-            data_name=str(data),
+            card=card,
+            data_name=data,
             split=split,
             model_bytes=model.stat().st_size,
             foreign=others,
+            read=read,
         )
         click.echo(f"wrote {report}", err=True)
     if tracker is not None:
-        _log(tracker, found, classifier.card, model, data, split=split, report=report)
+        _log(tracker, found, card, model, Path(data), split=split, report=report)
     if found.failures or (others and others.failures):
         sys.exit(1)
 

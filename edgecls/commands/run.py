@@ -136,8 +136,10 @@ def run(
     An image that cannot be used is reported on its line and the rest go on; the exit code is then 1. The table of
     several images ends, on standard error, with how many got which label.
     """
-    if is_on_cluster(ctx):
-        from edgecls.commands.run_on_ray import run_on_ray
+    on_cluster = is_on_cluster(ctx)
+    _check_format(output_format, paths, on_cluster=on_cluster)
+    if on_cluster:
+        from edgecls.commands.run_on_ray import ClusterOptions, run_on_ray
 
         run_on_ray(
             paths,
@@ -149,7 +151,7 @@ def run(
             min_familiarity=min_familiarity,
             embeddings=embeddings,
             max_megapixels=max_megapixels,
-            **cluster,
+            cluster=ClusterOptions(**cluster),
         )
         return
     output_format = output_format or "table"
@@ -293,6 +295,15 @@ def _make_illustrator(
     roots = [path for path in paths if os.path.isdir(path)]
     method = Method.OCCLUSION if explain_method == "occlusion" else None
     return Illustrator(heat_folder=heat_folder, label_folder=label_folder, roots=roots, method=method)
+
+
+def _check_format(output_format: str | None, paths: tuple[str, ...], *, on_cluster: bool) -> None:
+    if not on_cluster and output_format == "parquet":
+        raise click.UsageError("--format parquet goes with --on ray")
+    if on_cluster and output_format not in (None, "parquet", "json"):
+        raise click.UsageError("--on ray writes --format parquet or json")
+    if on_cluster and "-" in paths:
+        raise click.UsageError("--on ray takes files, folders and URIs, not standard input")
 
 
 def _check_usage(

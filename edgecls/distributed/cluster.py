@@ -6,7 +6,7 @@ import secrets
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
@@ -32,20 +32,62 @@ class Share:
     Attributes:
         workers: How many workers at all times; None for as many as fit into the cluster, which may change.
         cpus: Cores of each worker, which is also how many images it works on at once.
-        gpus: GPUs of each worker; 0.5 puts two workers on one.
+        gpus: GPUs of each worker; 0.5 puts two workers on one, and above 1 it is a whole number.
+        answer_s: Seconds in which a worker has to answer a call, which is up to 32 images; then it counts as lost.
+
+    Raises:
+        DistributedError: There is no such share of GPUs.
     """
 
     workers: int | None = None
     cpus: int = 1
     gpus: float = 0.0
+    answer_s: float = 600.0
+
+    def __post_init__(self) -> None:
+        if self.gpus > 1 and self.gpus != int(self.gpus):
+            raise DistributedError(
+                f"a worker cannot have {self.gpus:g} GPUs; give a whole number, or a share of one GPU below 1"
+            )
+
+    @property
+    def described(self) -> str:
+        """What each worker asks for, for messages."""
+        return f"{self.cpus} CPU" + (f" and {self.gpus:g} GPU" if self.gpus else "")
+
+    def fitting(self, machine: Mapping[str, float]) -> int:
+        """Return how many workers fit into a machine.
+
+        Args:
+            machine: What it has of "CPU" and "GPU", as Ray counts.
+        """
+        fitting = int(machine.get("CPU", 0) // self.cpus)
+        if not self.gpus:
+            return fitting
+        gpus = int(machine.get("GPU", 0))
+        # Ray puts the share of a worker on one GPU. The rounding is for shares such as a third.
+        on_gpus = gpus // int(self.gpus) if self.gpus >= 1 else gpus * int(round(1 / self.gpus, 6))
+        return min(fitting, on_gpus)
 
 
 @dataclass(eq=False, slots=True)
 class Worker:
-    """A worker: its handle in Ray, and the calls that it has not answered, the oldest first."""
+    """A worker: its handle in Ray, the calls that it has not answered, and since when it has worked on the oldest."""
 
     handle: Any
     calls: list[Any] = field(default_factory=list)
+    since_s: float = 0.0
+
+    def asked(self, call: Any) -> None:
+        """Take note of a call."""
+        if not self.calls:
+            self.since_s = time.monotonic()
+        self.calls.append(call)
+
+    def answered(self, call: Any) -> None:
+        """Take note of an answer; calls are answered in their order."""
+        self.calls.remove(call)
+        self.since_s = time.monotonic()
 
 
 def open_cluster_remark(address: str) -> str | None:
@@ -95,8 +137,8 @@ def joined_cluster(address: str | None) -> Iterator[ModuleType]:
     except (ConnectionError, RuntimeError, ValueError, OSError, TimeoutError, ray.exceptions.RayError) as error:
         what = "start Ray on this machine" if address is None else f"join the Ray cluster at {address!r}"
         raise DistributedError(
-            f"cannot {what}: {error}; all machines need the same versions of Ray and Python, and the address is that "
-            "of the head, as HOST:6379"
+            f"cannot {what}: {error}; all machines need the same versions of Ray and Python, and the token of the "
+            "cluster where it asks for one (RAY_AUTH_MODE=token); the address is that of the head, as HOST:6379"
         ) from error
     try:
         yield ray
@@ -124,9 +166,15 @@ class Pool:
         model: The model file that each worker opens.
         settings: How they run.
         share: What each of them takes.
+        is_fixed: True if no machines can join the cluster.
+
+    Attributes:
+        is_too_small: True if no machine has what a worker asks for.
     """
 
-    def __init__(self, ray: ModuleType, model: ModelFile, settings: WorkerSettings, share: Share) -> None:
+    def __init__(
+        self, ray: ModuleType, model: ModelFile, settings: WorkerSettings, share: Share, *, is_fixed: bool = False
+    ) -> None:
         self._ray = ray
         self._model_name = model.path
         self._onnx = ray.put(model.onnx)
@@ -137,6 +185,8 @@ class Pool:
         self._ready: list[Worker] = []
         self._deaths_in_a_row = 0
         self._looked_s = -LOOKED_AT_EVERY_S
+        self._is_fixed = is_fixed
+        self.is_too_small = False
 
     @property
     def ready_count(self) -> int:
@@ -149,23 +199,29 @@ class Pool:
         return list(self._starting)
 
     def adjust(self) -> None:
-        """Ask the cluster for as many workers as fit into it, or as are wanted."""
+        """Ask the cluster for as many workers as fit into it, or as are wanted.
+
+        Raises:
+            DistributedError: None fits into it, and no machines can join it.
+        """
         now_s = time.monotonic()
         if now_s - self._looked_s < LOOKED_AT_EVERY_S:
             return
         self._looked_s = now_s
-        wanted = self._share.workers or self._fitting()
+        machines = [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
+        fitting = sum(map(self._share.fitting, machines))
+        self.is_too_small = not fitting
+        if self.is_too_small and self._is_fixed:
+            has = ", ".join(f"{int(machine.get(kind, 0))} {kind}" for machine in machines for kind in ("CPU", "GPU"))
+            raise DistributedError(
+                f"a worker asks for {self._share.described}, and Ray finds {has} on this machine; ask for less with "
+                "--cpus-per-worker or --gpus-per-worker, or give the --address of a cluster that has them"
+            )
+        wanted = self._share.workers or max(1, fitting)  # one that waits makes a cluster grow that can
         for _ in range(wanted - len(self._ready) - len(self._starting)):
             handle = self._make.remote()
             start = handle.start.remote(self._onnx, self._model_name, self._settings)
             self._starting[start] = Worker(handle)
-
-    def _fitting(self) -> int:
-        resources = self._ray.cluster_resources()
-        fitting = int(resources.get("CPU", 0) // self._share.cpus)
-        if self._share.gpus:
-            fitting = min(fitting, int(resources.get("GPU", 0) / self._share.gpus))
-        return max(1, fitting)
 
     def started(self, start: Any) -> bool:
         """Take note that a worker has started, or failed to; True if `start` was a start at all.
@@ -181,6 +237,7 @@ class Pool:
             result_of(self._ray, start)
         except LostWorkerError as error:
             self._deaths_in_a_row += 1
+            self._looked_s = -LOOKED_AT_EVERY_S
             if self._deaths_in_a_row >= MOST_DEATHS_IN_A_ROW:
                 raise DistributedError(
                     f"{self._deaths_in_a_row} workers in a row died while they opened the model: {error}; is edgecls "
@@ -195,6 +252,11 @@ class Pool:
         """Return the worker with the fewest calls, or None if all have enough."""
         worker = min(self._ready, key=lambda worker: len(worker.calls), default=None)
         return None if worker is None or len(worker.calls) >= CALLS_PER_WORKER else worker
+
+    def overdue(self) -> list[Worker]:
+        """Return the workers whose oldest call should have been answered by now."""
+        now_s = time.monotonic()
+        return [worker for worker in self._ready if worker.calls and now_s - worker.since_s > self._share.answer_s]
 
     def remove(self, worker: Worker) -> None:
         """Give up a worker that is lost; it is ended in case that only the way to it is."""

@@ -7,10 +7,11 @@ what is in them.
 
 import contextlib
 import hashlib
+import itertools
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
@@ -19,14 +20,14 @@ from typing import Any
 from edgecls import __version__
 from edgecls.distributed.cluster import LostWorkerError, Pool, Share, Worker, joined_cluster, result_of
 from edgecls.distributed.output import OutputFolder, Row, SeenImages, written_name
-from edgecls.distributed.sources import Listed, is_uri, list_images, local_roots
+from edgecls.distributed.sources import HERE, Listed, is_uri, list_images, local_roots
 from edgecls.distributed.worker import WorkerSettings
 from edgecls.errors import ImageError
 from edgecls.image import DEFAULT_LIMITS, ImageLimits
 from edgecls.modelfile import ModelFile
 from edgecls.runtime.min_familiarity import MinFamiliarity
 
-__all__ = ["Job", "Progress", "chunks_of", "run_job"]
+__all__ = ["Job", "Progress", "chunks_of", "open_output", "run_job"]
 
 IMAGES_PER_CALL = 32
 MOST_DEATHS = 3  # of workers over one image, which then gets an error
@@ -50,6 +51,7 @@ class Job:
         embeddings: Whether rows have the embedding of their image.
         provider: What the network runs on.
         part_rows: Rows of a part, at least 1.
+        evaluates: What is evaluated, as the manifest names it: "data" and "split"; None for images without labels.
     """
 
     sources: tuple[str, ...]
@@ -63,6 +65,7 @@ class Job:
     embeddings: bool = False
     provider: str = "auto"
     part_rows: int = 10_000
+    evaluates: Mapping[str, str] | None = None
 
 
 @dataclass(slots=True)
@@ -77,7 +80,8 @@ class Progress:
         listed: Images found so far that were in no part.
         is_listed: True once all are found.
         workers: Workers that are ready.
-        lost: Workers that died.
+        lost: Workers that died or hung.
+        is_too_small: True while no machine of the cluster has what a worker asks for.
     """
 
     before: int = 0
@@ -88,21 +92,33 @@ class Progress:
     is_listed: bool = False
     workers: int = 0
     lost: int = 0
+    is_too_small: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Images of one call, from one location; `deaths` of workers that had it."""
+    """Images of one call, from one location, perhaps with their true labels; `deaths` of workers that had it."""
 
     location: str
     names: tuple[str, ...]
+    label_ids: tuple[int, ...] = ()
     deaths: int = 0
 
     def after_death(self) -> "list[Chunk]":
         """Return what to try after a worker died over it: the same once more, then its images one by one."""
         if len(self.names) > 1 and self.deaths > 0:
-            return [Chunk(self.location, (name,)) for name in self.names]
+            return self._one_by_one(deaths=0)
         return [replace(self, deaths=self.deaths + 1)]
+
+    def after_hanging(self) -> "list[Chunk]":
+        """Return what to try after a worker hung over it: its images one by one, as waiting takes long."""
+        return self._one_by_one(deaths=self.deaths + 1)
+
+    def _one_by_one(self, *, deaths: int) -> "list[Chunk]":
+        return [
+            Chunk(self.location, (name,), self.label_ids[place : place + 1], deaths)
+            for place, name in enumerate(self.names)
+        ]
 
 
 def run_job(
@@ -110,6 +126,7 @@ def run_job(
     *,
     address: str | None,
     share: Share,
+    listed: Iterable[Listed] | None = None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> Progress:
     """Classify all images of a job that are in no finished part of its output folder.
@@ -120,6 +137,7 @@ def run_job(
         job: What to do.
         address: As for `joined_cluster`.
         share: What of the cluster to take.
+        listed: The images, with their labels where the job evaluates; None for those that the sources hold.
         on_progress: Called after every answer, and every second without one.
 
     Returns:
@@ -132,11 +150,14 @@ def run_job(
         As `ImageWorker.start`.
     """
     roots = local_roots(job.sources)
+    if listed is not None:
+        roots = [root for root in roots if os.path.isdir(root)]  # a list of any name need not be seen by all
     progress = Progress()
     settings = WorkerSettings(
         __version__,
         job.provider,
         share.cpus,
+        share.gpus > 0,
         job.limits,
         job.unknown_threshold,
         job.min_familiarity,
@@ -146,22 +167,35 @@ def run_job(
         tuple(roots),
     )
     with (
-        contextlib.closing(OutputFolder.open(job.output, _facts(job))) as output,
+        contextlib.closing(open_output(job)) as output,
         contextlib.closing(SeenImages()) as seen,
-        joined_cluster(address) as ray,
     ):
         for name, has_answer in output.finished():
             seen.add(_key(name))
             progress.before += 1
             progress.failed_before += not has_answer
-        parts = _Parts(output, job.part_rows)
-        run = _Run(ray, Pool(ray, job.model, settings, share), parts, progress, on_progress)
-        try:
-            run.work_through(chunks_of(list_images(job.sources), seen, progress))
-        finally:
-            parts.flush()
+        chunks = chunks_of(list_images(job.sources) if listed is None else listed, seen, progress)
+        first = next(chunks, None)
+        if first is not None:  # else there is nothing to join a cluster for
+            parts = _Parts(output, job.part_rows)
+            with joined_cluster(address) as ray:
+                pool = Pool(ray, job.model, settings, share, is_fixed=address is None)
+                run = _Run(ray, pool, job.model.card.labels, parts, progress, on_progress)
+                try:
+                    run.work_through(itertools.chain([first], chunks))
+                finally:
+                    parts.flush()
         output.finish(images=progress.before + progress.done, errors=progress.failed_before + progress.failed)
     return progress
+
+
+def open_output(job: Job) -> OutputFolder:
+    """Open the output folder of a job.
+
+    Raises:
+        DistributedError: Another process is writing there, it holds something else, or another job.
+    """
+    return OutputFolder.open(job.output, _facts(job))
 
 
 def _facts(job: Job) -> dict[str, Any]:
@@ -179,6 +213,7 @@ def _facts(job: Job) -> dict[str, Any]:
             "max_bytes": job.limits.max_bytes,
             "max_pixels": job.limits.max_pixels,
         },
+        "evaluates": None if job.evaluates is None else dict(job.evaluates),
     }
     if any(not is_uri(source) and not os.path.isabs(source) for source in job.sources):
         facts["relative_to"] = written_name(os.getcwd())
@@ -198,18 +233,20 @@ def chunks_of(listed: Iterable[Listed], seen: SeenImages, progress: Progress) ->
         seen: Those that are done; what is yielded is added.
         progress: Counts what is yielded.
     """
-    location, names = "", list[str]()
+    location, names, label_ids = HERE, list[str](), list[int]()
     for image in listed:
         if not seen.add(_key(written_name(image.name))):
             continue
         if names and (image.location != location or len(names) == IMAGES_PER_CALL):
-            yield Chunk(location, tuple(names))
-            names = []
+            yield Chunk(location, tuple(names), tuple(label_ids))
+            names, label_ids = [], []
         location = image.location
         names.append(image.name)
+        if image.label_id is not None:
+            label_ids.append(image.label_id)
         progress.listed += 1
     if names:
-        yield Chunk(location, tuple(names))
+        yield Chunk(location, tuple(names), tuple(label_ids))
     progress.is_listed = True
 
 
@@ -246,12 +283,14 @@ class _Run:
         self,
         ray: ModuleType,
         pool: Pool,
+        labels: tuple[str, ...],
         parts: _Parts,
         progress: Progress,
         on_progress: Callable[[Progress], None],
     ) -> None:
         self._ray = ray
         self._pool = pool
+        self._labels = labels
         self._parts = parts
         self._progress = progress
         self._on_progress = on_progress
@@ -265,8 +304,8 @@ class _Run:
             if upcoming is not None:
                 self._pool.adjust()
             while upcoming is not None and (worker := self._pool.idlest()) is not None:
-                call = worker.handle.classify.remote(upcoming.location, upcoming.names)
-                worker.calls.append(call)
+                call = worker.handle.classify.remote(upcoming.location, upcoming.names, upcoming.label_ids)
+                worker.asked(call)
                 self._calls[call] = worker, upcoming
                 upcoming = self._next(chunks)
             starts = self._pool.starts if upcoming is not None else []
@@ -276,38 +315,49 @@ class _Run:
                     self._take(call)
                 else:
                     self._pool.started(call)
+            self._end_hanging()
             upcoming = upcoming or self._next(chunks)
             self._progress.workers = self._pool.ready_count
+            self._progress.is_too_small = self._pool.is_too_small
             self._on_progress(self._progress)
 
     def _next(self, chunks: Iterator[Chunk]) -> Chunk | None:
         return self._again.popleft() if self._again else next(chunks, None)
 
     def _take(self, call: Any) -> None:
-        worker, chunk = self._calls.pop(call)
+        worker, chunk = self._calls[call]
         try:
             rows: list[Row] = result_of(self._ray, call)
         except LostWorkerError:
-            self._lose(worker, call, chunk)
+            self._lose(worker, Chunk.after_death)
             return
-        worker.calls.remove(call)
-        self._keep(rows)
+        del self._calls[call]
+        worker.answered(call)
+        self._keep(chunk, rows)
 
-    def _lose(self, worker: Worker, call: Any, chunk: Chunk) -> None:
+    def _end_hanging(self) -> None:
+        """Give up the workers that have not answered for too long."""
+        for worker in self._pool.overdue():
+            ready, _ = self._ray.wait(worker.calls[:1], timeout=0)  # it may be this program that stood still
+            if not ready:
+                self._lose(worker, Chunk.after_hanging)
+
+    def _lose(self, worker: Worker, again: Callable[[Chunk], list[Chunk]]) -> None:
         """Give up a worker; its oldest chunk was at work, the others were waiting."""
         self._progress.lost += 1
         self._pool.remove(worker)
-        lost = {call: chunk} | {other: self._calls.pop(other)[1] for other in worker.calls if other != call}
-        for position, other in enumerate(worker.calls):
-            again = lost[other].after_death() if position == 0 else [lost[other]]
-            for one in again:
-                if len(one.names) == 1 and one.deaths >= MOST_DEATHS:
-                    self._keep([_row_of_fatal(one.names[0])])
-                else:
-                    self._again.append(one)
+        at_work, *waiting = [self._calls.pop(call)[1] for call in worker.calls]
         worker.calls.clear()
+        for chunk in [*again(at_work), *waiting]:
+            if len(chunk.names) == 1 and chunk.deaths >= MOST_DEATHS:
+                self._keep(chunk, [_row_of_fatal(chunk.names[0])])
+            else:
+                self._again.append(chunk)
 
-    def _keep(self, rows: Sequence[Row]) -> None:
+    def _keep(self, chunk: Chunk, rows: Sequence[Row]) -> None:
+        if chunk.label_ids:
+            for row, label_id in zip(rows, chunk.label_ids, strict=True):
+                row["true_label"] = self._labels[label_id]
         self._progress.done += len(rows)
         self._progress.failed += sum("error" in row for row in rows)
         self._parts.take(rows)
@@ -315,7 +365,7 @@ class _Run:
 
 def _row_of_fatal(name: str) -> Row:
     error = ImageError(
-        f"cannot classify {written_name(name)!r}: {MOST_DEATHS} workers died over it; try it alone with 'edgecls run', "
-        "and look at the memory of the machines"
+        f"cannot classify {written_name(name)!r}: {MOST_DEATHS} workers died over it or did not answer in time; try it "
+        "alone with 'edgecls run', and look at the memory of the machines"
     )
     return {"image": written_name(name), "error": error.as_dict()}

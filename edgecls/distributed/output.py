@@ -129,13 +129,18 @@ class OutputFolder:
         """
         for part in self._parts():
             self.part_count += 1
-            try:
+            with _part_errors(part):
                 yield from _names_in_parquet(part) if self._suffix == ".parquet" else _names_in_lines(part)
-            except (OSError, ValueError, KeyError, TypeError) as error:
-                raise DistributedError(
-                    f"cannot read the part {str(part)!r} of an earlier run: {error}; remove it, and its images are "
-                    "classified again"
-                ) from error
+
+    def rows(self) -> Iterator[Row]:
+        """Yield each row of the finished parts; what it does not have is left out or None.
+
+        Raises:
+            DistributedError: A part is damaged.
+        """
+        for part in self._parts():
+            with _part_errors(part):
+                yield from _rows_in_parquet(part) if self._suffix == ".parquet" else _rows_in_lines(part)
 
     def write(self, rows: list[Row]) -> None:
         """Write a part.
@@ -217,19 +222,37 @@ def _number_of(part: Path) -> int:
     return 0
 
 
+@contextlib.contextmanager
+def _part_errors(part: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DistributedError(
+            f"cannot read the part {str(part)!r} of an earlier run: {error}; remove it, and its images are "
+            "classified again"
+        ) from error
+
+
 def _names_in_lines(part: Path) -> Iterator[tuple[str, bool]]:
+    for row in _rows_in_lines(part):
+        yield row["image"], "error" not in row
+
+
+def _rows_in_lines(part: Path) -> Iterator[Row]:
     with open(part, encoding="utf-8") as stream:
-        for line in stream:
-            row = json.loads(line)
-            yield row["image"], "error" not in row
+        yield from map(json.loads, stream)
 
 
 def _names_in_parquet(part: Path) -> Iterator[tuple[str, bool]]:
+    for row in _rows_in_parquet(part, columns=["image", "label"]):
+        yield row["image"], row["label"] is not None
+
+
+def _rows_in_parquet(part: Path, columns: list[str] | None = None) -> Iterator[Row]:
     parquet = import_from_extra("pyarrow.parquet", extra="ray", purpose="reading Parquet")
     with parquet.ParquetFile(part) as file:
-        for batch in file.iter_batches(columns=["image", "label"]):
-            labels = batch.column("label").is_valid().to_pylist()
-            yield from zip(batch.column("image").to_pylist(), labels, strict=True)
+        for batch in file.iter_batches(columns=columns):
+            yield from batch.to_pylist()
 
 
 def _write_parquet(path: Path, rows: list[Row], *, embeddings: bool) -> None:

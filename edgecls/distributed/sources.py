@@ -3,6 +3,7 @@
 A list of all images is never held: at most one folder's names, or one line of a list file, are in memory.
 """
 
+import contextlib
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,12 +16,25 @@ from edgecls.extras import import_from_extra
 from edgecls.image import ImageLimits
 from edgecls.image_files import has_image_name, image_names, is_hidden
 
-__all__ = ["LIST_SUFFIXES", "Listed", "RemoteReader", "is_uri", "list_images", "local_roots"]
+__all__ = [
+    "HERE",
+    "LIST_SUFFIXES",
+    "Listed",
+    "Place",
+    "RemoteReader",
+    "folder_entries",
+    "is_uri",
+    "list_images",
+    "listing_errors",
+    "local_roots",
+    "open_location",
+]
 
 LIST_SUFFIXES = (".txt", ".lst")
 """File name endings, in lower case, of files that name images, one a line."""
 
-HERE = ""  # the location of files that are opened by their path
+HERE = ""
+"""The location of files that are opened by their path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +44,35 @@ class Listed:
     Attributes:
         location: The URI of the root that holds it, with the options of its file system; "" for a local file.
         name: What it is called in the output: its path as given, or its URI without options and credentials.
+        label_id: Its true label, as an index into those of the model; None where that is not known.
     """
 
     location: str
     name: str
+    label_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a URI names.
+
+    Attributes:
+        location: As in `Listed`.
+        shown: The URI without options and credentials.
+        key: Where in the location it is.
+    """
+
+    location: str
+    shown: str
+    key: str
+
+    @classmethod
+    def of(cls, uri: str) -> "Place":
+        """Take a URI apart."""
+        bare, _, options = uri.partition("?")
+        scheme, _, rest = bare.partition("://")
+        host, _, key = rest.partition("/")
+        return cls(_location(scheme, host, options), _uri(scheme, host, key), key)
 
 
 def is_uri(source: str) -> bool:
@@ -101,43 +140,55 @@ def _named_in(lines: Any, options: str) -> Iterator[Listed]:
 
 
 def _remote_images(source: str) -> Iterator[Listed]:
-    bare, _, options = source.partition("?")
-    scheme, _, rest = bare.partition("://")
-    host, _, key = rest.partition("/")
-    location = _location(scheme, host, options)
-    shown = _uri(scheme, host, key)
-    try:
-        system, root = _open(location)
-        fs = import_from_extra("pyarrow.fs", extra="ray", purpose=f"reading {shown!r}")
-        top = f"{root}/{key}".rstrip("/") or "/"
+    place = Place.of(source)
+    with listing_errors(place):
+        system, fs, root = open_location(place.location)
+        top = f"{root}/{place.key}".rstrip("/") or "/"
         found = system.get_file_info(top)
         if found.type == fs.FileType.NotFound:
-            raise DistributedError(f"cannot list {shown!r}: there is nothing under this name; check it")
-        if found.type == fs.FileType.File and key.lower().endswith(LIST_SUFFIXES):
+            raise DistributedError(f"cannot list {place.shown!r}: there is nothing under this name; check it")
+        if found.type == fs.FileType.File and place.key.lower().endswith(LIST_SUFFIXES):
             with system.open_input_stream(top) as stream:
-                yield from _named_in(_lines(stream), options)
+                yield from _named_in(_lines(stream), source.partition("?")[2])
         elif found.type == fs.FileType.File:
-            yield Listed(location, shown)
+            yield Listed(place.location, place.shown)
         else:
+            beginning = place.shown.rstrip("/")
             for path in _walk(system, fs, top):
-                yield Listed(location, _uri(scheme, host, path[len(root) :].lstrip("/")))
+                yield Listed(place.location, f"{beginning}/{path[len(top) :].lstrip('/')}")
+
+
+@contextlib.contextmanager
+def listing_errors(place: Place) -> Iterator[None]:
+    """Turn the errors of file systems into a DistributedError."""
+    try:
+        yield
     except (OSError, ValueError) as error:
         raise DistributedError(
-            f"cannot list {shown!r}: {error}; check the name, the credentials and the options of the address"
+            f"cannot list {place.shown!r}: {error}; check the name, the credentials and the options of the address"
         ) from error
 
 
 def _walk(system: Any, fs: Any, folder: str) -> Iterator[str]:
     """Yield the paths of images, those of a folder before those below it; one folder's names are in memory."""
-    below = []
-    for info in sorted(system.get_file_info(fs.FileSelector(folder)), key=lambda info: str(info.path)):
-        if info.type == fs.FileType.Directory:
-            if not is_hidden(info.base_name):
-                below.append(info.path)
-        elif has_image_name(info.base_name):
-            yield info.path
-    for path in below:
-        yield from _walk(system, fs, path)
+    folders, images = folder_entries(system, fs, folder)
+    beginning = folder.rstrip("/")
+    yield from (f"{beginning}/{name}" for name in images)
+    for name in folders:
+        yield from _walk(system, fs, f"{beginning}/{name}")
+
+
+def folder_entries(system: Any, fs: Any, folder: str) -> tuple[list[str], list[str]]:
+    """Return the names of the visible folders in a folder, and those of the images, each sorted."""
+    folders, images = list[str](), list[str]()
+    for info in system.get_file_info(fs.FileSelector(folder)):
+        name = str(info.base_name)
+        if info.type != fs.FileType.Directory:
+            if has_image_name(name):
+                images.append(name)
+        elif not is_hidden(name):
+            folders.append(name)
+    return sorted(folders), sorted(images)
 
 
 def _lines(stream: Any) -> Iterator[bytes]:
@@ -158,8 +209,8 @@ def _uri(scheme: str, host: str, key: str) -> str:
     return f"{scheme}://{host.rpartition('@')[2]}/{key}"
 
 
-def _open(location: str) -> tuple[Any, str]:
-    """Return the file system of a location, and the path of its root there.
+def open_location(location: str) -> tuple[Any, Any, str]:
+    """Return the file system of a location, the module `pyarrow.fs`, and the path of the location's root there.
 
     Raises:
         OSError: It cannot be reached.
@@ -167,14 +218,14 @@ def _open(location: str) -> tuple[Any, str]:
     """
     fs = import_from_extra("pyarrow.fs", extra="ray", purpose=f"reading from {location.partition('?')[0]!r}")
     system, root = fs.FileSystem.from_uri(location)
-    return system, root.rstrip("/")
+    return system, fs, root.rstrip("/")
 
 
 class RemoteReader:
     """Reads images by their names; file systems stay open. May be shared between threads."""
 
     def __init__(self) -> None:
-        self._systems: dict[str, tuple[Any, str]] = {}
+        self._systems: dict[str, tuple[Any, Any, str]] = {}
 
     def read(self, location: str, name: str, limits: ImageLimits) -> bytes:
         """Return the encoded bytes of an image.
@@ -192,8 +243,8 @@ class RemoteReader:
             return image.read_file(name, limits=limits)
         try:
             if location not in self._systems:
-                self._systems[location] = _open(location)
-            system, root = self._systems[location]
+                self._systems[location] = open_location(location)
+            system, _, root = self._systems[location]
             key = name.partition("://")[2].partition("/")[2]
             with system.open_input_stream(f"{root}/{key}") as stream:
                 data: bytes = stream.read(limits.max_bytes + 1)

@@ -9,6 +9,7 @@ from edgecls import __version__
 from edgecls.distributed.output import Row, written_name
 from edgecls.distributed.sources import RemoteReader
 from edgecls.errors import DistributedError
+from edgecls.evaluation.scores import TOP, score_of
 from edgecls.image import ImageLimits
 from edgecls.modelfile import model_from_bytes
 from edgecls.runtime.classifier import Classifier
@@ -19,7 +20,7 @@ from edgecls.runtime.opening import open_classifier
 from edgecls.runtime.prediction import Outcome, Prediction
 from edgecls.runtime.verified import verify_once
 
-__all__ = ["ImageWorker", "WorkerSettings", "row_of"]
+__all__ = ["ImageWorker", "WorkerSettings", "row_of", "scored_row"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class WorkerSettings:
         version: Of the edgecls that the job was started with.
         provider: What the network runs on.
         threads: Images to work on at once in one worker: the cores that it was given.
+        has_gpu: Whether it was given a GPU, or a share of one; else it uses none.
         limits: Bounds on every image.
         unknown_threshold: As for `load`.
         min_familiarity: As for `load`.
@@ -42,6 +44,7 @@ class WorkerSettings:
     version: str
     provider: str
     threads: int
+    has_gpu: bool
     limits: ImageLimits
     unknown_threshold: float | None
     min_familiarity: MinFamiliarity | None
@@ -88,6 +91,8 @@ class ImageWorker:
             )
         if os.path.isdir(settings.folder):
             os.chdir(settings.folder)
+        if not settings.has_gpu:  # Ray hides GPUs only from those that asked for others
+            os.environ["CUDA_VISIBLE_DEVICES"] = ""
         model = model_from_bytes(onnx, name=model_name)
         self._classifier = open_classifier(
             model,
@@ -102,12 +107,13 @@ class ImageWorker:
         self._settings = settings
         return str(self._classifier.provider)
 
-    def classify(self, location: str, names: Sequence[str]) -> list[Row]:
+    def classify(self, location: str, names: Sequence[str], label_ids: Sequence[int] = ()) -> list[Row]:
         """Classify images; one that cannot be used gives a row with its error.
 
         Args:
             location: Where they are, as `Listed.location`.
             names: What they are called.
+            label_ids: Their true labels, as `Listed.label_id`; empty where they are not known.
 
         Returns:
             A row for each name, in their order.
@@ -120,6 +126,11 @@ class ImageWorker:
             for name in names
         )
         outcomes = classify_stream(classifier, sources, workers=settings.threads)
+        if label_ids:
+            provider = classifier.provider.value
+            return [
+                scored_row(outcome, label_id, provider) for outcome, label_id in zip(outcomes, label_ids, strict=True)
+            ]
         return [row_of(outcome, top=min(settings.top, len(classifier.labels))) for outcome in outcomes]
 
 
@@ -129,3 +140,21 @@ def row_of(outcome: Outcome, *, top: int) -> Row:
     if isinstance(outcome.result, Prediction):
         return {**outcome.result.as_dict(top=top, embedding=True), "image": name}
     return {"image": name, "error": outcome.result.as_dict()}
+
+
+def scored_row(outcome: Outcome, label_id: int, provider: str) -> Row:
+    """Return an outcome with what an evaluation keeps of it, and no number rounded."""
+    row = row_of(outcome, top=TOP)
+    if isinstance(outcome.result, Prediction):
+        prediction, score = outcome.result, score_of(outcome.result, label_id)
+        top = zip(score.top_ids, score.top_probabilities, strict=True)
+        row |= {
+            "probability": prediction.probability,
+            "top": [{"label": prediction.labels[index], "probability": probability} for index, probability in top],
+            "time_ms": score.time_ms,
+            "familiarity": score.familiarity,
+            "rank": score.rank,
+            "true_probability": score.true_probability,
+            "provider": provider,
+        }
+    return row

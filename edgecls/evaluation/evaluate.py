@@ -2,27 +2,31 @@
 
 import time
 import unicodedata
-from array import array
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
-
-import numpy as np
-import numpy.typing as npt
 
 from edgecls.dataset.formats.labelled_images import Dataset, LabelledImages
-from edgecls.errors import DatasetError, ImageError
+from edgecls.errors import DatasetError
 from edgecls.evaluation.record import Evaluation
+from edgecls.evaluation.scores import Scores, score_of
 from edgecls.model_card import ModelCard
 from edgecls.runtime.classifier import Classifier
 from edgecls.runtime.many_images import classify_stream, file_source
 from edgecls.runtime.prediction import Prediction
 
-__all__ = ["ALL", "AUTO", "SPLIT_NAMES", "check_labels", "choose_split", "evaluate", "without_foreign_labels"]
+__all__ = [
+    "ALL",
+    "AUTO",
+    "SPLIT_NAMES",
+    "check_labels",
+    "choose_split",
+    "evaluate",
+    "model_label_ids",
+    "without_foreign_labels",
+]
 
 AUTO, ALL = "auto", "all"
 SPLIT_NAMES = (AUTO, "test", "val", "train", ALL)
-TOP = 3  # predictions that are kept of each image
 NAMED_LABELS = 10  # labels that an error message lists
 
 
@@ -47,53 +51,33 @@ def evaluate(
     Raises:
         DatasetError: The data has labels that the model does not have, or no image can be classified.
     """
-    model_ids = _match_labels(images.labels, classifier.card.labels, classifier.card.name)
-    total = len(images.paths)
-    kept: list[Path] = []
-    failures: dict[str, ImageError] = {}
-    # Plain arrays grow in place and hold 8 bytes a number, where a list would hold objects.
-    label_ids, ranks = array("q"), array("q")
-    true_probabilities, times_ms = array("d"), array("d")
-    top_ids, top_probabilities, familiarities = array("q"), array("d"), array("d")
+    label_ids = model_label_ids(images, classifier.card)
+    total = len(label_ids)
+    scores = Scores(classifier.card.labels, label_ids)
     started = time.perf_counter()
     outcomes = classify_stream(classifier, [file_source(str(path)) for path in images.paths], workers=workers)
-    for index, outcome in enumerate(outcomes):
-        if isinstance(outcome.result, Prediction):
-            label_id = model_ids[images.label_ids[index]]
-            row = np.asarray(outcome.result.probabilities)
-            order = np.argsort(-row, kind="stable")  # of equals the first, as Prediction has it
-            kept.append(images.paths[index])
-            label_ids.append(label_id)
-            ranks.append(int(np.flatnonzero(order == label_id)[0]))
-            true_probabilities.append(float(row[label_id]))
-            times_ms.append(outcome.result.time_ms)
-            if outcome.result.familiarity is not None:
-                familiarities.append(outcome.result.familiarity)
-            top_ids.extend(order[:TOP].tolist())
-            top_probabilities.extend(row[order[:TOP]].tolist())
-        else:
-            failures[outcome.name] = outcome.result
-        on_progress(index + 1, total)
-    if not kept:
-        first = next(iter(failures.values()), "there are no images")
-        raise DatasetError(f"none of the {total} images could be classified; the first fault: {first}")
-    return Evaluation(
-        labels=classifier.card.labels,
-        paths=tuple(kept),
-        label_ids=_integers(label_ids),
-        ranks=_integers(ranks),
-        true_probabilities=_numbers(true_probabilities),
-        top_ids=_integers(top_ids).reshape(len(kept), -1),
-        top_probabilities=_numbers(top_probabilities).reshape(len(kept), -1),
-        times_ms=_numbers(times_ms),
-        failures=failures,
+    for place, outcome in enumerate(outcomes):
+        result = outcome.result
+        scores.put(place, score_of(result, label_ids[place]) if isinstance(result, Prediction) else result)
+        on_progress(place + 1, total)
+    return scores.evaluation(
+        images.paths.__getitem__,
         unknown_threshold=classifier.unknown_threshold,
         provider=classifier.provider.value,
         workers=workers,
         duration_s=time.perf_counter() - started,
-        familiarities=_numbers(familiarities) if classifier.has_familiarity else None,
         min_familiarity=classifier.min_familiarity,
     )
+
+
+def model_label_ids(images: LabelledImages, card: ModelCard) -> list[int]:
+    """Return the true label of each image as an index into the labels of a model.
+
+    Raises:
+        DatasetError: The data has labels that the model does not have.
+    """
+    model_ids = _match_labels(images.labels, card.labels, card.name)
+    return [model_ids[label_id] for label_id in images.label_ids]
 
 
 def check_labels(images: LabelledImages, card: ModelCard) -> None:
@@ -149,14 +133,6 @@ def _normal(label: str) -> str:
 def _listed(labels: list[str] | tuple[str, ...]) -> str:
     named = ", ".join(map(repr, labels[:NAMED_LABELS]))
     return f"{named} and {len(labels) - NAMED_LABELS} more" if len(labels) > NAMED_LABELS else named
-
-
-def _integers(values: "array[int]") -> npt.NDArray[np.int64]:
-    return np.asarray(values, np.int64)
-
-
-def _numbers(values: "array[float]") -> npt.NDArray[np.float64]:
-    return np.asarray(values, np.float64)
 
 
 def choose_split(dataset: Dataset, name: str) -> tuple[str, LabelledImages]:

@@ -22,10 +22,33 @@ from edgecls.evaluation.metrics import (
     wilson_interval,
 )
 
-__all__ = ["Confusion", "Evaluation", "UnknownFacts", "evaluation_to_dict", "headline_metrics"]
+__all__ = [
+    "Confusion",
+    "Evaluation",
+    "ImagePath",
+    "UnknownFacts",
+    "Uri",
+    "evaluation_to_dict",
+    "headline_metrics",
+]
 
 MISTAKES_LISTED = 100
 SMALLEST_PROBABILITY = 1e-12  # stands for 0 where a logarithm is taken
+
+
+class Uri(str):
+    """The URI of an image in object storage, in the place of the path of a local one."""
+
+    __slots__ = ()
+
+    @property
+    def name(self) -> str:
+        """The last part of it, as that of a path."""
+        return self.rpartition("/")[2]
+
+
+ImagePath = Path | Uri
+"""Where an image is."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +111,7 @@ class Evaluation:
     """
 
     labels: tuple[str, ...]
-    paths: tuple[Path, ...]
+    paths: tuple[ImagePath, ...]
     label_ids: npt.NDArray[np.int64]
     ranks: npt.NDArray[np.int64]
     true_probabilities: npt.NDArray[np.float64]

@@ -116,3 +116,56 @@ def test_nobody_else_gets_into_the_cluster_of_the_command(tmp_path: Path, tiny_m
     assert done["code"] != 0
     assert "joined" not in done["stdout"]
     assert "token" in done["stderr"]
+
+
+def test_images_that_end_or_stop_their_workers_are_rows_with_an_error(
+    images: Path, tmp_path: Path, tiny_model_path: Path
+) -> None:
+    for number in range(70):
+        os.link(images / "red.png", images / f"{number}.png")
+    fatal = [images / "10kills.png", images / "20hangs.png"]
+    for path in fatal:
+        os.link(images / "red.png", path)
+
+    done = in_namespace(SCRIPT, "faulty_workers", tmp_path, tiny_model_path)
+
+    errors = {row["image"]: row["error"] for row in done["rows"] if row["error"] is not None}
+    assert sorted(errors) == sorted(map(str, fatal))
+    for name, error in errors.items():
+        assert error["type"] == "ImageError"
+        assert f"cannot classify {name!r}: 3 workers died over it or did not answer in time" in error["message"]
+    assert sorted(row["image"] for row in done["rows"]) == sorted(str(path) for path in images.iterdir())
+    assert done["failed"] == 2
+    assert 6 <= done["lost"] <= 10  # three for each image, and those that had them among others
+
+
+def test_workers_see_the_gpus_that_they_were_given_and_no_others(tmp_path: Path, tiny_model_path: Path) -> None:
+    done = in_namespace(SCRIPT, "gpu_shares", tmp_path, tiny_model_path)
+
+    # Each of the two machines counts its own GPU as the first; two workers on each, or one.
+    assert done == {"0.0": [""], "0.5": ["0"] * 4, "1": ["0"] * 2, "2": None}
+
+
+def test_a_cluster_that_asks_for_a_token_is_joined_with_it_only(
+    images: Path, tmp_path: Path, tiny_model_path: Path
+) -> None:
+    done = in_namespace(SCRIPT, "tokens", tmp_path, tiny_model_path)
+
+    assert done["codes"] == [0, 1, 1]
+    assert sorted(done["names"]) == sorted(str(path) for path in images.iterdir())
+    for stderr in done["stderr"][1:]:
+        assert "cannot join the Ray cluster at" in stderr
+        assert "RAY_AUTH_MODE=token" in stderr
+        assert "Traceback" not in stderr
+
+
+def test_nothing_is_left_of_the_cluster_of_a_command_that_was_killed(
+    images: Path, tmp_path: Path, tiny_model_path: Path
+) -> None:
+    for number in range(MANY):
+        os.link(images / "red.png", images / f"{number}.png")
+
+    done = in_namespace(SCRIPT, "killed_alone", tmp_path, tiny_model_path)
+
+    assert done["processes"] >= 3  # what Ray starts, and the worker
+    assert done["left"] == []

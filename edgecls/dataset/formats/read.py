@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from edgecls.dataset.formats.folders import has_split_folders, read_class_folders, read_split_folders
+from edgecls.dataset.formats.folders import read_folders
 from edgecls.dataset.formats.labelled_images import Dataset
 from edgecls.dataset.formats.lists import has_split_lists, read_csv_file, read_list_file, read_split_lists
 
@@ -27,9 +27,6 @@ def read_dataset(path: Path) -> Dataset:
     """
     if path.is_file():
         return read_csv_file(path) if path.suffix.lower() == ".csv" else read_list_file(path)
-    if path.is_dir():
-        if has_split_lists(path):
-            return read_split_lists(path)
-        if has_split_folders(path):
-            return read_split_folders(path)
-    return Dataset(read_class_folders(path))
+    if path.is_dir() and has_split_lists(path):
+        return read_split_lists(path)
+    return read_folders(path)

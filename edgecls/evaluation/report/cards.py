@@ -102,6 +102,6 @@ def _choose_examples(found: Evaluation) -> list[int]:
 
 
 def _image(subject: Subject, index: int) -> Html:
-    uri = thumbnail_uri(subject.evaluation.paths[index], subject.card.image)
+    uri = thumbnail_uri(subject.evaluation.paths[index], subject.card.image, read=subject.read)
     label = subject.evaluation.labels[subject.evaluation.label_ids[index]]
     return HTML.fill("image", uri=uri, alt=f"an image of {label}") if uri else HTML.fill("no_image")

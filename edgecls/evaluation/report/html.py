@@ -3,12 +3,13 @@
 import base64
 import html
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from string import Template
 
 from edgecls import image
 from edgecls.errors import ImageError
+from edgecls.evaluation.record import ImagePath
 from edgecls.image_spec import Fit, ImageSpec
 
 __all__ = ["HTML", "Fragments", "Html", "data_uri", "joined", "thumbnail_uri"]
@@ -58,7 +59,7 @@ HTML = Fragments(Path(__file__).with_name("page.html"))
 """The pieces of the report."""
 
 
-def thumbnail_uri(path: Path, spec: ImageSpec) -> str:
+def thumbnail_uri(path: ImagePath, spec: ImageSpec, *, read: Callable[[ImagePath], bytes] = image.read_file) -> str:
     """Return an image as the network sees it, only sharper, as a data URI; empty if it can no longer be read.
 
     What is cropped for the network is cropped here; what is stretched for it keeps its proportions.
@@ -66,9 +67,10 @@ def thumbnail_uri(path: Path, spec: ImageSpec) -> str:
     Args:
         path: The image.
         spec: What the network takes.
+        read: Returns its bytes, or raises an ImageError.
     """
     try:
-        data = image.read_file(path)
+        data = read(path)
         if spec.fit is Fit.STRETCH:
             pixels = image.decode(data, name=str(path), color=spec.color)
             height, width = pixels.shape[:2]

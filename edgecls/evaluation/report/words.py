@@ -1,6 +1,6 @@
 """What a report is about, and the conclusions it draws, in words."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +9,7 @@ from edgecls.evaluation.calibration import Calibration
 from edgecls.evaluation.foreign import ForeignImages
 from edgecls.evaluation.history import EpochReport
 from edgecls.evaluation.mirroring import Mirroring
-from edgecls.evaluation.record import Evaluation, UnknownFacts
+from edgecls.evaluation.record import Evaluation, ImagePath, UnknownFacts
 from edgecls.evaluation.report.html import Html
 from edgecls.model_card import ModelCard
 
@@ -267,3 +267,4 @@ class Subject:
     foreign: ForeignImages | None
     settings: Mapping[str, object]
     versions: Mapping[str, str]
+    read: Callable[[ImagePath], bytes]

@@ -2,19 +2,20 @@
 
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
 
 import edgecls
+from edgecls import image
 from edgecls.atomic_write import whole_files
 from edgecls.evaluation.calibration import Calibration
 from edgecls.evaluation.foreign import ForeignImages
 from edgecls.evaluation.history import EpochReport
 from edgecls.evaluation.mirroring import Mirroring
-from edgecls.evaluation.record import Evaluation
+from edgecls.evaluation.record import Evaluation, ImagePath
 from edgecls.evaluation.report.html import HTML, Html, joined
 from edgecls.evaluation.report.sections import all_sections
 from edgecls.evaluation.report.words import Subject, number, percent
@@ -38,6 +39,7 @@ def write_report(
     mirroring: Mirroring | None = None,
     foreign: ForeignImages | None = None,
     settings: Mapping[str, object] | None = None,
+    read: Callable[[ImagePath], bytes] = image.read_file,
 ) -> None:
     """Write an evaluation as one HTML file: no scripts, nothing loaded, for light and dark, large and small screens.
 
@@ -53,6 +55,7 @@ def write_report(
         mirroring: The effect of mirroring the validation images, if it was measured in this run.
         foreign: The answers for foreign images, if there were any.
         settings: The training settings, if more is known than the card records.
+        read: Returns the bytes of an image by its path, or raises an ImageError.
 
     Raises:
         OutputError: The file cannot be written there.
@@ -70,6 +73,7 @@ def write_report(
         foreign=foreign,
         settings=card.training if settings is None else settings,
         versions=_versions(),
+        read=read,
     )
     page = _page(subject)
     with whole_files(path) as (temporary,):

@@ -72,6 +72,9 @@ class Calls:
         self._limits = limits
         self._budget = BodiesBudget(limits.max_bodies_bytes)
         self._room = asyncio.Condition()
+        self._in_flight = 0
+        self._is_closed = False
+        self._idle = asyncio.Event()
         self._arriving: dict[asyncio.Timeout, tuple[str, float]] = {}  # from whom, and since when
         self._streams: set[asyncio.Timeout] = set()  # those of `_arriving` that wait for the next message of a stream
         self._stopping = False
@@ -89,6 +92,8 @@ class Calls:
             path: Of its method.
             context: Of the call, which receives its one message when it is asked to.
         """
+        self._in_flight += 1
+        context.add_done_callback(self._sent)
         request = call_request(path, context)
         answer = await self._answer(request, context)
         self._handler.answered(request, answer)
@@ -111,8 +116,10 @@ class Calls:
             context: Of the call.
             refused: Returns the answer for a refusal, from the message that was refused.
         """
+        self._in_flight += 1
+        context.add_done_callback(self._sent)
         opening = call_request(path, context)
-        refusal = self._handler.check(opening)
+        refusal = _stopping() if self._stopping else self._handler.check(opening)
         share = self._budget.share_of(opening.client)
         held = self._limits.max_body_bytes
         if refusal is None and not await self._take(share, held, opening.client):
@@ -173,8 +180,23 @@ class Calls:
         answer = await self._handled(request) if refusal is None else refusal_answer(refusal)
         self._handler.answered(request, answer)
         return (request.body if answer.refusal else b""), answer
+    async def close(self, patience_s: float) -> None:
+        """Refuse the calls that come from now on, and return when those before are answered, or after so long."""
+        self._is_closed = True
+        if self._in_flight:
+            self._idle.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._idle.wait(), patience_s)
+
+    def _sent(self, context: Any) -> None:
+        """Take note that the answer to a call is on its way, or that its client has left."""
+        self._in_flight -= 1
+        if not self._in_flight:
+            self._idle.set()
 
     async def _answer(self, request: Request, context: Any) -> Answer:
+        if self._is_closed:
+            return refusal_answer(Refusal(503, "Stopping", "the server is stopping; send this to another one"))
         refusal = self._handler.check(request)
         if refusal is not None:
             return refusal_answer(refusal)

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import functools
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
@@ -13,6 +14,7 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
 from edgecls.errors import ServerError
 from edgecls.server.grpc.calls import Calls, call_request, status_of
+from edgecls.server.grpc.connections import end_connections, has_connections
 from edgecls.server.grpc.messages import METHODS, SERVICE, STREAM, pool
 from edgecls.server.grpc.service import stream_refusal
 from edgecls.server.http.limits import HttpLimits
@@ -22,6 +24,7 @@ from edgecls.server.middleware.api_keys import ApiKeys
 
 __all__ = ["GrpcServer"]
 
+GRACE_S = 0.5  # when stopping, for calls that are on their way through the network
 HEALTH_INTERVAL_S = 0.25  # between two looks at whether the server is ready, for those who watch
 _HEALTH_OF = ("", SERVICE)  # "" for the server as a whole
 _SERVICES = (SERVICE, "grpc.health.v1.Health", reflection.SERVICE_NAME)
@@ -54,14 +57,13 @@ class GrpcServer:
         certificate: Certificate | None = None,
         shared: bool = False,
     ) -> None:
-        self._handler = handler
         self._host, self.port = address
         self._limits = limits
         self._keys = keys
         self._certificate = certificate
         self._shared = shared
         self._health = _Health(is_ready)
-        self._calls: Calls | None = None
+        self._calls = Calls(handler, limits)
         self._server: Any = None
 
     @property
@@ -89,7 +91,7 @@ class GrpcServer:
             ),
             maximum_concurrent_rpcs=self._limits.max_connections,
         )
-        calls = self._calls = Calls(self._handler, self._limits)
+        calls = self._calls
         handlers = {name: grpc.stream_unary_rpc_method_handler(_method(calls, name)) for name in METHODS}
         handlers[STREAM] = grpc.stream_stream_rpc_method_handler(_stream(calls))
         self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
@@ -101,11 +103,22 @@ class GrpcServer:
         await self._server.start()
 
     async def stop(self, grace_s: float) -> None:
-        """Take no more calls, and finish those in flight within so many seconds."""
+        """Finish the calls in flight, and those that arrive within a moment; refuse all others with UNAVAILABLE.
+
+        gRPC would end calls with CANCELLED that come while it stops, and that it has not handed on yet. Clients do not
+        try these again. So it stops when nobody is connected any more.
+
+        Args:
+            grace_s: How long calls in flight may take.
+        """
+        give_up_s = time.monotonic() + grace_s
         self._health.stop()
-        if self._calls is not None:
-            self._calls.stop()
-        await self._server.stop(grace_s)
+        self._calls.stop()
+        if has_connections(self.port):
+            await asyncio.sleep(min(GRACE_S, grace_s))
+        await self._calls.close(give_up_s - time.monotonic())
+        await end_connections(self.port)
+        await self._server.stop(max(0.0, give_up_s - time.monotonic()))
         self._server = None  # as above
         await asyncio.sleep(0)
 

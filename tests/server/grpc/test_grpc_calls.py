@@ -470,3 +470,48 @@ def test_models_are_called_as_they_are_named(tmp_path: Path) -> None:
     with server, calls(server.grpc_address) as ask:
         assert ask("ModelMetadata", name="flowers").name == "flowers"
         assert not ask("ModelReady", name="version-7").ready
+
+
+def test_every_call_to_a_server_that_stops_is_answered_or_may_be_sent_elsewhere(tiny_model_path: Path) -> None:
+    codes: list[grpc.StatusCode] = []
+    outstanding = 10
+    is_over = threading.Event()
+
+    def keep_calling(answered: threading.Semaphore) -> None:
+        """Have so many calls on the way at all times, over one connection."""
+        room = threading.Semaphore(outstanding)
+        with calls(address) as own:
+            method = own.method("ModelInfer")
+            message = own.message("ModelInfer", model_name="colors", inputs=[_pixels()])
+            message.raw_input_contents.append(PIXELS.tobytes())
+            data = message.SerializeToString()
+
+            def note(call: Any) -> None:
+                codes.append(call.code())
+                answered.release()
+                room.release()
+
+            while not is_over.is_set():
+                room.acquire()
+                method.future(data, timeout=120, wait_for_ready=False).add_done_callback(note)
+            for _ in range(outstanding):
+                room.acquire()
+
+    with running_server("--model", tiny_model_path, "--grpc-port", 0, "--max-waiting", 1000) as server:
+        address = server.await_log("listening for gRPC on ").split()[-1]
+        answered = [threading.Semaphore(0) for _ in range(8)]
+        clients = [threading.Thread(target=keep_calling, args=(one,)) for one in answered]
+        for client in clients:
+            client.start()
+        for one in answered:
+            for _ in range(5 * outstanding):
+                one.acquire()
+        server.process.send_signal(signal.SIGTERM)
+        code = server.process.wait(120)
+        is_over.set()
+        for client in clients:
+            client.join()
+
+    assert code == 0
+    assert set(codes) == {grpc.StatusCode.OK, grpc.StatusCode.UNAVAILABLE}
+    assert codes.count(grpc.StatusCode.OK) > 8 * outstanding
