@@ -180,6 +180,7 @@ class Calls:
         answer = await self._handled(request) if refusal is None else refusal_answer(refusal)
         self._handler.answered(request, answer)
         return (request.body if answer.refusal else b""), answer
+
     async def close(self, patience_s: float) -> None:
         """Refuse the calls that come from now on, and return when those before are answered, or after so long."""
         self._is_closed = True

@@ -224,6 +224,7 @@ def _run_trial(
         return ended(error=str(error))
     finally:
         keras.utils.clear_session()  # or the networks of all trials stay in memory
+    return ended()
 
 
 def _model_path(folder: Path, number: int) -> Path:
