@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import h5py
 import keras
 
 from edgecls.errors import ModelConfigError
+from edgecls.extras import import_from_extra
 from edgecls.image_spec import Color, ImageSpec
 from edgecls.models.architecture import ARCHITECTURES, Architecture, features_model
 from edgecls.models.pretrained.download import bounded_downloads
@@ -63,7 +63,7 @@ def _layer_names(path: Path) -> set[str]:
                 config = archive.read("config.json").decode()
             return set(re.findall(r'"name": ?"(\w+)"', config))
         if path.is_file():
-            with h5py.File(path) as file:
+            with import_from_extra("h5py", extra="train", purpose="reading .h5 files").File(path, "r") as file:
                 file.visititems(lambda _, item: names.add(str(item.attrs.get("name", ""))))
     except (OSError, ValueError, KeyError, zipfile.BadZipFile):
         pass  # what is wrong is said when the weights are loaded
