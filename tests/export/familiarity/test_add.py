@@ -77,10 +77,19 @@ def test_the_card_has_threshold_levels_and_golden_values() -> None:
     assert [level.accepted for level in facts.levels] == [0.9, 0.95, 0.98, 0.99]
     assert facts.held_out == 62
     assert facts.accepted >= 0.95
-    assert golden.familiarity_tolerance == add.GOLDEN_TOLERANCE
+    assert golden.familiarity_tolerance == add.golden_tolerance("float32")
     stored = [sample.familiarity for sample in golden.samples]
     np.testing.assert_allclose(_run(model, color_images(1)), np.array(stored, np.float32), atol=1e-5)
     assert model.card.training["familiarity_prototypes"] == 60
+
+
+def test_golden_samples_of_coarser_numbers_are_allowed_more() -> None:
+    tolerances = [add.golden_tolerance(precision) for precision in ("float32", "float16", "int8", "uint8")]
+
+    assert tolerances == sorted(tolerances)
+    assert tolerances[0] < tolerances[1] < tolerances[2] == tolerances[3]
+    coarse = _familiar_colors(color_model(precision="int8"))
+    assert coarse.card.golden.familiarity_tolerance == tolerances[2]
 
 
 def test_everything_else_stays_as_it_was() -> None:
