@@ -5,8 +5,10 @@ architecture provides the layers from pixels to a feature map, and its default h
 (`edgecls.models.heads`), which turns the map into labels.
 """
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import keras
 
@@ -40,6 +42,7 @@ class Architecture:
         color: The images it was designed for; it also takes the others.
         published: Builds its feature extractor as keras.applications publishes it, given weights ("imagenet" to
             download them, None for random ones); None where Keras publishes no weights.
+        published_file: Name of the file that Keras downloads for that.
         package: The pip package that carries its ImageNet weights, if there is one.
         torch: How its weights are named in PyTorch, for those that come from there.
         variants: Further ways to build the network without its head, by name.
@@ -54,16 +57,20 @@ class Architecture:
     source: str
     color: Color = Color.RGB
     published: Callable[[str | None], keras.Model] | None = None
+    published_file: str = ""
     package: WeightsPackage | None = None
     torch: TorchLayout | None = None
     variants: Mapping[str, FeatureMap] = field(default_factory=dict)
 
     @property
     def weights(self) -> str:
-        """Where its ImageNet weights are: "installed" with a package, "package" to install, "download" or "none"."""
+        """Where its ImageNet weights are: "here" on this machine, in a "package", with "keras", or "none"."""
         if self.package is not None:
-            return "installed" if self.package.find() is not None else "package"
-        return "none" if self.published is None else "download"
+            return "here" if self.package.find() is not None else "package"
+        if self.published is None:
+            return "none"
+        home = os.environ.get("KERAS_HOME") or Path.home() / ".keras"
+        return "here" if Path(home, "models", self.published_file).is_file() else "keras"
 
     @property
     def default_image(self) -> tuple[int, Color]:

@@ -52,6 +52,8 @@ class Application:
             switched off; empty to keep all layers.
         head: Its default head.
         since: First version of Keras that has it.
+        file: The name of the published weights without the classification: {name} stands for its name, {joined} for
+            that without underscores, {size} for what is after the last one.
     """
 
     name: str
@@ -65,6 +67,13 @@ class Application:
     first_layer: str = ""
     head: Head = Head("average", dropout=0.2)  # noqa: RUF009  # a frozen record
     since: str = "3.0"
+    file: str = "{name}_weights_tf_dim_ordering_tf_kernels_notop.h5"
+
+    @property
+    def weights_file(self) -> str:
+        """Name of the file in Keras's cache."""
+        size = self.name.rpartition("_")[2]
+        return self.file.format(name=self.name, joined=self.name.replace("_", ""), size=size)
 
     def feature_map(self, images: keras.KerasTensor) -> keras.KerasTensor:
         """Build the network up to its feature map, from uint8 images ``[N, H, W, C]``."""
@@ -99,21 +108,38 @@ class Application:
 
 
 _NO_SCALING = {"include_preprocessing": False}
-_CONVNEXT = partial(Application, source="Liu et al. 2022, arXiv:2201.03545", scaling=standardize, options=_NO_SCALING)
+_CONVNEXT = partial(
+    Application,
+    source="Liu et al. 2022, arXiv:2201.03545",
+    scaling=standardize,
+    options=_NO_SCALING,
+    file="{name}_notop.h5",
+)
 _DENSENET = partial(Application, source="Huang et al. 2017, arXiv:1608.06993", scaling=standardize)
 _EFFICIENTNET = partial(
-    Application, source="Tan and Le 2019, arXiv:1905.11946", scaling=standardize, first_layer="stem_conv_pad"
+    Application,
+    source="Tan and Le 2019, arXiv:1905.11946",
+    scaling=standardize,
+    first_layer="stem_conv_pad",
+    file="{joined}_notop.h5",
 )
-_EFFICIENTNET_V2 = partial(Application, source="Tan and Le 2021, arXiv:2104.00298", options=_NO_SCALING)
+_EFFICIENTNET_V2 = partial(
+    Application, source="Tan and Le 2021, arXiv:2104.00298", options=_NO_SCALING, file="efficientnetv2-{size}_notop.h5"
+)
 _INCEPTION = partial(Application, scaling=scale_alike, min_side=75)
 _MOBILENET_V3 = partial(
-    Application, source="Howard et al. 2019, arXiv:1905.02244", scaling=scale_alike, options=_NO_SCALING
+    Application,
+    source="Howard et al. 2019, arXiv:1905.02244",
+    scaling=scale_alike,
+    options=_NO_SCALING,
+    file="weights_{name}_224_1.0_float_no_top_v2.h5",
 )
 _NASNET = partial(
     Application,
     source="Zoph et al. 2018, arXiv:1707.07012",
     scaling=scale_alike,
     head=Head("max_average_flatten", dropout=0.5),
+    file="{name}_no_top.h5",
 )
 _RESNET = partial(Application, source="He et al. 2015, arXiv:1512.03385", scaling=_blue_first)
 _RESNET_V2 = partial(Application, source="He et al. 2016, arXiv:1603.05027", scaling=scale_alike)
@@ -152,8 +178,24 @@ APPLICATIONS = (
         "inception_resnet_v2", "InceptionResNetV2", 299, 54_336_736, source="Szegedy et al. 2016, arXiv:1602.07261"
     ),
     _INCEPTION("inception_v3", "InceptionV3", 299, 21_802_784, source="Szegedy et al. 2015, arXiv:1512.00567"),
-    Application("mobilenet", "MobileNet", 224, 3_228_864, "Howard et al. 2017, arXiv:1704.04861", scale_alike),
-    Application("mobilenet_v2", "MobileNetV2", 224, 2_257_984, "Sandler et al. 2018, arXiv:1801.04381", scale_alike),
+    Application(
+        "mobilenet",
+        "MobileNet",
+        224,
+        3_228_864,
+        "Howard et al. 2017, arXiv:1704.04861",
+        scale_alike,
+        file="mobilenet_1_0_224_tf_no_top.h5",
+    ),
+    Application(
+        "mobilenet_v2",
+        "MobileNetV2",
+        224,
+        2_257_984,
+        "Sandler et al. 2018, arXiv:1801.04381",
+        scale_alike,
+        file="mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5",
+    ),
     _MOBILENET_V3("mobilenet_v3_large", "MobileNetV3Large", 224, 2_996_352),
     _MOBILENET_V3("mobilenet_v3_small", "MobileNetV3Small", 224, 939_120),
     _NASNET("nasnet_large", "NASNetLarge", 331, 84_916_818),
@@ -182,6 +224,7 @@ for _row in APPLICATIONS:
                 _row.parameters,
                 _row.source,
                 published=_row.published,
+                published_file=_row.weights_file,
             )
         ),
     )

@@ -13,6 +13,7 @@ from functools import partial
 import keras
 
 from edgecls.models.architecture import Architecture, FeatureMap
+from edgecls.models.convolution import NORM_MOMENTUM
 from edgecls.models.pretrained.torch_weights import TorchLayout
 from edgecls.models.scaling import standardize
 
@@ -20,7 +21,6 @@ __all__ = ["TORCHVISION", "torchvision_mobilenet_v2", "torchvision_resnet", "tor
 
 TORCHVISION = "torchvision"
 NORM_EPSILON = 1e-5
-NORM_MOMENTUM = 0.9
 
 RESNET_FILTERS = (64, 128, 256, 512)
 BOTTLENECK_EXPANSION = 4

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import h5py
 import keras
 
 from edgecls.errors import ModelConfigError
+from edgecls.extras import import_from_extra
 from edgecls.image_spec import Color, ImageSpec
 from edgecls.models.architecture import ARCHITECTURES, Architecture, features_model
 from edgecls.models.pretrained.download import bounded_downloads
@@ -63,7 +63,7 @@ def _layer_names(path: Path) -> set[str]:
                 config = archive.read("config.json").decode()
             return set(re.findall(r'"name": ?"(\w+)"', config))
         if path.is_file():
-            with h5py.File(path) as file:
+            with import_from_extra("h5py", extra="train", purpose="reading .h5 files").File(path, "r") as file:
                 file.visititems(lambda _, item: names.add(str(item.attrs.get("name", ""))))
     except (OSError, ValueError, KeyError, zipfile.BadZipFile):
         pass  # what is wrong is said when the weights are loaded
@@ -98,10 +98,10 @@ def take_weights(
 
     if weights in (AUTO, IMAGENET, PACKAGE, PUBLISHED):
         if variant is not None:
-            raise ModelConfigError(
-                f"there are no published weights for the variant {variant!r} of {architecture.name}; "
-                f"use --weights none or a weights file"
-            )
+            missing = f"there are no published weights for the variant {variant!r} of {architecture.name}"
+            if weights == AUTO:
+                return Origin(NO_WEIGHTS, f"random weights, as {missing}", variant=variant)
+            raise ModelConfigError(f"{missing}; use --weights none or a weights file")
         return _take_published(features, architecture, weights, take_in_color)
     path = Path(weights)
     if not path.is_file():
@@ -130,6 +130,8 @@ def _take_published(
     package = architecture.package
     if weights == PACKAGE and package is None:
         raise ModelConfigError(f"there is no package with weights for {architecture.name}; use --weights auto")
+    if weights == PUBLISHED and architecture.published is None:
+        raise ModelConfigError(f"Keras publishes no weights for {architecture.name}; use --weights auto")
     if package is not None and weights != PUBLISHED and (weights == PACKAGE or package.find() is not None):
         path = package.checked()
         take_in_color(lambda network: _take_tensors(network, architecture, path))
@@ -138,9 +140,11 @@ def _take_published(
         try:
             _copy_weights(_downloaded(architecture, architecture.published), features)
         except ModelConfigError as error:
-            if weights != AUTO:
-                raise
-            return _random(architecture, str(error))
+            if weights == AUTO:
+                return _random(architecture, str(error))
+            raise ModelConfigError(
+                f"{error}; connect to the internet once, or give the path of a weights file"
+            ) from error.__cause__
         return Origin(PUBLISHED, f"ImageNet weights that Keras publishes for {architecture.name}")
     if package is not None:
         missing = (
@@ -178,12 +182,9 @@ def _downloaded(architecture: Architecture, published: Callable[[str | None], ke
     with bounded_downloads() as failures:
         try:
             return published(IMAGENET)
-        except ModelConfigError:
-            raise
         except Exception as error:  # keras.utils.get_file raises a plain Exception when it cannot download
             raise ModelConfigError(
-                f"cannot get the ImageNet weights of {architecture.name}: {failures[-1] if failures else error}; "
-                "connect to the internet once, or give the path of a weights file"
+                f"cannot get the ImageNet weights of {architecture.name}: {failures[-1] if failures else error}"
             ) from error
 
 

