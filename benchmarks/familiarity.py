@@ -104,7 +104,7 @@ def _scores(
     """Return the three scores of photos, by name: float64, ``[N]``."""
     found: dict[str, list[float]] = {FAMILIARITY_NAME: [], "energy": [], "largest_probability": []}
     for path in photos:
-        pixels = decode_to_fit(read_file(path), model.card.input, name=path.name)
+        pixels = decode_to_fit(read_file(path), model.card.image, name=path.name)
         familiarity, logits, probabilities = session.run(names, {"image": pixels[None]})
         found[FAMILIARITY_NAME].append(float(familiarity[0]))
         found["energy"].append(float(np.logaddexp.reduce(logits.reshape(-1).astype(np.float64))))
@@ -148,7 +148,7 @@ def _in_file(model: ModelFile, familiar: Scores, foreign: Scores) -> list[dict[s
 
 def _cost(session: ort.InferenceSession, model: ModelFile, photo: Path, rounds: int) -> dict[str, Any]:
     """Return the size of what only familiarity needs, and the time of a run with it, relative to one without."""
-    pixels = decode_to_fit(read_file(photo), model.card.input, name=photo.name)[None]
+    pixels = decode_to_fit(read_file(photo), model.card.image, name=photo.name)[None]
     seconds = time_rounds(
         {
             "with": lambda: session.run([OUTPUT_NAME, FAMILIARITY_NAME], {"image": pixels}),
