@@ -18,6 +18,7 @@ from edgecls.dataset.formats.read import read_dataset
 from edgecls.errors import DatasetError, OutputError
 from edgecls.evaluation.evaluate import evaluate
 from edgecls.modelfile import read_model
+from edgecls.runtime.evidence import Method
 from edgecls.training.quick import QuickConfig, QuickListener, QuickResult, run_quick_training, views_for
 
 PER_LABEL = 6
@@ -55,12 +56,12 @@ def test_it_says_how_familiar_an_image_is_and_what_speaks_for_a_label(trained: Q
     photo = next(data.rglob("*.png"))
 
     with edgecls.load(trained.onnx_path, "cpu") as classifier:
-        activation = classifier.explain(photo)
+        explanation = classifier.explain(photo)
 
     assert trained.unfamiliar is None
     assert trained.export.card.familiarity is not None
     assert trained.export.card.golden.samples[0].familiarity is not None
-    assert activation.values.shape == (7, 7)
+    assert (explanation.method, explanation.resolution) == (Method.CLASS_ACTIVATION, (7, 7))
 
 
 def test_the_run_directory_has_the_report_and_a_split_that_is_a_dataset(trained: QuickResult, data: Path) -> None:
