@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgecls.modelfile import INPUT_NAME, OUTPUT_NAME, read_model
-from edgecls.runtime.class_activation import without_class_activation
+from edgecls.modelfile import ACTIVATION_NAME, FEATURES_NAME, INPUT_NAME, OUTPUT_NAME, read_model
 from edgecls.runtime.execution.ort import load_onnxruntime
 from edgecls.runtime.execution.provider_options import provider_options
 from edgecls.runtime.execution.providers import Provider
+from edgecls.runtime.optional_outputs import without_outputs
 
 __all__ = ["graph_run", "plain_runs", "plain_session"]
 
@@ -26,7 +26,7 @@ def plain_session(model: Path, provider: Provider, batches: Sequence[int] = (1,)
     """
     onnxruntime = load_onnxruntime()
     read = read_model(model)
-    network, settings = without_class_activation(read.onnx), [provider.onnxruntime_name]
+    network, settings = without_outputs(read.onnx, ACTIVATION_NAME, FEATURES_NAME), [provider.onnxruntime_name]
     if provider is Provider.TENSORRT:
         settings = provider_options(provider, read, batch_sizes=tuple(sorted(batches, reverse=True)))
     return onnxruntime.InferenceSession(network, _options(), providers=settings)
@@ -55,7 +55,7 @@ def graph_run(model: Path, pixels: npt.NDArray[np.uint8]) -> Callable[[], object
     for name in {size for value in outer.get_inputs() for size in value.shape if isinstance(size, str)}:
         options.add_free_dimension_override_by_name(name, len(pixels))  # or shapes are computed on the CPU
     session = onnxruntime.InferenceSession(
-        without_class_activation(read.onnx),
+        without_outputs(read.onnx, ACTIVATION_NAME, FEATURES_NAME),
         options,
         providers=[(Provider.CUDA.onnxruntime_name, {"enable_cuda_graph": "1"})],
     )

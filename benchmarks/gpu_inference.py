@@ -36,14 +36,14 @@ from network_cost import DevicePeak, floor_s, known_device, network_cost
 from untrained_network import UNTRAINED_NAME, write_untrained
 
 from edgecls.measuring.turns import median_of, ratio_of, time_rounds
-from edgecls.modelfile import read_model
-from edgecls.runtime.class_activation import without_class_activation
+from edgecls.modelfile import ACTIVATION_NAME, FEATURES_NAME, read_model
 from edgecls.runtime.classifier import Classifier
 from edgecls.runtime.execution.gpu import this_machine
 from edgecls.runtime.execution.ort import one_line, onnxruntime_errors
 from edgecls.runtime.execution.providers import Provider
 from edgecls.runtime.golden import check_golden
 from edgecls.runtime.opening import load
+from edgecls.runtime.optional_outputs import without_outputs
 
 __all__ = ["PRECISIONS", "in_a_process", "measure_here"]
 
@@ -145,7 +145,7 @@ def _measure(precision: str, plan: _Plan, peak: DevicePeak | None) -> dict[str, 
         ways = ["--ways", plan.torch_ways]
         row["torch"] = in_a_process([script, str(plan.keras), precision, *beside, *ways], precision, device)
     if peak is not None:
-        cost = network_cost(without_class_activation(read_model(plan.models["float32"]).onnx))
+        cost = network_cost(without_outputs(read_model(plan.models["float32"]).onnx, ACTIVATION_NAME, FEATURES_NAME))
         row["floor"] = [_floor(cost, peak, precision, batch) for batch in plan.batches]
     return row
 

@@ -34,8 +34,8 @@ from small_model import write_small_model
 
 from edgecls.commands.options import BUNDLED_MODEL
 from edgecls.measuring.turns import Estimate, ratio_of, take_turns
-from edgecls.modelfile import read_model
-from edgecls.runtime.class_activation import without_class_activation
+from edgecls.modelfile import ACTIVATION_NAME, FEATURES_NAME, read_model
+from edgecls.runtime.optional_outputs import without_outputs
 
 CALLER = Path(__file__).with_name("runtime_caller.py")
 BASELINE = "onnxruntime"
@@ -177,7 +177,7 @@ def _write_networks(folder: Path) -> dict[str, Network]:
     for index, (name, path) in enumerate(files.items()):
         model = read_model(path)
         lean_path = folder / f"lean{index}.onnx"
-        lean_path.write_bytes(without_class_activation(model.onnx))
+        lean_path.write_bytes(without_outputs(model.onnx, ACTIVATION_NAME, FEATURES_NAME))
         networks[name] = Network(path, lean_path, model.card.image.shape_hwc)
     return networks
 

@@ -25,7 +25,8 @@ def to_dataframe(predictions: Iterable[Answer] | Answer, *, top: int = 1) -> "pd
 
     Returns:
         A pandas.DataFrame with the columns image, label, known, probability, then label_2, probability_2 and so on up
-        to `top`, best_label, time_ms and error. An image that could not be used has an error, and nothing else.
+        to `top`, best_label, familiarity, reason ("unlike" or "undecided" where the label is not known), time_ms and
+        error. An image that could not be used has an error, and nothing else.
 
     Raises:
         MissingExtraError: pandas is not installed.
@@ -44,11 +45,22 @@ def to_dataframe(predictions: Iterable[Answer] | Answer, *, top: int = 1) -> "pd
     if top < 1:
         raise ValueError(f"top must be at least 1, got {top}")
     further = [f"{column}_{rank}" for rank in range(2, top + 1) for column in ("label", "probability")]
-    columns = ["image", "label", "known", "probability", *further, "best_label", "time_ms", "error"]
+    columns = [
+        "image",
+        "label",
+        "known",
+        "probability",
+        *further,
+        "best_label",
+        "familiarity",
+        "reason",
+        "time_ms",
+        "error",
+    ]
     if isinstance(predictions, Answer):
         predictions = [predictions]
     table = pd.DataFrame([_row(answer, top) for answer in predictions], columns=columns)
-    numbers = [column for column in columns if column.startswith("probability")] + ["time_ms"]
+    numbers = [column for column in columns if column.startswith("probability")] + ["familiarity", "time_ms"]
     return table.astype({**dict.fromkeys(numbers, "float64"), "known": "boolean"})
 
 
@@ -66,6 +78,8 @@ def _row(answer: Answer, top: int) -> dict[str, Any]:
         "known": answer.is_known,
         "probability": answer.probability,
         "best_label": scores[0].label if scores else answer.label,
+        "familiarity": answer.familiarity,
+        "reason": answer.unknown_reason,
         "time_ms": answer.time_ms,
     }
     for rank, score in enumerate(scores[1:top], 2):

@@ -16,6 +16,7 @@ __all__ = [
     "fields",
     "network_sha256",
     "read_properties",
+    "read_varint",
     "with_properties",
 ]
 
@@ -86,17 +87,17 @@ def fields(message: memoryview) -> Iterator[tuple[int, int, int, int]]:
     position = 0
     while position < len(message):
         start = position
-        tag, position = _read_varint(message, position)
+        tag, position = read_varint(message, position)
         number, wire_type = tag >> 3, tag & 7
         body = position
         if wire_type == _VARINT:
-            _, position = _read_varint(message, position)
+            _, position = read_varint(message, position)
         elif wire_type == _FIXED64:
             position += 8
         elif wire_type == _FIXED32:
             position += 4
         elif wire_type == _BYTES:
-            length, body = _read_varint(message, position)
+            length, body = read_varint(message, position)
             position = body + length
         else:
             raise DamagedContainerError("it is not an ONNX file")
@@ -107,7 +108,12 @@ def fields(message: memoryview) -> Iterator[tuple[int, int, int, int]]:
         yield number, start, body, position
 
 
-def _read_varint(message: memoryview, position: int) -> tuple[int, int]:
+def read_varint(message: memoryview, position: int) -> tuple[int, int]:
+    """Return the number that begins at a position of a protobuf message, and the position after it.
+
+    Raises:
+        DamagedContainerError: There is no whole number.
+    """
     value = 0
     for shift in range(0, 70, 7):
         if position >= len(message):

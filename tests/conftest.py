@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from familiar_model import familiar_model_bytes
 from tiny_model import tiny_model_bytes
 
 from edgecls import image
@@ -29,6 +30,14 @@ def tiny_model(tiny_model_path: Path) -> ModelFile:
 @pytest.fixture(scope="session")
 def tiny_classifier(tiny_model_path: Path) -> Classifier:
     return load(tiny_model_path, "cpu")
+
+
+@pytest.fixture(scope="session")
+def familiar_model_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same, which also judges familiarity: grey images are unlike what it was trained on."""
+    path = tmp_path_factory.mktemp("models") / "familiar.onnx"
+    path.write_bytes(familiar_model_bytes())
+    return path
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from familiar_model import DARK_RED, GREY, THRESHOLD, colored
 
 import edgecls
 from edgecls import LabelScore, RemoteOutcome, RemotePrediction
@@ -17,7 +18,10 @@ def test_a_row_for_each_outcome_with_the_columns_of_csv(tiny_classifier: edgecls
     table = edgecls.to_dataframe(outcomes, top=2)
 
     further = ["label_2", "probability_2"]
-    assert list(table) == ["image", "label", "known", "probability", *further, "best_label", "time_ms", "error"]
+    assert list(table) == [
+        *("image", "label", "known", "probability", *further),
+        *("best_label", "familiarity", "reason", "time_ms", "error"),
+    ]
     assert table["label"].tolist()[0] == table["best_label"].tolist()[0] == "red"
     assert table["image"].tolist() == [str(images / "red.png"), str(images / "gone.png")]
     assert table["probability"].dtype == table["time_ms"].dtype == "float64"
@@ -36,6 +40,18 @@ def test_predictions_of_a_server_are_taken_too() -> None:
     assert table.iloc[0][["label", "best_label", "label_2", "time_ms"]].tolist() == ["unknown", "x", "y", 1.5]
     assert pd.isna(table["label_3"].iloc[0])
     assert table["error"].iloc[1] == "damaged"
+
+
+def test_familiarity_and_the_reason_for_unknown_have_columns(familiar_model_path: Path) -> None:
+    classifier = edgecls.load(familiar_model_path, "cpu")
+
+    table = edgecls.to_dataframe([classifier.predict(colored(color)) for color in (DARK_RED, GREY)])
+
+    assert table["known"].tolist() == [True, False]
+    assert table["reason"].iloc[1] == "unlike"
+    assert pd.isna(table["reason"].iloc[0])
+    assert table["familiarity"].dtype == "float64"
+    assert table["familiarity"].iloc[0] > THRESHOLD > table["familiarity"].iloc[1]
 
 
 def test_one_prediction_and_none_are_tables_too(tiny_classifier: edgecls.Classifier, images: Path) -> None:

@@ -14,7 +14,7 @@ from edgecls.client.transport import Reply, Transport
 from edgecls.errors import ImageError, ImageReadError, ImageTooLargeError, RefusedError, RefusedImageError
 from edgecls.in_order import map_in_order
 from edgecls.regular_file import read_regular
-from edgecls.runtime.prediction import LabelScore
+from edgecls.runtime.prediction import LabelScore, UnknownReason
 
 __all__ = ["Client", "RemoteModel", "RemoteOutcome", "RemotePrediction"]
 
@@ -25,11 +25,14 @@ class RemotePrediction:
 
     Attributes:
         image: What the image is called.
-        label: The best label, or "unknown" where it is not probable enough.
-        is_known: Whether the best label is as probable as the model demands.
+        label: The best label, or "unknown", for `unknown_reason`.
+        is_known: Whether the label is one of the model's.
         probability: Of the best label.
         top: The most probable labels, best first; as many as were asked for.
         time_ms: Milliseconds that the server worked on it: decoding, resizing, inference.
+        familiarity: Larger for images that are more like the training images; None if the model does not judge that.
+        unknown_reason: Why the label is "unknown": the image is "unlike" the training images, or the model
+            "undecided"; None if it is known.
     """
 
     image: str
@@ -38,12 +41,23 @@ class RemotePrediction:
     probability: float
     top: tuple[LabelScore, ...]
     time_ms: float
+    familiarity: float | None = None
+    unknown_reason: UnknownReason | None = None
 
     @classmethod
     def from_json(cls, document: dict[str, Any], *, image: str) -> "RemotePrediction":
         """Read an answer; the image is called `image` whatever the server calls it."""
         scores = tuple(LabelScore(score["label"], score["probability"]) for score in document["top"])
-        return cls(image, document["label"], document["known"], document["probability"], scores, document["time_ms"])
+        return cls(
+            image,
+            document["label"],
+            document["known"],
+            document["probability"],
+            scores,
+            document["time_ms"],
+            document.get("familiarity"),  # older servers have neither
+            document.get("reason"),
+        )
 
 
 @dataclass(frozen=True)

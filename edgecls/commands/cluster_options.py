@@ -10,7 +10,16 @@ from click.core import ParameterSource
 __all__ = ["cluster_options", "is_on_cluster"]
 
 _ONLY_ON_CLUSTER = ("address", "output", "workers", "cpus_per_worker", "gpus_per_worker", "part_rows")
-_ONLY_HERE = ("sort_into", "move", "heat_folder", "explain_method", "label_folder", "watch", "interval_s")
+_ONLY_HERE = (
+    "sort_into",
+    "move",
+    "heat_folder",
+    "explain_method",
+    "label_folder",
+    "watch",
+    "interval_s",
+    "embeddings_path",
+)
 _BY_TUNING = ("threads", "tuned")
 
 

@@ -11,15 +11,19 @@ from edgecls.commands.options import (
     ModelPath,
     ignore_option,
     limits_option,
+    min_familiarity_option,
     provider_option,
     split_option,
     unknown_threshold_option,
 )
 
 if TYPE_CHECKING:
+    from edgecls.evaluation.foreign import ForeignImages
     from edgecls.evaluation.record import Evaluation
 
 __all__ = ["evaluate"]
+
+FOREIGN_LABELS = 5  # that are named
 
 
 @click.command(short_help="Measure a model on labelled images; write a report.")
@@ -48,6 +52,13 @@ __all__ = ["evaluate"]
     help="Images to process at once.",
 )
 @unknown_threshold_option
+@min_familiarity_option
+@click.option(
+    "--foreign",
+    metavar="DIR",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Also count how many images below DIR, which show nothing that has a label, get one all the same.",
+)
 @limits_option
 def evaluate(
     model: Path,
@@ -60,6 +71,8 @@ def evaluate(
     provider: str,
     threads: int | None,
     unknown_threshold: float | None,
+    min_familiarity: float | str | None,
+    foreign: Path | None,
     max_megapixels: float,
 ) -> None:
     """Measure MODEL, a model file, on the labelled images of DATA.
@@ -72,6 +85,7 @@ def evaluate(
     from edgecls.dataset.formats.read import read_dataset
     from edgecls.evaluation.evaluate import choose_split, without_foreign_labels
     from edgecls.evaluation.evaluate import evaluate as run_evaluation
+    from edgecls.evaluation.foreign import classify_foreign, foreign_to_dict
     from edgecls.evaluation.record import evaluation_to_dict
     from edgecls.image import DEFAULT_LIMITS, ImageLimits
     from edgecls.plots.figure import check_can_draw
@@ -82,7 +96,9 @@ def evaluate(
         check_writable(report)
         check_can_draw()
     limits = ImageLimits(DEFAULT_LIMITS.max_bytes, int(max_megapixels * 1e6))
-    classifier = load(model, provider, limits=limits, unknown_threshold=unknown_threshold)
+    classifier = load(
+        model, provider, limits=limits, unknown_threshold=unknown_threshold, min_familiarity=min_familiarity
+    )
     announce_provider(classifier)
     split, images = choose_split(read_dataset(data), split)
     if ignore_unknown_labels:
@@ -94,22 +110,46 @@ def evaluate(
         workers=threads or usable_cores(),
         on_progress=lambda done, total: line.show(f"classifying images {done}/{total}"),
     )
+    others = None
+    if foreign is not None:
+        if not classifier.has_familiarity:
+            click.echo(
+                "the model does not judge familiarity, so foreign images are told apart by the largest probability "
+                "alone; 'edgecls export --familiarity DIR' adds it",
+                err=True,
+            )
+        others = classify_foreign(
+            classifier,
+            foreign,
+            found,
+            workers=threads or usable_cores(),
+            on_progress=lambda done, total: line.show(f"classifying foreign images {done}/{total}"),
+        )
     line.show("")
-    for error in found.failures.values():
+    for error in [*found.failures.values(), *(others.failures.values() if others else ())]:
         click.echo(f"left out: {error}", err=True)
     if output_format == "json":
         facts = {"model": str(model), "name": classifier.card.name, "data": str(data), "split": split}
-        click.echo(json.dumps({**facts, **evaluation_to_dict(found, top=top)}, ensure_ascii=False, indent=2))
+        further = {"foreign": foreign_to_dict(others) if others else None}
+        click.echo(json.dumps({**facts, **evaluation_to_dict(found, top=top), **further}, ensure_ascii=False, indent=2))
     else:
         _print_table(found, top=top, split=split)
+        if others is not None:
+            _print_foreign(others)
     if report is not None:
         from edgecls.evaluation.report import write_report
 
         write_report(
-            report, found, card=classifier.card, data_name=str(data), split=split, model_bytes=model.stat().st_size
+            report,
+            found,
+            card=classifier.card,
+            data_name=str(data),
+            split=split,
+            model_bytes=model.stat().st_size,
+            foreign=others,
         )
         click.echo(f"wrote {report}", err=True)
-    if found.failures:
+    if found.failures or (others and others.failures):
         sys.exit(1)
 
 
@@ -129,8 +169,10 @@ def _print_table(found: "Evaluation", *, top: int, split: str) -> None:
         "calibration": f"{found.calibration_error:.4f} expected error",
     }
     if facts := found.unknown:
-        rejected = facts.rejected_right + facts.rejected_wrong
-        rows["unknown"] = f"{rejected} below {facts.threshold:g}, {facts.rejected_wrong} of which would have been wrong"
+        why = {"unlike": facts.min_familiarity, "undecided": facts.threshold}
+        counts = {"unlike": facts.unlike, "undecided": facts.rejected - facts.unlike}
+        limits = [f"{counts[name]} {name} (below {limit:.4g})" for name, limit in why.items() if limit is not None]
+        rows["unknown"] = f"{', '.join(limits)}; {facts.rejected_wrong} of them would have been wrong"
     for key, value in rows.items():
         if value:
             click.echo(f"{key:<14}  {value}")
@@ -139,3 +181,21 @@ def _print_table(found: "Evaluation", *, top: int, split: str) -> None:
     for entry in found.per_label:
         scores = ["   n/a" if value is None else f"{value:.4f}" for value in (entry.precision, entry.recall, entry.f1)]
         click.echo(f"{padded(entry.label, column)}  {entry.support:8d}     {scores[0]}  {scores[1]}  {scores[2]}")
+
+
+def _print_foreign(foreign: "ForeignImages") -> None:
+    accepted = int(foreign.is_known.sum())
+    labels = ", ".join(f"{label} {count}" for label, count in foreign.accepted_labels[:FOREIGN_LABELS])
+    click.echo(f"\nforeign images  {foreign.images}, {accepted} of which get a label{labels and ': ' + labels}")
+    judges = {"familiarity": foreign.familiarity, "probability": foreign.probability}
+    aurocs = [f"{judge.auroc:.4f} by {name}" for name, judge in judges.items() if judge is not None]
+    click.echo(f"AUROC           {', '.join(aurocs)}")
+    click.echo("\nlevel  familiarity  images accepted  foreign accepted   probability  foreign accepted")
+    for level in foreign.levels:
+        threshold = "-" if level.threshold is None else f"{level.threshold:.4f}"
+        by_familiarity = "-" if level.foreign is None else f"{level.foreign:.1%}"
+        probability = "-" if level.probability_threshold is None else f"{level.probability_threshold:.4f}"
+        click.echo(
+            f"{100 * level.level:3g} %  {threshold:>11}  {level.familiar:>15.1%}  {by_familiarity:>16}"
+            f"   {probability:>11}  {level.probability_foreign:>16.1%}"
+        )

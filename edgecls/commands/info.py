@@ -2,10 +2,15 @@
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from edgecls.commands.familiarity_options import familiarity_text
 from edgecls.commands.options import ModelPath
+
+if TYPE_CHECKING:
+    from edgecls.model_card import Familiarity
 
 __all__ = ["info"]
 
@@ -36,9 +41,14 @@ def info(model: Path, output_format: str) -> None:
         "input": f"{card.image} (uint8, N x {' x '.join(map(str, card.image.shape_hwc))})",
         "labels": f"{len(card.labels)}: {', '.join(card.labels)}",
         "temperature": "" if card.temperature == 1 else f"{card.temperature:.4g}",
-        "familiarity": "" if card.familiarity is None else f"known from {card.familiarity.threshold:g}",
         "unknown": "" if card.unknown_threshold is None else f"below a probability of {card.unknown_threshold:g}",
-        "golden samples": f"{len(card.golden.samples)}, tolerance {card.golden.tolerance:g}",
+        "familiarity": _familiarity(card.familiarity),
+        "golden samples": f"{len(card.golden.samples)}, tolerance {card.golden.tolerance:g}"
+        + (
+            f", of familiarity {card.golden.familiarity_tolerance:g}"
+            if card.golden.familiarity_tolerance is not None
+            else ""
+        ),
         "metrics": _listed(card.metrics),
         "training": _listed(card.training),
         "dataset": _listed({key: value for key, value in dataset.items() if key != "images_per_label"}),
@@ -55,3 +65,10 @@ def info(model: Path, output_format: str) -> None:
 
 def _listed(facts: object) -> str:
     return ", ".join(f"{key} {value}" for key, value in facts.items()) if isinstance(facts, dict) else ""
+
+
+def _familiarity(familiarity: "Familiarity | None") -> str:
+    if familiarity is None:
+        return ""
+    levels = ", ".join(f"{100 * level.accepted:g}%: {level.threshold:.4f}" for level in familiarity.levels)
+    return familiarity_text(familiarity) + (f"; for --min-familiarity, {levels}" if levels else "")

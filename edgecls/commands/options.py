@@ -22,6 +22,7 @@ __all__ = [
     "ignore_option",
     "image_size_option",
     "limits_option",
+    "min_familiarity_option",
     "model_names",
     "model_option",
     "model_output_option",
@@ -140,6 +141,30 @@ unknown_threshold_option = click.option(
     type=click.FloatRange(min=0, max=1, max_open=True),
     show_default="as the model file says",
     help='Answer "unknown" where no label is at least so probable; 0 to always answer with a label.',
+)
+
+
+class _MinFamiliarity(click.ParamType[float | str]):
+    """What `read_min_familiarity` takes."""
+
+    name = "LEVEL"
+
+    def convert(self, value: float | str, param: click.Parameter | None, ctx: click.Context | None) -> float | str:
+        from edgecls.runtime.min_familiarity import read_min_familiarity
+
+        try:
+            return read_min_familiarity(value)
+        except ValueError:
+            self.fail(f"{value!r} is neither a percentage as in 95%, nor a familiarity as in 0.6, nor off", param, ctx)
+
+
+min_familiarity_option = click.option(
+    "--min-familiarity",
+    metavar="P%|NUMBER|off",
+    type=_MinFamiliarity(),
+    show_default="as the model file says",
+    help='Answer "unknown" where an image is less like the training images than that: 95% for the threshold that '
+    "accepts so many of the images held out in training ('edgecls info' lists the file's), a familiarity, or off.",
 )
 
 limits_option = click.option(

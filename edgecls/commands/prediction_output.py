@@ -13,6 +13,7 @@ from edgecls.commands.terminal import counted, on_one_line, padded, utf8_stdout,
 from edgecls.runtime.prediction import Outcome, Prediction
 
 if TYPE_CHECKING:
+    from edgecls.runtime.embeddings_file import EmbeddingsFile
     from edgecls.runtime.folders.sort_into import Sorter
     from edgecls.runtime.illustrator import Illustrator
 
@@ -30,7 +31,9 @@ class Writer(Protocol):
         """Print one outcome."""
 
 
-def make_writer(output_format: str, answers: Sequence[str], names: Sequence[str], *, top: int) -> Writer:
+def make_writer(
+    output_format: str, answers: Sequence[str], names: Sequence[str], *, top: int, embeddings: bool = False
+) -> Writer:
     """Return the writer for an output format.
 
     Args:
@@ -38,23 +41,25 @@ def make_writer(output_format: str, answers: Sequence[str], names: Sequence[str]
         answers: All answers that can occur, for the width of their column.
         names: The names of the images, for the width of theirs, as far as they are known.
         top: How many labels to print for each image, at most as many as the model has.
+        embeddings: With "json": whether to print them.
     """
     out = utf8_stdout()
     if output_format == "json":
-        return _JsonLines(out, top)
+        return _JsonLines(out, top, embeddings)
     if output_format == "csv":
         return _Csv(out, top)
     return _Table(out, answers, names, top)
 
 
 class _JsonLines:
-    def __init__(self, out: TextIO, top: int) -> None:
+    def __init__(self, out: TextIO, top: int, embeddings: bool) -> None:
         self._out = out
         self._top = top
+        self._embeddings = embeddings
 
     def write(self, outcome: Outcome) -> None:
         if isinstance(outcome.result, Prediction):
-            record = outcome.result.as_dict(top=self._top)
+            record = outcome.result.as_dict(top=self._top, embedding=self._embeddings)
         else:
             record = {"image": outcome.name, "error": outcome.result.as_dict()}
         self._out.write(json.dumps(record, ensure_ascii=False) + "\n")
@@ -68,17 +73,20 @@ class _Csv:
         self._top = top
         ranks = [f"_{rank}" if rank > 1 else "" for rank in range(1, top + 1)]
         columns = [column + rank for rank in ranks for column in ("label", "probability")]
-        self._rows.writerow(["image", *columns, "best_label", "time_ms", "error"])
+        columns[1:1] = ["known"]
+        self._rows.writerow(["image", *columns, "best_label", "familiarity", "reason", "time_ms", "error"])
 
     def write(self, outcome: Outcome) -> None:
         answer = outcome.result
         if isinstance(answer, Prediction):
-            cells = [answer.label, _six_digits(answer.probability)]
+            cells = [answer.label, "true" if answer.is_known else "false", _six_digits(answer.probability)]
             for score in answer.top(self._top)[1:]:
                 cells += [score.label, _six_digits(score.probability)]
-            self._rows.writerow([outcome.name, *cells, answer.best_label, f"{answer.time_ms:.3f}", ""])
+            familiarity = "" if answer.familiarity is None else _six_digits(answer.familiarity)
+            cells += [answer.best_label, familiarity, answer.unknown_reason or "", f"{answer.time_ms:.3f}"]
+            self._rows.writerow([outcome.name, *cells, ""])
         else:
-            self._rows.writerow([outcome.name, *[""] * (2 * self._top + 2), str(answer)])
+            self._rows.writerow([outcome.name, *[""] * (2 * self._top + 5), str(answer)])
         self._out.flush()
 
 
@@ -93,11 +101,13 @@ class _Table:
         answer = outcome.result
         if isinstance(answer, Prediction):
             scores = answer.top(self._top)
-            texts = [answer.described, *(score.label for score in scores[1:])]
+            texts = [answer.label, *(score.label for score in scores[1:])]
             cells = [
                 f"{padded(text, self._answer_width)}  {score.probability:.4f}"
                 for text, score in zip(texts, scores, strict=True)
             ]
+            if not answer.is_known:
+                cells.append(answer.described.removeprefix(f"{answer.label}: "))
         else:
             cells = [f"error: {answer}"]
         name = on_one_line(outcome.name)
@@ -107,8 +117,8 @@ class _Table:
         self._out.flush()
 
 
-def _six_digits(probability: float) -> str:
-    return f"{probability:.6f}"
+def _six_digits(score: float) -> str:
+    return f"{score:.6f}"
 
 
 class Tally:
@@ -118,19 +128,27 @@ class Tally:
         writer: Prints them.
         sorter: Puts the images into folders; None to leave them alone.
         illustrator: Keeps the drawings that it made; None if there are none.
+        embeddings: Gathers the embeddings; None if they are not wanted.
 
     Attributes:
         classified: Images that got an answer.
         failed: Images that did not.
     """
 
-    def __init__(self, writer: Writer, sorter: "Sorter | None", illustrator: "Illustrator | None") -> None:
+    def __init__(
+        self,
+        writer: Writer,
+        sorter: "Sorter | None",
+        illustrator: "Illustrator | None",
+        embeddings: "EmbeddingsFile | None" = None,
+    ) -> None:
         self.classified = 0
         self.failed = 0
         self._answers: Counter[str] = Counter()
         self._writer = writer
         self._sorter = sorter
         self._illustrator = illustrator
+        self._embeddings = embeddings
 
     def take(self, outcomes: Iterable[Outcome], *, total: int | None) -> None:
         """Keep drawings, sort, print and count all outcomes, with a progress bar on the terminal.
@@ -150,6 +168,8 @@ class Tally:
                 outcome = self._sorter.place(outcome)
             if isinstance(outcome.result, Prediction):
                 self.classified += 1
+                if self._embeddings is not None:
+                    self._embeddings.add(outcome.name, outcome.result)
                 self._answers[outcome.result.label] += 1
             else:
                 self.failed += 1
@@ -167,7 +187,13 @@ class Tally:
         click.echo(f"{counted(self.classified, 'image')}: {', '.join(counts)}", err=True)
 
     def report_written(self) -> None:
-        """Report on standard error how many images were sorted and drawn; nothing without these options."""
+        """Write the embeddings, and report on standard error how many images were sorted, drawn and embedded.
+
+        Nothing without these options.
+
+        Raises:
+            OutputError: The embeddings cannot be written.
+        """
         if self._sorter is not None:
             done = "moved" if self._sorter.transfer == "move" else "copied"
             there = f", {self._sorter.done_count} were there already" if self._sorter.done_count else ""
@@ -179,3 +205,6 @@ class Tally:
                 method, (rows, columns) = self._illustrator.explained
                 how = f"; heat by {method}, {rows} x {columns} places"
             click.echo(f"wrote {counted(self._illustrator.written_count, 'drawing')}{there}{how}", err=True)
+        if self._embeddings is not None:
+            count = self._embeddings.write()
+            click.echo(f"wrote {counted(count, 'embedding')} to {self._embeddings.path}", err=True)

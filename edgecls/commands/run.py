@@ -12,6 +12,7 @@ from edgecls.commands.cluster_options import cluster_options, is_on_cluster
 from edgecls.commands.options import (
     gpu_option,
     limits_option,
+    min_familiarity_option,
     model_option,
     provider_option,
     tuned_option,
@@ -23,6 +24,7 @@ from edgecls.commands.verbosity import is_verbose
 
 if TYPE_CHECKING:
     from edgecls.runtime.classifier import Classifier
+    from edgecls.runtime.embeddings_file import EmbeddingsFile
     from edgecls.runtime.folders.sort_into import Sorter
     from edgecls.runtime.illustrator import Illustrator
 
@@ -89,7 +91,20 @@ DEFAULT_INTERVAL_S = 1.0
     help="Images to work on at once.",
 )
 @unknown_threshold_option
+@min_familiarity_option
 @limits_option
+@click.option(
+    "--embeddings",
+    is_flag=True,
+    help="Add each image's embedding, the model's features; with --format json or --on ray.",
+)
+@click.option(
+    "--save-embeddings",
+    "embeddings_path",
+    metavar="FILE.npz",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the embeddings of all images to a NumPy file, with their names and labels.",
+)
 @cluster_options
 @click.pass_context
 def run(
@@ -110,7 +125,10 @@ def run(
     tuned: bool,
     threads: int | None,
     unknown_threshold: float | None,
+    min_familiarity: float | str | None,
     max_megapixels: float,
+    embeddings: bool,
+    embeddings_path: Path | None,
     **cluster: Any,
 ) -> None:
     """Classify images: files, folders (with all below them), patterns, or - for standard input.
@@ -128,6 +146,8 @@ def run(
             top=top,
             provider=provider,
             unknown_threshold=unknown_threshold,
+            min_familiarity=min_familiarity,
+            embeddings=embeddings,
             max_megapixels=max_megapixels,
             **cluster,
         )
@@ -136,6 +156,7 @@ def run(
     if explain_method is not None and heat_folder is None:
         raise click.UsageError("--explain-method goes with --explain DIR")
     _check_usage(paths, sort_into=sort_into, move=move, watch=watch, interval_s=interval_s)
+    _check_embeddings(embeddings, embeddings_path, output_format=output_format, watch=watch)
     from edgecls.commands.prediction_output import Tally, make_writer
     from edgecls.commands.terminal import announce_provider
     from edgecls.image import DEFAULT_LIMITS, ImageLimits
@@ -152,7 +173,13 @@ def run(
     model_file = read_model(model)
     setting = tuned_setting(model_file, goal, provider=wanted, workers=threads) if tuned else None
     classifier = open_classifier(
-        model_file, wanted, setting=setting, limits=limits, unknown_threshold=unknown_threshold
+        model_file,
+        wanted,
+        setting=setting,
+        limits=limits,
+        unknown_threshold=unknown_threshold,
+        min_familiarity=min_familiarity,
+        features=embeddings or embeddings_path is not None,
     )
     verify_once(model_file, classifier)
     announce_provider(classifier)
@@ -163,8 +190,10 @@ def run(
     passing_over = frozenset[str]().union(*(one.folders for one in (sorter, illustrator) if one is not None))
     workers = threads or classifier.workers
     names = paths if watch else find_names(paths, passing_over=passing_over)
-    writer = make_writer(output_format, classifier.answers, names, top=min(top, len(classifier.card.labels)))
-    tally = Tally(writer, sorter, illustrator)
+    answers = _answers_of(classifier)
+    writer = make_writer(output_format, answers, names, top=min(top, len(classifier.labels)), embeddings=embeddings)
+    gathered = _make_embeddings_file(embeddings_path, classifier)
+    tally = Tally(writer, sorter, illustrator, gathered)
     if watch:
         folders = [Path(path) for path in paths]
         _write_until_stopped(
@@ -225,12 +254,24 @@ def _write_until_stopped(
 
 
 def _make_sorter(root: Path, classifier: "Classifier", *, move: bool) -> "Sorter":
-    from edgecls.model_card import UNKNOWN
     from edgecls.runtime.folders.sort_into import Sorter, Transfer
 
-    labels = classifier.card.labels
-    answers = labels if classifier.unknown_threshold is None else (*labels, UNKNOWN)
-    return Sorter(root, answers, transfer=Transfer.MOVE if move else Transfer.COPY)
+    return Sorter(root, _answers_of(classifier), transfer=Transfer.MOVE if move else Transfer.COPY)
+
+
+def _answers_of(classifier: "Classifier") -> tuple[str, ...]:
+    """Return all answers that can occur."""
+    from edgecls.model_card import UNKNOWN
+
+    return (*classifier.labels, UNKNOWN) if classifier.can_be_unknown else classifier.labels
+
+
+def _make_embeddings_file(path: Path | None, classifier: "Classifier") -> "EmbeddingsFile | None":
+    if path is None:
+        return None
+    from edgecls.runtime.embeddings_file import EmbeddingsFile
+
+    return EmbeddingsFile(path, width=classifier.check_features())
 
 
 def _make_illustrator(
@@ -267,3 +308,12 @@ def _check_usage(
         raise click.UsageError("--interval goes with --watch")
     if watch and (others := [path for path in paths if not os.path.isdir(path)]):
         raise click.UsageError(f"--watch takes folders; {others[0]!r} is not one")
+
+
+def _check_embeddings(wanted: bool, path: Path | None, *, output_format: str, watch: bool) -> None:
+    if wanted and output_format != "json":
+        raise click.UsageError("--embeddings goes with --format json or --on ray; or use --save-embeddings")
+    if path is not None and path.suffix != ".npz":
+        raise click.UsageError(f"--save-embeddings writes a NumPy file; {str(path)!r} does not end in .npz")
+    if path is not None and watch:
+        raise click.UsageError("--save-embeddings does not go with --watch, which has no end; --embeddings does")

@@ -26,6 +26,8 @@ def run_on_ray(
     top: int,
     provider: str,
     unknown_threshold: float | None,
+    min_familiarity: float | str | None,
+    embeddings: bool,
     max_megapixels: float,
     on: str,
     output: Path,
@@ -52,6 +54,8 @@ def run_on_ray(
         top=top,
         limits=ImageLimits(DEFAULT_LIMITS.max_bytes, int(max_megapixels * 1e6)),
         unknown_threshold=unknown_threshold,
+        min_familiarity=min_familiarity,
+        embeddings=embeddings,
         provider=provider,
         part_rows=part_rows,
     )

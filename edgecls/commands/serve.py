@@ -14,6 +14,7 @@ from edgecls.commands.options import (
     GroupedOption,
     ModelPath,
     limits_option,
+    min_familiarity_option,
     model_option,
     provider_option,
     tuned_option,
@@ -58,6 +59,7 @@ _OPTIONS = (
     provider_option,
     tuned_option,
     unknown_threshold_option,
+    min_familiarity_option,
     limits_option,
     _files(
         "--image-root",

@@ -24,6 +24,7 @@ from edgecls.distributed.worker import WorkerSettings
 from edgecls.errors import ImageError
 from edgecls.image import DEFAULT_LIMITS, ImageLimits
 from edgecls.modelfile import ModelFile
+from edgecls.runtime.min_familiarity import MinFamiliarity
 
 __all__ = ["Job", "Progress", "chunks_of", "run_job"]
 
@@ -45,6 +46,8 @@ class Job:
         top: Labels in a row.
         limits: Bounds on every image.
         unknown_threshold: As for `load`.
+        min_familiarity: As for `load`.
+        embeddings: Whether rows have the embedding of their image.
         provider: What the network runs on.
         part_rows: Rows of a part, at least 1.
     """
@@ -56,6 +59,8 @@ class Job:
     top: int = 1
     limits: ImageLimits = DEFAULT_LIMITS
     unknown_threshold: float | None = None
+    min_familiarity: MinFamiliarity | None = None
+    embeddings: bool = False
     provider: str = "auto"
     part_rows: int = 10_000
 
@@ -134,6 +139,8 @@ def run_job(
         share.cpus,
         job.limits,
         job.unknown_threshold,
+        job.min_familiarity,
+        job.embeddings,
         job.top,
         os.getcwd(),
         tuple(roots),
@@ -167,6 +174,8 @@ def _facts(job: Job) -> dict[str, Any]:
             "top": job.top,
             "provider": job.provider,
             "unknown_threshold": job.unknown_threshold,
+            "min_familiarity": job.min_familiarity,
+            "embeddings": job.embeddings,
             "max_bytes": job.limits.max_bytes,
             "max_pixels": job.limits.max_pixels,
         },

@@ -145,7 +145,7 @@ class OutputFolder:
         """
         with whole_files(self.path / f"part-{self._next_number:06d}{self._suffix}") as (temporary,):
             if self._suffix == ".parquet":
-                _write_parquet(temporary, rows)
+                _write_parquet(temporary, rows, embeddings=self._facts["options"].get("embeddings", False))
             else:
                 with open(temporary, "w", encoding="utf-8", newline="\n") as stream:
                     stream.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
@@ -232,8 +232,14 @@ def _names_in_parquet(part: Path) -> Iterator[tuple[str, bool]]:
             yield from zip(batch.column("image").to_pylist(), labels, strict=True)
 
 
-def _write_parquet(path: Path, rows: list[Row]) -> None:
-    """Write rows with the columns that every prediction has; what only some have follows, typed by its values."""
+def _write_parquet(path: Path, rows: list[Row], *, embeddings: bool) -> None:
+    """Write rows with the columns that every prediction has; what only some have follows, typed by its values.
+
+    Args:
+        path: The part.
+        rows: At least one.
+        embeddings: Whether there is a column for these, even where every row has an error.
+    """
     arrow = import_from_extra("pyarrow", extra="ray", purpose="writing Parquet")
     parquet = import_from_extra("pyarrow.parquet", extra="ray", purpose="writing Parquet")
     text, number = arrow.string(), arrow.float64()
@@ -241,11 +247,15 @@ def _write_parquet(path: Path, rows: list[Row]) -> None:
         "image": text,
         "label": text,
         "known": arrow.bool_(),
+        "reason": text,
         "probability": number,
+        "familiarity": number,
         "top": arrow.list_(arrow.struct([("label", text), ("probability", number)])),
         "time_ms": number,
         "error": arrow.struct([("type", text), ("message", text)]),
     }
+    if embeddings:
+        columns["embedding"] = arrow.list_(arrow.float32())
     others = dict.fromkeys(key for row in rows for key in row if key not in columns)
     arrays = {key: arrow.array([row.get(key) for row in rows], kind) for key, kind in columns.items()}
     arrays |= {key: arrow.array([row.get(key) for row in rows]) for key in others}

@@ -14,6 +14,7 @@ from edgecls.modelfile import model_from_bytes
 from edgecls.runtime.classifier import Classifier
 from edgecls.runtime.execution.providers import Provider
 from edgecls.runtime.many_images import Source, classify_stream
+from edgecls.runtime.min_familiarity import MinFamiliarity
 from edgecls.runtime.opening import open_classifier
 from edgecls.runtime.prediction import Outcome, Prediction
 from edgecls.runtime.verified import verify_once
@@ -31,6 +32,8 @@ class WorkerSettings:
         threads: Images to work on at once in one worker: the cores that it was given.
         limits: Bounds on every image.
         unknown_threshold: As for `load`.
+        min_familiarity: As for `load`.
+        embeddings: Whether rows have the embedding of their image.
         top: Labels in a row, at most as many as the model has.
         folder: Where relative paths begin.
         roots: Absolute paths that every machine has to see.
@@ -41,6 +44,8 @@ class WorkerSettings:
     threads: int
     limits: ImageLimits
     unknown_threshold: float | None
+    min_familiarity: MinFamiliarity | None
+    embeddings: bool
     top: int
     folder: str
     roots: tuple[str, ...]
@@ -90,6 +95,8 @@ class ImageWorker:
             setting=None,
             limits=settings.limits,
             unknown_threshold=settings.unknown_threshold,
+            min_familiarity=settings.min_familiarity,
+            features=settings.embeddings,
         )
         verify_once(model, self._classifier)
         self._settings = settings
@@ -117,8 +124,8 @@ class ImageWorker:
 
 
 def row_of(outcome: Outcome, *, top: int) -> Row:
-    """Return an outcome as `edgecls run --format json` prints it."""
+    """Return an outcome as `edgecls run --format json` prints it, with the embedding if there are features."""
     name = written_name(outcome.name)
     if isinstance(outcome.result, Prediction):
-        return {**outcome.result.as_dict(top=top), "image": name}
+        return {**outcome.result.as_dict(top=top, embedding=True), "image": name}
     return {"image": name, "error": outcome.result.as_dict()}

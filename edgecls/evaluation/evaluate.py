@@ -54,7 +54,7 @@ def evaluate(
     # Plain arrays grow in place and hold 8 bytes a number, where a list would hold objects.
     label_ids, ranks = array("q"), array("q")
     true_probabilities, times_ms = array("d"), array("d")
-    top_ids, top_probabilities = array("q"), array("d")
+    top_ids, top_probabilities, familiarities = array("q"), array("d"), array("d")
     started = time.perf_counter()
     outcomes = classify_stream(classifier, [file_source(str(path)) for path in images.paths], workers=workers)
     for index, outcome in enumerate(outcomes):
@@ -67,6 +67,8 @@ def evaluate(
             ranks.append(int(np.flatnonzero(order == label_id)[0]))
             true_probabilities.append(float(row[label_id]))
             times_ms.append(outcome.result.time_ms)
+            if outcome.result.familiarity is not None:
+                familiarities.append(outcome.result.familiarity)
             top_ids.extend(order[:TOP].tolist())
             top_probabilities.extend(row[order[:TOP]].tolist())
         else:
@@ -89,6 +91,8 @@ def evaluate(
         provider=classifier.provider.value,
         workers=workers,
         duration_s=time.perf_counter() - started,
+        familiarities=_numbers(familiarities) if classifier.has_familiarity else None,
+        min_familiarity=classifier.min_familiarity,
     )
 
 

@@ -39,21 +39,30 @@ class Confusion:
 
 @dataclass(frozen=True)
 class UnknownFacts:
-    """How the unknown threshold changes the answers.
+    """How the thresholds change the answers.
 
     Attributes:
-        threshold: The threshold.
+        threshold: Of the probability of the predicted label; None if there is none.
         answered: Number of images that got a label.
         answered_right: Number of those whose label is correct.
         rejected_right: Images answered "unknown" whose label would have been correct.
         rejected_wrong: Images answered "unknown" whose label would have been wrong.
+        min_familiarity: The threshold of the familiarity; None if there is none.
+        unlike: Images answered "unknown" as they are unlike the training images; the others are undecided.
     """
 
-    threshold: float
+    threshold: float | None
     answered: int
     answered_right: int
     rejected_right: int
     rejected_wrong: int
+    min_familiarity: float | None = None
+    unlike: int = 0
+
+    @property
+    def rejected(self) -> int:
+        """Number of images answered "unknown"."""
+        return self.rejected_right + self.rejected_wrong
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +83,8 @@ class Evaluation:
         provider: The provider that the network ran on.
         workers: Number of images processed at once.
         duration_s: Seconds that the whole evaluation took.
+        familiarities: ``[N]``: how much each image is like the training images; None if the model does not judge that.
+        min_familiarity: Below this familiarity the answer is "unknown"; None for never.
     """
 
     labels: tuple[str, ...]
@@ -89,6 +100,8 @@ class Evaluation:
     provider: str
     workers: int
     duration_s: float
+    familiarities: npt.NDArray[np.float64] | None = None
+    min_familiarity: float | None = None
 
     @property
     def images(self) -> int:
@@ -163,16 +176,21 @@ class Evaluation:
 
     @property
     def unknown(self) -> UnknownFacts | None:
-        """How the threshold changes the answers; None if there is none."""
-        if self.unknown_threshold is None:
+        """How the thresholds change the answers; None if there is none."""
+        if self.unknown_threshold is None and self.min_familiarity is None:
             return None
-        known = self.confidences >= self.unknown_threshold
+        is_like = np.ones(self.images, np.bool_)
+        if self.familiarities is not None and self.min_familiarity is not None:
+            is_like = self.familiarities >= self.min_familiarity
+        known = is_like & (self.confidences >= (self.unknown_threshold or 0))
         return UnknownFacts(
             threshold=self.unknown_threshold,
+            min_familiarity=self.min_familiarity,
             answered=int(known.sum()),
             answered_right=int((known & self.right).sum()),
             rejected_right=int((~known & self.right).sum()),
             rejected_wrong=int((~known & ~self.right).sum()),
+            unlike=int((~is_like).sum()),
         )
 
     def worst_mistakes(self, count: int) -> list[int]:

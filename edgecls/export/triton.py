@@ -11,9 +11,17 @@ from pathlib import Path
 
 from edgecls.errors import OutputError
 from edgecls.model_card import ModelCard
-from edgecls.modelfile import INPUT_NAME, OUTPUT_NAME, ModelFile, describe
-from edgecls.runtime.class_activation import without_class_activation
+from edgecls.modelfile import (
+    ACTIVATION_NAME,
+    FAMILIARITY_NAME,
+    FEATURES_NAME,
+    INPUT_NAME,
+    OUTPUT_NAME,
+    ModelFile,
+    describe,
+)
 from edgecls.runtime.golden import golden_batch
+from edgecls.runtime.optional_outputs import without_outputs
 
 __all__ = ["MAX_BATCH_SIZE", "triton_config", "write_triton_model"]
 
@@ -29,7 +37,7 @@ def write_triton_model(model: ModelFile, repository: Path) -> Path:
 
     NAME is the name of the model file without its suffix, by which `edgecls serve` knows it, too. The folder has
     ``config.pbtxt``, ``labels.txt``, ``1/model.onnx`` and the pixels of the golden samples in ``warmup/``. The class
-    activation is left out of the network, as onnxruntime would compute it for each answer.
+    activation and the features are left out of the network, as onnxruntime would compute them for each answer.
 
     Args:
         model: The model file.
@@ -45,7 +53,7 @@ def write_triton_model(model: ModelFile, repository: Path) -> Path:
         "config.pbtxt": triton_config(name, model).encode(),
         LABELS_FILE: "".join(f"{label}\n" for label in model.card.labels).encode(),
         **{f"{WARMUP_FOLDER}/{name}": pixels for name, pixels in _warmup_files(model.card).items()},
-        "1/model.onnx": describe(without_class_activation(model.onnx), model.card),
+        "1/model.onnx": describe(without_outputs(model.onnx, ACTIVATION_NAME, FEATURES_NAME), model.card),
     }
     temporary = repository / f".{os.urandom(4).hex()}-{name}"
     try:
@@ -84,6 +92,13 @@ def triton_config(name: str, model: ModelFile) -> str:
     }
     if card.unknown_threshold is not None:
         facts["edgecls_unknown_threshold"] = f"{card.unknown_threshold:g}"
+    outputs = [
+        f'{{ name: "{OUTPUT_NAME}" data_type: TYPE_FP32 dims: [ {len(card.labels)} ] label_filename: "{LABELS_FILE}" }}'
+    ]
+    if card.familiarity is not None:
+        facts["edgecls_familiarity_threshold"] = f"{card.familiarity.threshold:.6g}"
+        # A number for each image; Triton wants to hear of at least one dimension.
+        outputs.append(f'{{ name: "{FAMILIARITY_NAME}" data_type: TYPE_FP32 dims: [ 1 ] reshape {{ shape: [ ] }} }}')
     lines = [
         f"name: {_quoted(name)}",
         'backend: "onnxruntime"',
@@ -91,10 +106,7 @@ def triton_config(name: str, model: ModelFile) -> str:
         "input [",
         f'  {{ name: "{INPUT_NAME}" data_type: TYPE_UINT8 format: FORMAT_NHWC dims: [ {sides} ] }}',
         "]",
-        "output [",
-        f'  {{ name: "{OUTPUT_NAME}" data_type: TYPE_FP32 dims: [ {len(card.labels)} ] '
-        f'label_filename: "{LABELS_FILE}" }}',
-        "]",
+        *(line for output in outputs for line in ("output [", f"  {output}", "]")),
         "dynamic_batching { }",
     ]
     for file in _warmup_names(card):

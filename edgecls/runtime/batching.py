@@ -3,8 +3,8 @@
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -12,14 +12,14 @@ import numpy.typing as npt
 __all__ = ["Batcher", "Ran"]
 
 Pixels = npt.NDArray[np.uint8]
-Row = npt.NDArray[np.float32]
+Row = TypeVar("Row")
 
 
-class Ran(NamedTuple):
+class Ran(NamedTuple, Generic[Row]):
     """The outcome for an image.
 
     Attributes:
-        row: Its probabilities, ``[labels]``.
+        row: Its part of what `run` gave.
         batch_size: Images that were run together, this one among them.
         queued_s: How long it waited for its batch to begin, in seconds.
     """
@@ -29,23 +29,23 @@ class Ran(NamedTuple):
     queued_s: float
 
 
-class Batcher:
+class Batcher(Generic[Row]):
     """Runs the images of many threads together, one batch after the other.
 
     No thread of its own: the thread whose image is first in the queue runs the next batch, for all in it. So a
     lone image runs at once, in the thread that brings it, and nothing ever waits for a batch to fill.
 
     Args:
-        run: Gives probabilities ``[N, labels]`` for uint8 images ``[N, height, width, channels]``; it is never
-            called by two threads at once.
+        run: Gives one thing for each of the uint8 images ``[N, height, width, channels]``, such as the rows of their
+            probabilities; it is never called by two threads at once.
         sizes: The sizes that a batch may have, each at least 1; 1 is always among them.
     """
 
-    def __init__(self, run: Callable[[Pixels], Row], sizes: Sequence[int]) -> None:
+    def __init__(self, run: Callable[[Pixels], Iterable[Row]], sizes: Sequence[int]) -> None:
         self._run = run
         self._sizes = sorted({1, *sizes}, reverse=True)
         self._lock = threading.Lock()
-        self._queue: deque[_Request] = deque()
+        self._queue: deque[_Request[Row]] = deque()
         self._is_running = False
 
     @property
@@ -53,8 +53,8 @@ class Batcher:
         """Images that wait for the batch that is running to end."""
         return len(self._queue)
 
-    def submit(self, pixels: Pixels) -> Ran:
-        """Return the probabilities of an image; waits for the batch that is running, if there is one.
+    def submit(self, pixels: Pixels) -> Ran[Row]:
+        """Return what `run` gives for an image; waits for the batch that is running, if there is one.
 
         Args:
             pixels: uint8, ``[height, width, channels]``, of the same shape in all calls.
@@ -63,7 +63,7 @@ class Batcher:
             BaseException: What `run` raised for the batch that the image was in.
         """
         arrived_s = time.perf_counter()
-        request = _Request(pixels)
+        request: _Request[Row] = _Request(pixels)
         with self._lock:
             self._queue.append(request)
             is_first, self._is_running = not self._is_running, True
@@ -98,7 +98,7 @@ class Batcher:
             request.turn.release()
 
 
-class _Request:
+class _Request(Generic[Row]):
     """An image in the queue, and its outcome."""
 
     __slots__ = ("batch_size", "begun_s", "error", "is_done", "pixels", "row", "turn")

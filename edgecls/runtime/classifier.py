@@ -4,21 +4,25 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NoReturn, Self
 
 import numpy as np
+import numpy.typing as npt
 
-from edgecls.errors import ClosedError, ImageError
+from edgecls.errors import ClosedError, ImageError, ModelFileError
 from edgecls.image import DEFAULT_LIMITS, ImageLimits, Pixels
 from edgecls.in_order import map_in_order
 from edgecls.model_card import ModelCard, check_unknown_threshold
+from edgecls.modelfile import ACTIVATION_NAME, FAMILIARITY_NAME, FEATURES_NAME
+from edgecls.runtime.answers import Answers, Batch, ImageAnswer, Probabilities
 from edgecls.runtime.execution.providers import Provider, SkippedProvider
 from edgecls.runtime.golden import GoldenResult, check_answers
 from edgecls.runtime.image_input import UNNAMED, ChannelOrder, ImageInput, check_several, fitted, name_of, read_input
 from edgecls.runtime.machine.cores import usable_cores
+from edgecls.runtime.min_familiarity import MinFamiliarity, familiarity_threshold
 from edgecls.runtime.notebook import remember_image
-from edgecls.runtime.prediction import Outcome, Prediction, unsure_of
-from edgecls.runtime.session import Batch, Probabilities, Session
+from edgecls.runtime.prediction import Outcome, Prediction
+from edgecls.runtime.session import Session
 
 if TYPE_CHECKING:  # loaded only for a tuned model, or for heat maps
     from edgecls.runtime.batching import Batcher
@@ -40,6 +44,7 @@ class Classifier:
         card: What the model file says about itself.
         limits: Bounds on every image.
         unknown_threshold: Below this probability of the best label the answer is "unknown"; None for never.
+        min_familiarity: Below this familiarity of an image the answer is "unknown"; None for never.
         setting: How it runs, if `edgecls tune` found that; None for the default.
     """
 
@@ -50,18 +55,20 @@ class Classifier:
         setting: "Setting | None" = None,
         limits: ImageLimits = DEFAULT_LIMITS,
         unknown_threshold: float | None = None,
-        open_explainable: Callable[[], Session] | None = None,
+        min_familiarity: MinFamiliarity | None = None,
+        open_again: Callable[[str], Session] | None = None,
     ) -> None:
         self._open_session: Session | None = session
         self._batcher = _batcher(session, setting)
-        self._explainable_session: Session | None = None
-        self._open_explainable = open_explainable
+        self._further_sessions: dict[str, Session] = {}
+        self._open_again = open_again
         self._opening = threading.Lock()
         self.setting = setting
         self.card: ModelCard = session.card
         self.limits = limits
         self.unknown_threshold = self.card.unknown_threshold if unknown_threshold is None else unknown_threshold or None
         check_unknown_threshold(self.unknown_threshold, self.card.labels)
+        self.min_familiarity = familiarity_threshold(self.card, min_familiarity)
 
     @property
     def provider(self) -> Provider:
@@ -89,9 +96,19 @@ class Classifier:
         return self._session.skipped
 
     @property
-    def answers(self) -> tuple[str, ...]:
-        """All that a prediction may be called, as `Prediction.described` gives it."""
-        return self.labels if self.unknown_threshold is None else self.labels + tuple(map(unsure_of, self.labels))
+    def can_be_unknown(self) -> bool:
+        """True if an answer may be "unknown"."""
+        return self.unknown_threshold is not None or self.min_familiarity is not None
+
+    @property
+    def has_familiarity(self) -> bool:
+        """True if the network judges how much an image is like the training images."""
+        return self._session.gives(FAMILIARITY_NAME)
+
+    @property
+    def feature_count(self) -> int | None:
+        """Features that the network has for each image; None if the model file does not give them."""
+        return self._session.feature_count
 
     def __repr__(self) -> str:
         spec, labels = self.card.image, self.card.labels
@@ -108,7 +125,8 @@ class Classifier:
 
     def close(self) -> None:
         """Let go of the network; predictions under way in other threads end as usual. It may be closed twice."""
-        self._open_session = self._explainable_session = self._batcher = None
+        self._open_session = self._batcher = None
+        self._further_sessions = {}
 
     @property
     def _session(self) -> Session:
@@ -161,12 +179,47 @@ class Classifier:
         session, batcher = self._session, self._batcher
         start_s = time.perf_counter()
         pixels = fitted(content, self.card.image, name=name, limits=self.limits)
-        decode_ms = 1000 * (time.perf_counter() - start_s)
-        queued = None if batcher is None else batcher.submit(pixels)
-        row, size, queued_s = queued or (session.run(pixels[np.newaxis])[0], 1, 0.0)
-        elapsed_ms = 1000 * (time.perf_counter() - start_s)
-        labels, scores, threshold = self.card.labels, tuple(row.tolist()), self.unknown_threshold
-        return Prediction(name, labels, scores, elapsed_ms, threshold, decode_ms, size, 1000 * queued_s), pixels
+        decoded_s = time.perf_counter()
+        if batcher is None:
+            answer, size, queued_s = next(session.run_all(pixels[np.newaxis]).images()), 1, 0.0
+        else:
+            answer, size, queued_s = batcher.submit(pixels)
+        times_ms = [1000 * seconds for seconds in (time.perf_counter() - start_s, decoded_s - start_s, queued_s)]
+        return self.judge(answer, name, *times_ms, batch_size=size), pixels
+
+    def judge(
+        self,
+        answer: ImageAnswer,
+        name: str = UNNAMED,
+        time_ms: float = 0.0,
+        decode_ms: float = 0.0,
+        queue_ms: float = 0.0,
+        *,
+        batch_size: int = 1,
+    ) -> Prediction:
+        """Return the prediction that follows from what the network gave for an image.
+
+        Args:
+            answer: Of this model's network.
+            name: What the image is called.
+            time_ms: As `Prediction` has it, and so have the others.
+            decode_ms: The part of that for decoding and resizing.
+            queue_ms: The part of that for waiting.
+            batch_size: Images that ran together.
+        """
+        return Prediction(
+            name,
+            self.card.labels,
+            tuple(answer.probabilities.tolist()),
+            time_ms,
+            self.unknown_threshold,
+            decode_ms,
+            batch_size,
+            queue_ms,
+            familiarity=answer.familiarity,
+            min_familiarity=self.min_familiarity,
+            features=answer.features,
+        )
 
     def explain(
         self,
@@ -205,18 +258,21 @@ class Classifier:
         if wanted is Method.CLASS_ACTIVATION and not self._session.is_explainable:
             raise ValueError(f"the file of model {self.card.name!r} has no class activation; use occlusion")
         session = self._session if wanted is Method.OCCLUSION else self._session_to_explain_with()
-        return explain(
-            session, content, label=label, name=name, limits=self.limits, unknown_threshold=self.unknown_threshold
-        )
+        return explain(session, content, label=label, name=name, limits=self.limits, judge=self.judge)
 
     def _session_to_explain_with(self) -> Session:
         session = self._session
-        if not session.is_explainable or self._open_explainable is None:
+        return self._session_with(ACTIVATION_NAME) if session.is_explainable else session
+
+    def _session_with(self, output: str) -> Session:
+        """Return a session that gives an optional output which the model file has; it is opened for the first call."""
+        session = self._session
+        if self._open_again is None or session.gives(output):
             return session
         with self._opening:
-            if self._explainable_session is None:
-                self._explainable_session = self._open_explainable()
-            return self._explainable_session
+            if output not in self._further_sessions:
+                self._further_sessions[output] = self._open_again(output)
+            return self._further_sessions[output]
 
     def predict_many(
         self, images: Iterable[ImageInput], *, workers: int | None = None, channel_order: ChannelOrder = "rgb"
@@ -253,6 +309,60 @@ class Classifier:
 
         return map_in_order(outcome, images, workers=workers or self.workers)
 
+    def embed(
+        self, images: Iterable[ImageInput], *, workers: int | None = None, channel_order: ChannelOrder = "rgb"
+    ) -> npt.NDArray[np.float32]:
+        """Return the features of images, by which similar ones can be found: a row for each.
+
+        They are not normalised; divide each row by its length for cosine similarity. Unless the model was loaded with
+        `features`, its file is opened again for the first call.
+
+        Args:
+            images: As for `predict_many`.
+            workers: As for `predict_many`.
+            channel_order: As for `predict_many`.
+
+        Returns:
+            float32, ``[N, D]``, in the order of the images.
+
+        Raises:
+            ImageError: An image cannot be used. To go on with the others, load the model with `features`, and take
+                those of the predictions that `predict_many` gives.
+            ModelFileError: The model file has no features, is no longer there, or another one is.
+            As `predict_many`.
+        """
+        check_several(images, for_one="put one image into a list")
+        if workers is not None and workers < 1:
+            raise ValueError(f"workers must be at least 1, got {workers}")
+        width = self.check_features()
+
+        def features_of(image: ImageInput) -> npt.NDArray[np.float32]:
+            name = name_of(image)
+            content = read_input(image, name=name, channel_order=channel_order, limits=self.limits)
+            pixels = fitted(content, self.card.image, name=name, limits=self.limits)
+            found = self.run_all(pixels[np.newaxis], features=True).features
+            row: npt.NDArray[np.float32] = self._no_features() if found is None else found[0]
+            return row
+
+        rows = list(map_in_order(features_of, images, workers=workers or self.workers))
+        embeddings: npt.NDArray[np.float32] = np.array(rows, np.float32).reshape(len(rows), width)
+        return embeddings
+
+    def check_features(self) -> int:
+        """Return how many features the network has for each image.
+
+        Raises:
+            ModelFileError: The model file does not give them.
+        """
+        count = self.feature_count
+        return self._no_features() if count is None else count
+
+    def _no_features(self) -> NoReturn:
+        raise ModelFileError(
+            f"the file of model {self.card.name!r} has no features; add them with 'edgecls export --familiarity DIR', "
+            "where DIR has the training images"
+        )
+
     def warm_up(self, batch_sizes: Sequence[int] = (1,)) -> None:
         """Run the network once for each batch size, so that the first images take no longer than the others.
 
@@ -280,11 +390,30 @@ class Classifier:
         Raises:
             InputShapeError: The array has another shape or dtype.
         """
+        return self.run_all(batch_nhwc).probabilities
+
+    def run_all(self, batch_nhwc: Batch, *, features: bool = False) -> Answers:
+        """Return what the network gives for images that are at the model's size already, from one run.
+
+        If the classifier runs batches, single images of several threads run together, unless `features` is set.
+
+        Args:
+            batch_nhwc: As for `probabilities`.
+            features: Whether the features are wanted, which the model file must have; they are also there where the
+                model was loaded with `features`.
+
+        Raises:
+            InputShapeError: The array has another shape or dtype.
+            ModelFileError: Features are wanted, and the model file has none, is no longer there, or another one is.
+        """
         session, batcher = self._session, self._batcher
+        if features and not session.gives(FEATURES_NAME):
+            self.check_features()
+            return self._session_with(FEATURES_NAME).run_all(batch_nhwc)
         is_single = batch_nhwc.shape == (1, *self.card.image.shape_hwc) and batch_nhwc.dtype == np.uint8
         if batcher is None or not is_single:
-            return session.run(batch_nhwc)
-        return batcher.submit(batch_nhwc[0]).row[np.newaxis]
+            return session.run_all(batch_nhwc)
+        return Answers.of(batcher.submit(batch_nhwc[0]).row)
 
     def verify(self) -> list[GoldenResult]:
         """Run the golden samples of the model file, alone and in batches of two.
@@ -297,9 +426,9 @@ class Classifier:
         return check_answers(self.card, self._session.run_all)
 
 
-def _batcher(session: Session, setting: "Setting | None") -> "Batcher | None":
+def _batcher(session: Session, setting: "Setting | None") -> "Batcher[ImageAnswer] | None":
     if setting is None or setting.batch_size == 1:
         return None
     from edgecls.runtime.batching import Batcher
 
-    return Batcher(session.run, setting.batch_sizes)
+    return Batcher(lambda batch: session.run_all(batch).images(), setting.batch_sizes)

@@ -1,6 +1,7 @@
 """An answer explained: which places of an image it rests on, as numbers and as a drawing."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import cv2
@@ -12,6 +13,7 @@ from edgecls.drawing.overlays import lay_over
 from edgecls.image import ImageLimits, Pixels
 from edgecls.image_spec import ImageSpec, Placement
 from edgecls.resize import resize
+from edgecls.runtime.answers import ImageAnswer
 from edgecls.runtime.evidence import Evidence, Method, evidence_of_activation, evidence_of_drops, log_odds_drops
 from edgecls.runtime.image_input import decoded, fitted
 from edgecls.runtime.prediction import Prediction
@@ -105,7 +107,7 @@ def explain(
     label: str | None,
     name: str,
     limits: ImageLimits,
-    unknown_threshold: float | None,
+    judge: Callable[[ImageAnswer, str, float, float], Prediction],
 ) -> Explanation:
     """Classify an image, and find out which places of it the answer rests on.
 
@@ -115,7 +117,7 @@ def explain(
         label: One of the model's labels; None for the most probable.
         name: What to call the image in the answer and in errors.
         limits: Bounds on bytes and pixels.
-        unknown_threshold: As `Prediction` has it.
+        judge: Makes the prediction, as `Classifier.judge` does.
 
     Raises:
         ImageTooLargeError: The image has more bytes or pixels than the limits allow.
@@ -126,10 +128,9 @@ def explain(
     start_s = time.perf_counter()
     seen = fitted(content, spec, name=name, limits=limits)
     fitted_s = time.perf_counter()
-    probabilities, activation = session.run_explained(seen)
+    answers, activation = session.run_explained(seen)
     elapsed_ms, decode_ms = 1000 * (time.perf_counter() - start_s), 1000 * (fitted_s - start_s)
-    row = tuple(probabilities[0].tolist())
-    prediction = Prediction(name, card.labels, row, elapsed_ms, unknown_threshold, decode_ms)
+    prediction = judge(next(answers.images()), name, elapsed_ms, decode_ms)
     pixels = decoded(content, name=name, limits=limits)
     explained = prediction.best_label if label is None else label
     index = card.labels.index(explained)
@@ -137,7 +138,7 @@ def explain(
         evidence = evidence_of_activation(activation[0], label=index, axes=session.cell_axes)
     else:
         evidence = evidence_of_drops(log_odds_drops(session.run, seen, spec.place(*pixels.shape[:2]), label=index))
-    return Explanation(prediction, explained, row[index], pixels, evidence, spec)
+    return Explanation(prediction, explained, prediction.probabilities[index], pixels, evidence, spec)
 
 
 def for_viewing(pixels: Pixels, *, max_side: int = MAX_SIDE) -> Pixels:

@@ -101,8 +101,12 @@ def read_input(image: ImageInput, *, name: str, channel_order: ChannelOrder, lim
     raise TypeError(f"{_WANTED}, not {_described(image)}")
 
 
-def check_several(images: Iterable[ImageInput]) -> None:
+def check_several(images: Iterable[ImageInput], *, for_one: str = "use predict for one image") -> None:
     """Refuse what is one image, or nothing that has images.
+
+    Args:
+        images: What was given.
+        for_one: What to do about one image.
 
     Raises:
         TypeError: It is.
@@ -110,7 +114,7 @@ def check_several(images: Iterable[ImageInput]) -> None:
     is_one_array = isinstance(images, np.ndarray) and images.ndim < 4
     is_one = isinstance(images, str | bytes | bytearray | memoryview | os.PathLike) or is_one_array
     if is_one or _is_pil(images) or hasattr(images, "read"):
-        raise TypeError(f"many images are an iterable, got one {type(images).__name__}; use predict for one image")
+        raise TypeError(f"many images are an iterable, got one {type(images).__name__}; {for_one}")
     if not isinstance(images, Iterable):
         raise TypeError(f"many images are an iterable, not {_described(images)}")
 

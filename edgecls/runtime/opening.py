@@ -10,9 +10,10 @@ from edgecls.bundled_model import BUNDLED_MODEL
 from edgecls.errors import ModelFileError
 from edgecls.image import DEFAULT_LIMITS, ImageLimits
 from edgecls.model_card import ModelCard
-from edgecls.modelfile import ModelFile
+from edgecls.modelfile import ACTIVATION_NAME, FEATURES_NAME, ModelFile
 from edgecls.runtime.classifier import Classifier
 from edgecls.runtime.execution.providers import Provider
+from edgecls.runtime.min_familiarity import MinFamiliarity
 from edgecls.runtime.session import Session, open_session, try_provider
 
 if TYPE_CHECKING:  # what only a tuned model needs is loaded where one is opened
@@ -30,6 +31,8 @@ def load(
     batch_sizes: Sequence[int] = (1,),
     limits: ImageLimits = DEFAULT_LIMITS,
     unknown_threshold: float | None = None,
+    min_familiarity: MinFamiliarity | None = None,
+    features: bool = False,
     tuned: "Goal | str | None" = None,
 ) -> Classifier:
     """Open a model file.
@@ -44,15 +47,22 @@ def load(
         limits: Bounds on every image.
         unknown_threshold: Takes the place of the one in the file: the answer is "unknown" where no label is at
             least so probable. From 0, where every image gets a label, to below 1; None for the file's own.
+        min_familiarity: Takes the place of the threshold in the file: the answer is "unknown" where an image is less
+            like the training images than that. A proportion as in "95%", the threshold that accepts so many of the
+            images held out in training (the file has some of these); or a familiarity; or "off". None for the file's
+            own.
+        features: Give the features of every image with its prediction, as `Prediction.features`. `Classifier.embed`
+            needs no such thing.
         tuned: "throughput" for many images or "latency" for one at a time: run as `edgecls tune` found best for
             that on this machine, whatever `intra_op_threads` and `batch_sizes` say. Makes no difference
             where nothing was measured, or where another provider than the one named was best.
 
     Raises:
         MissingExtraError: onnxruntime is not installed.
-        ModelFileError: The file is missing, damaged or not self-describing, or cannot have that threshold.
+        ModelFileError: The file is missing, damaged or not self-describing, cannot have one of the thresholds, or has
+            no features.
         ProviderError: It cannot run on that provider here, or the provider is unknown.
-        ValueError: `tuned` is no goal.
+        ValueError: `tuned` is no goal, or `min_familiarity` none of these.
     """
     wanted = Provider.named(provider)
     model = modelfile.read_model(BUNDLED_MODEL if model_path is None else model_path)
@@ -69,6 +79,8 @@ def load(
         batch_sizes=batch_sizes,
         limits=limits,
         unknown_threshold=unknown_threshold,
+        min_familiarity=min_familiarity,
+        features=features,
     )
 
 
@@ -81,6 +93,8 @@ def open_classifier(
     batch_sizes: Sequence[int] = (1,),
     limits: ImageLimits = DEFAULT_LIMITS,
     unknown_threshold: float | None = None,
+    min_familiarity: MinFamiliarity | None = None,
+    features: bool = False,
 ) -> Classifier:
     """Open a model file that is in memory.
 
@@ -92,45 +106,66 @@ def open_classifier(
         batch_sizes: As for `load`.
         limits: As for `load`.
         unknown_threshold: As for `load`.
+        min_familiarity: As for `load`.
+        features: As for `load`.
 
     Raises:
         As `load`.
     """
-    session = None if setting is None else _as_set(model, setting)
+    session = None if setting is None else _as_set(model, setting, features=features)
     if session is None:
         setting = None
-        session = open_session(model, provider, intra_op_threads=intra_op_threads, batch_sizes=batch_sizes)
+        session = open_session(
+            model, provider, intra_op_threads=intra_op_threads, batch_sizes=batch_sizes, features=features
+        )
     # The network is not kept for this: it may be large, and onnxruntime has made its own of it.
-    open_explainable = functools.partial(
-        _open_explainable,
-        os.path.abspath(model.path),
-        session.card,
-        session.provider,
+    open_again = functools.partial(
+        _open_again,
+        model_path=os.path.abspath(model.path),
+        card=session.card,
+        provider=session.provider,
         intra_op_threads=intra_op_threads,
+        features=features,
     )
-    return Classifier(
+    classifier = Classifier(
         session,
         setting=setting,
         limits=limits,
         unknown_threshold=unknown_threshold,
-        open_explainable=open_explainable,
+        min_familiarity=min_familiarity,
+        open_again=open_again,
     )
+    if features:
+        classifier.check_features()
+    return classifier
 
 
-def _as_set(model: ModelFile, setting: "Setting") -> Session | None:
+def _as_set(model: ModelFile, setting: "Setting", *, features: bool) -> Session | None:
     """Open a model as it was found best, or return None if that does not work any more."""
     found = try_provider(
-        model, setting.provider, intra_op_threads=setting.intra_op_threads, batch_sizes=setting.batch_sizes
+        model,
+        setting.provider,
+        intra_op_threads=setting.intra_op_threads,
+        batch_sizes=setting.batch_sizes,
+        features=features,
     )
     return found if isinstance(found, Session) else None
 
 
-def _open_explainable(model_path: str, card: ModelCard, provider: Provider, *, intra_op_threads: int) -> Session:
-    """Open a model file once more, this time with its class activation."""
+def _open_again(
+    output: str, *, model_path: str, card: ModelCard, provider: Provider, intra_op_threads: int, features: bool
+) -> Session:
+    """Open a model file once more, this time with an optional output."""
     model = modelfile.read_model(model_path)
     if model.card != card:
         raise ModelFileError(
-            f"cannot explain answers of model {model_path!r}: another model has taken its place since it was opened; "
-            "load it again"
+            f"cannot get the {output.replace('_', ' ')} of model {model_path!r}: another model has taken its place "
+            "since it was opened; load it again"
         )
-    return open_session(model, provider, intra_op_threads=intra_op_threads, class_activation=True)
+    return open_session(
+        model,
+        provider,
+        intra_op_threads=intra_op_threads,
+        class_activation=output == ACTIVATION_NAME,
+        features=features or output == FEATURES_NAME,
+    )

@@ -1,6 +1,7 @@
 """A model opened on a provider, after verifying that it runs there and gives the right answers."""
 
 import contextlib
+import functools
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -11,25 +12,26 @@ import numpy.typing as npt
 
 from edgecls.errors import InputShapeError, ModelFileError, ProviderError
 from edgecls.model_card import ModelCard
-from edgecls.modelfile import ACTIVATION_NAME, FAMILIARITY_NAME, INPUT_NAME, OUTPUT_NAME, ModelFile
-from edgecls.runtime.answers import Answers
-from edgecls.runtime.class_activation import without_class_activation
+from edgecls.modelfile import (
+    ACTIVATION_NAME,
+    FAMILIARITY_NAME,
+    FEATURES_NAME,
+    INPUT_NAME,
+    OUTPUT_NAME,
+    ModelFile,
+)
+from edgecls.runtime.answers import Answers, Batch, Probabilities
 from edgecls.runtime.execution.onnxruntime_network import count_nodes, open_on_cpu, open_on_provider
 from edgecls.runtime.execution.ort import one_line, onnxruntime_errors, stdout_to_stderr
 from edgecls.runtime.execution.providers import Provider, SkippedProvider, providers_to_try
 from edgecls.runtime.golden import TOGETHER, check_answers
 from edgecls.runtime.machine.processor import may_overflow_here
+from edgecls.runtime.optional_outputs import has_output, output_width, without_outputs
 
 if TYPE_CHECKING:  # loaded where a heat map is asked for
     from edgecls.runtime.receptive_field import CellAxis
 
-__all__ = ["Activation", "Batch", "Probabilities", "Session", "open_session", "try_provider"]
-
-Batch = npt.NDArray[np.uint8]
-"""Images: uint8, ``[N, height, width, channels]``."""
-
-Probabilities = npt.NDArray[np.float32]
-"""float32, ``[N, labels]``; every row sums to 1."""
+__all__ = ["Activation", "Session", "open_session", "try_provider"]
 
 Activation = npt.NDArray[np.float32]
 """How much each place of an image speaks for each label: float32, ``[N, h, w, labels]``."""
@@ -46,6 +48,8 @@ class Session:
             OpenVINO, which run all of it.
         skipped: Providers that were tried before this one, with reason and remedy.
         is_explainable: The model file has a class activation; this session gives it only if it was opened so.
+        feature_count: Features that the model file has for each image; this session gives them only if it was opened
+            so. None if it has none.
         cell_axes: Where the rows and columns of that class activation look, if it was opened so and this is known.
     """
 
@@ -55,16 +59,21 @@ class Session:
     skipped: tuple[SkippedProvider, ...]
     _session: Any
     is_explainable: bool = False
+    feature_count: int | None = None
     cell_axes: "tuple[CellAxis, CellAxis] | None" = None
     _largest_batch: int | None = None
     _turn: contextlib.AbstractContextManager[object] = field(default_factory=contextlib.nullcontext)
 
+    def gives(self, output: str) -> bool:
+        """Return whether the network has an output as it was opened."""
+        return output in self._output_names
+
     def run(self, batch: Batch) -> Probabilities:
-        """Return the probabilities for a batch of images; see `run_all`."""
+        """Return the probabilities for a batch of images; arguments and errors as for `run_all`."""
         return self.run_all(batch).probabilities
 
     def run_all(self, batch: Batch) -> Answers:
-        """Return the probabilities for a batch of images and, where the model file has it, their familiarity.
+        """Return what the network gives for a batch of images, from one run.
 
         Args:
             batch: uint8, ``[N, height, width, channels]`` at the model's size, N at least 1.
@@ -80,13 +89,12 @@ class Session:
                 f"of shape (N, {', '.join(map(str, shape))}); bring images there with edgecls.image.fit"
             )
         largest = self._largest_batch or len(batch)
-        names = [OUTPUT_NAME] if self.card.familiarity is None else [OUTPUT_NAME, FAMILIARITY_NAME]
-        runs = [self._run(batch[start : start + largest], names) for start in range(0, len(batch), largest)]
-        found = runs[0] if len(runs) == 1 else [np.concatenate(parts) for parts in zip(*runs, strict=True)]
-        return Answers(found[0], found[1] if len(found) > 1 else None)
+        names = self._answer_names
+        parts = [self._run(batch[start : start + largest], names) for start in range(0, len(batch), largest)]
+        return self._answers(parts[0] if len(parts) == 1 else list(map(np.concatenate, zip(*parts, strict=True))))
 
-    def run_explained(self, image: npt.NDArray[np.uint8]) -> tuple[Probabilities, Activation | None]:
-        """Return the probabilities and the class activation for one image.
+    def run_explained(self, image: npt.NDArray[np.uint8]) -> tuple[Answers, Activation | None]:
+        """Return what the network gives for one image, and the class activation.
 
         Args:
             image: uint8, ``[height, width, channels]`` at the model's size.
@@ -98,10 +106,22 @@ class Session:
             ProviderError: The provider failed while running.
         """
         batch = image[np.newaxis]
-        if all(output.name != ACTIVATION_NAME for output in self._session.get_outputs()):
-            return self.run(batch), None
-        probabilities, activation = self._run(batch, [OUTPUT_NAME, ACTIVATION_NAME])
-        return probabilities, activation
+        if ACTIVATION_NAME not in self._output_names:
+            return self.run_all(batch), None
+        *values, activation = self._run(batch, [*self._answer_names, ACTIVATION_NAME])
+        return self._answers(values), activation
+
+    def _answers(self, values: list[npt.NDArray[np.float32]]) -> Answers:
+        found = dict(zip(self._answer_names, values, strict=True))
+        return Answers(found[OUTPUT_NAME], found.get(FAMILIARITY_NAME), found.get(FEATURES_NAME))
+
+    @functools.cached_property
+    def _output_names(self) -> frozenset[str]:
+        return frozenset(output.name for output in self._session.get_outputs())
+
+    @functools.cached_property
+    def _answer_names(self) -> list[str]:
+        return [name for name in (OUTPUT_NAME, FAMILIARITY_NAME, FEATURES_NAME) if name in self._output_names]
 
     def _run(self, batch: Batch, outputs: list[str]) -> list[npt.NDArray[np.float32]]:
         try:
@@ -121,6 +141,7 @@ def open_session(
     intra_op_threads: int,
     batch_sizes: Sequence[int] = (1,),
     class_activation: bool = False,
+    features: bool = False,
 ) -> Session:
     """Open a model on a provider, and verify that it runs there.
 
@@ -135,6 +156,7 @@ def open_session(
             when they first come.
         class_activation: Keep the class activation of a model file that has one, for `Session.run_explained`. It is
             then computed in every run.
+        features: Keep the features of a model file that has them, for `Answers.features`.
 
     Raises:
         ProviderError: The provider asked for, or with AUTO every one, cannot run the model.
@@ -149,6 +171,7 @@ def open_session(
             batch_sizes=batch_sizes,
             skipped=tuple(skipped),
             class_activation=class_activation,
+            features=features,
         )
         if isinstance(found, Session):
             return found
@@ -165,6 +188,7 @@ def try_provider(
     batch_sizes: Sequence[int] = (1,),
     skipped: tuple[SkippedProvider, ...] = (),
     class_activation: bool = False,
+    features: bool = False,
 ) -> Session | SkippedProvider:
     """Open a model on a provider as `open_session` does, and return the session, or why it cannot be used.
 
@@ -175,15 +199,15 @@ def try_provider(
         batch_sizes: As for `open_session`.
         skipped: Providers that were tried before, for the session's attribute.
         class_activation: As for `open_session`.
+        features: As for `open_session`.
 
     Raises:
         ModelFileError: As `open_session`.
     """
-    lean = without_class_activation(model.onnx)
-    is_explainable = lean is not model.onnx
-    if not class_activation:
-        model = replace(model, onnx=lean)
-    del lean  # one copy of the network is enough
+    is_explainable = has_output(model.onnx, ACTIVATION_NAME)
+    feature_count = output_width(model.onnx, FEATURES_NAME)
+    unneeded = {ACTIVATION_NAME: not class_activation, FEATURES_NAME: not features}
+    model = replace(model, onnx=without_outputs(model.onnx, *(name for name, left_out in unneeded.items() if left_out)))
     found = _open_on(provider, model, skipped, intra_op_threads, tuple(batch_sizes))
     if not isinstance(found, Session):
         return found
@@ -192,7 +216,7 @@ def try_provider(
         from edgecls.runtime.receptive_field import cell_axes
 
         axes = cell_axes(model.onnx, height=model.card.image.height, width=model.card.image.width)
-    return replace(found, is_explainable=is_explainable, cell_axes=axes)
+    return replace(found, is_explainable=is_explainable, feature_count=feature_count, cell_axes=axes)
 
 
 def _open_on(
@@ -298,14 +322,18 @@ def _check_signature(network: Any, model: ModelFile) -> None:
             f"cannot use model {model.path!r}: its document names {labels} labels, which takes an output "
             f"{OUTPUT_NAME!r}, float32 of shape (N, {labels}); its network gives {outputs}; export it again"
         )
-    if model.card.familiarity is not None and (FAMILIARITY_NAME, "tensor(float)", ()) not in outputs:
+    if model.card.familiarity is not None and FAMILIARITY_NAME not in [name for name, _, _ in outputs]:
         raise ModelFileError(
-            f"cannot use model {model.path!r}: its document promises an output {FAMILIARITY_NAME!r}, float32 of shape "
-            f"(N,); its network gives {outputs}; export it again"
+            f"cannot use model {model.path!r}: its document has thresholds of familiarity, which takes an output "
+            f"{FAMILIARITY_NAME!r}; its network gives {outputs}; export it again"
         )
+    sides = {ACTIVATION_NAME: ("h", "w", labels), FAMILIARITY_NAME: (), FEATURES_NAME: ("D",)}
     for name, kind, shape in outputs:
-        if name == ACTIVATION_NAME and (kind, len(shape), shape[-1:]) != ("tensor(float)", 3, (labels,)):
+        wanted = sides.get(name, shape)
+        fits = [isinstance(side, str) or side == found for side, found in zip(wanted, shape, strict=False)]
+        if name in sides and (kind != "tensor(float)" or len(shape) != len(wanted) or not all(fits)):
             raise ModelFileError(
-                f"cannot use model {model.path!r}: its output {name!r} must be float32 of shape (N, h, w, {labels}), "
-                f"it is {kind} of shape (N, {', '.join(map(str, shape))}); export it again"
+                f"cannot use model {model.path!r}: its output {name!r} must be float32 of shape "
+                f"({', '.join(map(str, ('N', *wanted)))}), "
+                f"it is {kind} of shape ({', '.join(map(str, ('N', *shape)))}); export it again"
             )

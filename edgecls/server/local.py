@@ -8,6 +8,7 @@ from os import PathLike
 from types import TracebackType
 
 from edgecls.errors import ServerError
+from edgecls.runtime.min_familiarity import MinFamiliarity
 from edgecls.server.http.server import listening_socket
 from edgecls.server.server import Server
 from edgecls.server.settings import FeedbackSettings, ServeSettings, named_files, one_or_several, optional_path
@@ -29,6 +30,7 @@ def serve(
     threads: int | None = None,
     tuned: bool = True,
     unknown_threshold: float | None = None,
+    min_familiarity: MinFamiliarity | None = None,
     max_megapixels: float = 100,
     max_upload_mb: float = 32,
     max_waiting: int = 256,
@@ -63,9 +65,9 @@ def serve(
             extra "grpc".
         feedback: Folder for corrections; `FeedbackSettings` to limit its size or to accept new labels.
         tell: Takes a line for the operator, called in several threads; None to log them at level INFO.
-        provider, threads, tuned, unknown_threshold, max_megapixels, max_upload_mb, max_waiting, image_root,
-        reload_on_change, allow_model_control, allowed_hosts, trusted_proxies, cors_origins, api_keys, tls_cert,
-        tls_key, access_log, drain_delay: As the options of `edgecls serve`.
+        provider, threads, tuned, unknown_threshold, min_familiarity, max_megapixels, max_upload_mb, max_waiting,
+        image_root, reload_on_change, allow_model_control, allowed_hosts, trusted_proxies, cors_origins, api_keys,
+        tls_cert, tls_key, access_log, drain_delay: As the options of `edgecls serve`.
 
     Raises:
         ModelFileError: A folder has no model file.
@@ -84,6 +86,7 @@ def serve(
         threads=threads,
         tuned=tuned,
         unknown_threshold=unknown_threshold,
+        min_familiarity=min_familiarity,
         max_megapixels=max_megapixels,
         max_upload_mb=max_upload_mb,
         max_waiting=max_waiting,

@@ -302,4 +302,5 @@ def open_model_file(file: Path, settings: ServeSettings, *, threads: int | None)
         setting=setting,
         limits=ImageLimits(DEFAULT_LIMITS.max_bytes, int(settings.max_megapixels * 1e6)),
         unknown_threshold=settings.unknown_threshold,
+        min_familiarity=settings.min_familiarity,
     )

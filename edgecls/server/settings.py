@@ -9,6 +9,7 @@ from os import PathLike
 from pathlib import Path
 
 from edgecls.errors import ModelFileError, ServerError
+from edgecls.runtime.min_familiarity import MinFamiliarity, read_min_familiarity
 
 __all__ = [
     "FeedbackSettings",
@@ -56,6 +57,7 @@ class ServeSettings:
     provider: str = "auto"
     tuned: bool = True
     unknown_threshold: float | None = None
+    min_familiarity: MinFamiliarity | None = None
     max_megapixels: float = 100
     image_root: Path | None = None
     reload_on_change: bool = False
@@ -91,6 +93,11 @@ class ServeSettings:
         for name, (fulfilled, requirement) in requirements.items():
             if not fulfilled:
                 raise ServerError(f"{name} must be {requirement}, got {getattr(self, name)}")
+        if self.min_familiarity is not None:
+            try:
+                read_min_familiarity(self.min_familiarity)
+            except ValueError as error:
+                raise ServerError(str(error)) from error
         if self.feedback.max_mb <= 0:
             raise ServerError(f"max_mb of feedback must be above 0, got {self.feedback.max_mb}")
 

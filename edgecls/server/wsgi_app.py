@@ -10,6 +10,7 @@ from os import PathLike
 from typing import Any, cast
 from urllib.parse import quote
 
+from edgecls.runtime.min_familiarity import MinFamiliarity
 from edgecls.server.app import Application
 from edgecls.server.dispatch.wsgi import WORK_KEY, Work, answer_of
 from edgecls.server.endpoints.answers import error_body
@@ -32,6 +33,7 @@ def create_app(
     provider: str = "auto",
     tuned: bool = True,
     unknown_threshold: float | None = None,
+    min_familiarity: MinFamiliarity | None = None,
     max_megapixels: float = 100,
     max_upload_mb: float = 32,
     image_root: StrPath | None = None,
@@ -54,8 +56,8 @@ def create_app(
         allowed_hosts: Names that requests may be for, in addition to localhost, 127.0.0.1 and [::1], as the
             application does not know which address its server listens on; "*" for any.
         feedback: Folder for corrections; `FeedbackSettings` to limit its size or to accept new labels.
-        provider, tuned, unknown_threshold, max_megapixels, max_upload_mb, image_root, allow_model_control,
-        cors_origins, api_keys: As the options of `edgecls serve`.
+        provider, tuned, unknown_threshold, min_familiarity, max_megapixels, max_upload_mb, image_root,
+        allow_model_control, cors_origins, api_keys: As the options of `edgecls serve`.
 
     Raises:
         EdgeclsError: A model, a folder or a setting cannot be used.
@@ -67,6 +69,7 @@ def create_app(
         provider=provider,
         tuned=tuned,
         unknown_threshold=unknown_threshold,
+        min_familiarity=min_familiarity,
         max_megapixels=max_megapixels,
         max_upload_mb=max_upload_mb,
         image_root=optional_path(image_root),

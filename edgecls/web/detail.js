@@ -1,7 +1,7 @@
 // One image in full: answer, heat map, correction; the arrow keys lead to the next.
 
 import { album, State } from "./album.js";
-import { showBars } from "./bars.js";
+import { answerText, showBars } from "./bars.js";
 import { offerCorrection } from "./correction.js";
 import { showFacts } from "./facts.js";
 import { forgetHeat, offerHeat } from "./heat.js";
@@ -44,10 +44,10 @@ function show(image) {
 
 function showWords() {
   const { answer, file, name } = shown;
-  document.querySelector("#detail-label").textContent = answer.known
-    ? answer.label
-    : `${text("unsure")} (${text("unsure_note", { label: answer.top[0].label })})`;
-  showBars(document.querySelector("#detail-bars"), answer.top);
+  document.querySelector("#detail-label").textContent = answerText(answer);
+  const bars = document.querySelector("#detail-bars");
+  showBars(bars, answer.top);
+  bars.classList.toggle("unknown", !answer.known);
   const images = answered();
   const index = images.indexOf(shown);
   document.querySelector("#detail-before").disabled = index <= 0;
@@ -58,6 +58,9 @@ function showWords() {
     [text("size"), `${number(file.size / 1024)} KiB`],
     [text("time"), text("time_ms", { time: number(answer.time_ms, 1) })],
   ];
+  if (answer.familiarity !== null) {
+    facts.push([text("familiarity"), number(answer.familiarity, 3)]);
+  }
   if (answer.model) {
     facts.push([text("model"), answer.model]);
   }

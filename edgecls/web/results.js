@@ -1,14 +1,15 @@
 // The images, grouped by their labels.
 
 import { album, State } from "./album.js";
-import { showBars } from "./bars.js";
+import { answerText, showBars } from "./bars.js";
 import { faultDetail, faultTitle } from "./faults.js";
 import { languages, number, percent, text } from "./i18n.js";
 import { chosenModel, labelsOf } from "./models.js";
 
 const SHOWN_SCORES = 3;
 const LEAST_SHOWN = 0.01;
-const UNKNOWN = "unknown-group"; // these three cannot be labels' keys, which begin with "="
+const UNLIKE = "unlike-group"; // these four cannot be labels' keys, which begin with "="
+const UNDECIDED = "undecided-group";
 const FAILED = "failed-group";
 const WAITING = "waiting-group";
 
@@ -74,8 +75,7 @@ function openerText({ name, state, answer }) {
   if (state !== State.ANSWERED) {
     return state === State.WAITING ? text("open_waiting", { name }) : name;
   }
-  const label = answer.known ? answer.label : text("unsure");
-  return text("open", { name, label, value: percent(answer.probability) });
+  return text("open", { name, label: answerText(answer), value: percent(answer.probability) });
 }
 
 function showThumbnail(card, { thumbnail, name }) {
@@ -89,7 +89,7 @@ function showThumbnail(card, { thumbnail, name }) {
 
 function groupKey({ state, answer }) {
   if (state === State.ANSWERED) {
-    return answer.known ? `=${answer.label}` : UNKNOWN;
+    return answer.known ? `=${answer.label}` : answer.reason === "unlike" ? UNLIKE : UNDECIDED;
   }
   return state === State.FAILED ? FAILED : WAITING;
 }
@@ -130,6 +130,7 @@ function makeGroup(key) {
   group.id = `group-${++lastGroup}`;
   group.dataset.key = key;
   group.classList.toggle("special", !key.startsWith("="));
+  group.classList.toggle("unknown", key === UNLIKE || key === UNDECIDED);
   group.classList.toggle("failures", key === FAILED);
   const heading = group.querySelector("h2");
   heading.id = `${group.id}-heading`;
@@ -151,16 +152,21 @@ function makeGroup(key) {
   return group;
 }
 
-// Labels in the model's order, then what the model is not sure of, what failed, and what waits.
+// Labels in the model's order, then what the model does not know, what failed, and what waits.
 function rank(key) {
-  const special = [UNKNOWN, FAILED, WAITING].indexOf(key);
+  const special = [UNDECIDED, UNLIKE, FAILED, WAITING].indexOf(key);
   const place = labelsOf(chosenModel()).indexOf(key.slice(1));
   return special >= 0 ? 1e9 + special : place < 0 ? 1e8 : place;
 }
 
 function showHeading(group) {
   const { key } = group.dataset;
-  const titles = { [UNKNOWN]: "unknown_group", [FAILED]: "failed_group", [WAITING]: "waiting_group" };
+  const titles = {
+    [UNDECIDED]: "undecided_group",
+    [UNLIKE]: "unlike_group",
+    [FAILED]: "failed_group",
+    [WAITING]: "waiting_group",
+  };
   const label = key in titles ? text(titles[key]) : key.slice(1);
   const count = number(group.querySelector(".cards").childElementCount);
   group.querySelector(".group-label").textContent = label;

@@ -133,6 +133,9 @@ function modelFacts(model) {
     if (model.unknown_threshold !== null) {
       facts.push([text("threshold"), percent(model.unknown_threshold)]);
     }
+    if (model.min_familiarity !== null) {
+      facts.push([text("min_familiarity"), number(model.min_familiarity, 3)]);
+    }
     for (const { provider, reason, remedy } of model.skipped) {
       facts.push([`${text("skipped")}: ${provider}`, `${reason}; ${remedy}`]);
     }

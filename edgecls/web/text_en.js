@@ -26,7 +26,8 @@ export default {
   stopped: "Stopped. Images without an answer were taken off the page.",
 
   waiting_group: "Waiting",
-  unknown_group: "Not sure",
+  undecided_group: "Unknown: undecided",
+  unlike_group: "Unknown: unlike the training images",
   failed_group: "No answer",
   open: ({ name, label, value }) => `${name}: ${label}, ${value}. Show details`,
   open_waiting: ({ name }) => `${name}: waiting for an answer`,
@@ -39,8 +40,8 @@ export default {
   close: "Close",
   place: ({ index, total }) => `${index} of ${total}`,
   no_preview: "This browser cannot show this image format, but the server can read it.",
-  unsure: "Not sure",
-  unsure_note: ({ label }) => `closest: ${label}`,
+  undecided: ({ first, second }) => `Unknown: undecided between ${first} and ${second}`,
+  unlike: ({ first }) => `Unknown: unlike the training images (${first}?)`,
   heat: "Show heat map",
   heat_busy: "Computing…",
   heat_note: ({ label }) => `Warmer colours mark what supports “${label}”.`,
@@ -58,6 +59,7 @@ export default {
   correction_hint: "The server keeps the image for the next training.",
   file: "File",
   size: "Size",
+  familiarity: "Familiarity",
   time: "Time",
   time_ms: ({ time }) => `${time} ms on the server`,
 
@@ -91,7 +93,8 @@ export default {
   provider: "Runs on",
   skipped: "Skipped",
   skipped_none: "none",
-  threshold: "Threshold for “unknown”",
+  threshold: "Least probability of an answer",
+  min_familiarity: "Least familiarity of an answer",
   digest: "SHA-256",
   state: "State",
 

@@ -25,7 +25,8 @@ export default {
   stopped: "已停止。尚无结果的图像已从页面移除。",
 
   waiting_group: "等待中",
-  unknown_group: "不确定",
+  undecided_group: "未知：难以判断",
+  unlike_group: "未知：不像训练图像",
   failed_group: "没有结果",
   open: ({ name, label, value }) => `${name}：${label}，${value}。查看详情`,
   open_waiting: ({ name }) => `${name}：等待结果`,
@@ -38,8 +39,8 @@ export default {
   close: "关闭",
   place: ({ index, total }) => `第 ${index} / ${total} 张`,
   no_preview: "此浏览器无法显示这种格式的图像，但服务器可以读取。",
-  unsure: "不确定",
-  unsure_note: ({ label }) => `最接近：${label}`,
+  undecided: ({ first, second }) => `未知：无法判断是 ${first} 还是 ${second}`,
+  unlike: ({ first }) => `未知：不像训练图像（${first}？）`,
   heat: "显示热力图",
   heat_busy: "正在计算…",
   heat_note: ({ label }) => `颜色越暖，越支持“${label}”。`,
@@ -57,6 +58,7 @@ export default {
   correction_hint: "服务器会保存这张图像，用于下一次训练。",
   file: "文件",
   size: "大小",
+  familiarity: "熟悉度",
   time: "用时",
   time_ms: ({ time }) => `服务器上 ${time} 毫秒`,
 
@@ -90,7 +92,8 @@ export default {
   provider: "运行于",
   skipped: "未采用",
   skipped_none: "无",
-  threshold: "未知判定阈值",
+  threshold: "给出答案的最低概率",
+  min_familiarity: "给出答案的最低熟悉度",
   digest: "SHA-256",
   state: "状态",
 

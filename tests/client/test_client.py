@@ -12,9 +12,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+from familiar_model import GREY, colored
 from running_server import RunningServer, running_server
 
-from edgecls import Client, ImageError, LabelScore, RemoteError, RemoteModel, image
+from edgecls import Client, ImageError, LabelScore, RemoteError, RemoteModel, RemotePrediction, image
 from edgecls.errors import (
     ImageDecodeError,
     ImageReadError,
@@ -389,3 +390,27 @@ def test_what_is_no_address_of_a_server_is_refused(url: str) -> None:
 def test_no_server_is_an_error_of_the_client() -> None:
     with Client("https://127.0.0.1:1", tls=ssl.create_default_context()) as client, pytest.raises(RemoteError):
         client.ready()
+
+
+def test_why_an_answer_is_unknown_comes_along(familiar_model_path: Path) -> None:
+    with running_server("--model", familiar_model_path, "--unknown-threshold", "0.99999") as server:
+        client = Client(server.url)
+        unlike, undecided = client.predict(colored(GREY)), client.predict(RED)
+        client.close()
+    with running_server("--model", familiar_model_path, "--min-familiarity", "off") as server:
+        client = Client(server.url)
+        known = client.predict(colored(GREY))
+        client.close()
+
+    assert (unlike.label, unlike.is_known, unlike.unknown_reason) == ("unknown", False, "unlike")
+    assert (undecided.label, undecided.unknown_reason) == ("unknown", "undecided")
+    assert unlike.familiarity == known.familiarity == pytest.approx(0.57735, abs=1e-4)
+    assert (known.label, known.unknown_reason) == ("red", None)
+
+
+def test_servers_that_say_nothing_of_familiarity_are_understood() -> None:
+    document = {"label": "red", "known": True, "probability": 0.9, "top": [], "time_ms": 1.0}
+
+    prediction = RemotePrediction.from_json(document, image="a.png")
+
+    assert (prediction.familiarity, prediction.unknown_reason) == (None, None)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from color_folders import PURE, write_color_folders, write_image
+from familiar_model import GREY, TURQUOISE
 from tiny_model import tiny_model_bytes
 
 from edgecls.cli import main
@@ -117,3 +118,53 @@ def test_a_report_that_cannot_be_written_is_found_out_before_the_work(tiny_model
 
     assert (done.exit_code, done.stdout) == (1, "")
     assert "cannot write" in done.stderr
+
+
+@pytest.fixture
+def foreign(tmp_path: Path) -> Path:
+    for name, color in (("grey", GREY), ("turquoise", TURQUOISE)):
+        write_image(tmp_path / "别的" / f"{name}.png", color)
+    return tmp_path / "别的"
+
+
+def test_foreign_images_that_get_a_label_are_counted(
+    familiar_model_path: Path, data: Path, foreign: Path, tmp_path: Path
+) -> None:
+    options = (familiar_model_path, data, "--foreign", foreign)
+
+    table = _evaluate(*options, "--min-familiarity", "0.7", "--report", tmp_path / "r.html")
+    document = json.loads(_evaluate(*options, "--format", "json").stdout)
+
+    assert table.exit_code == 0
+    assert "unknown         0 unlike (below 0.7); 0 of them would have been wrong" in table.stdout
+    assert "foreign images  2, 1 of which get a label: green 1" in table.stdout
+    assert "AUROC           1.0000 by familiarity, 1.0000 by probability" in table.stdout
+    assert table.stdout.splitlines()[-1].split()[:5] == ["98", "%", "0.8000", "100.0%", "0.0%"]
+    assert (document["foreign"]["images"], document["foreign"]["accepted"]) == (2, 0)
+    assert [level["foreign"] for level in document["foreign"]["levels"]] == [0, 0, 0]
+    assert document["foreign"]["most_familiar"][0]["image"] == str(foreign / "turquoise.png")
+    page = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert '<section id="foreign">' in page
+    assert "1 of 2 foreign images" in page
+    assert "unknown (red?)" in page
+
+
+def test_without_familiarity_foreign_images_are_judged_by_probability_and_that_is_said(
+    tiny_model_path: Path, data: Path, foreign: Path, tmp_path: Path
+) -> None:
+    (foreign / "notes.png").write_text("notes")
+
+    done = _evaluate(tiny_model_path, data, "--foreign", foreign, "--report", tmp_path / "r.html")
+
+    assert done.exit_code == 1
+    assert "the model does not judge familiarity" in done.stderr
+    assert "left out: cannot read" in done.stderr
+    assert "AUROC           1.0000 by probability" in done.stdout
+    assert "does not judge familiarity" in (tmp_path / "r.html").read_text(encoding="utf-8")
+
+
+def test_without_foreign_images_nothing_is_said_of_them(familiar_model_path: Path, data: Path, tmp_path: Path) -> None:
+    done = _evaluate(familiar_model_path, data, "--format", "json", "--report", tmp_path / "r.html")
+
+    assert json.loads(done.stdout)["foreign"] is None
+    assert "foreign" not in (tmp_path / "r.html").read_text(encoding="utf-8").replace(str(tmp_path), "")

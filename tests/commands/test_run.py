@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from familiar_model import DARK_RED, GREY, TURQUOISE, colored
 from tiny_model import tiny_model_bytes
 
 from edgecls import image
@@ -82,10 +83,12 @@ def test_csv_has_a_column_for_everything(images: Path) -> None:
 
     rows = list(csv.DictReader(io.StringIO(done.stdout)))
     assert list(rows[0]) == [
-        *("image", "label", "probability", "label_2", "probability_2"),
-        *("best_label", "time_ms", "error"),
+        *("image", "label", "known", "probability", "label_2", "probability_2"),
+        *("best_label", "familiarity", "reason", "time_ms", "error"),
     ]
     assert [row["label"] for row in rows] == ["blue", "green", "", "red"]
+    assert [row["known"] for row in rows] == ["true", "true", "", "true"]
+    assert {row["familiarity"] + row["reason"] for row in rows} == {""}
     assert "not an image" in rows[2]["error"]
     assert done.exit_code == 1
 
@@ -246,7 +249,7 @@ def test_the_threshold_in_the_file_makes_unsure_answers_unknown(
 
     assert [line.split(".png")[1].split() for line in lines] == [
         ["blue", "0.9997"],
-        ["unknown", "(red?)", "0.3333"],
+        ["unknown", "0.3333", "undecided", "between", "red", "and", "green"],
         ["green", "0.9996"],
         ["red", "0.9998"],
     ]
@@ -274,6 +277,119 @@ def test_a_threshold_on_a_model_that_has_a_label_unknown_is_refused(images: Path
 
     assert done.exit_code == 1
     assert "a model with a label 'unknown' cannot have an unknown_threshold" in done.stderr
+
+
+@pytest.fixture
+def strange(tmp_path: Path) -> Path:
+    """A folder with an image that is like the training images, and two that are not."""
+    folder = tmp_path / "strange"
+    folder.mkdir()
+    for name, color in (("a-red", DARK_RED), ("b-grey", GREY), ("c-turquoise", TURQUOISE)):
+        (folder / f"{name}.png").write_bytes(colored(color))
+    return folder
+
+
+def test_an_image_unlike_the_training_images_is_unknown_for_that_reason(
+    strange: Path, familiar_model_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(strange)
+    options = (".", "--model", familiar_model_path)
+
+    table = _run(*options)
+    records = [json.loads(line) for line in _run(*options, "--format", "json").stdout.splitlines()]
+    rows = list(csv.DictReader(io.StringIO(_run(*options, "--format", "csv").stdout)))
+
+    assert [line.split(".png")[1].split(maxsplit=2) for line in table.stdout.splitlines()] == [
+        ["red", "0.9785"],
+        ["unknown", "0.3333", "unlike the training images (red?)"],
+        ["unknown", "0.5966", "unlike the training images (green?)"],
+    ]
+    assert table.stderr == "3 images: unknown 2, red 1\n"
+    assert [(record["label"], record["known"], record["reason"]) for record in records] == [
+        ("red", True, None),
+        ("unknown", False, "unlike"),
+        ("unknown", False, "unlike"),
+    ]
+    assert [record["familiarity"] for record in records] == pytest.approx([0.998, 0.577, 0.724], abs=1e-3)
+    assert [(row["known"], row["reason"]) for row in rows] == [("true", ""), ("false", "unlike"), ("false", "unlike")]
+    assert [row["familiarity"] for row in rows] == [f"{record['familiarity']:.6f}" for record in records]
+
+
+@pytest.mark.parametrize(
+    ("options", "labels"),
+    [
+        (("--min-familiarity", "0.7"), ["red", "unknown", "green"]),
+        (("--min-familiarity", "90%"), ["red", "unknown", "unknown"]),
+        (("--min-familiarity", "off"), ["red", "red", "green"]),
+        (("--min-familiarity", "off", "--unknown-threshold", "0.5"), ["red", "unknown", "green"]),
+    ],
+)
+def test_how_familiar_an_image_must_be_can_be_set_for_a_run(
+    strange: Path, familiar_model_path: Path, options: tuple[str, ...], labels: list[str]
+) -> None:
+    done = _run(strange, "--model", familiar_model_path, "--format", "json", *options)
+
+    assert [json.loads(line)["label"] for line in done.stdout.splitlines()] == labels
+
+
+def test_a_level_that_means_nothing_is_refused(images: Path, familiar_model_path: Path) -> None:
+    no_level = _run(images, "--model", familiar_model_path, "--min-familiarity", "97%")
+    no_familiarity = _run(images, "--min-familiarity", "95%")
+    nothing = _run(images, "--min-familiarity", "lots")
+
+    assert (no_level.exit_code, no_familiarity.exit_code, nothing.exit_code) == (1, 1, 2)
+    assert "it has those for: 90%, 95%, 98%" in no_level.stderr
+    assert "does not judge familiarity" in no_familiarity.stderr
+    assert "neither a percentage as in 95%, nor a familiarity as in 0.6, nor off" in nothing.stderr
+
+
+def test_embeddings_are_added_to_json_and_written_for_numpy(
+    strange: Path, familiar_model_path: Path, tmp_path: Path
+) -> None:
+    (strange / "notes.png").write_text("notes")
+    options = (strange, "--model", familiar_model_path, "--format", "json")
+
+    plain = _run(*options)
+    done = _run(*options, "--embeddings", "--save-embeddings", tmp_path / "e.npz", "--threads", "2")
+
+    assert all("embedding" not in json.loads(line) for line in plain.stdout.splitlines())
+    assert done.exit_code == 1
+    assert done.stderr.endswith(f"wrote 3 embeddings to {tmp_path / 'e.npz'}\n")
+    records = [json.loads(line) for line in done.stdout.splitlines()]
+    np.testing.assert_allclose([record["embedding"] for record in records[:3]], [DARK_RED, GREY, TURQUOISE], atol=1e-3)
+    with np.load(tmp_path / "e.npz") as arrays:
+        assert set(arrays) == {"embeddings", "images", "labels"}
+        assert arrays["embeddings"].dtype == np.float32
+        np.testing.assert_allclose(arrays["embeddings"], [DARK_RED, GREY, TURQUOISE], atol=1e-3)
+        assert arrays["images"].tolist() == [record["image"] for record in records[:3]]
+        assert arrays["labels"].tolist() == ["red", "unknown", "unknown"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--embeddings",), "--embeddings goes with --format json"),
+        (("--save-embeddings", "e.txt"), "'e.txt' does not end in .npz"),
+        (("--save-embeddings", "e.npz", "--watch"), "does not go with --watch"),
+        (("--save-embeddings", "e.npz", "--on", "ray", "-o", "out"), "--save-embeddings does not go with --on ray"),
+    ],
+)
+def test_options_for_embeddings_that_cannot_be_followed_are_refused(
+    images: Path, options: tuple[str, ...], message: str
+) -> None:
+    done = _run(images, *options)
+
+    assert done.exit_code == 2
+    assert message in done.stderr
+
+
+def test_a_model_without_features_has_no_embeddings(images: Path, tmp_path: Path) -> None:
+    for options in (("--embeddings", "--format", "json"), ("--save-embeddings", str(tmp_path / "e.npz"))):
+        done = _run(images, *options)
+
+        assert (done.exit_code, done.stdout) == (1, "")
+        assert "has no features; add them with 'edgecls export --familiarity DIR'" in done.stderr
+    assert not (tmp_path / "e.npz").exists()
 
 
 @pytest.mark.skipif(

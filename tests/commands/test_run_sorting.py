@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from familiar_model import GREY, colored
 from tiny_model import tiny_model_bytes
 
 from edgecls import image
@@ -108,3 +109,15 @@ def test_a_place_that_cannot_be_written_is_told_before_any_image(images: Path, t
 
     assert (done.exit_code, done.stdout) == (1, "")
     assert "cannot make folder" in done.stderr
+
+
+def test_images_unlike_the_training_images_go_where_unknown_ones_go(
+    images: Path, tmp_path: Path, familiar_model_path: Path
+) -> None:
+    (images / "grey.png").write_bytes(colored(GREY))
+
+    _run(images, "--sort-into", tmp_path / "out", "--model", familiar_model_path)
+    _run(images, "--sort-into", tmp_path / "all", "--model", familiar_model_path, "--min-familiarity", "off")
+
+    assert _below(tmp_path / "out") == ["blue/blue.png", "green/green.png", "red/red.png", "unknown/grey.png"]
+    assert _below(tmp_path / "all") == ["blue/blue.png", "green/green.png", "red/grey.png", "red/red.png"]

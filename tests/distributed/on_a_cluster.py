@@ -61,7 +61,9 @@ def same_rows(folder: Path) -> dict[str, Any]:
     with two_nodes() as (cluster, _):
         runs = [
             subprocess.run(
-                command(images, listed, "--on", "ray", "--address", cluster.address, "--top", "2", *more),
+                command(
+                    images, listed, "--on", "ray", "--address", cluster.address, "--embeddings", "--top", "2", *more
+                ),
                 capture_output=True,
                 text=True,
                 check=False,

@@ -115,3 +115,19 @@ def test_names_are_seen_once_whatever_bytes_they_have() -> None:
     assert [seen.add(name) for name in [*names, *names]] == [True] * 3 + [False] * 3
     assert names[1] == "caf\\xe9.png"
     seen.close()
+
+
+def test_parquet_has_typed_columns_for_what_no_row_of_a_part_has(tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    facts = _changed(options={"format": "parquet", "embeddings": True})
+    folder = OutputFolder.open(tmp_path, facts)
+    folder.write(ROWS[1:])
+    folder.write([{"image": "c.png", "known": False, "reason": "unlike", "familiarity": 0.25, "embedding": [0.5, 2.0]}])
+    folder.close()
+
+    parts = [parquet.read_table(path) for path in sorted(tmp_path.glob("part-*"))]
+
+    assert parts[0].schema.equals(parts[1].schema)
+    assert str(parts[0].schema.field("embedding").type) == "list<element: float>"
+    assert [part["embedding"].to_pylist() for part in parts] == [[None], [[0.5, 2.0]]]
+    assert parts[1]["reason"].to_pylist() == ["unlike"]

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from cluster_namespace import in_namespace, missing_for_a_cluster
+from familiar_model import GREY, colored
 
 from edgecls import __version__, image
 
@@ -32,8 +33,9 @@ def _comparable(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def test_rows_equal_those_of_the_local_command_and_each_image_comes_once(
-    images: Path, tmp_path: Path, tiny_model_path: Path
+    images: Path, tmp_path: Path, familiar_model_path: Path
 ) -> None:
+    (images / "grey.png").write_bytes(colored(GREY))
     (images / "below").mkdir()
     (images / "below" / '猫, "red".png').write_bytes((images / "red.png").read_bytes())
     (images / "below" / "notes.jpg").write_text("these are notes")
@@ -41,24 +43,28 @@ def test_rows_equal_those_of_the_local_command_and_each_image_comes_once(
     gone = images / "gone.png"
     (tmp_path / "list.txt").write_text(f"{images / 'red.png'}\n\n{gone}\n{images}/./blue.png\n", encoding="utf-8")
 
-    done = in_namespace(SCRIPT, "same_rows", tmp_path, tiny_model_path)
+    done = in_namespace(SCRIPT, "same_rows", tmp_path, familiar_model_path)
 
     local = subprocess.run(
-        [sys.executable, "-m", "edgecls", "run", images, gone, "--format", "json", "--top", "2"],
-        env={**os.environ, "EDGECLS_MODEL": str(tiny_model_path)},
+        [sys.executable, "-m", "edgecls", "run", images, gone, "--format", "json", "--top", "2", "--embeddings"],
+        env={**os.environ, "EDGECLS_MODEL": str(familiar_model_path)},
         capture_output=True,
         encoding="utf-8",
         check=False,
     )
     expected = _comparable([json.loads(line) for line in local.stdout.splitlines()])
-    assert len(expected) == 7
+    assert len(expected) == 8
+    assert [row["reason"] for row in expected if "reason" in row] == ["unlike"]
+    assert sum("embedding" in row for row in expected) == 5
     assert _comparable(done["columns"]) == expected
     assert _comparable(done["lines"]) == expected
     assert done["codes"] == [1, 1]  # as for the local command, if an image could not be used
     assert "warning" not in done["stderr"][0]  # this cluster is on the loopback address
     assert "3 images could not be classified" in done["stderr"][0]
     assert done["manifest"]["edgecls"] == __version__
-    assert done["manifest"]["finished"]["images"] == 7
+    assert done["manifest"]["options"]["embeddings"] is True
+    assert done["manifest"]["options"]["min_familiarity"] is None
+    assert done["manifest"]["finished"]["images"] == 8
     assert done["manifest"]["finished"]["errors"] == 3
 
 

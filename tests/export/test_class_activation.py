@@ -8,7 +8,8 @@ from class_activation_nets import AVERAGING, BIAS, HEIGHT, LABELS, MAP_HW, NORMA
 from onnx import TensorProto
 
 from edgecls.export.proof import with_class_activation
-from edgecls.runtime.class_activation import without_class_activation
+from edgecls.modelfile import ACTIVATION_NAME
+from edgecls.runtime.optional_outputs import without_outputs
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (6, HEIGHT, WIDTH, 3), np.uint8)
 FACTORS = {"temperature": 1 / 0.5, "AveragePool over all": 2.0}  # of the logits, where the head has one
@@ -61,8 +62,8 @@ def test_taken_out_it_leaves_the_network_as_it_was(head: str) -> None:
     before = onnx.load_from_string(network(AVERAGING[head])).SerializeToString()
     after = with_class_activation(before)
 
-    assert without_class_activation(after) is not after
-    assert without_class_activation(after) == before
+    assert without_outputs(after, ACTIVATION_NAME) is not after
+    assert without_outputs(after, ACTIVATION_NAME) == before
     assert with_class_activation(after) == after
 
 
@@ -90,7 +91,7 @@ def test_weights_of_half_precision_give_none() -> None:
     model.graph.initializer[1].data_type = TensorProto.FLOAT16
 
     kept = with_class_activation(model.SerializeToString())
-    assert without_class_activation(kept) is kept
+    assert without_outputs(kept, ACTIVATION_NAME) is kept
 
 
 def test_a_network_that_uses_the_name_within_gets_none() -> None:
@@ -101,4 +102,4 @@ def test_a_network_that_uses_the_name_within_gets_none() -> None:
     renamed = model.SerializeToString()
 
     assert with_class_activation(renamed) is renamed
-    assert without_class_activation(renamed) is renamed
+    assert without_outputs(renamed, ACTIVATION_NAME) is renamed

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from familiar_model import GREY, colored
 from running_server import RunningServer, running_server
 from selenium import webdriver
 from selenium.common.exceptions import StaleElementReferenceException
@@ -378,10 +379,36 @@ def test_an_unsure_answer_has_a_group_of_its_own_and_shows_the_candidates(
         _visit(browser, server)
         _answer(browser, images[:1])
 
-        assert _groups(browser) == {"Not sure": ["红花.png"]}
+        assert _groups(browser) == {"Unknown: undecided": ["红花.png"]}
         assert browser.find_element(By.CSS_SELECTOR, ".card .bars .label").text == "red"
         _open(browser, "红花.png")
-        assert browser.find_element(By.ID, "detail-label").text == "Not sure (closest: red)"
+        assert browser.find_element(By.ID, "detail-label").text == "Unknown: undecided between red and green"
+
+
+def test_an_image_unlike_the_training_images_says_so_in_both_languages(
+    browser: webdriver.Chrome, familiar_model_path: Path, images: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "grey.png").write_bytes(colored(GREY))
+    with running_server("--model", familiar_model_path) as server:
+        _visit(browser, server)
+        _answer(browser, [*images[:1], str(tmp_path / "grey.png")])
+
+        assert _groups(browser) == {"red": ["红花.png"], "Unknown: unlike the training images": ["grey.png"]}
+        _open(browser, "grey.png")
+        label = browser.find_element(By.ID, "detail-label")
+        assert label.text == "Unknown: unlike the training images (red?)"
+        assert "0.577" in browser.find_element(By.ID, "detail-facts").text
+        grey, green = (
+            browser.execute_script(
+                "return getComputedStyle(document.querySelector(arguments[0])).getPropertyValue('--tint')", where
+            )
+            for where in ("#detail-bars li", ".group:not(.unknown) .bars li")
+        )
+        assert grey != green
+        browser.execute_script("document.querySelector('#language').click()")
+        assert label.text == "未知：不像训练图像（red？）"
+        assert list(_groups(browser)) == ["red", "未知：不像训练图像"]
+        browser.execute_script("localStorage.clear()")
 
 
 def test_the_status_says_what_runs_where(page: webdriver.Chrome, images: list[str]) -> None:

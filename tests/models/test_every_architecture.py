@@ -13,10 +13,11 @@ import edgecls
 from edgecls.errors import ModelConfigError
 from edgecls.export.from_keras.export import export_float32, golden_from
 from edgecls.image_spec import Color, Fit, ImageSpec
+from edgecls.modelfile import ACTIVATION_NAME
 from edgecls.models import HEAD_PREFIX, architecture_names, build_model, get_architecture
 from edgecls.models.architecture import features_model
 from edgecls.models.keras_applications import APPLICATIONS, Application
-from edgecls.runtime.class_activation import without_class_activation
+from edgecls.runtime.optional_outputs import without_outputs
 
 from .conftest import LABELS, SAMPLE, SPEC, Fitted, noise
 
@@ -105,7 +106,7 @@ def test_it_answers_in_onnxruntime_as_in_keras(fitted: Fitted, tmp_path: Path) -
     assert all(result.passed for result in classifier.verify())
     assert export.parity.difference < 2e-5
     head = fitted.architecture.head
-    assert (without_class_activation(export.onnx) is not export.onnx) == (
+    assert (without_outputs(export.onnx, ACTIVATION_NAME) is not export.onnx) == (
         head.name == "average" and not head.hidden_units
     )
 

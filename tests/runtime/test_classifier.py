@@ -17,9 +17,10 @@ from edgecls import image
 from edgecls.errors import ImageDecodeError, ImageReadError, ImageTooLargeError, InputShapeError, ProviderError
 from edgecls.image import ImageLimits
 from edgecls.modelfile import ModelFile
+from edgecls.runtime.answers import Answers, Batch
 from edgecls.runtime.execution.providers import Provider
 from edgecls.runtime.opening import open_classifier
-from edgecls.runtime.session import Batch, Probabilities, Session
+from edgecls.runtime.session import Session
 from edgecls.runtime.setting import Setting
 
 
@@ -51,15 +52,15 @@ def test_single_images_at_the_models_size_join_the_batches_of_other_threads(
     tiny_model: ModelFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pixels = np.random.default_rng(4).integers(0, 256, (5, 8, 8, 3), dtype=np.uint8)
-    entered, gate, run, sizes = threading.Event(), threading.Event(), Session.run, []
+    entered, gate, run, sizes = threading.Event(), threading.Event(), Session.run_all, []
 
-    def held(session: Session, batch: Batch) -> Probabilities:
+    def held(session: Session, batch: Batch) -> Answers:
         sizes.append(len(batch))
         entered.set()
         gate.wait(120)
         return run(session, batch)
 
-    monkeypatch.setattr(Session, "run", held)
+    monkeypatch.setattr(Session, "run_all", held)
     gate.set()
     setting = Setting(Provider.CPU, 5, 1, 4)
     with open_classifier(tiny_model, Provider.CPU, setting=setting) as classifier, ThreadPoolExecutor(5) as pool:

@@ -14,9 +14,10 @@ from edgecls.errors import ImageDecodeError, ImageReadError
 from edgecls.image import DEFAULT_LIMITS
 from edgecls.in_order import AHEAD_PER_WORKER
 from edgecls.modelfile import ModelFile
+from edgecls.runtime.answers import Answers, Batch
 from edgecls.runtime.execution.providers import Provider
 from edgecls.runtime.many_images import Source, classify_stream, find_names, open_source
-from edgecls.runtime.session import Batch, Probabilities, open_session
+from edgecls.runtime.session import open_session
 from edgecls.runtime.setting import Setting
 
 
@@ -132,9 +133,9 @@ def test_with_batches_outcomes_are_the_same_and_in_order(tiny_model: ModelFile) 
 
         card = session.card
 
-        def run(self, batch: Batch) -> Probabilities:
+        def run_all(self, batch: Batch) -> Answers:
             sizes.append(len(batch))
-            return session.run(batch)
+            return session.run_all(batch)
 
     classifier = Classifier(Noting(), setting=Setting(Provider.CPU, 12, 1, 4))  # type: ignore[arg-type]
     data = [BLUE if index % 3 else RED for index in range(300)]

@@ -42,7 +42,9 @@ def test_the_text_of_a_prediction_is_short() -> None:
     many = Prediction("a.png", labels, (0.001,) * 1000, 1.0, unknown_threshold=0.5)
 
     assert repr(few) == "<Prediction 'a.png': y 0.7500, x 0.2500>"
-    assert repr(many) == "<Prediction 'a.png': unknown: label 0 0.0010, label 1 0.0010, label 2 0.0010, ...>"
+    assert (
+        repr(many) == "<Prediction 'a.png': unknown (undecided): label 0 0.0010, label 1 0.0010, label 2 0.0010, ...>"
+    )
     assert len(repr(Outcome("a.png", many))) < 200
 
 

@@ -8,12 +8,23 @@ from edgecls.evaluation.calibration import ReliabilityBin
 from edgecls.evaluation.history import best_of, training_curves
 from edgecls.evaluation.metrics import LabelMetrics
 from edgecls.evaluation.record import Evaluation
-from edgecls.evaluation.report.cards import examples, mistakes
+from edgecls.evaluation.report.cards import examples, foreign_cards, mistakes
 from edgecls.evaluation.report.html import HTML, Html, data_uri, joined
-from edgecls.evaluation.report.words import FEW_IMAGES, Content, Subject, conclusions, mirroring_text, number, percent
+from edgecls.evaluation.report.words import (
+    FEW_IMAGES,
+    Content,
+    Subject,
+    conclusions,
+    foreign_text,
+    mirroring_text,
+    number,
+    percent,
+    unknown_text,
+)
 from edgecls.image_formats.read import read_header
 from edgecls.plots.confusion import MAX_NUMBERED, confused_block_png, confusion_png, full_confusion_png
 from edgecls.plots.curves import ReliabilityCurve, reliability_png
+from edgecls.plots.foreign import SeparatingScore, separation_png
 
 __all__ = ["all_sections"]
 
@@ -34,6 +45,7 @@ def all_sections(subject: Subject) -> list[tuple[str, str, Html]]:
         ("mistakes", "The worst mistakes", mistakes(subject)),
         ("examples", "Examples", examples(subject)),
         ("calibration", "Calibration", _calibration(subject)),
+        ("foreign", "Foreign images", _foreign(subject)),
         ("training", "Training", _training(subject)),
         ("data", "The images", _data(subject)),
         ("model", "The model", _model(subject)),
@@ -174,17 +186,8 @@ def _calibration(subject: Subject) -> Content:
                 "paragraph", text=f"A calibration temperature of {subject.card.temperature:.3f} is part of the network."
             )
         )
-    facts = found.unknown
-    if facts is not None:
-        rejected = facts.rejected_right + facts.rejected_wrong
-        parts.append(
-            HTML.fill(
-                "paragraph",
-                text=f"Below a probability of {facts.threshold:g} the answer is “unknown”. Here that happens for "
-                f"{number(rejected)} of {number(found.images)} images: {number(facts.rejected_wrong)} would have "
-                f"been wrong, {number(facts.rejected_right)} correct.",
-            )
-        )
+    if found.unknown is not None:
+        parts.append(HTML.fill("paragraph", text=unknown_text(found.unknown, found.images)))
     plot = _plot(reliability_png(curves), "Calibration plot: accuracy against probability")
     return intro, HTML.fill("columns", plot=plot, text=joined(parts)) if parts else plot
 
@@ -197,6 +200,46 @@ def _curve(name: str, bins: Iterable[ReliabilityBin]) -> ReliabilityCurve:
         [entry.confidence for entry in used],
         [entry.accuracy for entry in used],
         [entry.images for entry in used],
+    )
+
+
+def _foreign(subject: Subject) -> Content:
+    foreign = subject.foreign
+    if foreign is None:
+        return None
+    found = subject.evaluation
+    scores = [SeparatingScore("probability", foreign.probability.familiar, foreign.probability.foreign)]
+    thresholds, in_use = {}, found.unknown_threshold
+    if foreign.familiarity is not None:
+        scores.insert(0, SeparatingScore("familiarity", foreign.familiarity.familiar, foreign.familiarity.foreign))
+        thresholds = {f"{100 * level.level:g} %": level.threshold for level in foreign.levels if level.threshold}
+        in_use = found.min_familiarity
+    plot = _plot(
+        separation_png(scores, thresholds=thresholds, in_use=in_use),
+        "Distributions of the score, and foreign images accepted against images with the model's labels accepted",
+    )
+    rows = [
+        HTML.fill(
+            "foreign_row",
+            level=f"{100 * level.level:g} %",
+            threshold="" if level.threshold is None else f"{level.threshold:.4f}",
+            familiar=percent(level.familiar),
+            foreign="" if level.foreign is None else percent(level.foreign),
+            probability="" if level.probability_threshold is None else f"{level.probability_threshold:.4f}",
+            by_probability=percent(level.probability_foreign),
+        )
+        for level in foreign.levels
+    ]
+    parts = [
+        HTML.fill("paragraph", text=foreign_text(foreign)),
+        plot,
+        HTML.fill("foreign_table", rows=joined(rows)),
+        foreign_cards(subject, foreign),
+    ]
+    return (
+        f"Images from {foreign.name}, which show nothing that the model has a label for. The fewer get a label, the "
+        "better.",
+        joined(parts),
     )
 
 
@@ -267,6 +310,7 @@ def _model(subject: Subject) -> Content:
         "created": card.created,
         "temperature": f"{card.temperature:.4g}",
         "unknown below": "" if card.unknown_threshold is None else f"{card.unknown_threshold:g}",
+        "unfamiliar below": "" if card.familiarity is None else f"{card.familiarity.threshold:.4g}",
         "provider": found.provider,
         "images at once": found.workers,
         "duration": f"{found.duration_s:.1f} s",

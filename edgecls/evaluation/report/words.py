@@ -6,13 +6,25 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgecls.evaluation.calibration import Calibration
+from edgecls.evaluation.foreign import ForeignImages
 from edgecls.evaluation.history import EpochReport
 from edgecls.evaluation.mirroring import Mirroring
-from edgecls.evaluation.record import Evaluation
+from edgecls.evaluation.record import Evaluation, UnknownFacts
 from edgecls.evaluation.report.html import Html
 from edgecls.model_card import ModelCard
 
-__all__ = ["FEW_IMAGES", "Conclusion", "Content", "Subject", "conclusions", "mirroring_text", "number", "percent"]
+__all__ = [
+    "FEW_IMAGES",
+    "Conclusion",
+    "Content",
+    "Subject",
+    "conclusions",
+    "foreign_text",
+    "mirroring_text",
+    "number",
+    "percent",
+    "unknown_text",
+]
 
 WELL_CALIBRATED = 0.02  # difference of mean probability and accuracy, where enough images make chance small
 SECOND_GUESSES = 3
@@ -157,9 +169,9 @@ def _unknown(evaluation: Evaluation) -> list[Conclusion]:
     facts = evaluation.unknown
     if facts is None:
         return []
-    rejected = facts.rejected_right + facts.rejected_wrong
+    rejected = facts.rejected
     if not rejected:
-        return [Conclusion("No answer is unknown", f"No prediction is below the threshold of {facts.threshold:g}.")]
+        return [Conclusion("No answer is unknown", f"No prediction is {' or '.join(_limits(facts))}.")]
     accuracy = (
         f"; of the other predictions, {percent(facts.answered_right / facts.answered)} are correct"
         if facts.answered
@@ -175,10 +187,54 @@ def _unknown(evaluation: Evaluation) -> list[Conclusion]:
     return [
         Conclusion(
             headline,
-            f"Below a probability of {facts.threshold:g} the answer is unknown: {number(rejected)} images, "
+            f"The answer is unknown {' or '.join(_limits(facts))}: {number(rejected)} images, "
             f"{number(facts.rejected_wrong)} of which would have been wrong{accuracy}.",
         )
     ]
+
+
+def _limits(facts: UnknownFacts) -> list[str]:
+    found = []
+    if facts.min_familiarity is not None:
+        found.append(f"below a familiarity of {facts.min_familiarity:.3g}")
+    if facts.threshold is not None:
+        found.append(f"below a probability of {facts.threshold:g}")
+    return found
+
+
+def unknown_text(facts: UnknownFacts, images: int) -> str:
+    """Describe how many of the images are answered with "unknown", and why."""
+    why = ""
+    if facts.min_familiarity is not None and facts.threshold is not None and facts.rejected:
+        why = (
+            f" ({number(facts.unlike)} as they are unlike the training images, {number(facts.rejected - facts.unlike)} "
+            "as no label is probable enough)"
+        )
+    return (
+        f"The answer is “unknown” {' or '.join(_limits(facts))}. Here that happens for {number(facts.rejected)} of "
+        f"{number(images)} images{why}: {number(facts.rejected_wrong)} would have been wrong, "
+        f"{number(facts.rejected_right)} correct."
+    )
+
+
+def foreign_text(foreign: ForeignImages) -> str:
+    """Describe how many foreign images get a label."""
+    accepted = int(foreign.is_known.sum())
+    most = "".join(f", {label} {number(count)}" for label, count in foreign.accepted_labels[:3])
+    text = (
+        f"{number(accepted)} of {number(foreign.images)} foreign images ({percent(accepted / foreign.images)}) get a "
+        f"label with the thresholds in use{most and ': most often' + most[1:]}. "
+    )
+    if foreign.familiarity is None:
+        return (
+            f"{text}The model does not judge familiarity. Of two images, one with the model's labels and one foreign, "
+            f"the first has the larger probability in {percent(foreign.probability.auroc)} of the cases (AUROC)."
+        )
+    return (
+        f"{text}Of two images, one with the model's labels and one foreign, familiarity is larger for the first in "
+        f"{percent(foreign.familiarity.auroc)} of the cases (AUROC), the largest probability in "
+        f"{percent(foreign.probability.auroc)}."
+    )
 
 
 def _missing(evaluation: Evaluation) -> list[Conclusion]:
@@ -208,5 +264,6 @@ class Subject:
     history: tuple[EpochReport, ...]
     calibration: Calibration | None
     mirroring: Mirroring | None
+    foreign: ForeignImages | None
     settings: Mapping[str, object]
     versions: Mapping[str, str]

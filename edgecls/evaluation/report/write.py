@@ -11,6 +11,7 @@ import numpy as np
 import edgecls
 from edgecls.atomic_write import whole_files
 from edgecls.evaluation.calibration import Calibration
+from edgecls.evaluation.foreign import ForeignImages
 from edgecls.evaluation.history import EpochReport
 from edgecls.evaluation.mirroring import Mirroring
 from edgecls.evaluation.record import Evaluation
@@ -35,6 +36,7 @@ def write_report(
     history: Sequence[EpochReport] | None = None,
     calibration: Calibration | None = None,
     mirroring: Mirroring | None = None,
+    foreign: ForeignImages | None = None,
     settings: Mapping[str, object] | None = None,
 ) -> None:
     """Write an evaluation as one HTML file: no scripts, nothing loaded, for light and dark, large and small screens.
@@ -49,6 +51,7 @@ def write_report(
         history: The epochs it was trained for; without it there are no training curves.
         calibration: The effect of the temperature, if it was fitted in this run.
         mirroring: The effect of mirroring the validation images, if it was measured in this run.
+        foreign: The answers for foreign images, if there were any.
         settings: The training settings, if more is known than the card records.
 
     Raises:
@@ -64,6 +67,7 @@ def write_report(
         history=tuple(history or ()),
         calibration=calibration,
         mirroring=mirroring,
+        foreign=foreign,
         settings=card.training if settings is None else settings,
         versions=_versions(),
     )

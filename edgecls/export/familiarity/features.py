@@ -15,10 +15,10 @@ from edgecls.export.graph.constants import constant_tensors
 from edgecls.export.graph.onnx_package import load_onnx_package
 from edgecls.export.graph.shapes import InferredShapes, infer_shapes
 from edgecls.in_order import map_in_order
-from edgecls.modelfile import FEATURES_NAME, INPUT_NAME, OUTPUT_NAME
-from edgecls.runtime.class_activation import without_class_activation
+from edgecls.modelfile import ACTIVATION_NAME, FEATURES_NAME, INPUT_NAME, OUTPUT_NAME
 from edgecls.runtime.execution.onnxruntime_network import open_raw_network
 from edgecls.runtime.machine.cores import usable_cores
+from edgecls.runtime.optional_outputs import without_outputs
 
 __all__ = ["FeatureRows", "FeatureTensor", "Pixels", "compute_features", "find_features"]
 
@@ -112,7 +112,7 @@ def compute_features(
         DatasetError: There is no space for the features.
         ProviderError: onnxruntime failed while running.
     """
-    network = open_raw_network(without_class_activation(onnx), name=name)
+    network = open_raw_network(without_outputs(onnx, ACTIVATION_NAME), name=name)
     rows: FeatureRows = np.empty((0, 0), np.float32)
     kept: list[int] = []
 

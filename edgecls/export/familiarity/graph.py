@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from edgecls.export.familiarity.features import FeatureTensor
-from edgecls.export.familiarity.prototypes import SMALLEST_NORM, SMOOTHNESS, Prototypes
+from edgecls.export.familiarity.prototypes import SMALLEST_LENGTH, SMOOTHNESS, Prototypes
 from edgecls.export.graph.onnx_package import load_onnx_package
 from edgecls.export.graph.surgery import drop_unneeded, fresh_name, rename_tensors, tensor_names
 from edgecls.modelfile import FAMILIARITY_NAME, FEATURES_NAME
@@ -17,7 +17,7 @@ __all__ = [
     "without_familiarity_output",
 ]
 
-AXES_AS_INPUT = 18  # the opset from which reductions take their axes as an input
+AXES_AS_INPUT = 13  # the opset from which a sum takes its axes as an input
 
 
 def with_features_output(onnx: bytes, tensor: FeatureTensor) -> bytes:
@@ -54,8 +54,8 @@ def with_features_output(onnx: bytes, tensor: FeatureTensor) -> bytes:
 def with_familiarity_output(onnx: bytes, prototypes: Prototypes) -> bytes:
     """Return a network with the output "familiarity".
 
-    It is as `Prototypes.familiarity` says. The prototypes stay int8 in the file; onnxruntime turns them into floats
-    once, when it opens it.
+    It is as `Prototypes.familiarity` says. The prototypes are int8 in the file; onnxruntime turns them into floats
+    once, when it opens the file.
 
     Args:
         onnx: A serialised network from `with_features_output`.
@@ -67,16 +67,18 @@ def with_familiarity_output(onnx: bytes, prototypes: Prototypes) -> bytes:
     package = load_onnx_package()
     proto = package.load_model_from_string(onnx)
     builder = _Builder(package, proto)
-    directions = builder.node("Cast", [builder.constant("prototypes", prototypes.values.T)], "directions", to=1)
-    products = builder.node("MatMul", [FEATURES_NAME, directions], "products")
+    values = builder.node("Cast", [builder.constant("prototypes", prototypes.values.T)], "values", to=1)
     scales = builder.constant("scales", prototypes.scales / np.float32(SMOOTHNESS))
-    scaled = builder.node("Mul", [products, scales], "scaled")
-    norm = builder.reduce("ReduceL2", FEATURES_NAME, "norm", keepdims=1)
-    least = builder.constant("smallest_norm", np.float32(SMALLEST_NORM))
-    divisor = builder.node("Add", [norm, least], "divisor")
-    cosines = builder.node("Div", [scaled, divisor], "cosines")
-    sums = builder.reduce("ReduceLogSumExp", cosines, "sums", keepdims=0)
-    builder.node("Mul", [sums, builder.constant("smoothness", np.float32(SMOOTHNESS))], None)
+    products = builder.node("MatMul", [FEATURES_NAME, builder.node("Mul", [values, scales], "directions")], "products")
+    squares = builder.node("Mul", [FEATURES_NAME, FEATURES_NAME], "squares")
+    length = builder.node("Sqrt", [builder.sum(squares, "squared_length", keepdims=1)], "length")
+    least = builder.constant("smallest_length", np.float32(SMALLEST_LENGTH))
+    cosines = builder.node("Div", [products, builder.node("Add", [length, least], "divisor")], "cosines")
+    largest = builder.constant("largest", np.float32(1 / SMOOTHNESS))  # subtracted, so that no power overflows
+    powers = builder.node("Exp", [builder.node("Sub", [cosines, largest], "exponents")], "powers")
+    logarithm = builder.node("Log", [builder.sum(powers, "sums", keepdims=0)], "logarithm")
+    below_one = builder.node("Mul", [logarithm, builder.constant("smoothness", np.float32(SMOOTHNESS))], "below_one")
+    builder.node("Add", [below_one, builder.constant("one", np.float32(1))], None)
     _append_output(package, proto.graph, FAMILIARITY_NAME, ["N"])
     serialized: bytes = proto.SerializeToString()
     return serialized
@@ -95,9 +97,7 @@ def with_shifted_familiarity(onnx: bytes, shift: float) -> bytes:
     for node in proto.graph.node:
         node.output[:] = [unshifted if name == FAMILIARITY_NAME else name for name in node.output]
     proto.graph.initializer.append(package.numpy_helper.from_array(np.float32(shift), constant))
-    proto.graph.node.append(
-        package.helper.make_node("Add", [unshifted, constant], [FAMILIARITY_NAME], name=FAMILIARITY_NAME)
-    )
+    proto.graph.node.append(package.helper.make_node("Add", [unshifted, constant], [FAMILIARITY_NAME], name=constant))
     serialized: bytes = proto.SerializeToString()
     return serialized
 
@@ -136,11 +136,14 @@ class _Builder:
         self._graph.node.append(made)
         return full
 
-    def reduce(self, operator: str, tensor: str, name: str, *, keepdims: int) -> str:
-        """Reduce the columns of each row to one number: ``[N]``, or ``[N, 1]``."""
+    def sum(self, tensor: str, name: str, *, keepdims: int) -> str:
+        """Sum the columns of each row: ``[N]``, or ``[N, 1]``.
+
+        Other reductions would need fewer nodes, but OpenVINO passes over the axes of some since they are an input.
+        """
         if self._opset < AXES_AS_INPUT:
-            return self.node(operator, [tensor], name, axes=[1], keepdims=keepdims)
+            return self.node("ReduceSum", [tensor], name, axes=[1], keepdims=keepdims)
         axes = f"{FAMILIARITY_NAME}_axes"
         if all(tensor.name != axes for tensor in self._graph.initializer):
             self.constant("axes", np.array([1], np.int64))
-        return self.node(operator, [tensor, axes], name, keepdims=keepdims)
+        return self.node("ReduceSum", [tensor, axes], name, keepdims=keepdims)

@@ -21,11 +21,11 @@ CHANGE = 1e-4  # of the mean similarity, below which fitting ends
 LARGEST_BYTE = 127
 ROWS_AT_ONCE = 1024
 
-SMOOTHNESS = 0.05
-"""Of the maximum over the cosines to all prototypes. Measured: of foreign images, it lets fewer through than 0.02, or
-than the plain maximum."""
+SMOOTHNESS = 0.03
+"""Of the maximum over the cosines to all prototypes. It lets fewer foreign images through than the plain maximum: 3.1
+instead of 4.0 %, where 98 % of flowers are accepted, and 0.05 lets through 3.8 %."""
 
-SMALLEST_NORM = 1e-6  # features of a blank image may all be zero; the graph adds it to every norm
+SMALLEST_LENGTH = 1e-6  # features of a blank image may all be zero; the graph adds it to every length
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Prototypes:
     def familiarity(self, rows: FeatureRows) -> npt.NDArray[np.float32]:
         """Return a smooth maximum of the cosines to all prototypes, for each row of features: float32, ``[N]``.
 
-        It is the logarithm of the sum of exp(cosine / SMOOTHNESS), times SMOOTHNESS.
+        It is the logarithm of the sum of exp(cosine / SMOOTHNESS), times SMOOTHNESS: about 0.4 to 1.
         """
         directions = self.values.T.astype(np.float32) * self.scales
         parts = [_smooth_maximum(normalized(part) @ directions) for part in _parts(rows)]
@@ -101,15 +101,15 @@ def fit_prototypes(rows: FeatureRows, groups: npt.NDArray[np.int64], *, labels: 
         found.append(_k_means(normalized(rows[members]), count, rng))
     directions = np.concatenate(found)
     steps = np.abs(directions).max(axis=1, keepdims=True) / LARGEST_BYTE
-    values = np.round(directions / np.maximum(steps, SMALLEST_NORM)).astype(np.int8)
+    values = np.round(directions / np.maximum(steps, SMALLEST_LENGTH)).astype(np.int8)
     lengths = np.linalg.norm(values.astype(np.float32), axis=1)
     return Prototypes(values, (1 / np.maximum(lengths, 1)).astype(np.float32))
 
 
 def normalized(rows: FeatureRows) -> FeatureRows:
     """Return features divided by their length, as the graph does it."""
-    norms = np.linalg.norm(rows, axis=1, keepdims=True) + np.float32(SMALLEST_NORM)
-    return np.asarray(rows / norms, np.float32)
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True) + np.float32(SMALLEST_LENGTH)
+    return np.asarray(rows / lengths, np.float32)
 
 
 def _parts(rows: FeatureRows) -> Iterator[FeatureRows]:
@@ -117,8 +117,8 @@ def _parts(rows: FeatureRows) -> Iterator[FeatureRows]:
 
 
 def _smooth_maximum(cosines: FeatureRows) -> FeatureRows:
-    powers = np.exp((cosines / np.float32(SMOOTHNESS)).astype(np.float64))  # at most exp(20)
-    return np.asarray(SMOOTHNESS * np.log(powers.sum(axis=1)), np.float32)
+    powers = np.exp((cosines.astype(np.float64) - 1) / SMOOTHNESS)
+    return np.asarray(1 + SMOOTHNESS * np.log(powers.sum(axis=1)), np.float32)
 
 
 def _k_means(rows: FeatureRows, count: int, rng: np.random.Generator) -> FeatureRows:

@@ -94,15 +94,16 @@ def write_check(model_path: str, provider: str) -> None:
 
 
 def _check_here(model_path: str, provider: Provider) -> ProviderCheck:
-    from edgecls.modelfile import read_model
-    from edgecls.runtime.class_activation import without_class_activation
+    from edgecls.modelfile import ACTIVATION_NAME, FEATURES_NAME, read_model
     from edgecls.runtime.golden import check_answers, worst_of
+    from edgecls.runtime.optional_outputs import without_outputs
     from edgecls.runtime.session import try_provider
 
     start = time.perf_counter()
     try:
         model = read_model(model_path)
-        lean = replace(model, onnx=without_class_activation(model.onnx))  # as it is opened for predictions
+        # As it is opened for predictions.
+        lean = replace(model, onnx=without_outputs(model.onnx, ACTIVATION_NAME, FEATURES_NAME))
         session = try_provider(lean, provider, intra_op_threads=1)
         if isinstance(session, SkippedProvider):
             return not_working(session)

@@ -27,7 +27,7 @@ class Work:
         decode_s: The part of that for decoding and resizing images.
         infer_s: The part for running the network.
         model: Name of the model asked for; empty for none.
-        answers: A label and its probability, from 0 to 1, for each image that was classified.
+        predictions: For each image that was classified.
         batch_sizes: For each of them, how many the network ran together.
     """
 
@@ -36,20 +36,20 @@ class Work:
     decode_s: float = 0.0
     infer_s: float = 0.0
     model: str = ""
-    answers: list[tuple[str, float]] = field(default_factory=list)
+    predictions: list[Prediction] = field(default_factory=list)
     batch_sizes: list[int] = field(default_factory=list)
 
-    def ran(self, answers: Sequence[tuple[str, float]], *, infer_s: float) -> None:
-        """Note a batch that came as one, by the answer for each image."""
+    def ran(self, predictions: Sequence[Prediction], *, infer_s: float) -> None:
+        """Note a batch that came as one."""
         self.infer_s += infer_s
-        self.answers += answers
-        self.batch_sizes += [len(answers)] * len(answers)
+        self.predictions += predictions
+        self.batch_sizes += [len(predictions)] * len(predictions)
 
     def classified(self, prediction: Prediction) -> None:
         """Note an image that was decoded and classified."""
         self.decode_s += prediction.decode_ms / 1000
         self.infer_s += (prediction.time_ms - prediction.decode_ms) / 1000
-        self.answers.append((prediction.label, prediction.probability))
+        self.predictions.append(prediction)
         self.batch_sizes.append(prediction.batch_size)
 
 

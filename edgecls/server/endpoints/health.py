@@ -38,6 +38,7 @@ def mount_health(app: Bottle, repository: Repository, readiness: Readiness, keys
             "model": classifier.card.name,
             "labels": list(classifier.card.labels),
             "unknown_threshold": classifier.unknown_threshold,
+            "min_familiarity": classifier.min_familiarity,
             "provider": classifier.provider.value,
             "skipped": [str(skipped) for skipped in classifier.skipped],
             "version": __version__,
@@ -54,11 +55,12 @@ _READY = objects(
         "model": {"type": "string"},
         "labels": array({"type": "string"}),
         "unknown_threshold": {"type": ["number", "null"]},
+        "min_familiarity": {"type": ["number", "null"]},
         "provider": {"type": "string"},
         "skipped": array({"type": "string"}),
         "version": {"type": "string"},
     },
-    optional=("model", "labels", "unknown_threshold", "provider", "skipped", "version"),
+    optional=("model", "labels", "unknown_threshold", "min_familiarity", "provider", "skipped", "version"),
 )
 
 PATHS: dict[str, Any] = {

@@ -28,7 +28,7 @@ from edgecls.server.inference_protocol.metadata import (
     server_metadata,
     statistics_document,
 )
-from edgecls.server.inference_protocol.model_outputs import ResponseBody, answered_labels
+from edgecls.server.inference_protocol.model_outputs import ResponseBody
 from edgecls.server.metrics.statistics import Statistics, combined
 from edgecls.server.models.repository import NotReadyError, Readiness, Repository
 from edgecls.server.models.served_model import VERSION, ServedModel
@@ -100,10 +100,10 @@ class InferenceRoutes:
         return json_answer({"name": SERVER_NAME, "live": True, "ready": True})
 
     def metadata(self, name: str, version: str = VERSION) -> HTTPResponse:
-        return json_answer(model_metadata(name, self._model(name, version).classifier.card))
+        return json_answer(model_metadata(name, self._model(name, version).classifier))
 
     def config(self, name: str, version: str = VERSION) -> HTTPResponse:
-        return json_answer(model_config(name, self._model(name, version).classifier.card))
+        return json_answer(model_config(name, self._model(name, version).classifier))
 
     def model_ready(self, name: str, version: str = VERSION) -> HTTPResponse:
         return json_answer({"name": self._model(name, version).name, "ready": True})
@@ -124,8 +124,8 @@ class InferenceRoutes:
         except Exception:
             self._statistics.failed(model.name, time.perf_counter_ns() - began_ns)
             raise
-        self._statistics.succeeded(model.name, len(done.probabilities), done.times)
-        _note(work, model, done)
+        self._statistics.succeeded(model.name, len(done.predictions), done.times)
+        _note(work, done)
         return compress_answer(_answer(done.body), request.get_header("Accept-Encoding", ""))
 
     def _statistics_of(self, names: list[str]) -> HTTPResponse:
@@ -139,11 +139,9 @@ class InferenceRoutes:
         return model
 
 
-def _note(work: Work, model: ServedModel, done: Inference) -> None:
+def _note(work: Work, done: Inference) -> None:
     work.decode_s = done.times.input_ns / 1e9
-    labels = answered_labels(done.probabilities, model.classifier)
-    best = done.probabilities.max(axis=1).tolist()
-    work.ran(list(zip(labels, best, strict=True)), infer_s=done.times.infer_ns / 1e9)
+    work.ran(done.predictions, infer_s=done.times.infer_ns / 1e9)
 
 
 def _answer(body: ResponseBody) -> HTTPResponse:
@@ -241,7 +239,7 @@ SCHEMAS: dict[str, Any] = {
                 **array(
                     objects(
                         {
-                            "name": {"enum": ["probabilities", "label"]},
+                            "name": {"enum": ["probabilities", "label", "familiarity", "features"]},
                             "parameters": {
                                 "type": "object",
                                 "properties": {

@@ -172,8 +172,18 @@ SCHEMAS: dict[str, Any] = {
         {
             "image": {"type": "string", "description": "What the image is called."},
             "label": {"type": "string", "description": 'The best label, or "unknown".'},
-            "known": {"type": "boolean", "description": "Whether the best label is probable enough."},
+            "known": {"type": "boolean", "description": "Whether the label is one of the model's."},
+            "reason": {
+                "enum": [None, "unlike", "undecided"],
+                "description": "Why it is not known: the image is unlike the training images, or no label is probable "
+                "enough.",
+            },
             "probability": {**_PROBABILITY, "description": "Of the best label."},
+            "familiarity": {
+                "type": ["number", "null"],
+                "description": "Larger for images that are more like the training images; null if the model does not "
+                "judge that.",
+            },
             "top": array(ref("LabelScore")),
             "time_ms": {"type": "number", "minimum": 0},
             "explanation": ref("Explanation"),

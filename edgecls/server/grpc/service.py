@@ -22,7 +22,6 @@ from edgecls.server.inference_protocol.metadata import (
     server_metadata,
     statistics_document,
 )
-from edgecls.server.inference_protocol.model_outputs import answered_labels
 from edgecls.server.inference_protocol.tensors import InvalidRequestError
 from edgecls.server.metrics.statistics import Statistics, combined
 from edgecls.server.models.repository import ModelState, NotReadyError, Readiness, Repository, UnknownModelError
@@ -74,11 +73,11 @@ class InferenceService:
 
     def model_metadata(self, request: Any, work: Work) -> dict[str, Any]:
         model = self._model(request.name, request.version)
-        return model_metadata(model.name, model.classifier.card)
+        return model_metadata(model.name, model.classifier)
 
     def model_config(self, request: Any, work: Work) -> dict[str, Any]:
         model = self._model(request.name, request.version)
-        return {"config": model_config(model.name, model.classifier.card)}
+        return {"config": model_config(model.name, model.classifier)}
 
     def model_statistics(self, request: Any, work: Work) -> dict[str, Any]:
         names = [entry.name for entry in self.repository.index()]
@@ -117,11 +116,9 @@ class InferenceService:
             self.statistics.failed(model.name, time.perf_counter_ns() - began_ns)
             raise
         times = computed.times(queue_ns=queue_ns, began_ns=began_ns)
-        self.statistics.succeeded(model.name, len(computed.probabilities), times)
+        self.statistics.succeeded(model.name, len(computed.predictions), times)
         work.decode_s = times.input_ns / 1e9
-        labels = answered_labels(computed.probabilities, model.classifier)
-        best = computed.probabilities.max(axis=1).tolist()
-        work.ran(list(zip(labels, best, strict=True)), infer_s=times.infer_ns / 1e9)
+        work.ran(computed.predictions, infer_s=times.infer_ns / 1e9)
         return response
 
     def _model(self, name: str, version: str) -> ServedModel:

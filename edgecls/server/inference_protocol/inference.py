@@ -12,9 +12,9 @@ import numpy.typing as npt
 from edgecls import image
 from edgecls.errors import ImageError, ImageTooLargeError
 from edgecls.image_spec import ImageSpec
-from edgecls.modelfile import INPUT_NAME
+from edgecls.modelfile import FEATURES_NAME, INPUT_NAME
 from edgecls.runtime.classifier import Classifier
-from edgecls.runtime.session import Probabilities
+from edgecls.runtime.prediction import Prediction
 from edgecls.server.inference_protocol.inference_request import (
     InferenceRequest,
     InputTensor,
@@ -100,12 +100,12 @@ class Inference:
 
     Attributes:
         body: Of the answer.
-        probabilities: float32, ``[N, labels]``, a row for each image.
+        predictions: One for each image.
         times: Where the time went.
     """
 
     body: ResponseBody
-    probabilities: Probabilities
+    predictions: list[Prediction]
     times: InferenceTimes
 
 
@@ -127,7 +127,7 @@ def infer(model: ServedModel, body: bytes, header_length: str | None, *, queue_n
     computed = compute(model, request)
     facts = {"model_name": model.name, "model_version": VERSION, "id": request.id}
     response = write_response(facts, computed.outputs)
-    return Inference(response, computed.probabilities, computed.times(queue_ns=queue_ns, began_ns=began_ns))
+    return Inference(response, computed.predictions, computed.times(queue_ns=queue_ns, began_ns=began_ns))
 
 
 @dataclass(frozen=True)
@@ -136,13 +136,13 @@ class Computed:
 
     Attributes:
         outputs: Those wanted.
-        probabilities: float32, ``[N, labels]``, a row for each image.
+        predictions: One for each image.
         prepared_ns: When the images were decoded, by time.perf_counter_ns().
         inferred_ns: When the network had run.
     """
 
     outputs: list[OutputTensor]
-    probabilities: Probabilities
+    predictions: list[Prediction]
     prepared_ns: int
     inferred_ns: int
 
@@ -164,12 +164,13 @@ def compute(model: ServedModel, request: InferenceRequest) -> Computed:
         ImageTooLargeError: An encoded image is above the model's limits.
     """
     classifier = model.classifier
-    wanted = check_outputs(request)
+    wanted = check_outputs(request, classifier)
     batch = read_batch(request.input, classifier.card.image, functools.partial(_decode, classifier))
     prepared_ns = time.perf_counter_ns()
-    probabilities = model.probabilities(batch)
+    answers = model.run_all(batch, features=any(output.name == FEATURES_NAME for output in wanted))
     inferred_ns = time.perf_counter_ns()
-    return Computed(make_outputs(wanted, probabilities, classifier), probabilities, prepared_ns, inferred_ns)
+    predictions = [classifier.judge(answer) for answer in answers.images()]
+    return Computed(make_outputs(wanted, answers, predictions), predictions, prepared_ns, inferred_ns)
 
 
 def _read(body: bytes, header_length: str | None, classifier: Classifier) -> InferenceRequest:

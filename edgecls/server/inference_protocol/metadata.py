@@ -3,9 +3,9 @@
 from typing import Any
 
 from edgecls import __version__
-from edgecls.model_card import ModelCard
-from edgecls.modelfile import INPUT_NAME, OUTPUT_NAME
-from edgecls.server.inference_protocol.model_outputs import LABEL_OUTPUT
+from edgecls.modelfile import INPUT_NAME
+from edgecls.runtime.classifier import Classifier
+from edgecls.server.inference_protocol.model_outputs import LABEL_OUTPUT, output_widths
 from edgecls.server.inference_protocol.tensors import max_batch_size
 from edgecls.server.metrics.statistics import ModelStatistics, StageTallies, Tally
 from edgecls.server.models.served_model import VERSION
@@ -23,39 +23,39 @@ def server_metadata() -> dict[str, Any]:
     return {"name": SERVER_NAME, "version": __version__, "extensions": list(EXTENSIONS)}
 
 
-def model_metadata(name: str, card: ModelCard) -> dict[str, Any]:
+def model_metadata(name: str, classifier: Classifier) -> dict[str, Any]:
     """Return the tensors of a model; dimensions of -1 are as long as the request has images."""
     return {
         "name": name,
         "versions": [VERSION],
         "platform": PLATFORM,
-        "inputs": [{"name": INPUT_NAME, "datatype": "UINT8", "shape": [VARIABLE, *card.image.shape_hwc]}],
+        "inputs": [{"name": INPUT_NAME, "datatype": "UINT8", "shape": [VARIABLE, *classifier.card.image.shape_hwc]}],
         "outputs": [
-            {"name": OUTPUT_NAME, "datatype": "FP32", "shape": [VARIABLE, len(card.labels)]},
-            {"name": LABEL_OUTPUT, "datatype": "BYTES", "shape": [VARIABLE, 1]},
+            {"name": output, "datatype": "BYTES" if output == LABEL_OUTPUT else "FP32", "shape": [VARIABLE, width]}
+            for output, width in output_widths(classifier).items()
         ],
     }
 
 
-def model_config(name: str, card: ModelCard) -> dict[str, Any]:
+def model_config(name: str, classifier: Classifier) -> dict[str, Any]:
     """Return what Triton's clients request; dimensions are those of one image."""
     return {
         "name": name,
         "platform": PLATFORM,
         "backend": "onnxruntime",
         "version_policy": {"latest": {"num_versions": 1}},
-        "max_batch_size": max_batch_size(card.image),
+        "max_batch_size": max_batch_size(classifier.card.image),
         "input": [
             {
                 "name": INPUT_NAME,
                 "data_type": "TYPE_UINT8",
                 "format": "FORMAT_NHWC",
-                "dims": list(card.image.shape_hwc),
+                "dims": list(classifier.card.image.shape_hwc),
             }
         ],
         "output": [
-            {"name": OUTPUT_NAME, "data_type": "TYPE_FP32", "dims": [len(card.labels)]},
-            {"name": LABEL_OUTPUT, "data_type": "TYPE_STRING", "dims": [1]},
+            {"name": output, "data_type": "TYPE_STRING" if output == LABEL_OUTPUT else "TYPE_FP32", "dims": [width]}
+            for output, width in output_widths(classifier).items()
         ],
     }
 

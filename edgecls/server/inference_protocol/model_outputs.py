@@ -1,15 +1,16 @@
-"""The outputs of a model: probabilities, and the label of each image."""
+"""The outputs of a model: probabilities, the label of each image, and on request familiarity and features."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from edgecls.modelfile import OUTPUT_NAME
+from edgecls.modelfile import FAMILIARITY_NAME, FEATURES_NAME, OUTPUT_NAME
+from edgecls.runtime.answers import Answers, Probabilities
 from edgecls.runtime.classifier import Classifier
 from edgecls.runtime.prediction import Prediction
-from edgecls.runtime.session import Probabilities
 from edgecls.server.inference_protocol.inference_request import InferenceRequest, WantedOutput
 from edgecls.server.inference_protocol.tensors import InvalidRequestError, bytes_to_binary, float32_to_binary
 
@@ -17,14 +18,14 @@ __all__ = [
     "LABEL_OUTPUT",
     "OutputTensor",
     "ResponseBody",
-    "answered_labels",
     "check_outputs",
     "make_outputs",
+    "output_widths",
     "write_response",
 ]
 
 LABEL_OUTPUT = "label"
-"""The output with the best label of each image, or "unknown" where that is not probable enough."""
+"""The output with the best label of each image, or "unknown" where the model does not know it."""
 
 
 @dataclass(frozen=True)
@@ -46,50 +47,67 @@ class OutputTensor:
     binary: bool
 
 
-def check_outputs(request: InferenceRequest) -> tuple[WantedOutput, ...]:
-    """Return the outputs to make: those wanted, or all.
+def output_widths(classifier: Classifier) -> dict[str, int]:
+    """Return the outputs that a model has, each with the number of its elements for an image, those sent unasked first.
+
+    Familiarity and features are sent only to clients that name them.
+    """
+    widths = {OUTPUT_NAME: len(classifier.labels), LABEL_OUTPUT: 1}
+    if classifier.has_familiarity:
+        widths[FAMILIARITY_NAME] = 1
+    if classifier.feature_count is not None:
+        widths[FEATURES_NAME] = classifier.feature_count
+    return widths
+
+
+def check_outputs(request: InferenceRequest, classifier: Classifier) -> tuple[WantedOutput, ...]:
+    """Return the outputs to make: those wanted, or those that are sent unasked.
 
     Raises:
         InvalidRequestError: There is no such output, or it has no classes.
     """
+    known = output_widths(classifier)
     for wanted in request.outputs:
-        if wanted.name not in (OUTPUT_NAME, LABEL_OUTPUT):
+        if wanted.name not in known:
+            *others, last = map(repr, known)
             raise InvalidRequestError(
-                f"the model has no output {wanted.name[:100]!r}; its outputs are {OUTPUT_NAME!r} and {LABEL_OUTPUT!r}"
+                f"the model has no output {wanted.name[:100]!r}; its outputs are {', '.join(others)} and {last}"
             )
-        if wanted.name == LABEL_OUTPUT and wanted.classes is not None:
-            raise InvalidRequestError(f"classification is for {OUTPUT_NAME!r}; {LABEL_OUTPUT!r} is text already")
+        if wanted.name != OUTPUT_NAME and wanted.classes is not None:
+            what = "text already" if wanted.name == LABEL_OUTPUT else "not about classes"
+            raise InvalidRequestError(f"classification is for {OUTPUT_NAME!r}; {wanted.name!r} is {what}")
     everything = tuple(WantedOutput(name, request.binary) for name in (OUTPUT_NAME, LABEL_OUTPUT))
     return request.outputs or everything
 
 
 def make_outputs(
-    wanted: tuple[WantedOutput, ...], probabilities: Probabilities, classifier: Classifier
+    wanted: tuple[WantedOutput, ...], answers: Answers, predictions: Sequence[Prediction]
 ) -> list[OutputTensor]:
     """Return the outputs wanted, in their order.
 
     Args:
         wanted: As `check_outputs` returned them.
-        probabilities: float32, ``[N, labels]``.
-        classifier: Which has labels and threshold.
+        answers: What the network gave, with all that is wanted.
+        predictions: What follows from that, one for each image.
     """
-    return [_make(output, probabilities, classifier) for output in wanted]
+    return [_make(output, answers, predictions) for output in wanted]
 
 
-def _make(wanted: WantedOutput, probabilities: Probabilities, classifier: Classifier) -> OutputTensor:
-    count = len(probabilities)
+def _make(wanted: WantedOutput, answers: Answers, predictions: Sequence[Prediction]) -> OutputTensor:
+    count = len(predictions)
     if wanted.name == LABEL_OUTPUT:
-        return OutputTensor(wanted.name, "BYTES", (count, 1), answered_labels(probabilities, classifier), wanted.binary)
-    if wanted.classes is None:
-        return OutputTensor(wanted.name, "FP32", probabilities.shape, probabilities, wanted.binary)
-    classes = _best_classes(probabilities, classifier.card.labels, wanted.classes)
-    return OutputTensor(wanted.name, "BYTES", (count, len(classes) // count), classes, wanted.binary)
-
-
-def answered_labels(probabilities: Probabilities, classifier: Classifier) -> list[str]:
-    """Return the best label of each image, or "unknown" where that is not probable enough."""
-    labels, threshold = classifier.card.labels, classifier.unknown_threshold
-    return [Prediction("", labels, tuple(row), 0.0, threshold).label for row in probabilities.tolist()]
+        labels = [prediction.label for prediction in predictions]
+        return OutputTensor(wanted.name, "BYTES", (count, 1), labels, wanted.binary)
+    if wanted.classes is not None:
+        classes = _best_classes(answers.probabilities, predictions[0].labels, wanted.classes)
+        return OutputTensor(wanted.name, "BYTES", (count, len(classes) // count), classes, wanted.binary)
+    numbers = {
+        OUTPUT_NAME: answers.probabilities,
+        FAMILIARITY_NAME: None if answers.familiarity is None else answers.familiarity[:, np.newaxis],
+        FEATURES_NAME: answers.features,
+    }
+    values = np.asarray(numbers[wanted.name], np.float32)
+    return OutputTensor(wanted.name, "FP32", values.shape, values, wanted.binary)
 
 
 def _best_classes(probabilities: Probabilities, labels: tuple[str, ...], count: int) -> list[str]:

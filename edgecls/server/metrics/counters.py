@@ -13,6 +13,7 @@ __all__ = [
     "PREDICTIONS",
     "REQUESTS",
     "STAGE",
+    "UNKNOWN",
     "Counter",
     "Family",
     "Histogram",
@@ -52,6 +53,11 @@ BATCH_SIZE = Family(
     "edgecls_batch_size", "For each image, how many the network ran together.", ("model",), (1, 2, 4, 8, 16, 32, 64)
 )
 PREDICTIONS = Family("edgecls_predictions_total", "Images classified, by answer.", ("model", "label"))
+UNKNOWN = Family(
+    "edgecls_unknown_total",
+    "Images answered with unknown, by reason: unlike the training images, or undecided.",
+    ("model", "reason"),
+)
 CONFIDENCE = Family(
     "edgecls_confidence",
     "Probability of the most probable label.",
@@ -60,7 +66,7 @@ CONFIDENCE = Family(
 )
 LOG_DROPPED = Family("edgecls_access_log_dropped_total", "Lines that the access log could not take or write.", ())
 
-FAMILIES = (REQUESTS, DURATION, STAGE, BATCH_SIZE, PREDICTIONS, CONFIDENCE, LOG_DROPPED)
+FAMILIES = (REQUESTS, DURATION, STAGE, BATCH_SIZE, PREDICTIONS, UNKNOWN, CONFIDENCE, LOG_DROPPED)
 
 
 Snapshot = dict[str, dict[tuple[str, ...], list[float]]]

@@ -17,6 +17,7 @@ class RequestMetrics:
     def __init__(self) -> None:
         self._requests = Counter(families.REQUESTS)
         self._predictions = Counter(families.PREDICTIONS)
+        self._unknown = Counter(families.UNKNOWN)
         self._log_dropped = Counter(families.LOG_DROPPED)
         self._log_dropped.add((), 0)
         self._dropping = threading.Lock()
@@ -41,9 +42,11 @@ class RequestMetrics:
         observe_stage((model, "rest"), work.total_s - work.decode_s - work.infer_s)
         for size in work.batch_sizes:
             self._batch_sizes.observe((model,), size)
-        for label, probability in work.answers:
-            self._predictions.add((model, label))
-            self._confidences.observe((model,), probability)
+        for prediction in work.predictions:
+            self._predictions.add((model, prediction.label))
+            self._confidences.observe((model,), prediction.probability)
+            if prediction.unknown_reason is not None:
+                self._unknown.add((model, prediction.unknown_reason))
 
     def log_dropped(self, count: int = 1) -> None:
         """Count lines that the access log could not take or write."""
@@ -52,7 +55,7 @@ class RequestMetrics:
 
     def snapshot(self) -> Snapshot:
         """Return all numbers so far."""
-        counters = (self._requests, self._predictions, self._log_dropped)
+        counters = (self._requests, self._predictions, self._unknown, self._log_dropped)
         histograms = (self._durations, self._stages, self._batch_sizes, self._confidences)
         return {numbers.family.name: numbers.snapshot() for numbers in (*counters, *histograms)}
 

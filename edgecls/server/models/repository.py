@@ -201,6 +201,7 @@ def _model_facts(entry: IndexEntry, model: ServedModel | None) -> dict[str, Any]
         "precision": card.precision,
         "image": {"height": card.image.height, "width": card.image.width, "color": card.image.color.value},
         "unknown_threshold": classifier.unknown_threshold,
+        "min_familiarity": classifier.min_familiarity,
         "provider": classifier.provider.value,
         "skipped": [
             {"provider": skipped.provider.value, "reason": skipped.reason, "remedy": skipped.remedy}

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgecls.errors import ModelFileError
+from edgecls.runtime.answers import Answers, Batch
 from edgecls.runtime.classifier import Classifier
 from edgecls.runtime.prediction import Prediction
-from edgecls.runtime.session import Batch, Probabilities
 
 if TYPE_CHECKING:
     from edgecls.runtime.evidence import Method
@@ -45,9 +45,9 @@ class ServedModel:
         """Classify an encoded image and find what the answer rests on; raises as `Classifier.explain`."""
         return self.classifier.explain(data, label=label, name=image_name, method=method)
 
-    def probabilities(self, batch_nhwc: Batch) -> Probabilities:
-        """Run the network on images at its size; raises as `Classifier.probabilities`."""
-        return self.classifier.probabilities(batch_nhwc)
+    def run_all(self, batch_nhwc: Batch, *, features: bool = False) -> Answers:
+        """Run the network on images at its size; raises as `Classifier.run_all`."""
+        return self.classifier.run_all(batch_nhwc, features=features)
 
 
 def open_model(name: str, file: Path, classifier: Classifier) -> ServedModel:

@@ -98,11 +98,11 @@ class TestInstalled:
         model = _model(with_class_activation(tiny_onnx()), tiny_card())
         image = _noise(1)[0]
 
-        probabilities, activation = _open(model, class_activation=True).run_explained(image)
+        answers, activation = _open(model, class_activation=True).run_explained(image)
 
         assert activation is not None
         np.testing.assert_allclose(activation[0], image * (10 / 255), rtol=1e-5)
-        np.testing.assert_allclose(probabilities, tiny_answer(image[np.newaxis]), rtol=0, atol=1e-5)
+        np.testing.assert_allclose(answers.probabilities, tiny_answer(image[np.newaxis]), rtol=0, atol=1e-5)
         assert _open(model).run_explained(image)[1] is None
 
     def test_the_bundled_model_agrees_with_its_golden_samples(self) -> None:

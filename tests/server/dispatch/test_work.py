@@ -6,12 +6,15 @@ from edgecls.server.dispatch.wsgi import WORK_KEY, Work, work_of
 
 def test_images_and_batches_add_up() -> None:
     work = Work()
-    work.classified(Prediction("a.png", ("rose", "tulip"), (0.2, 0.8), time_ms=30.0, decode_ms=20.0))
-    work.classified(Prediction("b.png", ("rose", "tulip"), (0.6, 0.4), 30.0, 0.7, decode_ms=10.0, batch_size=8))
-    work.ran([("rose", 0.9), ("tulip", 0.8)], infer_s=0.1)
+    first = Prediction("a.png", ("rose", "tulip"), (0.2, 0.8), time_ms=30.0, decode_ms=20.0)
+    second = Prediction("b.png", ("rose", "tulip"), (0.6, 0.4), 30.0, 0.7, decode_ms=10.0, batch_size=8)
+    batch = [Prediction("", ("rose", "tulip"), row, 0.0) for row in ((0.9, 0.1), (0.2, 0.8))]
+    work.classified(first)
+    work.classified(second)
+    work.ran(batch, infer_s=0.1)
 
     assert (work.decode_s, work.infer_s) == pytest.approx((0.03, 0.13))
-    assert work.answers == [("tulip", 0.8), ("unknown", 0.6), ("rose", 0.9), ("tulip", 0.8)]
+    assert work.predictions == [first, second, *batch]
     assert work.batch_sizes == [1, 8, 2, 2]
 
 

@@ -7,6 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from sent_requests import sent
 
 from edgecls import Classifier
+from edgecls.runtime.prediction import Prediction
 from edgecls.server.dispatch.wsgi import Work, WorkedAnswer
 from edgecls.server.endpoints.metrics import Exposition
 from edgecls.server.metrics.request_metrics import RequestMetrics
@@ -17,7 +18,7 @@ from edgecls.server.workers.board import Gathered, WorkerStatus
 def _snapshot(label: str) -> dict[str, dict[tuple[str, ...], list[float]]]:
     metrics = RequestMetrics()
     work = Work(model="tiny")
-    work.ran([(label, 0.93)], infer_s=0.05)
+    work.ran([Prediction("", (label, "other"), (0.93, 0.07), 0.0)], infer_s=0.05)
     metrics.answered(sent(), WorkedAnswer("200 OK", [], b"", work))
     return metrics.snapshot()
 

@@ -1,13 +1,14 @@
-"""?explain=1 on the addresses for predictions."""
+"""Predictions over HTTP: what they say of unknown images, and ?explain=1."""
 
 import base64
 from pathlib import Path
 
 import numpy as np
 import pytest
+from familiar_model import DARK_RED, GREY, THRESHOLD, colored
 from wsgi_client import Client, wsgi_client
 
-from edgecls import Classifier, image
+from edgecls import Classifier, image, load
 from edgecls.server.app import AppSettings, build_app
 from edgecls.server.models.repository import Repository
 
@@ -78,3 +79,30 @@ def test_what_cannot_be_explained_is_refused(client: Client, query: str, message
 
     assert answer.status == 400
     assert message in answer.json["error"]["message"]
+
+
+def test_an_answer_says_how_familiar_the_image_is_and_why_it_is_unknown(familiar_model_path: Path) -> None:
+    repository = Repository([familiar_model_path], lambda file: load(file, "cpu"))
+    repository.load_all()
+    client = wsgi_client(build_app(repository, AppSettings()))
+
+    known, unlike = (client("POST", "/predict", colored(color)).json for color in (DARK_RED, GREY))
+    explained = client("POST", "/predict", colored(GREY), query="explain=1").json
+    text = client("POST", "/predict", colored(GREY), accept="text/plain")
+
+    assert (known["label"], known["known"], known["reason"]) == ("red", True, None)
+    assert (unlike["label"], unlike["known"], unlike["reason"]) == ("unknown", False, "unlike")
+    assert known["familiarity"] > THRESHOLD > unlike["familiarity"] == pytest.approx(0.57735, abs=1e-4)
+    assert unlike["top"][0]["label"] == explained["explanation"]["label"] == "red"
+    assert (explained["reason"], explained["familiarity"]) == ("unlike", unlike["familiarity"])
+    assert text.body == b"unknown\n"
+    assert "embedding" not in unlike
+    (facts,) = client("GET", "/models").json["models"]
+    assert facts["min_familiarity"] == client("GET", "/readyz").json["min_familiarity"] == THRESHOLD
+
+
+def test_without_familiarity_it_is_null(client: Client) -> None:
+    answer = client("POST", "/predict", IMAGE).json
+
+    assert (answer["familiarity"], answer["reason"]) == (None, None)
+    assert client("GET", "/models").json["models"][0]["min_familiarity"] is None

@@ -12,6 +12,7 @@ from typing import Any
 import grpc
 import numpy as np
 import pytest
+from familiar_model import familiar_features, familiarity_of
 from grpc_channel import Calls, calls, refused
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
@@ -88,6 +89,31 @@ def test_pixels_come_back_as_probabilities(ask: Calls, typed: bool) -> None:
     assert (response.id, response.model_name, response.model_version) == ("seven", "colors", "1")
     np.testing.assert_allclose(_probabilities(response), tiny_answer(PIXELS), atol=1e-5)
     assert [output.name for output in response.outputs] == ["probabilities", "label"]
+
+
+def test_familiarity_and_features_come_to_those_who_name_them(familiar_model_path: Path) -> None:
+    wanted = ["familiarity", "features", "label"]
+    server = edgecls.serve(f"colors={familiar_model_path}", grpc_port=0)
+    with server, calls(server.grpc_address) as ask:
+        response = ask(
+            "ModelInfer",
+            model_name="colors",
+            inputs=[_pixels()],
+            raw_input_contents=[PIXELS.tobytes()],
+            outputs=[{"name": name} for name in wanted],
+        )
+        metadata = ask("ModelMetadata", name="colors")
+
+    assert [(output.name, list(output.shape)) for output in response.outputs] == [
+        (name, [len(PIXELS), width]) for name, width in zip(wanted, (1, 3, 1), strict=True)
+    ]
+    familiarity, features = (np.frombuffer(raw, "<f4") for raw in response.raw_output_contents[:2])
+    np.testing.assert_allclose(familiarity, familiarity_of(PIXELS), atol=1e-5)
+    np.testing.assert_allclose(features, familiar_features(PIXELS).ravel(), rtol=1e-5)
+    assert [(tensor.name, tensor.datatype, list(tensor.shape)) for tensor in metadata.outputs][2:] == [
+        ("familiarity", "FP32", [-1, 1]),
+        ("features", "FP32", [-1, 3]),
+    ]
 
 
 @pytest.mark.parametrize("typed", [True, False], ids=["typed", "raw"])
@@ -354,14 +380,14 @@ class _Gate:
         from edgecls.server.models.served_model import ServedModel
 
         self.entered, self._open = threading.Semaphore(0), threading.Event()
-        real = ServedModel.probabilities
+        real = ServedModel.run_all
 
-        def held(model: ServedModel, batch: Any) -> Any:
+        def held(model: ServedModel, batch: Any, *, features: bool) -> Any:
             self.entered.release()
             self._open.wait(120)
-            return real(model, batch)
+            return real(model, batch, features=features)
 
-        monkeypatch.setattr(ServedModel, "probabilities", held)
+        monkeypatch.setattr(ServedModel, "run_all", held)
 
     def open(self) -> None:
         self._open.set()

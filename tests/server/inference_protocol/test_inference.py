@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from familiar_model import DARK_RED, GREY, familiarity_of
 from tiny_model import TINY_SPEC, tiny_answer
 
 import edgecls
@@ -14,6 +15,7 @@ from edgecls.errors import ImageTooLargeError
 from edgecls.image import ImageLimits
 from edgecls.server.http.messages import Refusal
 from edgecls.server.inference_protocol.inference import Inference, infer
+from edgecls.server.inference_protocol.metadata import model_config, model_metadata
 from edgecls.server.models.served_model import ServedModel
 
 PIXELS = np.random.default_rng(5).integers(0, 256, (3, *TINY_SPEC.shape_hwc), dtype=np.uint8)
@@ -55,7 +57,7 @@ def test_probabilities_and_labels_come_without_being_asked_for(tiny_classifier: 
     assert (label["name"], label["datatype"], label["shape"]) == ("label", "BYTES", [3, 1])
     assert label["data"] == [["red", "green", "blue"][row.argmax()] for row in tiny_answer(PIXELS)]
     assert done.body.json_length is None
-    assert len(done.probabilities) == 3
+    assert [prediction.image for prediction in done.predictions] == ["image"] * 3
     assert done.times.queue_ns == 5
     assert min(done.times.input_ns, done.times.infer_ns, done.times.output_ns) > 0
 
@@ -116,6 +118,45 @@ def test_unsure_answers_have_the_label_unknown(tiny_model_path: Path) -> None:
     assert _outputs(done)["label"]["data"] == ["red", "unknown"]
 
 
+def test_familiarity_and_features_come_only_if_they_are_asked_for(familiar_model_path: Path) -> None:
+    classifier = edgecls.load(familiar_model_path, "cpu")
+    colors = np.array([DARK_RED, GREY], np.uint8)
+    batch = np.repeat(colors, 64, axis=0).reshape(2, 8, 8, 3)
+
+    plain = _outputs(_infer(classifier, _pixels(batch.tolist(), batch.shape)))
+    names = ("features", "label", "familiarity")
+    wanted = [{"name": name} for name in names]
+    asked = _outputs(_infer(classifier, _pixels(batch.tolist(), batch.shape, outputs=wanted)))
+
+    assert list(plain) == ["probabilities", "label"]
+    assert plain["label"]["data"] == ["red", "unknown"]
+    assert tuple(asked) == names
+    assert [(output["datatype"], output["shape"]) for output in asked.values()] == [
+        ("FP32", [2, 3]),
+        ("BYTES", [2, 1]),
+        ("FP32", [2, 1]),
+    ]
+    np.testing.assert_allclose(asked["features"]["data"], colors.ravel(), atol=1e-3)
+    np.testing.assert_allclose(asked["familiarity"]["data"], familiarity_of(batch), atol=1e-5)
+
+
+def test_the_metadata_lists_all_that_may_be_asked_for(tiny_classifier: Classifier, familiar_model_path: Path) -> None:
+    def listed(classifier: Classifier) -> list[tuple[str, list[int]]]:
+        outputs = model_metadata("colors", classifier)["outputs"]
+        configured = model_config("colors", classifier)["output"]
+        assert [output["name"] for output in configured] == [output["name"] for output in outputs]
+        assert [output["dims"] for output in configured] == [output["shape"][1:] for output in outputs]
+        return [(output["name"], output["shape"]) for output in outputs]
+
+    always = [("probabilities", [-1, 3]), ("label", [-1, 1])]
+    assert listed(tiny_classifier) == always
+    assert listed(edgecls.load(familiar_model_path, "cpu")) == [
+        *always,
+        ("familiarity", [-1, 1]),
+        ("features", [-1, 3]),
+    ]
+
+
 @pytest.mark.parametrize(
     ("document", "message"),
     [
@@ -142,6 +183,8 @@ def test_an_input_that_is_not_the_models_is_refused(
     ("outputs", "message"),
     [
         ([{"name": "logits"}], "no output 'logits'; its outputs are 'probabilities' and 'label'"),
+        ([{"name": "familiarity"}], "no output 'familiarity'; its outputs are 'probabilities' and 'label'"),
+        ([{"name": "features"}], "no output 'features'"),
         ([{"name": "label", "parameters": {"classification": 1}}], "classification is for 'probabilities'"),
     ],
 )

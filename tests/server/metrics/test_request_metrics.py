@@ -3,6 +3,7 @@ import time
 import pytest
 from sent_requests import sent
 
+from edgecls.runtime.prediction import Prediction
 from edgecls.server.dispatch.wsgi import Work, WorkedAnswer
 from edgecls.server.http.messages import Answer
 from edgecls.server.metrics.request_metrics import RequestMetrics
@@ -11,7 +12,15 @@ from edgecls.server.metrics.request_metrics import RequestMetrics
 def test_a_request_that_classified_is_counted_in_every_way() -> None:
     metrics = RequestMetrics()
     work = Work(queue_s=0.2, total_s=0.1, decode_s=0.03, model="flowers")
-    work.ran([("rose", 0.93), ("unknown", 0.4)], infer_s=0.05)
+    labels = ("rose", "tulip")
+    unlike = {"familiarity": 0.3, "min_familiarity": 0.5}
+    predictions = [
+        Prediction("", labels, (0.93, 0.07), 0.0, 0.5),
+        Prediction("", labels, (0.4, 0.4), 0.0, 0.5),
+        Prediction("", labels, (0.4, 0.4), 0.0, **unlike),
+        Prediction("", labels, (0.4, 0.4), 0.0, 0.5, **unlike),
+    ]
+    work.ran(predictions, infer_s=0.05)
     request = sent()
     request.began_s = time.monotonic() - 0.4
     request.whole_s = request.began_s + 0.05
@@ -20,9 +29,10 @@ def test_a_request_that_classified_is_counted_in_every_way() -> None:
 
     found = metrics.snapshot()
     assert found["edgecls_requests_total"] == {("flowers", "200"): [1]}
-    assert found["edgecls_predictions_total"] == {("flowers", "rose"): [1], ("flowers", "unknown"): [1]}
-    assert found["edgecls_confidence"][("flowers",)][-1] == pytest.approx(1.33)
-    assert found["edgecls_batch_size"][("flowers",)][-1] == 4
+    assert found["edgecls_predictions_total"] == {("flowers", "rose"): [1], ("flowers", "unknown"): [3]}
+    assert found["edgecls_unknown_total"] == {("flowers", "undecided"): [1], ("flowers", "unlike"): [2]}
+    assert found["edgecls_confidence"][("flowers",)][-1] == pytest.approx(0.93 + 3 * 0.4)
+    assert found["edgecls_batch_size"][("flowers",)][-1] == 16
     assert 0.4 <= found["edgecls_request_duration_seconds"][("flowers",)][-1] < 10
     stages = {stage: numbers[-1] for (_, stage), numbers in found["edgecls_stage_duration_seconds"].items()}
     assert stages == pytest.approx({"receive": 0.05, "queue": 0.2, "decode": 0.03, "infer": 0.05, "rest": 0.02})

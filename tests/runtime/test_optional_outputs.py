@@ -14,9 +14,9 @@ from tiny_model import TINY_SPEC, tiny_answer, tiny_card, tiny_onnx
 from edgecls import modelfile
 from edgecls.errors import ModelFileError
 from edgecls.export.proof import with_class_activation
-from edgecls.modelfile import ModelFile
-from edgecls.runtime.class_activation import without_class_activation
+from edgecls.modelfile import ACTIVATION_NAME, ModelFile
 from edgecls.runtime.execution.providers import Provider
+from edgecls.runtime.optional_outputs import without_outputs
 from edgecls.runtime.session import Session, open_session
 
 
@@ -43,11 +43,11 @@ def test_a_session_gives_it_only_if_it_was_opened_so() -> None:
 
     assert lean.is_explainable
     assert lean.run_explained(image)[1] is None
-    probabilities, activation = full.run_explained(image)
+    answers, activation = full.run_explained(image)
     assert activation is not None
     assert activation.shape == (1, TINY_SPEC.height, TINY_SPEC.width, 3)
     np.testing.assert_allclose(activation[0], image * (10 / 255), rtol=1e-5)
-    np.testing.assert_allclose(probabilities, tiny_answer(image[np.newaxis]), atol=1e-6)
+    np.testing.assert_allclose(answers.probabilities, tiny_answer(image[np.newaxis]), atol=1e-6)
 
 
 def test_a_file_without_one_stays_valid() -> None:
@@ -61,7 +61,7 @@ def test_a_file_without_one_stays_valid() -> None:
 def test_left_out_it_changes_nothing_of_what_onnxruntime_runs(head: str, tmp_path: Path) -> None:
     plain = network(AVERAGING[head])
 
-    lean = without_class_activation(with_class_activation(plain))
+    lean = without_outputs(with_class_activation(plain), ACTIVATION_NAME)
 
     assert _optimized(lean, tmp_path) == _optimized(plain, tmp_path)
 
@@ -88,6 +88,6 @@ def test_an_output_of_that_name_and_another_shape_is_refused() -> None:
     proto.graph.node.append(onnx.helper.make_node("Identity", ["mean"], ["class_activation"]))
     model = proto.SerializeToString()
 
-    assert without_class_activation(model) is not model
+    assert without_outputs(model, ACTIVATION_NAME) is not model
     with pytest.raises(ModelFileError, match=r"'class_activation' must be float32 of shape \(N, h, w, 3\)"):
         _open(model, class_activation=True)
