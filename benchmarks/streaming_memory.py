@@ -27,7 +27,7 @@ from edgecls.image_spec import ImageSpec
 from edgecls.training.config import TrainConfig
 from edgecls.training.job import Listener, run_training
 side, cache = int(sys.argv[2]), sys.argv[3]
-config = TrainConfig(ImageSpec(side, side), arch="simple_cnn", epochs=1, cache=cache)
+config = TrainConfig(ImageSpec(side, side), arch="simple_cnn", weights="none", epochs=1, cache=cache)
 data = Path(sys.argv[1])
 unit = 1 if sys.platform == "darwin" else 1024
 peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

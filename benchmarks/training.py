@@ -48,6 +48,7 @@ def main() -> None:
     config = TrainConfig(
         ImageSpec(options.side, options.side),
         arch=options.arch,
+        weights="none",
         batch_size=options.batch_size,
         augment=not options.no_augment,
         mixed_precision=options.mixed_precision,

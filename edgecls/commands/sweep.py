@@ -7,10 +7,11 @@ import click
 
 from edgecls.commands.options import ImageSize, model_output_option
 from edgecls.commands.terminal import StatusLine, import_keras
-from edgecls.commands.train_options import TimeLeft
+from edgecls.commands.train_options import TimeLeft, print_origin
 
 if TYPE_CHECKING:
     from edgecls.evaluation.history import EpochReport
+    from edgecls.models import Origin
     from edgecls.training.sweep.record import SweepTrial
     from edgecls.training.sweep.space import Range, Settings
 
@@ -60,7 +61,7 @@ class _LearningRate(click.ParamType["float | Range"]):
     "--random", "draws", type=click.IntRange(min=1), help="Try only N combinations, chosen at random.", metavar="N"
 )
 @click.option("--epochs", type=click.IntRange(min=1), help="Number of epochs of each trial.")
-@click.option("--weights", help="none, imagenet, or a weights file, for all trials.")
+@click.option("--weights", help="auto, none, imagenet, or a weights file, for all trials; as for edgecls train.")
 @click.option("--seed", type=click.IntRange(min=0, max=2**32 - 1), help="Seed of every trial and of --random.")
 @click.option(
     "--sweep-dir",
@@ -118,6 +119,7 @@ def sweep(
     progress = _Progress()
     listener = SweepListener(
         on_start=progress.begin,
+        on_weights=progress.tell_origin,
         on_batch=progress.show_step,
         on_epoch=progress.tell_epoch,
         on_end=lambda trial: progress.line.then(_trial_text(trial, len(trials))),
@@ -139,6 +141,13 @@ class _Progress:
         self._left = TimeLeft(1)
         self._epochs = 0
         self._epoch = 0
+        self._origins: set[Origin] = set()
+
+    def tell_origin(self, origin: "Origin") -> None:
+        """Say where weights come from, once for the trials that start alike."""
+        if origin not in self._origins:
+            self._origins.add(origin)
+            print_origin(self.line, origin)
 
     def begin(self, number: int, total: int, epochs: int, chosen: "Settings") -> None:
         self._trial = f"trial {number}/{total}"

@@ -14,6 +14,7 @@ from edgecls.commands.train_options import (
     TimeLeft,
     found_text,
     prepared_text,
+    print_origin,
     print_remarks,
     rare_labels_of,
     say_calibration,
@@ -155,6 +156,7 @@ def train(
         on_decoded=lambda done, total: line.show(f"decoding images {done}/{total}"),
         on_prepared=lambda images: line.then(prepared_text(images)),
         on_devices=_print_remark,
+        on_weights=lambda origin: print_origin(line, origin),
         on_resumed=lambda report: _say_resumed(line, left, report),
         on_batch=lambda done, total, loss, accuracy: line.show(
             f"step {done}/{total}  loss {loss:.4f}  accuracy {accuracy:.4f}  {left.after_step(done, total)}"

@@ -18,17 +18,20 @@ from edgecls.training.config import Augmentation, TrainConfig
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
+    from edgecls.commands.terminal import StatusLine
     from edgecls.dataset.formats.labelled_images import Dataset
     from edgecls.evaluation.calibration import Calibration
     from edgecls.evaluation.history import EpochReport
     from edgecls.evaluation.mirroring import Mirroring
     from edgecls.evaluation.record import Evaluation
+    from edgecls.models import Origin
     from edgecls.training.images import PreparedImages
 
 __all__ = [
     "TimeLeft",
     "found_text",
     "prepared_text",
+    "print_origin",
     "print_remarks",
     "rare_labels_of",
     "say_calibration",
@@ -45,6 +48,7 @@ ARCHITECTURE_NAMES = (
     *("convnext_base", "convnext_large", "convnext_small", "convnext_tiny", "convnext_xlarge", "decision_tree"),
     *("densenet121", "densenet169", "densenet201", "efficientnet_b0", "efficientnet_b1", "efficientnet_b2"),
     *("efficientnet_b3", "efficientnet_b4", "efficientnet_b5", "efficientnet_b6", "efficientnet_b7"),
+    *("efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2"),
     *("efficientnet_v2_b0", "efficientnet_v2_b1", "efficientnet_v2_b2", "efficientnet_v2_b3"),
     *("efficientnet_v2_l", "efficientnet_v2_m", "efficientnet_v2_s", "gray_cnn", "inception_resnet_v2"),
     *(
@@ -114,7 +118,13 @@ _OPTIONS = [
         _ArchitectureName(),
         "Architecture: a network (edgecls architectures lists them) or a classical model.",
     ),
-    _setting("--weights", str, "none, imagenet (Keras downloads them), or a weights file of the same architecture."),
+    _setting(
+        "--weights",
+        str,
+        "auto (ImageNet weights of an installed package, else those that Keras downloads, else random ones, with a "
+        "warning), imagenet (the same without random ones), none, or a weights file of the same architecture "
+        "(.weights.h5, .keras, .safetensors, .pth).",
+    ),
     image_size_option,
     click.option(
         "--color",
@@ -288,6 +298,13 @@ def print_remarks(remarks: Sequence[str]) -> None:
     """Print remarks before training to standard error, one per line."""
     for remark in remarks:
         click.echo(on_one_line(f"note: {remark}"), err=True)
+
+
+def print_origin(line: "StatusLine", origin: "Origin") -> None:
+    """Print where the weights come from that training starts with; what their lack costs goes to standard error."""
+    line.then(on_one_line(f"starting from {origin.text}"))
+    if origin.warning:
+        click.echo(on_one_line(f"warning: {origin.warning}"), err=True)
 
 
 def prepared_text(images: "PreparedImages") -> str:

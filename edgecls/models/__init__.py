@@ -7,13 +7,16 @@ need it.
 from typing import TYPE_CHECKING, Any
 
 __all__ = [
+    "AUTO",
     "HEAD_PREFIX",
     "IMAGENET",
     "NO_WEIGHTS",
     "Architecture",
     "Head",
+    "Origin",
     "architecture_names",
     "build_model",
+    "build_with_origin",
     "fold_temperature",
     "get_architecture",
     "head_names",
@@ -21,13 +24,16 @@ __all__ = [
 
 if TYPE_CHECKING:
     from edgecls.models.build import (
+        AUTO,
         HEAD_PREFIX,
         IMAGENET,
         NO_WEIGHTS,
         Architecture,
         Head,
+        Origin,
         architecture_names,
         build_model,
+        build_with_origin,
         fold_temperature,
         get_architecture,
         head_names,

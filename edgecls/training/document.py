@@ -72,7 +72,13 @@ def _probabilities(network: keras.Model, config: TrainConfig, images: PreparedIm
 
 
 def write_card(
-    name: str, config: TrainConfig, images: PreparedImages, model: CalibratedNetwork, best: EpochReport
+    name: str,
+    config: TrainConfig,
+    images: PreparedImages,
+    model: CalibratedNetwork,
+    best: EpochReport,
+    *,
+    weights_from: str = "",
 ) -> ModelCard:
     """Return the card of a network.
 
@@ -82,6 +88,7 @@ def write_card(
         images: What it was trained on; its golden samples are some of the validation images.
         model: The network that is exported.
         best: The epoch its weights are of.
+        weights_from: Where the weights came from that training started with, for users.
 
     Raises:
         ExportError: The outputs are not probabilities.
@@ -105,7 +112,7 @@ def write_card(
         temperature=model.temperature,
         unknown_threshold=model.unknown_threshold,
         metrics=metrics,
-        training=config.as_facts(),
+        training={**config.as_facts(), **({"weights_from": weights_from} if weights_from else {})},
         dataset=DatasetFacts(
             sha256=cached.sha256,
             train_images=len(images.train_indices),

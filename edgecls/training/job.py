@@ -18,7 +18,7 @@ from edgecls.export.familiarity.add import familiar_by_images
 from edgecls.export.from_keras.export import Export, export_float32
 from edgecls.export.from_keras.file import save_keras
 from edgecls.modelfile import ModelFile
-from edgecls.models import NO_WEIGHTS, get_architecture
+from edgecls.models import NO_WEIGHTS, Origin, get_architecture
 from edgecls.plots.figure import check_can_draw
 from edgecls.runtime.opening import load
 from edgecls.training.config import ClassWeights, TrainConfig
@@ -29,7 +29,7 @@ from edgecls.training.epoch_keeper import Watch, stop_request
 from edgecls.training.images import ImagesListener, PreparedImages, prepare_images, without_rare_labels
 from edgecls.training.run_directory import ExistingRun, RunDirectory, RunFacts, default_run_directory
 from edgecls.training.run_report import report_on_run
-from edgecls.training.trainer import TrainedNetwork, build_network, train
+from edgecls.training.trainer import TrainedNetwork, build_network, start_network, train
 
 __all__ = ["Listener", "RunOptions", "TrainingResult", "resolve_config", "run_training"]
 
@@ -40,6 +40,7 @@ class Listener(ImagesListener):
 
     Attributes:
         on_devices: The devices to train on.
+        on_weights: Where the weights come from that training starts with; not if a run is resumed.
         on_resumed: The last epoch of the run that is resumed.
         on_batch: Steps done, all steps of the epoch, loss and accuracy so far.
         on_epoch: The results of an epoch.
@@ -48,6 +49,7 @@ class Listener(ImagesListener):
     """
 
     on_devices: Callable[[Devices], None] = field(default=lambda devices: None)
+    on_weights: Callable[[Origin], None] = field(default=lambda origin: None)
     on_resumed: Callable[[EpochReport], None] = field(default=lambda report: None)
     on_batch: Callable[[int, int, float, float], None] = field(default=lambda done, total, loss, accuracy: None)
     on_epoch: Callable[[EpochReport], None] = field(default=lambda report: None)
@@ -151,7 +153,7 @@ def run_training(
     devices = choose_devices(config.device)
     policy = dtype_policy(config.mixed_precision, devices)
     with devices.scope():
-        network = build_network(config, num_classes=len(dataset.labels), policy=policy)  # it may not work out
+        network, config = _start_in(run, config, options, listener, num_classes=len(dataset.labels), policy=policy)
         images = prepare_images(
             dataset,
             config.image,
@@ -170,7 +172,7 @@ def run_training(
     if policy != FULL_PRECISION or len(devices.names) > 1:
         exported = _plain_copy(trained.network, config, num_classes=len(dataset.labels))
     model = calibrated(exported, config, images)
-    card = write_card(onnx_path.stem, config, images, model, trained.best)
+    card = write_card(onnx_path.stem, config, images, model, trained.best, weights_from=run.weights_from)
     try:
         export = export_float32(model.network, card)
     except MissingExtraError as error:  # of the packages that convert: another machine can do it
@@ -252,6 +254,30 @@ def resolve_config(flags: Settings, onnx_path: Path, options: RunOptions, *, con
         run.check(options.existing)
         settings = run.saved_settings()
     return build_config(settings, flags, default_image=lambda arch: get_architecture(arch).default_image)
+
+
+def _start_in(
+    run: RunDirectory,
+    config: TrainConfig,
+    options: RunOptions,
+    listener: Listener,
+    *,
+    num_classes: int,
+    policy: str,
+) -> tuple[keras.Model, TrainConfig]:
+    """Build the network; return it with the settings in which its weights are settled.
+
+    A run that is resumed takes all weights from its checkpoint, so that those it started with are not needed.
+    """
+    is_resumed = options.existing is ExistingRun.RESUME
+    if is_resumed:
+        config = run.with_recorded_weights(config)
+    if is_resumed and run.checkpoints.exist():
+        return build_network(replace(config, weights=NO_WEIGHTS), num_classes=num_classes, policy=policy), config
+    started = start_network(config, num_classes=num_classes, policy=policy)  # it may not work out
+    run.weights_from = started.origin.text
+    listener.on_weights(started.origin)
+    return started.network, started.config
 
 
 def _train_in(

@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ REPORT_NAME = "report.html"
 TENSORBOARD_NAME = "tensorboard"
 PLOTS_NAME = "plots"
 SPLIT_NAME = "split"
+OPEN_WEIGHTS = ("auto", "imagenet")  # of which a run has to find out what there is
 MODEL_NAMES = ("model.onnx", "model.keras")
 
 
@@ -69,11 +70,13 @@ class RunDirectory:
     Attributes:
         path: The folder.
         checkpoints: The state to resume from.
+        weights_from: Where the weights came from that the run started with; it is recorded when the run begins.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.checkpoints = Checkpoints(path)
+        self.weights_from = ""
 
     @property
     def report_path(self) -> Path:
@@ -128,6 +131,20 @@ class RunDirectory:
         """
         return read_settings(self.path / CONFIG_NAME)
 
+    def with_recorded_weights(self, config: TrainConfig) -> TrainConfig:
+        """Return settings that leave the weights open with those that the run here was started with.
+
+        Takes over where those came from, too.
+
+        Raises:
+            TrainingError: The settings of that run are damaged.
+        """
+        saved = self.saved_settings()
+        self.weights_from = str((self._read_document() or {}).get("weights_from", ""))
+        if config.weights not in OPEN_WEIGHTS or saved.get("arch") != config.arch or "weights" not in saved:
+            return config
+        return replace(config, weights=saved["weights"], variant=saved.get("variant"))
+
     def begin(self, config: TrainConfig | None, facts: RunFacts) -> None:
         """Remove the files of an earlier run and record the settings and images of this one.
 
@@ -145,7 +162,7 @@ class RunDirectory:
             raise OutputError(f"cannot make run directory {str(self.path)!r}: {error.strerror}") from error
         if config is not None:
             self._write_text(CONFIG_NAME, config_to_toml(config))
-        self._write_document({"finished": False, **asdict(facts)})
+        self._write_document({"finished": False, **asdict(facts), "weights_from": self.weights_from})
 
     def resume(self, config: TrainConfig, facts: RunFacts) -> Checkpoint | None:
         """Return the state to resume from; None if the run ended before its first epoch was finished.

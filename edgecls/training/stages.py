@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import keras
 
-from edgecls.models import HEAD_PREFIX, NO_WEIGHTS
+from edgecls.errors import TrainingError
+from edgecls.models import AUTO, HEAD_PREFIX, IMAGENET, NO_WEIGHTS
 from edgecls.training.config import Schedule, TrainConfig
 
 __all__ = ["LayeredAdam", "Stage", "choose_trainable", "make_optimizer", "plan_stages", "rate_after", "rate_factors"]
@@ -39,7 +40,15 @@ class Stage:
 
 
 def plan_stages(config: TrainConfig) -> tuple[Stage, ...]:
-    """Return the stages of a run: one without pretrained weights; with them two, if there are enough epochs."""
+    """Return the stages of a run: one without pretrained weights; with them two, if there are enough epochs.
+
+    Raises:
+        TrainingError: The settings leave open which weights there are.
+    """
+    if config.weights in (AUTO, IMAGENET):
+        raise TrainingError(
+            f"weights {config.weights!r} leave open what is trained; use the settings of `start_network`"
+        )
     if config.weights == NO_WEIGHTS:
         return (Stage("all layers", 1, config.epochs, 1.0, keeps_statistics=False),)
     head_epochs = min(HEAD_STAGE_MAX_EPOCHS, max(1, round(config.epochs * HEAD_STAGE_FRACTION)))

@@ -1,7 +1,7 @@
 """Fitting a network stage by stage, keeping the weights of the best epoch."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import numpy.typing as npt
 from edgecls.dataset.pixel_cache import CachedImages, StreamedPixels
 from edgecls.errors import TrainingError
 from edgecls.evaluation.history import EpochReport
-from edgecls.models import build_model
+from edgecls.models import Origin, build_with_origin
 from edgecls.runtime.machine.cores import usable_cores
 from edgecls.training.batches import ImageBatches, augmenting
 from edgecls.training.checkpoint import Checkpoint, Checkpoints
@@ -22,7 +22,15 @@ from edgecls.training.devices import is_out_of_memory
 from edgecls.training.epoch_keeper import EpochKeeper, Stopped, Watch
 from edgecls.training.stages import choose_trainable, make_optimizer, plan_stages, rate_factors
 
-__all__ = ["TrainedNetwork", "build_network", "cross_entropy", "label_weights", "train"]
+__all__ = [
+    "StartedNetwork",
+    "TrainedNetwork",
+    "build_network",
+    "cross_entropy",
+    "label_weights",
+    "start_network",
+    "train",
+]
 
 
 def cross_entropy(*, num_classes: int, label_smoothing: float) -> Callable[[object, object], object]:
@@ -77,7 +85,27 @@ class TrainedNetwork:
     is_complete: bool = True
 
 
+@dataclass(frozen=True)
+class StartedNetwork:
+    """A network before training.
+
+    Attributes:
+        network: The network.
+        config: The settings, with weights and variant as they were chosen: the same ones are chosen again with them.
+        origin: Where its weights come from.
+    """
+
+    network: keras.Model
+    config: TrainConfig
+    origin: Origin
+
+
 def build_network(config: TrainConfig, *, num_classes: int, policy: str = "float32") -> keras.Model:
+    """Build the network of a training run; as `start_network`, of which it returns the network only."""
+    return start_network(config, num_classes=num_classes, policy=policy).network
+
+
+def start_network(config: TrainConfig, *, num_classes: int, policy: str = "float32") -> StartedNetwork:
     """Build the network of a training run, with its initial or pretrained weights.
 
     Seeds all random numbers of Keras, and so of the training that follows.
@@ -94,11 +122,17 @@ def build_network(config: TrainConfig, *, num_classes: int, policy: str = "float
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
     try:
-        return build_model(
-            config.arch, num_classes=num_classes, spec=config.image, weights=config.weights, **_head_settings(config)
+        network, origin = build_with_origin(
+            config.arch,
+            num_classes=num_classes,
+            spec=config.image,
+            weights=config.weights,
+            variant=config.variant,
+            **_head_settings(config),
         )
     finally:
         keras.config.set_dtype_policy(before)
+    return StartedNetwork(network, replace(config, weights=origin.weights, variant=origin.variant), origin)
 
 
 def _head_settings(config: TrainConfig) -> dict[str, Any]:

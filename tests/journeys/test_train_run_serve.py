@@ -12,6 +12,8 @@ import pytest
 from image_folders import COLORS, write_class_folders
 from running_server import running_server
 
+from edgecls.modelfile import read_model
+
 
 def _edgecls(*arguments: object, exit_code: int = 0) -> str:
     done = subprocess.run(
@@ -42,6 +44,7 @@ def test_training_tells_what_it_does(trained: tuple[Path, str]) -> None:
 
     counted = [line.split(maxsplit=1) for line in output.splitlines()[:4]]
     assert counted == [["30", label] for label in sorted(COLORS)] + [["90", "images of 3 labels"]]
+    assert "starting from random weights, as there are no published ones for simple_cnn" in output
     assert "training on 72 images, validating on 18" in output
     assert output.count("val_accuracy") == 8
     assert "onnxruntime against Keras: largest difference" in output
@@ -63,6 +66,16 @@ def test_both_files_and_the_run_directory_are_there_and_nothing_else(trained: tu
         "run.json",
     ]
     assert (path.parent / "模型.run" / "model.onnx").read_bytes() == path.read_bytes()
+
+
+def test_the_weights_that_were_taken_are_recorded(trained: tuple[Path, str]) -> None:
+    path, _ = trained
+
+    assert 'weights = "none"' in (path.parent / "模型.run" / "config.toml").read_text(encoding="utf-8")
+    run = json.loads((path.parent / "模型.run" / "run.json").read_text(encoding="utf-8"))
+    training = read_model(path).card.training
+    assert run["weights_from"] == training["weights_from"]
+    assert training["weights_from"] == "random weights, as there are no published ones for simple_cnn"
 
 
 def test_the_model_verifies_and_says_what_it_is(trained: tuple[Path, str]) -> None:

@@ -14,7 +14,14 @@ SPEC = ImageSpec(48, 64, Color.RGB, Fit.CROP)  # not square, so that height and 
 LABELS = ("红 roses", "绿 grass", "蓝 sky")
 
 SAMPLE = (
-    *("efficientnet_lite0", "efficientnet_lite2", "gray_cnn", "resnet18", "simple_cnn"),  # our own
+    *(
+        "efficientnet_lite0",
+        "efficientnet_lite1",
+        "efficientnet_lite2",
+        "gray_cnn",
+        "resnet18",
+        "simple_cnn",
+    ),  # our own
     *("efficientnet_b0", "efficientnet_v2_b0", "mobilenet_v2", "mobilenet_v3_small", "nasnet_mobile"),
     *("resnet50v2", "vgg16"),
 )

@@ -151,6 +151,20 @@ def test_weights_that_keras_publishes_fit(name: str) -> None:
     assert [(w.path, w.shape) for w in published.weights] == [(w.path, w.shape) for w in own.weights]
 
 
+@pytest.mark.parametrize("name", ["efficientnet_b0", "mobilenet_v2", "mobilenet_v3_small", "vgg16"])
+def test_keras_asks_for_the_file_that_is_looked_for_in_its_cache(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    architecture = get_architecture(name)
+    assert architecture.published is not None
+
+    def asked(file: str, *_: object, **__: object) -> None:
+        raise LookupError(file)
+
+    monkeypatch.setattr("keras.src.utils.file_utils.get_file", asked)
+
+    with pytest.raises(LookupError, match=f"^{architecture.published_file}$"):
+        architecture.published("imagenet")
+
+
 def test_every_classification_network_of_keras_is_in_the_table() -> None:
     there = {name for name in dir(keras.applications) if name[0].isupper()}
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from edgecls.errors import ModelConfigError
-from edgecls.models import Head, architecture_names, get_architecture
+from edgecls.models import Architecture, Head, architecture_names, get_architecture
 from edgecls.models.architecture import register_model
 
 
@@ -42,9 +42,17 @@ def test_a_classical_model_is_pointed_out() -> None:
 def test_the_documentation_has_the_row_of_every_architecture() -> None:
     text = (Path(__file__).parents[2] / "docs" / "architectures.md").read_text(encoding="utf-8")
 
-    documented = re.findall(r"^\| `(\w+)` \| ([\d,]+) \| (\d+) \| (\d+) \| (yes|no) \|", text, flags=re.MULTILINE)
+    documented = re.findall(
+        r"^\| `(\w+)` \| ([\d,]+) \| (\d+) \| (\d+) \| (yes|no|package) \|", text, flags=re.MULTILINE
+    )
 
     assert documented == [
-        (one.name, f"{one.parameters:,}", str(one.default_side), str(one.min_side), "yes" if one.published else "no")
+        (one.name, f"{one.parameters:,}", str(one.default_side), str(one.min_side), _weights(one))
         for one in map(get_architecture, architecture_names())
     ]
+
+
+def _weights(architecture: Architecture) -> str:
+    if architecture.package is not None:
+        return "package"
+    return "no" if architecture.published is None else "yes"

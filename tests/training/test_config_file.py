@@ -35,6 +35,7 @@ def test_an_image_is_what_the_architecture_was_designed_for() -> None:
         TrainConfig(
             image=ImageSpec(96, 96, Color.GRAY, Fit.PAD),
             weights='C:\\权重\\"best"\x7f\t😀.weights.h5',
+            variant="torchvision",
             head="average",
             dropout=0.5,
             hidden_units=64,

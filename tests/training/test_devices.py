@@ -66,7 +66,7 @@ rng = np.random.default_rng(0)
 label_ids = np.arange(44, dtype=np.int32) % 2
 pixels = rng.integers(0, 100, (44, 16, 16, 3), np.uint8) + (label_ids * 120).astype(np.uint8)[:, None, None, None]
 images = CachedImages(("a", "b"), pixels, label_ids, ("",) * 44, np.arange(44), (), "")
-config = TrainConfig(ImageSpec(16, 16), arch="simple_cnn", epochs=2, batch_size=8, augment=False)
+config = TrainConfig(ImageSpec(16, 16), arch="simple_cnn", weights="none", epochs=2, batch_size=8, augment=False)
 names = tuple(sys.argv[1].split(","))
 with Devices(Device.CPU, names).scope():
     network = build_network(config, num_classes=2)

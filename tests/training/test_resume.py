@@ -20,7 +20,7 @@ from edgecls.training.epoch_keeper import Watch
 from edgecls.training.trainer import TrainedNetwork, build_network, train
 
 SPEC = ImageSpec(16, 16)
-BASE = TrainConfig(SPEC, arch="simple_cnn", epochs=4, batch_size=10)
+BASE = TrainConfig(SPEC, arch="simple_cnn", weights="none", epochs=4, batch_size=10)
 
 
 @pytest.fixture(scope="module")

@@ -46,6 +46,20 @@ def test_an_unfinished_run_is_not_lost_by_accident(folder: Path) -> None:
     run.check(ExistingRun.OVERWRITE)
 
 
+@pytest.mark.parametrize("open_weights", ["auto", "imagenet"])
+def test_weights_that_are_left_open_are_those_of_the_run_that_is_resumed(folder: Path, open_weights: str) -> None:
+    begun = RunDirectory(folder)
+    begun.weights_from = "the package"
+    begun.begin(replace(CONFIG, weights="package", variant="torchvision"), FACTS)
+    run = RunDirectory(folder)
+
+    settled = run.with_recorded_weights(replace(CONFIG, weights=open_weights))
+
+    assert (settled.weights, settled.variant, run.weights_from) == ("package", "torchvision", "the package")
+    for other in (replace(CONFIG, weights="none"), replace(CONFIG, arch="resnet18", weights=open_weights)):
+        assert run.with_recorded_weights(other) == other
+
+
 def test_a_run_without_a_whole_epoch_can_be_replaced_or_gone_on_with(folder: Path) -> None:
     run = _begun(folder, checkpoint=False)
 

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from edgecls.errors import TrainingError
 from edgecls.image_spec import ImageSpec
 from edgecls.models import HEAD_PREFIX, build_model
 from edgecls.training.config import Schedule, TrainConfig
@@ -81,3 +82,9 @@ def test_stages_follow_each_other(epochs: int, weights: str, planned: list[tuple
         (stage.name, stage.first_epoch, stage.epochs, stage.backbone_factor, stage.keeps_statistics) for stage in stages
     ] == planned
     assert stages[-1].last_epoch == epochs
+
+
+@pytest.mark.parametrize("weights", ["auto", "imagenet"])
+def test_weights_that_are_left_open_give_no_stages(weights: str) -> None:
+    with pytest.raises(TrainingError, match=f"weights '{weights}' leave open what is trained"):
+        plan_stages(TrainConfig(SPEC, weights=weights))

@@ -34,7 +34,7 @@ def _split(images: CachedImages) -> tuple[Sequence[int], Sequence[int]]:
 
 
 def _train(images: CachedImages, **settings: object) -> TrainedNetwork:
-    usual: dict[str, object] = {"arch": "simple_cnn", "epochs": 3, "batch_size": 8, "augment": False}
+    usual: dict[str, object] = {"arch": "simple_cnn", "epochs": 3, "batch_size": 8, "augment": False, "weights": "none"}
     train_indices, held_out = _split(images)
     config = TrainConfig(SPEC, **{**usual, **settings})  # type: ignore[arg-type]
     return train(
@@ -112,7 +112,7 @@ def test_every_epoch_and_every_step_is_told(images: CachedImages) -> None:
     epochs, steps = [], []
     train_indices, held_out = _split(images)
 
-    config = TrainConfig(SPEC, arch="simple_cnn", epochs=2, batch_size=10, augment=False)
+    config = TrainConfig(SPEC, arch="simple_cnn", epochs=2, batch_size=10, augment=False, weights="none")
     train(
         config,
         build_network(config, num_classes=3),

@@ -11,6 +11,7 @@ from edgecls.atomic_write import check_writable, remove_leftovers, whole_files
 from edgecls.dataset.formats.read import read_dataset
 from edgecls.errors import EdgeclsError, MissingExtraError, OutputError, TrainingError
 from edgecls.evaluation.history import EpochReport
+from edgecls.models import Origin
 from edgecls.plots.sweep import Run, epochs_chart, setting_chart, swept_settings
 from edgecls.training.config import TrainConfig
 from edgecls.training.config_file import config_to_toml
@@ -30,12 +31,14 @@ class SweepListener:
 
     Attributes:
         on_start: A trial starts: its number, the number of all, its epochs, its settings.
+        on_weights: Where the weights come from that it starts with.
         on_batch: Steps done, all steps of the epoch, loss and accuracy so far.
         on_epoch: The results of an epoch of it.
         on_end: A trial has ended, now or before the sweep was resumed.
     """
 
     on_start: Callable[[int, int, int, Settings], None] = field(default=lambda number, total, epochs, settings: None)
+    on_weights: Callable[[Origin], None] = field(default=lambda origin: None)
     on_batch: Callable[[int, int, float, float], None] = field(default=lambda done, total, loss, accuracy: None)
     on_epoch: Callable[[EpochReport], None] = field(default=lambda report: None)
     on_end: Callable[[SweepTrial], None] = field(default=lambda trial: None)
@@ -119,11 +122,10 @@ def _run_trial(
     start = time.monotonic()
     run = RunDirectory(default_run_directory(onnx_path))
     existing = ExistingRun.RESUME if run.checkpoints.exist() else ExistingRun.OVERWRITE
-    epochs = Listener(on_batch=listener.on_batch, on_epoch=listener.on_epoch)
+    epochs = Listener(on_weights=listener.on_weights, on_batch=listener.on_batch, on_epoch=listener.on_epoch)
     try:
-        result = run_training(
-            data, onnx_path, settings.applied_to(base), options=RunOptions(existing=existing), listener=epochs
-        )
+        config = _with_weights_of_earlier(onnx_path.parent, number, settings.applied_to(base))
+        result = run_training(data, onnx_path, config, options=RunOptions(existing=existing), listener=epochs)
     except (MissingExtraError, OutputError):
         raise  # not a fault of these settings
     except EdgeclsError as error:
@@ -134,6 +136,15 @@ def _run_trial(
         raise KeyboardInterrupt
     duration_s = round(time.monotonic() - start, 1)
     return SweepTrial(number, settings.as_facts(), result.trained.history, duration_s=duration_s)
+
+
+def _with_weights_of_earlier(folder: Path, number: int, config: TrainConfig) -> TrainConfig:
+    """Settle the weights as an earlier trial of the same architecture did, so that all trials start alike."""
+    for earlier in range(1, number):
+        run = RunDirectory(default_run_directory(_model_path(folder, earlier)))
+        if run.exists:
+            config = run.with_recorded_weights(config)
+    return config
 
 
 def _draw_charts(folder: Path, trials: Sequence[SweepTrial]) -> tuple[Path, ...]:
