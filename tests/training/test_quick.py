@@ -95,7 +95,8 @@ def test_near_duplicates_are_on_one_side(data: Path, tmp_path: Path) -> None:
     copied = _few(data, tmp_path / "few", labels=2, images=4)
     for path in list(copied.rglob("*.png")):
         pixels = image.decode(path.read_bytes(), name=path.name)
-        path.with_name(f"again {path.name}").write_bytes(image.encode_png(np.clip(pixels + 1, 0, 255).astype(np.uint8)))
+        brighter = np.clip(pixels.astype(np.int16) + 1, 0, 255).astype(np.uint8)
+        path.with_name(f"again {path.name}").write_bytes(image.encode_png(brighter))
         shutil.copy(path, path.with_name(f"copy of {path.name}"))
 
     run = run_quick_training(copied, tmp_path / "m.onnx", QuickConfig(validation_fraction=0.3)).run
