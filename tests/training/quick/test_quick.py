@@ -19,7 +19,9 @@ from edgecls.errors import DatasetError, OutputError
 from edgecls.evaluation.evaluate import evaluate
 from edgecls.modelfile import read_model
 from edgecls.runtime.evidence import Method
-from edgecls.training.quick import QuickConfig, QuickListener, QuickResult, run_quick_training, views_for
+from edgecls.training.quick.config import QuickConfig
+from edgecls.training.quick.features import views_for
+from edgecls.training.quick.job import QuickListener, QuickResult, run_quick_training
 
 PER_LABEL = 6
 
