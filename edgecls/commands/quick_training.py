@@ -49,7 +49,8 @@ def train_quickly(context: click.Context) -> None:
             f"{', '.join(without_use)}; leave {'it' if len(without_use) == 1 else 'them'} out, or leave out --quick"
         )
     from edgecls.dataset.cache_kind import Cache
-    from edgecls.training.quick import QuickConfig, QuickListener, run_quick_training
+    from edgecls.training.quick.config import QuickConfig
+    from edgecls.training.quick.job import QuickListener, run_quick_training
 
     config = QuickConfig(
         fit=Fit(given["fit"]),

@@ -27,8 +27,8 @@ HISTORY_NAME = "history.csv"
 REPORT_NAME = "report.html"
 TENSORBOARD_NAME = "tensorboard"
 PLOTS_NAME = "plots"
-OPEN_WEIGHTS = ("auto", "imagenet")  # of which a run has to find out what there is
 SPLIT_NAME = "split"
+OPEN_WEIGHTS = ("auto", "imagenet")  # of which a run has to find out what there is
 MODEL_NAMES = ("model.onnx", "model.keras")
 
 

@@ -18,7 +18,10 @@ from edgecls.dataset.formats.read import read_dataset
 from edgecls.errors import DatasetError, OutputError
 from edgecls.evaluation.evaluate import evaluate
 from edgecls.modelfile import read_model
-from edgecls.training.quick import QuickConfig, QuickListener, QuickResult, run_quick_training, views_for
+from edgecls.runtime.evidence import Method
+from edgecls.training.quick.config import QuickConfig
+from edgecls.training.quick.features import views_for
+from edgecls.training.quick.job import QuickListener, QuickResult, run_quick_training
 
 PER_LABEL = 6
 
@@ -55,12 +58,12 @@ def test_it_says_how_familiar_an_image_is_and_what_speaks_for_a_label(trained: Q
     photo = next(data.rglob("*.png"))
 
     with edgecls.load(trained.onnx_path, "cpu") as classifier:
-        activation = classifier.explain(photo)
+        explanation = classifier.explain(photo)
 
     assert trained.unfamiliar is None
     assert trained.export.card.familiarity is not None
     assert trained.export.card.golden.samples[0].familiarity is not None
-    assert activation.values.shape == (7, 7)
+    assert (explanation.method, explanation.resolution) == (Method.CLASS_ACTIVATION, (7, 7))
 
 
 def test_the_run_directory_has_the_report_and_a_split_that_is_a_dataset(trained: QuickResult, data: Path) -> None:
@@ -94,7 +97,8 @@ def test_near_duplicates_are_on_one_side(data: Path, tmp_path: Path) -> None:
     copied = _few(data, tmp_path / "few", labels=2, images=4)
     for path in list(copied.rglob("*.png")):
         pixels = image.decode(path.read_bytes(), name=path.name)
-        path.with_name(f"again {path.name}").write_bytes(image.encode_png(np.clip(pixels + 1, 0, 255).astype(np.uint8)))
+        brighter = np.clip(pixels.astype(np.int16) + 1, 0, 255).astype(np.uint8)
+        path.with_name(f"again {path.name}").write_bytes(image.encode_png(brighter))
         shutil.copy(path, path.with_name(f"copy of {path.name}"))
 
     run = run_quick_training(copied, tmp_path / "m.onnx", QuickConfig(validation_fraction=0.3)).run

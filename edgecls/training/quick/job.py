@@ -1,25 +1,21 @@
-"""Quick training: a head is fitted to the features of the bundled backbone. Loads neither TensorFlow nor Keras."""
+"""A run of quick training, from a dataset to a model file and a run directory."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
 
-import cv2
 import numpy as np
-import numpy.typing as npt
 
 from edgecls.atomic_write import check_writable, whole_files
 from edgecls.dataset.cache_kind import Cache
 from edgecls.dataset.formats.labelled_images import Dataset, LabelledImages
 from edgecls.dataset.formats.read import read_dataset
 from edgecls.dataset.notes import notes_on
-from edgecls.dataset.pixel_cache import StreamedPixels
 from edgecls.dataset.similarity.fingerprints import UnusableImage
 from edgecls.dataset.similarity.groups import keep_together
-from edgecls.dataset.splits.rare_labels import RareLabels
 from edgecls.dataset.splits.write import SplitFormat, write_splits
-from edgecls.errors import DatasetError, ImageError, OutputError, TrainingError
+from edgecls.errors import DatasetError, OutputError
 from edgecls.evaluation.calibration import (
     MIN_IMAGES,
     Calibration,
@@ -29,14 +25,13 @@ from edgecls.evaluation.calibration import (
 )
 from edgecls.evaluation.mirroring import Mirroring, measure_mirroring
 from edgecls.evaluation.record import Evaluation
-from edgecls.export.backbone import BUNDLED_SIDE, bundled_backbone
+from edgecls.export.backbone import bundled_backbone
 from edgecls.export.classical import export_classical, original_network
-from edgecls.export.familiarity.features import compute_features
 from edgecls.export.proof import Export, golden_answers
 from edgecls.extras import import_from_extra
-from edgecls.image_spec import Fit, ImageSpec
+from edgecls.image_spec import ImageSpec
 from edgecls.model_card import DatasetFacts, ModelCard
-from edgecls.models.classical.features import Backbone, Features, features_network
+from edgecls.models.classical.features import Backbone, Features
 from edgecls.models.classical.linear import LinearClassifier, fit_linear
 from edgecls.models.classical.registry import FeatureRows, TrainingRows
 from edgecls.plots.figure import check_can_draw
@@ -44,86 +39,15 @@ from edgecls.runtime.machine.cores import usable_cores
 from edgecls.runtime.opening import load
 from edgecls.training.classical import PARITY_IMAGES, Scores, accuracy, with_familiarity
 from edgecls.training.images import ImagesListener, PreparedImages, golden_images, prepare_images, without_rare_labels
+from edgecls.training.quick.config import ARCH, QuickConfig
+from edgecls.training.quick.features import compute_rows, views_for
 from edgecls.training.run_directory import ExistingRun, RunDirectory, RunFacts, default_run_directory
 from edgecls.training.run_report import report_on_run
 
-__all__ = ["QuickConfig", "QuickListener", "QuickResult", "run_quick_training", "views_for"]
+__all__ = ["QuickListener", "QuickResult", "run_quick_training"]
 
-ARCH = "linear"
-
-PASSES = 8000
-"""Runs of the backbone that training may take, as long as there are fewer images: half a minute of two cores."""
-
-MOST_VIEWS = 8  # of one image
-MIRRORED = 0.5  # of the cuts
-SMALLEST_CROP, LARGEST_CROP = 0.4, 0.8  # of the area of an image
 MIRRORED_AT_ONCE = 32  # validation images
-
 MEMORY_BYTES = 96 << 20  # of decoded images that are kept; of more, each is decoded again for every view
-
-
-@dataclass(frozen=True)
-class QuickConfig:
-    """All settings of quick training.
-
-    Attributes:
-        fit: How an image of any shape is brought to the size of the backbone.
-        validation_fraction: Fraction of each label's images held out for validation, above 0, below 1.
-        rare_labels: What to do with labels that have too few images for that.
-        seed: Of the split and the views.
-        augment: Whether the head is fitted to several views of each image, if there are not too many images.
-        flip: Whether some of the views are mirrored left to right.
-        balanced: Whether images of rare labels count more.
-        calibrate: Whether the probabilities are calibrated on the validation images.
-        unknown_threshold: "none", "auto" (chosen on the validation images), or the probability, above 0 and
-            below 1, under which an answer is "unknown".
-        familiarity: Whether the model file judges how much an image is like the training images.
-
-    Raises:
-        TrainingError: A value is outside its limits.
-    """
-
-    fit: Fit = Fit.CROP
-    validation_fraction: float = 0.1
-    rare_labels: RareLabels = RareLabels.REFUSE
-    seed: int = 0
-    augment: bool = True
-    flip: bool = True
-    balanced: bool = False
-    calibrate: bool = True
-    unknown_threshold: str | float = "none"
-    familiarity: bool = True
-
-    def __post_init__(self) -> None:
-        if not 0 < self.validation_fraction < 1:
-            raise TrainingError(f"validation split must be above 0 and below 1, got {self.validation_fraction}")
-        if not 0 <= self.seed < 2**32:
-            raise TrainingError(f"seed must be from 0 to {2**32 - 1}, got {self.seed}")
-        threshold = self.unknown_threshold
-        if not (threshold in ("none", "auto") if isinstance(threshold, str) else 0 < threshold < 1):
-            raise TrainingError(
-                f"unknown threshold must be none, auto, or a probability above 0 and below 1, got {threshold}"
-            )
-
-    @property
-    def image(self) -> ImageSpec:
-        """The input image of the model."""
-        return ImageSpec(BUNDLED_SIDE, BUNDLED_SIDE, fit=self.fit)
-
-    def as_facts(self) -> dict[str, str | float | bool]:
-        """Return the settings as the model card records them: without the image."""
-        return {
-            "arch": ARCH,
-            "features": str(Features.BACKBONE),
-            "augment": self.augment,
-            "augmentation_flip": self.augment and self.flip,
-            "class_weights": "balanced" if self.balanced else "none",
-            "validation_fraction": self.validation_fraction,
-            "rare_labels": str(self.rare_labels),
-            "seed": self.seed,
-            "calibrate": self.calibrate,
-            "unknown_threshold": self.unknown_threshold,
-        }
 
 
 @dataclass(frozen=True)
@@ -236,7 +160,7 @@ def run_quick_training(
     listener.on_prepared(images)
     backbone = bundled_backbone(spec)
     views = views_for(len(images.train_indices)) if config.augment else 1
-    rows = _features(images, backbone, views, config, folder, listener)
+    rows = compute_rows(images, backbone, views, config, folder, listener.on_features)
     listener.on_fitting()
     fitted = _fit(images, rows, groups, views, config)
     training, held_out = len(images.train_indices), rows[len(images.train_indices) * views :]
@@ -298,11 +222,6 @@ def run_quick_training(
     )
 
 
-def views_for(images: int) -> int:
-    """Return how many views of each of so many training images the head is fitted to."""
-    return min(MOST_VIEWS, max(1, PASSES // images))
-
-
 def _check_output(onnx_path: Path, keras_path: Path, run: RunDirectory, *, overwrite: bool) -> None:
     if onnx_path.suffix != ".onnx":
         raise OutputError(f"the model file must end in .onnx, got {str(onnx_path)!r}")
@@ -349,64 +268,6 @@ def _cache(cache: Cache, dataset: Dataset, spec: ImageSpec) -> Cache:
         return cache
     count = sum(len(split.paths) for name, split in dataset.splits.items() if name != "test")
     return Cache.MEMORY if count * prod(spec.shape_hwc) <= MEMORY_BYTES else Cache.STREAM
-
-
-class _Views:
-    """Views of images by their numbers: the images as they are, then all of them mirrored, then cuts of them.
-
-    Args:
-        pixels: The images.
-        count: Their number, N; number N + 3 is the second view of image 3.
-        seed: Of the cuts.
-        flip: Whether views are mirrored.
-    """
-
-    def __init__(self, pixels: npt.NDArray[np.uint8] | StreamedPixels, count: int, *, seed: int, flip: bool) -> None:
-        self._pixels, self._count, self._seed, self._flip = pixels, count, seed, flip
-
-    def __getitem__(self, number: int, /) -> npt.NDArray[np.uint8]:
-        view, index = divmod(number, self._count)
-        pixels = self._pixels[index]
-        if view == 0:
-            return pixels
-        if view == 1 and self._flip:
-            return np.ascontiguousarray(pixels[:, ::-1])
-        rng = np.random.default_rng([self._seed, view, index])
-        height, width = pixels.shape[:2]
-        share = np.sqrt(rng.uniform(SMALLEST_CROP, LARGEST_CROP))
-        rows, columns = round(height * share), round(width * share)
-        top, left = rng.integers(0, height - rows + 1), rng.integers(0, width - columns + 1)
-        cut = np.ascontiguousarray(pixels[top : top + rows, left : left + columns])
-        resized = np.asarray(cv2.resize(cut, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
-        return np.ascontiguousarray(resized[:, ::-1]) if self._flip and rng.random() < MIRRORED else resized
-
-
-def _features(
-    images: PreparedImages,
-    backbone: Backbone,
-    views: int,
-    config: QuickConfig,
-    folder: Path,
-    listener: QuickListener,
-) -> FeatureRows:
-    """Return the features of the training images, then of their other views, then of the validation images."""
-    count = len(images.cached.label_ids)
-    numbers = [view * count + index for view in range(views) for index in images.train_indices]
-    rows, _ = compute_features(
-        features_network(Features.BACKBONE, config.image, backbone),
-        _Views(images.cached.pixels, count, seed=config.seed, flip=config.flip),
-        [*numbers, *images.validation_indices],
-        name=f"backbone {backbone.name}",
-        folder=folder,
-        on_failure=_refuse,
-        on_progress=listener.on_features,
-    )
-    return rows
-
-
-def _refuse(error: ImageError) -> None:
-    """Refuse an image that could be decoded a moment ago."""
-    raise error
 
 
 def _fit(
