@@ -30,8 +30,9 @@ QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
-"""What MLflow reads from the environment, unless it is set there: no telemetry, and no waiting for minutes."""
+"""What MLflow reads from the environment, unless it is set there: no telemetry, no waiting for minutes, no printing."""
 
 SQLITE = "sqlite:///"
 FILES_NAME = "mlruns"
