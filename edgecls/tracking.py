@@ -10,7 +10,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
@@ -30,8 +30,9 @@ QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
-"""What MLflow reads from the environment, unless it is set there: no telemetry, and no waiting for minutes."""
+"""What MLflow reads from the environment, unless it is set there: no telemetry, no waiting for minutes, no printing."""
 
 SQLITE = "sqlite:///"
 FILES_NAME = "mlruns"
@@ -51,6 +52,7 @@ class Tracker:
         client: MLflow's client.
         faults: What it and its database raise if they cannot be used.
         on_fault: Called with a message when something could not be logged.
+        secret: User and password in the URI, with the @ behind them; messages leave them out.
     """
 
     uri: str
@@ -58,6 +60,7 @@ class Tracker:
     client: Any
     faults: tuple[type[Exception], ...]
     on_fault: Callable[[str], None]
+    secret: str = field(default="", repr=False)
 
     def run(
         self, name: str, folder: Path | None = None, *, settings: Mapping[str, object], parent: str | None = None
@@ -83,7 +86,9 @@ class Tracker:
             run_id = self.client.create_run(self.experiment_id, run_name=name, tags=tags).info.run_id
             self.client.log_batch(run_id, params=[Param(key, str(value)) for key, value in settings.items()])
         except self.faults as error:
-            raise TrackingError(f"cannot start a run in the MLflow store {self.uri!r}: {_first_line(error)}") from error
+            raise TrackingError(
+                f"cannot start a run in the MLflow store {self.uri!r}: {_reason(error, self.secret)}"
+            ) from error
         if folder is not None:
             with whole_files(folder / RECORD_NAME) as (staged,):
                 staged.write_text(json.dumps({"uri": self.uri, "run": run_id}) + "\n", encoding="utf-8")
@@ -204,8 +209,9 @@ class TrackedRun:
             log(*arguments)
         except self.tracker.faults as error:
             if not self._is_failing:
+                reason = _reason(error, self.tracker.secret)
                 self.tracker.on_fault(
-                    f"cannot log {what} to the MLflow store {self.tracker.uri!r}: {_first_line(error)}; "
+                    f"cannot log {what} to the MLflow store {self.tracker.uri!r}: {reason}; "
                     "the work goes on, and metrics that are missing are logged when the store works again"
                 )
             self._is_failing, self._failed_s = True, self._clock()
@@ -238,7 +244,8 @@ def connect(uri: str, *, experiment: str, on_fault: Callable[[str], None]) -> Tr
 
     logging.getLogger("mlflow").setLevel(logging.WARNING)
     faults = (MlflowException, SQLAlchemyError, OSError)
-    shown = _without_password(uri)
+    secret = _secret(uri)
+    shown = uri.replace(secret, "") if secret else uri
     try:
         with contextlib.ExitStack() as lock:
             location = None
@@ -248,9 +255,9 @@ def connect(uri: str, *, experiment: str, on_fault: Callable[[str], None]) -> Tr
                 location = (database.parent / FILES_NAME).as_uri()
                 lock.enter_context(locked_folder(database.parent, timeout_s=LOCK_TIMEOUT_S))  # one makes the tables
             client = mlflow.MlflowClient(tracking_uri=uri)
-            return Tracker(shown, _experiment_id(client, experiment, location), client, faults, on_fault)
+            return Tracker(shown, _experiment_id(client, experiment, location), client, faults, on_fault, secret)
     except (*faults, ValueError) as error:
-        raise TrackingError(f"cannot use the MLflow store {shown!r}: {_first_line(error)}; {ADVICE}") from error
+        raise TrackingError(f"cannot use the MLflow store {shown!r}: {_reason(error, secret)}; {ADVICE}") from error
 
 
 def _experiment_id(client: Any, name: str, location: str | None) -> str:
@@ -269,11 +276,12 @@ def _experiment_id(client: Any, name: str, location: str | None) -> str:
     return str(found.experiment_id)
 
 
-def _without_password(uri: str) -> str:
-    scheme, separator, rest = uri.partition("://")
-    host, slash, path = rest.partition("/")
-    return f"{scheme}{separator}{host.rpartition('@')[2]}{slash}{path}"
+def _secret(uri: str) -> str:
+    host = uri.partition("://")[2].partition("/")[0]
+    return host[: host.rfind("@") + 1]
 
 
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__).rstrip(".;")
+def _reason(error: Exception, secret: str) -> str:
+    """Return the first line of a message."""
+    line = next(iter(str(error).strip().splitlines()), type(error).__name__).rstrip(".;")
+    return line.replace(secret, "") if secret else line

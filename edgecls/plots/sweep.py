@@ -13,7 +13,7 @@ __all__ = ["Run", "epochs_chart", "setting_chart", "swept_settings"]
 
 MAX_NAMED_LINES = len(COLORS)  # more lines than these stay grey and without a name
 QUIET = "0.75"  # light grey
-MAX_TICKS = 12  # more numbers than these stand where they are on a scale, not side by side
+MAX_TICKS = 6  # more numbers than these stand where they are on a scale, not side by side
 LOG_FROM = 50  # largest by smallest number from which that scale is logarithmic
 PRUNED_MARKER = "X"
 PRUNED_SIGN = "×"

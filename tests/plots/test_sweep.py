@@ -64,3 +64,29 @@ def test_names_are_not_joined_by_lines_and_sizes_are() -> None:
 
     by_name, by_size = coloured(setting_chart(runs, "arch")), coloured(setting_chart(runs, "image_size"))
     assert 0 < by_name < by_size / 2  # dots alone
+
+
+def test_a_run_that_was_ended_early_is_dashed_and_ends_in_a_cross() -> None:
+    def coloured(*, is_pruned: bool, chart: str) -> int:
+        runs = [Run({"rate": rate}, [0.1, 0.9], [0.9, 0.1], best=1, is_pruned=is_pruned) for rate in (0.1, 0.2)]
+        png = epochs_chart(runs) if chart == "epochs" else setting_chart(runs, "rate")
+        pixels = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR).astype(int)
+        return int((np.ptp(pixels, axis=2) > 60).sum())
+
+    for chart in ("epochs", "setting"):
+        assert 0 < coloured(is_pruned=True, chart=chart) < 0.9 * coloured(is_pruned=False, chart=chart)
+
+
+def test_many_numbers_are_on_a_scale() -> None:
+    def places(rates: list[float]) -> list[int]:
+        """Return the columns in which dots are drawn over the learning rates, from left to right."""
+        runs = [Run({"rate": rate, "n": index % 2}, [0.5], [0.5], best=0) for index, rate in enumerate(rates)]
+        pixels = cv2.imdecode(np.frombuffer(setting_chart(runs, "rate"), np.uint8), cv2.IMREAD_COLOR).astype(int)
+        left = pixels[: pixels.shape[0] * 3 // 4, : pixels.shape[1] // 2]
+        columns = np.flatnonzero((np.ptp(left, axis=2) > 60).sum(axis=0) > 8)
+        starts = columns[np.flatnonzero(np.diff(columns, prepend=-2) > 1)]
+        return [int(column) for column in starts]
+
+    close = [0.1 + index / 1000 for index in range(12)]
+    spread = np.diff(places([*close, 0.9]))
+    assert spread.max() > 5 * np.median(spread)  # 0.9 is far from all others

@@ -28,6 +28,7 @@ NOT_SEARCHED = {
     "mixed_precision": "it changes how fast a trial is, not how good",
     "calibrate": "it does not change the validation accuracy",
     "unknown_threshold": "it does not change the validation accuracy",
+    "familiarity": "it does not change the validation accuracy",
 }
 """Settings that trials must have in common, and why."""
 

@@ -14,6 +14,7 @@ from edgecls.evaluation.history import EpochReport
 from edgecls.extras import import_from_extra
 from edgecls.folder_lock import locked_folder
 from edgecls.journal import Journal
+from edgecls.models import NO_WEIGHTS
 from edgecls.training.stages import plan_stages
 from edgecls.training.sweep.record import LOCK_TIMEOUT_S, LOCKS_NAME, SweepRecord, SweepTrial
 from edgecls.training.sweep.search_space import Choices, Domain, SearchSpace
@@ -26,6 +27,7 @@ JOURNAL_NAME = "optuna.log"
 STUDY_NAME = "edgecls"  # also decides, with the number of a trial, how early Hyperband may end it
 NUMBER = "trial"  # attribute of Optuna's trials: their number in the sweep; a repeated proposal has none
 REDUCTION_FACTOR = 3  # of three trials that get as far as a rung, one goes on
+PRETRAINED = "pretrained"  # stands for any weights that a trial may start with
 RANDOM_TRIALS = 10  # of each bracket of Hyperband at most, before the sampler follows results
 REPEATS = 20  # proposals that were tried before, until one that was not is drawn instead
 LISTED = 100_000  # combinations that are drawn from without repetition
@@ -204,7 +206,8 @@ class SearchedTrials:
         """Epochs before a trial may be ended: one in which all layers are trained."""
         base, weights = self._space.base, self._space.domains.get("weights")
         tried = weights.values if isinstance(weights, Choices) else (base.weights,)
-        return max(plan_stages(replace(base, weights=value))[-1].first_epoch for value in tried)
+        starts = {NO_WEIGHTS if value == NO_WEIGHTS else PRETRAINED for value in tried}
+        return max(plan_stages(replace(base, weights=start))[-1].first_epoch for start in starts)
 
     @property
     def _brackets(self) -> int:
