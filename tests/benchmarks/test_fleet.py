@@ -1,5 +1,7 @@
 """The arithmetic of a fleet: by hand, its bounds, and that the document shows what the script prints."""
 
+import json
+import re
 import sys
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import pytest
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
 
 from fleet import Demand, Measured, Policy, break_even_per_s, fleet_of, lines_of, main, measured_from
+from fleet_queue import Autoscaler, arrivals_at, burst_rate, mdc_wait_s, simulate
 
 ROOT = Path(__file__).parents[2]
 ROUND = Measured(
@@ -85,6 +88,47 @@ def test_the_document_shows_what_the_script_prints(capsys: pytest.CaptureFixture
 
     assert printed in document
     assert all(line in document for line in priced[-2:])
+
+
+def _burst(**changed: float) -> str:
+    """Return the part of requests that is refused in the burst of the document, as a percentage."""
+    pods, start_s, scaled = int(changed.get("pods", 5)), changed.get("start_s", 30), changed.get("scaled", 1)
+    arrivals = arrivals_at(burst_rate(2000, 2.5, from_s=60, for_s=120), until_s=300, most=5000, seed=1)
+    scaler = Autoscaler(most=50, start_s=start_s) if scaled else None
+    found = simulate(arrivals, lambda: 0.00303, pods=pods, autoscaler=scaler)
+    return f"{100 * found.refused:.2g} %"
+
+
+def test_the_document_has_the_figures_that_the_arithmetic_gives() -> None:
+    document = re.sub(r"\s+", " ", (ROOT / "docs" / "scaling.md").read_text(encoding="utf-8"))
+    measured, cpu_s = measured_from(), 0.00303
+    waits = [1000 * mdc_wait_s(busy * 2 / cpu_s, cpu_s, 2) for busy in (0.5, 0.6, 0.8, 0.9, 0.95)]
+    demand = Demand(10_000, 10e9)
+    prices = {"price_core_hour": 0.04, "price_gpu_hour": 2.0}
+    loads = json.loads((ROOT / "benchmarks" / "results" / "fleet_load.json").read_text(encoding="utf-8"))["rows"]
+    p99s = [[f"{row[kind]['p99_ms']:.0f}" for row in loads] for kind in ("measured", "simulated")]
+    refused = [[f"{100 * row[kind]['refused']:.0f} %" for row in loads[-2:]] for kind in ("measured", "simulated")]
+
+    at = " %, ".join(f"{wait:.1f} at {busy}" for wait, busy in zip(waits[1:4], (60, 80, 90), strict=True))
+    measured_ms, simulated_ms = (f"{', '.join(values[:-1])} and {values[-1]} ms" for values in p99s)
+    lost = [" and ".join(values) for values in refused]
+    for phrase in (
+        f"wait is {waits[0]:.1f} ms at 50 %, {at} % and {waits[4]:.0f} at 95 %",
+        f"with eight, {1000 * mdc_wait_s(0.8 * 8 / cpu_s, cpu_s, 8):.1f} ms at 80 %",
+        f"(`--zones 1`) {fleet_of(measured, demand, Policy(zones=1)).pods} pods",
+        f"first answer comes {measured.start_s} s after",
+        f"that is {break_even_per_s(measured, **prices):,.0f} images/s from one GPU",
+        f"still takes {break_even_per_s(measured, **prices) * measured.decode_ms / 1000:.0f} cores",
+        f"{10e9 * measured.cpu_ms / 3.6e6 / 100:.0f}00 core-hours".replace("8400", "8,400"),
+        f"256 x {measured.cpu_ms:.2f} ms / 2 cores",
+        f"wait was {measured_ms}; simulated {simulated_ms}",
+        f"Refused were {lost[0]} at the last two; simulated {lost[1]}",
+        f"| a fixed number of 5 pods | {_burst(scaled=0)} of all requests |",
+        f"| the autoscaler, 30 s from decision to a pod that serves | {_burst()} |",
+        f"| the autoscaler, 5 s (image on every node) | {_burst(start_s=5)} |",
+    ):
+        assert phrase in document
+    assert _burst(pods=8) == "0 %"
 
 
 def test_the_figures_are_those_that_were_measured() -> None:
