@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 TEST_EXTRAS ?= cpu,train,classical,data,dev
 
-.PHONY: run test check bench bench-gpu bench-peers report clean
+.PHONY: run test check bench bench-gpu bench-peers report container-steps clean
 
 # Classify the example image with the bundled model.
 run: $(VENV)/run-installed
@@ -39,6 +39,10 @@ bench-gpu:
 # docs/benchmarks.md and the figures in the other documents, from the results that are there.
 report: $(VENV)/test-installed
 	$(BIN)/python benchmarks/report/run.py
+
+# The steps of deploy/Dockerfile in a root made by debootstrap, without a container engine; as root, with the network, some minutes.
+container-steps:
+	$(PYTHON) tests/container_steps.py $(ARGS)
 
 clean:
 	rm -rf $(VENV)

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,8 +15,9 @@ if "EDGECLS_REQUIRE_GRPC" not in os.environ:
 import grpc
 
 from edgecls.server.grpc.messages import SERVICE, message_class
+from edgecls.server.models.served_model import ServedModel
 
-__all__ = ["Calls", "calls", "refused"]
+__all__ = ["Calls", "Gate", "calls", "refused"]
 
 TIMEOUT_S = 120
 
@@ -64,3 +66,21 @@ def refused(code: grpc.StatusCode, text: str = "") -> Iterator[pytest.ExceptionI
         yield caught
     assert caught.value.code() is code, caught.value
     assert text in caught.value.details()
+
+
+class Gate:
+    """Holds the network of a server, so that what comes meanwhile waits."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.entered, self._open = threading.Semaphore(0), threading.Event()
+        real = ServedModel.run_all
+
+        def held(model: ServedModel, batch: Any, *, features: bool) -> Any:
+            self.entered.release()
+            self._open.wait(TIMEOUT_S)
+            return real(model, batch, features=features)
+
+        monkeypatch.setattr(ServedModel, "run_all", held)
+
+    def open(self) -> None:
+        self._open.set()

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from container_steps import instructions
 from deployed_files import DEPLOY
 from running_server import running_server
 
@@ -37,19 +38,12 @@ VARIABLES = {
 }
 
 
-def _instructions(text: str) -> list[tuple[str, str]]:
-    """Return the instructions and what follows them; lines that are gone on with are one."""
-    lines = [line for line in text.splitlines() if not line.startswith("#")]
-    whole = re.sub(r"\\\n\s*", "", "\n".join(lines))
-    return [(line.partition(" ")[0], line.partition(" ")[2]) for line in whole.splitlines() if line]
-
-
 def _faults(text: str) -> list[str]:
     """Return what an engine would refuse, or take for something else."""
     faults: list[str] = []
     stages: set[str] = set()
     declared: set[str] = set()
-    for instruction, rest in _instructions(text):
+    for instruction, rest in instructions(text):
         if instruction not in INSTRUCTIONS:
             faults.append(f"there is no instruction {instruction}")
             continue
@@ -93,7 +87,7 @@ def test_the_container_file_has_no_fault() -> None:
     [
         *(
             (f"\n{instruction} ", f"\n{instruction}X ")
-            for instruction in sorted({one for one, _ in _instructions(TEXT)})
+            for instruction in sorted({one for one, _ in instructions(TEXT)})
         ),
         ("--start-period=", "--startperiod="),
         ("--interval=", "--intervall="),

@@ -13,7 +13,7 @@ import grpc
 import numpy as np
 import pytest
 from familiar_model import familiar_features, familiarity_of
-from grpc_channel import Calls, calls, refused
+from grpc_channel import Calls, Gate, calls, refused
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from issued_certificate import issue
@@ -373,26 +373,6 @@ def test_tls_is_that_of_https_and_follows_a_new_certificate(tiny_model_path: Pat
         assert server.stop() == 0
 
 
-class _Gate:
-    """Holds the network of a server, so that what comes meanwhile waits."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        from edgecls.server.models.served_model import ServedModel
-
-        self.entered, self._open = threading.Semaphore(0), threading.Event()
-        real = ServedModel.run_all
-
-        def held(model: ServedModel, batch: Any, *, features: bool) -> Any:
-            self.entered.release()
-            self._open.wait(120)
-            return real(model, batch, features=features)
-
-        monkeypatch.setattr(ServedModel, "run_all", held)
-
-    def open(self) -> None:
-        self._open.set()
-
-
 def _infer(ask: Calls, **more: Any) -> Any:
     fields = {"model_name": "colors", "inputs": [_images(1)], "raw_input_contents": [_length_prefixed(GREEN)]}
     return ask("ModelInfer", **fields, **more)
@@ -400,7 +380,7 @@ def _infer(ask: Calls, **more: Any) -> Any:
 
 def test_the_queue_is_bounded_and_probes_pass_it(tiny_model_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     server = edgecls.serve(tiny_model_path, grpc_port=0, threads=1, max_waiting=1)
-    gate = _Gate(monkeypatch)
+    gate = Gate(monkeypatch)
     with server, calls(server.grpc_address) as ask, ThreadPoolExecutor(8) as pool:
         inside = pool.submit(_infer, ask)
         assert gate.entered.acquire(timeout=120)
@@ -420,7 +400,7 @@ def test_the_queue_is_bounded_and_probes_pass_it(tiny_model_path: Path, monkeypa
 
 def test_the_deadline_of_a_client_ends_its_call(tiny_model_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     server = edgecls.serve(tiny_model_path, grpc_port=0)
-    gate = _Gate(monkeypatch)
+    gate = Gate(monkeypatch)
     with server, calls(server.grpc_address) as ask:
         with refused(grpc.StatusCode.DEADLINE_EXCEEDED):
             _infer(ask, timeout_s=1)
@@ -430,7 +410,7 @@ def test_the_deadline_of_a_client_ends_its_call(tiny_model_path: Path, monkeypat
 
 def test_a_stop_finishes_what_is_in_flight(tiny_model_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     server = edgecls.serve(tiny_model_path, grpc_port=0)
-    gate = _Gate(monkeypatch)
+    gate = Gate(monkeypatch)
     server.start()
     address = server.grpc_address
     with calls(address) as ask, ThreadPoolExecutor(2) as pool:

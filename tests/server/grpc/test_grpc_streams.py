@@ -11,14 +11,13 @@ from typing import Any
 import grpc
 import numpy as np
 import pytest
-from grpc_channel import Calls, calls, refused
+from grpc_channel import Calls, Gate, calls, refused
 from tiny_model import TINY_SPEC, tiny_answer
 
 import edgecls
 from edgecls.server import LocalServer
 from edgecls.server.grpc import calls as grpc_calls
 from edgecls.server.grpc.messages import SERVICE, STREAM, message_class
-from edgecls.server.models.served_model import ServedModel
 
 PATIENCE_S = 120
 PIXELS = np.random.default_rng(8).integers(0, 256, (40, *TINY_SPEC.shape_hwc), dtype=np.uint8)
@@ -160,24 +159,6 @@ def test_every_message_is_counted_and_logged(tiny_model_path: Path, tmp_path: Pa
     assert sorted(line["status"] for line in streamed) == [200, 200, 404]
 
 
-class _Gate:
-    """Holds the network of a server, so that what comes meanwhile waits."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.entered, self._open = threading.Semaphore(0), threading.Event()
-        real = ServedModel.probabilities
-
-        def held(model: ServedModel, batch: Any) -> Any:
-            self.entered.release()
-            self._open.wait(PATIENCE_S)
-            return real(model, batch)
-
-        monkeypatch.setattr(ServedModel, "probabilities", held)
-
-    def open(self) -> None:
-        self._open.set()
-
-
 def test_the_queue_refuses_messages_and_not_the_stream(tiny_model_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     turned_away = threading.Semaphore(0)
     handled = grpc_calls.Calls._handled
@@ -189,7 +170,7 @@ def test_the_queue_refuses_messages_and_not_the_stream(tiny_model_path: Path, mo
         return answer
 
     monkeypatch.setattr(grpc_calls.Calls, "_handled", noted)
-    gate = _Gate(monkeypatch)
+    gate = Gate(monkeypatch)
     server = edgecls.serve(tiny_model_path, grpc_port=0, threads=1, max_waiting=1)
     with server, calls(server.grpc_address) as ask:
         stream = _Stream(ask)
@@ -219,7 +200,7 @@ def test_messages_in_flight_are_bounded(server: LocalServer, monkeypatch: pytest
         return await handled(self, request)
 
     monkeypatch.setattr(grpc_calls.Calls, "_handled", counted)
-    gate = _Gate(monkeypatch)
+    gate = Gate(monkeypatch)
     with calls(server.grpc_address) as ask:
         stream = _Stream(ask)
         stream.send(*(_request(number % len(PIXELS)) for number in range(200)))
@@ -237,7 +218,7 @@ def test_messages_in_flight_are_bounded(server: LocalServer, monkeypatch: pytest
 def test_a_stop_answers_what_is_in_flight_and_ends_the_stream(
     tiny_model_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    gate = _Gate(monkeypatch)
+    gate = Gate(monkeypatch)
     server = edgecls.serve(tiny_model_path, grpc_port=0)
     server.start()
     with calls(server.grpc_address) as ask, ThreadPoolExecutor(1) as pool:
@@ -275,7 +256,7 @@ def test_an_idle_stream_gives_way_where_others_need_its_memory(tiny_model_path: 
 def test_a_client_that_leaves_takes_its_messages_out_of_the_queue(
     server: LocalServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    gate = _Gate(monkeypatch)
+    gate = Gate(monkeypatch)
     with calls(server.grpc_address) as ask:
         stream = _Stream(ask)
         stream.send(*map(_request, range(8)))
