@@ -107,7 +107,7 @@ def test_the_class_activation_is_left_out_and_the_file_still_describes_itself(tm
 
     assert done.exit_code == 0, done.output
     written = tmp_path / "flowers" / "1" / "model.onnx"
-    assert [value.name for value in onnx.load(written).graph.output] == ["probabilities"]
+    assert [value.name for value in onnx.load(written).graph.output] == ["probabilities", "familiarity"]
     assert read_model(written).card == read_model(BUNDLED_MODEL).card
 
 

@@ -12,7 +12,7 @@ from edgecls.errors import DatasetError, FamiliarityError, ImageError, ParityErr
 from edgecls.export.familiarity.features import FeatureRows, Pixels, compute_features, find_features
 from edgecls.export.familiarity.graph import with_familiarity_output, with_features_output, without_familiarity_output
 from edgecls.export.familiarity.prototypes import fit_prototypes
-from edgecls.export.familiarity.thresholds import choose_thresholds, cross_fitted, reference_scores
+from edgecls.export.familiarity.thresholds import ENOUGH, choose_thresholds, cross_fitted, reference_scores
 from edgecls.export.parity import BATCH_SIZES
 from edgecls.export.proof import random_images
 from edgecls.model_card import UNKNOWN
@@ -122,11 +122,10 @@ def familiar(model: ModelFile, features: FeaturesOfImages, *, tensor: str | None
     model = _with_features(model, tensor)
     card, labels = model.card, len(model.card.labels)
     prototypes = fit_prototypes(features.rows, features.groups, labels=labels)
-    facts = choose_thresholds(
-        reference_scores(
-            prototypes.familiarity(features.held_out), cross_fitted(features.rows, features.groups, labels=labels)
-        )
-    )
+    held_out, training = prototypes.familiarity(features.held_out), np.empty(0, np.float32)
+    if len(held_out) < ENOUGH:
+        training = cross_fitted(features.rows, features.groups, labels=labels)
+    facts = choose_thresholds(reference_scores(held_out, training))
     images = golden_batch(card)
     pixels = np.stack([*images, *random_images(card.image.shape_hwc).values()])
     rows, _ = compute_features(model.onnx, pixels, range(len(pixels)), name=card.name)

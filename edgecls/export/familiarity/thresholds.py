@@ -9,7 +9,7 @@ from edgecls.export.familiarity.features import FeatureRows
 from edgecls.export.familiarity.prototypes import fit_prototypes
 from edgecls.model_card import Familiarity, FamiliarityLevel
 
-__all__ = ["DEFAULT_ACCEPTED", "choose_thresholds", "cross_fitted", "reference_scores"]
+__all__ = ["DEFAULT_ACCEPTED", "ENOUGH", "choose_thresholds", "cross_fitted", "reference_scores"]
 
 Scores = npt.NDArray[np.floating]
 """Familiarities: ``[N]``."""

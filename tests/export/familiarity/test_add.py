@@ -168,6 +168,16 @@ def test_features_that_a_caller_computed_give_the_same_file() -> None:
     assert named.card.familiarity == made.card.familiarity
 
 
+def test_where_enough_images_are_held_out_no_training_image_is_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(add, "cross_fitted", lambda *_, **__: pytest.fail("that takes several times as long"))
+
+    held_out = [index for index in range(180) if index % 3]
+    model = familiar_by_images(color_model(), color_images(60), np.repeat([0, 1, 2], 60), range(0, 180, 3), held_out)
+
+    assert model.card.familiarity is not None
+    assert model.card.familiarity.held_out == 120
+
+
 @pytest.mark.parametrize("images", [2, 3, 8])
 def test_a_handful_of_images_gives_a_threshold_that_lets_them_through(images: int) -> None:
     model = familiar_by_images(_model(network(AVERAGING["pool, flatten, Gemm"])), IMAGES, GROUPS, range(images), [])
