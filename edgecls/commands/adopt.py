@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from edgecls.commands.familiarity_options import familiarity_option, with_familiarity
+from edgecls.commands.familiarity_options import familiarity_option, write_with_familiarity
 from edgecls.commands.foreign_options import (
     check_accuracy,
     check_options,
@@ -110,7 +110,7 @@ def adopt(
     The file is written only if it gives the same probabilities as the original, whose pixels are
     prepared with numpy, for the samples and for random images, one by one and in batches.
     """
-    from edgecls.atomic_write import check_writable, whole_files
+    from edgecls.atomic_write import check_writable
     from edgecls.export.foreign.adopt import adopt_file
     from edgecls.export.foreign.facts import StatedPipeline
     from edgecls.export.foreign.pipeline import BackgroundClass, Quantization, Scores
@@ -151,8 +151,4 @@ def adopt(
     model = ModelFile(str(output), card, adoption.export.onnx)
     if check_data is not None:
         check_accuracy(model, check_data, min_accuracy, adoption.otherwise)
-    if familiarity_data is not None:
-        model = with_familiarity(model, familiarity_data)
-    with whole_files(output) as (temporary,):
-        temporary.write_bytes(model.onnx)
-    click.echo(f"wrote {output} ({len(model.onnx) / 1e6:.2f} MB)")
+    write_with_familiarity(model, output, familiarity_data)

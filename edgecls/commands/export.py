@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
-from edgecls.commands.familiarity_options import familiarity_option, with_familiarity
+from edgecls.commands.familiarity_options import familiarity_option, write_with_familiarity
 from edgecls.commands.foreign_options import (
     check_accuracy,
     check_options,
@@ -123,7 +123,7 @@ def export(
     if "keras" not in sys.modules and importlib.util.find_spec("tensorflow"):
         os.environ["KERAS_BACKEND"] = "tensorflow"  # what converts networks, and reads SavedModels
     import_keras(purpose="exporting")
-    from edgecls.atomic_write import check_writable, whole_files
+    from edgecls.atomic_write import check_writable
     from edgecls.export.from_keras.convert import check_converter
     from edgecls.export.from_keras.export import export_float32
     from edgecls.export.from_keras.input_form import StatedFacts
@@ -155,11 +155,7 @@ def export(
     model = ModelFile(str(output), exported.card, exported.onnx)
     if check_data is not None:
         check_accuracy(model, check_data, min_accuracy, keras_source.otherwise)
-    if familiarity_data is not None:
-        model = with_familiarity(model, familiarity_data)
-    with whole_files(output) as (temporary,):
-        temporary.write_bytes(model.onnx)
-    click.echo(f"wrote {output} ({len(model.onnx) / 1e6:.2f} MB)")
+    write_with_familiarity(model, output, familiarity_data)
 
 
 def _add_familiarity(context: click.Context, source: Path, output: Path, data: Path | None) -> None:
@@ -168,7 +164,7 @@ def _add_familiarity(context: click.Context, source: Path, output: Path, data: P
     Raises:
         UsageError: There are no images for it, or there are options that only networks of Keras take.
     """
-    from edgecls.atomic_write import check_writable, whole_files
+    from edgecls.atomic_write import check_writable
     from edgecls.modelfile import read_model
 
     if data is None:
@@ -179,10 +175,7 @@ def _add_familiarity(context: click.Context, source: Path, output: Path, data: P
     if given := _given_options(context, "output", "familiarity_data"):
         raise click.UsageError(f"a model file is taken as it is; leave {', '.join(given)} out")
     check_writable(output)
-    model = with_familiarity(read_model(source), data)
-    with whole_files(output) as (temporary,):
-        temporary.write_bytes(model.onnx)
-    click.echo(f"wrote {output} ({len(model.onnx) / 1e6:.2f} MB)")
+    write_with_familiarity(read_model(source), output, data)
 
 
 def _export_to_triton(context: click.Context, source: Path, repository: Path) -> None:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from edgecls.model_card import Familiarity
     from edgecls.modelfile import ModelFile
 
-__all__ = ["familiarity_option", "familiarity_text", "with_familiarity"]
+__all__ = ["familiarity_option", "familiarity_text", "write_with_familiarity"]
 
 familiarity_option = click.option(
     "--familiarity",
@@ -22,12 +22,23 @@ familiarity_option = click.option(
 )
 
 
-def with_familiarity(model: "ModelFile", data: Path) -> "ModelFile":
-    """Return a model file with a familiarity from images, and print what came out.
+def write_with_familiarity(model: "ModelFile", output: Path, data: Path | None) -> None:
+    """Write a model file, with a familiarity from images if there are any, and print what came out.
 
     Raises:
-        As `familiar_by_folder`.
+        As `familiar_by_folder`; and
+        OutputError: The file cannot be written.
     """
+    from edgecls.atomic_write import whole_files
+
+    if data is not None:
+        model = _with_familiarity(model, data)
+    with whole_files(output) as (temporary,):
+        temporary.write_bytes(model.onnx)
+    click.echo(f"wrote {output} ({len(model.onnx) / 1e6:.2f} MB)")
+
+
+def _with_familiarity(model: "ModelFile", data: Path) -> "ModelFile":
     from edgecls.commands.terminal import StatusLine
     from edgecls.export.familiarity.images import familiar_by_folder
 
