@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 
@@ -99,7 +100,7 @@ class _FeatureLoss(keras.layers.Layer):  # type: ignore[misc]  # Keras has no ty
         return probabilities
 
 
-def _directions(features: object) -> object:
+def _directions(features: object) -> Any:
     return keras.ops.normalize(features, axis=-1, order=2)
 
 
