@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 
@@ -90,7 +91,7 @@ class _FeatureLoss(keras.layers.Layer):  # type: ignore[misc]  # Keras has no ty
         super().__init__(name="feature_loss", dtype="float32")
         self._weight = weight
 
-    def call(self, inputs: Sequence[keras.KerasTensor], training: bool = False) -> keras.KerasTensor:
+    def call(self, inputs: Sequence[object], training: bool = False) -> object:
         """Take probabilities, features and those of the pretrained network; return the probabilities."""
         probabilities, features, before = inputs
         if training:
@@ -99,7 +100,7 @@ class _FeatureLoss(keras.layers.Layer):  # type: ignore[misc]  # Keras has no ty
         return probabilities
 
 
-def _directions(features: keras.KerasTensor) -> keras.KerasTensor:
+def _directions(features: object) -> Any:
     return keras.ops.normalize(features, axis=-1, order=2)
 
 
