@@ -2,11 +2,10 @@
 
 import hashlib
 import socket
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from urllib.request import urlopen
 
 import keras
@@ -220,11 +219,18 @@ def test_a_server_that_is_not_there_is_named_at_once() -> None:
 
 @pytest.mark.usefixtures("online")
 def test_a_server_that_does_not_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    given_up = Event()
+
+    def connect(*_: object, **__: object) -> None:
+        given_up.wait(60)
+        raise TimeoutError
+
     monkeypatch.setattr(download, "CONNECT_S", 0.05)
-    monkeypatch.setattr(socket, "create_connection", lambda *_, **__: time.sleep(0.3))
+    monkeypatch.setattr(socket, "create_connection", connect)
 
     with bounded_downloads() as failures, pytest.raises(OSError, match="does not answer"):
         urlopen("http://weights.example/")
+    given_up.set()
     assert failures == ["weights.example does not answer within 0.05 seconds"]
 
 
