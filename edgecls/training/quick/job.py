@@ -159,7 +159,7 @@ def run_quick_training(
     )
     listener.on_prepared(images)
     backbone = bundled_backbone(spec)
-    views = views_for(len(images.train_indices)) if config.augment else 1
+    views = views_for(len(images.train_indices)) if config.augment and config.flip else 1
     rows = compute_rows(images, backbone, views, config, folder, listener.on_features)
     listener.on_fitting()
     fitted = _fit(images, rows, groups, views, config)
