@@ -269,7 +269,7 @@ def _classical_features(given: Mapping[str, Any]) -> "Features":
 
 
 def _backbone(given: Mapping[str, Any], fit: Fit) -> "Backbone":
-    from edgecls.export.backbone import BUNDLED_SIDE, bundled_backbone, cut_backbone
+    from edgecls.export.familiarity.backbone import BUNDLED_SIDE, bundled_backbone, cut_backbone
     from edgecls.modelfile import read_model
 
     if given["backbone"] is not None:

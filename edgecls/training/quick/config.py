@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from edgecls.dataset.splits.rare_labels import RareLabels
 from edgecls.errors import TrainingError
-from edgecls.export.backbone import BUNDLED_SIDE
+from edgecls.export.familiarity.backbone import BUNDLED_SIDE
 from edgecls.image_spec import Fit, ImageSpec
 from edgecls.models.classical.features import Features
 

@@ -25,8 +25,8 @@ from edgecls.evaluation.calibration import (
 )
 from edgecls.evaluation.mirroring import Mirroring, measure_mirroring
 from edgecls.evaluation.record import Evaluation
-from edgecls.export.backbone import bundled_backbone
 from edgecls.export.classical import export_classical, original_network
+from edgecls.export.familiarity.backbone import bundled_backbone
 from edgecls.export.proof import Export, golden_answers
 from edgecls.extras import import_from_extra
 from edgecls.image_spec import ImageSpec

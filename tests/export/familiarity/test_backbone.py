@@ -8,7 +8,7 @@ from tiny_model import tiny_model_bytes
 
 from edgecls.bundled_model import BUNDLED_BACKBONE
 from edgecls.errors import ModelConfigError
-from edgecls.export.backbone import BUNDLED_SIDE, bundled_backbone, cut_backbone
+from edgecls.export.familiarity.backbone import BUNDLED_SIDE, bundled_backbone, cut_backbone
 from edgecls.image_spec import Fit, ImageSpec
 from edgecls.model_card import Golden, GoldenSample, ModelCard
 from edgecls.modelfile import ModelFile, model_from_bytes
