@@ -22,9 +22,9 @@ class QuickConfig:
         fit: How an image of any shape is brought to the size of the backbone.
         validation_fraction: Fraction of each label's images held out for validation, above 0, below 1.
         rare_labels: What to do with labels that have too few images for that.
-        seed: Of the split and the views.
-        augment: Whether the head is fitted to several views of each image, if there are not too many images.
-        flip: Whether some of the views are mirrored left to right.
+        seed: Of the split and the cross-validation.
+        augment: Whether the head is fitted to other views of the images too, if there are not too many of them.
+        flip: Whether such views are mirrored left to right; as there are no others, it is as good as `augment`.
         balanced: Whether images of rare labels count more.
         calibrate: Whether the probabilities are calibrated on the validation images.
         unknown_threshold: "none", "auto" (chosen on the validation images), or the probability, above 0 and

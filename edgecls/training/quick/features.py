@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -20,9 +19,8 @@ __all__ = ["Views", "compute_rows", "views_for"]
 PASSES = 8000
 """Runs of the backbone that training may take, as long as there are fewer images: half a minute of two cores."""
 
-MOST_VIEWS = 8  # of one image
-MIRRORED = 0.5  # of the cuts
-SMALLEST_CROP, LARGEST_CROP = 0.4, 0.8  # of the area of an image
+MOST_VIEWS = 2
+"""The image and its mirror image. Cuts of it as further views made heads for ten images a label no better."""
 
 
 def views_for(images: int) -> int:
@@ -31,33 +29,21 @@ def views_for(images: int) -> int:
 
 
 class Views:
-    """Views of images by their numbers: the images as they are, then all of them mirrored, then cuts of them.
+    """Views of images by their numbers: the images as they are, then all of them mirrored left to right.
 
     Args:
         pixels: The images.
         count: Their number, N; number N + 3 is the second view of image 3.
-        seed: Of the cuts.
-        flip: Whether views are mirrored.
     """
 
-    def __init__(self, pixels: npt.NDArray[np.uint8] | StreamedPixels, count: int, *, seed: int, flip: bool) -> None:
-        self._pixels, self._count, self._seed, self._flip = pixels, count, seed, flip
+    def __init__(self, pixels: npt.NDArray[np.uint8] | StreamedPixels, count: int) -> None:
+        self._pixels, self._count = pixels, count
 
     def __getitem__(self, number: int, /) -> npt.NDArray[np.uint8]:
-        view, index = divmod(number, self._count)
+        """Return a view, uint8 ``[H, W, C]``."""
+        is_mirrored, index = divmod(number, self._count)
         pixels = self._pixels[index]
-        if view == 0:
-            return pixels
-        if view == 1 and self._flip:
-            return np.ascontiguousarray(pixels[:, ::-1])
-        rng = np.random.default_rng([self._seed, view, index])
-        height, width = pixels.shape[:2]
-        share = np.sqrt(rng.uniform(SMALLEST_CROP, LARGEST_CROP))
-        rows, columns = round(height * share), round(width * share)
-        top, left = rng.integers(0, height - rows + 1), rng.integers(0, width - columns + 1)
-        cut = np.ascontiguousarray(pixels[top : top + rows, left : left + columns])
-        resized = np.asarray(cv2.resize(cut, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
-        return np.ascontiguousarray(resized[:, ::-1]) if self._flip and rng.random() < MIRRORED else resized
+        return np.ascontiguousarray(pixels[:, ::-1]) if is_mirrored else pixels
 
 
 def compute_rows(
@@ -86,7 +72,7 @@ def compute_rows(
     numbers = [view * count + index for view in range(views) for index in images.train_indices]
     rows, _ = compute_features(
         features_network(Features.BACKBONE, config.image, backbone),
-        Views(images.cached.pixels, count, seed=config.seed, flip=config.flip),
+        Views(images.cached.pixels, count),
         [*numbers, *images.validation_indices],
         name=f"backbone {backbone.name}",
         folder=folder,

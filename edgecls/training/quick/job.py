@@ -46,7 +46,7 @@ from edgecls.training.run_report import report_on_run
 
 __all__ = ["QuickListener", "QuickResult", "run_quick_training"]
 
-MIRRORED_AT_ONCE = 32  # validation images
+MIRRORED_AT_ONCE = 4  # validation images: more at once take more memory and no less time
 MEMORY_BYTES = 96 << 20  # of decoded images that are kept; of more, each is decoded again for every view
 
 
@@ -159,7 +159,7 @@ def run_quick_training(
     )
     listener.on_prepared(images)
     backbone = bundled_backbone(spec)
-    views = views_for(len(images.train_indices)) if config.augment else 1
+    views = views_for(len(images.train_indices)) if config.augment and config.flip else 1
     rows = compute_rows(images, backbone, views, config, folder, listener.on_features)
     listener.on_fitting()
     fitted = _fit(images, rows, groups, views, config)

@@ -145,7 +145,7 @@ def test_a_network_at_the_same_place_is_not_replaced_unasked(data: Path, tmp_pat
 
 
 def test_many_images_have_fewer_views() -> None:
-    assert [views_for(images) for images in (1, 1000, 2400, 8000, 100_000)] == [8, 8, 3, 1, 1]
+    assert [views_for(images) for images in (1, 1000, 2400, 8000, 100_000)] == [2, 2, 2, 1, 1]
 
 
 @pytest.mark.parametrize(
