@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -125,9 +126,13 @@ def test_the_last_process_writes_the_best_model_with_its_accuracy_on_the_test_sp
 
 
 def test_no_trial_has_seen_the_test_split(searched: Searched) -> None:
-    for folder in searched.folder.glob("trial-*.run"):
-        report = folder / "report.html"
-        assert not report.exists() or "validation split" in report.read_text(encoding="utf-8")
+    reports = list(searched.folder.glob("trial-*.run/report.html"))
+
+    assert reports
+    for report in [*reports, searched.folder / "report.html"]:
+        text = re.sub(r"<[^>]*>", " ", report.read_text(encoding="utf-8"))
+        split = "test" if report.parent == searched.folder else "validation"
+        assert re.search(rf"\bsplit\s+{split}\b", text), report
 
 
 def test_going_on_with_a_finished_search_measures_nothing_again(searched: Searched) -> None:

@@ -88,5 +88,7 @@ def test_many_numbers_are_on_a_scale() -> None:
         return [int(column) for column in starts]
 
     close = [0.1 + index / 1000 for index in range(12)]
-    spread = np.diff(places([*close, 0.9]))
-    assert spread.max() > 5 * np.median(spread)  # 0.9 is far from all others
+    assert len(places([*close, 0.9])) == 2  # twelve dots that are one, and the last far from them
+    octaves = np.diff(places([float(2**index) for index in range(12)]))
+    assert len(octaves) == 11
+    assert np.ptp(octaves) <= 2  # on a logarithmic scale
