@@ -15,6 +15,7 @@ from sent_requests import sent
 
 from edgecls import Classifier
 from edgecls.cli import main
+from edgecls.runtime.prediction import Prediction
 from edgecls.server.app import AppSettings, build_app
 from edgecls.server.dispatch.wsgi import Work, WorkedAnswer
 from edgecls.server.endpoints.metrics import Exposition
@@ -51,7 +52,8 @@ def served(repository: Repository) -> dict[str, set[str]]:
     """The names of all samples at /metrics once an image was classified, and their labels."""
     metrics = RequestMetrics()
     work = Work(model="tiny")
-    work.ran([("red", 0.9)], infer_s=0.1)
+    unlike = Prediction("", ("red", "blue"), (0.9, 0.1), 0.0, familiarity=0.2, min_familiarity=0.5)
+    work.ran([Prediction("", ("red", "blue"), (0.9, 0.1), 0.0), unlike], infer_s=0.1)
     metrics.answered(sent(), WorkedAnswer("200 OK", [], b"", work))
     status = WorkerStatus(1, pid=os.getpid(), ready=True, waiting=0, snapshot=metrics.snapshot())
     text, _ = Exposition(repository, lambda: Gathered([status], [])).write("")

@@ -6,14 +6,27 @@ before the network is opened, as a machine that only runs models has no package 
 
 from edgecls import onnx_container
 
-__all__ = ["has_output", "output_width", "without_outputs"]
+__all__ = ["output_widths", "without_outputs"]
 
+_GRAPH = onnx_container.GRAPH
 _NODE, _OUTPUT = 1, 12  # fields of GraphProto
 _NODE_INPUT = 1  # field of NodeProto
 _NAME_FIELDS = {_NODE: 2, _OUTPUT: 1}  # output of NodeProto, name of ValueInfoProto
 _TO_DIMENSIONS = (2, 1, 2)  # type of ValueInfoProto, tensor_type of TypeProto, shape of its Tensor
 _DIMENSION = 1  # field of TensorShapeProto
 _DIMENSION_VALUE = 1  # field of its Dimension
+
+
+def output_widths(onnx: bytes) -> dict[str, int | None]:
+    """Return the names of a network's outputs, each with the length of its last dimension, None if it says nothing."""
+    view = memoryview(onnx)
+    return {
+        name.decode("utf-8", "replace"): _last_dimension(graph[body:end])
+        for graph in (view[body:end] for number, _, body, end in onnx_container.fields(view) if number == _GRAPH)
+        for number, _, body, end in onnx_container.fields(graph)
+        if number == _OUTPUT
+        for name in _texts(graph[body:end], _NAME_FIELDS[_OUTPUT])
+    }
 
 
 def without_outputs(onnx: bytes, *names: str) -> bytes:
@@ -23,42 +36,19 @@ def without_outputs(onnx: bytes, *names: str) -> bytes:
         onnx: A whole ONNX file; the very same is returned if it has none of these outputs.
         names: Of outputs; what only one of them needs has a name that begins with its name, and goes with it.
     """
+    present = output_widths(onnx).keys() & set(names)
+    if not present:
+        return onnx
+    unwanted = tuple(name.encode() for name in present)
     view = memoryview(onnx)
+    parts: list[bytes | memoryview] = []
     for number, start, body, end in onnx_container.fields(view):
-        if number != onnx_container.GRAPH:
+        if number != _GRAPH:
+            parts.append(view[start:end])
             continue
-        graph = view[body:end]
-        present = tuple(name for name in names if _output(graph, name) is not None)
-        if present:
-            kept = _kept(graph, tuple(name.encode() for name in present))
-            header = onnx_container.field_header(onnx_container.GRAPH, sum(map(len, kept)))
-            return b"".join([view[:start], header, *kept, view[end:]])
-    return onnx
-
-
-def has_output(onnx: bytes, name: str) -> bool:
-    """Return whether a network has an output of that name."""
-    return _found_output(onnx, name) is not None
-
-
-def output_width(onnx: bytes, name: str) -> int | None:
-    """Return the length of an output's last dimension; None if there is no such output, or it says nothing of it."""
-    output = _found_output(onnx, name)
-    return None if output is None else _last_dimension(output)
-
-
-def _found_output(onnx: bytes, name: str) -> memoryview | None:
-    view = memoryview(onnx)
-    graphs = (view[body:end] for number, _, body, end in onnx_container.fields(view) if number == onnx_container.GRAPH)
-    return next((output for output in (_output(graph, name) for graph in graphs) if output is not None), None)
-
-
-def _output(graph: memoryview, name: str) -> memoryview | None:
-    """Return the ValueInfoProto of an output; None if there is none of that name."""
-    for number, _, body, end in onnx_container.fields(graph):
-        if number == _OUTPUT and _texts(graph[body:end], _NAME_FIELDS[_OUTPUT]) == [name.encode()]:
-            return graph[body:end]
-    return None
+        kept = _kept(view[body:end], unwanted)
+        parts += [onnx_container.field_header(_GRAPH, sum(map(len, kept))), *kept]
+    return b"".join(parts)
 
 
 def _last_dimension(output: memoryview) -> int | None:
@@ -85,8 +75,11 @@ def _kept(graph: memoryview, names: tuple[bytes, ...]) -> list[memoryview]:
     removed = []
     taken: set[bytes] = set()  # by nodes that are kept
     for number, start, body, end in reversed(list(onnx_container.fields(graph))):
+        if number not in _NAME_FIELDS:
+            continue
         message = graph[body:end]
-        if number not in _NAME_FIELDS or not any(name in bytes(message) for name in names):
+        content = bytes(message)
+        if not any(name in content for name in names):
             continue
         given = _texts(message, _NAME_FIELDS[number])
         is_needed = number == _NODE and not taken.isdisjoint(given)

@@ -26,7 +26,7 @@ from edgecls.runtime.execution.ort import one_line, onnxruntime_errors, stdout_t
 from edgecls.runtime.execution.providers import Provider, SkippedProvider, providers_to_try
 from edgecls.runtime.golden import TOGETHER, check_answers
 from edgecls.runtime.machine.processor import may_overflow_here
-from edgecls.runtime.optional_outputs import has_output, output_width, without_outputs
+from edgecls.runtime.optional_outputs import output_widths, without_outputs
 
 if TYPE_CHECKING:  # loaded where a heat map is asked for
     from edgecls.runtime.receptive_field import CellAxis
@@ -204,8 +204,8 @@ def try_provider(
     Raises:
         ModelFileError: As `open_session`.
     """
-    is_explainable = has_output(model.onnx, ACTIVATION_NAME)
-    feature_count = output_width(model.onnx, FEATURES_NAME)
+    widths = output_widths(model.onnx)
+    is_explainable, feature_count = ACTIVATION_NAME in widths, widths.get(FEATURES_NAME)
     unneeded = {ACTIVATION_NAME: not class_activation, FEATURES_NAME: not features}
     model = replace(model, onnx=without_outputs(model.onnx, *(name for name, left_out in unneeded.items() if left_out)))
     found = _open_on(provider, model, skipped, intra_op_threads, tuple(batch_sizes))

@@ -91,6 +91,33 @@ def test_an_unsure_answer_is_drawn_as_such(images: Path, tmp_path: Path) -> None
     assert np.ptp(bar, axis=2).max() < 30  # grey: a known answer has an orange line
 
 
+def test_an_image_unlike_the_training_images_is_drawn_with_that_reason(
+    tmp_path: Path, familiar_model_path: Path
+) -> None:
+    pixels = np.full((480, 640, 3), 128, np.uint8)
+    (tmp_path / "grey.png").write_bytes(image.encode_png(pixels))
+
+    folders = [tmp_path / name for name in ("out", "off")]
+    for folder, level in zip(folders, ("98%", "off"), strict=True):
+        options = (
+            "--annotate",
+            folder,
+            "--explain",
+            folder,
+            "--model",
+            familiar_model_path,
+            "--min-familiarity",
+            level,
+        )
+        assert _run(tmp_path / "grey.png", *options).exit_code == 0
+
+    drawn, known = (image.decode((folder / "grey.jpg").read_bytes())[480:].astype(int) for folder in folders)
+    assert drawn.shape == known.shape
+    assert np.ptp(drawn, axis=2).max() < 30 < np.ptp(known, axis=2).max()  # a known answer has an orange line
+    widths = [int((bar[10:].max(axis=(0, 2)) > 100).sum()) for bar in (drawn, known)]
+    assert widths[0] > 2 * widths[1]  # and a shorter text
+
+
 def test_labels_that_cannot_be_drawn_are_told(images: Path, tmp_path: Path) -> None:
     labels = ("🌹", "绿", "青い")
     modelfile.write_model(tmp_path / "m.onnx", tiny_onnx(), tiny_card(labels=labels, golden=tiny_golden()))

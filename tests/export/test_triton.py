@@ -19,6 +19,7 @@ from edgecls.cli import main
 from edgecls.export.triton import MAX_BATCH_SIZE, triton_config
 from edgecls.modelfile import ModelFile, read_model
 from edgecls.runtime.execution.onnxruntime_network import open_raw_network
+from edgecls.runtime.optional_outputs import output_widths
 
 # In a process of its own: the messages of tritonclient and of kserve have the same names in protobuf's default pool.
 PARSE = """
@@ -124,6 +125,19 @@ def test_names_and_labels_in_any_script_and_with_quotes_come_through(tmp_path: P
     assert config["parameters"]["edgecls_name"] == {"string_value": 'a "name" \\ 花'}
     assert config["parameters"]["edgecls_unknown_threshold"] == {"string_value": "0.5"}
     assert (folder / "labels.txt").read_bytes().decode().split("\n") == [*labels, ""]
+
+
+def test_familiarity_is_an_output_and_its_threshold_a_parameter(tmp_path: Path, familiar_model_path: Path) -> None:
+    done = CliRunner().invoke(main, ["export", str(familiar_model_path), "--triton", str(tmp_path / "models")])
+
+    assert done.exit_code == 0, done.output
+    folder = tmp_path / "models" / "familiar"
+    config = _parsed((folder / "config.pbtxt").read_text(encoding="utf-8"))
+    assert [output["name"] for output in config["output"]] == ["probabilities", "familiarity"]
+    assert (config["output"][1]["dims"], config["output"][1]["reshape"]) == (["1"], {})
+    assert config["parameters"]["edgecls_familiarity_threshold"] == {"string_value": "0.8"}
+    model = read_model(folder / "1" / "model.onnx")
+    assert set(output_widths(model.onnx)) == {"probabilities", "familiarity"}
 
 
 def test_a_misspelt_field_is_noticed(tiny_model: ModelFile) -> None:

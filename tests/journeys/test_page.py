@@ -382,7 +382,7 @@ def test_an_unsure_answer_has_a_group_of_its_own_and_shows_the_candidates(
         assert _groups(browser) == {"Unknown: undecided": ["红花.png"]}
         assert browser.find_element(By.CSS_SELECTOR, ".card .bars .label").text == "red"
         _open(browser, "红花.png")
-        assert browser.find_element(By.ID, "detail-label").text == "Unknown: undecided between red and green"
+        assert browser.find_element(By.ID, "detail-label").text == "Unknown: undecided between red and blue"
 
 
 def test_an_image_unlike_the_training_images_says_so_in_both_languages(

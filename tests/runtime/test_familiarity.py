@@ -35,7 +35,7 @@ from edgecls.runtime.execution.providers import Provider
 from edgecls.runtime.golden import check_answers, check_golden, worst_of
 from edgecls.runtime.min_familiarity import familiarity_threshold, read_min_familiarity
 from edgecls.runtime.opening import open_classifier
-from edgecls.runtime.optional_outputs import has_output, output_width, without_outputs
+from edgecls.runtime.optional_outputs import output_widths, without_outputs
 from edgecls.runtime.session import Session, open_session
 from edgecls.runtime.setting import Setting
 
@@ -83,7 +83,7 @@ def test_outputs_are_left_out_together_and_apart() -> None:
         lean = without_outputs(network, *unwanted)
 
         onnx.checker.check_model(onnx.load_from_string(lean))
-        assert [has_output(lean, name) for name in outputs] == [name not in unwanted for name in outputs]
+        assert [name in output_widths(lean) for name in outputs] == [name not in unwanted for name in outputs]
         found = onnxruntime.InferenceSession(lean, providers=["CPUExecutionProvider"])
         assert {output.name for output in found.get_outputs()} == {"probabilities", *outputs} - set(unwanted)
     assert without_outputs(tiny_onnx(), *outputs) == tiny_onnx()
@@ -93,16 +93,14 @@ def test_what_familiarity_is_computed_from_stays() -> None:
     lean = without_outputs(familiar_onnx(source="features"), FEATURES_NAME)
 
     onnx.checker.check_model(onnx.load_from_string(lean))
-    assert not has_output(lean, FEATURES_NAME)
+    assert FEATURES_NAME not in output_widths(lean)
     session, batch = _open(lean), _noise(3)
     np.testing.assert_allclose(session.run_all(batch).familiarity, familiarity_of(batch), atol=1e-5)  # type: ignore[arg-type]
 
 
 def test_the_width_of_an_output_is_read_from_the_bytes() -> None:
-    assert output_width(familiar_onnx(), "features") == FEATURES
-    assert output_width(familiar_onnx(), "familiarity") is None
-    assert output_width(tiny_onnx(labels=300, matrix=np.zeros((3, 300))), "probabilities") == 300
-    assert output_width(tiny_onnx(), "features") is None
+    assert output_widths(familiar_onnx()) == {"probabilities": 3, "features": FEATURES, "familiarity": None}
+    assert output_widths(tiny_onnx(labels=300, matrix=np.zeros((3, 300)))) == {"probabilities": 300}
 
 
 def test_a_document_with_thresholds_takes_a_network_that_judges() -> None:

@@ -3,7 +3,7 @@
 import io
 from collections.abc import Iterator
 from pathlib import Path
-from typing import assert_type
+from typing import Literal, assert_type
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,18 @@ def one(path: Path) -> None:
     classifier.predict_bytes(b"", name="upload")
     classifier.predict_bytes("image.jpg")  # type: ignore[arg-type]
     classifier.predict(7)  # type: ignore[arg-type]
+
+
+def unknown_images(frame: npt.NDArray[np.uint8]) -> None:
+    classifier = edgecls.load(min_familiarity="95%", features=True)
+    edgecls.load(min_familiarity=0.5)
+    edgecls.load(min_familiarity=["off"])  # type: ignore[arg-type]
+    prediction = classifier.predict(frame)
+    assert_type(prediction.familiarity, float | None)
+    assert_type(prediction.unknown_reason, Literal["unlike", "undecided"] | None)
+    assert_type(prediction.reason_text, str)
+    assert_type(prediction.features, npt.NDArray[np.float32] | None)
+    assert_type(classifier.embed([frame, "a.jpg"]), npt.NDArray[np.float32])
 
 
 def every_kind_of_image(frame: npt.NDArray[np.uint8], pil: Image, path: Path) -> None:

@@ -2,12 +2,11 @@
 
 import numpy as np
 
-from edgecls.evaluation.foreign import ForeignImages
 from edgecls.evaluation.record import Evaluation
 from edgecls.evaluation.report.html import HTML, Html, joined, thumbnail_uri
 from edgecls.evaluation.report.words import Content, Subject, percent
 
-__all__ = ["examples", "foreign_cards", "mistakes"]
+__all__ = ["IMAGE_COUNT", "examples", "mistakes"]
 
 IMAGE_COUNT = 12  # mistakes, and examples
 EXAMPLE_SEED = 0
@@ -66,27 +65,6 @@ def examples(subject: Subject) -> Content:
         "Chosen at random, the same number for each label: the true label, and the most probable predictions.",
         HTML.fill("cards", cards=joined(cards)),
     )
-
-
-def foreign_cards(subject: Subject, foreign: ForeignImages) -> Html:
-    """Return the cards of the foreign images that are taken most for familiar ones."""
-    cards = []
-    for index in foreign.most_familiar(IMAGE_COUNT):
-        uri = thumbnail_uri(foreign.paths[index], subject.card.image)
-        cards.append(
-            HTML.fill(
-                "foreign_card",
-                kind="wrong" if foreign.is_known[index] else "right",
-                image=HTML.fill("image", uri=uri, alt="a foreign image") if uri else HTML.fill("no_image"),
-                label=foreign.labels[index] if foreign.is_known[index] else f"unknown ({foreign.labels[index]}?)",
-                score=f"{foreign.judge.foreign[index]:.3f}",
-                path=foreign.paths[index],
-                file=foreign.paths[index].name,
-            )
-        )
-    what = "probability" if foreign.familiarity is None else "familiarity"
-    body = HTML.fill("cards", cards=joined(cards))
-    return joined([HTML.fill("heading", text=f"Foreign images with the largest {what}"), body])
 
 
 def _choose_examples(found: Evaluation) -> list[int]:

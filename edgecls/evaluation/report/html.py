@@ -10,12 +10,16 @@ from string import Template
 from edgecls import image
 from edgecls.errors import ImageError
 from edgecls.evaluation.record import ImagePath
+from edgecls.image_formats.read import read_header
 from edgecls.image_spec import Fit, ImageSpec
 
-__all__ = ["HTML", "Fragments", "Html", "data_uri", "joined", "thumbnail_uri"]
+__all__ = ["HTML", "Fragments", "Html", "data_uri", "joined", "plot_figure", "thumbnail_uri"]
 
 LONGER_SIDE = 224  # pixels; sharp on a screen with two dots per pixel at their size on the page
 QUALITY = 82  # of their JPEG
+PLOT_DOTS = 1.5  # of the plot to one pixel of the page
+"""The figures have 150 dots to the inch; at this scale a point of their text is a point of the page's."""
+
 _MARK = re.compile(r"^<!-- fragment: (\w+) -->\n", re.MULTILINE)
 
 
@@ -80,6 +84,18 @@ def thumbnail_uri(path: ImagePath, spec: ImageSpec, *, read: Callable[[ImagePath
     except ImageError:
         return ""
     return data_uri(image.encode_jpeg(pixels, quality=QUALITY), "image/jpeg")
+
+
+def plot_figure(png: bytes, alt: str) -> Html:
+    """Return a figure of the report from the PNG of a plot; `alt` says what it shows."""
+    header = read_header(png, name=alt)
+    return HTML.fill(
+        "plot",
+        uri=data_uri(png, "image/png"),
+        alt=alt,
+        width=round(header.width / PLOT_DOTS),
+        height=round(header.height / PLOT_DOTS),
+    )
 
 
 def data_uri(data: bytes, media_type: str) -> str:

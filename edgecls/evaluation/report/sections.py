@@ -8,23 +8,21 @@ from edgecls.evaluation.calibration import ReliabilityBin
 from edgecls.evaluation.history import best_of, training_curves
 from edgecls.evaluation.metrics import LabelMetrics
 from edgecls.evaluation.record import Evaluation
-from edgecls.evaluation.report.cards import examples, foreign_cards, mistakes
-from edgecls.evaluation.report.html import HTML, Html, data_uri, joined
+from edgecls.evaluation.report.cards import examples, mistakes
+from edgecls.evaluation.report.foreign import foreign_section
+from edgecls.evaluation.report.html import HTML, Html, data_uri, joined, plot_figure
 from edgecls.evaluation.report.words import (
     FEW_IMAGES,
     Content,
     Subject,
     conclusions,
-    foreign_text,
     mirroring_text,
     number,
     percent,
     unknown_text,
 )
-from edgecls.image_formats.read import read_header
 from edgecls.plots.confusion import MAX_NUMBERED, confused_block_png, confusion_png, full_confusion_png
 from edgecls.plots.curves import ReliabilityCurve, reliability_png
-from edgecls.plots.foreign import SeparatingScore, separation_png
 
 __all__ = ["all_sections"]
 
@@ -32,8 +30,6 @@ OPEN_ROWS = 30  # rows of a table that are visible without opening the rest
 CONFUSIONS_SHOWN = 9
 MIN_IN_RANGE = 5  # images, for a point in the calibration plot; with fewer it is mostly chance
 FAULTS_LISTED = 50
-PLOT_DOTS = 1.5  # of the plot to one pixel of the page
-"""The figures have 150 dots to the inch; at this scale a point of their text is a point of the page's."""
 
 
 def all_sections(subject: Subject) -> list[tuple[str, str, Html]]:
@@ -45,7 +41,7 @@ def all_sections(subject: Subject) -> list[tuple[str, str, Html]]:
         ("mistakes", "The worst mistakes", mistakes(subject)),
         ("examples", "Examples", examples(subject)),
         ("calibration", "Calibration", _calibration(subject)),
-        ("foreign", "Foreign images", _foreign(subject)),
+        ("foreign", "Foreign images", foreign_section(subject)),
         ("training", "Training", _training(subject)),
         ("data", "The images", _data(subject)),
         ("model", "The model", _model(subject)),
@@ -137,11 +133,11 @@ def _confusion(subject: Subject) -> Content:
     )
     about = "Confusion matrix: a row for each true label, a column for each predicted label"
     if len(found.labels) <= MAX_NUMBERED:
-        plot: Html | None = _plot(confusion_png(found.confusion, found.labels), about)
+        plot: Html | None = plot_figure(confusion_png(found.confusion, found.labels), about)
         rest = []
     else:
         block = confused_block_png(found.confusion, found.labels)
-        plot = None if block is None else _plot(block, "Confusion matrix of the most frequently confused labels")
+        plot = None if block is None else plot_figure(block, "Confusion matrix of the most frequently confused labels")
         uri = data_uri(full_confusion_png(found.confusion, found.labels), "image/png")
         rest = [HTML.fill("zoomed", uri=uri, alt=f"{about}, all labels", labels=number(len(found.labels)))]
         if plot is not None:
@@ -188,7 +184,7 @@ def _calibration(subject: Subject) -> Content:
         )
     if found.unknown is not None:
         parts.append(HTML.fill("paragraph", text=unknown_text(found.unknown, found.images)))
-    plot = _plot(reliability_png(curves), "Calibration plot: accuracy against probability")
+    plot = plot_figure(reliability_png(curves), "Calibration plot: accuracy against probability")
     return intro, HTML.fill("columns", plot=plot, text=joined(parts)) if parts else plot
 
 
@@ -203,51 +199,13 @@ def _curve(name: str, bins: Iterable[ReliabilityBin]) -> ReliabilityCurve:
     )
 
 
-def _foreign(subject: Subject) -> Content:
-    foreign = subject.foreign
-    if foreign is None:
-        return None
-    found = subject.evaluation
-    scores = [SeparatingScore("probability", foreign.probability.familiar, foreign.probability.foreign)]
-    thresholds, in_use = {}, found.unknown_threshold
-    if foreign.familiarity is not None:
-        scores.insert(0, SeparatingScore("familiarity", foreign.familiarity.familiar, foreign.familiarity.foreign))
-        thresholds = {f"{100 * level.level:g} %": level.threshold for level in foreign.levels if level.threshold}
-        in_use = found.min_familiarity
-    plot = _plot(
-        separation_png(scores, thresholds=thresholds, in_use=in_use),
-        "Distributions of the score, and foreign images accepted against images with the model's labels accepted",
-    )
-    rows = [
-        HTML.fill(
-            "foreign_row",
-            level=f"{100 * level.level:g} %",
-            threshold="" if level.threshold is None else f"{level.threshold:.4f}",
-            familiar=percent(level.familiar),
-            foreign="" if level.foreign is None else percent(level.foreign),
-            probability="" if level.probability_threshold is None else f"{level.probability_threshold:.4f}",
-            by_probability=percent(level.probability_foreign),
-        )
-        for level in foreign.levels
-    ]
-    parts = [
-        HTML.fill("paragraph", text=foreign_text(foreign)),
-        plot,
-        HTML.fill("foreign_table", rows=joined(rows)),
-        foreign_cards(subject, foreign),
-    ]
-    return (
-        f"Images from {foreign.name}, which show nothing that the model has a label for. The fewer get a label, the "
-        "better.",
-        joined(parts),
-    )
-
-
 def _training(subject: Subject) -> Content:
     rows = subject.history
     if not rows:
         return None
-    plots = [_plot(png, f"Training curve: {title} over the epochs") for title, png in training_curves(rows).items()]
+    plots = [
+        plot_figure(png, f"Training curve: {title} over the epochs") for title, png in training_curves(rows).items()
+    ]
     parts = [HTML.fill("plots", plots=joined(plots))]
     if subject.mirroring is not None:
         text = mirroring_text(subject.mirroring)
@@ -330,14 +288,3 @@ def _model(subject: Subject) -> Content:
 def _facts(facts: Mapping[str, object]) -> Html:
     rows = [HTML.fill("fact", name=name, value=value) for name, value in facts.items() if value != ""]
     return HTML.fill("facts", rows=joined(rows))
-
-
-def _plot(png: bytes, alt: str) -> Html:
-    header = read_header(png, name=alt)
-    return HTML.fill(
-        "plot",
-        uri=data_uri(png, "image/png"),
-        alt=alt,
-        width=round(header.width / PLOT_DOTS),
-        height=round(header.height / PLOT_DOTS),
-    )

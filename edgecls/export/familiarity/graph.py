@@ -17,7 +17,7 @@ __all__ = [
     "without_familiarity_output",
 ]
 
-AXES_AS_INPUT = 13  # the opset from which a sum takes its axes as an input
+AXES_AS_INPUT = {"ReduceSum": 13, "ReduceL2": 18}  # the opset from which an operator takes its axes as an input
 
 
 def with_features_output(onnx: bytes, tensor: FeatureTensor) -> bytes:
@@ -42,10 +42,13 @@ def with_features_output(onnx: bytes, tensor: FeatureTensor) -> bytes:
     names = {name: fresh_name(f"inner_{name}", taken) for name in sorted(reserved)}
     rename_tensors(graph, names)
     source = names.get(tensor.name, tensor.name)
-    flat = f"{FEATURES_NAME}_flat"
-    make = package.helper.make_node
-    graph.node.append(make("Flatten", [source], [flat], name=flat, axis=1))
-    graph.node.append(make("Cast", [flat], [FEATURES_NAME], name=FEATURES_NAME, to=package.TensorProto.FLOAT))
+    make, float32 = package.helper.make_node, package.TensorProto.FLOAT
+    if _element_type(package, proto, source) == float32:
+        graph.node.append(make("Flatten", [source], [FEATURES_NAME], name=FEATURES_NAME, axis=1))
+    else:
+        flat = f"{FEATURES_NAME}_flat"
+        graph.node.append(make("Flatten", [source], [flat], name=flat, axis=1))
+        graph.node.append(make("Cast", [flat], [FEATURES_NAME], name=FEATURES_NAME, to=float32))
     _append_output(package, graph, FEATURES_NAME, ["N", tensor.width])
     serialized: bytes = proto.SerializeToString()
     return serialized
@@ -54,8 +57,8 @@ def with_features_output(onnx: bytes, tensor: FeatureTensor) -> bytes:
 def with_familiarity_output(onnx: bytes, prototypes: Prototypes) -> bytes:
     """Return a network with the output "familiarity".
 
-    It is as `Prototypes.familiarity` says. The prototypes stay int8 in the file; onnxruntime turns them into floats
-    once, when it opens it.
+    It is as `Prototypes.familiarity` says. The prototypes are int8 in the file; onnxruntime turns them into floats
+    once, when it opens the file.
 
     Args:
         onnx: A serialised network from `with_features_output`.
@@ -67,19 +70,17 @@ def with_familiarity_output(onnx: bytes, prototypes: Prototypes) -> bytes:
     package = load_onnx_package()
     proto = package.load_model_from_string(onnx)
     builder = _Builder(package, proto)
-    directions = builder.node("Cast", [builder.constant("prototypes", prototypes.values.T)], "directions", to=1)
-    products = builder.node("MatMul", [FEATURES_NAME, directions], "products")
-    scaled = builder.node("Mul", [products, builder.constant("scales", prototypes.scales)], "scaled")
-    squares = builder.node("Mul", [FEATURES_NAME, FEATURES_NAME], "squares")
-    length = builder.node("Sqrt", [builder.sum(squares, "squared_length", keepdims=1)], "length")
+    values = builder.node("Cast", [builder.constant("prototypes", prototypes.values.T)], "values", to=1)
+    scales = builder.constant("scales", prototypes.scales / np.float32(SMOOTHNESS))
+    products = builder.node("MatMul", [FEATURES_NAME, builder.node("Mul", [values, scales], "directions")], "products")
+    length = builder.reduce("ReduceL2", FEATURES_NAME, "length", keepdims=1)
     least = builder.constant("smallest_length", np.float32(SMALLEST_LENGTH))
-    cosines = builder.node("Div", [scaled, builder.node("Add", [length, least], "divisor")], "cosines")
-    one = builder.constant("one", np.float32(1))
-    smoothness = builder.constant("smoothness", np.float32(SMOOTHNESS))
-    below_one = builder.node("Div", [builder.node("Sub", [cosines, one], "below_one"), smoothness], "exponents")
-    total = builder.sum(builder.node("Exp", [below_one], "powers"), "total", keepdims=0)
-    maximum = builder.node("Mul", [builder.node("Log", [total], "logarithm"), smoothness], "smooth_maximum")
-    builder.node("Add", [maximum, one], None)
+    cosines = builder.node("Div", [products, builder.node("Add", [length, least], "divisor")], "cosines")
+    largest = builder.constant("largest", np.float32(1 / SMOOTHNESS))  # subtracted, so that no power overflows
+    powers = builder.node("Exp", [builder.node("Sub", [cosines, largest], "exponents")], "powers")
+    logarithm = builder.node("Log", [builder.reduce("ReduceSum", powers, "sums", keepdims=0)], "logarithm")
+    below_one = builder.node("Mul", [logarithm, builder.constant("smoothness", np.float32(SMOOTHNESS))], "below_one")
+    builder.node("Add", [below_one, builder.constant("one", np.float32(1))], None)
     _append_output(package, proto.graph, FAMILIARITY_NAME, ["N"])
     serialized: bytes = proto.SerializeToString()
     return serialized
@@ -98,9 +99,7 @@ def with_shifted_familiarity(onnx: bytes, shift: float) -> bytes:
     for node in proto.graph.node:
         node.output[:] = [unshifted if name == FAMILIARITY_NAME else name for name in node.output]
     proto.graph.initializer.append(package.numpy_helper.from_array(np.float32(shift), constant))
-    proto.graph.node.append(
-        package.helper.make_node("Add", [unshifted, constant], [FAMILIARITY_NAME], name=FAMILIARITY_NAME)
-    )
+    proto.graph.node.append(package.helper.make_node("Add", [unshifted, constant], [FAMILIARITY_NAME], name=constant))
     serialized: bytes = proto.SerializeToString()
     return serialized
 
@@ -113,6 +112,13 @@ def without_familiarity_output(onnx: bytes) -> bytes:
     drop_unneeded(proto.graph)
     serialized: bytes = proto.SerializeToString()
     return serialized
+
+
+def _element_type(package: Any, proto: Any, tensor: str) -> int | None:
+    """Return the type of the numbers in a tensor, as onnx.TensorProto has it; None if that is not known."""
+    graph = package.shape_inference.infer_shapes(proto).graph
+    types = {value.name: value.type.tensor_type.elem_type for value in (*graph.value_info, *graph.output)}
+    return types.get(tensor)
 
 
 def _append_output(package: Any, graph: Any, name: str, shape: list[str | int]) -> None:
@@ -139,14 +145,14 @@ class _Builder:
         self._graph.node.append(made)
         return full
 
-    def sum(self, tensor: str, name: str, *, keepdims: int) -> str:
-        """Sum the columns of each row: ``[N]``, or ``[N, 1]``.
+    def reduce(self, operator: str, tensor: str, name: str, *, keepdims: int) -> str:
+        """Reduce the columns of each row to one number: ``[N]``, or ``[N, 1]``.
 
-        Other reductions would need fewer nodes, but OpenVINO passes over the axes of some since they are an input.
+        ReduceLogSumExp would take the place of three nodes, but OpenVINO passes over its axes where they are an input.
         """
-        if self._opset < AXES_AS_INPUT:
-            return self.node("ReduceSum", [tensor], name, axes=[1], keepdims=keepdims)
+        if self._opset < AXES_AS_INPUT[operator]:
+            return self.node(operator, [tensor], name, axes=[1], keepdims=keepdims)
         axes = f"{FAMILIARITY_NAME}_axes"
         if all(tensor.name != axes for tensor in self._graph.initializer):
             self.constant("axes", np.array([1], np.int64))
-        return self.node("ReduceSum", [tensor, axes], name, keepdims=keepdims)
+        return self.node(operator, [tensor, axes], name, keepdims=keepdims)

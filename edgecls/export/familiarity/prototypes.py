@@ -78,22 +78,31 @@ def prototypes_for_each(group: int, *, groups: int, labels: int, width: int) -> 
     return min(most, group)
 
 
-def fit_prototypes(rows: FeatureRows, groups: npt.NDArray[np.int64], *, labels: int, seed: int = 0) -> Prototypes:
+def fit_prototypes(
+    rows: FeatureRows,
+    groups: npt.NDArray[np.int64],
+    *,
+    labels: int,
+    left_out: npt.NDArray[np.bool_] | None = None,
+    seed: int = 0,
+) -> Prototypes:
     """Fit prototypes to the features of training images: spherical k-means within each group.
 
     Args:
         rows: The features.
         groups: The group of each row, ``[N]``: its label, or the same number for all.
         labels: Number of labels of the model.
+        left_out: Which rows are not to be used, ``[N]``.
         seed: Of the choice of the first prototypes.
 
     Raises:
         FamiliarityError: There are so many groups that their prototypes are too large for the file.
     """
-    present = np.unique(groups)
+    used = np.ones(len(groups), np.bool_) if left_out is None else ~left_out
+    present = np.unique(groups[used])
     found = []
     for group in present:
-        members = np.flatnonzero(groups == group)
+        members = np.flatnonzero((groups == group) & used)
         rng = np.random.default_rng([seed, int(group)])
         count = prototypes_for_each(len(members), groups=len(present), labels=labels, width=rows.shape[1])
         if len(members) > MOST_IMAGES:

@@ -60,7 +60,7 @@ def _threshold(ordered: Scores, accepted: float) -> float:
 def cross_fitted(rows: FeatureRows, groups: npt.NDArray[np.int64], *, labels: int, seed: int = 0) -> Scores:
     """Return the familiarity of training images, each judged by prototypes that were fitted without it.
 
-    Images that are alone in their group are left out, unless all are. Of very many images, some are judged.
+    Images that are alone in their group are left out, unless all are. At most MOST_CROSS_FITTED images are judged.
 
     Args:
         rows: Features, ``[N, D]``, N at least 2.
@@ -68,19 +68,19 @@ def cross_fitted(rows: FeatureRows, groups: npt.NDArray[np.int64], *, labels: in
         labels: Number of labels of the model.
         seed: Of the folds.
     """
-    rng = np.random.default_rng(seed)
-    chosen = rng.permutation(len(groups))[:MOST_CROSS_FITTED]
-    in_order = chosen[np.argsort(groups[chosen], kind="stable")]  # the folds take turns within each group
-    some, some_groups = rows[in_order], groups[in_order]
-    folds = len(some) if len(some) <= LEAVE_ONE_OUT else FOLDS
-    fold_of = np.arange(len(some)) % folds
-    scores = np.empty(len(some), np.float32)
+    chosen = np.random.default_rng(seed).permutation(len(groups))[:MOST_CROSS_FITTED]
+    judged = chosen[np.argsort(groups[chosen], kind="stable")]  # the folds take turns within each group
+    folds = len(judged) if len(judged) <= LEAVE_ONE_OUT else FOLDS
+    fold_of = np.arange(len(judged)) % folds
+    scores = np.empty(len(judged), np.float32)
     for fold in range(folds):
-        judged = fold_of == fold
-        fitted = fit_prototypes(some[~judged], some_groups[~judged], labels=labels, seed=seed)
-        scores[judged] = fitted.familiarity(some[judged])
-    _, place, counts = np.unique(some_groups, return_inverse=True, return_counts=True)
-    has_others = counts[place] > 1
+        in_fold = fold_of == fold
+        left_out = np.zeros(len(groups), np.bool_)
+        left_out[judged[in_fold]] = True
+        fitted = fit_prototypes(rows, groups, labels=labels, left_out=left_out, seed=seed)
+        scores[in_fold] = fitted.familiarity(rows[judged[in_fold]])
+    _, place, counts = np.unique(groups, return_inverse=True, return_counts=True)
+    has_others = counts[place[judged]] > 1
     return scores[has_others] if has_others.any() else scores
 
 

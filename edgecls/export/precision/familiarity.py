@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgecls.errors import AccuracyBudgetError
+from edgecls.export.familiarity.add import golden_tolerance
 from edgecls.export.familiarity.graph import with_shifted_familiarity
 from edgecls.export.precision.recipe import ReducedPrecision
 from edgecls.in_order import map_in_order
@@ -19,9 +20,8 @@ from edgecls.runtime.session import open_session
 __all__ = ["KeptFamiliarity", "keep_familiarity"]
 
 HEADROOM = 2.0  # times what was measured on the golden samples: other processors and providers round differently
-NARROWEST = {ReducedPrecision.INT8: 0.02, ReducedPrecision.FLOAT16: 0.005}
 WIDEST = {ReducedPrecision.INT8: 0.2, ReducedPrecision.FLOAT16: 0.05}
-"""Tolerances of golden samples. Between the familiarity that 90 and that 98 % of images reach lie about 0.04."""
+"""Tolerances of golden samples."""
 
 NEAR = 0.5  # of the images, the least familiar ones: those that a shift near the threshold is measured on
 
@@ -81,7 +81,7 @@ def keep_familiarity(
             f"{limit:.2g} is allowed, so no file was written; calibrate with more, and more typical, images, or "
             "reduce a model file without familiarity"
         )
-    tolerance = max(NARROWEST[precision], HEADROOM * difference)
+    tolerance = max(golden_tolerance(precision.value), HEADROOM * difference)
     return KeptFamiliarity(shifted, replace(card.golden, familiarity_tolerance=tolerance), shift, float(same))
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgecls.errors import ModelFileError, ProviderError
-from edgecls.modelfile import ModelFile
+from edgecls.modelfile import FAMILIARITY_NAME, ModelFile
 from edgecls.runtime.execution.ort import load_onnxruntime, one_line, onnxruntime_errors
 from edgecls.runtime.execution.providers import Provider
 
@@ -94,7 +94,8 @@ def count_nodes(session: Any) -> dict[str, int]:
 def put_elsewhere(session: Any, provider: Provider) -> str | None:
     """Return why the network does not really run on a provider, or None if it does.
 
-    It does if the provider and its helpers, except for the CPU, have all nodes that compute.
+    It does if the provider and its helpers, except for the CPU, have all nodes that compute. Those for the familiarity
+    do not count: they are small, and a provider may leave them out.
 
     Args:
         session: As for `count_nodes`.
@@ -103,10 +104,11 @@ def put_elsewhere(session: Any, provider: Provider) -> str | None:
     elsewhere: Counter[str] = Counter()
     own = 0
     for subgraph in session.get_provider_graph_assignment_info():
-        operators = [node.op_type for node in subgraph.get_nodes()]
+        nodes = [node for node in subgraph.get_nodes() if not node.name.startswith(FAMILIARITY_NAME)]
         if subgraph.ep_name == provider.onnxruntime_name:
-            own += len(operators)
+            own += len(nodes)
         elif subgraph.ep_name == Provider.CPU.onnxruntime_name:
+            operators = [node.op_type for node in nodes]
             elsewhere.update(name for name in operators if any(word in name for word in _COMPUTING))
     if not own:
         return "onnxruntime put no part of the network on it"

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from edgecls.export.familiarity import thresholds
 from edgecls.export.familiarity.prototypes import fit_prototypes
 from edgecls.export.familiarity.thresholds import (
     ACCEPTED,
@@ -75,6 +76,18 @@ def test_more_images_than_are_left_out_one_by_one_are_judged_in_folds() -> None:
     rows, groups = np.abs(rng.normal(0, 1, (130, 12))).astype(np.float32), rng.integers(0, 3, 130)
 
     assert len(cross_fitted(rows, groups, labels=3)) == 130
+
+
+def test_of_very_many_images_some_are_judged_by_nearly_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(thresholds, "MOST_CROSS_FITTED", 70)
+    rng = np.random.default_rng(0)
+    directions = np.abs(rng.normal(0, 1, (100, 12)))
+    rows = (np.repeat(directions, 4, axis=0) + rng.normal(0, 0.01, (400, 12))).astype(np.float32)
+
+    scores = cross_fitted(rows, np.arange(400) // 8, labels=50)
+
+    assert len(scores) == 70
+    assert scores.min() > 0.99  # one of its direction is among the others, if they are all there
 
 
 def test_an_image_that_is_alone_in_its_group_says_nothing_about_the_threshold() -> None:

@@ -68,6 +68,7 @@ def test_onnxruntime_tells_where_the_nodes_are(tiny_model: ModelFile) -> None:
 @dataclass
 class _Node:
     op_type: str
+    name: str
 
 
 @dataclass
@@ -75,10 +76,11 @@ class _Part:
     """A part of a network as onnxruntime describes it; no machine without a GPU has one on CUDA."""
 
     ep_name: str
-    operators: str
+    operators: str  # with the name of a node behind a colon, where it has one
 
     def get_nodes(self) -> list[_Node]:
-        return [_Node(name) for name in self.operators.split()]
+        pairs = [text.partition(":") for text in self.operators.split()]
+        return [_Node(operator, name) for operator, _, name in pairs]
 
 
 @dataclass
@@ -98,8 +100,13 @@ class _Session:
         (Provider.CUDA, [("CPU", "Softmax")], "no part of the network"),
         (Provider.TENSORRT, [("Tensorrt", "Conv"), ("CUDA", "Gemm"), ("CPU", "Shape")], None),
         (Provider.TENSORRT, [("CUDA", "Conv Gemm")], "no part of the network"),
+        (Provider.CUDA, [("CUDA", "Conv"), ("CPU", "MatMul:familiarity_products")], None),
+        (Provider.CUDA, [("CUDA", "Cast:familiarity_directions"), ("CPU", "Conv")], "no part of the network"),
     ],
-    ids=["shapes-on-cpu", "convolutions-on-cpu", "trees-on-cpu", "all-on-cpu", "helped-by-cuda", "all-on-cuda"],
+    ids=[
+        *("shapes-on-cpu", "convolutions-on-cpu", "trees-on-cpu", "all-on-cpu", "helped-by-cuda", "all-on-cuda"),
+        *("familiarity-on-cpu", "familiarity-alone"),
+    ],
 )
 def test_all_that_computes_has_to_be_on_the_provider(
     provider: Provider, parts: list[tuple[str, str]], lost: str | None

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from familiar_model import familiar_features, familiarity_of
 from runtime_wheels import install
 from tiny_model import TINY_SPEC, tiny_answer, tiny_card, tiny_golden, tiny_onnx
 
@@ -17,7 +18,7 @@ from edgecls.commands.options import BUNDLED_MODEL
 from edgecls.errors import ModelFileError, ProviderError
 from edgecls.export.proof import with_class_activation
 from edgecls.model_card import ModelCard
-from edgecls.modelfile import ModelFile
+from edgecls.modelfile import ModelFile, read_model
 from edgecls.runtime.doctor.diagnosis import diagnose
 from edgecls.runtime.execution import openvino_network
 from edgecls.runtime.execution.probe import probe
@@ -62,6 +63,18 @@ class TestInstalled:
         assert probabilities.dtype == np.float32
         # In bfloat16, which it would choose by itself on some processors, they differ by 1e-2.
         np.testing.assert_allclose(probabilities, tiny_answer(batch), rtol=0, atol=1e-5)
+
+    def test_familiarity_and_features_are_those_of_other_providers(self, familiar_model_path: Path) -> None:
+        session = _open(read_model(familiar_model_path), features=True)
+        batch = _noise(3)
+
+        answers = session.run_all(batch)
+
+        assert answers.familiarity is not None
+        assert answers.features is not None
+        np.testing.assert_allclose(answers.familiarity, familiarity_of(batch), atol=1e-5)
+        np.testing.assert_allclose(answers.features, familiar_features(batch), rtol=1e-5)
+        assert _open(read_model(familiar_model_path)).run_all(batch).features is None
 
     def test_its_makers_are_not_told(self, tiny_model_path: Path) -> None:
         script = (
