@@ -31,16 +31,31 @@ def finished(*arguments: str | Path, name: str = "run", **more: Any) -> "subproc
 @contextmanager
 def two_nodes(**each: float) -> Iterator[tuple[Any, Any]]:
     """A cluster of a head without cores and two nodes with one each."""
-    from ray.cluster_utils import Cluster
-
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+    cluster, second = started_cluster({"num_cpus": 1, **each})
     try:
-        cluster.add_node(**{"num_cpus": 1, **each})
-        second = cluster.add_node(**{"num_cpus": 1, **each})
-        cluster.wait_for_nodes()
         yield cluster, second
     finally:
         cluster.shutdown()
+
+
+def started_cluster(each: dict[str, float]) -> tuple[Any, Any]:
+    """Start the nodes, again if they take longer than the 30 s after which Ray gives up: a machine may be busy."""
+    from ray.cluster_utils import Cluster
+
+    give_up_s = time.monotonic() + GIVE_UP_S
+    while True:
+        cluster = Cluster()
+        try:
+            cluster.add_node(num_cpus=0)
+            cluster.add_node(**each)
+            second = cluster.add_node(**each)
+            cluster.wait_for_nodes()
+        except Exception:  # Ray has no other for this
+            cluster.shutdown()
+            if time.monotonic() > give_up_s:
+                raise
+        else:
+            return cluster, second
 
 
 def names_in(output: Path) -> list[str]:
@@ -259,6 +274,8 @@ def gpu_shares(folder: Path) -> dict[str, Any]:
                 has_gpu=share.gpus > 0,
                 limits=DEFAULT_LIMITS,
                 unknown_threshold=None,
+                min_familiarity=None,
+                embeddings=False,
                 top=1,
                 folder=str(folder),
                 roots=(),
