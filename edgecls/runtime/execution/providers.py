@@ -180,7 +180,7 @@ def _names_in(folder: str) -> list[str]:
 
 def _pci_class(device: str) -> str:
     try:
-        with open(os.path.join(_PCI_DEVICES, device, "class"), encoding="ascii") as file:
+        with open(os.path.join(_PCI_DEVICES, device, "class"), encoding="utf-8") as file:
             return file.read()
     except (OSError, ValueError):
         return ""

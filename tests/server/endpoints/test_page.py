@@ -10,7 +10,7 @@ from edgecls.server.app import AppSettings, build_app
 from edgecls.server.endpoints.page import MIME_TYPES, WEB_FOLDER
 from edgecls.server.models.repository import Repository
 
-FILES = sorted(path.name for path in WEB_FOLDER.iterdir())
+FILES = sorted(path.name for path in WEB_FOLDER.iterdir() if path.is_file())
 
 
 @pytest.fixture
