@@ -147,6 +147,7 @@ _RULES = {
     "docs/exporting.md": ["160 kB per label", "205 kB for five labels", "98 % is the default", "(98 % takes 49)"],
     "docs/pretrained-weights.md": ["| 17 MB |", "| 20 MB |", "| 23 MB |", "within 5 seconds"],
     "docs/quantizing.md": ["at least 0.02 (float16: 0.01)", "more than 0.25", "at least 0.02 (float16: 0.005)", "0.025) is not"],
+    "docs/quick-training.md": ["at most 96 MB"],
     "docs/running.md": ["accepts 95 %"],
     "docs/serving-grpc.md": ["| ", "more than 2 s"],
     "docs/serving-operations.md": ["up to 0.1 seconds", "up to 30 seconds"],
