@@ -48,15 +48,19 @@ export async function run(input, wanted = []) {
 
 // Runs the golden samples. Returns {count, tolerance, worst, passed}.
 export async function verify() {
-  const { tolerance, samples } = facts.document.golden;
+  const { tolerance, familiarity_tolerance: familiarTolerance, samples } = facts.document.golden;
   let worst = 0;
-  for (const { png, probabilities } of samples) {
+  let isAsFamiliar = true;
+  for (const { png, probabilities, familiarity } of samples) {
     const { input, bitmap } = await decoded(new Blob([bytesOf(png)], { type: "image/png" }), facts.document.image);
     bitmap.close();
-    const found = (await run(input)).probabilities;
-    worst = Math.max(worst, ...found.map((value, index) => Math.abs(value - probabilities[index])));
+    const found = await run(input);
+    worst = Math.max(worst, ...found.probabilities.map((value, index) => Math.abs(value - probabilities[index])));
+    if (familiarity !== undefined && found.familiarity !== undefined) {
+      isAsFamiliar &&= Math.abs(found.familiarity - familiarity) <= familiarTolerance;
+    }
   }
-  return { count: samples.length, tolerance, worst, passed: worst <= tolerance };
+  return { count: samples.length, tolerance, worst, passed: worst <= tolerance && isAsFamiliar };
 }
 
 // Unpacks a part of this file: base64 of gzip.

@@ -11,7 +11,7 @@ export default {
   unreachable: "the model cannot be opened in this browser",
   golden_passed: ({ count }) => `this browser passes all ${count} checks of the model`,
   golden_failed: ({ worst, tolerance }) =>
-    `this browser fails the checks of the model: its probabilities differ by ${worst.toPrecision(2)}, allowed are ${tolerance}. Do not rely on the results; use another browser.`,
+    `this browser fails the checks of the model (probabilities differ by up to ${worst.toPrecision(2)}, allowed are ${tolerance}). Do not rely on the results; use another browser.`,
   "error.NotDecodable": "No image that this browser can read",
   "detail.NotDecodable": "The file is damaged, or in a format that this browser does not read. Most browsers read JPEG, PNG, WebP, GIF, BMP and AVIF.",
   "detail.ImageTooLargeError": ({ message }) => `${message} pixels are more than the 100 megapixels allowed.`,
