@@ -11,7 +11,7 @@ from edgecls.models.classical.registry import register_classical
 
 
 def test_the_classical_models_are_these() -> None:
-    assert classical_names() == ["decision_tree", "kmeans", "knn", "random_forest", "svm", "xgboost"]
+    assert classical_names() == ["decision_tree", "kmeans", "knn", "linear", "random_forest", "svm", "xgboost"]
 
 
 def test_a_near_miss_is_answered_with_the_name_that_was_meant() -> None:
