@@ -146,7 +146,12 @@ _RULES = {
     "docs/evaluation.md": ["95 % confidence interval", "at most 5 %", "most 0.95", "accepts 98 %"],
     "docs/exporting.md": ["160 kB per label", "205 kB for five labels", "98 % is the default", "(98 % takes 49)"],
     "docs/pretrained-weights.md": ["| 17 MB |", "| 20 MB |", "| 23 MB |", "within 5 seconds"],
-    "docs/quantizing.md": ["at least 0.02 (float16: 0.01)", "more than 0.25", "at least 0.02 (float16: 0.005)", "0.025) is not"],
+    "docs/quantizing.md": [
+        "at least 0.02 (float16: 0.01)",
+        "more than 0.25",
+        "at least 0.02 (float16: 0.005)",
+        "0.025) is not",
+    ],
     "docs/quick-training.md": ["at most 96 MB"],
     "docs/running.md": ["accepts 95 %"],
     "docs/serving-grpc.md": ["| ", "more than 2 s"],
