@@ -1,11 +1,13 @@
 """edgecls train --quick: a linear classifier on the features of the bundled backbone."""
 
+import contextlib
 from pathlib import Path
 
 import click
 from click.core import ParameterSource
 
 from edgecls.commands.familiarity_options import familiarity_text
+from edgecls.commands.options import tracker_from
 from edgecls.commands.terminal import StatusLine
 from edgecls.commands.train_options import (
     found_text,
@@ -25,7 +27,7 @@ __all__ = ["train_quickly"]
 QUICK_OPTIONS = (
     *("data", "output", "quick", "overwrite", "run_dir", "cache_dir", "cache", "fit", "seed", "class_weights"),
     *("validation_fraction", "keep_rare_in_train", "leave_out_rare", "augment", "augment_flip"),
-    *("calibrate", "unknown_threshold", "familiarity"),
+    *("calibrate", "unknown_threshold", "familiarity", "mlflow", "mlflow_experiment"),
 )
 """Parameters of edgecls train that apply to quick training; the others are refused."""
 
@@ -49,6 +51,7 @@ def train_quickly(context: click.Context) -> None:
             f"{', '.join(without_use)}; leave {'it' if len(without_use) == 1 else 'them'} out, or leave out --quick"
         )
     from edgecls.dataset.cache_kind import Cache
+    from edgecls.evaluation.record import headline_metrics
     from edgecls.training.quick.config import QuickConfig
     from edgecls.training.quick.job import QuickListener, run_quick_training
 
@@ -76,16 +79,25 @@ def train_quickly(context: click.Context) -> None:
         on_exporting=lambda: line.show("exporting and comparing with the fitted model"),
         on_evaluated=lambda done, total: line.show(f"classifying images for the report {done}/{total}"),
     )
-    result = run_quick_training(
-        Path(given["data"]),
-        Path(given["output"]),
-        config,
-        run_directory=given["run_dir"],
-        overwrite=given["overwrite"],
-        cache=Cache(given["cache"]),
-        cache_folder=given["cache_dir"],
-        listener=listener,
-    )
+    data, output = Path(given["data"]), Path(given["output"])
+    tracker = tracker_from(given["mlflow"], given["mlflow_experiment"], data)
+    run = None if tracker is None else tracker.run(output.stem, settings=config.as_facts())
+    with run or contextlib.nullcontext():
+        result = run_quick_training(
+            data,
+            output,
+            config,
+            run_directory=given["run_dir"],
+            overwrite=given["overwrite"],
+            cache=Cache(given["cache"]),
+            cache_folder=given["cache_dir"],
+            listener=listener,
+        )
+        if run is not None:
+            run.log_metrics(result.metrics)
+            prefix = "final_test_" if result.has_test else "final_validation_"
+            run.log_metrics(headline_metrics(result.evaluation, prefix=prefix))
+            run.log_files(result.onnx_path, result.run.report_path)
     metrics, card = result.metrics, result.export.card
     line.then(
         f"validation accuracy {metrics['validation_accuracy']:.4f}, training accuracy {metrics['accuracy']:.4f} "

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from color_folders import write_color_folders
+from image_folders import write_class_folders
 from mlflow_store import needs_mlflow, new_store, quiet_mlflow
 
 from edgecls.cli import main
@@ -54,6 +55,24 @@ def test_a_classical_model_is_a_run_in_the_experiment_of_that_name(data: Path, t
     assert run.data.params["arch"] == "knn"
     assert "validation_accuracy" in run.data.metrics
     assert [file.path for file in tracker.client.list_artifacts(run.info.run_id)] == ["knn.onnx"]
+
+
+@needs_mlflow
+@quiet_mlflow
+def test_quick_training_is_a_run_with_metrics_report_and_model(tmp_path: Path) -> None:
+    from edgecls.tracking import connect
+
+    data = write_class_folders(tmp_path / "photos", per_label=4)
+    store, output = new_store(tmp_path, tmp_path), tmp_path / "quick.onnx"
+
+    done = CliRunner().invoke(main, ["train", str(data), "-o", str(output), "--quick", "--mlflow", store])
+
+    assert done.exit_code == 0, done.output
+    tracker = connect(store, experiment="photos", on_fault=pytest.fail)
+    (run,) = tracker.client.search_runs([tracker.experiment_id])
+    assert (run.info.run_name, run.info.status) == ("quick", "FINISHED")
+    assert "validation_accuracy" in run.data.metrics
+    assert {file.path for file in tracker.client.list_artifacts(run.info.run_id)} == {"quick.onnx", "report.html"}
 
 
 @pytest.mark.parametrize("command", [["evaluate", "m.onnx"], ["train", "-o", "m.onnx"], ["sweep", "-o", "m.onnx"]])
