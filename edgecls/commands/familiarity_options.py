@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from edgecls.model_card import Familiarity
     from edgecls.modelfile import ModelFile
 
-__all__ = ["familiarity_option", "familiarity_text", "write_with_familiarity"]
+__all__ = ["familiarity_option", "familiarity_text", "say_familiarity", "write_with_familiarity"]
 
 familiarity_option = click.option(
     "--familiarity",
@@ -58,6 +58,19 @@ def _with_familiarity(model: "ModelFile", data: Path) -> "ModelFile":
     if made.card.familiarity is not None:
         click.echo(familiarity_text(made.card.familiarity))
     return made
+
+
+def say_familiarity(familiarity: "Familiarity | None", unfamiliar: str | None) -> None:
+    """Print the familiarity of a model that was trained, or on standard error why it has none.
+
+    Args:
+        familiarity: Of the model file.
+        unfamiliar: Why there is none; None if there is one, or it was not to have one.
+    """
+    if familiarity is not None:
+        click.echo(familiarity_text(familiarity))
+    elif unfamiliar is not None:
+        click.echo(f"without familiarity: {unfamiliar}", err=True)
 
 
 def familiarity_text(familiarity: "Familiarity") -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
-from edgecls.commands.familiarity_options import familiarity_text
+from edgecls.commands.familiarity_options import say_familiarity
 from edgecls.commands.options import tracker_from
 from edgecls.commands.terminal import StatusLine
 from edgecls.commands.train_options import (
@@ -106,10 +106,7 @@ def train_quickly(context: click.Context) -> None:
     say_calibration(result.calibration, result.rejected)
     if card.unknown_threshold is not None:
         click.echo(f"unknown below a probability of {card.unknown_threshold:g}")
-    if card.familiarity is not None:
-        click.echo(familiarity_text(card.familiarity))
-    elif result.unfamiliar is not None:
-        click.echo(f"without familiarity: {result.unfamiliar}", err=True)
+    say_familiarity(card.familiarity, result.unfamiliar)
     if result.has_test:
         click.echo(test_text(result.evaluation))
     say_mirroring(result.mirroring, is_flipped=config.augment and config.flip)

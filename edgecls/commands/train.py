@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from edgecls.commands.familiarity_options import familiarity_text
+from edgecls.commands.familiarity_options import say_familiarity
 from edgecls.commands.options import model_output_option, tracker_from, tracking_options
 from edgecls.commands.terminal import StatusLine, import_keras
 from edgecls.commands.train_options import (
@@ -181,10 +181,7 @@ def train(
     say_calibration(result.model.calibration, result.model.rejected)
     if result.model.unknown_threshold is not None:
         click.echo(f"unknown below a probability of {result.model.unknown_threshold:g}")
-    if familiarity := result.export.card.familiarity:
-        click.echo(familiarity_text(familiarity))
-    elif result.unfamiliar is not None:
-        click.echo(f"without familiarity: {result.unfamiliar}", err=True)
+    say_familiarity(result.export.card.familiarity, result.unfamiliar)
     if result.has_test:
         click.echo(test_text(result.evaluation))
     say_mirroring(result.mirroring, is_flipped=config.augment and config.augmentation.flip)
@@ -253,10 +250,7 @@ def _train_classical(context: click.Context) -> None:
                 run.log_metrics(headline_metrics(result.evaluation, prefix="final_test_"))
             run.log_files(result.onnx_path)
     scores = result.scores
-    if familiarity := result.export.card.familiarity:
-        click.echo(familiarity_text(familiarity))
-    elif result.unfamiliar is not None:
-        click.echo(f"without familiarity: {result.unfamiliar}", err=True)
+    say_familiarity(result.export.card.familiarity, result.unfamiliar)
     line.then(
         f"{config.arch} on {config.features}: accuracy {scores.accuracy:.4f}  "
         f"val_loss {scores.validation_loss:.4f}  val_accuracy {scores.validation_accuracy:.4f}"
