@@ -19,6 +19,8 @@ check: $(VENV)/test-installed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/mypy --platform win32 --cache-dir .mypy_cache/win32
+	$(BIN)/mypy --platform darwin --cache-dir .mypy_cache/darwin
 
 # Measure (20 minutes on two cores, and the machine should do nothing else), and write docs/benchmarks.md anew.
 bench: $(VENV)/test-installed

@@ -44,7 +44,7 @@ def launch(command: list[str]) -> dict[str, object]:
 
 
 def _wait(process: "subprocess.Popen[bytes]") -> int | None:
-    if not hasattr(os, "wait4"):
+    if sys.platform == "win32":
         process.wait()
         return None
     _, status, usage = os.wait4(process.pid, 0)

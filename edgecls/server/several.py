@@ -137,7 +137,7 @@ def _made_and_locked() -> tuple[Path, int] | None:
 def _remove_if_left(folder: Path) -> None:
     """Remove a folder of this user that no server has; leave any other."""
     with contextlib.suppress(OSError):
-        if folder.is_symlink() or folder.stat().st_uid != os.getuid():
+        if folder.is_symlink() or (hasattr(os, "getuid") and folder.stat().st_uid != os.getuid()):
             return
         lock = try_lock_folder(folder)
         if lock is not None:

@@ -1,8 +1,10 @@
 """How much memory this process may still take."""
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 from edgecls.runtime.machine.cores import own_groups_v1, own_groups_v2
 
@@ -18,15 +20,47 @@ def available_memory_bytes(*, root: Path = Path("/")) -> int | None:
     Args:
         root: Where /proc and /sys are found; another folder only in tests.
     """
+    if sys.platform == "win32":
+        return _windows_memory_bytes("available")
     left = [*_left_in_system(root), *_left_in_groups(root)]
     return max(0, min(left)) if left else None
 
 
 def total_memory_bytes() -> int | None:
     """Return the memory of the machine, whatever this process may take of it, or None if unknown."""
+    if sys.platform == "win32":
+        return _windows_memory_bytes("total")
+    return _pages_bytes("SC_PHYS_PAGES")
+
+
+if sys.platform == "win32":
+
+    def _windows_memory_bytes(which: Literal["total", "available"]) -> int | None:
+        """Return the physical memory as GlobalMemoryStatusEx reports it."""
+        import ctypes
+
+        class MemoryStatus(ctypes.Structure):
+            _fields_ = (
+                ("length", ctypes.c_uint32),
+                ("load_percent", ctypes.c_uint32),
+                ("total", ctypes.c_uint64),
+                ("available", ctypes.c_uint64),
+                *((f"unused_{number}", ctypes.c_uint64) for number in range(5)),
+            )
+
+        status = MemoryStatus()
+        status.length = ctypes.sizeof(status)
+        if not ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status)):
+            return None
+        return int(getattr(status, which))
+
+
+def _pages_bytes(name: str) -> int | None:
+    if sys.platform == "win32":
+        return None
     try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):
+        return os.sysconf(name) * os.sysconf("SC_PAGE_SIZE")
+    except (ValueError, OSError):
         return None
 
 
@@ -39,10 +73,9 @@ def _left_in_system(root: Path) -> Iterator[int]:
                 return
     except (OSError, ValueError, IndexError):
         pass
-    try:
-        yield os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):
-        return
+    left_bytes = _pages_bytes("SC_AVPHYS_PAGES")
+    if left_bytes is not None:
+        yield left_bytes
 
 
 def _left_in_groups(root: Path) -> Iterator[int]:

@@ -6,6 +6,7 @@ import dataclasses
 import logging
 import socket
 import ssl
+import sys
 import threading
 import time
 from collections.abc import Callable, Coroutine
@@ -23,10 +24,10 @@ __all__ = ["LISTEN_BACKLOG", "HttpServer", "listening_socket", "listens_on_both"
 
 def raise_handle_limit(wanted: int) -> int:
     """Let this process open `wanted` files and connections if its user may; return how many it may now."""
-    try:
-        import resource
-    except ImportError:  # Windows has no such limit
+    if sys.platform == "win32":  # it has no such limit
         return wanted
+    import resource
+
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY or soft >= wanted:
         return wanted

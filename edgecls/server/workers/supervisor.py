@@ -32,6 +32,7 @@ class BackOff:
         return wait_s
 
 
+_RELOAD: signal.Signals | None = getattr(signal, "SIGHUP", None)  # Windows has none
 LOOK_INTERVAL_S = 0.1  # at the board and at what is due, while not all are running
 
 
@@ -85,15 +86,16 @@ class Supervisor:
             on_ready: Called once, when all are ready for the first time.
             on_stop: Called when they are about to be stopped.
         """
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, self._note_signal)
+        for number in (signal.SIGINT, signal.SIGTERM, _RELOAD):
+            if number is not None:
+                signal.signal(number, self._note_signal)
         code = self._keep_running(on_ready)
         on_stop()
         stopped_well = self._stop_all()
         return code or int(not stopped_well)
 
     def _note_signal(self, number: int, frame: FrameType | None) -> None:
-        if number == signal.SIGHUP:
+        if number == _RELOAD:
             self._reload_wanted = True
         else:
             self._stop_wanted = True
@@ -137,10 +139,12 @@ class Supervisor:
 
     def _reload(self) -> None:
         """Pass the signal on to those that have said anything; it would end one that does not listen yet."""
+        if _RELOAD is None:
+            return
         posted = self._board.posted()
         for place in self._places:
             if place.process is not None and place.process.pid is not None and place.number in posted:
-                os.kill(place.process.pid, signal.SIGHUP)
+                os.kill(place.process.pid, _RELOAD)
 
     def _bury_if_dead(self, place: _Place) -> int | None:
         """Return the exit code of a process that has ended, and see to it that another is started."""

@@ -1,9 +1,15 @@
 """Free memory: what the system has left, and what control groups leave of it."""
 
+import ctypes
+import importlib.util
+import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from edgecls.runtime.machine import memory
 from edgecls.runtime.machine.memory import available_memory_bytes
 
 MEMINFO = "MemTotal: 64 kB\nMemFree: 10 kB\nMemAvailable:   40 kB\n"
@@ -57,3 +63,26 @@ def test_this_machine_has_memory() -> None:
 
     assert available is not None
     assert available > 1 << 20
+
+
+def test_on_windows_the_system_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs the code for Windows with a stand-in for its system library, which fills in the fields by offset."""
+
+    def fill(reference: Any) -> int:
+        fields = (ctypes.c_uint64 * 8).from_buffer(reference._obj)
+        assert ctypes.c_uint32.from_buffer(reference._obj).value == 64
+        fields[1], fields[2] = 16 << 30, 5 << 30
+        return 1
+
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setattr(
+        ctypes, "windll", SimpleNamespace(kernel32=SimpleNamespace(GlobalMemoryStatusEx=fill)), raising=False
+    )
+    spec = importlib.util.spec_from_file_location("memory_on_windows", memory.__file__)
+    assert spec is not None
+    assert spec.loader is not None
+    on_windows = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(on_windows)
+
+    assert on_windows.total_memory_bytes() == 16 << 30
+    assert on_windows.available_memory_bytes() == 5 << 30
