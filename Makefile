@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 TEST_EXTRAS ?= cpu,train,classical,data,dev
 
-.PHONY: run test check bench bench-gpu bench-peers report container-steps clean
+.PHONY: run test check bench bench-gpu bench-peers report container-steps test-arm64 package clean
 
 # Classify the example image with the bundled model.
 run: $(VENV)/run-installed
@@ -46,8 +46,22 @@ report: $(VENV)/test-installed
 container-steps:
 	$(PYTHON) tests/container_steps.py $(ARGS)
 
+# What runs models, on an emulated ARM64 processor beside this one; on x86, Debian or Ubuntu, with the network, some minutes.
+test-arm64: $(VENV)/test-installed
+	$(BIN)/python tests/arm64_emulation.py $(ARGS)
+
+# The sdist and the wheel, in dist/, and the journeys of the tests with the wheel in an environment of its own.
+package: $(VENV)/test-installed
+	rm -rf dist $(VENV)-wheel
+	$(BIN)/python -m pip install --quiet "build>=1.3" "twine>=6.1"
+	$(BIN)/python -m build
+	$(BIN)/python -m twine check --strict dist/*
+	$(PYTHON) -m venv $(VENV)-wheel
+	$(VENV)-wheel/bin/python -m pip install --quiet "$$(echo dist/*.whl)[$(TEST_EXTRAS)]"
+	cd tests && PYTHONSAFEPATH=1 ../$(VENV)-wheel/bin/python -m pytest journeys
+
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) $(VENV)-wheel
 
 $(VENV)/python-found:
 	$(PYTHON) -c 'import sys; sys.exit("edgecls needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; give another with: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
