@@ -46,13 +46,15 @@ def names_live_source(text: str) -> bool:
 
 
 def is_video(text: str) -> bool:
-    """True for a camera, an address, a path with a video's ending, and a file that begins as videos do.
+    """True for a camera, an address, a file with a video's ending, and one that begins as videos do.
 
     Args:
         text: As typed. A file is looked into only if its name has an ending of neither images nor videos.
     """
-    if names_live_source(text) or has_video_name(text):
+    if names_live_source(text):
         return True
+    if has_video_name(text):
+        return not os.path.isdir(text)
     from edgecls.image_files import IMAGE_SUFFIXES
 
     if os.path.splitext(text)[1].lower() in IMAGE_SUFFIXES or not os.path.isfile(text):

@@ -21,7 +21,7 @@ from edgecls.commands.options import (
 from edgecls.commands.prediction_output import Tally
 from edgecls.commands.terminal import counted, on_one_line
 from edgecls.commands.verbosity import is_verbose
-from edgecls.commands.video_options import VideoOptions, is_on_video, video_options
+from edgecls.commands.video_options import PassedOver, VideoOptions, is_on_video, video_options
 
 if TYPE_CHECKING:
     from edgecls.runtime.classifier import Classifier
@@ -213,7 +213,9 @@ def run(
     illustrator = _make_illustrator(heat_folder, explain_method, label_folder, classifier, paths)
     passing_over = frozenset[str]().union(*(one.folders for one in (sorter, illustrator) if one is not None))
     workers = threads or classifier.workers
-    names = paths if watch else find_names(paths, passing_over=passing_over)
+    passed_over = PassedOver()
+    names = paths if watch else find_names(paths, passing_over=passing_over, on_other=passed_over.add)
+    passed_over.report()
     answers = _answers_of(classifier)
     writer = make_writer(output_format, answers, names, top=min(top, len(classifier.labels)), embeddings=embeddings)
     gathered = _make_embeddings_file(embeddings_path, classifier)

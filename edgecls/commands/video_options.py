@@ -10,9 +10,10 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from edgecls.video_names import is_video, names_live_source
+from edgecls.commands.terminal import on_one_line
+from edgecls.video_names import has_video_name, is_video, names_live_source
 
-__all__ = ["VideoOptions", "is_on_video", "video_options"]
+__all__ = ["PassedOver", "VideoOptions", "is_on_video", "video_options"]
 
 _OPTIONS = ("every_s", "changes", "crop", "timeout_s", "reconnect_s")
 _BOTH = frozenset(
@@ -156,3 +157,24 @@ def is_on_video(ctx: click.Context, paths: Sequence[str]) -> bool:
     if ctx.params["output_format"] == "parquet":
         raise click.UsageError("--format parquet does not go with videos, cameras and streams; json does")
     return True
+
+
+class PassedOver:
+    """The videos in folders that are looked through for images."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._first = ""
+
+    def add(self, path: str) -> None:
+        """Take notice of a file that is no image."""
+        if has_video_name(path):
+            self._first = self._first or path
+            self._count += 1
+
+    def report(self) -> None:
+        """Say on standard error how many there are, and what to do with them; nothing if there are none."""
+        if self._count:
+            noun = "video" if self._count == 1 else "videos"
+            first = on_one_line(self._first)
+            click.echo(f"passed over {self._count} {noun}; for their frames: edgecls run {first}", err=True)

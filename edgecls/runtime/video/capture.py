@@ -6,6 +6,7 @@ Frames are upright: OpenCV turns what a phone recorded sideways.
 import math
 import os
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -97,6 +98,7 @@ def open_capture(source: VideoSource, timeout_s: float) -> Capture:
         *(cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, milliseconds, cv2.CAP_PROP_READ_TIMEOUT_MSEC, milliseconds),
         *(cv2.CAP_PROP_N_THREADS, min(DECODING_THREADS, usable_cores())),
     ]
+    begun_s = time.monotonic()
     try:
         if source.kind is Kind.CAMERA:
             return _opened_camera(source)
@@ -111,10 +113,11 @@ def open_capture(source: VideoSource, timeout_s: float) -> Capture:
     except (cv2.error, UnicodeError) as error:  # its text may have the address in it
         raise VideoError(f"cannot open {source.shown!r}: OpenCV does not take the name") from error
     if not capture.isOpened():
-        raise VideoError(
-            f"cannot open {source.shown!r}: it refuses, has no video, or did not answer within {timeout_s:g} s; check "
-            "address, name and password, and that it plays elsewhere"
+        is_late = time.monotonic() - begun_s >= timeout_s
+        reason = (
+            f"it gave no video within {timeout_s:g} s" if is_late else "it cannot be reached, refuses or has no video"
         )
+        raise VideoError(f"cannot open {source.shown!r}: {reason}; check address, name, password and network")
     return capture
 
 

@@ -88,6 +88,7 @@ class LiveFrames:
         connection = self._connect()
         start_s: float | None = None
         before, due_s = 0, 0.0
+        offset_s = position_s = 0.0  # timestamps begin anew with each connection
         try:
             while True:
                 found = connection.newest(from_s=due_s)
@@ -96,12 +97,13 @@ class LiveFrames:
                     return
                 if isinstance(found, VideoError):
                     if start_s is None or connection.is_hopeless:
-                        raise found
+                        raise _in_full(found, self._source)
                     before += connection.count
                     connection = self._connect_again(connection, found)
+                    offset_s = max(position_s, connection.begun_s - start_s)
                     continue
                 start_s = connection.begun_s if start_s is None else start_s
-                position_s = connection.begun_s - start_s + found.position_s
+                position_s = offset_s + found.position_s
                 number = before + found.count - 1
                 yield Frame(self._source.shown, number, position_s, found.clock, found.pixels, connection.fps)
                 if self._every_s is not None:
@@ -134,6 +136,16 @@ class LiveFrames:
             connection.stop()
         tried = f" and did not come back within {self._reconnect_s:g} s" if self._reconnect_s else ""
         raise SourceLostError(f"{shown!r} was lost{tried}: {reason}; check the camera and the network")
+
+
+class _NoFramesError(VideoError):
+    """A source that was opened gives no frames; the text is only the reason."""
+
+
+def _in_full(error: VideoError, source: VideoSource) -> VideoError:
+    if isinstance(error, _NoFramesError):
+        return VideoError(f"cannot read {source.shown!r}: {error}; check the camera and the network")
+    return error
 
 
 class _Connection:
@@ -213,7 +225,7 @@ class _Connection:
         return None
 
     def _silent(self) -> VideoError:
-        return VideoError(f"no answer from {self._source.shown!r} within {self._timeout_s:g} s")
+        return _NoFramesError(f"no answer within {self._timeout_s:g} s")
 
     def stop(self) -> None:
         """End the thread, and wait for that a moment."""
@@ -262,7 +274,7 @@ class _Connection:
             tried_s = time.monotonic()
             if not capture.grab():
                 is_late = time.monotonic() - tried_s >= self._timeout_s
-                return self._silent() if is_late else VideoError(f"{self._source.shown!r} gives no more frames")
+                return self._silent() if is_late else _NoFramesError("it gives no more frames")
             now_s = self._heard_s = time.monotonic()
             timestamp_s = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
             if not self.count:
@@ -275,12 +287,13 @@ class _Connection:
             if frame is None:
                 unreadable += 1
                 if unreadable == UNREADABLE:
-                    return VideoError(f"{self._source.shown!r} gives frames that cannot be read")
+                    return _NoFramesError("its frames cannot be read")
                 continue
             unreadable = 0
             part = self._check(frame.shape[1], frame.shape[0])
             shot = _Shot(self.count, position_s, now(), frame if part is None else frame[part])
             with self._changed:
-                self._shot = shot
-                self._changed.notify_all()
+                if now_s >= self._wanted_from_s:  # it may just have been raised
+                    self._shot = shot
+                    self._changed.notify_all()
         return None
