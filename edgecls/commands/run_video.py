@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
@@ -20,11 +21,12 @@ from edgecls.image import DEFAULT_LIMITS, ImageLimits
 from edgecls.modelfile import read_model
 from edgecls.runtime.classifier import Classifier
 from edgecls.runtime.execution.providers import Provider
+from edgecls.runtime.frame_predictions import FramePrediction, changes
+from edgecls.runtime.labelled_video import LabelledVideo
 from edgecls.runtime.opening import open_classifier
 from edgecls.runtime.tuned import Goal, tuned_setting
 from edgecls.runtime.verified import verify_once
-from edgecls.runtime.video.labelled_video import LabelledVideo
-from edgecls.runtime.video.predictions import FramePrediction, changes
+from edgecls.runtime.video.live import is_still_reading
 from edgecls.video_names import names_live_source, without_credentials
 
 __all__ = ["run_on_video"]
@@ -117,15 +119,22 @@ def run_on_video(
             out.write_error(_shown(source), error)
         except KeyboardInterrupt:
             click.echo(f"stopped; {tally.described}", err=True)
-            if not is_live:
-                sys.exit(STOPPED)
-            return
+            _leave(0 if is_live else STOPPED)
         if output_format == "table" and tally.frames:
             click.echo(tally.described, err=True)
     if failed:
         if len(sources) > 1:
             click.echo(f"{failed} of {counted(len(sources), 'video')} could not be classified, or not whole", err=True)
-        sys.exit(1)
+        _leave(1)
+
+
+def _leave(exit_code: int) -> NoReturn:
+    """End the program, without Python's own ending where a thread still waits in OpenCV."""
+    if is_still_reading():
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        os._exit(exit_code)
+    sys.exit(exit_code)
 
 
 def _found(paths: tuple[str, ...]) -> list[str]:

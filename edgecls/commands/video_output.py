@@ -8,7 +8,7 @@ from edgecls.commands.terminal import on_one_line, padded, utf8_stdout, width
 from edgecls.errors import VideoError
 from edgecls.model_card import UNKNOWN
 from edgecls.runtime.classifier import Classifier
-from edgecls.runtime.video.predictions import Change, FramePrediction
+from edgecls.runtime.frame_predictions import Change, FramePrediction
 from edgecls.video_names import names_live_source
 
 __all__ = ["VideoOutput", "make_output"]
