@@ -261,6 +261,15 @@ def test_ctrl_c_ends_a_video_with_a_summary_and_leaves_what_was_written(tmp_path
     assert [found.name for found in (tmp_path / "out").iterdir()] == ["a.mp4"]
 
 
+def test_sigterm_ends_a_video_like_ctrl_c(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.avi", ["red"] * 3000, codec="MJPG")
+
+    ended = run_in_terminal("run", path, "--annotate", tmp_path / "b.mp4", signals=[("frame", signal.SIGTERM)])
+
+    assert ended.exit_code == 130
+    assert (tmp_path / "b.mp4").is_file()
+
+
 def test_a_reader_that_goes_ends_the_command_silently(tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.avi", ["red"] * 2000, codec="MJPG")
     command = [sys.executable, "-m", "edgecls", "run", str(path)]

@@ -5,6 +5,7 @@ reads as fast as frames come and keeps one of them, so that a slow network never
 """
 
 import contextlib
+import math
 import queue
 import threading
 import time
@@ -26,6 +27,7 @@ __all__ = ["LiveFrames", "is_still_reading"]
 GRACE_S = 1.0  # beyond the time limit, for OpenCV to keep to it
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0  # between two tries to connect; each is twice as long
 STOPPING_S = 1.0  # for the thread to end; if it waits in OpenCV, the program ends without it
+DRIFT_S, DRIFT_SHARE = 3.0, 0.05  # by which timestamps may be off the clock; those of MJPEG over HTTP are made up
 UNREADABLE = 100  # frames one after another
 _THREAD_NAME = "edgecls-video"
 
@@ -289,7 +291,7 @@ class _Connection:
 
     def _keep_newest(self, capture: Capture) -> VideoError | None:
         timeline = Timeline(lambda _: time.monotonic() - self.begun_s)
-        first_s, unreadable = 0.0, 0
+        first_s, unreadable, has_drifted = 0.0, 0, False
         while not self._is_stopping:
             tried_s = time.monotonic()
             if not capture.grab():
@@ -300,7 +302,9 @@ class _Connection:
             if not self.count:
                 self.begun_s, first_s = now_s, timestamp_s
             self.count += 1
-            position_s = timeline.place(timestamp_s - first_s)
+            elapsed_s = now_s - self.begun_s
+            has_drifted |= abs(timestamp_s - first_s - elapsed_s) > DRIFT_S + DRIFT_SHARE * elapsed_s
+            position_s = timeline.place(math.nan if has_drifted else timestamp_s - first_s)
             if now_s < self._wanted_from_s:
                 continue
             frame = retrieve_rgb(capture)
