@@ -5,6 +5,7 @@
     ├── ImageError                 one image cannot be used; the others can
     │   ├── ImageReadError             its bytes cannot be read
     │   ├── ImageTooLargeError         more bytes or pixels than allowed
+    │   ├── SidecarError               keywords cannot be merged into the file that is beside it
     │   ├── ImageArrayError            an array is not an image (also an InputShapeError)
     │   └── ImageDecodeError           its bytes are not a whole image
     │       └── UnsupportedImageError      a format that edgecls does not read
@@ -61,6 +62,7 @@ __all__ = [
     "RefusedImageError",
     "RemoteError",
     "ServerError",
+    "SidecarError",
     "SourceLostError",
     "TrackingError",
     "TrainingError",
@@ -92,6 +94,10 @@ class ImageReadError(ImageError):
 
 class ImageTooLargeError(ImageError):
     """An image has more bytes or more pixels than the limits allow."""
+
+
+class SidecarError(ImageError):
+    """The XMP sidecar of an image cannot be read, or not be merged into; it was left as it is."""
 
 
 class ImageDecodeError(ImageError):

@@ -156,6 +156,8 @@ def test_the_end_of_a_video_and_a_video_cut_short_are_told_apart(tmp_path: Path)
     ("arguments", "message"),
     [
         (["--watch"], "--watch does not go with videos"),
+        (["-o", "x.jsonl"], "--output does not go with videos"),
+        (["--xmp"], "--xmp does not go with videos"),
         (["--sort-into", "x"], "--sort-into does not go with videos"),
         (["--explain", "x"], "--explain does not go with videos"),
         (["--save-embeddings", "x.npz"], "--save-embeddings does not go with videos"),
