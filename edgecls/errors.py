@@ -5,9 +5,12 @@
     ├── ImageError                 one image cannot be used; the others can
     │   ├── ImageReadError             its bytes cannot be read
     │   ├── ImageTooLargeError         more bytes or pixels than allowed
+    │   ├── SidecarError               keywords cannot be merged into the file that is beside it
     │   ├── ImageArrayError            an array is not an image (also an InputShapeError)
     │   └── ImageDecodeError           its bytes are not a whole image
     │       └── UnsupportedImageError      a format that edgecls does not read
+    ├── VideoError                 a video, camera or stream cannot be opened, or is damaged
+    │   └── SourceLostError            a camera or stream stopped and did not come back
     ├── ClosedError                a classifier is used after it was closed
     ├── InputShapeError            an array does not have the shape or type the model takes
     ├── ModelFileError             a model file is missing, damaged or not self-describing
@@ -59,10 +62,13 @@ __all__ = [
     "RefusedImageError",
     "RemoteError",
     "ServerError",
+    "SidecarError",
+    "SourceLostError",
     "TrackingError",
     "TrainingError",
     "UnreachableError",
     "UnsupportedImageError",
+    "VideoError",
 ]
 
 
@@ -90,6 +96,10 @@ class ImageTooLargeError(ImageError):
     """An image has more bytes or more pixels than the limits allow."""
 
 
+class SidecarError(ImageError):
+    """The XMP sidecar of an image cannot be read, or not be merged into; it was left as it is."""
+
+
 class ImageDecodeError(ImageError):
     """The bytes are not a whole, undamaged image.
 
@@ -104,6 +114,14 @@ class ImageDecodeError(ImageError):
 
 class UnsupportedImageError(ImageDecodeError):
     """The bytes are in a format that edgecls does not read."""
+
+
+class VideoError(EdgeclsError):
+    """A video, camera or stream cannot be opened, or a video is damaged or cut short."""
+
+
+class SourceLostError(VideoError):
+    """A camera or stream that had given frames stopped, and did not come back in time."""
 
 
 class ClosedError(EdgeclsError):

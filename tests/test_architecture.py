@@ -16,9 +16,9 @@ PACKAGE = ROOT / "edgecls"
 
 LAYERS = [
     {"errors", "extras", "atomic_write", "file_moves", "folder_names", "image_files", "in_order", "journal"}
-    | {"bundled_model", "folder_lock", "frozen", "regular_file", "tracking"},
+    | {"bundled_model", "folder_lock", "frozen", "regular_file", "tracking", "video_names", "xmp"},
     {"image_formats", "image_spec", "resize", "image", "drawing", "onnx_container", "model_card", "modelfile"},
-    {"measuring", "plots"},
+    {"measuring", "plots", "results"},
     {"runtime"},
     {"models", "dataset", "client", "dataframe"},
     {"export", "evaluation", "bench", "distributed", "page"},
@@ -41,7 +41,7 @@ USERS_OF = {
     "pi_heif": {"image_formats"},
     "matplotlib": {"plots"},
     "ray": {"distributed"},
-    "pyarrow": {"distributed"},
+    "pyarrow": {"results", "distributed"},
     "onnxruntime": {"runtime"},
     "openvino": {"runtime"},
     "optuna": {"training"},

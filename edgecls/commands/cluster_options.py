@@ -1,23 +1,33 @@
 """The options of commands that can work on a cluster, and which of their other options do not go with them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
 import click
-from click.core import ParameterSource
 
-__all__ = ["cluster_options", "is_on_cluster"]
+from edgecls.commands.options import typed_options
+
+__all__ = ["cluster_options", "is_on_cluster", "output_folder_option"]
 
 _ONLY_ON_CLUSTER = (
     *("address", "output", "workers", "cpus_per_worker", "gpus_per_worker", "worker_timeout_s", "part_rows"),
 )
 _ONLY_HERE = (
-    *("sort_into", "move", "heat_folder", "explain_method", "label_folder", "watch", "interval_s"),
+    *("sort_into", "move", "heat_folder", "explain_method", "label_folder", "xmp", "watch", "interval_s"),
     *("embeddings_path", "foreign"),
 )
 _BY_TUNING = ("threads", "tuned")
 _ON_NVIDIA = ("cuda", "tensorrt")
+
+
+output_folder_option = click.option(
+    "--output",
+    "-o",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="With --on ray: where the parts of the result are written.",
+)
 
 
 def cluster_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -27,13 +37,6 @@ def cluster_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "--on",
             type=click.Choice(["ray"]),
             help="Work on a Ray cluster, and write to the folder of --output. Continues what was stopped there.",
-        ),
-        click.option(
-            "--output",
-            "-o",
-            metavar="DIR",
-            type=click.Path(file_okay=False, path_type=Path),
-            help="With --on ray: where the parts of the result are written.",
         ),
         click.option(
             "--address",
@@ -84,20 +87,20 @@ def cluster_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def is_on_cluster(ctx: click.Context) -> bool:
+def is_on_cluster(ctx: click.Context, *, also_here: Collection[str] = ()) -> bool:
     """True if the work is to be done on a cluster.
+
+    Args:
+        ctx: Of a command that has the options, and --output.
+        also_here: Those of them that mean something without a cluster, too.
 
     Raises:
         click.UsageError: The options do not go together.
     """
-    typed = {
-        param.name: param.opts[0]
-        for param in ctx.command.params
-        if param.name is not None and ctx.get_parameter_source(param.name) is ParameterSource.COMMANDLINE
-    }
+    typed = typed_options(ctx)
     if "on" not in typed:
         for name in _ONLY_ON_CLUSTER:
-            if name in typed:
+            if name in typed and name not in also_here:
                 raise click.UsageError(f"{typed[name]} goes with --on ray")
         return False
     for name in _ONLY_HERE:

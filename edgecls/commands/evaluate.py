@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgecls.commands.cluster_options import cluster_options, is_on_cluster
+from edgecls.commands.cluster_options import cluster_options, is_on_cluster, output_folder_option
 from edgecls.commands.options import (
     ModelPath,
     ignore_option,
@@ -76,6 +76,7 @@ class _Data(click.Path):
 )
 @limits_option
 @tracking_options
+@output_folder_option
 @cluster_options
 @click.pass_context
 def evaluate(

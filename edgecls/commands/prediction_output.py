@@ -1,6 +1,5 @@
-"""How `edgecls run` prints predictions: a table for people, JSON lines and CSV for programs."""
+"""Where `edgecls run` puts predictions: a table for people, JSON lines, CSV and files of results for programs."""
 
-import csv
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -10,14 +9,17 @@ from typing import TYPE_CHECKING, Protocol, TextIO
 import click
 
 from edgecls.commands.terminal import counted, on_one_line, padded, utf8_stdout, width
+from edgecls.model_card import UNKNOWN
 from edgecls.runtime.prediction import Outcome, Prediction
 
 if TYPE_CHECKING:
+    from edgecls.results.results_file import ResultsFile
+    from edgecls.runtime.classifier import Classifier
     from edgecls.runtime.embeddings_file import EmbeddingsFile
     from edgecls.runtime.folders.sort_into import Sorter
     from edgecls.runtime.illustrator import Illustrator
 
-__all__ = ["Tally", "Writer", "make_writer"]
+__all__ = ["Tally", "Writer", "answers_of", "make_writer"]
 
 MAX_NAME_WIDTH = 60  # columns; longer names push their line to the right instead of all lines
 NAMES_LOOKED_AT = 1000  # for the width of their column; a longer name later widens it from there on
@@ -32,23 +34,47 @@ class Writer(Protocol):
 
 
 def make_writer(
-    output_format: str, answers: Sequence[str], names: Sequence[str], *, top: int, embeddings: bool = False
+    output_format: str,
+    answers: Sequence[str],
+    names: Sequence[str],
+    *,
+    top: int,
+    embeddings: bool = False,
+    results: "ResultsFile | None" = None,
 ) -> Writer:
     """Return the writer for an output format.
 
     Args:
-        output_format: "table", "json" or "csv".
+        output_format: "table", "json" or "csv", on standard output.
         answers: All answers that can occur, for the width of their column.
         names: The names of the images, for the width of theirs, as far as they are known.
         top: How many labels to print for each image, at most as many as the model has.
-        embeddings: With "json": whether to print them.
+        embeddings: With "json" and `results`: whether to write them.
+        results: The file to write to; None for standard output.
     """
+    if results is not None:
+        return _Results(results, top, embeddings)
     out = utf8_stdout()
     if output_format == "json":
         return _JsonLines(out, top, embeddings)
     if output_format == "csv":
         return _Csv(out, top)
     return _Table(out, answers, names, top)
+
+
+def answers_of(classifier: "Classifier") -> tuple[str, ...]:
+    """Return all answers that can occur."""
+    return (*classifier.labels, UNKNOWN) if classifier.can_be_unknown else classifier.labels
+
+
+class _Results:
+    def __init__(self, results: "ResultsFile", top: int, embeddings: bool) -> None:
+        self._results = results
+        self._top = top
+        self._embeddings = embeddings
+
+    def write(self, outcome: Outcome) -> None:
+        self._results.append(outcome.as_row(top=self._top, embedding=self._embeddings))
 
 
 class _JsonLines:
@@ -58,35 +84,23 @@ class _JsonLines:
         self._embeddings = embeddings
 
     def write(self, outcome: Outcome) -> None:
-        if isinstance(outcome.result, Prediction):
-            record = outcome.result.as_dict(top=self._top, embedding=self._embeddings)
-        else:
-            record = {"image": outcome.name, "error": outcome.result.as_dict()}
-        self._out.write(json.dumps(record, ensure_ascii=False) + "\n")
+        row = outcome.as_row(top=self._top, embedding=self._embeddings)
+        self._out.write(json.dumps(row, ensure_ascii=False) + "\n")
         self._out.flush()
 
 
 class _Csv:
     def __init__(self, out: TextIO, top: int) -> None:
+        from edgecls.results.rows import csv_columns, csv_line
+
         self._out = out
-        self._rows = csv.writer(out, lineterminator="\n")
         self._top = top
-        ranks = [f"_{rank}" if rank > 1 else "" for rank in range(1, top + 1)]
-        columns = [column + rank for rank in ranks for column in ("label", "probability")]
-        columns[1:1] = ["known"]
-        self._rows.writerow(["image", *columns, "best_label", "familiarity", "reason", "time_ms", "error"])
+        self._out.write(csv_line(csv_columns(top)))
 
     def write(self, outcome: Outcome) -> None:
-        answer = outcome.result
-        if isinstance(answer, Prediction):
-            cells = [answer.label, "true" if answer.is_known else "false", _six_digits(answer.probability)]
-            for score in answer.top(self._top)[1:]:
-                cells += [score.label, _six_digits(score.probability)]
-            familiarity = "" if answer.familiarity is None else _six_digits(answer.familiarity)
-            cells += [answer.best_label, familiarity, answer.unknown_reason or "", f"{answer.time_ms:.3f}"]
-            self._rows.writerow([outcome.name, *cells, ""])
-        else:
-            self._rows.writerow([outcome.name, *[""] * (2 * self._top + 5), str(answer)])
+        from edgecls.results.rows import csv_line, csv_row
+
+        self._out.write(csv_line(csv_row(outcome.as_row(top=self._top), self._top)))
         self._out.flush()
 
 
@@ -117,10 +131,6 @@ class _Table:
         self._out.flush()
 
 
-def _six_digits(score: float) -> str:
-    return f"{score:.6f}"
-
-
 class Tally:
     """Takes outcomes as they come.
 
@@ -129,6 +139,7 @@ class Tally:
         sorter: Puts the images into folders; None to leave them alone.
         illustrator: Keeps the drawings that it made; None if there are none.
         embeddings: Gathers the embeddings; None if they are not wanted.
+        xmp: Whether to add the labels to the sidecars of the images.
 
     Attributes:
         classified: Images that got an answer.
@@ -141,6 +152,8 @@ class Tally:
         sorter: "Sorter | None",
         illustrator: "Illustrator | None",
         embeddings: "EmbeddingsFile | None" = None,
+        *,
+        xmp: bool = False,
     ) -> None:
         self.classified = 0
         self.failed = 0
@@ -149,9 +162,10 @@ class Tally:
         self._sorter = sorter
         self._illustrator = illustrator
         self._embeddings = embeddings
+        self._xmp = xmp
 
     def take(self, outcomes: Iterable[Outcome], *, total: int | None) -> None:
-        """Keep drawings, sort, print and count all outcomes, with a progress bar on the terminal.
+        """Keep drawings, sort, write sidecars, print and count all outcomes, with a progress bar on the terminal.
 
         Args:
             outcomes: One for each image.
@@ -166,6 +180,8 @@ class Tally:
                 self._illustrator.keep(outcome)
             if self._sorter is not None:
                 outcome = self._sorter.place(outcome)
+            if self._xmp:
+                outcome = _with_sidecar(outcome)
             if isinstance(outcome.result, Prediction):
                 self.classified += 1
                 if self._embeddings is not None:
@@ -208,3 +224,24 @@ class Tally:
         if self._embeddings is not None:
             count = self._embeddings.write()
             click.echo(f"wrote {counted(count, 'embedding')} to {self._embeddings.path}", err=True)
+
+
+def _with_sidecar(outcome: Outcome) -> Outcome:
+    """Add the label of an image to its sidecar; nothing for an image that is unknown or has none.
+
+    Returns:
+        The outcome; with the fault as its result, if the sidecar cannot be merged into.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    from edgecls.errors import SidecarError
+    from edgecls.xmp import add_keywords
+
+    if isinstance(outcome.result, Prediction) and outcome.result.is_known:
+        try:
+            add_keywords(outcome.name, [outcome.result.label])
+        except SidecarError as error:
+            fault = SidecarError(f"classified as {outcome.result.label!r}, but {error}")
+            return Outcome(outcome.name, fault, outcome.drawings)
+    return outcome

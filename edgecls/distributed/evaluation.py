@@ -12,7 +12,6 @@ from edgecls.dataset.formats.labelled_images import Dataset, LabelledImages
 from edgecls.dataset.formats.read import read_dataset
 from edgecls.distributed.cluster import Share
 from edgecls.distributed.job import Job, Progress, open_output, run_job
-from edgecls.distributed.output import Row, written_name
 from edgecls.distributed.remote_dataset import RemoteDataset
 from edgecls.distributed.sources import HERE, Listed, Place, RemoteReader, is_uri
 from edgecls.errors import DistributedError, ImageError
@@ -20,6 +19,7 @@ from edgecls.evaluation.evaluate import model_label_ids
 from edgecls.evaluation.record import Evaluation, ImagePath
 from edgecls.evaluation.scores import Score, Scores
 from edgecls.image import DEFAULT_LIMITS
+from edgecls.results.rows import Row, written_name
 from edgecls.runtime.min_familiarity import familiarity_threshold
 
 __all__ = ["ClusterData", "evaluate_on_cluster"]

@@ -19,12 +19,14 @@ from typing import Any
 
 from edgecls import __version__
 from edgecls.distributed.cluster import LostWorkerError, Pool, Share, Worker, joined_cluster, result_of
-from edgecls.distributed.output import OutputFolder, Row, SeenImages, written_name
+from edgecls.distributed.output import OutputFolder
 from edgecls.distributed.sources import HERE, Listed, is_uri, list_images, local_roots
 from edgecls.distributed.worker import WorkerSettings
 from edgecls.errors import ImageError
 from edgecls.image import DEFAULT_LIMITS, ImageLimits
 from edgecls.modelfile import ModelFile
+from edgecls.results.resume import SeenImages
+from edgecls.results.rows import Row, written_name
 from edgecls.runtime.min_familiarity import MinFamiliarity
 
 __all__ = ["Job", "Progress", "chunks_of", "open_output", "run_job"]
@@ -145,7 +147,7 @@ def run_job(
 
     Raises:
         DistributedError: A source, the output folder or the cluster does not allow it.
-        OutputError: A part cannot be written.
+        OutputError: A part cannot be written, or there is no space to keep track of the images.
         MissingExtraError: Ray or pyarrow is not installed.
         As `ImageWorker.start`.
     """

@@ -6,72 +6,25 @@ be recorded, and nothing can contradict them.
 
 import contextlib
 import datetime
-import hashlib
 import json
 import os
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
 from edgecls.atomic_write import remove_leftovers, whole_files
 from edgecls.errors import DistributedError
-from edgecls.extras import import_from_extra
 from edgecls.folder_lock import try_lock_folder
+from edgecls.results.parquet import parquet_rows, write_parquet
+from edgecls.results.resume import changed_facts, write_facts
+from edgecls.results.rows import Row
 
-__all__ = ["FORMATS", "MANIFEST", "OutputFolder", "Row", "SeenImages", "written_name"]
+__all__ = ["FORMATS", "MANIFEST", "OutputFolder"]
 
 MANIFEST = "manifest.json"
 FORMAT = 1
 FORMATS = {"parquet": ".parquet", "json": ".jsonl"}
 """The forms of a part, and their file name endings."""
-
-CACHE_KIB = 65536  # of the database of names; the rest is on disk
-DIGEST_BYTES = 16
-
-Row = dict[str, Any]
-"""What `edgecls run --format json` prints for an image."""
-
-
-def written_name(name: str) -> str:
-    """Return the name of an image as it stands in the output, where bytes that are no UTF-8 are escaped."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-
-
-class SeenImages:
-    """Names that came already, of any number, in bounded memory: digests in a temporary database on disk."""
-
-    def __init__(self) -> None:
-        self._db = sqlite3.connect("", isolation_level=None)  # a file without a name, which goes when it is closed
-        for statement in (
-            f"PRAGMA cache_size=-{CACHE_KIB}",
-            "PRAGMA journal_mode=OFF",
-            "PRAGMA synchronous=OFF",
-            "CREATE TABLE seen (digest BLOB PRIMARY KEY) WITHOUT ROWID",
-            "BEGIN",
-        ):
-            self._db.execute(statement)
-
-    def add(self, name: str) -> bool:
-        """Take a name down; True if it came for the first time.
-
-        Args:
-            name: As `written_name` returns it.
-
-        Raises:
-            DistributedError: There is no space left for the database.
-        """
-        digest = hashlib.blake2b(name.encode(), digest_size=DIGEST_BYTES).digest()
-        try:
-            return self._db.execute("INSERT OR IGNORE INTO seen VALUES (?)", (digest,)).rowcount == 1
-        except sqlite3.Error as error:
-            raise DistributedError(
-                f"cannot keep track of the images: {error}; make space in the folder for temporary files (TMPDIR)"
-            ) from error
-
-    def close(self) -> None:
-        """Forget all names."""
-        self._db.close()
 
 
 class OutputFolder:
@@ -140,7 +93,7 @@ class OutputFolder:
         """
         for part in self._parts():
             with _part_errors(part):
-                yield from _rows_in_parquet(part) if self._suffix == ".parquet" else _rows_in_lines(part)
+                yield from parquet_rows(part) if self._suffix == ".parquet" else _rows_in_lines(part)
 
     def write(self, rows: list[Row]) -> None:
         """Write a part.
@@ -150,7 +103,8 @@ class OutputFolder:
         """
         with whole_files(self.path / f"part-{self._next_number:06d}{self._suffix}") as (temporary,):
             if self._suffix == ".parquet":
-                _write_parquet(temporary, rows, embeddings=self._facts["options"].get("embeddings", False))
+                embeddings = self._facts["options"].get("embeddings", False)
+                write_parquet(temporary, rows, embeddings=embeddings, rows_at_once=len(rows))
             else:
                 with open(temporary, "w", encoding="utf-8", newline="\n") as stream:
                     stream.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
@@ -165,7 +119,7 @@ class OutputFolder:
         """
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         finished = {"at": now, "images": images, "errors": errors, "parts": self.part_count}
-        _write_json(self.path / MANIFEST, {**self._facts, "finished": finished})
+        write_facts(self.path / MANIFEST, {**self._facts, "finished": finished})
 
     def close(self) -> None:
         """Let other processes write there."""
@@ -186,34 +140,17 @@ def _check_or_begin(path: Path, facts: dict[str, Any]) -> None:
                 f"cannot write to {str(path)!r}: it holds other files, {others[0]!r} for one, and no {MANIFEST}; "
                 "choose an empty folder"
             ) from None
-        _write_json(manifest, facts)
+        write_facts(manifest, facts)
         return
     except ValueError as error:
         raise DistributedError(f"cannot read {str(manifest)!r}: {error}; choose another folder") from error
     if not isinstance(before, dict):
         raise DistributedError(f"cannot read {str(manifest)!r}: it is no JSON object; choose another folder")
-    differing = [
-        f"{name} was {was}, is {now}" for name, was, now in _differences(before, json.loads(json.dumps(facts)))
-    ]
-    if differing:
+    if differing := changed_facts(before, facts):
         raise DistributedError(
             f"cannot go on in {str(path)!r}, which another run began: {'; '.join(differing)}; choose another "
             "folder, or run with what that run had"
         )
-
-
-def _differences(before: dict[str, Any], now: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
-    for key, value in now.items():
-        was = before.get(key)
-        if isinstance(value, dict) and isinstance(was, dict):
-            yield from _differences(was, value)
-        elif was != value:
-            yield key, json.dumps(was, ensure_ascii=False), json.dumps(value, ensure_ascii=False)
-
-
-def _write_json(path: Path, document: dict[str, Any]) -> None:
-    with whole_files(path) as (temporary,):
-        temporary.write_text(json.dumps(document, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
 
 
 def _number_of(part: Path) -> int:
@@ -244,42 +181,5 @@ def _rows_in_lines(part: Path) -> Iterator[Row]:
 
 
 def _names_in_parquet(part: Path) -> Iterator[tuple[str, bool]]:
-    for row in _rows_in_parquet(part, columns=["image", "label"]):
+    for row in parquet_rows(part, columns=["image", "label"]):
         yield row["image"], row["label"] is not None
-
-
-def _rows_in_parquet(part: Path, columns: list[str] | None = None) -> Iterator[Row]:
-    parquet = import_from_extra("pyarrow.parquet", extra="ray", purpose="reading Parquet")
-    with parquet.ParquetFile(part) as file:
-        for batch in file.iter_batches(columns=columns):
-            yield from batch.to_pylist()
-
-
-def _write_parquet(path: Path, rows: list[Row], *, embeddings: bool) -> None:
-    """Write rows with the columns that every prediction has; what only some have follows, typed by its values.
-
-    Args:
-        path: The part.
-        rows: At least one.
-        embeddings: Whether there is a column for these, even where every row has an error.
-    """
-    arrow = import_from_extra("pyarrow", extra="ray", purpose="writing Parquet")
-    parquet = import_from_extra("pyarrow.parquet", extra="ray", purpose="writing Parquet")
-    text, number = arrow.string(), arrow.float64()
-    columns = {
-        "image": text,
-        "label": text,
-        "known": arrow.bool_(),
-        "reason": text,
-        "probability": number,
-        "familiarity": number,
-        "top": arrow.list_(arrow.struct([("label", text), ("probability", number)])),
-        "time_ms": number,
-        "error": arrow.struct([("type", text), ("message", text)]),
-    }
-    if embeddings:
-        columns["embedding"] = arrow.list_(arrow.float32())
-    others = dict.fromkeys(key for row in rows for key in row if key not in columns)
-    arrays = {key: arrow.array([row.get(key) for row in rows], kind) for key, kind in columns.items()}
-    arrays |= {key: arrow.array([row.get(key) for row in rows]) for key in others}
-    parquet.write_table(arrow.table(arrays), path)

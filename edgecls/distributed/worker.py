@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edgecls import __version__
-from edgecls.distributed.output import Row, written_name
 from edgecls.distributed.sources import RemoteReader
 from edgecls.errors import DistributedError
 from edgecls.evaluation.scores import TOP, score_of
 from edgecls.image import ImageLimits
 from edgecls.modelfile import model_from_bytes
+from edgecls.results.rows import Row, written_name
 from edgecls.runtime.classifier import Classifier
 from edgecls.runtime.execution.providers import Provider
 from edgecls.runtime.many_images import Source, classify_stream
@@ -135,11 +135,8 @@ class ImageWorker:
 
 
 def row_of(outcome: Outcome, *, top: int) -> Row:
-    """Return an outcome as `edgecls run --format json` prints it, with the embedding if there are features."""
-    name = written_name(outcome.name)
-    if isinstance(outcome.result, Prediction):
-        return {**outcome.result.as_dict(top=top, embedding=True), "image": name}
-    return {"image": name, "error": outcome.result.as_dict()}
+    """Return an outcome as the parts hold it, with the embedding if there are features."""
+    return outcome.as_row(top=top, embedding=True) | {"image": written_name(outcome.name)}
 
 
 def scored_row(outcome: Outcome, label_id: int, provider: str) -> Row:

@@ -181,6 +181,17 @@ class Outcome:
     result: Prediction | ImageError
     drawings: tuple[bytes, ...] = field(default=(), repr=False)
 
+    def as_row(self, *, top: int = 1, embedding: bool = False) -> dict[str, Any]:
+        """Return the outcome as files of results and JSON lines hold it: the answer, or the error under "error".
+
+        Args:
+            top: Number of best labels.
+            embedding: Whether to add the features, if there are any.
+        """
+        if isinstance(self.result, Prediction):
+            return self.result.as_dict(top=top, embedding=embedding)
+        return {"image": self.name, "error": self.result.as_dict()}
+
     def _repr_html_(self) -> str:
         """Return the outcome as notebooks show it."""
         from edgecls.runtime.notebook import outcome_html

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from edgecls.distributed.output import OutputFolder, SeenImages, written_name
+from edgecls.distributed.output import OutputFolder
 from edgecls.errors import DistributedError
 
 FACTS: dict[str, Any] = {
@@ -106,15 +106,6 @@ def test_parquet_keeps_columns_that_only_some_predictions_have(tmp_path: Path) -
     assert table.column("familiarity").to_pylist() == [0.5, None]
     assert table.column("error").to_pylist() == [None, {"type": "ImageError", "message": "it is bad"}]
     assert done == [("a.png", True), ("b.png", False)]
-
-
-def test_names_are_seen_once_whatever_bytes_they_have() -> None:
-    seen = SeenImages()
-    names = [written_name(name) for name in ("a", "caf\udce9.png", "猫.png")]
-
-    assert [seen.add(name) for name in [*names, *names]] == [True] * 3 + [False] * 3
-    assert names[1] == "caf\\xe9.png"
-    seen.close()
 
 
 def test_parquet_has_typed_columns_for_what_no_row_of_a_part_has(tmp_path: Path) -> None:

@@ -87,6 +87,7 @@ def watch(
     interval_s: float,
     passing_over: Collection[str] = (),
     illustrator: "Illustrator | None" = None,
+    is_done: Callable[[str], bool] = lambda name: False,
     clock: Callable[[], float] = time.monotonic,
     wait: Callable[[float], None] = time.sleep,
 ) -> Iterator[Outcome]:
@@ -99,11 +100,17 @@ def watch(
         interval_s: Seconds between two scans.
         passing_over: Folders within them that are left out, by their real paths.
         illustrator: Makes drawings of the answers; None for none.
+        is_done: Whether an image that is there at the beginning is left out, until it changes.
         clock: Tells the time in seconds.
         wait: Waits for so many seconds.
     """
     arrivals = Arrivals(patience_s=max(PATIENCE_S, 2 * interval_s))
+    there = _stamps(folders, passing_over)
+    arrivals.look(there, now_s=clock())
+    for name in filter(is_done, there):
+        arrivals.settle(name)
     while True:
+        wait(interval_s)
         unchanged = arrivals.look(_stamps(folders, passing_over), now_s=clock())
         sources = map(file_source, unchanged)
         for outcome in classify_stream(classifier, sources, workers=workers, illustrator=illustrator):
@@ -111,7 +118,6 @@ def watch(
                 continue
             arrivals.settle(outcome.name)
             yield outcome
-        wait(interval_s)
 
 
 def _stamps(folders: Sequence[Path], passing_over: Collection[str]) -> dict[str, Stamp]:

@@ -1,0 +1,1 @@
+"""Frames of videos, cameras and streams; nothing here knows of models."""
