@@ -21,7 +21,7 @@ LAYERS = [
     {"measuring", "plots"},
     {"runtime"},
     {"models", "dataset", "client", "dataframe"},
-    {"export", "evaluation", "bench", "distributed", "page"},
+    {"export", "evaluation", "bench", "distributed", "page", "teaching"},
     {"server"},
     {"training"},
     {"commands"},
