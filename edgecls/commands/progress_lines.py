@@ -97,7 +97,7 @@ def _facts(result: "QuickResult") -> dict[str, Any]:
         "training_accuracy": result.metrics["accuracy"],
         "accuracy": evaluation.accuracy,
         "accuracy_interval": [low, high],
-        "accuracy_of": "test" if result.has_test else "validation",
+        "accuracy_of": "test" if result.has_test else "validation" if result.folds is None else "cross-validation",
         "evaluated": [
             {
                 "image": str(path),

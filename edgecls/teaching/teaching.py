@@ -105,6 +105,7 @@ class Teaching:
                 "labels": [{"label": entry.label, "images": len(entry.images)} for entry in labels],
                 "can_train": sum(len(entry.images) >= LEAST for entry in labels) >= 2,
                 "warnings": [*label_warnings(labels), *self._alike, *doubtful],
+                "corrections": _corrections(self._steps.done),
                 "undo": _undo_facts(self._steps.done),
                 "training": asdict(self._training.progress),
                 "versions": [self._version_facts(version, versions) for version in versions],
@@ -320,6 +321,16 @@ def _check_enough(labels: list[Any]) -> None:
         raise TeachingConflictError(
             f"label {few[0]!r} has a single image, and one has to be held out; add more, or remove the label"
         )
+
+
+def _corrections(done: list[Step]) -> int:
+    """Return how many images were corrected since the last version was trained."""
+    count = 0
+    for step in reversed(done):
+        if step.kind == "version":
+            break
+        count += "corrects" in step.facts
+    return count
 
 
 def _undo_facts(done: list[Step]) -> dict[str, Any] | None:

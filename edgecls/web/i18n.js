@@ -19,6 +19,13 @@ export function text(key, values = {}) {
   return typeof found === "function" ? found(values) : found;
 }
 
+// Adds the words of a part of the page that is loaded later.
+export function addTexts(more) {
+  for (const [name, words] of Object.entries(more)) {
+    Object.assign(TEXTS[name], words);
+  }
+}
+
 export function hasText(key) {
   return key in TEXTS[language];
 }
