@@ -60,15 +60,23 @@ export function toggleLanguage() {
 
 export function translatePage() {
   document.documentElement.lang = language === "zh" ? "zh-Hans" : "en";
-  for (const element of document.querySelectorAll("[data-text]")) {
-    element.textContent = text(element.dataset.text);
-  }
-  for (const element of document.querySelectorAll("[data-label]")) {
-    element.setAttribute("aria-label", text(element.dataset.label));
-  }
+  translatePart(document);
   const button = document.querySelector("#language");
   button.textContent = language === "zh" ? "English" : "中文";
   button.lang = language === "zh" ? "en" : "zh-Hans";
+}
+
+// Gives the elements of a part of the page their words.
+export function translatePart(part) {
+  for (const element of part.querySelectorAll("[data-text]")) {
+    element.textContent = text(element.dataset.text);
+  }
+  for (const element of part.querySelectorAll("[data-label]")) {
+    element.setAttribute("aria-label", text(element.dataset.label));
+    if (element.matches("input[type=text]")) {
+      element.placeholder = text(element.dataset.label);
+    }
+  }
 }
 
 function kept() {

@@ -43,7 +43,11 @@ export function showLabels() {
   });
   addEventListener("keydown", chooseByKey);
   changes.addEventListener("change", show);
-  languages.addEventListener("change", show);
+  languages.addEventListener("change", () => {
+    find("note").textContent = "";
+    shown = "";
+    show();
+  });
 }
 
 // Adds images to the label that is chosen.

@@ -1,6 +1,6 @@
 // The tab in which models are taught; loaded only from a server that was started for it.
 
-import { addTexts, translatePage } from "../i18n.js";
+import { addTexts, translatePart } from "../i18n.js";
 import { divertImages } from "../intake.js";
 import { addImages, showLabels } from "./labels.js";
 import { watch } from "./state.js";
@@ -23,8 +23,9 @@ async function begin() {
   const parts = new DOMParser().parseFromString(page, "text/html").body.children;
   const main = document.querySelector("main");
   const [tabs, section] = [...parts];
+  translatePart(tabs);
+  translatePart(section);
   main.before(tabs, section);
-  translatePage();
   showLabels();
   showTraining();
   showVersions();
