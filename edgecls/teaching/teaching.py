@@ -264,6 +264,7 @@ class Teaching:
             "number": version.number,
             "time": facts["time"],
             "duration_s": facts["duration_s"],
+            "cpu_s": facts["cpu_s"],
             "labels": facts["labels"],
             "images": sum((facts["images_per_label"] or {}).values()),
             "accuracy": facts["accuracy"],

@@ -65,7 +65,7 @@ class TrainingProcess:
         self._finish = finish
         self._changing = threading.Lock()
         self._progress = TrainingProgress()
-        self._started_s = 0.0
+        self._started_s = self._cpu_before_s = 0.0
         self._process: subprocess.Popen[bytes] | None = None
         self._thread: threading.Thread | None = None
         self._is_cancelled = False
@@ -112,7 +112,7 @@ class TrainingProcess:
                 raise
             self._is_cancelled = False
             self._process = process
-            self._started_s = time.monotonic()
+            self._started_s, self._cpu_before_s = time.monotonic(), _cpu_of_children_s()
             self._progress = TrainingProgress(state="running", step="starting")
             self._thread = threading.Thread(
                 target=self._watch, args=(process, lock), name="edgecls-training", daemon=True
@@ -193,9 +193,10 @@ class TrainingProcess:
 
     def _outcome(self, code: int, last: Mapping[str, Any]) -> TrainingProgress:
         elapsed_s = round(time.monotonic() - self._started_s, 1)
+        cpu_s = round(_cpu_of_children_s() - self._cpu_before_s, 2)
         if last.get("step") == "finished" and code == 0:
             try:
-                self._finish(self._folder, {**last["result"], "duration_s": elapsed_s})
+                self._finish(self._folder, {**last["result"], "duration_s": elapsed_s, "cpu_s": cpu_s})
             except (EdgeclsError, OSError, KeyError, TypeError, ValueError) as error:
                 return TrainingProgress("failed", message=f"the model was not kept: {error}", elapsed_s=elapsed_s)
             return TrainingProgress("finished", elapsed_s=elapsed_s)
@@ -220,6 +221,12 @@ class TrainingProcess:
                 shutil.rmtree(path, ignore_errors=True)
             elif path.name != ".lock":
                 path.unlink(missing_ok=True)
+
+
+def _cpu_of_children_s() -> float:
+    """Return the CPU time of all processes that were started here and have ended."""
+    times = os.times()
+    return times.children_user + times.children_system
 
 
 def _parsed(line: bytes) -> dict[str, Any] | None:
