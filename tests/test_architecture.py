@@ -21,7 +21,7 @@ LAYERS = [
     {"measuring", "plots", "results"},
     {"runtime"},
     {"models", "dataset", "client", "dataframe"},
-    {"export", "evaluation", "bench", "distributed", "labelling", "page"},
+    {"export", "evaluation", "bench", "distributed", "labelling", "page", "teaching"},
     {"server"},
     {"training"},
     {"commands"},

@@ -321,6 +321,25 @@ def _streaming_memory(results: Results) -> str:
     )
 
 
+def _teaching(results: Results) -> str:
+    found = results["teaching"]
+    return _table(
+        ["round", "usable after s", "CPU s of the training", "p99 ms", "p99 ms while training", "ratio", "load average"],
+        [
+            [
+                number,
+                f"{row['usable_s']:.1f}",
+                f"{row['training_cpu_s']:.1f}",
+                f"{row['alone']['p99_ms']:.0f}",
+                f"{row['training']['p99_ms']:.0f}",
+                f"{row['p99_ratio']:.2f}",
+                f"{row['load_average']:.1f}",
+            ]
+            for number, row in enumerate(found["each"], 1)
+        ],
+    )
+
+
 def _familiarity(results: Results) -> str:
     def share(level: dict[str, float]) -> str:
         return interval({key: 100 * level[key] for key in ("value", "low", "high")}, ".1f")
@@ -474,6 +493,7 @@ TABLES: dict[str, Callable[[Results], str]] = {
     "label_review": _label_review,
     "active_picking": _active_picking,
     "streaming_memory": _streaming_memory,
+    "teaching": _teaching,
     "gpu_inference_mobilenet_v2": _gpu_inference,
     "gpu_training_jax": _gpu_training,
 }

@@ -8,6 +8,7 @@ from click.core import ParameterSource
 
 from edgecls.commands.familiarity_options import say_familiarity
 from edgecls.commands.options import tracker_from
+from edgecls.commands.progress_lines import ProgressLines
 from edgecls.commands.terminal import StatusLine
 from edgecls.commands.train_options import (
     found_text,
@@ -25,7 +26,19 @@ from edgecls.image_spec import Fit
 __all__ = ["train_quickly"]
 
 QUICK_OPTIONS = (
-    *("data", "output", "quick", "overwrite", "run_dir", "cache_dir", "cache", "fit", "seed", "class_weights"),
+    *(
+        "data",
+        "output",
+        "quick",
+        "progress",
+        "overwrite",
+        "run_dir",
+        "cache_dir",
+        "cache",
+        "fit",
+        "seed",
+        "class_weights",
+    ),
     *("validation_fraction", "keep_rare_in_train", "leave_out_rare", "augment", "augment_flip"),
     *("calibrate", "unknown_threshold", "familiarity", "mlflow", "mlflow_experiment"),
 )
@@ -53,7 +66,7 @@ def train_quickly(context: click.Context) -> None:
     from edgecls.dataset.cache_kind import Cache
     from edgecls.evaluation.record import headline_metrics
     from edgecls.training.quick.config import QuickConfig
-    from edgecls.training.quick.job import QuickListener, run_quick_training
+    from edgecls.training.quick.job import QuickListener, QuickResult, run_quick_training
 
     config = QuickConfig(
         fit=Fit(given["fit"]),
@@ -69,6 +82,33 @@ def train_quickly(context: click.Context) -> None:
         unknown_threshold=unknown_threshold_of(given["unknown_threshold"]),
         familiarity=given["familiarity"],
     )
+    data, output = Path(given["data"]), Path(given["output"])
+
+    def run_with(listener: QuickListener) -> QuickResult:
+        tracker = tracker_from(given["mlflow"], given["mlflow_experiment"], data)
+        run = None if tracker is None else tracker.run(output.stem, settings=config.as_facts())
+        with run or contextlib.nullcontext():
+            result = run_quick_training(
+                data,
+                output,
+                config,
+                run_directory=given["run_dir"],
+                overwrite=given["overwrite"],
+                cache=Cache(given["cache"]),
+                cache_folder=given["cache_dir"],
+                listener=listener,
+            )
+            if run is not None:
+                run.log_metrics(result.metrics)
+                prefix = "final_test_" if result.has_test else "final_validation_"
+                run.log_metrics(headline_metrics(result.evaluation, prefix=prefix))
+                run.log_files(result.onnx_path, result.run.report_path)
+        return result
+
+    if given["progress"] == "json":
+        with ProgressLines() as lines:
+            lines.finish(run_with(lines.listener()))
+        return
     line = StatusLine()
     listener = QuickListener(
         on_found=lambda dataset: line.then(found_text(dataset)),
@@ -81,25 +121,7 @@ def train_quickly(context: click.Context) -> None:
         on_exporting=lambda: line.show("exporting and comparing with the fitted model"),
         on_evaluated=lambda done, total: line.show(f"classifying images for the report {done}/{total}"),
     )
-    data, output = Path(given["data"]), Path(given["output"])
-    tracker = tracker_from(given["mlflow"], given["mlflow_experiment"], data)
-    run = None if tracker is None else tracker.run(output.stem, settings=config.as_facts())
-    with run or contextlib.nullcontext():
-        result = run_quick_training(
-            data,
-            output,
-            config,
-            run_directory=given["run_dir"],
-            overwrite=given["overwrite"],
-            cache=Cache(given["cache"]),
-            cache_folder=given["cache_dir"],
-            listener=listener,
-        )
-        if run is not None:
-            run.log_metrics(result.metrics)
-            prefix = "final_test_" if result.has_test else "final_validation_"
-            run.log_metrics(headline_metrics(result.evaluation, prefix=prefix))
-            run.log_files(result.onnx_path, result.run.report_path)
+    result = run_with(listener)
     metrics, card = result.metrics, result.export.card
     which = "validation" if result.folds is None else f"{result.folds}-fold cross-validated"
     line.then(

@@ -219,6 +219,65 @@ def feedback_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
+_teaching_option = functools.partial(click.option, cls=GroupedOption, group="Teaching")
+
+_TEACHING_OPTIONS = (
+    _teaching_option(
+        "--teach",
+        "teach_folder",
+        type=click.Path(file_okay=False, path_type=Path),
+        help="Folder in which users make labels, add images and train models, in the page; off without it. "
+        "Corrections go there too. Needs edgecls[quick].",
+    ),
+    _teaching_option(
+        "--teach-max-images",
+        type=click.IntRange(min=1),
+        default=5000,
+        show_default=True,
+        help="Images that it may hold; further ones are refused (413).",
+    ),
+    _teaching_option(
+        "--teach-max-labels",
+        type=click.IntRange(min=1),
+        default=100,
+        show_default=True,
+        help="Labels that it may have; further ones are refused (413).",
+    ),
+    _teaching_option(
+        "--teach-max-mb",
+        type=click.FloatRange(min=0, min_open=True),
+        default=4096,
+        show_default=True,
+        help="Largest size of that folder in MiB, models included; what does not fit is refused (507).",
+    ),
+    _teaching_option(
+        "--teach-min-free-mb",
+        type=click.FloatRange(min=0),
+        default=512,
+        show_default=True,
+        help="What has to stay free on its disk in MiB; what would not leave that is refused (507).",
+    ),
+)
+_BOUNDS = {name: f"teach_{name}" for name in ("max_images", "max_labels", "max_mb", "min_free_mb")}
+
+
+def teaching_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options for teaching, as its argument `teach`, a TeachingSettings."""
+
+    @functools.wraps(command)
+    def with_teaching(*args: Any, **options: Any) -> Any:
+        from edgecls.server.settings import TeachingSettings
+        from edgecls.teaching.bounds import TeachingBounds
+
+        bounds = TeachingBounds(**{name: options.pop(option) for name, option in _BOUNDS.items()})
+        return command(*args, teach=TeachingSettings(options.pop("teach_folder"), bounds), **options)
+
+    wrapped: Callable[..., Any] = with_teaching
+    for option in reversed(_TEACHING_OPTIONS):
+        wrapped = option(wrapped)
+    return wrapped
+
+
 def _tell(line: str) -> None:
     click.echo(line, err=True)
 
@@ -238,6 +297,7 @@ def _tell(line: str) -> None:
 )
 @serve_options
 @feedback_options
+@teaching_options
 @click.pass_context
 def serve(context: click.Context, /, models: tuple[Path, ...], model: Path, wait_s: float, **options: Any) -> None:
     """Serve a web page and an HTTP interface that classify images.
@@ -253,6 +313,7 @@ def serve(context: click.Context, /, models: tuple[Path, ...], model: Path, wait
     POST /v2/models/MODEL/infer  the Open Inference Protocol (KServe v2), for its clients
     GET  /openapi.json         all addresses, described
     POST /feedback             an image and what it shows (?label=), where the answer was wrong; with --feedback
+    /teach...                  labels, images, trainings and versions of a model that is taught; with --teach
     GET  /status, /metrics     models, what they run on, images answered; the same and more for Prometheus
     GET  /livez, /readyz       is the process alive; are the models loaded, warmed and verified
 

@@ -75,6 +75,13 @@ INTERRUPTED = 130
     "and needs the extra quick only.",
 )
 @click.option(
+    "--progress",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="json: standard output gets a line of JSON for each step and one with the results, for programs (--quick).",
+)
+@click.option(
     "--cache-dir",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     show_default="the output's folder",
@@ -111,6 +118,7 @@ def train(
     features: str | None,
     backbone: Path | None,
     quick: bool,
+    progress: str,
     **flags: Any,
 ) -> None:
     """Train on DATA: a folder with one folder of images for each label, a folder with the folders train, val and
@@ -134,6 +142,8 @@ def train(
 
         train_quickly(context)
         return
+    if progress != "text":
+        raise click.UsageError("--progress json is for quick training; add --quick, or leave it out")
     from edgecls.models.classical import classical_names
 
     if flags["arch"] in classical_names():

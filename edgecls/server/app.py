@@ -19,6 +19,7 @@ from edgecls.server.endpoints.openapi import mount_openapi
 from edgecls.server.endpoints.page import mount_page
 from edgecls.server.endpoints.predict import PredictRoutes
 from edgecls.server.endpoints.status import mount_models, mount_status
+from edgecls.server.endpoints.teaching import TeachingRoutes
 from edgecls.server.http.messages import Refusal, Request
 from edgecls.server.metrics.statistics import Statistics
 from edgecls.server.middleware.api_keys import ApiKeys
@@ -26,7 +27,9 @@ from edgecls.server.middleware.cross_site import CrossSiteGuard
 from edgecls.server.models.repository import Readiness, Repository
 from edgecls.server.storage.feedback_store import FeedbackStore
 from edgecls.server.storage.image_root import ImageRoot
+from edgecls.server.storage.taught_corrections import TaughtCorrections
 from edgecls.server.workers.board import Gathered
+from edgecls.teaching.teaching import Teaching
 
 __all__ = ["AppSettings", "Application", "build_app"]
 
@@ -161,6 +164,7 @@ def build_app(
     *,
     image_root: ImageRoot | None = None,
     feedback: FeedbackStore | None = None,
+    teaching: Teaching | None = None,
     readiness: Readiness | None = None,
     keys: ApiKeys | None = None,
     statistics: Statistics | None = None,
@@ -173,6 +177,7 @@ def build_app(
         settings: Bounds.
         image_root: Images that may be asked for by name; None for no such images.
         feedback: Where corrections are kept; None to take none.
+        teaching: What is taught in the page, where corrections go too; None for nothing.
         readiness: Whether the server can serve; None for whether the models are loaded.
         keys: API keys that requests are checked against before they come here, with which some answers say more.
         statistics: Where requests of the inference protocol are counted; None for a new one.
@@ -184,9 +189,10 @@ def build_app(
     app = Application(_refused_by_bottle, _refusal_of)
     app.install(_answer_errors)
     app.install(CrossSiteGuard(settings.origins, https=settings.https))
-    mount_page(app)
+    corrections = feedback if teaching is None else TaughtCorrections(teaching)
+    mount_page(app, teaches=teaching is not None)
     mount_health(app, repository, readiness, keys)
-    mount_openapi(app)
+    mount_openapi(app, teaches=teaching is not None)
     mount_models(app, repository)
     mount_metrics(app, Exposition(repository, gather))
     PredictRoutes(
@@ -194,8 +200,10 @@ def build_app(
     ).mount(app)
     InferenceRoutes(repository, readiness, counting, gather, max_body_bytes=settings.max_body_bytes).mount(app)
     mount_model_control(app, repository, allowed=settings.allow_model_control)
-    mount_feedback(app, repository, feedback, max_body_bytes=settings.max_body_bytes)
-    mount_status(app, repository, feedback, gather)
+    mount_feedback(app, repository, corrections, max_body_bytes=settings.max_body_bytes)
+    mount_status(app, repository, corrections, gather)
+    if teaching is not None:
+        TeachingRoutes(teaching, repository, max_body_bytes=settings.max_body_bytes).mount(app)
     return app
 
 

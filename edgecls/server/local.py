@@ -11,7 +11,14 @@ from edgecls.errors import ServerError
 from edgecls.runtime.min_familiarity import MinFamiliarity
 from edgecls.server.http.server import listening_socket
 from edgecls.server.server import Server
-from edgecls.server.settings import FeedbackSettings, ServeSettings, named_files, one_or_several, optional_path
+from edgecls.server.settings import (
+    FeedbackSettings,
+    ServeSettings,
+    TeachingSettings,
+    named_files,
+    one_or_several,
+    optional_path,
+)
 
 __all__ = ["LocalServer", "serve"]
 
@@ -36,6 +43,7 @@ def serve(
     max_waiting: int = 256,
     image_root: StrPath | None = None,
     feedback: StrPath | FeedbackSettings | None = None,
+    teach: StrPath | TeachingSettings | None = None,
     reload_on_change: bool = False,
     allow_model_control: bool = False,
     allowed_hosts: str | Sequence[str] = (),
@@ -64,6 +72,7 @@ def serve(
         grpc_port: Port for gRPC, 0 for any that is free, at `LocalServer.grpc_address`; None for HTTP alone. Needs the
             extra "grpc".
         feedback: Folder for corrections; `FeedbackSettings` to limit its size or to accept new labels.
+        teach: Folder that users teach in, in the page; `TeachingSettings` for other bounds. Needs the extra "quick".
         tell: Takes a line for the operator, called in several threads; None to log them at level INFO.
         provider, threads, tuned, unknown_threshold, min_familiarity, max_megapixels, max_upload_mb, max_waiting,
         image_root, reload_on_change, allow_model_control, allowed_hosts, trusted_proxies, cors_origins, api_keys,
@@ -92,6 +101,7 @@ def serve(
         max_waiting=max_waiting,
         image_root=optional_path(image_root),
         feedback=FeedbackSettings.of(feedback),
+        teach=TeachingSettings.of(teach),
         reload_on_change=reload_on_change,
         allow_model_control=allow_model_control,
         allowed_hosts=one_or_several(allowed_hosts),

@@ -1,12 +1,14 @@
 """The composition root: the parts of a server, put together from its settings, started and stopped."""
 
 import contextlib
+import importlib.util
 import os
 import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from edgecls.errors import MissingExtraError, ServerError
 from edgecls.extras import import_from_extra
 from edgecls.image import DEFAULT_LIMITS, ImageLimits
 from edgecls.modelfile import read_model
@@ -35,6 +37,7 @@ from edgecls.server.storage.feedback_store import FeedbackStore
 from edgecls.server.storage.image_root import ImageRoot
 from edgecls.server.workers.board import Board, Gathered, Posting, WorkerStatus
 from edgecls.server.workers.shared_port import share
+from edgecls.teaching.teaching import Teaching
 
 __all__ = ["Server", "ServerState", "application", "open_model_file"]
 
@@ -116,6 +119,7 @@ class Server:
             EdgeclsError: A model cannot be used, or the HTTP server failed.
         """
         with contextlib.ExitStack() as at_end:
+            at_end.callback(self._state.close)
             if self._posting is not None:
                 self._posting.start()
                 at_end.callback(self._posting.stop)
@@ -242,11 +246,27 @@ class ServerState:
     """
 
     def __init__(self, settings: ServeSettings, load: Callable[[Path], Classifier], board: Board | None = None) -> None:
-        self.repository = Repository(settings.files, load, names=settings.names)
+        self.teaching = _teaching(settings)
+        files, names = settings.files, settings.names or tuple(file.stem for file in settings.files)
+        if self.teaching is not None:
+            if self.teaching.name in names:
+                self.teaching.close()
+                raise ServerError(
+                    f"a model is called {self.teaching.name!r}, as those will be that are taught in the folder of this "
+                    "name; call it NAME=FILE"
+                )
+            if (in_use := self.teaching.in_use) is not None:
+                files, names = (in_use.model, *files), (self.teaching.name, *names)
+        self.repository = Repository(files, load, names=names)
         self.readiness = Readiness(self.repository, (lambda: True) if board is None else lambda: board.all_ready)
         self.keys = None if settings.api_keys is None else ApiKeys(settings.api_keys)
         self.metrics = RequestMetrics()
         self.statistics = Statistics()
+
+    def close(self) -> None:
+        """Let go of the folder that is taught in."""
+        if self.teaching is not None:
+            self.teaching.close()
 
     def status(self, number: int = 1, *, waiting: int = 0) -> WorkerStatus:
         """Return the status of this process, as worker `number` with so many requests waiting."""
@@ -275,11 +295,28 @@ def application(settings: ServeSettings, state: ServerState, gather: Callable[[]
         ),
         image_root=None if settings.image_root is None else ImageRoot(settings.image_root),
         feedback=_feedback_store(settings.feedback),
+        teaching=state.teaching,
         readiness=state.readiness,
         keys=state.keys,
         statistics=state.statistics,
         gather=gather,
     )
+
+
+def _teaching(settings: ServeSettings) -> Teaching | None:
+    if settings.teach.folder is None:
+        return None
+    for module in ("sklearn", "imagehash"):
+        if importlib.util.find_spec(module) is None:
+            raise MissingExtraError(
+                f"teaching needs the package {module!r}, which is not installed; "
+                'install it with: pip install "edgecls[quick]"'
+            )
+    return Teaching(settings.teach.folder, settings.teach.bounds, limits=_image_limits(settings))
+
+
+def _image_limits(settings: ServeSettings) -> ImageLimits:
+    return ImageLimits(DEFAULT_LIMITS.max_bytes, int(settings.max_megapixels * 1e6))
 
 
 def _feedback_store(feedback: FeedbackSettings) -> FeedbackStore | None:
@@ -300,7 +337,7 @@ def open_model_file(file: Path, settings: ServeSettings, *, threads: int | None)
         model,
         provider,
         setting=setting,
-        limits=ImageLimits(DEFAULT_LIMITS.max_bytes, int(settings.max_megapixels * 1e6)),
+        limits=_image_limits(settings),
         unknown_threshold=settings.unknown_threshold,
         min_familiarity=settings.min_familiarity,
     )

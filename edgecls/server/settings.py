@@ -10,11 +10,13 @@ from pathlib import Path
 
 from edgecls.errors import ModelFileError, ServerError
 from edgecls.runtime.min_familiarity import MinFamiliarity, read_min_familiarity
+from edgecls.teaching.bounds import TeachingBounds
 
 __all__ = [
     "FeedbackSettings",
     "ModelArgument",
     "ServeSettings",
+    "TeachingSettings",
     "await_models",
     "named_files",
     "one_or_several",
@@ -45,6 +47,24 @@ class FeedbackSettings:
 
 
 @dataclass(frozen=True)
+class TeachingSettings:
+    """What is taught in the page.
+
+    Attributes:
+        folder: The dataset, its model versions and its journal; None to teach nothing.
+        bounds: How much that folder may hold.
+    """
+
+    folder: Path | None = None
+    bounds: TeachingBounds = field(default_factory=TeachingBounds)
+
+    @classmethod
+    def of(cls, given: "str | PathLike[str] | TeachingSettings | None") -> "TeachingSettings":
+        """Return settings as such, and those for a folder alone or for none."""
+        return given if isinstance(given, TeachingSettings) else cls(optional_path(given))
+
+
+@dataclass(frozen=True)
 class ServeSettings:
     """All settings of a server; docs/serving.md describes the options of the same names.
 
@@ -63,6 +83,7 @@ class ServeSettings:
     reload_on_change: bool = False
     allow_model_control: bool = False
     feedback: FeedbackSettings = field(default_factory=FeedbackSettings)
+    teach: TeachingSettings = field(default_factory=TeachingSettings)
     host: str = "127.0.0.1"
     allowed_hosts: tuple[str, ...] = ()
     trusted_proxies: tuple[str, ...] = ()
@@ -98,6 +119,10 @@ class ServeSettings:
                 read_min_familiarity(self.min_familiarity)
             except ValueError as error:
                 raise ServerError(str(error)) from error
+        if self.teach.folder is not None and self.feedback.folder is not None:
+            raise ServerError("corrections go to the folder of teach; leave feedback out")
+        if self.teach.folder is not None and self.workers > 1:
+            raise ServerError("teaching needs 1 worker: only the process that is asked would serve the new model")
         if self.feedback.max_mb <= 0:
             raise ServerError(f"max_mb of feedback must be above 0, got {self.feedback.max_mb}")
 

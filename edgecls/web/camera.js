@@ -3,6 +3,8 @@
 import { languages, text } from "./i18n.js";
 
 const QUALITY = 0.92;
+const SERIES_STARTS_MS = 400; // after which a click becomes a series
+const SERIES_EVERY_MS = 200;
 const REASONS = {
   NotAllowedError: "camera_refused",
   SecurityError: "camera_refused",
@@ -17,25 +19,50 @@ const shutter = document.querySelector("#shutter");
 const other = document.querySelector("#other-camera");
 let facing = "environment";
 let taken = 0;
+let taker = null; // what is called with each image
+let isHeld = false; // the shutter is, for a series
+
+export function hasCamera() {
+  return Boolean(navigator.mediaDevices?.getUserMedia);
+}
 
 // Has `take` called with each image as a file.
 export function offerCamera(take) {
-  if (!navigator.mediaDevices?.getUserMedia) {
+  if (!hasCamera()) {
     return;
   }
   const button = document.querySelector("#camera-button");
   button.hidden = false;
-  button.addEventListener("click", () => {
-    taken = 0;
-    note.textContent = "";
-    dialog.showModal();
-    start();
-  });
-  shutter.addEventListener("click", async () => {
-    take([await photograph()]);
-    taken += 1;
-    note.textContent = text("taken", { count: taken });
-  });
+  button.addEventListener("click", () => openCamera(take));
+  shutter.addEventListener("click", shoot);
+}
+
+// Opens the camera; with `series`, images are taken as long as the shutter is held.
+export function openCamera(take, { series = false } = {}) {
+  taken = 0;
+  taker = take;
+  note.textContent = series ? text("camera_series") : "";
+  dialog.dataset.series = series ? "on" : "";
+  dialog.showModal();
+  start();
+}
+
+async function shoot() {
+  taker([await photograph()]);
+  taken += 1;
+  note.textContent = text("taken", { count: taken });
+}
+
+async function shootWhileHeld() {
+  await pause(SERIES_STARTS_MS);
+  while (isHeld && dialog.open) {
+    await shoot();
+    await pause(SERIES_EVERY_MS);
+  }
+}
+
+function pause(ms) {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 async function start() {
@@ -77,11 +104,30 @@ async function photograph() {
   return new File([blob], `${text("camera_file")} ${time}.jpg`, { type: blob.type });
 }
 
+function hold() {
+  if (dialog.dataset.series && !isHeld && !shutter.disabled) {
+    isHeld = true;
+    shootWhileHeld();
+  }
+}
+
+function letGo() {
+  isHeld = false;
+}
+
+shutter.addEventListener("pointerdown", hold);
+shutter.addEventListener("keydown", (event) => [" ", "Enter"].includes(event.key) && hold());
+for (const what of ["pointerup", "pointerleave", "pointercancel", "keyup", "blur"]) {
+  shutter.addEventListener(what, letGo);
+}
 other.addEventListener("click", () => {
   facing = facing === "environment" ? "user" : "environment";
   start();
 });
-dialog.addEventListener("close", stop);
+dialog.addEventListener("close", () => {
+  letGo();
+  stop();
+});
 languages.addEventListener("change", () => {
   note.textContent = "";
 });

@@ -19,6 +19,13 @@ export function text(key, values = {}) {
   return typeof found === "function" ? found(values) : found;
 }
 
+// Adds the words of a part of the page that is loaded later.
+export function addTexts(more) {
+  for (const [name, words] of Object.entries(more)) {
+    Object.assign(TEXTS[name], words);
+  }
+}
+
 export function hasText(key) {
   return key in TEXTS[language];
 }
@@ -53,15 +60,23 @@ export function toggleLanguage() {
 
 export function translatePage() {
   document.documentElement.lang = language === "zh" ? "zh-Hans" : "en";
-  for (const element of document.querySelectorAll("[data-text]")) {
-    element.textContent = text(element.dataset.text);
-  }
-  for (const element of document.querySelectorAll("[data-label]")) {
-    element.setAttribute("aria-label", text(element.dataset.label));
-  }
+  translatePart(document);
   const button = document.querySelector("#language");
   button.textContent = language === "zh" ? "English" : "中文";
   button.lang = language === "zh" ? "en" : "zh-Hans";
+}
+
+// Gives the elements of a part of the page their words.
+export function translatePart(part) {
+  for (const element of part.querySelectorAll("[data-text]")) {
+    element.textContent = text(element.dataset.text);
+  }
+  for (const element of part.querySelectorAll("[data-label]")) {
+    element.setAttribute("aria-label", text(element.dataset.label));
+    if (element.matches("input[type=text]")) {
+      element.placeholder = text(element.dataset.label);
+    }
+  }
 }
 
 function kept() {

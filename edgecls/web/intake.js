@@ -2,11 +2,18 @@
 
 const IMAGE_NAME = /\.(jpe?g|jpe|jfif|a?png|bmp|dib|webp|gif|tiff?|p[pgbn]m|avif|hei[cf]|hif)$/i;
 
+let diverted = null;
+
 // Has `take` called with the files.
 export function receiveImages(take) {
   receiveChosen(take);
-  receiveDropped(take);
-  receivePasted(take);
+  receiveDropped((files) => (diverted ?? take)(files));
+  receivePasted((files) => (diverted ?? take)(files));
+}
+
+// Has another function called with what is dropped or pasted; null for the usual one.
+export function divertImages(take) {
+  diverted = take;
 }
 
 function receiveChosen(take) {

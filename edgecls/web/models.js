@@ -17,6 +17,14 @@ export function chosenModel() {
   return select.value || undefined;
 }
 
+// Asks a model from now on, if the server has it.
+export function chooseModel(name) {
+  if ([...select.options].some((option) => option.value === name)) {
+    select.value = name;
+    select.dispatchEvent(new Event("change"));
+  }
+}
+
 export function labelsOf(name) {
   return (models.find((model) => model.name === name) ?? models[0])?.labels ?? [];
 }

@@ -32,11 +32,11 @@ export async function correct(file, { label, model }) {
   return (await ask(`feedback?${query({ label, model, name: file.name })}`, { method: "POST", body: file })).json();
 }
 
-function query(values) {
+export function query(values) {
   return new URLSearchParams(Object.entries(values).filter(([, value]) => value != null));
 }
 
-async function ask(path, options, onBusy = () => {}) {
+export async function ask(path, options, onBusy = () => {}) {
   let response = await send(path, options);
   if (hasToWait(response)) {
     onBusy(true);

@@ -43,6 +43,12 @@ export function watchStatus() {
   look();
 }
 
+// Looks now, and resolves when that is done.
+export async function refreshStatus() {
+  await looking;
+  await look();
+}
+
 function look() {
   looking ??= lookOnce().finally(() => {
     looking = null;
@@ -61,6 +67,9 @@ async function lookOnce() {
     last = { facts, at: performance.now() };
     setFeedback(facts.feedback);
     showModels(facts.models);
+    if (facts.teach) {
+      import("./teach/teach.js").then(({ offerTeaching }) => offerTeaching());
+    }
   } catch (fault) {
     lacksKey = fault.type === "Unauthorized";
     last = before = null;

@@ -67,6 +67,7 @@ export default {
   take: "Take a photo",
   other_camera: "Other camera",
   taken: ({ count }) => (count === 1 ? "1 image taken" : `${count} images taken`),
+  camera_series: "Hold the button for a series.",
   camera_file: "camera",
   camera_refused: "The camera may not be used. Allow it in the browser's settings for this page.",
   camera_missing: "No camera was found.",

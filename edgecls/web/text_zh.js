@@ -66,6 +66,7 @@ export default {
   take: "拍照",
   other_camera: "切换摄像头",
   taken: ({ count }) => `已拍 ${count} 张`,
+  camera_series: "按住按钮可连续拍摄。",
   camera_file: "摄像头",
   camera_refused: "不允许使用摄像头。请在浏览器设置中为此页面授权。",
   camera_missing: "没有找到摄像头。",

@@ -15,6 +15,13 @@ from edgecls.errors import (
 from edgecls.server.http.messages import Refusal
 from edgecls.server.models.repository import NotReadyError, UnknownModelError
 from edgecls.server.storage.feedback_store import BadLabelError, FeedbackBusyError, FeedbackFullError
+from edgecls.teaching.bounds import (
+    NotTaughtError,
+    TaughtLabelError,
+    TeachingConflictError,
+    TeachingFullError,
+    TeachingLimitError,
+)
 
 __all__ = ["data_answer", "error_body", "failure", "json_answer", "refusal_of", "text_answer"]
 
@@ -26,6 +33,11 @@ _REFUSALS: tuple[tuple[type[EdgeclsError], int, str], ...] = (
     (BadLabelError, 422, "BadLabel"),
     (FeedbackFullError, 507, "FeedbackFull"),
     (FeedbackBusyError, 503, "Busy"),
+    (NotTaughtError, 404, "NotFound"),
+    (TaughtLabelError, 422, "BadLabel"),
+    (TeachingConflictError, 409, "Conflict"),
+    (TeachingLimitError, 413, "TeachingLimit"),
+    (TeachingFullError, 507, "TeachingFull"),
     (ImageTooLargeError, 413, ""),
     (UnsupportedImageError, 415, ""),
     (ImageDecodeError, 422, ""),

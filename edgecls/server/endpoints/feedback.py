@@ -11,6 +11,7 @@ from edgecls.server.endpoints.operations import json_content, objects, operation
 from edgecls.server.http.messages import Refusal
 from edgecls.server.models.repository import Repository
 from edgecls.server.storage.feedback_store import FeedbackStore
+from edgecls.server.storage.taught_corrections import TaughtCorrections
 
 __all__ = ["PATHS", "SCHEMAS", "mount_feedback"]
 
@@ -18,7 +19,9 @@ PATH = "/feedback"
 DEFAULT_NAME = "body"
 
 
-def mount_feedback(app: Bottle, repository: Repository, store: FeedbackStore | None, *, max_body_bytes: int) -> None:
+def mount_feedback(
+    app: Bottle, repository: Repository, store: FeedbackStore | TaughtCorrections | None, *, max_body_bytes: int
+) -> None:
     """Add the address for corrections to an application.
 
     Args:
@@ -28,7 +31,7 @@ def mount_feedback(app: Bottle, repository: Repository, store: FeedbackStore | N
         max_body_bytes: Largest body of a request.
     """
 
-    off = Refusal(404, "NotFound", "corrections are off; start the server with --feedback DIR")
+    off = Refusal(404, "NotFound", "corrections are off; start the server with --feedback DIR or --teach DIR")
 
     def correct() -> HTTPResponse:
         if store is None:
@@ -59,7 +62,7 @@ PATHS: dict[str, Any] = {
             "Correct the label of an image",
             group="feedback",
             success=json_content(_CORRECTION),
-            failures=(403, 404, 415, 422, 507),
+            failures=(403, 404, 409, 415, 422, 507),
             parameters=[
                 parameter("label", "query", "What the image shows.", _TEXT, required=True),
                 parameter("name", "query", "What the image is called.", _TEXT, required=False),

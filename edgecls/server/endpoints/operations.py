@@ -12,6 +12,7 @@ _FAILURES = {
     401: "An API key is needed, if the server requires one.",
     403: "This is off, or not for other sites.",
     404: "There is no such thing.",
+    409: "Something else is going on, or there is nothing to do it with.",
     408: "The request took too long to arrive.",
     413: "A body, image or number of files above the limits.",
     415: "The body is not an image in a supported format, or has an unsupported Content-Encoding.",
@@ -23,7 +24,7 @@ _FAILURES = {
     501: "A part of the protocol that the server does not have.",
     503: "Not ready, or too busy; Retry-After says when to try again.",
     504: "There was no answer in time.",
-    507: "The folder of corrections is full.",
+    507: "The folder of corrections, or the one that is taught in, is full.",
 }
 _EVERYWHERE = (400, 401, 408, 413, 421, 431, 500, 503, 504)
 

@@ -9,7 +9,7 @@ from bottle import Bottle, HTTPError, HTTPResponse, request
 
 from edgecls.server.endpoints.operations import operation, parameter
 
-__all__ = ["PATHS", "SCHEMAS", "mount_page"]
+__all__ = ["PATHS", "SCHEMAS", "TEACHING_PATHS", "mount_page"]
 
 WEB_FOLDER = Path(__file__).parents[2] / "web"
 MIME_TYPES = {
@@ -21,8 +21,8 @@ MIME_TYPES = {
 """By file name ending; what a system takes for a script may differ, and browsers would not run it then."""
 
 
-def mount_page(app: Bottle) -> None:
-    """Add the page to an application."""
+def mount_page(app: Bottle, *, teaches: bool = False) -> None:
+    """Add the page to an application, with what models are taught with where that is wanted."""
 
     def page() -> HTTPResponse:
         return _file("index.html")
@@ -32,11 +32,13 @@ def mount_page(app: Bottle) -> None:
 
     app.route("/", "GET", page)
     app.route("/web/<name>", "GET", part)
+    if teaches:
+        app.route("/web/teach/<name>", "GET", lambda name: _file(name, WEB_FOLDER / "teach"))
 
 
-def _file(name: str) -> HTTPResponse:
-    file = WEB_FOLDER / name
-    if file.parent != WEB_FOLDER or not file.is_file():
+def _file(name: str, folder: Path = WEB_FOLDER) -> HTTPResponse:
+    file = folder / name
+    if file.parent != folder or not file.is_file():
         return HTTPError(404)
     content = file.read_bytes()
     tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
@@ -116,5 +118,20 @@ PATHS: dict[str, Any] = {
         )
     },
 }
+
+TEACHING_PATHS: dict[str, Any] = {
+    "/web/teach/{name}": {
+        "get": _static_operation(
+            "A part of the page for teaching",
+            ["text/css", "text/html", "text/javascript"],
+            failures=(404, 416),
+            parameters=[
+                parameter("name", "path", "Name of the part.", {"type": "string"}, required=True),
+                *_CONDITIONS,
+            ],
+        )
+    },
+}
+"""Where models are taught in the page."""
 
 SCHEMAS: dict[str, Any] = {}

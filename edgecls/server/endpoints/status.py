@@ -12,6 +12,7 @@ from edgecls.server.endpoints.operations import array, json_content, objects, op
 from edgecls.server.metrics.counters import PREDICTIONS, summed
 from edgecls.server.models.repository import Repository, facts_of_models
 from edgecls.server.storage.feedback_store import FeedbackStore
+from edgecls.server.storage.taught_corrections import TaughtCorrections
 from edgecls.server.workers.board import Gathered
 
 __all__ = ["PATHS", "SCHEMAS", "mount_models", "mount_status"]
@@ -23,7 +24,10 @@ def mount_models(app: Bottle, repository: Repository) -> None:
 
 
 def mount_status(
-    app: Bottle, repository: Repository, feedback: FeedbackStore | None, gather: Callable[[], Gathered]
+    app: Bottle,
+    repository: Repository,
+    feedback: FeedbackStore | TaughtCorrections | None,
+    gather: Callable[[], Gathered],
 ) -> None:
     """Add the status to an application; its uptime counts from now.
 
@@ -43,6 +47,8 @@ def mount_status(
             "feedback": None if feedback is None else {"new_labels": feedback.takes_new_labels},
             "models": facts_of_models(repository),
         }
+        if isinstance(feedback, TaughtCorrections):
+            facts["teach"] = True
         return json_answer(facts)
 
     app.route("/status", "GET", status)
@@ -64,7 +70,9 @@ _STATUS = objects(
             "anyOf": [{"type": "null"}, objects({"new_labels": {"type": "boolean"}})],
         },
         "models": ref("Models"),
-    }
+        "teach": {"const": True, "description": "Models are taught in the page; left out where they are not."},
+    },
+    optional=["teach"],
 )
 
 PATHS: dict[str, Any] = {

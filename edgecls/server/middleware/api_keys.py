@@ -12,7 +12,7 @@ from edgecls.server.http.messages import Refusal, Request
 __all__ = ["ApiKeys"]
 
 _OPEN = re.compile(
-    r"/|/web/[A-Za-z0-9._-]+|/livez|/readyz|/v2/health/live|/v2/health/ready"
+    r"/|/web/(?:teach/)?[A-Za-z0-9._-]+|/livez|/readyz|/v2/health/live|/v2/health/ready"
     r"|/inference\.GRPCInferenceService/Server(Live|Ready)|/grpc\.health\.v1\.Health/(Check|Watch)"
 )
 """What needs no key: the page's own files and the health checks of load balancers. Only literal addresses: one with

@@ -157,6 +157,36 @@ class Repository:
             self._serving[name] = model
             return model
 
+    def open(self, name: str, file: Path) -> ServedModel:
+        """Return a model, opened and verified, that is not served.
+
+        Raises:
+            EdgeclsError: It cannot be used.
+        """
+        with self._one_at_a_time:
+            return open_model(name, file, self._load(file))
+
+    def serve_first(self, name: str, file: Path, model: ServedModel) -> None:
+        """Serve a model that was opened; requests that name no model get it from now on.
+
+        It takes the place of one of the same name.
+        """
+        with self._one_at_a_time:
+            others = {known: where for known, where in self._files.items() if known != name}
+            self._serving[name] = model
+            self._reasons.pop(name, None)
+            self._files = {name: file, **others}
+            self._default = name
+
+    def forget(self, name: str) -> None:
+        """Serve a model no more and do not know it any more; requests that name no model get the next one."""
+        with self._one_at_a_time:
+            files = {known: where for known, where in self._files.items() if known != name}
+            if files:
+                self._default = next(iter(files))
+                self._files = files
+                self._serving.pop(name, None)
+
     def unload(self, name: str) -> None:
         """Serve a model no more; requests that have it already end as usual.
 

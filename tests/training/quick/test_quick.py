@@ -246,3 +246,51 @@ def _few(data: Path, root: Path, *, labels: int, images: int) -> Path:
         for path in sorted(folder.iterdir())[:images]:
             shutil.copy(path, root / folder.name)
     return root
+
+
+def test_progress_comes_as_lines_of_json_and_ends_with_the_results(data: Path, tmp_path: Path) -> None:
+    found = _edgecls("train", data, "-o", tmp_path / "m.onnx", "--quick", "--progress", "json")
+
+    lines = [json.loads(line) for line in found.stdout.splitlines()]
+    assert found.exit_code == 0, found.output
+    assert all(0 <= line["done"] <= line["total"] and isinstance(line["message"], str) for line in lines)
+    steps = list(dict.fromkeys(line["step"] for line in lines))
+    assert [step for step in steps if step != "remark"] == [
+        *("reading", "comparing", "decoding", "prepared", "features", "fitting", "exporting", "evaluating", "finished")
+    ]
+    for step in ("comparing", "decoding", "features", "evaluating"):
+        last = [line for line in lines if line["step"] == step][-1]
+        assert last["done"] == last["total"] > 0
+    result = lines[-1]["result"]
+    card = read_model(tmp_path / "m.onnx").card
+    assert card.dataset is not None
+    assert result["model"] == str(tmp_path / "m.onnx")
+    assert Path(result["report"]).is_file()
+    assert result["labels"] == list(card.labels)
+    assert result["images_per_label"] == card.dataset.images_per_label
+    assert result["training_accuracy"] == card.metrics["accuracy"]
+    right = [image["predicted"] == image["label"] for image in result["evaluated"]]
+    assert result["accuracy"] == pytest.approx(np.mean(right))
+    assert all(Path(image["image"]).parent.name == image["label"] for image in result["evaluated"])
+    assert all(image["label_probability"] <= image["probability"] for image in result["evaluated"])
+
+
+def test_a_run_that_fails_says_so_in_its_last_line(data: Path, tmp_path: Path) -> None:
+    single = tmp_path / "single"
+    first = min(folder for folder in data.iterdir() if folder.is_dir())
+    shutil.copytree(first, single / first.name)
+
+    found = _edgecls("train", single, "-o", tmp_path / "m.onnx", "--quick", "--progress", "json")
+
+    last = json.loads(found.stdout.splitlines()[-1])
+    assert found.exit_code == 1
+    assert last["step"] == "failed"
+    assert last["error"]["type"] == "DatasetError"
+    assert last["message"] in found.stderr
+
+
+def test_progress_for_programs_is_of_quick_training_only(data: Path, tmp_path: Path) -> None:
+    found = _edgecls("train", data, "-o", tmp_path / "m.onnx", "--progress", "json")
+
+    assert found.exit_code == 2
+    assert "add --quick" in found.stderr

@@ -1,0 +1,104 @@
+"""Teaching ended by SIGKILL before each single change of a file: no image is lost, and every folder opens again."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from taught_images import taught_image
+
+from edgecls.teaching.teaching import Teaching
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from edgecls.teaching import teaching, steps
+from taught_images import taught_image
+
+root, action, after = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+there = teaching.Teaching(root)
+count = 0
+
+def note(event, arguments):
+    global count
+    if event not in ("os.rename", "os.link", "os.remove", "os.mkdir", "os.rmdir", "os.truncate") and not (
+        event == "open" and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR)
+    ):
+        return
+    if count == after:
+        os.kill(os.getpid(), signal.SIGKILL)
+    count += 1
+
+append = there._steps._journal.append
+def appended(*records):
+    note("os.rename", ())
+    append(*records)
+there._steps._journal.append = appended
+sys.addaudithook(note)
+{
+    "add": lambda: there.add_image(taught_image("blue", 1), "blue", name="b.png", batch="b"),
+    "move": lambda: there.move_image(there.images("red")[0], "green"),
+    "remove": lambda: there.remove_image(there.images("green")[0]),
+    "forget": lambda: there.remove_label("red"),
+    "rename": lambda: there.rename_label("red", "crimson/1"),
+    "undo": there.undo,
+}[action]()
+print("whole")
+"""
+
+
+def _images(root: Path) -> set[bytes]:
+    return {path.read_bytes() for path in root.rglob("*.png")}
+
+
+def _in_dataset(root: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(root).as_posix(): path.read_bytes()
+        for path in root.rglob("*.png")
+        if not path.relative_to(root).parts[0].startswith(".")
+    }
+
+
+@pytest.mark.parametrize("action", ["add", "move", "remove", "forget", "rename", "undo"])
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL")
+def test_a_kill_before_any_change_of_a_file_loses_no_image(action: str, tmp_path: Path) -> None:
+    for after in range(60):
+        root = tmp_path / str(after)
+        teaching = Teaching(root)
+        for number in range(2):
+            teaching.add_image(taught_image("red", number), "red", name="r.png")
+        teaching.add_image(taught_image("green", 0), "green", name="g.png")
+        if action == "undo":
+            teaching.remove_label("red")
+        before, images = _in_dataset(root), _images(root)
+        teaching.close()
+
+        done = subprocess.run(
+            [sys.executable, "-c", KILLED, str(root), action, str(after)],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+        assert images <= _images(root)
+        again = Teaching(root)
+        labels = {entry["label"] for entry in again.state()["labels"]}
+        now = _in_dataset(root)
+        assert {again.image_file(path).read_bytes() for label in labels for path in again.images(label)} == set(
+            now.values()
+        )
+        assert images <= _images(root)
+        assert len(now) == len(set(now.values())), "an image is there twice"
+        if done.returncode == 0:
+            assert "whole" in done.stdout
+            again.close()
+            assert after >= 3
+            return
+        assert done.returncode == -9, done.stderr
+        if now != before and action != "undo":  # then the step counts as done, and can be undone
+            again.undo()
+            assert _in_dataset(root) == before
+        again.close()
+    pytest.fail("the action never ended")
