@@ -332,6 +332,22 @@ def _familiarity(results: Results) -> str:
     )
 
 
+def _familiarity_cost(results: Results) -> str:
+    return _table(
+        ["network", "ms", "time with / without", "processor time", "in fast rounds"],
+        [
+            [
+                row["model"],
+                f"{row['ms_without']:.2f}",
+                interval(row["time"], ".3f"),
+                interval(row["processor_time"], ".3f"),
+                f"{row['fast_processor_time']:.3f}",
+            ]
+            for row in results["familiarity"]["costs"]
+        ],
+    )
+
+
 def _classical_models(results: Results) -> str:
     rows = results["classical_models"]["rows"]
     return _table(
@@ -429,6 +445,7 @@ TABLES: dict[str, Callable[[Results], str]] = {
     "export": _export,
     "classical_models": _classical_models,
     "familiarity": _familiarity,
+    "familiarity_cost": _familiarity_cost,
     "near_duplicates": _near_duplicates,
     "streaming_memory": _streaming_memory,
     "gpu_inference_mobilenet_v2": _gpu_inference,
