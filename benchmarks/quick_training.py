@@ -10,7 +10,9 @@ Three ways from the same folders of images to a classifier, each in a process of
 The images whose file names have a SHA-256 that begins with a byte below 26, a tenth, are for testing, as
 docs/bundled-model.md has it; nothing is trained or chosen on them.
 
-    python benchmarks/quick_training.py --data FOLDER [--few 10] [--draws 5] [--full WEIGHTS] [--keras]
+    python benchmarks/quick_training.py --data FOLDER [--few 10] [--draws 5] [--full WEIGHTS] [--keras] [--no-quick]
+
+Rows of earlier results that are not measured again stay: with --no-quick, those of quick training.
 """
 
 import argparse
@@ -22,13 +24,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
 import numpy as np
-from measure import machine_facts, write_results
+from measure import RESULTS, machine_facts, write_results
 
 from edgecls.dataset.formats.labelled_images import LabelledImages
 from edgecls.dataset.formats.read import read_dataset
@@ -107,6 +109,7 @@ def _row(
     row: dict[str, Any] = {"way": name, "accuracy": mean(accuracies), "accuracies": list(accuracies)}
     row |= {key: mean(cost[key] for cost in costs) for key in costs[0]}
     row["file_mb"] = None if model is None else model.stat().st_size / 1e6
+    row["load_average"] = round(os.getloadavg()[0], 1)
     size = "" if model is None else f", {row['file_mb']:.1f} MB"
     print(
         f"{name:24} accuracy {row['accuracy']:.3f}, {row['wall_s']:.1f} s, {row['processor_s']:.1f} s of processors, "
@@ -114,6 +117,13 @@ def _row(
         flush=True,
     )
     return row
+
+
+def _earlier_rows(measured: Collection[str]) -> list[dict[str, Any]]:
+    """Return the rows of the earlier results, without those that are measured now."""
+    path = RESULTS / "quick_training.json"
+    rows = json.loads(path.read_text(encoding="utf-8"))["rows"] if path.exists() else []
+    return [row for row in rows if row["way"] not in measured]
 
 
 def main() -> None:
@@ -124,6 +134,7 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=5)
     parser.add_argument("--full", metavar="WEIGHTS", help="also train a whole network from these weights")
     parser.add_argument("--keras", action="store_true", help="also run the script of tutorials")
+    parser.add_argument("--no-quick", action="store_true", help="leave quick training out")
     arguments = parser.parse_args()
     facts = machine_facts()
     print(facts["processor"], "load", os.getloadavg()[0])
@@ -136,9 +147,10 @@ def main() -> None:
         root = Path(folder)
         everything = _link(images, rest, root / "all")
         model = root / "all.onnx"
-        cost = _train(everything, model, "--quick")
-        rows.append(_row(f"quick, {len(rest)} images", [_accuracy(model, images, test)], [cost], model))
-        for few in arguments.few or [10]:
+        if not arguments.no_quick:
+            cost = _train(everything, model, "--quick")
+            rows.append(_row(f"quick, {len(rest)} images", [_accuracy(model, images, test)], [cost], model))
+        for few in [] if arguments.no_quick else arguments.few or [10]:
             accuracies, costs = [], []
             for draw in range(arguments.draws):
                 rng = np.random.default_rng(draw)
@@ -159,8 +171,7 @@ def main() -> None:
             held_out = _link(images, test, root / "test")
             cost = _timed([sys.executable, script, everything, held_out, answer])
             rows.append(_row("Keras script", [json.loads(answer.read_text())], [cost], None))
-    load_average = os.getloadavg()[0]
-    results = {"test_images": len(test), "load_average": round(load_average, 1), "rows": rows}
+    results = {"test_images": len(test), "rows": [*_earlier_rows({row["way"] for row in rows}), *rows]}
     print(f"wrote {write_results('quick_training', results)}")
 
 

@@ -351,6 +351,22 @@ def _familiarity(results: Results) -> str:
     )
 
 
+def _familiarity_cost(results: Results) -> str:
+    return _table(
+        ["network", "ms", "time with / without", "processor time", "in fast rounds"],
+        [
+            [
+                row["model"],
+                f"{row['ms_without']:.2f}",
+                interval(row["time"], ".3f"),
+                interval(row["processor_time"], ".3f"),
+                f"{row['fast_processor_time']:.3f}",
+            ]
+            for row in results["familiarity"]["costs"]
+        ],
+    )
+
+
 def _classical_models(results: Results) -> str:
     rows = results["classical_models"]["rows"]
     return _table(
@@ -489,6 +505,7 @@ TABLES: dict[str, Callable[[Results], str]] = {
     "export": _export,
     "classical_models": _classical_models,
     "familiarity": _familiarity,
+    "familiarity_cost": _familiarity_cost,
     "near_duplicates": _near_duplicates,
     "label_review": _label_review,
     "active_picking": _active_picking,

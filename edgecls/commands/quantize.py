@@ -25,6 +25,14 @@ __all__ = ["quantize"]
     help="Labelled images as for edgecls evaluate: some for calibration, others to check the accuracy.",
 )
 @click.option(
+    "--check",
+    "check_data",
+    metavar="DATA",
+    type=click.Path(exists=True, path_type=Path),
+    help="Check the accuracy on these labelled images, which the model was not trained on; --calibrate is then for "
+    "calibration only.",
+)
+@click.option(
     "--max-drop",
     type=click.FloatRange(min=0, max=100),
     default=0.5,
@@ -42,7 +50,15 @@ __all__ = ["quantize"]
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed for splitting the images.")
 @click.option("--format", "output_format", type=click.Choice(["table", "json"]), default="table", show_default=True)
 def quantize(
-    model: Path, output: Path, data: Path, max_drop: float, fp16: bool, cpu: str, seed: int, output_format: str
+    model: Path,
+    output: Path,
+    data: Path,
+    check_data: Path | None,
+    max_drop: float,
+    fp16: bool,
+    cpu: str,
+    seed: int,
+    output_format: str,
 ) -> None:
     """Write MODEL, a float32 model file, with int8 weights and arithmetic: smaller, and faster on a CPU.
 
@@ -73,6 +89,7 @@ def quantize(
             max_drop=max_drop,
             seed=seed,
             workers=usable_cores(),
+            check=None if check_data is None else read_dataset(check_data),
             on_progress=line.show,
         )
     finally:

@@ -54,6 +54,15 @@ def test_the_file_can_be_verified_shown_and_run(model: Path, images: Path, tmp_p
     assert run.exit_code == 0, run.output
 
 
+def test_accuracy_is_checked_on_images_of_their_own(model: Path, images: Path, tmp_path: Path) -> None:
+    held_out = write_class_folders(tmp_path / "held out", per_label=5, seed=9)
+
+    done = _edgecls("quantize", model, "-o", tmp_path / "int8.onnx", "--calibrate", images, "--check", held_out)
+
+    assert done.exit_code == 0, done.output
+    assert "images        60 to calibrate on, 15 others to check on" in done.stdout
+
+
 def test_json_tells_all_of_it(model: Path, images: Path, tmp_path: Path) -> None:
     out = tmp_path / "int8.onnx"
     done = _edgecls("quantize", model, "-o", out, "--calibrate", images, "--max-drop", "0", "--format", "json")

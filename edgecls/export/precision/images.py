@@ -56,9 +56,10 @@ def decode_measuring_images(
     *,
     seed: int,
     workers: int,
+    check: Dataset | None = None,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> MeasuringImages:
-    """Split a dataset and decode it.
+    """Split a dataset and decode it; or decode one to calibrate on and another to check on.
 
     A dataset with held-out splits is checked on those and calibrated on its training split. Any other is split at
     random, stratified by label; images with identical pixels at the model's size stay together, and labels with too
@@ -69,6 +70,8 @@ def decode_measuring_images(
         card: The model's card.
         seed: Of the split.
         workers: Number of threads that decode.
+        check: Images to check on instead, of labels of the model: the held-out splits, or all if there are none. Then
+            `dataset` is for calibration only: its training split, or all.
         on_progress: Called with the number of images decoded and the total.
 
     Raises:
@@ -76,10 +79,12 @@ def decode_measuring_images(
     """
     _check_labels(dataset.labels, card)
     most = MAX_PIXEL_BYTES // int(np.prod(card.image.shape_hwc))
-    if len(dataset.splits) == 1:
+    if check is None and len(dataset.splits) == 1:
         whole = _decoded(_drawn(dataset.train, most, seed), card.image, workers, on_progress)
         return _divided(whole, card, seed)
-    held_out = Dataset(*(split for name, split in dataset.splits.items() if name != "train")).whole
+    if check is not None:
+        _check_labels(check.labels, card, may_lack=True)
+    held_out = _held_out(check or dataset)
     drawn = [_drawn(dataset.train, CALIBRATION_IMAGES, seed), _drawn(held_out, most, seed)]
     total = sum(len(part.paths) for part in drawn)
     calibration = _decoded(drawn[0], card.image, workers, lambda done, _: on_progress(done, total))
@@ -88,7 +93,7 @@ def decode_measuring_images(
     known = set(_digests(check))
     fresh = [index for index, digest in enumerate(_digests(calibration)) if digest not in known]
     if not fresh:
-        raise DatasetError("all calibration images are also among those to check on; split the dataset again")
+        raise DatasetError("all calibration images are also among those to check on; give others to one of them")
     return MeasuringImages(
         _chosen(calibration, card, fresh),
         _chosen(check, card, range(len(check.label_ids))),
@@ -96,9 +101,17 @@ def decode_measuring_images(
     )
 
 
-def _check_labels(found: tuple[str, ...], card: ModelCard) -> None:
+def _held_out(dataset: Dataset) -> LabelledImages:
+    """Return the images of the held-out splits, or all if there are none."""
+    splits = dataset.splits
+    return Dataset(*(split for name, split in splits.items() if name != "train" or len(splits) == 1)).whole
+
+
+def _check_labels(found: tuple[str, ...], card: ModelCard, *, may_lack: bool = False) -> None:
     wanted = {label_text(label) for label in card.labels}
     foreign, missing = sorted(set(found) - wanted), sorted(wanted - set(found))
+    if may_lack and not foreign:
+        return
     if foreign or missing:
         faults = [
             f"{what} {', '.join(map(repr, labels[:NAMED_LABELS]))}{' and more' if len(labels) > NAMED_LABELS else ''}"

@@ -65,6 +65,7 @@ def reduce_precision(
     max_drop: float,
     seed: int,
     workers: int,
+    check: Dataset | None = None,
     on_progress: Callable[[str], None] = lambda text: None,
 ) -> ReducedModel:
     """Make a model file of reduced precision, in memory.
@@ -76,6 +77,7 @@ def reduce_precision(
         max_drop: Accuracy that may be lost on the images to check on, in percentage points, from 0.
         seed: Of the split of the dataset.
         workers: Number of images to work on at once.
+        check: Images to check on instead; `dataset` is then for calibration only.
         on_progress: Called with what is being done.
 
     Raises:
@@ -91,6 +93,7 @@ def reduce_precision(
         model.card,
         seed=seed,
         workers=workers,
+        check=check,
         on_progress=lambda done, total: on_progress(f"decoding images {done}/{total}"),
     )
     on_progress("running the float32 model")

@@ -24,8 +24,9 @@ def _card(*labels: str) -> ModelCard:
 CARD = _card(*reversed(COLORS))  # in another order than that of the folders
 
 
-def _part(folder: Path, card: ModelCard = CARD, seed: int = 0) -> MeasuringImages:
-    return decode_measuring_images(read_dataset(folder), card, seed=seed, workers=2)
+def _part(folder: Path, card: ModelCard = CARD, seed: int = 0, check: Path | None = None) -> MeasuringImages:
+    held_out = None if check is None else read_dataset(check)
+    return decode_measuring_images(read_dataset(folder), card, seed=seed, workers=2, check=held_out)
 
 
 def _contents(pixels: LabelledPixels) -> set[bytes]:
@@ -75,6 +76,46 @@ def test_parts_that_the_dataset_names_are_kept(tmp_path: Path) -> None:
 
     assert (len(parts.calibration.label_ids), len(parts.check.label_ids)) == (12, 15)
     assert _contents(parts.calibration).isdisjoint(_contents(parts.check))
+
+
+def test_images_to_check_on_may_be_a_dataset_of_their_own(tmp_path: Path) -> None:
+    shown = write_class_folders(tmp_path / "shown", per_label=6, seed=1)
+    held_out = write_class_folders(tmp_path / "held out", per_label=3, seed=2)
+    shutil.rmtree(held_out / "绿 grass")
+    twice = next(held_out.rglob("*.png"))
+    (shown / twice.parent.name / "twice.png").write_bytes(twice.read_bytes())
+
+    parts = _part(shown, check=held_out)
+
+    assert len(parts.calibration.label_ids) == 18
+    assert np.bincount(parts.check.label_ids, minlength=3).tolist() == [3, 0, 3]
+    assert _contents(parts.calibration).isdisjoint(_contents(parts.check))
+
+
+def test_of_datasets_with_splits_one_gives_its_train_split_and_the_other_those_held_out(tmp_path: Path) -> None:
+    for folder in ("shown", "held out"):
+        for seed, (part, count) in enumerate((("train", 5), ("val", 2), ("test", 1))):
+            write_class_folders(tmp_path / folder / part, per_label=count, seed=seed + 10 * len(folder))
+
+    parts = _part(tmp_path / "shown", check=tmp_path / "held out")
+
+    assert (len(parts.calibration.label_ids), len(parts.check.label_ids)) == (15, 9)
+
+
+def test_images_to_check_on_of_a_label_that_the_model_lacks_are_refused(tmp_path: Path) -> None:
+    shown = write_class_folders(tmp_path / "shown", per_label=4)
+    other = write_class_folders(tmp_path / "other", per_label=4)
+    (other / "绿 grass").rename(other / "purple")
+
+    with pytest.raises(DatasetError, match="the model does not know 'purple'"):
+        _part(shown, check=other)
+
+
+def test_the_same_images_to_calibrate_and_to_check_on_are_refused(tmp_path: Path) -> None:
+    same = write_class_folders(tmp_path, per_label=4)
+
+    with pytest.raises(DatasetError, match="all calibration images are also among those to check on"):
+        _part(same, check=same)
 
 
 @pytest.mark.parametrize("lacking", ["val", "test", "both"])
