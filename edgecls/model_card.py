@@ -24,6 +24,7 @@ __all__ = [
 ]
 
 MAX_LABELS = 100_000
+SHOWN_LABELS = 20  # in a notebook
 UNKNOWN = "unknown"
 """What a model answers where it has an unknown threshold and no label reaches it."""
 
@@ -231,6 +232,23 @@ class ModelCard:
             f"a model with a label {UNKNOWN!r} cannot have familiarity: its answers could not be told apart; "
             "rename the label or leave familiarity out",
         )
+
+    def _repr_html_(self) -> str:
+        """Return the card as notebooks show it."""
+        from edgecls.notebook import bold, facts
+
+        more = len(self.labels) - SHOWN_LABELS
+        limits = {"probability": self.unknown_threshold, "familiarity": self.familiarity and self.familiarity.threshold}
+        shown = {
+            "labels": ", ".join(self.labels[:SHOWN_LABELS]) + (f" and {more} more" if more > 0 else ""),
+            "image": f"{self.image.height}x{self.image.width} {self.image.color.value}",
+            "network": f"{self.architecture}, {self.precision}",
+            "unknown below": ", ".join(f"{name} {limit:.4g}" for name, limit in limits.items() if limit is not None),
+            "metrics": ", ".join(f"{name} {value:.4g}" for name, value in self.metrics.items()),
+            "trained on": "" if self.dataset is None else f"{self.dataset.train_images} images",
+            "created": self.created,
+        }
+        return f"<div><div>{bold(self.name)}</div>{facts(shown)}</div>"
 
 
 def check_labels(labels: tuple[str, ...]) -> None:

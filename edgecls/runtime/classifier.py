@@ -3,7 +3,7 @@
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from typing import TYPE_CHECKING, NoReturn, Self
 
 import numpy as np
@@ -116,6 +116,13 @@ class Classifier:
         where = "closed" if self._open_session is None else f"on {self._open_session.provider}"
         size, precision = f"{spec.height}x{spec.width} {spec.color.value}", self.card.precision
         return f"<Classifier {self.card.name!r}: {len(labels)} labels ({first}), {size}, {precision}, {where}>"
+
+    def _repr_html_(self) -> str:
+        """Return the classifier as notebooks show it."""
+        from edgecls.notebook import facts
+
+        where = "closed" if self._open_session is None else f"on {self._open_session.provider}"
+        return f"<div>{self.card._repr_html_()}{facts({'runs': where})}</div>"
 
     def __enter__(self) -> Self:
         return self
@@ -275,7 +282,12 @@ class Classifier:
             return self._further_sessions[output]
 
     def predict_many(
-        self, images: Iterable[ImageInput], *, workers: int | None = None, channel_order: ChannelOrder = "rgb"
+        self,
+        images: Iterable[ImageInput],
+        *,
+        workers: int | None = None,
+        channel_order: ChannelOrder = "rgb",
+        progress: bool = False,
     ) -> Iterator[Outcome]:
         """Classify images, several at once; the outcomes come in the order of the images.
 
@@ -286,6 +298,7 @@ class Classifier:
                 be written to again before their outcomes are there.
             workers: How many to work on at once; None for `Classifier.workers`.
             channel_order: Of all arrays with colours, as for `predict`.
+            progress: Whether a notebook shows how many outcomes have come; elsewhere nothing is shown.
 
         Returns:
             An outcome for each image. One that cannot be used does not end the work: its outcome has the
@@ -307,7 +320,12 @@ class Classifier:
             except ImageError as error:
                 return Outcome(name_of(image), error)
 
-        return map_in_order(outcome, images, workers=workers or self.workers)
+        outcomes = map_in_order(outcome, images, workers=workers or self.workers)
+        if not progress:
+            return outcomes
+        from edgecls.notebook import with_progress
+
+        return with_progress(outcomes, "images classified", len(images) if isinstance(images, Sized) else None)
 
     def embed(
         self, images: Iterable[ImageInput], *, workers: int | None = None, channel_order: ChannelOrder = "rgb"

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from os import PathLike
 from types import TracebackType
 
+from edgecls.client.client import Client
 from edgecls.errors import ServerError
 from edgecls.runtime.min_familiarity import MinFamiliarity
 from edgecls.server.http.server import listening_socket
@@ -176,6 +177,23 @@ class LocalServer:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.stop()
+
+    def client(self) -> Client:
+        """Return a client of this server; close it, or use it as a context manager.
+
+        Raises:
+            ServerError: It does not run.
+        """
+        return Client(self.url)
+
+    def _repr_html_(self) -> str:
+        """Return a link to the page, as notebooks show it."""
+        from edgecls.notebook import escaped
+
+        if self._at_end is None:
+            return "<div>the server is not running</div>"
+        address = escaped(self._url)
+        return f'<div>serving at <a href="{address}" target="_blank" rel="noopener">{address}</a></div>'
 
     def __repr__(self) -> str:
         return f"<LocalServer at {self._url}>" if self._at_end is not None else "<LocalServer, not running>"

@@ -67,7 +67,7 @@ class QuickListener(ImagesListener):
     on_exporting: Callable[[], None] = field(default=lambda: None)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class QuickResult:
     """The results of quick training.
 
@@ -100,6 +100,17 @@ class QuickResult:
     onnx_path: Path
     run: RunDirectory
     split: Path | None
+
+    def __repr__(self) -> str:
+        return f"<QuickResult: {str(self.onnx_path)!r}, {self.evaluation!r}>"
+
+    def _repr_html_(self) -> str:
+        """Return the evaluation and where the model file is, as notebooks show it."""
+        from edgecls.notebook import facts
+
+        images = "the test images" if self.has_test else "the validation images"
+        where = facts({"measured on": images, "model file": str(self.onnx_path), "report": str(self.run.report_path)})
+        return f"<div>{self.evaluation._repr_html_()}{where}</div>"
 
 
 def run_quick_training(
