@@ -5,9 +5,13 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from edgecls.errors import ModelFileError
 from edgecls.image_spec import ImageSpec
+
+if TYPE_CHECKING:  # few model files have one, and reading the others should not cost more
+    from edgecls.reference import Reference
 
 __all__ = [
     "SUM_TOLERANCE",
@@ -182,6 +186,7 @@ class ModelCard:
         unknown_threshold: Below this probability of the best label the answer is UNKNOWN, above 0 and below 1;
             None if there is always an answer.
         familiarity: From which familiarity on an image is known; None if the network does not judge it.
+        reference: What held-out images look like to it, for comparison with later ones; None if it is not known.
         metrics: Measured figures, as {"validation_accuracy": 0.95}.
         training: Settings it was trained with, numbers, texts and truth values.
         dataset: What it was trained on, if known.
@@ -201,6 +206,7 @@ class ModelCard:
     temperature: float = 1.0
     unknown_threshold: float | None = None
     familiarity: Familiarity | None = None
+    reference: "Reference | None" = None
     metrics: Mapping[str, float] = field(default_factory=dict)
     training: Mapping[str, str | float | bool] = field(default_factory=dict)
     dataset: DatasetFacts | None = None
@@ -226,6 +232,10 @@ class ModelCard:
         require(
             (self.familiarity is None) == (self.golden.familiarity_tolerance is None),
             "familiarity takes golden samples with a familiarity, and they take it",
+        )
+        require(
+            self.reference is None or max((-1, *self.reference.labels.labels)) < len(self.labels),
+            "the reference has labels that the model does not have",
         )
         require(
             self.familiarity is None or UNKNOWN not in self.labels,

@@ -17,7 +17,8 @@ PACKAGE = ROOT / "edgecls"
 LAYERS = [
     {"errors", "extras", "atomic_write", "file_moves", "folder_names", "image_files", "in_order", "journal"}
     | {"bundled_model", "folder_lock", "frozen", "notebook", "regular_file", "tracking"},
-    {"image_formats", "image_spec", "resize", "image", "drawing", "onnx_container", "model_card", "modelfile"},
+    {"image_formats", "image_spec", "resize", "image", "drawing", "onnx_container", "model_card", "modelfile"}
+    | {"reference"},
     {"measuring", "plots"},
     {"runtime"},
     {"models", "dataset", "client", "dataframe"},

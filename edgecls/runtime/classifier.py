@@ -17,7 +17,16 @@ from edgecls.modelfile import ACTIVATION_NAME, FAMILIARITY_NAME, FEATURES_NAME
 from edgecls.runtime.answers import Answers, Batch, ImageAnswer, Probabilities
 from edgecls.runtime.execution.providers import Provider, SkippedProvider
 from edgecls.runtime.golden import GoldenResult, check_answers
-from edgecls.runtime.image_input import UNNAMED, ChannelOrder, ImageInput, check_several, fitted, name_of, read_input
+from edgecls.runtime.image_input import (
+    UNNAMED,
+    ChannelOrder,
+    ImageInput,
+    check_several,
+    fitted,
+    fitted_with_size,
+    name_of,
+    read_input,
+)
 from edgecls.runtime.machine.cores import usable_cores
 from edgecls.runtime.min_familiarity import MinFamiliarity, familiarity_threshold
 from edgecls.runtime.notebook import remember_image
@@ -25,6 +34,7 @@ from edgecls.runtime.prediction import Outcome, Prediction
 from edgecls.runtime.session import Session
 
 if TYPE_CHECKING:  # loaded only for a tuned model, or for heat maps
+    from edgecls.runtime.appearance import Appearance
     from edgecls.runtime.batching import Batcher
     from edgecls.runtime.evidence import Method
     from edgecls.runtime.explanation import Explanation
@@ -46,6 +56,7 @@ class Classifier:
         unknown_threshold: Below this probability of the best label the answer is "unknown"; None for never.
         min_familiarity: Below this familiarity of an image the answer is "unknown"; None for never.
         setting: How it runs, if `edgecls tune` found that; None for the default.
+        measures_appearance: Whether predictions of images have an `appearance`; may be set at any time.
     """
 
     def __init__(
@@ -64,6 +75,7 @@ class Classifier:
         self._open_again = open_again
         self._opening = threading.Lock()
         self.setting = setting
+        self.measures_appearance = False
         self.card: ModelCard = session.card
         self.limits = limits
         self.unknown_threshold = self.card.unknown_threshold if unknown_threshold is None else unknown_threshold or None
@@ -185,14 +197,19 @@ class Classifier:
         """Return the answer for an image, and what the network saw of it."""
         session, batcher = self._session, self._batcher
         start_s = time.perf_counter()
-        pixels = fitted(content, self.card.image, name=name, limits=self.limits)
+        pixels, image_hw = fitted_with_size(content, self.card.image, name=name, limits=self.limits)
         decoded_s = time.perf_counter()
         if batcher is None:
             answer, size, queued_s = next(session.run_all(pixels[np.newaxis]).images()), 1, 0.0
         else:
             answer, size, queued_s = batcher.submit(pixels)
         times_ms = [1000 * seconds for seconds in (time.perf_counter() - start_s, decoded_s - start_s, queued_s)]
-        return self.judge(answer, name, *times_ms, batch_size=size), pixels
+        appearance = None
+        if self.measures_appearance:
+            from edgecls.runtime.appearance import appearance_of
+
+            appearance = appearance_of(pixels, image_hw)
+        return self.judge(answer, name, *times_ms, batch_size=size, appearance=appearance), pixels
 
     def judge(
         self,
@@ -203,6 +220,7 @@ class Classifier:
         queue_ms: float = 0.0,
         *,
         batch_size: int = 1,
+        appearance: "Appearance | None" = None,
     ) -> Prediction:
         """Return the prediction that follows from what the network gave for an image.
 
@@ -213,6 +231,7 @@ class Classifier:
             decode_ms: The part of that for decoding and resizing.
             queue_ms: The part of that for waiting.
             batch_size: Images that ran together.
+            appearance: What the image looks like, if that is known.
         """
         return Prediction(
             name,
@@ -226,6 +245,7 @@ class Classifier:
             familiarity=answer.familiarity,
             min_familiarity=self.min_familiarity,
             features=answer.features,
+            appearance=appearance,
         )
 
     def explain(

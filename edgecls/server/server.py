@@ -21,6 +21,7 @@ from edgecls.server.http.forwarded import TrustedProxies
 from edgecls.server.http.limits import HttpLimits
 from edgecls.server.http.server import HttpServer
 from edgecls.server.http.tls import Certificate
+from edgecls.server.metrics.drift import DriftCounts
 from edgecls.server.metrics.request_metrics import RequestMetrics
 from edgecls.server.metrics.statistics import Statistics
 from edgecls.server.middleware.access_log import AccessLog
@@ -245,7 +246,7 @@ class ServerState:
         self.repository = Repository(settings.files, load, names=settings.names)
         self.readiness = Readiness(self.repository, (lambda: True) if board is None else lambda: board.all_ready)
         self.keys = None if settings.api_keys is None else ApiKeys(settings.api_keys)
-        self.metrics = RequestMetrics()
+        self.metrics = RequestMetrics(DriftCounts(self.repository.serving))
         self.statistics = Statistics()
 
     def status(self, number: int = 1, *, waiting: int = 0) -> WorkerStatus:

@@ -28,6 +28,7 @@ from edgecls.evaluation.record import Evaluation
 from edgecls.export.classical import export_classical, original_network
 from edgecls.export.familiarity.backbone import bundled_backbone
 from edgecls.export.proof import Export, golden_answers
+from edgecls.export.reference import exported_with_reference
 from edgecls.extras import import_from_extra
 from edgecls.image_spec import ImageSpec
 from edgecls.model_card import DatasetFacts, ModelCard
@@ -195,6 +196,7 @@ def run_quick_training(
     unfamiliar = None
     if config.familiarity:
         export, unfamiliar = with_familiarity(export, rows[:training], label_ids[:training], held_out)
+    export = exported_with_reference(export, images.held_out_paths)
     with whole_files(onnx_path) as (temporary,):
         temporary.write_bytes(export.onnx)
     keras_path.unlink(missing_ok=True)
