@@ -57,7 +57,9 @@ def train_quickly(context: click.Context) -> None:
 
     config = QuickConfig(
         fit=Fit(given["fit"]),
-        validation_fraction=given["validation_fraction"],
+        validation_fraction=given["validation_fraction"]
+        if context.get_parameter_source("validation_fraction") is not ParameterSource.DEFAULT
+        else None,
         rare_labels=rare_labels_of(given) or RareLabels.REFUSE,
         seed=given["seed"],
         augment=given["augment"],
@@ -99,8 +101,9 @@ def train_quickly(context: click.Context) -> None:
             run.log_metrics(headline_metrics(result.evaluation, prefix=prefix))
             run.log_files(result.onnx_path, result.run.report_path)
     metrics, card = result.metrics, result.export.card
+    which = "validation" if result.folds is None else f"{result.folds}-fold cross-validated"
     line.then(
-        f"validation accuracy {metrics['validation_accuracy']:.4f}, training accuracy {metrics['accuracy']:.4f} "
+        f"{which} accuracy {metrics['validation_accuracy']:.4f}, training accuracy {metrics['accuracy']:.4f} "
         f"({result.views} view{'' if result.views == 1 else 's'} of each image)"
     )
     say_calibration(result.calibration, result.rejected)
@@ -109,9 +112,12 @@ def train_quickly(context: click.Context) -> None:
     say_familiarity(card.familiarity, result.unfamiliar)
     if result.has_test:
         click.echo(test_text(result.evaluation))
-    say_mirroring(result.mirroring, is_flipped=config.augment and config.flip)
+    if result.mirroring is not None:
+        image = "validation image" if result.folds is None else "image"
+        say_mirroring(result.mirroring, is_flipped=config.augment and config.flip, image=image)
     click.echo(f"onnxruntime against scikit-learn: {result.export.parity}")
     click.echo(f"wrote {result.onnx_path} ({result.onnx_path.stat().st_size / 1e6:.2f} MB)")
     click.echo(f"wrote {result.run.report_path}")
     if result.split is not None:
-        click.echo(f"train a whole network on the same split: edgecls train {result.split} -o OTHER.onnx")
+        what = "split" if result.folds is None else "images"
+        click.echo(f"train a whole network on the same {what}: edgecls train {result.split} -o OTHER.onnx")

@@ -316,7 +316,10 @@ def prepared_text(images: "PreparedImages") -> str:
     """Return a line for each image that cannot be used, and one with the numbers of training and validation images."""
     faults = [f"left out: {error}" for error in images.cached.failures]
     counts = len(images.train_indices), len(images.validation_indices)
-    return "\n".join([*faults, "training on {} images, validating on {}".format(*counts)])
+    how = f"training on {counts[0]} images, " + (
+        f"validating on {counts[1]}" if counts[1] else "none of them held out: accuracy is cross-validated"
+    )
+    return "\n".join([*faults, how])
 
 
 def test_text(found: "Evaluation") -> str:
@@ -341,11 +344,11 @@ def say_calibration(calibration: "Calibration | None", rejected: "Calibration | 
         )
 
 
-def say_mirroring(mirroring: "Mirroring", *, is_flipped: bool) -> None:
-    """Print the effect of mirroring, with a warning where it seems to change labels."""
+def say_mirroring(mirroring: "Mirroring", *, is_flipped: bool, image: str = "validation image") -> None:
+    """Print the effect of mirroring, with a warning where it seems to change labels; `image` names one of them."""
     from edgecls.evaluation.report.words import mirroring_text
 
-    click.echo(mirroring_text(mirroring))
+    click.echo(mirroring_text(mirroring, image=image))
     if mirroring.changes_meaning and is_flipped:
         labels = ", ".join(f"{one.mirrored} for {one.label}" for one in mirroring.telling[:NAMED_CHANGES])
         click.echo(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["MirrorChange", "Mirroring", "measure_mirroring"]
+__all__ = ["MirrorChange", "Mirroring", "measure_mirroring", "mirroring_of"]
 
 TELLING_IMAGES = 3  # of a label, whose prediction changes to the same other label: fewer may be ambiguous images
 TELLING_FRACTION = 0.25  # of the images of a label
@@ -82,22 +82,40 @@ def measure_mirroring(
         batches: Images at the size of the network, and their label numbers, ``[N]``.
         labels: The K labels.
     """
-    changed: Counter[tuple[int, int]] = Counter()
-    rights: Counter[int] = Counter()
-    images = 0
-    for pixels, label_ids in batches:
-        images += len(label_ids)
-        is_right = predict(pixels).argmax(axis=1) == label_ids
-        mirrored = predict(np.ascontiguousarray(pixels[:, :, ::-1])).argmax(axis=1)
-        for label, answer in zip(label_ids[is_right].tolist(), mirrored[is_right].tolist(), strict=True):
-            rights[label] += 1
-            changed[label, answer] += label != answer
+    answers, mirrored, label_ids = [], [], []
+    for pixels, ids in batches:
+        answers.append(predict(pixels).argmax(axis=1))
+        mirrored.append(predict(np.ascontiguousarray(pixels[:, :, ::-1])).argmax(axis=1))
+        label_ids.append(ids)
+    return mirroring_of(np.concatenate(answers), np.concatenate(mirrored), np.concatenate(label_ids), labels)
+
+
+def mirroring_of(
+    answers: npt.NDArray[np.integer],
+    mirrored: npt.NDArray[np.integer],
+    label_ids: npt.NDArray[np.integer],
+    labels: Sequence[str],
+) -> Mirroring:
+    """Compare the labels predicted for images with those for the same images mirrored.
+
+    Args:
+        answers: Label numbers predicted for the images, ``[N]``.
+        mirrored: The same for the mirrored images.
+        label_ids: The true ones.
+        labels: The labels.
+    """
+    is_right = answers == label_ids
+    rights = Counter(label_ids[is_right].tolist())
+    changed = Counter(
+        (label, answer)
+        for label, answer in zip(label_ids[is_right].tolist(), mirrored[is_right].tolist(), strict=True)
+        if label != answer
+    )
     return Mirroring(
-        images=images,
+        images=len(label_ids),
         right=rights.total(),
         changes=tuple(
             MirrorChange(labels[label], labels[answer], count, rights[label])
             for (label, answer), count in sorted(changed.items(), key=lambda item: (-item[1], item[0]))
-            if count
         ),
     )

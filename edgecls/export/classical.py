@@ -27,6 +27,7 @@ def export_classical(
     card: ModelCard,
     *,
     backbone: Backbone | None = None,
+    original: Network | None = None,
     images: Mapping[str, npt.NDArray[np.uint8]] | None = None,
     max_difference: float = MAX_DIFFERENCE,
 ) -> Export:
@@ -37,6 +38,7 @@ def export_classical(
         features: What it was fitted to.
         card: Goes into the file; the answers of its golden samples are computed anew.
         backbone: The network that computed the features, for Features.BACKBONE; as for the functions below.
+        original: What `original_network` returns, if it is open already.
         images: Real images to compare the answers for, in addition to the golden samples. Give some: a tree's
             threshold rounded to the wrong side only shows on images.
         max_difference: Largest difference of any probability between the library and onnxruntime.
@@ -47,7 +49,7 @@ def export_classical(
     """
     return prove(
         classical_to_onnx(fitted, features, card.image, backbone, labels=card.labels, name=card.architecture),
-        original_network(fitted, features, card.image, backbone),
+        original or original_network(fitted, features, card.image, backbone),
         card,
         packages=(*get_classical(card.architecture).packages, *CONVERTERS),
         images=images,

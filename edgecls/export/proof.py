@@ -95,7 +95,9 @@ def prove(
     }
     card = replace(
         card,
-        golden=golden_answers(original, samples, name=card.architecture),
+        golden=golden_answers(
+            original, samples, name=card.architecture, encoded={one.name: one.png for one in card.golden.samples}
+        ),
         versions=versions(packages),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
@@ -119,13 +121,20 @@ def prove(
     return Export(described, card, parity)
 
 
-def golden_answers(original: Network, images: Mapping[str, npt.NDArray[np.uint8]], *, name: str) -> Golden:
+def golden_answers(
+    original: Network,
+    images: Mapping[str, npt.NDArray[np.uint8]],
+    *,
+    name: str,
+    encoded: Mapping[str, bytes] | None = None,
+) -> Golden:
     """Return golden samples with the answers that a network gives.
 
     Args:
         original: The network whose answers count.
         images: Name to pixels at the model's size, uint8 ``[H, W, C]``; at least one.
         name: What to call the network in error messages.
+        encoded: The same images as PNG, if they are known.
 
     Raises:
         ExportError: The answers are no probabilities.
@@ -139,7 +148,8 @@ def golden_answers(original: Network, images: Mapping[str, npt.NDArray[np.uint8]
                 f"for {sample!r}); end the network with a softmax"
             )
         clipped = np.clip(answer.astype(np.float64), 0, 1)
-        samples.append(GoldenSample(sample, image.encode_png(pixels), tuple(clipped.tolist())))
+        png = image.encode_png(pixels) if encoded is None else encoded[sample]
+        samples.append(GoldenSample(sample, png, tuple(clipped.tolist())))
     return Golden(GOLDEN_TOLERANCE, tuple(samples))
 
 

@@ -15,7 +15,7 @@ from edgecls.runtime.many_images import classify_stream, file_source
 from edgecls.runtime.opening import open_classifier
 from edgecls.runtime.prediction import Prediction
 
-__all__ = ["exported_with_reference", "held_out_paths", "model_with_reference", "reference_by_images"]
+__all__ = ["describe_export", "exported_with_reference", "held_out_paths", "model_with_reference"]
 
 MOST_IMAGES = 500  # of which a reference is made; more make it hardly better
 
@@ -24,6 +24,12 @@ def exported_with_reference(export: Export, paths: Sequence[Path]) -> Export:
     """Return an export whose model file has a reference, as `model_with_reference`."""
     made = model_with_reference(ModelFile(export.card.name, export.card, export.onnx), paths)
     return replace(export, onnx=made.onnx, card=made.card)
+
+
+def describe_export(export: Export, reference: Reference) -> Export:
+    """Return an export whose model file has a reference."""
+    card = replace(export.card, reference=reference)
+    return replace(export, onnx=modelfile.describe(export.onnx, card), card=card)
 
 
 def model_with_reference(
@@ -36,25 +42,17 @@ def model_with_reference(
         paths: Images that it was not trained on; of very many, some are taken.
         on_progress: Called with the number of images done and the number of all.
     """
-    reference = reference_by_images(model, paths, on_progress)
+    reference = _reference_by_images(model, paths, on_progress)
     if reference is None:
         return model
     card = replace(model.card, reference=reference)
     return modelfile.model_from_bytes(modelfile.describe(model.onnx, card), name=model.path)
 
 
-def reference_by_images(
-    model: ModelFile, paths: Sequence[Path], on_progress: Callable[[int, int], None] = lambda done, total: None
+def _reference_by_images(
+    model: ModelFile, paths: Sequence[Path], on_progress: Callable[[int, int], None]
 ) -> Reference | None:
-    """Classify held-out images as the model file will be used, and return the reference that they make.
-
-    Images that cannot be used are left out.
-
-    Args:
-        model: The model file.
-        paths: As for `model_with_reference`.
-        on_progress: As for `model_with_reference`.
-    """
+    """Classify held-out images as the model file will be used; those that cannot be used are left out."""
     step = -(-len(paths) // MOST_IMAGES) or 1
     sources = [file_source(str(path)) for path in paths[::step]]
     values: dict[str, list[float]] = {name: [] for name in VALUES}

@@ -257,7 +257,11 @@ def run_classical_training(
 
 
 def with_familiarity(
-    export: Export, rows: FeatureRows, label_ids: npt.NDArray[np.int32], held_out: FeatureRows
+    export: Export,
+    rows: FeatureRows,
+    label_ids: npt.NDArray[np.int32],
+    held_out: FeatureRows,
+    alike: npt.NDArray[np.int64] | None = None,
 ) -> tuple[Export, str | None]:
     """Return a model on the features of a backbone that judges familiarity, or the same model and why it cannot.
 
@@ -265,10 +269,11 @@ def with_familiarity(
         export: The model file.
         rows: The features of its training images.
         label_ids: Their labels.
-        held_out: The features of its validation images.
+        held_out: The features of its validation images, of which there may be none.
+        alike: A number for each training image, the same for those that look alike; None if that is not known.
     """
     model = ModelFile(export.card.name, export.card, export.onnx)
-    features = FeaturesOfImages(rows, label_ids.astype(np.int64), held_out)
+    features = FeaturesOfImages(rows, label_ids.astype(np.int64), held_out, alike)
     try:
         made = familiar(model, features, tensor=BACKBONE_TENSOR)
     except FamiliarityError as error:

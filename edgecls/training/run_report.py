@@ -11,13 +11,14 @@ from edgecls.evaluation.history import EpochReport, training_curves
 from edgecls.evaluation.mirroring import Mirroring
 from edgecls.evaluation.record import Evaluation
 from edgecls.evaluation.report import write_report
+from edgecls.model_card import ModelCard
 from edgecls.plots.confusion import MAX_NUMBERED, confused_block_png, confusion_png, full_confusion_png
 from edgecls.runtime.classifier import Classifier
 from edgecls.runtime.machine.cores import usable_cores
 from edgecls.training.images import PreparedImages
 from edgecls.training.run_directory import RunDirectory
 
-__all__ = ["report_on_run"]
+__all__ = ["report_on_run", "validation_images", "write_run_report"]
 
 
 def report_on_run(
@@ -54,24 +55,71 @@ def report_on_run(
         MissingExtraError: matplotlib is not installed.
     """
     split = "validation" if dataset.test is None else "test"
-    chosen = _validation_images(images) if dataset.test is None else dataset.test
+    chosen = validation_images(images) if dataset.test is None else dataset.test
     evaluation = evaluate(classifier, chosen, workers=usable_cores(), on_progress=on_progress)
+    write_run_report(
+        run,
+        evaluation,
+        classifier.card,
+        model_bytes=model_bytes,
+        data=data,
+        split=split,
+        history=history,
+        calibration=calibration,
+        mirroring=mirroring,
+    )
+    return evaluation
+
+
+def write_run_report(
+    run: RunDirectory,
+    evaluation: Evaluation,
+    card: ModelCard,
+    *,
+    model_bytes: int,
+    data: Path,
+    split: str,
+    history: Sequence[EpochReport],
+    calibration: Calibration | None,
+    mirroring: Mirroring | None,
+    folds: int | None = None,
+) -> None:
+    """Write report and plots of an evaluation into the run directory.
+
+    Args:
+        run: Where to write.
+        evaluation: The evaluation.
+        card: The card of the model file.
+        model_bytes: Its size.
+        data: Where the images come from, as the user named it.
+        split: The split that was evaluated, or "cross-validation".
+        history: The epochs of the run; none if it had none.
+        calibration: The effect of the temperature, if one was fitted.
+        mirroring: The effect of mirroring, if it was measured.
+        folds: Of the cross-validation that calibration and the accuracy without a test split come from; None for
+            held-out images.
+
+    Raises:
+        OutputError: The files cannot be written.
+        MissingExtraError: matplotlib is not installed.
+    """
     write_report(
         run.report_path,
         evaluation,
-        card=classifier.card,
+        card=card,
         data_name=str(data),
         split=split,
         model_bytes=model_bytes,
         history=history or None,
         calibration=calibration,
         mirroring=mirroring,
+        folds=folds,
     )
     _write_plots(run.plots_path, evaluation, history)
-    return evaluation
 
 
-def _validation_images(images: PreparedImages) -> LabelledImages:
+def validation_images(images: PreparedImages) -> LabelledImages:
+    """Return the validation images with their labels."""
     cached = images.cached
     return LabelledImages(
         cached.labels,

@@ -16,6 +16,7 @@ from edgecls.evaluation.report.words import (
     Content,
     Subject,
     conclusions,
+    is_cross_validated,
     mirroring_text,
     number,
     percent,
@@ -168,8 +169,8 @@ def _calibration(subject: Subject) -> Content:
         parts.append(
             HTML.fill(
                 "paragraph",
-                text=f"A temperature of {fitted.temperature:.3f} was fitted on {number(fitted.images)} validation "
-                f"images and is part of the network. On them it changed the expected calibration error from "
+                text=f"A temperature of {fitted.temperature:.3f} was fitted on {_whose(subject, fitted.images)} "
+                f"and is part of the network. On them it changed the expected calibration error from "
                 f"{percent(fitted.error_before)} to {percent(fitted.error_after)} and the loss from "
                 f"{fitted.loss_before:.3f} to {fitted.loss_after:.3f}; it changes no predicted label. Fitted without "
                 f"the images that it is measured on, the error is {percent(fitted.held_out_error)} and the loss "
@@ -186,6 +187,12 @@ def _calibration(subject: Subject) -> Content:
         parts.append(HTML.fill("paragraph", text=unknown_text(found.unknown, found.images)))
     plot = plot_figure(reliability_png(curves), "Calibration plot: accuracy against probability")
     return intro, HTML.fill("columns", plot=plot, text=joined(parts)) if parts else plot
+
+
+def _whose(subject: Subject, images: int) -> str:
+    if subject.folds is None:
+        return f"{number(images)} validation images"
+    return f"the answers of {subject.folds}-fold cross-validation to {number(images)} training images"
 
 
 def _curve(name: str, bins: Iterable[ReliabilityBin]) -> ReliabilityCurve:
@@ -229,11 +236,12 @@ def _data(subject: Subject) -> Content:
     facts = {
         "source": subject.data_name,
         "split": subject.split,
+        "folds": subject.folds if is_cross_validated(subject) and subject.folds else "",
         "images": number(found.images),
         "not usable": number(len(found.failures)) if found.failures else "",
         "labels": number(len(found.labels)),
         "trained on": number(trained.train_images) if trained else "",
-        "validated on": number(trained.validation_images) if trained else "",
+        "validated on": number(trained.validation_images) if trained and trained.validation_images else "",
         "their fingerprint": f"{trained.sha256[:16]}…" if trained else "",
     }
     parts = [_facts(facts)]
@@ -269,10 +277,13 @@ def _model(subject: Subject) -> Content:
         "temperature": f"{card.temperature:.4g}",
         "unknown below": "" if card.unknown_threshold is None else f"{card.unknown_threshold:g}",
         "unfamiliar below": "" if card.familiarity is None else f"{card.familiarity.threshold:.4g}",
-        "provider": found.provider,
-        "images at once": found.workers,
-        "duration": f"{found.duration_s:.1f} s",
     }
+    if not is_cross_validated(subject):
+        facts |= {
+            "provider": found.provider,
+            "images at once": str(found.workers),
+            "duration": f"{found.duration_s:.1f} s",
+        }
     parts = [_facts(facts)]
     for title, rows in (
         ("Training settings", subject.settings),

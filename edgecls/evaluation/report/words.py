@@ -19,7 +19,9 @@ __all__ = [
     "Content",
     "Subject",
     "conclusions",
+    "cross_validation_text",
     "foreign_text",
+    "is_cross_validated",
     "mirroring_text",
     "number",
     "percent",
@@ -62,25 +64,39 @@ def conclusions(evaluation: Evaluation) -> list[Conclusion]:
     ]
 
 
-def mirroring_text(mirroring: Mirroring) -> str:
-    """Describe how mirroring changes correct predictions."""
+def mirroring_text(mirroring: Mirroring, *, image: str = "validation image") -> str:
+    """Describe how mirroring changes correct predictions; `image` is what to call one of the images."""
     if not mirroring.right:
         return (
-            f"None of the {number(mirroring.images)} validation images is classified correctly, so the effect of "
+            f"None of the {number(mirroring.images)} {image}s is classified correctly, so the effect of "
             "mirroring cannot be measured."
         )
     if not mirroring.changed and mirroring.right == 1:
-        return "Mirrored left to right, the one correctly classified validation image keeps its prediction."
+        return f"Mirrored left to right, the one correctly classified {image} keeps its prediction."
     if not mirroring.changed:
-        return (
-            f"Mirrored left to right, all {number(mirroring.right)} correctly classified validation images keep their "
-            "prediction."
-        )
+        right = number(mirroring.right)
+        return f"Mirrored left to right, all {right} correctly classified {image}s keep their prediction."
     worst = mirroring.changes[0]
     return (
         f"Mirrored left to right, {number(mirroring.changed)} of {number(mirroring.right)} correctly classified "
-        f"validation images ({percent(mirroring.fraction)}) get another prediction, most often {worst.mirrored} "
+        f"{image}s ({percent(mirroring.fraction)}) get another prediction, most often {worst.mirrored} "
         f"instead of {worst.label} ({number(worst.images)} of {number(worst.right)})."
+    )
+
+
+def is_cross_validated(subject: "Subject") -> bool:
+    """Return whether the evaluated answers are those of cross-validation, and not of the model file."""
+    return subject.folds is not None and subject.split == "cross-validation"
+
+
+def cross_validation_text(subject: "Subject") -> str:
+    """Say whose answers are evaluated, if these are not the model file's; empty if they are."""
+    if not is_cross_validated(subject) or subject.folds is None:
+        return ""
+    return (
+        f"These figures are cross-validated, as no images were held out: {subject.folds} classifiers were fitted, each "
+        "without the images that it answers for and those that look like them. The model file itself is fitted to all "
+        "images, so evaluating it on any of them says nothing about new ones."
     )
 
 
@@ -265,6 +281,7 @@ class Subject:
     calibration: Calibration | None
     mirroring: Mirroring | None
     foreign: ForeignImages | None
+    folds: int | None
     settings: Mapping[str, object]
     versions: Mapping[str, str]
     read: Callable[[ImagePath], bytes]

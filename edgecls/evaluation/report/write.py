@@ -18,7 +18,13 @@ from edgecls.evaluation.mirroring import Mirroring
 from edgecls.evaluation.record import Evaluation, ImagePath
 from edgecls.evaluation.report.html import HTML, Html, joined
 from edgecls.evaluation.report.sections import all_sections
-from edgecls.evaluation.report.words import Subject, number, percent
+from edgecls.evaluation.report.words import (
+    Subject,
+    cross_validation_text,
+    is_cross_validated,
+    number,
+    percent,
+)
 from edgecls.model_card import ModelCard
 
 __all__ = ["write_report"]
@@ -38,6 +44,7 @@ def write_report(
     calibration: Calibration | None = None,
     mirroring: Mirroring | None = None,
     foreign: ForeignImages | None = None,
+    folds: int | None = None,
     settings: Mapping[str, object] | None = None,
     read: Callable[[ImagePath], bytes] = image.read_file,
 ) -> None:
@@ -54,6 +61,8 @@ def write_report(
         calibration: The effect of the temperature, if it was fitted in this run.
         mirroring: The effect of mirroring the validation images, if it was measured in this run.
         foreign: The answers for foreign images, if there were any.
+        folds: Of the cross-validation that the temperature, and the answers without a test split, come from; None for
+            held-out images.
         settings: The training settings, if more is known than the card records.
         read: Returns the bytes of an image by its path, or raises an ImageError.
 
@@ -71,6 +80,7 @@ def write_report(
         calibration=calibration,
         mirroring=mirroring,
         foreign=foreign,
+        folds=folds,
         settings=card.training if settings is None else settings,
         versions=_versions(),
         read=read,
@@ -93,6 +103,7 @@ def _page(subject: Subject) -> Html:
         day=subject.card.created.partition("T")[0] or "undated",
         lede=HTML.fill(
             "lede",
+            how=cross_validation_text(subject),
             images=number(found.images),
             right=number(int(found.right.sum())),
             baseline_label=baseline_label,
@@ -112,8 +123,11 @@ def _figures(subject: Subject) -> Html:
         ("Accuracy", percent(found.accuracy), f"{100 * low:.1f} to {100 * high:.1f} at 95 %"),
         ("Macro F1", f"{found.macro.f1:.3f}", f"{len(found.labels)} labels"),
         ("Calibration error", percent(found.calibration_error), "lower is better"),
-        ("Time per image", f"{np.median(found.times_ms):.1f} ms", f"{found.provider}, {found.workers} at once"),
     ]
+    if not is_cross_validated(subject):
+        figures.append(
+            ("Time per image", f"{np.median(found.times_ms):.1f} ms", f"{found.provider}, {found.workers} at once")
+        )
     if subject.model_bytes is not None:
         figures.append(("Size", f"{subject.model_bytes / 1e6:.1f} MB", subject.card.precision))
     return joined(HTML.fill("figure", name=name, value=value, note=note) for name, value, note in figures)

@@ -57,7 +57,14 @@ def _threshold(ordered: Scores, accepted: float) -> float:
     return min(float(ordered[0]), middle - NormalDist().inv_cdf(accepted) * deviation)
 
 
-def cross_fitted(rows: FeatureRows, groups: npt.NDArray[np.int64], *, labels: int, seed: int = 0) -> Scores:
+def cross_fitted(
+    rows: FeatureRows,
+    groups: npt.NDArray[np.int64],
+    *,
+    labels: int,
+    alike: npt.NDArray[np.int64] | None = None,
+    seed: int = 0,
+) -> Scores:
     """Return the familiarity of training images, each judged by prototypes that were fitted without it.
 
     Images that are alone in their group are left out, unless all are. At most MOST_CROSS_FITTED images are judged.
@@ -66,21 +73,24 @@ def cross_fitted(rows: FeatureRows, groups: npt.NDArray[np.int64], *, labels: in
         rows: Features, ``[N, D]``, N at least 2.
         groups: The group of each, as for `fit_prototypes`.
         labels: Number of labels of the model.
+        alike: A number for each, the same for those that look alike, which are left out together; None if none do.
         seed: Of the folds.
     """
     chosen = np.random.default_rng(seed).permutation(len(groups))[:MOST_CROSS_FITTED]
     judged = chosen[np.argsort(groups[chosen], kind="stable")]  # the folds take turns within each group
     folds = len(judged) if len(judged) <= LEAVE_ONE_OUT else FOLDS
-    fold_of = np.arange(len(judged)) % folds
+    alike = np.arange(len(groups)) if alike is None else alike
+    _, firsts, place = np.unique(alike[judged], return_index=True, return_inverse=True)
+    fold_of = (np.argsort(np.argsort(firsts)) % folds)[place]
     scores = np.empty(len(judged), np.float32)
-    for fold in range(folds):
+    for fold in np.unique(fold_of):
         in_fold = fold_of == fold
-        left_out = np.zeros(len(groups), np.bool_)
-        left_out[judged[in_fold]] = True
+        left_out = np.isin(alike, alike[judged[in_fold]])
         fitted = fit_prototypes(rows, groups, labels=labels, left_out=left_out, seed=seed)
         scores[in_fold] = fitted.familiarity(rows[judged[in_fold]])
-    _, place, counts = np.unique(groups, return_inverse=True, return_counts=True)
-    has_others = counts[place[judged]] > 1
+    each_once = np.unique(np.stack([groups, alike]), axis=1)[0]  # the groups of images, look-alikes once
+    values, different = np.unique(each_once, return_counts=True)
+    has_others = different[np.searchsorted(values, groups[judged])] > 1
     return scores[has_others] if has_others.any() else scores
 
 

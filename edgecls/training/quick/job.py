@@ -1,7 +1,8 @@
 """A run of quick training, from a dataset to a model file and a run directory."""
 
+import contextlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import prod
 from pathlib import Path
 
@@ -23,27 +24,35 @@ from edgecls.evaluation.calibration import (
     choose_unknown_threshold,
     negative_log_likelihood,
 )
+from edgecls.evaluation.evaluate import evaluate
 from edgecls.evaluation.mirroring import Mirroring, measure_mirroring
 from edgecls.evaluation.record import Evaluation
 from edgecls.export.classical import export_classical, original_network
 from edgecls.export.familiarity.backbone import bundled_backbone
+from edgecls.export.familiarity.thresholds import cross_fitted
+from edgecls.export.parity import Network, remembering
 from edgecls.export.proof import Export, golden_answers
-from edgecls.export.reference import exported_with_reference
+from edgecls.export.reference import describe_export, exported_with_reference
 from edgecls.extras import import_from_extra
+from edgecls.image import read_file
+from edgecls.image_formats.read import read_header
 from edgecls.image_spec import ImageSpec
 from edgecls.model_card import DatasetFacts, ModelCard
-from edgecls.models.classical.features import Backbone, Features
-from edgecls.models.classical.linear import LinearClassifier, fit_linear
-from edgecls.models.classical.registry import FeatureRows, TrainingRows
+from edgecls.models.classical.features import Features
+from edgecls.models.classical.linear import LinearClassifier
+from edgecls.models.classical.registry import FeatureRows
 from edgecls.plots.figure import check_can_draw
+from edgecls.reference import reference_of
+from edgecls.runtime.appearance import Appearance, appearance_of
 from edgecls.runtime.machine.cores import usable_cores
 from edgecls.runtime.opening import load
 from edgecls.training.classical import PARITY_IMAGES, Scores, accuracy, with_familiarity
 from edgecls.training.images import ImagesListener, PreparedImages, golden_images, prepare_images, without_rare_labels
-from edgecls.training.quick.config import ARCH, QuickConfig
+from edgecls.training.quick.config import ARCH, CROSS_VALIDATED, USUAL_FRACTION, QuickConfig
 from edgecls.training.quick.features import compute_rows, views_for
+from edgecls.training.quick.unseen import Unseen, fit_and_judge
 from edgecls.training.run_directory import ExistingRun, RunDirectory, RunFacts, default_run_directory
-from edgecls.training.run_report import report_on_run
+from edgecls.training.run_report import validation_images, write_run_report
 
 __all__ = ["QuickListener", "QuickResult", "run_quick_training"]
 
@@ -75,29 +84,33 @@ class QuickResult:
     Attributes:
         fitted: The head, with its temperature.
         views: Number of views of each training image that it was fitted to.
-        metrics: Its accuracy on the training images, and accuracy and loss on the validation images.
+        metrics: Its accuracy on the training images, and accuracy and loss on the validation images, or those of
+            cross-validation.
+        folds: Of the cross-validation; None if images were held out.
         calibration: The effect of its temperature; None if it has none.
         rejected: The effect of a temperature that was fitted and not kept, as it improves nothing; None otherwise.
         export: The model file, verified against scikit-learn.
         unfamiliar: Why the model file has no familiarity; None if it has one or was not to have one.
-        evaluation: On the test split, or on the validation images if there is none.
+        evaluation: On the test split; if there is none, on the validation images, or by cross-validation.
         has_test: Whether there is a test split, which `evaluation` is of.
-        mirroring: The effect of mirroring the validation images.
+        mirroring: The effect of mirroring the same images; None if nothing was mirrored for cross-validation.
         onnx_path: Where the model file is.
         run: Where report and split are.
-        split: Lists of the training, validation and test images; None if one cannot be named in a list.
+        split: Lists of the training, validation and test images, without validation if none were held out; None if
+            one cannot be named in a list.
     """
 
     fitted: LinearClassifier
     views: int
     metrics: Mapping[str, float]
+    folds: int | None
     calibration: Calibration | None
     rejected: Calibration | None
     export: Export
     unfamiliar: str | None
     evaluation: Evaluation
     has_test: bool
-    mirroring: Mirroring
+    mirroring: Mirroring | None
     onnx_path: Path
     run: RunDirectory
     split: Path | None
@@ -109,7 +122,8 @@ class QuickResult:
         """Return the evaluation and where the model file is, as notebooks show it."""
         from edgecls.notebook import facts
 
-        images = "the test images" if self.has_test else "the validation images"
+        crossed = "" if self.folds is None else f"all images, by cross-validation with {self.folds} folds"
+        images = "the test images" if self.has_test else crossed or "the validation images"
         where = facts({"measured on": images, "model file": str(self.onnx_path), "report": str(self.run.report_path)})
         return f"<div>{self.evaluation._repr_html_()}{where}</div>"
 
@@ -161,7 +175,7 @@ def run_quick_training(
     images = prepare_images(
         dataset,
         spec,
-        validation_fraction=config.validation_fraction,
+        validation_fraction=config.validation_fraction or USUAL_FRACTION,
         rare_labels=config.rare_labels,
         seed=config.seed,
         cache=_cache(cache, dataset, spec),
@@ -169,59 +183,66 @@ def run_quick_training(
         groups=groups,
         on_progress=listener.on_decoded,
     )
+    if _is_cross_validated(config, dataset, images):
+        images = replace(images, train_indices=list(range(len(images.cached.label_ids))), validation_indices=[])
     listener.on_prepared(images)
     backbone = bundled_backbone(spec)
     views = views_for(len(images.train_indices)) if config.augment and config.flip else 1
     rows = compute_rows(images, backbone, views, config, folder, listener.on_features)
     listener.on_fitting()
-    fitted = _fit(images, rows, groups, views, config)
-    training, held_out = len(images.train_indices), rows[len(images.train_indices) * views :]
-    label_ids = images.cached.label_ids[[*images.train_indices, *images.validation_indices]]
+    fitted, unseen = fit_and_judge(images, rows, groups, views=views, seed=config.seed, balanced=config.balanced)
+    training = len(images.train_indices)
     calibration = rejected = None
-    if config.calibrate and len(held_out) >= MIN_IMAGES:
-        found = calibrate(fitted.logits(held_out), label_ids[training:])
+    if config.calibrate and len(unseen.label_ids) >= MIN_IMAGES:
+        found = calibrate(unseen.logits, unseen.label_ids)
         calibration, rejected = (found, None) if found.improves else (None, found)
     if calibration is not None:
         fitted = fitted.calibrated(calibration.temperature)
     listener.on_exporting()
-    card = _card(onnx_path.stem, config, images, fitted, backbone, views, (rows[:training], held_out))
-    compared = images.validation_indices[:: -(-len(images.validation_indices) // PARITY_IMAGES)]
+    original = remembering(original_network(fitted, Features.BACKBONE, spec, backbone))
+    card = _card(onnx_path.stem, config, images, fitted, original, views, rows, unseen)
+    card = replace(card, training={**card.training, "backbone": backbone.name})
+    compared = images.validation_indices[:: -(-len(images.validation_indices) // PARITY_IMAGES) or 1]
     export = export_classical(
         fitted,
         Features.BACKBONE,
         card,
         backbone=backbone,
+        original=original,
         images={images.cached.names[index]: images.cached.pixels[index] for index in compared},
     )
     unfamiliar = None
     if config.familiarity:
-        export, unfamiliar = with_familiarity(export, rows[:training], label_ids[:training], held_out)
-    export = exported_with_reference(export, images.held_out_paths)
+        alike = np.array([groups[Path(images.cached.names[index])] for index in images.train_indices], np.int64)
+        export, unfamiliar = with_familiarity(
+            export, rows[:training], images.cached.label_ids[images.train_indices], rows[views * training :], alike
+        )
+    export = _with_reference(export, images, unseen, rows[:training], groups)
     with whole_files(onnx_path) as (temporary,):
         temporary.write_bytes(export.onnx)
     keras_path.unlink(missing_ok=True)
     run.begin(None, RunFacts(images.cached.sha256, training, len(images.validation_indices)))
     run.keep_model(onnx_path)
     split = _write_split(run.split_path, images, dataset)
-    classifier = load(onnx_path, "cpu", intra_op_threads=usable_cores())
-    mirroring = measure_mirroring(classifier.probabilities, images.held_out(MIRRORED_AT_ONCE), dataset.labels)
-    evaluation = report_on_run(
+    evaluation, mirroring = _evaluated(onnx_path, dataset, images, unseen, export.card, listener)
+    write_run_report(
         run,
-        classifier,
+        evaluation,
+        export.card,
         model_bytes=len(export.onnx),
         data=data,
-        dataset=dataset,
-        images=images,
+        split="test" if dataset.test else "validation" if unseen.folds is None else "cross-validation",
         history=(),
         calibration=calibration,
         mirroring=mirroring,
-        on_progress=listener.on_evaluated,
+        folds=unseen.folds,
     )
     run.finish()
     return QuickResult(
         fitted=fitted,
         views=views,
         metrics=export.card.metrics,
+        folds=unseen.folds,
         calibration=calibration,
         rejected=rejected,
         export=export,
@@ -283,22 +304,70 @@ def _cache(cache: Cache, dataset: Dataset, spec: ImageSpec) -> Cache:
     return Cache.MEMORY if count * prod(spec.shape_hwc) <= MEMORY_BYTES else Cache.STREAM
 
 
-def _fit(
-    images: PreparedImages, rows: FeatureRows, groups: Mapping[Path, int], views: int, config: QuickConfig
-) -> LinearClassifier:
-    cached, training = images.cached, images.train_indices
-    alike = np.array([groups[Path(cached.names[index])] for index in training], np.int64)
-    return fit_linear(
-        TrainingRows(
-            features=rows[: views * len(training)],
-            label_ids=np.tile(cached.label_ids[training], views),
-            seed=config.seed,
-            threads=usable_cores(),
-            groups=np.tile(alike, views),
-            views=views,
-            balanced=config.balanced,
+def _with_reference(
+    export: Export, images: PreparedImages, unseen: Unseen, rows: FeatureRows, groups: Mapping[Path, int]
+) -> Export:
+    """Return a model file that describes images as heads saw them that were not fitted to them.
+
+    Args:
+        export: The model file.
+        images: The images.
+        unseen: What heads answered to images that they were not fitted to.
+        rows: The features of the training images.
+        groups: A number for each image by its path, the same for those that look alike.
+    """
+    if unseen.folds is None:
+        return exported_with_reference(export, images.held_out_paths)
+    cached, card = images.cached, export.card
+    looks = []
+    for index in unseen.indices:
+        header = read_header(read_file(cached.names[index]), name=cached.names[index])
+        looks.append(appearance_of(np.asarray(cached.pixels[index]), header.upright_hw))
+    answers = unseen.probabilities(card.temperature)
+    values: dict[str, list[float]] = {"probability": answers.max(axis=1).tolist()}
+    if card.familiarity is not None:
+        chosen = images.train_indices
+        alike = np.array([groups[Path(cached.names[index])] for index in chosen], np.int64)
+        label_ids = cached.label_ids[chosen].astype(np.int64)
+        values["familiarity"] = cross_fitted(rows, label_ids, labels=len(card.labels), alike=alike)[
+            : len(looks)
+        ].tolist()
+    for name in Appearance._fields:
+        values[name] = [getattr(look, name) for look in looks]
+    reference = reference_of(values, answers.argmax(axis=1).tolist(), labels=len(card.labels))
+    return export if reference is None else describe_export(export, reference)
+
+
+def _is_cross_validated(config: QuickConfig, dataset: Dataset, images: PreparedImages) -> bool:
+    few = len(images.cached.label_ids) <= CROSS_VALIDATED
+    return few and config.validation_fraction is None and dataset.validation is None
+
+
+def _evaluated(
+    onnx_path: Path,
+    dataset: Dataset,
+    images: PreparedImages,
+    unseen: Unseen,
+    card: ModelCard,
+    listener: QuickListener,
+) -> tuple[Evaluation, Mirroring | None]:
+    """Return the evaluation of the report, and the effect of mirroring.
+
+    The model file is evaluated as it is used where there are images that it was not fitted to.
+    """
+    crossed = unseen.folds is not None
+    if crossed and dataset.test is None:
+        made = unseen.evaluation(images, temperature=card.temperature, unknown_threshold=card.unknown_threshold)
+        return made, unseen.mirroring(dataset.labels)
+    chosen = validation_images(images) if dataset.test is None else dataset.test
+    with contextlib.closing(load(onnx_path, "cpu", intra_op_threads=usable_cores())) as classifier:
+        mirroring = (
+            unseen.mirroring(dataset.labels)
+            if crossed
+            else measure_mirroring(classifier.probabilities, images.held_out(MIRRORED_AT_ONCE), dataset.labels)
         )
-    )
+        made = evaluate(classifier, chosen, workers=usable_cores(), on_progress=listener.on_evaluated)
+    return made, mirroring
 
 
 def _card(
@@ -306,40 +375,42 @@ def _card(
     config: QuickConfig,
     images: PreparedImages,
     fitted: LinearClassifier,
-    backbone: Backbone,
+    original: Network,
     views: int,
-    rows: tuple[FeatureRows, FeatureRows],
+    rows: FeatureRows,
+    unseen: Unseen,
 ) -> ModelCard:
-    """Return the card of the model file; `rows` are the features of the training and of the validation images."""
+    """Return the card of the model file; `rows` are the features, those of the training images first."""
     cached = images.cached
-    train_ids, held_out_ids = cached.label_ids[images.train_indices], cached.label_ids[images.validation_indices]
-    answers = fitted.probabilities(rows[1])
+    train_ids = cached.label_ids[images.train_indices]
+    answers = unseen.probabilities(fitted.temperature)
     threshold: float | None = config.unknown_threshold if isinstance(config.unknown_threshold, float | int) else None
-    if config.unknown_threshold == "auto" and len(held_out_ids) >= MIN_IMAGES:
-        threshold = choose_unknown_threshold(answers, held_out_ids)
+    if config.unknown_threshold == "auto" and len(unseen.label_ids) >= MIN_IMAGES:
+        threshold = choose_unknown_threshold(answers, unseen.label_ids)
     scores = Scores(
-        accuracy=accuracy(fitted.probabilities(rows[0]), train_ids),
-        validation_accuracy=accuracy(answers, held_out_ids),
-        validation_loss=negative_log_likelihood(answers, held_out_ids),
+        accuracy=accuracy(fitted.probabilities(rows[: len(train_ids)]), train_ids),
+        validation_accuracy=accuracy(answers, unseen.label_ids),
+        validation_loss=negative_log_likelihood(answers, unseen.label_ids),
     )
+    folds = {} if unseen.folds is None else {"cross_validation_folds": unseen.folds}
     return ModelCard(
         name=name,
         labels=cached.labels,
         image=config.image,
         architecture=ARCH,
         golden=golden_answers(
-            original_network(fitted, Features.BACKBONE, config.image, backbone),
-            golden_images(cached, images.validation_indices),
+            original,
+            golden_images(cached, images.validation_indices or unseen.indices),
             name=ARCH,
         ),
         temperature=fitted.temperature,
         unknown_threshold=threshold,
         metrics=scores.as_metrics(),
-        training={**config.as_facts(), "backbone": backbone.name, "views": views, "penalty": fitted.penalty},
+        training={**config.as_facts(), **folds, "views": views, "penalty": fitted.penalty},
         dataset=DatasetFacts(
             sha256=cached.sha256,
             train_images=len(train_ids),
-            validation_images=len(held_out_ids),
+            validation_images=len(images.validation_indices),
             images_per_label=cached.counts,
         ),
     )
@@ -348,12 +419,16 @@ def _card(
 def _write_split(path: Path, images: PreparedImages, dataset: Dataset) -> Path | None:
     """Write which images were trained on, validated on and held out for testing, as a dataset of lists.
 
+    None are listed for validation if the head was fitted to all.
+
     Returns:
         Where it is; None if the name of an image cannot be written into a list.
     """
     cached = images.cached
     paths, label_ids = list(map(Path, cached.names)), cached.label_ids.tolist()
-    splits = {"train": images.train_indices, "val": images.validation_indices}
+    splits = {"train": images.train_indices}
+    if images.validation_indices:
+        splits["val"] = images.validation_indices
     if dataset.test is not None:
         splits["test"] = list(range(len(paths), len(paths) + len(dataset.test.paths)))
         paths += dataset.test.paths

@@ -118,3 +118,12 @@ def test_enough_held_out_images_decide_alone() -> None:
 
     assert reference_scores(held_out, _scores(400)) is held_out
     np.testing.assert_array_equal(reference_scores(np.empty(0), held_out), held_out)
+
+
+def test_an_image_is_not_judged_by_its_look_alikes() -> None:
+    directions = np.random.default_rng(6).normal(0, 1, (8, 64)).astype(np.float32)
+    rows, alike = np.repeat(directions, 2, axis=0), np.repeat(np.arange(8), 2)
+    groups = np.zeros(16, np.int64)
+
+    assert cross_fitted(rows, groups, labels=1).min() > 0.99  # by its copy
+    assert cross_fitted(rows, groups, labels=1, alike=alike).max() < 0.9

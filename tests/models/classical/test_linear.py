@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edgecls.models.classical.linear import PENALTIES, USUAL_PENALTY, fit_linear
+from edgecls.models.classical.linear import PENALTIES, USUAL_PENALTY, fit_and_cross_validate, fit_linear
 from edgecls.models.classical.registry import TrainingRows
 
 
@@ -67,3 +67,38 @@ def test_balanced_rows_of_a_rare_label_count_more() -> None:
     )
 
     assert balanced > plain + 0.1
+
+
+def test_cross_validation_answers_for_rows_it_has_not_seen() -> None:
+    rows = _noise()
+
+    fitted, crossed = fit_and_cross_validate(rows, folds=5)
+
+    assert (crossed.folds, crossed.is_judged.all()) == (5, True)
+    assert (fitted.probabilities(rows.features).argmax(axis=1) == rows.label_ids).mean() > 0.9
+    assert (crossed.log_probabilities.argmax(axis=1) == rows.label_ids).mean() < 0.7
+    np.testing.assert_allclose(np.exp(crossed.log_probabilities).sum(axis=1), 1, atol=1e-5)
+
+
+def test_copies_stay_in_one_fold_of_cross_validation() -> None:
+    rows = _noise()
+    copied = replace(rows, features=np.tile(rows.features, (2, 1)), label_ids=np.tile(rows.label_ids, 2), views=2)
+
+    _, apart = fit_and_cross_validate(copied, folds=5)
+    _, together = fit_and_cross_validate(replace(copied, groups=np.tile(np.arange(60), 2)), folds=5)
+
+    assert (apart.log_probabilities.argmax(axis=1) == copied.label_ids).mean() > 0.8
+    assert (together.log_probabilities.argmax(axis=1) == copied.label_ids).mean() < 0.7
+
+
+def test_the_only_row_of_a_label_is_never_left_out() -> None:
+    rng = np.random.default_rng(5)
+    label_ids = np.array([0] * 6 + [1] * 6 + [2], np.int32)
+    features = (np.eye(3, 8)[label_ids] * 9 + rng.normal(0, 0.1, (13, 8))).astype(np.float32)
+
+    fitted, crossed = fit_and_cross_validate(TrainingRows(features, label_ids, seed=0, threads=1), folds=10)
+
+    assert crossed.is_judged.tolist() == [True] * 12 + [False]
+    assert crossed.folds == 6
+    assert (crossed.log_probabilities[:12].argmax(axis=1) == label_ids[:12]).all()
+    assert fitted.probabilities(features).argmax(axis=1).tolist() == label_ids.tolist()

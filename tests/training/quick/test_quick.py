@@ -18,6 +18,7 @@ from edgecls.dataset.formats.read import read_dataset
 from edgecls.errors import DatasetError, OutputError
 from edgecls.evaluation.evaluate import evaluate
 from edgecls.modelfile import read_model
+from edgecls.reference import VALUES, reference_to_dict
 from edgecls.runtime.evidence import Method
 from edgecls.training.quick.config import QuickConfig
 from edgecls.training.quick.features import views_for
@@ -66,14 +67,48 @@ def test_it_says_how_familiar_an_image_is_and_what_speaks_for_a_label(trained: Q
     assert (explanation.method, explanation.resolution) == (Method.CLASS_ACTIVATION, (7, 7))
 
 
-def test_the_run_directory_has_the_report_and_a_split_that_is_a_dataset(trained: QuickResult, data: Path) -> None:
-    split = read_dataset(trained.run.split_path)
+def test_few_images_are_all_trained_on_and_the_figures_are_cross_validated(trained: QuickResult, data: Path) -> None:
+    images = len(read_dataset(data).whole.paths)
+    report = trained.run.report_path.read_text(encoding="utf-8")
+    card = trained.export.card
 
-    assert trained.split == trained.run.split_path
+    assert trained.folds == PER_LABEL  # each label has no more images
+    assert card.dataset is not None
+    assert (card.dataset.train_images, card.dataset.validation_images) == (images, 0)
+    assert card.training["cross_validation_folds"] == PER_LABEL
+    assert (trained.evaluation.images, trained.evaluation.accuracy) == (images, trained.metrics["validation_accuracy"])
+    assert f"cross-validated, as no images were held out: {PER_LABEL} classifiers were fitted" in report
+    assert "fitted to all images, so evaluating it on any of them says nothing about new ones" in report
+    assert "Time per image" not in report
+
+
+def test_cross_validation_does_not_take_labels_at_their_word(data: Path, tmp_path: Path) -> None:
+    """A head that is fitted to all images gets all of them right, mislabelled ones too; the figures must not."""
+    mixed = _few(data, tmp_path / "mixed", labels=2, images=PER_LABEL)
+    first, second = sorted(mixed.iterdir())
+    for index, path in enumerate(sorted(first.iterdir())[:3]):
+        path.rename(second / f"moved {index}.png")
+
+    found = run_quick_training(mixed, tmp_path / "m.onnx", QuickConfig())
+
+    assert found.metrics["accuracy"] > found.metrics["validation_accuracy"]
+    assert found.evaluation.accuracy < 1
+
+
+def test_the_run_directory_has_the_report_and_a_split_that_is_a_dataset(
+    trained: QuickResult, data: Path, tmp_path: Path
+) -> None:
+    held_out = run_quick_training(data, tmp_path / "m.onnx", QuickConfig(validation_fraction=0.2))
+    split = read_dataset(held_out.run.split_path)
+
+    assert held_out.folds is None
+    assert held_out.split == held_out.run.split_path
     assert split.validation is not None
     assert set(split.whole.paths) == set(read_dataset(data).whole.paths)
-    facts = json.loads((trained.run.path / "run.json").read_text())
+    facts = json.loads((held_out.run.path / "run.json").read_text())
     assert (facts["finished"], facts["train_images"]) == (True, len(split.train.paths))
+    assert read_dataset(trained.run.split_path).validation is None  # all of them were seen
+    assert set(read_dataset(trained.run.split_path).train.paths) == set(read_dataset(data).whole.paths)
     assert "<html" in trained.run.report_path.read_text(encoding="utf-8")
     assert (trained.run.path / "model.onnx").read_bytes() == trained.onnx_path.read_bytes()
 
@@ -89,7 +124,7 @@ def test_two_labels_with_two_images_each_are_enough(data: Path, tmp_path: Path) 
 
     found = run_quick_training(few, tmp_path / "m.onnx", QuickConfig())
 
-    assert (len(found.export.card.labels), found.evaluation.images) == (2, 2)
+    assert (len(found.export.card.labels), found.evaluation.images) == (2, 4)
     assert found.evaluation.accuracy == 1
 
 
@@ -183,8 +218,8 @@ def test_the_command_needs_neither_tensorflow_nor_keras(data: Path, tmp_path: Pa
     done = subprocess.run([sys.executable, "-c", BLOCKED, *command], capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stderr
-    assert "training on 15 images, validating on 3" in done.stdout
-    assert "validation accuracy 1.0000" in done.stdout
+    assert "training on 18 images, none of them held out: accuracy is cross-validated" in done.stdout
+    assert "6-fold cross-validated accuracy 1.0000" in done.stdout
     assert "unknown below a probability of 0.3" in done.stdout
     assert "onnxruntime against scikit-learn: largest difference" in done.stdout
     assert f"edgecls train {tmp_path / 'm.run' / 'split'}" in done.stdout
@@ -212,3 +247,18 @@ def _few(data: Path, root: Path, *, labels: int, images: int) -> Path:
         for path in sorted(folder.iterdir())[:images]:
             shutil.copy(path, root / folder.name)
     return root
+
+
+@pytest.mark.parametrize("held_out", [None, 0.6], ids=["cross-validated", "held out"])
+def test_the_model_file_describes_images_that_its_head_was_not_fitted_to(
+    held_out: float | None, tmp_path: Path
+) -> None:
+    data = write_class_folders(tmp_path / "data", per_label=12)
+    made = run_quick_training(data, tmp_path / "m.onnx", QuickConfig(seed=1, validation_fraction=held_out))
+    card = read_model(tmp_path / "m.onnx").card
+
+    assert card.reference is not None
+    assert (made.folds is None) == (held_out is not None)
+    assert set(card.reference.histograms) == set(VALUES)
+    assert 20 <= card.reference.images == sum(card.reference.labels.counts) <= 36
+    assert len(json.dumps(reference_to_dict(card.reference))) < 3000
