@@ -58,7 +58,7 @@ def served(referenced_model_path: Path) -> dict[str, set[str]]:
     metrics = RequestMetrics(DriftCounts(repository.serving))
     drifting = Work(model="referenced")
     for data in encoded_images(30, seed=2):
-        drifting.classified(repository.model().predict(data, image_name="image"))
+        drifting.classified(repository.model().predict(data, image_name="image"), data)
     metrics.answered(sent(), WorkedAnswer("200 OK", [], b"", drifting))
     work = Work(model="tiny")
     unlike = Prediction("", ("red", "blue"), (0.9, 0.1), 0.0, familiarity=0.2, min_familiarity=0.5)

@@ -37,6 +37,8 @@ def serve(
     max_waiting: int = 256,
     image_root: StrPath | None = None,
     feedback: StrPath | FeedbackSettings | None = None,
+    keep_unsure: StrPath | None = None,
+    keep_unsure_max_mb: float = 1024,
     reload_on_change: bool = False,
     allow_model_control: bool = False,
     allowed_hosts: str | Sequence[str] = (),
@@ -67,8 +69,9 @@ def serve(
         feedback: Folder for corrections; `FeedbackSettings` to limit its size or to accept new labels.
         tell: Takes a line for the operator, called in several threads; None to log them at level INFO.
         provider, threads, tuned, unknown_threshold, min_familiarity, max_megapixels, max_upload_mb, max_waiting,
-        image_root, reload_on_change, allow_model_control, allowed_hosts, trusted_proxies, cors_origins, api_keys,
-        tls_cert, tls_key, access_log, drain_delay: As the options of `edgecls serve`.
+        image_root, keep_unsure, keep_unsure_max_mb, reload_on_change, allow_model_control, allowed_hosts,
+        trusted_proxies, cors_origins, api_keys, tls_cert, tls_key, access_log, drain_delay: As the options of
+        `edgecls serve`.
 
     Raises:
         ModelFileError: A folder has no model file.
@@ -93,6 +96,8 @@ def serve(
         max_waiting=max_waiting,
         image_root=optional_path(image_root),
         feedback=FeedbackSettings.of(feedback),
+        keep_unsure=optional_path(keep_unsure),
+        keep_unsure_max_mb=keep_unsure_max_mb,
         reload_on_change=reload_on_change,
         allow_model_control=allow_model_control,
         allowed_hosts=one_or_several(allowed_hosts),

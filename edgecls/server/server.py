@@ -1,6 +1,7 @@
 """The composition root: the parts of a server, put together from its settings, started and stopped."""
 
 import contextlib
+import logging
 import os
 import socket
 import time
@@ -34,10 +35,13 @@ from edgecls.server.reload import FileWatch, Reload
 from edgecls.server.settings import FeedbackSettings, ServeSettings
 from edgecls.server.storage.feedback_store import FeedbackStore
 from edgecls.server.storage.image_root import ImageRoot
+from edgecls.server.storage.unsure_store import UnsureStore
 from edgecls.server.workers.board import Board, Gathered, Posting, WorkerStatus
 from edgecls.server.workers.shared_port import share
 
 __all__ = ["Server", "ServerState", "application", "open_model_file"]
+
+_log = logging.getLogger(__name__)
 
 BODIES_AT_LEAST = 4  # of the largest size that there is memory for; one client may hold half
 
@@ -77,7 +81,7 @@ class Server:
         self._listen = listen
         self._tell = tell
         self._number = number
-        self._state = ServerState(settings, self._load, board)
+        self._state = ServerState(settings, self._load, board, tell)
         self._posting = None if board is None else Posting(board, self._status)
         self._proxies = TrustedProxies(settings.trusted_proxies)
         self._certificate = None if settings.tls_cert is None else Certificate(settings.tls_cert, settings.tls_key)
@@ -122,6 +126,8 @@ class Server:
                 at_end.callback(self._posting.stop)
             if self._log is not None:
                 at_end.callback(self._log.close)
+            if self._state.unsure is not None:
+                at_end.callback(self._state.unsure.flush)
             self._dispatcher.start()
             at_end.callback(self._dispatcher.stop)
             server = None
@@ -240,14 +246,26 @@ class ServerState:
         settings: Of the whole server.
         load: Opens a model file.
         board: Shared with the other workers; None where this is the only process.
+        tell: Takes a line for the operator.
     """
 
-    def __init__(self, settings: ServeSettings, load: Callable[[Path], Classifier], board: Board | None = None) -> None:
+    def __init__(
+        self,
+        settings: ServeSettings,
+        load: Callable[[Path], Classifier],
+        board: Board | None = None,
+        tell: Callable[[str], None] = _log.warning,
+    ) -> None:
         self.repository = Repository(settings.files, load, names=settings.names)
         self.readiness = Readiness(self.repository, (lambda: True) if board is None else lambda: board.all_ready)
         self.keys = None if settings.api_keys is None else ApiKeys(settings.api_keys)
         self.metrics = RequestMetrics(DriftCounts(self.repository.serving))
         self.statistics = Statistics()
+        self.unsure = (
+            None
+            if settings.keep_unsure is None
+            else UnsureStore(settings.keep_unsure, max_bytes=int(settings.keep_unsure_max_mb * 2**20), tell=tell)
+        )
 
     def status(self, number: int = 1, *, waiting: int = 0) -> WorkerStatus:
         """Return the status of this process, as worker `number` with so many requests waiting."""
@@ -276,6 +294,7 @@ def application(settings: ServeSettings, state: ServerState, gather: Callable[[]
         ),
         image_root=None if settings.image_root is None else ImageRoot(settings.image_root),
         feedback=_feedback_store(settings.feedback),
+        unsure=state.unsure,
         readiness=state.readiness,
         keys=state.keys,
         statistics=state.statistics,
