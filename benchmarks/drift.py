@@ -30,6 +30,7 @@ from edgecls.evaluation.metrics import wilson_interval
 from edgecls.in_order import map_in_order
 from edgecls.measuring.turns import ratio_of, time_rounds
 from edgecls.reference import VALUES, reference_of
+from edgecls.runtime.appearance import appearance_of
 from edgecls.runtime.classifier import Classifier
 from edgecls.runtime.machine.cores import usable_cores
 from edgecls.runtime.opening import load
@@ -196,23 +197,26 @@ def _reference(predictions: Sequence[Prediction], labels: int) -> Any:
 
 
 def _cost(classifier: Classifier, path: Path, rounds: int) -> dict[str, Any]:
-    """Return the time of a prediction whose appearance is measured and counted, relative to one without."""
+    """Return the time of measuring and counting an image, alone and relative to a prediction."""
     data = image.read_file(path)
-    reference = classifier.card.reference
+    pixels = image.decode_to_fit(data, classifier.card.image)
+    prediction, reference = classifier.predict_bytes(data), classifier.card.reference
     assert reference is not None
     tally = Tally(reference)
+    classifier.measures_appearance = False
 
-    def with_it() -> None:
-        classifier.measures_appearance = True
-        tally.add(classifier.predict_bytes(data))
+    def measure() -> None:
+        appearance_of(pixels, (3, 4))
+        tally.add(prediction)
 
-    def without() -> None:
-        classifier.measures_appearance = False
-        classifier.predict_bytes(data)
-
-    seconds = time_rounds({"with": with_it, "without": without}, rounds=rounds, warm_up=5)
-    extra = float(np.median(np.array(seconds["with"]) - np.array(seconds["without"])))
-    return {"time": asdict(ratio_of(seconds["with"], seconds["without"])), "us": 1e6 * extra, "rounds": rounds}
+    seconds = time_rounds(
+        {"measuring": measure, "predicting": lambda: classifier.predict_bytes(data)}, rounds=rounds, warm_up=5
+    )
+    return {
+        "us": 1e6 * float(np.median(seconds["measuring"])),
+        "of_prediction": asdict(ratio_of(seconds["measuring"], seconds["predicting"])),
+        "rounds": rounds,
+    }
 
 
 def _print(results: dict[str, Any]) -> None:
@@ -224,7 +228,7 @@ def _print(results: dict[str, Any]) -> None:
             f"half of them after {half}, 90 % after {most}; by {row['by']}"
         )
     cost = results["cost"]
-    print(f"a prediction takes {cost['time']['value']:.3f} of the time, {cost['us']:.0f} us more")
+    print(f"measuring an image takes {cost['us']:.0f} us, {cost['of_prediction']['value']:.4f} of a prediction")
 
 
 if __name__ == "__main__":

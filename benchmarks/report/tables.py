@@ -321,6 +321,17 @@ def _streaming_memory(results: Results) -> str:
     )
 
 
+def _drift(results: Results) -> str:
+    rows = []
+    for row in results["drift"]["rows"]:
+        value, low, high = (100 * row["share"][key] for key in ("value", "low", "high"))
+        after = [str(row[key] or "-") for key in ("median", "p90")]
+        by = ", ".join(list(row["by"])[:2]).replace("_", " ") or "-"
+        rows.append([row["change"], str(row["images"]), f"{value:.1f} % ({low:.1f} to {high:.1f})", *after, by])
+    head = ["images", "in a window", "windows called changed", "half of them after", "90 % after", "most often by"]
+    return _table(head, rows)
+
+
 def _familiarity(results: Results) -> str:
     def share(level: dict[str, float]) -> str:
         return interval({key: 100 * level[key] for key in ("value", "low", "high")}, ".1f")
@@ -428,6 +439,7 @@ TABLES: dict[str, Callable[[Results], str]] = {
     "training_simple_cnn_128": _training,
     "export": _export,
     "classical_models": _classical_models,
+    "drift": _drift,
     "familiarity": _familiarity,
     "near_duplicates": _near_duplicates,
     "streaming_memory": _streaming_memory,
