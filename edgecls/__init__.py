@@ -21,15 +21,20 @@ __all__ = [
     "SourceLostError",
     "VideoError",
     "__version__",
+    "evaluate",
     "load",
+    "read_dataset",
     "serve",
     "to_dataframe",
+    "train_quick",
 ]
 
 if TYPE_CHECKING:
     from edgecls.client.client import Client, RemoteModel, RemoteOutcome, RemotePrediction
     from edgecls.dataframe import to_dataframe
+    from edgecls.dataset.formats.read import read_dataset
     from edgecls.errors import EdgeclsError, ImageError, RemoteError, SourceLostError, VideoError
+    from edgecls.from_python import evaluate, train_quick
     from edgecls.runtime.classifier import Classifier
     from edgecls.runtime.execution.providers import Provider
     from edgecls.runtime.explanation import Explanation
@@ -55,9 +60,12 @@ _HOMES = {
     "RemotePrediction": "edgecls.client.client",
     "SourceLostError": "edgecls.errors",
     "VideoError": "edgecls.errors",
+    "evaluate": "edgecls.from_python",
     "load": "edgecls.runtime.opening",
+    "read_dataset": "edgecls.dataset.formats.read",
     "serve": "edgecls.server.local",
     "to_dataframe": "edgecls.dataframe",
+    "train_quick": "edgecls.from_python",
 }
 
 

@@ -34,6 +34,7 @@ __all__ = [
     "check_whole",
     "decode",
     "decode_to_fit",
+    "decode_to_fit_with_size",
     "encode_jpeg",
     "encode_png",
     "fit",
@@ -174,11 +175,25 @@ def decode_to_fit(
 ) -> Pixels:
     """Decode an image and bring it to a model's size: what every prediction starts with.
 
+    As `decode_to_fit_with_size`, without the size.
+    """
+    return decode_to_fit_with_size(data, spec, name=name, limits=limits)[0]
+
+
+def decode_to_fit_with_size(
+    data: bytes,
+    spec: ImageSpec,
+    *,
+    name: str = "image",
+    limits: ImageLimits = DEFAULT_LIMITS,
+) -> tuple[Pixels, tuple[int, int]]:
+    """Decode an image and bring it to a model's size.
+
     Like `decode` followed by `fit`, but colours are converted at the model's size, and a JPEG much larger
     than needed is decoded at the smallest DCT scale (1/2, 1/4 or 1/8) that still covers the target.
 
     Returns:
-        uint8, shape ``spec.shape_hwc``.
+        uint8, shape ``spec.shape_hwc``; and height and width of the upright image.
 
     Raises:
         As `decode`.
@@ -190,7 +205,7 @@ def decode_to_fit(
     pixels = decode_pixels(data, header, name=name, channels=fitted_spec.channels, shrink=shrink)
     height, width = header.upright_hw
     fitted = fit(pixels, fitted_spec, extent_hw=(height / shrink, width / shrink))
-    return fitted if conversion is None else _converted(fitted, conversion, spec.color)
+    return fitted if conversion is None else _converted(fitted, conversion, spec.color), header.upright_hw
 
 
 def _conversion(header: ImageHeader) -> SrgbConversion | None:

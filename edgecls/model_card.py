@@ -5,9 +5,13 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from edgecls.errors import ModelFileError
 from edgecls.image_spec import ImageSpec
+
+if TYPE_CHECKING:  # few model files have one, and reading the others should not cost more
+    from edgecls.reference import Reference
 
 __all__ = [
     "SUM_TOLERANCE",
@@ -24,6 +28,7 @@ __all__ = [
 ]
 
 MAX_LABELS = 100_000
+SHOWN_LABELS = 20  # in a notebook
 UNKNOWN = "unknown"
 """What a model answers where it has an unknown threshold and no label reaches it."""
 
@@ -181,6 +186,7 @@ class ModelCard:
         unknown_threshold: Below this probability of the best label the answer is UNKNOWN, above 0 and below 1;
             None if there is always an answer.
         familiarity: From which familiarity on an image is known; None if the network does not judge it.
+        reference: What held-out images look like to it, for comparison with later ones; None if it is not known.
         metrics: Measured figures, as {"validation_accuracy": 0.95}.
         training: Settings it was trained with, numbers, texts and truth values.
         dataset: What it was trained on, if known.
@@ -200,6 +206,7 @@ class ModelCard:
     temperature: float = 1.0
     unknown_threshold: float | None = None
     familiarity: Familiarity | None = None
+    reference: "Reference | None" = None
     metrics: Mapping[str, float] = field(default_factory=dict)
     training: Mapping[str, str | float | bool] = field(default_factory=dict)
     dataset: DatasetFacts | None = None
@@ -227,10 +234,31 @@ class ModelCard:
             "familiarity takes golden samples with a familiarity, and they take it",
         )
         require(
+            self.reference is None or max((-1, *self.reference.labels.labels)) < len(self.labels),
+            "the reference has labels that the model does not have",
+        )
+        require(
             self.familiarity is None or UNKNOWN not in self.labels,
             f"a model with a label {UNKNOWN!r} cannot have familiarity: its answers could not be told apart; "
             "rename the label or leave familiarity out",
         )
+
+    def _repr_html_(self) -> str:
+        """Return the card as notebooks show it."""
+        from edgecls.notebook import bold, facts
+
+        more = len(self.labels) - SHOWN_LABELS
+        limits = {"probability": self.unknown_threshold, "familiarity": self.familiarity and self.familiarity.threshold}
+        shown = {
+            "labels": ", ".join(self.labels[:SHOWN_LABELS]) + (f" and {more} more" if more > 0 else ""),
+            "image": f"{self.image.height}x{self.image.width} {self.image.color.value}",
+            "network": f"{self.architecture}, {self.precision}",
+            "unknown below": ", ".join(f"{name} {limit:.4g}" for name, limit in limits.items() if limit is not None),
+            "metrics": ", ".join(f"{name} {value:.4g}" for name, value in self.metrics.items()),
+            "trained on": "" if self.dataset is None else f"{self.dataset.train_images} images",
+            "created": self.created,
+        }
+        return f"<div><div>{bold(self.name)}</div>{facts(shown)}</div>"
 
 
 def check_labels(labels: tuple[str, ...]) -> None:

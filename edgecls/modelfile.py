@@ -225,6 +225,10 @@ def card_to_dict(card: ModelCard) -> dict[str, Any]:
     if card.familiarity is not None:
         levels = [dict(vars(level)) for level in card.familiarity.levels]
         document["familiarity"] = {**vars(card.familiarity), "levels": levels}
+    if card.reference is not None:
+        from edgecls.reference import reference_to_dict
+
+        document["reference"] = reference_to_dict(card.reference)
     return document
 
 
@@ -266,6 +270,11 @@ def _card_from(document: dict[str, Any]) -> ModelCard:
     golden = _take(document, "golden", dict)
     dataset = document.get("dataset")
     familiarity = document.get("familiarity")
+    reference = None
+    if document.get("reference") is not None:
+        from edgecls.reference import reference_from
+
+        reference = reference_from(document["reference"])
     try:
         spec = ImageSpec(
             **{side: _take(image, side, int, of="image") for side in ("height", "width")},
@@ -282,6 +291,7 @@ def _card_from(document: dict[str, Any]) -> ModelCard:
         temperature=_take(document, "temperature", (int, float)),
         unknown_threshold=document.get("unknown_threshold"),
         familiarity=None if familiarity is None else _familiarity_from(familiarity),
+        reference=reference,
         metrics=_take(document, "metrics", dict),
         training=_take(document, "training", dict),
         dataset=None if dataset is None else _dataset_from(dataset),

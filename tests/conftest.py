@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from familiar_model import familiar_model_bytes
+from referenced_model import referenced_model
 from tiny_model import tiny_model_bytes
 
 from edgecls import image
@@ -40,6 +41,15 @@ def familiar_model_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same, which also judges familiarity: grey images are unlike what it was trained on."""
     path = tmp_path_factory.mktemp("models") / "familiar.onnx"
     path.write_bytes(familiar_model_bytes())
+    return path
+
+
+@pytest.fixture(scope="session")
+def referenced_model_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same, which also describes its held-out images."""
+    folder = tmp_path_factory.mktemp("referenced")
+    path = folder / "referenced.onnx"
+    path.write_bytes(referenced_model(folder / "held-out").onnx)
     return path
 
 

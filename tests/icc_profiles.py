@@ -7,6 +7,7 @@ import numpy as np
 
 __all__ = [
     "ADOBE_RGB",
+    "BT_2020",
     "DISPLAY_P3",
     "P3",
     "SRGB_PROFILE",
@@ -20,6 +21,7 @@ __all__ = [
 
 P3 = ((0.51512, 0.24120, -0.00105), (0.29198, 0.69225, 0.04189), (0.15710, 0.06657, 0.78407))
 ADOBE = ((0.60974, 0.31111, 0.01947), (0.20528, 0.62567, 0.06087), (0.14919, 0.06322, 0.74457))
+REC_2020 = ((0.67348, 0.27904, -0.00194), (0.16566, 0.67534, 0.02998), (0.12505, 0.04561, 0.79686))
 SRGB = ((0.43607, 0.22249, 0.01392), (0.38515, 0.71687, 0.09708), (0.14307, 0.06061, 0.71410))
 """XYZ of red, green and blue, under D50."""
 
@@ -83,5 +85,6 @@ def profile_of(
 
 DISPLAY_P3 = profile_of(SRGB_TONES, name="Display P3")
 ADOBE_RGB = profile_of(GAMMA, ADOBE, name="Adobe RGB (1998)")
+BT_2020 = profile_of(SRGB_TONES, REC_2020, name="BT.2020")
 SRGB_PROFILE = profile_of(SRGB_TONES, SRGB)
 SRGB_TABLE_PROFILE = profile_of(SRGB_TABLE, SRGB)

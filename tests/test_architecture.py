@@ -16,14 +16,15 @@ PACKAGE = ROOT / "edgecls"
 
 LAYERS = [
     {"errors", "extras", "atomic_write", "file_moves", "folder_names", "image_files", "in_order", "journal"}
-    | {"bundled_model", "folder_lock", "frozen", "regular_file", "tracking", "video_names", "xmp"},
-    {"image_formats", "image_spec", "resize", "image", "drawing", "onnx_container", "model_card", "modelfile"},
+    | {"bundled_model", "folder_lock", "frozen", "notebook", "regular_file", "tracking", "video_names", "xmp"},
+    {"image_formats", "image_spec", "resize", "image", "drawing", "onnx_container", "model_card", "modelfile"}
+    | {"reference"},
     {"measuring", "plots", "results"},
     {"runtime"},
     {"models", "dataset", "client", "dataframe"},
     {"export", "evaluation", "bench", "distributed", "labelling", "page", "teaching"},
     {"server"},
-    {"training"},
+    {"training", "from_python"},
     {"commands"},
     {"cli", "__main__"},
 ]

@@ -11,14 +11,17 @@ from typing import Any
 import click
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from referenced_model import encoded_images
 from sent_requests import sent
 
 from edgecls import Classifier
 from edgecls.cli import main
+from edgecls.runtime.opening import load
 from edgecls.runtime.prediction import Prediction
 from edgecls.server.app import AppSettings, build_app
 from edgecls.server.dispatch.wsgi import Work, WorkedAnswer
 from edgecls.server.endpoints.metrics import Exposition
+from edgecls.server.metrics.drift import DriftCounts
 from edgecls.server.metrics.request_metrics import RequestMetrics
 from edgecls.server.models.repository import Repository
 from edgecls.server.workers.board import Gathered, WorkerStatus
@@ -48,9 +51,15 @@ def repository(tiny_classifier: Classifier, tiny_model_path: Path) -> Repository
 
 
 @pytest.fixture
-def served(repository: Repository) -> dict[str, set[str]]:
-    """The names of all samples at /metrics once an image was classified, and their labels."""
-    metrics = RequestMetrics()
+def served(referenced_model_path: Path) -> dict[str, set[str]]:
+    """The names of all samples at /metrics once images were classified, and their labels."""
+    repository = Repository([referenced_model_path], load)
+    repository.load_all()
+    metrics = RequestMetrics(DriftCounts(repository.serving))
+    drifting = Work(model="referenced")
+    for data in encoded_images(30, seed=2):
+        drifting.classified(repository.model().predict(data, image_name="image"), data)
+    metrics.answered(sent(), WorkedAnswer("200 OK", [], b"", drifting))
     work = Work(model="tiny")
     unlike = Prediction("", ("red", "blue"), (0.9, 0.1), 0.0, familiarity=0.2, min_familiarity=0.5)
     work.ran([Prediction("", ("red", "blue"), (0.9, 0.1), 0.0), unlike], infer_s=0.1)
@@ -76,6 +85,16 @@ def test_every_metric_of_the_dashboard_is_served_with_the_labels_it_asks_for(ser
             assert set(re.findall(r"(\w+)=", selectors)) <= served[name], expression
         grouped = {label for by in re.findall(r"\bby \(([^)]*)\)", expression) for label in by.split(", ")}
         assert grouped <= set.union(*(served[name] for name, _ in names)) | {"le"}, expression
+
+
+def test_every_metric_of_an_alert_is_served_with_the_labels_that_it_names(served: dict[str, set[str]]) -> None:
+    text = (DEPLOY / "prometheus" / "rules.yml").read_text()
+    expressions = re.findall(r"expr: (.+)", text)
+    names = {name for expression in expressions for name in re.findall(r"edgecls_\w+", expression)}
+
+    assert expressions
+    assert names <= served.keys()
+    assert set(re.findall(r"\$labels\.(\w+)", text)) <= set.intersection(*(served[name] for name in names))
 
 
 def _served_options() -> set[str]:
@@ -139,6 +158,7 @@ def test_no_file_is_left_unchecked() -> None:
         "grafana/provisioning/datasources/prometheus.yaml",
         "nginx/edgecls.conf",
         "prometheus/prometheus.yml",
+        "prometheus/rules.yml",
         "systemd/edgecls.service",
     }
     files = {path.relative_to(DEPLOY).as_posix() for path in DEPLOY.rglob("*") if path.is_file()}

@@ -15,6 +15,7 @@ from edgecls.commands.options import BUNDLED_MODEL
 from edgecls.errors import ModelFileError, ModelFormatError, OutputError
 from edgecls.image_spec import Color, Fit, ImageSpec
 from edgecls.model_card import DatasetFacts, Familiarity, FamiliarityLevel, Golden, GoldenSample
+from edgecls.reference import Histogram, LabelCounts, Reference
 
 SCHEMA = json.loads((Path(__file__).parent.parent / "docs" / "model-format.schema.json").read_text())
 
@@ -40,6 +41,7 @@ def _full_card() -> Any:
         created="2026-11-21T08:00:00+00:00",
         temperature=1.25,
         unknown_threshold=0.6,
+        reference=Reference(20, {"brightness": Histogram((98.5,), (12, 8))}, LabelCounts((0, 2), (9, 11, 0))),
         **_familiar(),
     )
 

@@ -32,9 +32,12 @@ def test_public_names_are_exactly_the_documented_ones() -> None:
         "SourceLostError",
         "VideoError",
         "__version__",
+        "evaluate",
         "load",
+        "read_dataset",
         "serve",
         "to_dataframe",
+        "train_quick",
     ]
     for name in edgecls.__all__:
         assert getattr(edgecls, name) is not None

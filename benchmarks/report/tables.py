@@ -324,7 +324,15 @@ def _streaming_memory(results: Results) -> str:
 def _teaching(results: Results) -> str:
     found = results["teaching"]
     return _table(
-        ["round", "usable after s", "CPU s of the training", "p99 ms", "p99 ms while training", "ratio", "load average"],
+        [
+            "round",
+            "usable after s",
+            "CPU s of the training",
+            "p99 ms",
+            "p99 ms while training",
+            "ratio",
+            "load average",
+        ],
         [
             [
                 number,
@@ -338,6 +346,17 @@ def _teaching(results: Results) -> str:
             for number, row in enumerate(found["each"], 1)
         ],
     )
+
+
+def _drift(results: Results) -> str:
+    rows = []
+    for row in results["drift"]["rows"]:
+        value, low, high = (100 * row["share"][key] for key in ("value", "low", "high"))
+        after = [str(row[key] or "-") for key in ("median", "p90")]
+        by = ", ".join(list(row["by"])[:2]).replace("_", " ") or "-"
+        rows.append([row["change"], str(row["images"]), f"{value:.1f} % ({low:.1f} to {high:.1f})", *after, by])
+    head = ["images", "in a window", "windows called changed", "half of them after", "90 % after", "most often by"]
+    return _table(head, rows)
 
 
 def _familiarity(results: Results) -> str:
@@ -504,6 +523,7 @@ TABLES: dict[str, Callable[[Results], str]] = {
     "training_simple_cnn_128": _training,
     "export": _export,
     "classical_models": _classical_models,
+    "drift": _drift,
     "familiarity": _familiarity,
     "familiarity_cost": _familiarity_cost,
     "near_duplicates": _near_duplicates,

@@ -19,7 +19,7 @@ from edgecls.runtime.prediction import LabelScore, UnknownReason
 __all__ = ["Client", "RemoteModel", "RemoteOutcome", "RemotePrediction"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RemotePrediction:
     """The answer of a server for one image.
 
@@ -44,6 +44,11 @@ class RemotePrediction:
     familiarity: float | None = None
     unknown_reason: UnknownReason | None = None
 
+    def __repr__(self) -> str:
+        scores = ", ".join(f"{score.label} {score.probability:.4f}" for score in self.top)
+        answer = "" if self.is_known else f"{self.label} ({self.unknown_reason}): "
+        return f"<RemotePrediction {self.image!r}: {answer}{scores}>"
+
     @classmethod
     def from_json(cls, document: dict[str, Any], *, image: str) -> "RemotePrediction":
         """Read an answer; the image is called `image` whatever the server calls it."""
@@ -59,6 +64,18 @@ class RemotePrediction:
             document.get("reason"),
         )
 
+    def _repr_html_(self) -> str:
+        """Return the answer as notebooks show it."""
+        from edgecls.notebook import BLUE, GREY, Bar, bars, bold, escaped
+
+        why = {None: "", "unlike": ": unlike the training images", "undecided": ": undecided"}[self.unknown_reason]
+        color = BLUE if self.is_known else GREY
+        chart = bars(
+            Bar(score.label, score.probability, f"{score.probability:.4f}", GREY if rank else color)
+            for rank, score in enumerate(self.top)
+        )
+        return f"<div><div>{bold(self.label + why)} {escaped(self.image)}</div>{chart}</div>"
+
 
 @dataclass(frozen=True)
 class RemoteOutcome:
@@ -71,6 +88,14 @@ class RemoteOutcome:
 
     name: str
     result: RemotePrediction | ImageError
+
+    def _repr_html_(self) -> str:
+        """Return the outcome as notebooks show it."""
+        if not isinstance(self.result, ImageError):
+            return self.result._repr_html_()
+        from edgecls.notebook import bold, escaped
+
+        return f"<div>{bold('error')} {escaped(str(self.result))}</div>"
 
 
 @dataclass(frozen=True)

@@ -151,4 +151,4 @@ def adopt(
     model = ModelFile(str(output), card, adoption.export.onnx)
     if check_data is not None:
         check_accuracy(model, check_data, min_accuracy, adoption.otherwise)
-    write_with_familiarity(model, output, familiarity_data)
+    write_with_familiarity(model, output, familiarity_data, check_data)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from edgecls.commands.against_held_out import compare_with_held_out
 from edgecls.commands.cluster_options import cluster_options, is_on_cluster, output_folder_option
 from edgecls.commands.options import (
     ModelPath,
@@ -43,7 +44,13 @@ class _Data(click.Path):
 
 @click.command(short_help="Measure a model on labelled images; write a report.")
 @click.argument("model", type=ModelPath())
-@click.argument("data", type=_Data())
+@click.argument("data", type=_Data(), required=False)
+@click.option(
+    "--against",
+    metavar="MODEL",
+    type=ModelPath(),
+    help="Compare the images of a folder, without labels, with the held-out images of MODEL: --against MODEL DIR.",
+)
 @click.option(
     "--report", type=click.Path(dir_okay=False, path_type=Path), help="Also write a report with images (.html)."
 )
@@ -83,7 +90,8 @@ def evaluate(
     ctx: click.Context,
     /,
     model: Path,
-    data: str,
+    data: str | None,
+    against: Path | None,
     report: Path | None,
     output_format: str,
     top: int,
@@ -104,7 +112,15 @@ def evaluate(
     DATA is a folder with one folder of images for each label, a dataset divided into train, val and test, a list
     file or a CSV; with --on ray also the URI of such a folder, as s3://bucket/photos. Images that cannot be used are
     listed, and the exit code is then 1.
+
+    With --against MODEL, the only argument is a folder (or an image): do its images look like the held-out images
+    that MODEL describes? Neither labels nor class folders are needed.
     """
+    if against is not None:
+        compare_with_held_out(ctx, against)
+        return
+    if data is None:
+        raise click.UsageError("Missing argument 'DATA'.")
     on_cluster = is_on_cluster(ctx)
     if "://" in data and not on_cluster:
         raise click.UsageError(f"{data!r} goes with --on ray; without it, DATA is a path on this machine")

@@ -155,7 +155,7 @@ def export(
     model = ModelFile(str(output), exported.card, exported.onnx)
     if check_data is not None:
         check_accuracy(model, check_data, min_accuracy, keras_source.otherwise)
-    write_with_familiarity(model, output, familiarity_data)
+    write_with_familiarity(model, output, familiarity_data, check_data)
 
 
 def _add_familiarity(context: click.Context, source: Path, output: Path, data: Path | None) -> None:

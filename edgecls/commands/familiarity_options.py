@@ -22,8 +22,14 @@ familiarity_option = click.option(
 )
 
 
-def write_with_familiarity(model: "ModelFile", output: Path, data: Path | None) -> None:
-    """Write a model file, with a familiarity from images if there are any, and print what came out.
+def write_with_familiarity(model: "ModelFile", output: Path, data: Path | None, held_out: Path | None = None) -> None:
+    """Write a model file, with a familiarity and a reference from images if there are any, and print what came out.
+
+    Args:
+        model: The model file.
+        output: Where to write it.
+        data: Images like those that it was trained on; None for no familiarity.
+        held_out: A dataset that it was not trained on, for the reference; None for the held-out splits of `data`.
 
     Raises:
         As `familiar_by_folder`; and
@@ -33,6 +39,8 @@ def write_with_familiarity(model: "ModelFile", output: Path, data: Path | None) 
 
     if data is not None:
         model = _with_familiarity(model, data)
+    if held_out is not None or data is not None:
+        model = _with_reference(model, held_out, data)
     with whole_files(output) as (temporary,):
         temporary.write_bytes(model.onnx)
     click.echo(f"wrote {output} ({len(model.onnx) / 1e6:.2f} MB)")
@@ -58,6 +66,29 @@ def _with_familiarity(model: "ModelFile", data: Path) -> "ModelFile":
     if made.card.familiarity is not None:
         click.echo(familiarity_text(made.card.familiarity))
     return made
+
+
+def _with_reference(model: "ModelFile", held_out: Path | None, data: Path | None) -> "ModelFile":
+    from edgecls.commands.terminal import StatusLine
+    from edgecls.dataset.formats.read import read_dataset
+    from edgecls.errors import DatasetError
+    from edgecls.evaluation.evaluate import AUTO, choose_split
+    from edgecls.export.reference import held_out_paths, model_with_reference
+
+    if held_out is not None:
+        paths = list(choose_split(read_dataset(held_out), AUTO)[1].paths)
+    else:
+        try:
+            paths = held_out_paths(read_dataset(data or Path()))
+        except DatasetError:  # a folder of images without class folders
+            paths = []
+    line = StatusLine()
+    try:
+        return model_with_reference(
+            model, paths, lambda done, total: line.show(f"looking at held-out images {done}/{total}")
+        )
+    finally:
+        line.show("")
 
 
 def say_familiarity(familiarity: "Familiarity | None", unfamiliar: str | None) -> None:

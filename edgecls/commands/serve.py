@@ -159,6 +159,18 @@ _OPTIONS = (
         help="Append one line of JSON per request to this file; - for standard output.",
     ),
     _operation(
+        "--keep-unsure",
+        type=click.Path(file_okay=False, path_type=Path),
+        help="Folder for images whose answer was unknown, with these answers, to be labelled; off without it.",
+    ),
+    _operation(
+        "--keep-unsure-max-mb",
+        type=click.FloatRange(min=0, min_open=True),
+        default=1024,
+        show_default=True,
+        help="Largest size of that folder in MiB; further images are not kept.",
+    ),
+    _operation(
         "--drain-delay",
         type=click.FloatRange(min=0),
         default=0,

@@ -33,6 +33,7 @@ __all__ = [
 
 BAR_COLUMNS = 24
 SHOWN_EVERY_S = 0.1
+OF_A_NOTEBOOK = "JPY_PARENT_PID"  # which Jupyter sets for what notebooks start
 QUIET = "3"  # of TF_CPP_MIN_LOG_LEVEL: nothing but what ends the process
 Item = TypeVar("Item")
 
@@ -50,10 +51,13 @@ def on_one_line(name: str) -> str:
 
 
 class StatusLine:
-    """A line on the terminal that is overwritten while work goes on; nothing where there is no terminal."""
+    """A line on the terminal that is overwritten while work goes on; nothing where there is no terminal.
+
+    A command that a notebook's cell starts has one in name only: everything written there stays.
+    """
 
     def __init__(self) -> None:
-        self._is_terminal = sys.stderr.isatty()
+        self._is_terminal = sys.stderr.isatty() and OF_A_NOTEBOOK not in os.environ
 
     def show(self, text: str) -> None:
         """Replace the line."""

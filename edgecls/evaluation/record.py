@@ -33,6 +33,7 @@ __all__ = [
 ]
 
 MISTAKES_LISTED = 100
+SHOWN, SHOWN_LABELS = 3, 20  # confusions and labels in a notebook
 SMALLEST_PROBABILITY = 1e-12  # stands for 0 where a logarithm is taken
 
 
@@ -88,7 +89,7 @@ class UnknownFacts:
         return self.rejected_right + self.rejected_wrong
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Evaluation:
     """How a model performs on labelled images. Metrics are of the predicted label, whatever its probability.
 
@@ -125,6 +126,37 @@ class Evaluation:
     duration_s: float
     familiarities: npt.NDArray[np.float64] | None = None
     min_familiarity: float | None = None
+
+    def __repr__(self) -> str:
+        low, high = self.accuracy_interval
+        return f"<Evaluation: accuracy {self.accuracy:.4f} ({low:.4f} to {high:.4f}) on {self.images} images>"
+
+    def _repr_html_(self) -> str:
+        """Return the evaluation as notebooks show it: the accuracy, a bar for each label, the usual confusions."""
+        from edgecls.notebook import Bar, bars, bold, facts
+
+        low, high = self.accuracy_interval
+        label, baseline = self.baseline
+        shown = {
+            "95 % interval": f"{low:.4f} to {high:.4f}",
+            "baseline": f"{baseline:.4f} (always {label})",
+            "macro F1": f"{self.macro.f1:.4f}",
+            "confused": ", ".join(
+                f"{entry.true_label} as {entry.predicted_label}: {entry.images}" for entry in self.confusions(SHOWN)
+            ),
+            "unknown": "" if self.unknown is None else f"{self.unknown.rejected} images",
+            "left out": f"{len(self.failures)} images" if self.failures else "",
+        }
+        entries = [entry for entry in self.per_label if entry.recall is not None]
+        worst = sorted(entries, key=lambda entry: entry.recall or 0)[:SHOWN_LABELS]
+        recalls = [
+            Bar(entry.label, entry.recall or 0, f"{entry.recall or 0:.4f} of {entry.support}")
+            for entry in entries
+            if entry in worst
+        ]
+        title = bold(f"accuracy {self.accuracy:.4f} on {self.images} images")
+        more = f"<div>the {len(worst)} of {len(entries)} labels with the lowest recall:</div>"
+        return f"<div><div>{title}</div>{facts(shown)}{more if len(worst) < len(entries) else ''}{bars(recalls)}</div>"
 
     @property
     def images(self) -> int:

@@ -28,8 +28,8 @@ def read_avif(data: bytes) -> ImageHeader:
     """Read the properties of the main image; OpenCV applies none of its turns, so they are reported."""
     size: tuple[int, int] | None = None
     rotation, mirror = 0, None
-    profile = b""
-    for kind, body, end in main_image_properties(data):
+    properties = main_image_properties(data)
+    for kind, body, _ in properties:
         if kind == b"ispe":
             width, height = struct.unpack_from(">II", data, body + 4)
             size = (width, height)
@@ -37,13 +37,15 @@ def read_avif(data: bytes) -> ImageHeader:
             rotation = data[body] & 3
         elif kind == b"imir":
             mirror = data[body] & 1
-        elif kind == b"colr":
-            profile = profile or color_profile(data, body, end)
     if size is None:
         raise DamagedHeaderError("the AVIF does not say its size")
     # Whether a second item holds the transparency is left to the decoder, so ask it every time.
     return ImageHeader(
-        "AVIF", *size, orientation=_ORIENTATIONS[rotation, mirror], has_alpha=True, color_profile=profile
+        "AVIF",
+        *size,
+        orientation=_ORIENTATIONS[rotation, mirror],
+        has_alpha=True,
+        color_profile=color_profile(data, properties),
     )
 
 

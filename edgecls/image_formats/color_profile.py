@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["MAX_PROFILE_BYTES", "SrgbConversion", "inflated_profile", "srgb_conversion"]
+__all__ = ["MAX_PROFILE_BYTES", "SrgbConversion", "inflated_profile", "profile_of_primaries", "srgb_conversion"]
 
 MAX_PROFILE_BYTES = 1 << 20
 """Larger profiles are passed over; those of a matrix have less than 100 kB."""
@@ -31,6 +31,15 @@ _SRGB_FROM_XYZ_D50 = np.linalg.inv(
     )
 )
 """XYZ under D50, ICC's connection space, to linear sRGB; the columns of the inverse are sRGB's adapted primaries."""
+
+_PRIMARIES = {
+    9: ((0.67348, 0.27904, -0.00194), (0.16566, 0.67534, 0.02998), (0.12505, 0.04561, 0.79686)),  # BT.2020
+    12: ((0.51512, 0.24120, -0.00105), (0.29198, 0.69225, 0.04189), (0.15710, 0.06657, 0.78407)),  # Display P3
+}
+"""XYZ under D50 of red, green and blue, by the numbers of ITU-T H.273."""
+
+_SDR_TRANSFERS = (1, 2, 6, 13, 14, 15)  # of H.273; read as sRGB's, as those of images in BT.709 are
+_SRGB_TONES = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)  # of function 3
 
 _TRUNCATED = (struct.error, IndexError, ValueError)
 
@@ -85,6 +94,34 @@ def srgb_conversion(profile: bytes) -> SrgbConversion | None:
             "the colour profile %r has no matrix: colours of images with it are used as they are", _description(profile)
         )
     return conversion
+
+
+@functools.cache
+def profile_of_primaries(primaries: int, transfer: int) -> bytes:
+    """Return the profile of colours that are given by numbers of ITU-T H.273, as AVIF and HEIC may do.
+
+    Args:
+        primaries: 12 for Display P3, 9 for BT.2020.
+        transfer: How light becomes levels.
+
+    Returns:
+        b"" for other primaries, close to sRGB's or not, and for HDR.
+    """
+    if primaries not in _PRIMARIES or transfer not in _SDR_TRANSFERS:
+        return b""
+    columns, tones = [
+        [
+            kind + bytes(4) + extra + struct.pack(f">{len(row)}i", *(round(65536 * number) for number in row))
+            for row in rows
+        ]
+        for kind, extra, rows in ((b"XYZ ", b"", _PRIMARIES[primaries]), (b"para", b"\0\3\0\0", (_SRGB_TONES,)))
+    ]
+    entries = [(b"rXYZ", 0), (b"gXYZ", 20), (b"bXYZ", 40), *((name, 60) for name in (b"rTRC", b"gTRC", b"bTRC"))]
+    body = b"".join([*columns, *tones])
+    start = 132 + 12 * len(entries)
+    index = b"".join(struct.pack(">4sII", name, start + at, 20 if at < 60 else 32) for name, at in entries)
+    head = bytes(12) + b"mntrRGB XYZ " + bytes(12) + b"acsp" + bytes(88) + struct.pack(">I", len(entries))
+    return head + index + body
 
 
 def inflated_profile(compressed: bytes) -> bytes:

@@ -17,19 +17,22 @@ HEIC_BRANDS = frozenset([b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b
 def read_heic(data: bytes) -> ImageHeader:
     """Read the properties of the main image. The decoder crops and turns it, so its final size is reported."""
     width = height = 0
-    profile = b""
-    for kind, body, end in main_image_properties(data):
+    properties = main_image_properties(data)
+    for kind, body, _ in properties:
         if kind == b"ispe":
             width, height = struct.unpack_from(">II", data, body + 4)
         elif kind == b"clap":
             width, height = _cropped(data, body, width, height)
         elif kind == b"irot" and data[body] & 1:
             width, height = height, width
-        elif kind == b"colr":
-            profile = profile or color_profile(data, body, end)
     # Whether a second item holds the transparency is left to the decoder, so ask it every time.
     return ImageHeader(
-        "HEIC", width, height, has_alpha=True, premultiplied=_is_premultiplied(data), color_profile=profile
+        "HEIC",
+        width,
+        height,
+        has_alpha=True,
+        premultiplied=_is_premultiplied(data),
+        color_profile=color_profile(data, properties),
     )
 
 

@@ -1,8 +1,9 @@
 """The boxes of ISO/IEC 14496-12 and 23008-12, in which AVIF and HEIC keep an image and its properties."""
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
+from edgecls.image_formats.color_profile import profile_of_primaries
 from edgecls.image_formats.header import MAX_PARTS, DamagedHeaderError
 
 __all__ = ["box", "boxes", "color_profile", "ftyp_brands", "main_image_properties", "property_list"]
@@ -30,9 +31,15 @@ def main_image_properties(data: bytes) -> list[tuple[bytes, int, int]]:
     return [listed[index - 1] for index in _associations(data, ipma, primary)]
 
 
-def color_profile(data: bytes, body: int, end: int) -> bytes:
-    """Return the ICC profile in a "colr" property; b"" if it describes colours otherwise."""
-    return data[body + 4 : end] if data[body : body + 4] in (b"prof", b"rICC") else b""
+def color_profile(data: bytes, properties: Iterable[tuple[bytes, int, int]]) -> bytes:
+    """Return the ICC profile among the properties of an image, or that of the colours that they give by numbers."""
+    by_number = b""
+    for kind, body, end in properties:
+        if kind == b"colr" and data[body : body + 4] in (b"prof", b"rICC"):
+            return data[body + 4 : end]
+        if kind == b"colr" and data[body : body + 4] == b"nclx" and end - body >= 8:
+            by_number = by_number or profile_of_primaries(*struct.unpack_from(">HH", data, body + 4))
+    return by_number
 
 
 def property_list(data: bytes) -> list[tuple[bytes, int, int]]:

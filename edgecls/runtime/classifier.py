@@ -3,7 +3,7 @@
 import os
 import threading
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence, Sized
 from typing import TYPE_CHECKING, NoReturn, Self
 
 import numpy as np
@@ -17,7 +17,16 @@ from edgecls.modelfile import ACTIVATION_NAME, FAMILIARITY_NAME, FEATURES_NAME
 from edgecls.runtime.answers import Answers, Batch, ImageAnswer, Probabilities
 from edgecls.runtime.execution.providers import Provider, SkippedProvider
 from edgecls.runtime.golden import GoldenResult, check_answers
-from edgecls.runtime.image_input import UNNAMED, ChannelOrder, ImageInput, check_several, fitted, name_of, read_input
+from edgecls.runtime.image_input import (
+    UNNAMED,
+    ChannelOrder,
+    ImageInput,
+    check_several,
+    fitted,
+    fitted_with_size,
+    name_of,
+    read_input,
+)
 from edgecls.runtime.machine.cores import usable_cores
 from edgecls.runtime.min_familiarity import MinFamiliarity, familiarity_threshold
 from edgecls.runtime.notebook import remember_image
@@ -25,6 +34,7 @@ from edgecls.runtime.prediction import Outcome, Prediction
 from edgecls.runtime.session import Session
 
 if TYPE_CHECKING:  # loaded only for a tuned model, or for heat maps
+    from edgecls.runtime.appearance import Appearance
     from edgecls.runtime.batching import Batcher
     from edgecls.runtime.evidence import Method
     from edgecls.runtime.explanation import Explanation
@@ -47,6 +57,7 @@ class Classifier:
         unknown_threshold: Below this probability of the best label the answer is "unknown"; None for never.
         min_familiarity: Below this familiarity of an image the answer is "unknown"; None for never.
         setting: How it runs, if `edgecls tune` found that; None for the default.
+        measures_appearance: Whether predictions of images have an `appearance`; may be set at any time.
     """
 
     def __init__(
@@ -65,6 +76,7 @@ class Classifier:
         self._open_again = open_again
         self._opening = threading.Lock()
         self.setting = setting
+        self.measures_appearance = False
         self.card: ModelCard = session.card
         self.limits = limits
         self.unknown_threshold = self.card.unknown_threshold if unknown_threshold is None else unknown_threshold or None
@@ -117,6 +129,13 @@ class Classifier:
         where = "closed" if self._open_session is None else f"on {self._open_session.provider}"
         size, precision = f"{spec.height}x{spec.width} {spec.color.value}", self.card.precision
         return f"<Classifier {self.card.name!r}: {len(labels)} labels ({first}), {size}, {precision}, {where}>"
+
+    def _repr_html_(self) -> str:
+        """Return the classifier as notebooks show it."""
+        from edgecls.notebook import facts
+
+        where = "closed" if self._open_session is None else f"on {self._open_session.provider}"
+        return f"<div>{self.card._repr_html_()}{facts({'runs': where})}</div>"
 
     def __enter__(self) -> Self:
         return self
@@ -179,14 +198,19 @@ class Classifier:
         """Return the answer for an image, and what the network saw of it."""
         session, batcher = self._session, self._batcher
         start_s = time.perf_counter()
-        pixels = fitted(content, self.card.image, name=name, limits=self.limits)
+        pixels, image_hw = fitted_with_size(content, self.card.image, name=name, limits=self.limits)
         decoded_s = time.perf_counter()
         if batcher is None:
             answer, size, queued_s = next(session.run_all(pixels[np.newaxis]).images()), 1, 0.0
         else:
             answer, size, queued_s = batcher.submit(pixels)
         times_ms = [1000 * seconds for seconds in (time.perf_counter() - start_s, decoded_s - start_s, queued_s)]
-        return self.judge(answer, name, *times_ms, batch_size=size), pixels
+        appearance = None
+        if self.measures_appearance:
+            from edgecls.runtime.appearance import appearance_of
+
+            appearance = appearance_of(pixels, image_hw)
+        return self.judge(answer, name, *times_ms, batch_size=size, appearance=appearance), pixels
 
     def judge(
         self,
@@ -197,6 +221,7 @@ class Classifier:
         queue_ms: float = 0.0,
         *,
         batch_size: int = 1,
+        appearance: "Appearance | None" = None,
     ) -> Prediction:
         """Return the prediction that follows from what the network gave for an image.
 
@@ -207,6 +232,7 @@ class Classifier:
             decode_ms: The part of that for decoding and resizing.
             queue_ms: The part of that for waiting.
             batch_size: Images that ran together.
+            appearance: What the image looks like, if that is known.
         """
         return Prediction(
             name,
@@ -220,6 +246,7 @@ class Classifier:
             familiarity=answer.familiarity,
             min_familiarity=self.min_familiarity,
             features=answer.features,
+            appearance=appearance,
         )
 
     def explain(
@@ -276,7 +303,12 @@ class Classifier:
             return self._further_sessions[output]
 
     def predict_many(
-        self, images: Iterable[ImageInput], *, workers: int | None = None, channel_order: ChannelOrder = "rgb"
+        self,
+        images: Iterable[ImageInput],
+        *,
+        workers: int | None = None,
+        channel_order: ChannelOrder = "rgb",
+        progress: bool = False,
     ) -> Iterator[Outcome]:
         """Classify images, several at once; the outcomes come in the order of the images.
 
@@ -287,6 +319,7 @@ class Classifier:
                 be written to again before their outcomes are there.
             workers: How many to work on at once; None for `Classifier.workers`.
             channel_order: Of all arrays with colours, as for `predict`.
+            progress: Whether a notebook shows how many outcomes have come; elsewhere nothing is shown.
 
         Returns:
             An outcome for each image. One that cannot be used does not end the work: its outcome has the
@@ -308,7 +341,12 @@ class Classifier:
             except ImageError as error:
                 return Outcome(name_of(image), error)
 
-        return map_in_order(outcome, images, workers=workers or self.workers)
+        outcomes = map_in_order(outcome, images, workers=workers or self.workers)
+        if not progress:
+            return outcomes
+        from edgecls.notebook import with_progress
+
+        return with_progress(outcomes, "images classified", len(images) if isinstance(images, Sized) else None)
 
     def predict_video(
         self,

@@ -1,5 +1,6 @@
 """An answer explained: which places of an image it rests on, as numbers and as a drawing."""
 
+import base64
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from edgecls.runtime.session import Session
 __all__ = ["MAX_SIDE", "MIN_SIDE", "Explanation", "explain", "for_viewing"]
 
 MIN_SIDE, MAX_SIDE = 480, 1280  # pixels of the longer side
+NOTEBOOK_SIDE = 320  # the same in a notebook, which is kept small
 
 _Extent = tuple[float, float]
 """Where a grid begins and how long it is, in pixels of the image."""
@@ -44,7 +46,7 @@ class Explanation:
     probability: float
     pixels: image.Pixels = field(repr=False)
     evidence: Evidence = field(repr=False)
-    _spec: ImageSpec
+    _spec: ImageSpec = field(repr=False)
 
     @property
     def method(self) -> Method:
@@ -85,6 +87,20 @@ class Explanation:
             max_side: As for `overlay`.
         """
         return image.encode_png(self.overlay(max_side=max_side), compression=1)
+
+    def _repr_html_(self) -> str:
+        """Return the explanation as notebooks show it: the image with the heat, as PNG, and what it speaks for."""
+        from edgecls.notebook import bold, escaped
+
+        encoded = base64.b64encode(image.encode_png(self.overlay(max_side=NOTEBOOK_SIDE))).decode()
+        title = f"{bold(self.label)} {self.probability:.4f} {escaped(self.prediction.image)}"
+        facts = f"by {self.method.value}, {self.resolution[0]}x{self.resolution[1]} cells"
+        if self.label != self.prediction.label:
+            facts += f"; the answer is {self.prediction.described}"
+        return (
+            f'<div><div>{title}</div><img alt="" src="data:image/png;base64,{encoded}" style="max-width:100%">'
+            f'<div style="opacity:0.7">{escaped(facts)}</div></div>'
+        )
 
     def _heat(self, height: int, width: int) -> npt.NDArray[np.float32]:
         """Return the heat for the image at some size."""

@@ -15,7 +15,17 @@ from edgecls.image import ImageLimits, Pixels
 from edgecls.image_formats.decoding import scale_to_8_bits
 from edgecls.image_spec import ImageSpec
 
-__all__ = ["UNNAMED", "ChannelOrder", "ImageInput", "check_several", "decoded", "fitted", "name_of", "read_input"]
+__all__ = [
+    "UNNAMED",
+    "ChannelOrder",
+    "ImageInput",
+    "check_several",
+    "decoded",
+    "fitted",
+    "fitted_with_size",
+    "name_of",
+    "read_input",
+]
 
 ChannelOrder = Literal["rgb", "bgr"]
 """In which order an array has its colours. OpenCV reads and captures images as BGR."""
@@ -120,15 +130,25 @@ def check_several(images: Iterable[ImageInput], *, for_one: str = "use predict f
 
 
 def fitted(content: bytes | Pixels, spec: ImageSpec, *, name: str, limits: ImageLimits) -> Pixels:
-    """Bring what `read_input` returns to the size of a model: uint8, shape ``spec.shape_hwc``.
+    """Bring what `read_input` returns to the size of a model: as `fitted_with_size`, without the size."""
+    return fitted_with_size(content, spec, name=name, limits=limits)[0]
+
+
+def fitted_with_size(
+    content: bytes | Pixels, spec: ImageSpec, *, name: str, limits: ImageLimits
+) -> tuple[Pixels, tuple[int, int]]:
+    """Bring what `read_input` returns to the size of a model.
+
+    Returns:
+        uint8, shape ``spec.shape_hwc``; and height and width of the upright image.
 
     Raises:
         ImageTooLargeError: More bytes or pixels than the limits allow.
         ImageDecodeError: Encoded bytes are not a whole image in a supported format.
     """
     if isinstance(content, bytes):
-        return pipeline.decode_to_fit(content, spec, name=name, limits=limits)
-    return pipeline.fit(_with_channels(content, spec.channels), spec)
+        return pipeline.decode_to_fit_with_size(content, spec, name=name, limits=limits)
+    return pipeline.fit(_with_channels(content, spec.channels), spec), (content.shape[0], content.shape[1])
 
 
 def decoded(content: bytes | Pixels, *, name: str, limits: ImageLimits) -> Pixels:

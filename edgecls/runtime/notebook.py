@@ -19,7 +19,6 @@ SIDE = 96  # of a thumbnail, in pixels
 BARS = 5
 MOST_REMEMBERED = 16
 MOST_BYTES = 512 * 1024  # of an image that is remembered; larger ones are thinned out
-_BLUE, _GREY = "#3b6ea5", "#8a8f98"
 
 
 class ShownImage(Protocol):
@@ -84,38 +83,28 @@ def prediction_html(prediction: "Prediction", shown: ShownImage | None) -> str:
         prediction: The answer.
         shown: Where its image comes from; None if unknown.
     """
+    from edgecls.notebook import BLUE, GREY, Bar, bars, bold, escaped  # only a notebook pays for it
+
     pixels = None if shown is None else shown.pixels()
     image = "" if pixels is None else _thumbnail(pixels)
     scores = prediction.top(BARS)
-    color = _BLUE if prediction.is_known else _GREY
-    bars = "".join(_bar(score.label, score.probability, color if score is scores[0] else _GREY) for score in scores)
-    title = f"<b>{_escaped(prediction.described)}</b> {_escaped(prediction.image)}"
-    table = f'<table style="border:none;margin:0">{bars}</table>'
+    color = BLUE if prediction.is_known else GREY
+    chart = bars(
+        Bar(score.label, score.probability, f"{score.probability:.4f}", color if score is scores[0] else GREY)
+        for score in scores
+    )
+    title = f"{bold(prediction.described)} {escaped(prediction.image)}"
     style = "display:flex;gap:12px;align-items:center"
-    return f'<div style="{style}">{image}<div><div>{title}</div>{table}</div></div>'
+    return f'<div style="{style}">{image}<div><div>{title}</div>{chart}</div></div>'
 
 
 def outcome_html(outcome: "Outcome") -> str:
     """Return an outcome as a piece of HTML: the prediction, or the name and the error."""
     if isinstance(outcome.result, ImageError):
-        return f"<div><b>error</b> {_escaped(str(outcome.result))}</div>"
+        from edgecls.notebook import bold, escaped
+
+        return f"<div>{bold('error')} {escaped(str(outcome.result))}</div>"
     return prediction_html(outcome.result, outcome.result.shown_image)
-
-
-def _escaped(text: str) -> str:
-    import html  # only a notebook pays for it
-
-    return html.escape(text.encode(errors="replace").decode())
-
-
-def _bar(label: str, probability: float, color: str) -> str:
-    width = f"width:{max(0.0, min(1.0, probability)) * 160:.0f}px"
-    cell = '<td style="text-align:left;border:none;padding:1px 8px 1px 0">'
-    return (
-        f"<tr>{cell}{_escaped(label)}</td>"
-        f'{cell}<div style="background:{color};height:10px;{width}"></div></td>'
-        f"{cell}{probability:.4f}</td></tr>"
-    )
 
 
 def _thumbnail(pixels: Pixels) -> str:

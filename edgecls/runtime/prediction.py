@@ -11,6 +11,7 @@ if TYPE_CHECKING:  # the client, which imports this module, needs no numpy
     import numpy as np
     import numpy.typing as npt
 
+    from edgecls.runtime.appearance import Appearance
     from edgecls.runtime.notebook import ShownImage
 
 __all__ = ["LabelScore", "Outcome", "Prediction", "UnknownReason"]
@@ -46,6 +47,7 @@ class Prediction:
         min_familiarity: Below this familiarity the answer is UNKNOWN; None for never.
         features: float32, ``[D]``: what describes the image, not normalised; None unless the model was opened for
             features.
+        appearance: What it looks like; None unless the classifier measures that.
     """
 
     image: str
@@ -59,6 +61,7 @@ class Prediction:
     familiarity: float | None = None
     min_familiarity: float | None = None
     features: "npt.NDArray[np.float32] | None" = field(default=None, compare=False)
+    appearance: "Appearance | None" = field(default=None, compare=False)
 
     shown_image: "ClassVar[ShownImage | None]" = None
     """Where notebooks get the image from; set on a prediction by the classifier that made it."""
@@ -116,6 +119,11 @@ class Prediction:
     def best_label(self) -> str:
         """The most probable label, whatever its probability; of equals, the first."""
         return self.labels[self._best]
+
+    @property
+    def best_index(self) -> int:
+        """The index of `best_label` among the labels."""
+        return self._best
 
     @property
     def probability(self) -> float:

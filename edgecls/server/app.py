@@ -28,6 +28,7 @@ from edgecls.server.models.repository import Readiness, Repository
 from edgecls.server.storage.feedback_store import FeedbackStore
 from edgecls.server.storage.image_root import ImageRoot
 from edgecls.server.storage.taught_corrections import TaughtCorrections
+from edgecls.server.storage.unsure_store import UnsureStore
 from edgecls.server.workers.board import Gathered
 from edgecls.teaching.teaching import Teaching
 
@@ -165,6 +166,7 @@ def build_app(
     image_root: ImageRoot | None = None,
     feedback: FeedbackStore | None = None,
     teaching: Teaching | None = None,
+    unsure: UnsureStore | None = None,
     readiness: Readiness | None = None,
     keys: ApiKeys | None = None,
     statistics: Statistics | None = None,
@@ -178,6 +180,7 @@ def build_app(
         image_root: Images that may be asked for by name; None for no such images.
         feedback: Where corrections are kept; None to take none.
         teaching: What is taught in the page, where corrections go too; None for nothing.
+        unsure: Where images are kept whose answer was "unknown"; None to keep none.
         readiness: Whether the server can serve; None for whether the models are loaded.
         keys: API keys that requests are checked against before they come here, with which some answers say more.
         statistics: Where requests of the inference protocol are counted; None for a new one.
@@ -196,7 +199,11 @@ def build_app(
     mount_models(app, repository)
     mount_metrics(app, Exposition(repository, gather))
     PredictRoutes(
-        repository, image_root=image_root, max_body_bytes=settings.max_body_bytes, max_files=settings.max_files
+        repository,
+        image_root=image_root,
+        unsure=unsure,
+        max_body_bytes=settings.max_body_bytes,
+        max_files=settings.max_files,
     ).mount(app)
     InferenceRoutes(repository, readiness, counting, gather, max_body_bytes=settings.max_body_bytes).mount(app)
     mount_model_control(app, repository, allowed=settings.allow_model_control)

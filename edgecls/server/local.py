@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from os import PathLike
 from types import TracebackType
 
+from edgecls.client.client import Client
 from edgecls.errors import ServerError
 from edgecls.runtime.min_familiarity import MinFamiliarity
 from edgecls.server.http.server import listening_socket
@@ -44,6 +45,8 @@ def serve(
     image_root: StrPath | None = None,
     feedback: StrPath | FeedbackSettings | None = None,
     teach: StrPath | TeachingSettings | None = None,
+    keep_unsure: StrPath | None = None,
+    keep_unsure_max_mb: float = 1024,
     reload_on_change: bool = False,
     allow_model_control: bool = False,
     allowed_hosts: str | Sequence[str] = (),
@@ -75,8 +78,9 @@ def serve(
         teach: Folder that users teach in, in the page; `TeachingSettings` for other bounds. Needs the extra "quick".
         tell: Takes a line for the operator, called in several threads; None to log them at level INFO.
         provider, threads, tuned, unknown_threshold, min_familiarity, max_megapixels, max_upload_mb, max_waiting,
-        image_root, reload_on_change, allow_model_control, allowed_hosts, trusted_proxies, cors_origins, api_keys,
-        tls_cert, tls_key, access_log, drain_delay: As the options of `edgecls serve`.
+        image_root, keep_unsure, keep_unsure_max_mb, reload_on_change, allow_model_control, allowed_hosts,
+        trusted_proxies, cors_origins, api_keys, tls_cert, tls_key, access_log, drain_delay: As the options of
+        `edgecls serve`.
 
     Raises:
         ModelFileError: A folder has no model file.
@@ -102,6 +106,8 @@ def serve(
         image_root=optional_path(image_root),
         feedback=FeedbackSettings.of(feedback),
         teach=TeachingSettings.of(teach),
+        keep_unsure=optional_path(keep_unsure),
+        keep_unsure_max_mb=keep_unsure_max_mb,
         reload_on_change=reload_on_change,
         allow_model_control=allow_model_control,
         allowed_hosts=one_or_several(allowed_hosts),
@@ -186,6 +192,23 @@ class LocalServer:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.stop()
+
+    def client(self) -> Client:
+        """Return a client of this server; close it, or use it as a context manager.
+
+        Raises:
+            ServerError: It does not run.
+        """
+        return Client(self.url)
+
+    def _repr_html_(self) -> str:
+        """Return a link to the page, as notebooks show it."""
+        from edgecls.notebook import escaped
+
+        if self._at_end is None:
+            return "<div>the server is not running</div>"
+        address = escaped(self._url)
+        return f'<div>serving at <a href="{address}" target="_blank" rel="noopener">{address}</a></div>'
 
     def __repr__(self) -> str:
         return f"<LocalServer at {self._url}>" if self._at_end is not None else "<LocalServer, not running>"

@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib.util
+import logging
 import os
 import socket
 import time
@@ -23,6 +24,7 @@ from edgecls.server.http.forwarded import TrustedProxies
 from edgecls.server.http.limits import HttpLimits
 from edgecls.server.http.server import HttpServer
 from edgecls.server.http.tls import Certificate
+from edgecls.server.metrics.drift import DriftCounts
 from edgecls.server.metrics.request_metrics import RequestMetrics
 from edgecls.server.metrics.statistics import Statistics
 from edgecls.server.middleware.access_log import AccessLog
@@ -35,11 +37,14 @@ from edgecls.server.reload import FileWatch, Reload
 from edgecls.server.settings import FeedbackSettings, ServeSettings
 from edgecls.server.storage.feedback_store import FeedbackStore
 from edgecls.server.storage.image_root import ImageRoot
+from edgecls.server.storage.unsure_store import UnsureStore
 from edgecls.server.workers.board import Board, Gathered, Posting, WorkerStatus
 from edgecls.server.workers.shared_port import share
 from edgecls.teaching.teaching import Teaching
 
 __all__ = ["Server", "ServerState", "application", "open_model_file"]
+
+_log = logging.getLogger(__name__)
 
 BODIES_AT_LEAST = 4  # of the largest size that there is memory for; one client may hold half
 
@@ -79,7 +84,7 @@ class Server:
         self._listen = listen
         self._tell = tell
         self._number = number
-        self._state = ServerState(settings, self._load, board)
+        self._state = ServerState(settings, self._load, board, tell)
         self._posting = None if board is None else Posting(board, self._status)
         self._proxies = TrustedProxies(settings.trusted_proxies)
         self._certificate = None if settings.tls_cert is None else Certificate(settings.tls_cert, settings.tls_key)
@@ -125,6 +130,8 @@ class Server:
                 at_end.callback(self._posting.stop)
             if self._log is not None:
                 at_end.callback(self._log.close)
+            if self._state.unsure is not None:
+                at_end.callback(self._state.unsure.flush)
             self._dispatcher.start()
             at_end.callback(self._dispatcher.stop)
             server = None
@@ -243,9 +250,16 @@ class ServerState:
         settings: Of the whole server.
         load: Opens a model file.
         board: Shared with the other workers; None where this is the only process.
+        tell: Takes a line for the operator.
     """
 
-    def __init__(self, settings: ServeSettings, load: Callable[[Path], Classifier], board: Board | None = None) -> None:
+    def __init__(
+        self,
+        settings: ServeSettings,
+        load: Callable[[Path], Classifier],
+        board: Board | None = None,
+        tell: Callable[[str], None] = _log.warning,
+    ) -> None:
         self.teaching = _teaching(settings)
         files, names = settings.files, settings.names or tuple(file.stem for file in settings.files)
         if self.teaching is not None:
@@ -260,8 +274,13 @@ class ServerState:
         self.repository = Repository(files, load, names=names)
         self.readiness = Readiness(self.repository, (lambda: True) if board is None else lambda: board.all_ready)
         self.keys = None if settings.api_keys is None else ApiKeys(settings.api_keys)
-        self.metrics = RequestMetrics()
+        self.metrics = RequestMetrics(DriftCounts(self.repository.serving))
         self.statistics = Statistics()
+        self.unsure = (
+            None
+            if settings.keep_unsure is None
+            else UnsureStore(settings.keep_unsure, max_bytes=int(settings.keep_unsure_max_mb * 2**20), tell=tell)
+        )
 
     def close(self) -> None:
         """Let go of the folder that is taught in."""
@@ -296,6 +315,7 @@ def application(settings: ServeSettings, state: ServerState, gather: Callable[[]
         image_root=None if settings.image_root is None else ImageRoot(settings.image_root),
         feedback=_feedback_store(settings.feedback),
         teaching=state.teaching,
+        unsure=state.unsure,
         readiness=state.readiness,
         keys=state.keys,
         statistics=state.statistics,

@@ -84,6 +84,8 @@ class ServeSettings:
     allow_model_control: bool = False
     feedback: FeedbackSettings = field(default_factory=FeedbackSettings)
     teach: TeachingSettings = field(default_factory=TeachingSettings)
+    keep_unsure: Path | None = None
+    keep_unsure_max_mb: float = 1024
     host: str = "127.0.0.1"
     allowed_hosts: tuple[str, ...] = ()
     trusted_proxies: tuple[str, ...] = ()
@@ -108,6 +110,7 @@ class ServeSettings:
             "workers": (self.workers >= 1, "at least 1"),
             "max_upload_mb": (self.max_upload_mb > 0, "above 0"),
             "max_megapixels": (self.max_megapixels > 0, "above 0"),
+            "keep_unsure_max_mb": (self.keep_unsure_max_mb > 0, "above 0"),
             "max_waiting": (self.max_waiting >= 0, "at least 0"),
             "drain_delay": (self.drain_delay >= 0, "at least 0"),
         }

@@ -38,6 +38,8 @@ def create_app(
     max_upload_mb: float = 32,
     image_root: StrPath | None = None,
     feedback: StrPath | FeedbackSettings | None = None,
+    keep_unsure: StrPath | None = None,
+    keep_unsure_max_mb: float = 1024,
     allow_model_control: bool = False,
     allowed_hosts: str | Sequence[str] = (),
     cors_origins: str | Sequence[str] = (),
@@ -57,7 +59,7 @@ def create_app(
             application does not know which address its server listens on; "*" for any.
         feedback: Folder for corrections; `FeedbackSettings` to limit its size or to accept new labels.
         provider, tuned, unknown_threshold, min_familiarity, max_megapixels, max_upload_mb, image_root,
-        allow_model_control, cors_origins, api_keys: As the options of `edgecls serve`.
+        keep_unsure, keep_unsure_max_mb, allow_model_control, cors_origins, api_keys: As the options of `edgecls serve`.
 
     Raises:
         EdgeclsError: A model, a folder or a setting cannot be used.
@@ -74,6 +76,8 @@ def create_app(
         max_upload_mb=max_upload_mb,
         image_root=optional_path(image_root),
         feedback=FeedbackSettings.of(feedback),
+        keep_unsure=optional_path(keep_unsure),
+        keep_unsure_max_mb=keep_unsure_max_mb,
         allow_model_control=allow_model_control,
         allowed_hosts=one_or_several(allowed_hosts),
         cors_origins=one_or_several(cors_origins),

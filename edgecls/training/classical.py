@@ -20,6 +20,7 @@ from edgecls.evaluation.record import Evaluation
 from edgecls.export.classical import export_classical, original_network
 from edgecls.export.familiarity.add import FeaturesOfImages, familiar
 from edgecls.export.proof import Export, golden_answers
+from edgecls.export.reference import exported_with_reference
 from edgecls.extras import import_from_extra
 from edgecls.image import TRAINED_COLORS
 from edgecls.image_spec import ImageSpec
@@ -241,6 +242,7 @@ def run_classical_training(
         export, unfamiliar = with_familiarity(
             export, rows[train_indices], cached.label_ids[train_indices], rows[held_out]
         )
+    export = exported_with_reference(export, images.held_out_paths)
     with whole_files(onnx_path) as (temporary,):
         temporary.write_bytes(export.onnx)
     keras_path.unlink(missing_ok=True)

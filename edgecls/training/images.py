@@ -67,6 +67,11 @@ class PreparedImages:
     validation_indices: list[int]
     cache: Cache
 
+    @property
+    def held_out_paths(self) -> list[Path]:
+        """The files of the validation images."""
+        return [Path(self.cached.names[index]) for index in self.validation_indices]
+
     def held_out(self, batch_size: int) -> Iterator[tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]]]:
         """Yield the validation images in batches of similar size, at most `batch_size`: pixels and label numbers."""
         indices = np.asarray(self.validation_indices)

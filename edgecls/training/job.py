@@ -17,6 +17,7 @@ from edgecls.evaluation.record import Evaluation
 from edgecls.export.familiarity.add import familiar_by_images
 from edgecls.export.from_keras.export import Export, export_float32
 from edgecls.export.from_keras.file import save_keras
+from edgecls.export.reference import exported_with_reference
 from edgecls.modelfile import ModelFile
 from edgecls.models import NO_WEIGHTS, Origin, get_architecture
 from edgecls.plots.figure import check_can_draw
@@ -194,6 +195,7 @@ def run_training(
     if config.familiarity:
         cache_folder = options.cache_folder or onnx_path.absolute().parent
         export, unfamiliar = _with_familiarity(export, images, cache_folder, listener)
+    export = exported_with_reference(export, images.held_out_paths)
     with whole_files(keras_path, onnx_path) as (temporary_keras, temporary_onnx):
         save_keras(temporary_keras, model.network, plain_card)
         temporary_onnx.write_bytes(export.onnx)

@@ -123,7 +123,7 @@ def validation_images(images: PreparedImages) -> LabelledImages:
     cached = images.cached
     return LabelledImages(
         cached.labels,
-        tuple(Path(cached.names[index]) for index in images.validation_indices),
+        tuple(images.held_out_paths),
         tuple(int(cached.label_ids[index]) for index in images.validation_indices),
     )
 

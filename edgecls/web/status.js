@@ -102,7 +102,7 @@ function show() {
   }
   if (dialog.open && last) {
     showServer();
-    document.querySelector("#model-facts").replaceChildren(...last.facts.models.map(modelFacts));
+    document.querySelector("#model-facts").replaceChildren(...last.facts.models.map((model) => modelFacts(model, last.facts.drift?.[model.name])));
   }
 }
 
@@ -125,7 +125,7 @@ function rateNow(facts, at) {
   return number(Math.max(0, rate), 1);
 }
 
-function modelFacts(model) {
+function modelFacts(model, drift) {
   const section = document.createElement("section");
   const heading = document.createElement("h3");
   const list = document.createElement("dl");
@@ -146,6 +146,9 @@ function modelFacts(model) {
     if (model.min_familiarity !== null) {
       facts.push([text("min_familiarity"), number(model.min_familiarity, 3)]);
     }
+    if (drift) {
+      facts.push([text("drift", drift), driftText(drift)]);
+    }
     for (const { provider, reason, remedy } of model.skipped) {
       facts.push([`${text("skipped")}: ${provider}`, `${reason}; ${remedy}`]);
     }
@@ -160,6 +163,14 @@ function modelFacts(model) {
   showFacts(list, facts);
   section.append(heading, list);
   return section;
+}
+
+function driftText({ like, images, changed }) {
+  if (like === null) {
+    return text("drift_few", { images: number(images) });
+  }
+  const whats = changed.map((what) => text(`drift.${what}`));
+  return like ? text("drift_like") : text("drift_unlike", { whats: whats.join(text("comma")) });
 }
 
 function duration(seconds) {

@@ -145,6 +145,7 @@ _RULES = {
     "docs/data-check-and-split.md": ["by 0.93 or more"],
     "docs/evaluation.md": ["95 % confidence interval", "at most 5 %", "most 0.95", "accepts 98 %"],
     "docs/exporting.md": ["160 kB per label", "205 kB for five labels", "98 % is the default", "(98 % takes 49)"],
+    "docs/model-format.md": ["less than 3 kB"],
     "docs/pretrained-weights.md": ["| 17 MB |", "| 20 MB |", "| 23 MB |", "within 5 seconds"],
     "docs/quantizing.md": [
         "at least 0.02 (float16: 0.01)",
@@ -155,7 +156,7 @@ _RULES = {
     "docs/quick-training.md": ["at most 96 MB"],
     "docs/running.md": ["accepts 95 %"],
     "docs/serving-grpc.md": ["| ", "more than 2 s"],
-    "docs/serving-operations.md": ["up to 0.1 seconds", "up to 30 seconds"],
+    "docs/serving-operations.md": ["up to 0.1 seconds", "up to 30 seconds", "and 256 MiB of", "more than 64 MiB"],
     "docs/serving-protocol.md": ["more than 64 MiB", "At most 8 MiB", "4 bytes, little-endian", "at least 1 KiB"],
     "docs/serving.md": ["| ", "for at most 25 s"],
     "docs/training.md": ["| "],

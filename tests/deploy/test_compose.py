@@ -23,6 +23,7 @@ def many(item: Any) -> dict[str, Any]:
 # As Prometheus and Grafana document their files, as far as ours use them.
 PROMETHEUS = fields(
     "scrape_configs",
+    rule_files=many(TEXT),
     **{"global": fields(scrape_interval=TEXT, scrape_timeout=TEXT, evaluation_interval=TEXT)},
     scrape_configs=many(
         fields(
@@ -32,6 +33,26 @@ PROMETHEUS = fields(
             metrics_path=TEXT,
             scrape_interval=TEXT,
             static_configs=many(fields("targets", targets=many(TEXT), labels=ANY_OBJECT)),
+        )
+    ),
+)
+RULES = fields(
+    "groups",
+    groups=many(
+        fields(
+            "name rules",
+            name=TEXT,
+            interval=TEXT,
+            rules=many(
+                fields(
+                    "alert expr for labels annotations",
+                    alert=TEXT,
+                    expr=TEXT,
+                    labels=fields("severity", severity=TEXT),
+                    annotations=fields("summary description", summary=TEXT, description=TEXT),
+                    **{"for": TEXT},
+                )
+            ),
         )
     ),
 )
@@ -139,6 +160,7 @@ DASHBOARD = fields(
 
 FILES = {
     "prometheus/prometheus.yml": PROMETHEUS,
+    "prometheus/rules.yml": RULES,
     "grafana/provisioning/datasources/prometheus.yaml": DATA_SOURCES,
     "grafana/provisioning/dashboards/edgecls.yaml": PROVIDERS,
     "grafana/edgecls.json": DASHBOARD,
@@ -188,6 +210,9 @@ def test_prometheus_grafana_and_the_dashboard_find_each_other() -> None:
 
     assert [target.split(":")[0] for target in prometheus["scrape_configs"][0]["static_configs"][0]["targets"]] == [
         "edgecls"
+    ]
+    assert [f"/etc/prometheus/{name}" for name in prometheus["rule_files"]] == [
+        volume["target"] for volume in services["prometheus"]["volumes"] if "rules" in volume["source"]
     ]
     assert sources["datasources"][0]["url"] == "http://prometheus:9090"
     assert "prometheus" in services

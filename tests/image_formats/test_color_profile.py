@@ -12,6 +12,7 @@ import pytest
 from encoded_images import encodings
 from icc_profiles import (
     ADOBE_RGB,
+    BT_2020,
     DISPLAY_P3,
     SRGB_PROFILE,
     SRGB_TABLE_PROFILE,
@@ -24,7 +25,8 @@ from PIL import Image, ImageCms
 
 from edgecls import image
 from edgecls.image_formats import read_header
-from edgecls.image_formats.color_profile import srgb_conversion
+from edgecls.image_formats.color_profile import profile_of_primaries, srgb_conversion
+from edgecls.image_formats.iso_media import color_profile
 from edgecls.image_spec import Color, ImageSpec
 
 RGB = encodings()["png-rgb"].expected
@@ -75,6 +77,45 @@ def test_every_format_with_a_profile_is_converted_as_little_cms_does_it(form: st
     pixels = image.decode(data)
     assert np.abs(pixels.astype(int) - expected).mean() < 1.5
     assert np.abs(expected.astype(int) - RGB).mean() > 3
+
+
+def _by_number(form: str, primaries: int, transfer: int) -> bytes:
+    """Return the photo with its colours given by numbers of H.273."""
+    if form == "avif":
+        data = _saved(PHOTO, "AVIF", quality=100, subsampling="4:4:4")
+    else:
+        stream = io.BytesIO()
+        pillow_heif.from_pillow(PHOTO).save(stream, quality=100, chroma=444, color_primaries=1)
+        data = stream.getvalue()
+    at = data.index(b"colrnclx") + 8
+    return data[:at] + struct.pack(">HH", primaries, transfer) + data[at + 4 :]
+
+
+@pytest.mark.parametrize("form", ["avif", "heic"])
+@pytest.mark.parametrize(("primaries", "profile"), [(12, DISPLAY_P3), (9, BT_2020)], ids=["Display P3", "BT.2020"])
+def test_colours_that_are_given_by_numbers_are_converted_as_those_of_a_profile(
+    form: str, primaries: int, profile: bytes
+) -> None:
+    data = _by_number(form, primaries, 13)
+
+    assert np.abs(image.decode(data).astype(int) - _converted_by_little_cms(profile)).mean() < 1.5
+    assert srgb_conversion(read_header(data, name="photo").color_profile) is not None
+
+
+@pytest.mark.parametrize("form", ["avif", "heic"])
+@pytest.mark.parametrize(("primaries", "transfer"), [(1, 13), (2, 2), (9, 16), (9, 18), (12, 8)])
+def test_colours_close_to_srgb_and_those_of_hdr_stay_as_they_are(form: str, primaries: int, transfer: int) -> None:
+    assert read_header(_by_number(form, primaries, transfer), name="photo").color_profile == b""
+
+
+def test_a_profile_counts_more_than_numbers_before_it() -> None:
+    data = _saved(PHOTO, "AVIF", quality=100, icc_profile=ADOBE_RGB)
+    properties = [(b"colr", 8, 19), (b"colr", 19, 23 + len(ADOBE_RGB))]
+    numbered = data[:8] + b"nclx" + bytes((0, 12, 0, 13, 0, 1, 128)) + b"prof" + ADOBE_RGB
+
+    assert color_profile(numbered, properties) == ADOBE_RGB
+    assert color_profile(numbered, properties[:1]) == profile_of_primaries(12, 13)
+    assert color_profile(numbered, [(b"colr", 8, 14)]) == b""
 
 
 @pytest.mark.parametrize("tones", TONE_CURVES)

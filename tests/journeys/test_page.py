@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from familiar_model import GREY, colored
+from referenced_model import encoded_images
 from running_server import RunningServer, running_server
 from selenium import webdriver
 from selenium.common.exceptions import StaleElementReferenceException
@@ -408,6 +409,22 @@ def test_an_image_unlike_the_training_images_says_so_in_both_languages(
         browser.execute_script("document.querySelector('#language').click()")
         assert label.text == "未知：不像训练图像（red？）"
         assert list(_groups(browser)) == ["red", "未知：不像训练图像"]
+        browser.execute_script("localStorage.clear()")
+
+
+def test_the_panel_says_what_has_changed_about_the_images(
+    browser: webdriver.Chrome, referenced_model_path: Path
+) -> None:
+    with running_server("--model", str(referenced_model_path)) as server:
+        for data in encoded_images(40, seed=4, darker=0.3):
+            server.request("POST", "/predict", data)
+        _visit(browser, server)
+        browser.find_element(By.ID, "status-button").click()
+        panel = browser.find_element(By.ID, "status")
+        _wait(browser, lambda: "Images of the last 24 hours\nunlike the training images: " in panel.text)
+        assert "brightness" in panel.text
+        browser.execute_script("document.querySelector('#language').click()")
+        _wait(browser, lambda: "最近 24 小时的图像\n与训练图像不同：" in panel.text)
         browser.execute_script("localStorage.clear()")
 
 

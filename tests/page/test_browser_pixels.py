@@ -13,7 +13,7 @@ import pytest
 from icc_profiles import ADOBE_RGB, DISPLAY_P3, SRGB_PROFILE, TONE_CURVES, profile_of
 
 from edgecls import image
-from edgecls.image_formats.color_profile import srgb_conversion
+from edgecls.image_formats.color_profile import profile_of_primaries, srgb_conversion
 from edgecls.image_spec import Color, Fit, ImageSpec
 from edgecls.resize import resize
 
@@ -111,3 +111,31 @@ def test_colour_profiles_are_converted_alike(profile: bytes, tmp_path: Path) -> 
         difference = np.abs(conversion(pixels).astype(int) - np.array(result).reshape(pixels.shape))
         assert difference.max() <= 1
         assert difference.mean() < 0.02
+
+
+@pytest.mark.parametrize(("primaries", "transfer"), [(9, 14), (9, 16), (12, 13), (1, 13)])
+def test_colours_that_are_given_by_numbers_are_converted_alike(primaries: int, transfer: int, tmp_path: Path) -> None:
+    pixels = _pixels(40, 50, 3)
+    file = _box(b"ftyp", b"avif") + _box(
+        b"meta",
+        bytes(4) + _box(b"iprp", _box(b"ipco", _box(b"colr", b"nclx" + bytes((0, primaries, 0, transfer, 0, 1, 0))))),
+    )
+    program = (
+        'import { applied, conversionByNumbers } from "@/color_profile.js";\n'
+        "const conversion = conversionByNumbers(Uint8Array.from(given.file));\n"
+        "console.log(JSON.stringify(conversion && [...applied(conversion, Uint8Array.from(given.data))]));"
+    )
+
+    result = _node(program, {"file": list(file), "data": pixels.ravel().tolist()}, tmp_path)
+
+    profile = profile_of_primaries(primaries, transfer)
+    conversion = srgb_conversion(profile) if profile else None
+    assert (result is None) == (conversion is None)
+    if conversion is not None:
+        difference = np.abs(conversion(pixels).astype(int) - np.array(result).reshape(pixels.shape))
+        assert difference.max() <= 1
+        assert difference.mean() < 0.02
+
+
+def _box(kind: bytes, body: bytes) -> bytes:
+    return (8 + len(body)).to_bytes(4, "big") + kind + body

@@ -18,7 +18,7 @@ Listed = tuple[Path, str]
 """An image and its label, as a dataset format lists them."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LabelledImages:
     """Paths of images and the label of each.
 
@@ -41,6 +41,20 @@ class LabelledImages:
         outside = [label_id for label_id in self.label_ids if not 0 <= label_id < len(self.labels)]
         if outside:
             raise DatasetError(f"label id {outside[0]} is not below the number of labels, {len(self.labels)}")
+
+    def __repr__(self) -> str:
+        return f"<LabelledImages: {len(self.paths)} images, {len(self.labels)} labels>"
+
+    def _repr_html_(self) -> str:
+        """Return the number of images of each label, as notebooks show it."""
+        from edgecls.notebook import Bar, bars, bold
+
+        counts = self.counts
+        most = max(1, *counts.values())
+        return (
+            f"<div>{bold(f'{len(self.paths)} images')}"
+            f"{bars(Bar(label, count / most, str(count)) for label, count in counts.items())}</div>"
+        )
 
     def __iter__(self) -> Iterator[tuple[Path, int]]:
         """Yield each path with its label id."""
@@ -69,7 +83,7 @@ class LabelledImages:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Dataset:
     """Images divided into those to train on and those held out. All splits have the same `labels`.
 
@@ -90,6 +104,17 @@ class Dataset:
         for name, split in self.splits.items():
             if split.labels != self.train.labels:
                 raise DatasetError(f"the labels of {name} {split.labels} are not those of train {self.train.labels}")
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{len(split.paths)} {name}" for name, split in self.splits.items())
+        return f"<Dataset: {counts}; {len(self.labels)} labels>"
+
+    def _repr_html_(self) -> str:
+        """Return the number of images of each label in each split, as notebooks show it."""
+        from edgecls.notebook import escaped
+
+        parts = "".join(f"<div>{escaped(name)}: {split._repr_html_()}</div>" for name, split in self.splits.items())
+        return f"<div>{parts}</div>"
 
     @property
     def labels(self) -> tuple[str, ...]:

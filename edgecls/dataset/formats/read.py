@@ -1,5 +1,6 @@
 """Reading a dataset in any format."""
 
+from os import PathLike
 from pathlib import Path
 
 from edgecls.dataset.formats.folders import read_folders
@@ -9,7 +10,7 @@ from edgecls.dataset.formats.lists import has_split_lists, read_csv_file, read_l
 __all__ = ["read_dataset"]
 
 
-def read_dataset(path: Path) -> Dataset:
+def read_dataset(path: str | PathLike[str]) -> Dataset:
     """Read which images a dataset has, and their labels; no image is opened.
 
     The formats, in the order in which they are tried:
@@ -25,6 +26,7 @@ def read_dataset(path: Path) -> Dataset:
     Raises:
         DatasetError: It does not exist, cannot be read, or cannot be trained on; the message says why.
     """
+    path = Path(path)
     if path.is_file():
         return read_csv_file(path) if path.suffix.lower() == ".csv" else read_list_file(path)
     if path.is_dir() and has_split_lists(path):

@@ -89,15 +89,15 @@ def decode_measuring_images(
     total = sum(len(part.paths) for part in drawn)
     calibration = _decoded(drawn[0], card.image, workers, lambda done, _: on_progress(done, total))
     before = len(drawn[0].paths)
-    check = _decoded(drawn[1], card.image, workers, lambda done, _: on_progress(before + done, total))
-    known = set(_digests(check))
+    checking = _decoded(drawn[1], card.image, workers, lambda done, _: on_progress(before + done, total))
+    known = set(_digests(checking))
     fresh = [index for index, digest in enumerate(_digests(calibration)) if digest not in known]
     if not fresh:
         raise DatasetError("all calibration images are also among those to check on; give others to one of them")
     return MeasuringImages(
         _chosen(calibration, card, fresh),
-        _chosen(check, card, range(len(check.label_ids))),
-        calibration.failures + check.failures,
+        _chosen(checking, card, range(len(checking.label_ids))),
+        calibration.failures + checking.failures,
     )
 
 

@@ -2,7 +2,7 @@
 
 import io
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,6 +29,7 @@ class Work:
         model: Name of the model asked for; empty for none.
         predictions: For each image that was classified.
         batch_sizes: For each of them, how many the network ran together.
+        on_classified: Called with an encoded image that was classified, and the answer; None for nothing.
     """
 
     queue_s: float = 0.0
@@ -38,6 +39,7 @@ class Work:
     model: str = ""
     predictions: list[Prediction] = field(default_factory=list)
     batch_sizes: list[int] = field(default_factory=list)
+    on_classified: Callable[[bytes, Prediction], None] | None = None
 
     def ran(self, predictions: Sequence[Prediction], *, infer_s: float) -> None:
         """Note a batch that came as one."""
@@ -45,12 +47,14 @@ class Work:
         self.predictions += predictions
         self.batch_sizes += [len(predictions)] * len(predictions)
 
-    def classified(self, prediction: Prediction) -> None:
-        """Note an image that was decoded and classified."""
+    def classified(self, prediction: Prediction, data: bytes) -> None:
+        """Note an image that was decoded and classified, and its encoded bytes."""
         self.decode_s += prediction.decode_ms / 1000
         self.infer_s += (prediction.time_ms - prediction.decode_ms) / 1000
         self.predictions.append(prediction)
         self.batch_sizes.append(prediction.batch_size)
+        if self.on_classified is not None:
+            self.on_classified(data, prediction)
 
 
 @dataclass(slots=True)
@@ -64,9 +68,10 @@ class WorkedAnswer(Answer):
     work: Work = field(default_factory=Work)
 
 
-def work_of(environ: Mapping[str, Any]) -> Work:
-    """Return the record of a request; one that nobody reads if another server called the application."""
-    return environ.get(WORK_KEY) or Work()
+def work_of(environ: MutableMapping[str, Any]) -> Work:
+    """Return the record of a request; a new one, which no front reads, if another server called the application."""
+    work: Work = environ.get(WORK_KEY) or environ.setdefault(WORK_KEY, Work())
+    return work
 
 
 def call_wsgi(app: WsgiApplication, request: Request, work: Work | None = None) -> WorkedAnswer:

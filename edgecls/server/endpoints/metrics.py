@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 from bottle import Bottle, HTTPResponse, request
 
 from edgecls import __version__
+from edgecls.evaluation.drift import CHANCE
 from edgecls.runtime.execution.ort import load_onnxruntime
 from edgecls.server.endpoints.operations import operation
 from edgecls.server.metrics.counters import FAMILIES, Family, Snapshot, summed
+from edgecls.server.metrics.drift import HOURS, drift_of
 from edgecls.server.models.repository import Repository
 from edgecls.server.workers.board import Gathered, WorkerStatus
 
@@ -56,6 +58,7 @@ class Exposition:
         yield from _counted(summed(gathered.snapshots))
         yield from _current(gathered.statuses)
         yield from _about_models(self._repository)
+        yield from _about_drift(self._repository, gathered.snapshots)
         yield from _processes(gathered.statuses)
 
 
@@ -123,6 +126,45 @@ def _about_models(repository: Repository) -> Iterator["Metric"]:
         for provider, count in classifier.nodes.items():
             nodes.add_metric((entry.name, provider), count)
     yield from (info, nodes, ready)
+
+
+def _about_drift(repository: Repository, snapshots: Sequence[Snapshot]) -> Iterator["Metric"]:
+    from prometheus_client.core import GaugeMetricFamily
+
+    labels = ("model", "what")
+    distance = GaugeMetricFamily(
+        "edgecls_drift",
+        f"Jensen-Shannon distance, 0 to 1, of the images of the last {HOURS} hours from the model's held-out images, "
+        "by what is compared. Above edgecls_drift_noise, chance does not explain it.",
+        labels=labels,
+    )
+    noise = GaugeMetricFamily(
+        "edgecls_drift_noise",
+        f"What chance exceeds once in {1 / CHANCE:.0f} times with this number of images of the same kind.",
+        labels=labels,
+    )
+    images = GaugeMetricFamily(
+        "edgecls_drift_images", f"Images of the last {HOURS} hours that are compared.", labels=("model",)
+    )
+    accuracy = GaugeMetricFamily(
+        "edgecls_expected_accuracy",
+        f"Mean of the largest probability of the images of the last {HOURS} hours. It is the accuracy to be expected, "
+        "unknown answers included, only where the probabilities are calibrated (edgecls train does that) and no "
+        "edgecls_drift is above its noise.",
+        labels=("model",),
+    )
+    for entry in repository.index():
+        served = repository.serving(entry.name)
+        drift = None if served is None else drift_of(served, snapshots)
+        if drift is None:
+            continue
+        images.add_metric((entry.name,), drift.images)
+        if drift.expected_accuracy is not None:
+            accuracy.add_metric((entry.name,), drift.expected_accuracy)
+        for comparison in drift.comparisons:
+            distance.add_metric((entry.name, comparison.what), comparison.distance)
+            noise.add_metric((entry.name, comparison.what), comparison.noise)
+    yield from (distance, noise, images, accuracy)
 
 
 def _processes(statuses: Sequence[WorkerStatus]) -> Iterator["Metric"]:

@@ -16,6 +16,7 @@ from edgecls.server.http.messages import Refusal
 from edgecls.server.models.repository import Repository
 from edgecls.server.models.served_model import ServedModel
 from edgecls.server.storage.image_root import ImageRoot
+from edgecls.server.storage.unsure_store import UnsureStore
 
 if TYPE_CHECKING:
     from edgecls.runtime.explanation import Explanation
@@ -32,15 +33,23 @@ class PredictRoutes:
     Args:
         repository: The models.
         image_root: Images that may be asked for by name; None for no such images.
+        unsure: Where images are kept whose answer was "unknown"; None to keep none.
         max_body_bytes: Largest body of a request.
         max_files: Files in one multipart request.
     """
 
     def __init__(
-        self, repository: Repository, *, image_root: ImageRoot | None, max_body_bytes: int, max_files: int
+        self,
+        repository: Repository,
+        *,
+        image_root: ImageRoot | None,
+        unsure: UnsureStore | None = None,
+        max_body_bytes: int,
+        max_files: int,
     ) -> None:
         self._repository = repository
         self._image_root = image_root
+        self._unsure = unsure
         self._max_body_bytes = max_body_bytes
         self._max_files = max_files
 
@@ -74,7 +83,11 @@ class PredictRoutes:
     def _served(self, name: str | None) -> ServedModel:
         """Return the model asked for in the address, or with ?model=, or else the first."""
         served = self._repository.model(request.query.getunicode("model") if name is None else name)
-        work_of(request.environ).model = served.name
+        work = work_of(request.environ)
+        work.model = served.name
+        if self._unsure is not None:
+            store = self._unsure
+            work.on_classified = lambda data, prediction: store.offer(data, prediction, served)
         return served
 
     def _uploads(self, name: str) -> list[Upload]:
@@ -128,7 +141,7 @@ def _document(served: ServedModel, data: bytes, name: str) -> dict[str, Any]:
 
 def _classify(served: ServedModel, data: bytes, name: str) -> Prediction:
     prediction = served.predict(data, image_name=name)
-    work_of(request.environ).classified(prediction)
+    work_of(request.environ).classified(prediction, data)
     return prediction
 
 
@@ -140,7 +153,7 @@ def _explain(served: ServedModel, data: bytes, name: str) -> "Explanation":
 
     method = Method.OCCLUSION if request.query.get("explain") == "occlusion" else None
     explanation = served.explain(data, image_name=name, label=label, method=method)
-    work_of(request.environ).classified(explanation.prediction)
+    work_of(request.environ).classified(explanation.prediction, data)
     return explanation
 
 

@@ -150,7 +150,7 @@ class TeachingRoutes:
         data = read_body(request.environ, max_bytes=self._max_body_bytes)
         name = request.query.getunicode("name") or DEFAULT_NAME
         prediction = candidate.predict(data, image_name=name)
-        work_of(request.environ).classified(prediction)
+        work_of(request.environ).classified(prediction, data)
         served: dict[str, Any] | None = None
         try:
             first = self._repository.model()

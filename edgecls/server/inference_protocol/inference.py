@@ -13,6 +13,7 @@ from edgecls import image
 from edgecls.errors import ImageError, ImageTooLargeError
 from edgecls.image_spec import ImageSpec
 from edgecls.modelfile import FEATURES_NAME, INPUT_NAME
+from edgecls.runtime.appearance import appearance_of
 from edgecls.runtime.classifier import Classifier
 from edgecls.runtime.prediction import Prediction
 from edgecls.server.inference_protocol.inference_request import (
@@ -169,7 +170,10 @@ def compute(model: ServedModel, request: InferenceRequest) -> Computed:
     prepared_ns = time.perf_counter_ns()
     answers = model.run_all(batch, features=any(output.name == FEATURES_NAME for output in wanted))
     inferred_ns = time.perf_counter_ns()
-    predictions = [classifier.judge(answer) for answer in answers.images()]
+    looks = [appearance_of(pixels, None) if classifier.measures_appearance else None for pixels in batch]
+    predictions = [
+        classifier.judge(answer, appearance=look) for answer, look in zip(answers.images(), looks, strict=True)
+    ]
     return Computed(make_outputs(wanted, answers, predictions), predictions, prepared_ns, inferred_ns)
 
 

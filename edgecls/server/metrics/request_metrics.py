@@ -7,14 +7,20 @@ from edgecls.server.dispatch.wsgi import Work, WorkedAnswer
 from edgecls.server.http.messages import Answer, Request
 from edgecls.server.metrics import counters as families
 from edgecls.server.metrics.counters import Counter, Histogram, Snapshot
+from edgecls.server.metrics.drift import DriftCounts
 
 __all__ = ["RequestMetrics"]
 
 
 class RequestMetrics:
-    """The numbers of one process; `answered` is called in one thread only, the other methods in any."""
+    """The numbers of one process; `answered` is called in one thread only, the other methods in any.
 
-    def __init__(self) -> None:
+    Args:
+        drift: Counts what images look like; None for nothing.
+    """
+
+    def __init__(self, drift: DriftCounts | None = None) -> None:
+        self._drift = drift
         self._requests = Counter(families.REQUESTS)
         self._predictions = Counter(families.PREDICTIONS)
         self._unknown = Counter(families.UNKNOWN)
@@ -47,6 +53,8 @@ class RequestMetrics:
             self._confidences.observe((model,), prediction.probability)
             if prediction.unknown_reason is not None:
                 self._unknown.add((model, prediction.unknown_reason))
+        if self._drift is not None and work.predictions:
+            self._drift.add(model, work.predictions)
 
     def log_dropped(self, count: int = 1) -> None:
         """Count lines that the access log could not take or write."""
@@ -57,7 +65,8 @@ class RequestMetrics:
         """Return all numbers so far."""
         counters = (self._requests, self._predictions, self._unknown, self._log_dropped)
         histograms = (self._durations, self._stages, self._batch_sizes, self._confidences)
-        return {numbers.family.name: numbers.snapshot() for numbers in (*counters, *histograms)}
+        found = {numbers.family.name: numbers.snapshot() for numbers in (*counters, *histograms)}
+        return found if self._drift is None else {**found, **self._drift.snapshot()}
 
 
 _NO_WORK = Work()

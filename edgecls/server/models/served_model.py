@@ -59,4 +59,5 @@ def open_model(name: str, file: Path, classifier: Classifier) -> ServedModel:
     failed = [result for result in classifier.verify() if not result.passed]
     if failed:
         raise ModelFileError(f"model {str(file)!r} gives wrong answers on this machine: {failed[0]}")
+    classifier.measures_appearance = classifier.card.reference is not None
     return ServedModel(name, file, hashlib.sha256(file.read_bytes()).hexdigest(), classifier)

@@ -7,10 +7,7 @@ import contextlib
 import errno
 import hashlib
 import json
-import os
-import re
 import threading
-import time
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -20,17 +17,16 @@ from edgecls.atomic_write import check_writable, whole_files
 from edgecls.errors import DatasetError, EdgeclsError, OutputError, ServerError
 from edgecls.folder_lock import locked_folder
 from edgecls.folder_names import class_folder, escaped_label, folder_label
-from edgecls.image_files import IMAGE_SUFFIXES, SUFFIXES_OF_FORMAT
+from edgecls.image_files import SUFFIXES_OF_FORMAT
 from edgecls.image_formats import read_header
 from edgecls.server.models.served_model import ServedModel
+from edgecls.server.storage.folder_sizes import FolderSizes, blocks
 
 __all__ = ["RECORDS_FOLDER", "BadLabelError", "Correction", "FeedbackBusyError", "FeedbackFullError", "FeedbackStore"]
 
 RECORDS_FOLDER = ".corrections"
 MAX_NAME_LENGTH = 255
 PATIENCE_S = 15.0  # for others who are at work in the folder; a process that was halted there would keep all waiting
-BLOCK_BYTES = 4096  # the usual block of file systems: a file of one byte takes as much
-_STAGED = re.compile(r"\.[0-9a-f]{8}-[0-9a-f]{64}\.[a-z]+")  # a file on its way to its name
 _NO_SPACE = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
@@ -100,7 +96,7 @@ class FeedbackStore:
         self._records = root / RECORDS_FOLDER
         self._max_bytes = max_bytes
         self._lock = threading.Lock()
-        self._sizes = _Sizes(root)
+        self._sizes = FolderSizes(root)
         try:
             self._records.mkdir(parents=True, exist_ok=True)
             check_writable(self._records / "probe")
@@ -201,7 +197,7 @@ class FeedbackStore:
         taken = self._sizes.look()
         earlier = self._sizes.find(correction.sha256)
         freed = sum(map(self._sizes.of, [*earlier, record_path]))
-        if taken - freed + _blocks(len(data)) + _blocks(len(record)) > self._max_bytes:
+        if taken - freed + blocks(len(data)) + blocks(len(record)) > self._max_bytes:
             raise _full(
                 f"all corrections together may take {self._max_bytes / 2**20:.4g} MiB; "
                 "take some out of the feedback folder, or raise --feedback-max-mb"
@@ -222,83 +218,6 @@ class FeedbackStore:
                 with contextlib.suppress(OSError):
                     folder.rmdir()
             self._sizes.note([path, record_path, *earlier])
-
-
-class _Sizes:
-    """What the files of a store take. Class folders are listed again only when somebody else has changed them: people,
-    and other processes of the server.
-
-    Whether they were is seen from their time of change. Systems round that to some milliseconds, in which two processes
-    may well have changed a folder; so this one sets it to the nanosecond after each change of its own.
-    """
-
-    def __init__(self, root: Path) -> None:
-        self._root = root
-        self._seen: dict[str, tuple[int, dict[str, int]]] = {}  # by folder: when it was changed, bytes by name of file
-
-    def look(self) -> int:
-        """Return the bytes that all files take, after a look at what others have changed.
-
-        Unfinished files of a killed process are removed: the caller holds the lock.
-
-        Raises:
-            OSError: The folder cannot be listed.
-        """
-        with os.scandir(self._root) as entries:
-            folders = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
-        self._seen = {name: seen for name in folders if (seen := self._look_into(name)) is not None}
-        return sum(sum(sizes.values()) for _, sizes in self._seen.values())
-
-    def find(self, sha256: str) -> list[Path]:
-        """Return the files in class folders that hold an image."""
-        names = [sha256 + suffix for suffix in IMAGE_SUFFIXES]
-        return [
-            self._root / folder / name
-            for folder, (_, sizes) in self._seen.items()
-            for name in names
-            if folder != RECORDS_FOLDER and name in sizes
-        ]
-
-    def of(self, file: Path) -> int:
-        """Return the bytes that a file takes; 0 if it is not there."""
-        _, sizes = self._seen.get(file.parent.name, (0, {}))
-        return sizes.get(file.name, 0)
-
-    def note(self, files: Iterable[Path]) -> None:
-        """Take note of files that were written or removed just now."""
-        for file in files:
-            folder = file.parent
-            _, sizes = self._seen.setdefault(folder.name, (0, {}))
-            sizes.pop(file.name, None)
-            with contextlib.suppress(OSError):
-                sizes[file.name] = _blocks(file.lstat().st_size)
-            changed_ns = time.time_ns()
-            with contextlib.suppress(OSError):
-                os.utime(folder, ns=(changed_ns, changed_ns))
-                self._seen[folder.name] = folder.stat().st_mtime_ns, sizes
-
-    def _look_into(self, name: str) -> tuple[int, dict[str, int]] | None:
-        """Return what a folder has; None if it is not there any more."""
-        before_ns, known = self._seen.get(name, (0, {}))
-        folder = self._root / name
-        try:
-            changed_ns = folder.stat().st_mtime_ns
-            if changed_ns == before_ns:
-                return before_ns, known
-            names = os.listdir(folder)
-        except FileNotFoundError:
-            return None
-        sizes = {}
-        for file in names:
-            if file in known:
-                sizes[file] = known[file]
-                continue
-            with contextlib.suppress(FileNotFoundError):
-                if _STAGED.fullmatch(file):
-                    (folder / file).unlink()
-                else:
-                    sizes[file] = _blocks(os.lstat(os.path.join(folder, file)).st_size)
-        return changed_ns, sizes
 
 
 def _new_label(text: str, labels: Iterable[str]) -> tuple[str, str]:
@@ -323,10 +242,6 @@ def _new_label(text: str, labels: Iterable[str]) -> tuple[str, str]:
     raise DatasetError(
         f"{text!r} differs from the model's label {label!r} in upper and lower case only; give the label as {label!r}"
     )
-
-
-def _blocks(size: int) -> int:
-    return -(-size // BLOCK_BYTES) * BLOCK_BYTES
 
 
 def _busy() -> FeedbackBusyError:

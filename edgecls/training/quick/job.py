@@ -29,15 +29,21 @@ from edgecls.evaluation.mirroring import Mirroring, measure_mirroring
 from edgecls.evaluation.record import Evaluation
 from edgecls.export.classical import export_classical, original_network
 from edgecls.export.familiarity.backbone import bundled_backbone
+from edgecls.export.familiarity.thresholds import cross_fitted
 from edgecls.export.parity import Network, remembering
 from edgecls.export.proof import Export, golden_answers
+from edgecls.export.reference import describe_export, exported_with_reference
 from edgecls.extras import import_from_extra
+from edgecls.image import read_file
+from edgecls.image_formats.read import read_header
 from edgecls.image_spec import ImageSpec
 from edgecls.model_card import DatasetFacts, ModelCard
 from edgecls.models.classical.features import Features
 from edgecls.models.classical.linear import LinearClassifier
 from edgecls.models.classical.registry import FeatureRows
 from edgecls.plots.figure import check_can_draw
+from edgecls.reference import reference_of
+from edgecls.runtime.appearance import Appearance, appearance_of
 from edgecls.runtime.machine.cores import usable_cores
 from edgecls.runtime.opening import load
 from edgecls.training.classical import PARITY_IMAGES, Scores, accuracy, with_familiarity
@@ -71,7 +77,7 @@ class QuickListener(ImagesListener):
     on_exporting: Callable[[], None] = field(default=lambda: None)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class QuickResult:
     """The results of quick training.
 
@@ -108,6 +114,18 @@ class QuickResult:
     onnx_path: Path
     run: RunDirectory
     split: Path | None
+
+    def __repr__(self) -> str:
+        return f"<QuickResult: {str(self.onnx_path)!r}, {self.evaluation!r}>"
+
+    def _repr_html_(self) -> str:
+        """Return the evaluation and where the model file is, as notebooks show it."""
+        from edgecls.notebook import facts
+
+        crossed = "" if self.folds is None else f"all images, by cross-validation with {self.folds} folds"
+        images = "the test images" if self.has_test else crossed or "the validation images"
+        where = facts({"measured on": images, "model file": str(self.onnx_path), "report": str(self.run.report_path)})
+        return f"<div>{self.evaluation._repr_html_()}{where}</div>"
 
 
 def run_quick_training(
@@ -199,6 +217,7 @@ def run_quick_training(
         export, unfamiliar = with_familiarity(
             export, rows[:training], images.cached.label_ids[images.train_indices], rows[views * training :], alike
         )
+    export = _with_reference(export, images, unseen, rows[:training], groups)
     with whole_files(onnx_path) as (temporary,):
         temporary.write_bytes(export.onnx)
     keras_path.unlink(missing_ok=True)
@@ -283,6 +302,40 @@ def _cache(cache: Cache, dataset: Dataset, spec: ImageSpec) -> Cache:
         return cache
     count = sum(len(split.paths) for name, split in dataset.splits.items() if name != "test")
     return Cache.MEMORY if count * prod(spec.shape_hwc) <= MEMORY_BYTES else Cache.STREAM
+
+
+def _with_reference(
+    export: Export, images: PreparedImages, unseen: Unseen, rows: FeatureRows, groups: Mapping[Path, int]
+) -> Export:
+    """Return a model file that describes images as heads saw them that were not fitted to them.
+
+    Args:
+        export: The model file.
+        images: The images.
+        unseen: What heads answered to images that they were not fitted to.
+        rows: The features of the training images.
+        groups: A number for each image by its path, the same for those that look alike.
+    """
+    if unseen.folds is None:
+        return exported_with_reference(export, images.held_out_paths)
+    cached, card = images.cached, export.card
+    looks = []
+    for index in unseen.indices:
+        header = read_header(read_file(cached.names[index]), name=cached.names[index])
+        looks.append(appearance_of(np.asarray(cached.pixels[index]), header.upright_hw))
+    answers = unseen.probabilities(card.temperature)
+    values: dict[str, list[float]] = {"probability": answers.max(axis=1).tolist()}
+    if card.familiarity is not None:
+        chosen = images.train_indices
+        alike = np.array([groups[Path(cached.names[index])] for index in chosen], np.int64)
+        label_ids = cached.label_ids[chosen].astype(np.int64)
+        values["familiarity"] = cross_fitted(rows, label_ids, labels=len(card.labels), alike=alike)[
+            : len(looks)
+        ].tolist()
+    for name in Appearance._fields:
+        values[name] = [getattr(look, name) for look in looks]
+    reference = reference_of(values, answers.argmax(axis=1).tolist(), labels=len(card.labels))
+    return export if reference is None else describe_export(export, reference)
 
 
 def _is_cross_validated(config: QuickConfig, dataset: Dataset, images: PreparedImages) -> bool:

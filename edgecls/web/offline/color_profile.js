@@ -9,12 +9,18 @@ const SRGB_FROM_XYZ_D50 = [
   [0.0719452, -0.2289913, 1.4052427],
 ];
 
+const PRIMARIES = {
+  9: [[0.67348, 0.27904, -0.00194], [0.16566, 0.67534, 0.02998], [0.12505, 0.04561, 0.79686]],
+  12: [[0.51512, 0.2412, -0.00105], [0.29198, 0.69225, 0.04189], [0.1571, 0.06657, 0.78407]],
+}; // BT.2020 and Display P3, by the numbers of ITU-T H.273: XYZ under D50 of red, green and blue
+const SDR_TRANSFERS = [1, 2, 6, 13, 14, 15];
+
 let levels = null;
 
 // Converts pixels ({data, channels: 3}) in place, where the profile in the file demands it.
 export async function convertToSrgb(pixels, bytes) {
   const profile = await profileOf(bytes);
-  const conversion = profile && profile.length <= MAX_PROFILE_BYTES ? conversionOf(profile) : null;
+  const conversion = profile && profile.length <= MAX_PROFILE_BYTES ? conversionOf(profile) : conversionByNumbers(bytes);
   if (conversion) {
     applied(conversion, pixels.data);
   }
@@ -60,10 +66,31 @@ export function conversionOf(profile) {
     }
     const primaries = ["rXYZ", "gXYZ", "bXYZ"].map((tag) => xyz(view, name, tags[tag][0]));
     const linear = ["rTRC", "gTRC", "bTRC"].map((tag) => toneCurve(view, name, ...tags[tag]));
-    const matrix = SRGB_FROM_XYZ_D50.map((row) =>
-      primaries.map((primary) => row.reduce((sum, factor, axis) => sum + factor * primary[axis], 0)),
-    );
+    const matrix = matrixOf(primaries);
     return isWorthwhile({ linear, matrix }) ? { linear, matrix } : null;
+  } catch {
+    return null;
+  }
+}
+
+function matrixOf(primaries) {
+  return SRGB_FROM_XYZ_D50.map((row) => primaries.map((primary) => row.reduce((sum, factor, axis) => sum + factor * primary[axis], 0)));
+}
+
+// Returns how colours that an AVIF or HEIC gives by numbers become those of sRGB; null if they are left alone.
+export function conversionByNumbers(bytes) {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  try {
+    const found = ascii(bytes, 4, 4) === "ftyp" ? colorProperty(bytes, view, 0, bytes.length, ["nclx"]) : null;
+    const primaries = found && PRIMARIES[view.getUint16(found[0])];
+    if (!primaries || !SDR_TRANSFERS.includes(view.getUint16(found[0] + 2))) {
+      return null;
+    }
+    const tones = Float32Array.from({ length: 256 }, (_, level) => {
+      const value = level / 255;
+      return value >= 0.04045 ? ((value + 0.055) / 1.055) ** 2.4 : value / 12.92;
+    });
+    return { linear: [tones, tones, tones], matrix: matrixOf(primaries) };
   } catch {
     return null;
   }
@@ -147,7 +174,8 @@ async function profileOf(bytes) {
     if (ascii(bytes, 0, 4) === "RIFF" && ascii(bytes, 8, 4) === "WEBP") {
       return profileOfWebp(bytes, view);
     }
-    return ascii(bytes, 4, 4) === "ftyp" ? profileOfBoxes(bytes, view, 0, bytes.length) : null;
+    const found = ascii(bytes, 4, 4) === "ftyp" ? colorProperty(bytes, view, 0, bytes.length, ["prof", "rICC"]) : null;
+    return found && bytes.subarray(...found);
   } catch {
     return null;
   }
@@ -219,16 +247,16 @@ function profileOfWebp(bytes, view) {
   return null;
 }
 
-// AVIF: the first profile among the properties of all images in the file.
-function profileOfBoxes(bytes, view, start, end) {
+// AVIF, HEIC: begin and end of the first description of colours, of some kinds, among the properties of all images.
+function colorProperty(bytes, view, start, end, kinds) {
   while (start + 8 <= end) {
     const size = view.getUint32(start) || end - start;
     const kind = ascii(bytes, start + 4, 4);
-    if (kind === "colr" && ["prof", "rICC"].includes(ascii(bytes, start + 8, 4))) {
-      return bytes.subarray(start + 12, start + size);
+    if (kind === "colr" && kinds.includes(ascii(bytes, start + 8, 4))) {
+      return [start + 12, start + size];
     }
     if (["meta", "iprp", "ipco"].includes(kind)) {
-      const found = profileOfBoxes(bytes, view, start + (kind === "meta" ? 12 : 8), start + size);
+      const found = colorProperty(bytes, view, start + (kind === "meta" ? 12 : 8), start + size, kinds);
       if (found) {
         return found;
       }

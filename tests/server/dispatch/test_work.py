@@ -9,8 +9,8 @@ def test_images_and_batches_add_up() -> None:
     first = Prediction("a.png", ("rose", "tulip"), (0.2, 0.8), time_ms=30.0, decode_ms=20.0)
     second = Prediction("b.png", ("rose", "tulip"), (0.6, 0.4), 30.0, 0.7, decode_ms=10.0, batch_size=8)
     batch = [Prediction("", ("rose", "tulip"), row, 0.0) for row in ((0.9, 0.1), (0.2, 0.8))]
-    work.classified(first)
-    work.classified(second)
+    work.classified(first, b"")
+    work.classified(second, b"")
     work.ran(batch, infer_s=0.1)
 
     assert (work.decode_s, work.infer_s) == pytest.approx((0.03, 0.13))

@@ -18,6 +18,7 @@ from edgecls.dataset.formats.read import read_dataset
 from edgecls.errors import DatasetError, OutputError
 from edgecls.evaluation.evaluate import evaluate
 from edgecls.modelfile import read_model
+from edgecls.reference import VALUES, reference_to_dict
 from edgecls.runtime.evidence import Method
 from edgecls.training.quick.config import QuickConfig
 from edgecls.training.quick.features import views_for
@@ -294,3 +295,18 @@ def test_progress_for_programs_is_of_quick_training_only(data: Path, tmp_path: P
 
     assert found.exit_code == 2
     assert "add --quick" in found.stderr
+
+
+@pytest.mark.parametrize("held_out", [None, 0.6], ids=["cross-validated", "held out"])
+def test_the_model_file_describes_images_that_its_head_was_not_fitted_to(
+    held_out: float | None, tmp_path: Path
+) -> None:
+    data = write_class_folders(tmp_path / "data", per_label=12)
+    made = run_quick_training(data, tmp_path / "m.onnx", QuickConfig(seed=1, validation_fraction=held_out))
+    card = read_model(tmp_path / "m.onnx").card
+
+    assert card.reference is not None
+    assert (made.folds is None) == (held_out is not None)
+    assert set(card.reference.histograms) == set(VALUES)
+    assert 20 <= card.reference.images == sum(card.reference.labels.counts) <= 36
+    assert len(json.dumps(reference_to_dict(card.reference))) < 3000
