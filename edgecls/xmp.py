@@ -1,5 +1,8 @@
 """Keywords in XMP sidecars: `photo.jpg.xmp` beside `photo.jpg`, as digiKam, Immich, PhotoPrism and darktable read them.
 
+There are three lists of them. dc:subject is the standard one. Lightroom and digiKam have hierarchies of their own:
+digiKam reads its list instead of dc:subject where there is one, and Immich reads nothing but the two.
+
 An existing sidecar is merged into by inserting text, never by writing it anew from what was parsed. So everything
 else in it stays as it is, byte for byte: other properties and namespaces, their prefixes, order and spacing, comments.
 """
@@ -12,6 +15,7 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 from edgecls.atomic_write import whole_files
 from edgecls.errors import SidecarError
@@ -26,12 +30,10 @@ _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _WRAPPER = "adobe:ns:meta/"
 _CONTAINERS = {(_RDF, "Bag"), (_RDF, "Seq"), (_RDF, "Alt")}
 _SUBJECT = ("http://purl.org/dc/elements/1.1/", "subject")
-_HIERARCHIES = {
-    ("http://ns.adobe.com/lightroom/1.0/", "hierarchicalSubject"): ("|", "/"),
-    ("http://www.digikam.org/ns/1.0/", "TagsList"): ("/", "\\"),
-}
-"""Lists that programs read instead of dc:subject where a sidecar has them, with what separates the levels of a
-hierarchy there, and what is written for it in a keyword."""
+_LIGHTROOM = ("http://ns.adobe.com/lightroom/1.0/", "hierarchicalSubject")
+_DIGIKAM = ("http://www.digikam.org/ns/1.0/", "TagsList")
+_HIERARCHIES = {_LIGHTROOM: ("|", "/"), _DIGIKAM: ("/", "\\")}
+"""What separates the levels there, and what is written for it in a keyword."""
 
 _EMPTY_SIDECAR = f"""<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="{_WRAPPER}" x:xmptk="edgecls">
@@ -41,7 +43,11 @@ _EMPTY_SIDECAR = f"""<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 </x:xmpmeta>
 <?xpacket end="w"?>
 """.encode()
-_SUBJECT_TAG = f'dc:subject xmlns:dc="{_SUBJECT[0]}"'
+_NEW_LISTS = {
+    _SUBJECT: (f'dc:subject xmlns:dc="{_SUBJECT[0]}"', "rdf:Bag"),
+    _DIGIKAM: (f'digiKam:TagsList xmlns:digiKam="{_DIGIKAM[0]}"', "rdf:Seq"),
+}
+"""The start tags of a list that is made, and of what is in it."""
 _DECLARED_RDF = f'xmlns:rdf="{_RDF}"'
 _SEPARATOR = "\n"  # between namespace, name and prefix, as the parser gives them
 _PARSE_TYPE = f"{_RDF}{_SEPARATOR}parseType"
@@ -75,8 +81,8 @@ def add_keywords(image_path: str | os.PathLike[str], keywords: Iterable[str]) ->
     """Add keywords to the sidecar of an image (dc:subject); the image itself is not touched.
 
     A sidecar is made if there is none. Keywords that it has already are not added again, and if it has all, it is not
-    written. None is ever removed. Where it has keywords for Lightroom (lr:hierarchicalSubject) or digiKam
-    (digiKam:TagsList) as well, which are then read instead, they are added there, too.
+    written. None is ever removed. The lists of Lightroom and digiKam get them, too, where they are; if there is
+    neither, digiKam's is made with all keywords.
 
     Args:
         image_path: The image.
@@ -167,6 +173,7 @@ class _Sidecar:
 
     def __init__(self, path: Path, data: bytes) -> None:
         self._path = path
+        self._data = data
         self._mark, self._encoding = _encoding_of(data)
         encoded = data[len(self._mark) :]
         try:
@@ -188,16 +195,27 @@ class _Sidecar:
 
     def with_keywords(self, wanted: list[str]) -> bytes:
         """Return the bytes of the file with those keywords that it does not have added."""
-        edits = self._additions(_SUBJECT, wanted)
-        for tag, (separator, substitute) in _HIERARCHIES.items():
-            if self._containers(tag):
-                leaves = {_folded(value.rpartition(separator)[2]) for value in self._values(tag)}
-                names = [text.replace(separator, substitute) for text in wanted]
-                edits += self._additions(tag, [name for name in names if _folded(name) not in leaves])
+        sidecar = self._with(_SUBJECT, wanted)
+        hierarchies = [tag for tag in _HIERARCHIES if self._values(tag)]
+        if not hierarchies and sidecar is not self:
+            hierarchies, wanted = [_DIGIKAM], sidecar.keywords()
+        for tag in hierarchies:
+            separator, substitute = _HIERARCHIES[tag]
+            leaves = {_folded(value.rpartition(separator)[2]) for value in self._values(tag)}
+            names = [text.replace(separator, substitute) for text in wanted]
+            sidecar = sidecar._with(tag, [name for name in names if _folded(name) not in leaves])
+        return sidecar._data
+
+    def _with(self, tag: tuple[str, str], wanted: list[str]) -> Self:
+        """Return the sidecar with keywords in one of the lists; itself if it has them all."""
+        edits = self._additions(tag, wanted)
+        if not edits:
+            return self
         text = self._text
         for edit in sorted(edits, reverse=True):
             text = text[: edit.start] + edit.replacement.encode() + text[edit.end :]
-        return self._mark + text.decode().encode(self._encoding, "xmlcharrefreplace")
+        data = self._mark + text.decode().encode(self._encoding, "xmlcharrefreplace")
+        return type(self)(self._path, data)
 
     def _properties(self, tag: tuple[str, str]) -> list[_Element]:
         return [child for description in self._descriptions for child in description.children if child.tag == tag]
@@ -219,7 +237,8 @@ class _Sidecar:
             return []
         if containers := self._containers(tag):
             return [_insertion(self._text, containers[0], [], new, item=containers[0].sibling_name("li"))]
-        bag = "rdf:Bag" if self._rdf is not None and self._rdf.prefix == "rdf" else f"rdf:Bag {_DECLARED_RDF}"
+        property_tag, kind = _NEW_LISTS.get(tag, _NEW_LISTS[_SUBJECT])
+        bag = kind if self._rdf is not None and self._rdf.prefix == "rdf" else f"{kind} {_DECLARED_RDF}"
         if found := self._properties(tag):
             if found[0].children or _PARSE_TYPE in found[0].attributes:
                 raise _refusal(self._path, f"its {tag[1]} is not a list")
@@ -230,11 +249,12 @@ class _Sidecar:
         for element in self._descriptions:
             if name in element.attributes:
                 values = [value for value in (element.attributes[name].strip(), *new) if value]
-                return [self._without(element, name), _insertion(self._text, element, [_SUBJECT_TAG, bag], values)]
-        for element in self._descriptions:
+                return [self._without(element, name), _insertion(self._text, element, [property_tag, bag], values)]
+        by_place = sorted(self._descriptions, key=lambda element: _SUBJECT not in [it.tag for it in element.children])
+        for element in by_place:  # where dc:subject is, if it is there
             if element.tag == (_RDF, "Description"):
-                return [_insertion(self._text, element, [_SUBJECT_TAG, bag], new)]
-        opening = [f'rdf:Description {_DECLARED_RDF} rdf:about=""', _SUBJECT_TAG, "rdf:Bag"]
+                return [_insertion(self._text, element, [property_tag, bag], new)]
+        opening = [f'rdf:Description {_DECLARED_RDF} rdf:about=""', property_tag, kind]
         if self._rdf is not None:
             return [_insertion(self._text, self._rdf, opening, new)]
         return [_insertion(self._text, self._root, [f"rdf:RDF {_DECLARED_RDF}", *opening], new)]
