@@ -253,6 +253,14 @@ def test_what_cannot_be_merged_into_is_refused_and_left_alone(content: bytes, sa
     assert len(os.listdir(tmp_path)) == 2
 
 
+@pytest.mark.parametrize("content", ["<a>" * 300_000, "<a>" + "<b/>" * 300_000 + "</a>", " " * (17 << 20)])
+def test_what_would_take_much_memory_is_refused(content: str, tmp_path: Path) -> None:
+    image = _with_sidecar(tmp_path, content)
+
+    with pytest.raises(SidecarError, match=r"more than 200000 elements|larger than 16 MiB"):
+        read_keywords(image)
+
+
 def test_a_folder_in_the_place_of_a_sidecar_is_refused(tmp_path: Path) -> None:
     (tmp_path / "rose.jpg.xmp").mkdir()
 
