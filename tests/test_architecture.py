@@ -16,7 +16,17 @@ PACKAGE = ROOT / "edgecls"
 
 LAYERS = [
     {"errors", "extras", "atomic_write", "file_moves", "folder_names", "image_files", "in_order", "journal"}
-    | {"bundled_model", "folder_lock", "frozen", "notebook", "regular_file", "tracking", "video_names", "xmp"},
+    | {
+        "bundled_model",
+        "folder_lock",
+        "frozen",
+        "notebook",
+        "regular_file",
+        "tracking",
+        "video_names",
+        "xml_text",
+        "xmp",
+    },
     {"image_formats", "image_spec", "resize", "image", "drawing", "onnx_container", "model_card", "modelfile"}
     | {"reference"},
     {"measuring", "plots", "results"},

@@ -19,6 +19,7 @@ from edgecls.xmp import add_keywords, read_keywords, sidecar_path
 
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 DC = "http://purl.org/dc/elements/1.1/"
+DIGIKAM = "http://www.digikam.org/ns/1.0/"
 FRAME = f"""<?xpacket begin='\ufeff' id='W5M0MpCehiHzreSzNTczkc9d'?>
 <x:xmpmeta xmlns:x='adobe:ns:meta/' x:xmptk='Other 1.0'>
 <!-- a comment, with <rdf:li> in it -->
@@ -69,8 +70,9 @@ def _all_but_subjects(document: bytes) -> str:
     root = ElementTree.fromstring(document)
     for description in root.iter(f"{{{RDF}}}Description"):
         description.attrib.pop(f"{{{DC}}}subject", None)
-        for found in description.findall(f"{{{DC}}}subject"):
-            description.remove(found)
+        for name in (f"{{{DC}}}subject", f"{{{DIGIKAM}}}TagsList"):
+            for found in description.findall(name):
+                description.remove(found)
     return ElementTree.canonicalize(ElementTree.tostring(root), strip_text=True)
 
 
@@ -139,7 +141,8 @@ def test_not_a_byte_is_changed_but_what_is_inserted(form: str, end: str, inserte
 
     after = add_keywords(image, ["new"]).read_bytes()
 
-    assert after == before.replace(end, end + inserted).encode()
+    without_tags_list = re.sub(rb"\s*<digiKam:TagsList .*</digiKam:TagsList>", b"", after, flags=re.DOTALL)
+    assert without_tags_list == before.replace(end, end + inserted).encode()
 
 
 def test_a_sidecar_that_has_all_keywords_is_not_written(tmp_path: Path) -> None:
@@ -180,6 +183,31 @@ def test_lists_that_programs_prefer_get_the_keywords_too(tmp_path: Path) -> None
     ]
 
 
+@pytest.mark.parametrize("form", [*FORMS, *WITHOUT])
+def test_digikam_and_immich_find_all_keywords_where_there_was_no_hierarchy(form: str, tmp_path: Path) -> None:
+    image = _with_sidecar(tmp_path, (FORMS | WITHOUT)[form])
+
+    add_keywords(image, ["new"])
+    root = ElementTree.fromstring(add_keywords(image, ["newer"]).read_bytes())
+
+    items = root.findall(f".//{{{DIGIKAM}}}TagsList/{{{RDF}}}Seq/{{{RDF}}}li")
+    assert [item.text for item in items] == read_keywords(image)
+    assert {"new", "newer"} <= set(read_keywords(image))
+
+
+def test_no_list_of_digikam_hides_a_hierarchy_of_lightroom(tmp_path: Path) -> None:
+    lightroom = (
+        "<rdf:Description rdf:about='' xmlns:lr='http://ns.adobe.com/lightroom/1.0/'><lr:hierarchicalSubject><rdf:Bag>"
+        "<rdf:li>a|b</rdf:li></rdf:Bag></lr:hierarchicalSubject></rdf:Description>"
+    )
+    image = _with_sidecar(tmp_path, FRAME % lightroom)
+
+    after = add_keywords(image, ["new"]).read_bytes()
+
+    assert b"TagsList" not in after
+    assert b"<rdf:li>a|b</rdf:li><rdf:li>new</rdf:li>" in after
+
+
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "iso-8859-1", "windows-1252"])
 def test_other_encodings_stay(encoding: str, tmp_path: Path) -> None:
     text = f"<?xml version='1.0' encoding='{encoding.removesuffix('-sig')}'?>" + FORMS["other-prefixes"]
@@ -189,7 +217,8 @@ def test_other_encodings_stay(encoding: str, tmp_path: Path) -> None:
 
     assert read_keywords(image) == ["altö", "猫"]
     expected = "&#29483;" if encoding in ("iso-8859-1", "windows-1252") else "猫"
-    assert after.decode(encoding) == text.replace("old</r:li>", f"altö</r:li><r:li>{expected}</r:li>")
+    without_tags_list = re.sub("<digiKam:TagsList .*</digiKam:TagsList>", "", after.decode(encoding))
+    assert without_tags_list == text.replace("old</r:li>", f"altö</r:li><r:li>{expected}</r:li>")
 
 
 BOMB = (
@@ -222,6 +251,14 @@ def test_what_cannot_be_merged_into_is_refused_and_left_alone(content: bytes, sa
     assert "rose.jpg.xmp" in str(caught.value)
     assert sidecar_path(image).read_bytes() == content
     assert len(os.listdir(tmp_path)) == 2
+
+
+@pytest.mark.parametrize("content", ["<a>" * 300_000, "<a>" + "<b/>" * 300_000 + "</a>", " " * (17 << 20)])
+def test_what_would_take_much_memory_is_refused(content: str, tmp_path: Path) -> None:
+    image = _with_sidecar(tmp_path, content)
+
+    with pytest.raises(SidecarError, match=r"more than 200000 elements|larger than 16 MiB"):
+        read_keywords(image)
 
 
 def test_a_folder_in_the_place_of_a_sidecar_is_refused(tmp_path: Path) -> None:
