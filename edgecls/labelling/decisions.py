@@ -18,7 +18,7 @@ from edgecls.errors import DatasetError
 from edgecls.file_moves import numbered
 from edgecls.labelling.review import Review
 
-__all__ = ["COLUMNS", "Applied", "Decision", "apply_decisions", "decisions_csv"]
+__all__ = ["COLUMNS", "Applied", "Decision", "apply_decisions", "decisions_csv", "kept_images"]
 
 COLUMNS = ("path", "given", "suggested", "wrong", "confident", "reasons", "neighbours", "decision", "label")
 """Of the CSV file; `decision` is to be filled in, and `label` where it is not the suggested one."""
@@ -159,6 +159,18 @@ def apply_decisions(
         make_moves(data, folder, moves, on_progress=on_progress)
     undecided = sum(line.decision is None for line in lines)
     return Applied(kept, relabelled, len(moves) - relabelled, undecided, done_before)
+
+
+def kept_images(data: Path, decisions: Path) -> frozenset[str]:
+    """Return the absolute paths of the images of a dataset that decisions say to keep.
+
+    Raises:
+        DatasetError: The file or the dataset cannot be read.
+    """
+    places = _places(read_dataset(data))
+    kept = [line.path for line in _lines(decisions) if line.decision is Decision.KEEP]
+    found = (_found(path, data, places) for path in kept)
+    return frozenset(os.path.abspath(path) for path in found if path is not None)
 
 
 def _lines(path: Path) -> list[_Line]:

@@ -1,7 +1,8 @@
 """Which images of a dataset are probably labelled wrongly."""
 
+import os
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
@@ -173,6 +174,7 @@ def review_labels(
     backbone: Backbone | None = None,
     listed_from: float = LISTED_FROM,
     most: int | None = None,
+    kept: Collection[str] = (),
     seed: int = 0,
     folder: Path | None = None,
     listener: ReviewListener | None = None,
@@ -184,6 +186,7 @@ def review_labels(
         backbone: The network whose features images are compared by; None for the one that comes with edgecls.
         listed_from: The probability of a wrong label from which an image is listed.
         most: Number of images that are listed at most; None for all.
+        kept: Absolute paths of images that somebody has looked at, which are not listed again.
         seed: Of the folds.
         folder: Where features go if they are many; None for the system's folder of temporary files.
         listener: Callbacks for its progress.
@@ -196,7 +199,7 @@ def review_labels(
     for module in ("onnx", "imagehash"):  # before all the decoding
         import_from_extra(module, extra="quick", purpose="reviewing labels")
     found = read_dataset(data).whole
-    kept = keep_together(found.paths, workers=usable_cores(), on_progress=listener.on_compared)
+    together = keep_together(found.paths, workers=usable_cores(), on_progress=listener.on_compared)
     compared = compare_by_features(
         found,
         backbone=backbone,
@@ -206,7 +209,7 @@ def review_labels(
     )
     listener.on_judging()
     images = found.chosen(compared.positions.tolist())
-    groups = np.asarray(kept.groups, np.int64)[compared.positions]
+    groups = np.asarray(together.groups, np.int64)[compared.positions]
     if len(np.unique(groups)) < 2:
         raise DatasetError(
             f"all {len(groups)} usable images of {str(data)!r} look alike (edgecls data check lists them), so there is "
@@ -219,7 +222,8 @@ def review_labels(
     judged = replace(judged, wrong=_one_of_them(judged.wrong, conflicts))
     reasons = _reasons(judged, compared.label_ids, near, likeness, conflicts, listed_from)
     order = np.lexsort([-_severity(reasons), -judged.wrong])
-    chosen = [int(index) for index in order if reasons[index]][:most]
+    is_kept = [os.path.abspath(path) in kept for path in images.paths]
+    chosen = [int(index) for index in order if reasons[index] and not is_kept[index]][:most]
     listed = tuple(_doubtful(index, images, judged, near, reasons[index], conflicts.get(index, ())) for index in chosen)
     return Review(
         data=data,

@@ -155,3 +155,20 @@ def test_files_of_spreadsheets_are_read(mislabelled: Path, tmp_path: Path) -> No
 def test_other_columns_are_refused(mislabelled: Path, tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="columns 'path' and 'decision'"):
         apply_decisions(mislabelled, _csv(tmp_path / "d.csv", header="image,verdict"), tmp_path / "out")
+
+
+@pytest.mark.parametrize("state", ["not yet moved", "under both names"])
+def test_a_move_that_was_interrupted_is_undone(state: str, mislabelled: Path, tmp_path: Path) -> None:
+    first, second, _ = _labels(mislabelled)
+    before = _files(mislabelled)
+    decided = _csv(tmp_path / "d.csv", (f"{second}/wrong.png", "relabel", first))
+    apply_decisions(mislabelled, decided, tmp_path / "out")
+    moved, place = mislabelled / first / "wrong.png", mislabelled / second / "wrong.png"
+    place.write_bytes(moved.read_bytes())
+    if state == "not yet moved":
+        moved.unlink()
+
+    restored = restore(tmp_path / "out")
+
+    assert restored.refused == ()
+    assert _files(mislabelled) == before

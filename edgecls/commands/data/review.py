@@ -60,6 +60,12 @@ __all__ = ["review"]
     help="List images whose label is wrong with at least this probability.",
 )
 @click.option("--top", type=click.IntRange(min=1), help="List at most so many images.")
+@click.option(
+    "--reviewed",
+    metavar="CSV",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Do not list images again that this file, of an earlier review, decides to keep.",
+)
 @click.option("--seed", type=click.IntRange(min=0, max=2**32 - 1), default=0, show_default=True)
 @click.option(
     "--decisions",
@@ -90,6 +96,7 @@ def review(
     language: str,
     min_wrong: float,
     top: int | None,
+    reviewed: Path | None,
     seed: int,
     decisions: Path | None,
     quarantine_folder: Path | None,
@@ -119,6 +126,7 @@ def review(
         _apply(data, decisions, quarantine_folder)
         return
     from edgecls.atomic_write import check_writable, whole_files
+    from edgecls.labelling.decisions import kept_images
     from edgecls.labelling.review import ReviewListener, review_labels
     from edgecls.labelling.sheet import Language, write_sheet
 
@@ -131,6 +139,7 @@ def review(
         backbone=None if backbone is None else _cut(backbone),
         listed_from=min_wrong,
         most=top,
+        kept=frozenset() if reviewed is None else kept_images(data, reviewed),
         seed=seed,
         listener=ReviewListener(
             on_compared=lambda done, total: line.show(f"looking for duplicates {done}/{total}"),

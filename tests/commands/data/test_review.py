@@ -55,6 +55,16 @@ def test_a_csv_file_is_filled_in_and_applied_and_undone(source: Path, tmp_path: 
     assert (data / second / "wrong.png").exists()
 
 
+def test_images_that_are_kept_are_not_listed_again(source: Path, tmp_path: Path) -> None:
+    _, second, _ = sorted(folder.name for folder in source.iterdir())
+    (tmp_path / "r.csv").write_text(f"path,decision\n{second}/wrong.png,keep\n{second}/gone.png,keep\n", "utf-8")
+
+    found = _review(source, "--reviewed", tmp_path / "r.csv")
+
+    assert found.exit_code == 0, found.output
+    assert "wrong.png" not in found.stdout
+
+
 def test_json_has_everything(source: Path) -> None:
     found = json.loads(_review(source, "--format", "json", "--min-wrong", "0.5").stdout)
 
