@@ -22,7 +22,7 @@ LAYERS = [
     {"measuring", "plots"},
     {"runtime"},
     {"models", "dataset", "client", "dataframe"},
-    {"export", "evaluation", "bench", "distributed", "page"},
+    {"export", "evaluation", "bench", "distributed", "labelling", "page"},
     {"server"},
     {"training", "from_python"},
     {"commands"},

@@ -367,6 +367,47 @@ def _near_duplicates(results: Results) -> str:
     return _table(["edit", "bits, median", "bits, largest"], rows)
 
 
+def _label_review(results: Results) -> str:
+    summary = results["label_review"]["summary"]
+    rows = [
+        [
+            "`edgecls data review`",
+            f"{100 * summary['found_in_first_tenth']:.1f} %",
+            f"{100 * summary['least_found_in_first_tenth']:.1f} %",
+            f"{100 * summary['changed_of_first_twentieth']:.1f} %",
+            f"{100 * summary['least_changed_of_first_twentieth']:.1f} %",
+        ]
+    ]
+    if "plain" in summary:
+        plain = summary["plain"]
+        found, changed = plain["found_in_first_tenth"], plain["changed_of_first_twentieth"]
+        rows.append(["logistic regression", f"{100 * found:.1f} %", "", f"{100 * changed:.1f} %", ""])
+    head = [
+        "ranked by",
+        "changed images in the first 10 %",
+        "lowest draw",
+        "first 5 % that were changed",
+        "lowest draw",
+    ]
+    return _table(head, rows)
+
+
+def _active_picking(results: Results) -> str:
+    names = {"random": "random", "doubt": "the most doubtful", "picked": "`edgecls data pick`"}
+    found = results["active_picking"]
+    rows = []
+    for row in found["rows"]:
+        difference = ""
+        if "interval" in row:
+            low, high = (100 * value for value in row["interval"])
+            difference = f"{100 * row['difference']:+.1f} ({low:+.1f} to {high:+.1f})"
+        better = f"{row['better_seeds']} of {found['seeds']}" if "better_seeds" in row else ""
+        by_round = [f"{accuracy:.3f}" for accuracy in row["by_round"]]
+        rows.append([names[row["way"]], *by_round, difference, better])
+    rounds = [f"after {number}" if number else "at first" for number in range(len(found["rows"][0]["by_round"]))]
+    return _table(["picked", *rounds, "difference to random, points", "better than random"], rows)
+
+
 def _gpu_inference(results: Results) -> str:
     rows = []
     for name in results.names():
@@ -442,6 +483,8 @@ TABLES: dict[str, Callable[[Results], str]] = {
     "drift": _drift,
     "familiarity": _familiarity,
     "near_duplicates": _near_duplicates,
+    "label_review": _label_review,
+    "active_picking": _active_picking,
     "streaming_memory": _streaming_memory,
     "gpu_inference_mobilenet_v2": _gpu_inference,
     "gpu_training_jax": _gpu_training,

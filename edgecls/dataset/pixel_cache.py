@@ -17,7 +17,7 @@ from edgecls.errors import DatasetError, ImageError
 from edgecls.image_spec import ImageSpec
 from edgecls.in_order import map_in_order
 
-__all__ = ["CachedImages", "StreamedPixels", "allocate_pixels", "cache_images", "choose_cache"]
+__all__ = ["CachedImages", "StreamedPixels", "Views", "allocate_pixels", "cache_images", "choose_cache"]
 
 MEMORY_FRACTION = 0.5  # of what is free; the rest is for the network and its batches
 DISK_FRACTION = 0.8  # of what is free
@@ -195,3 +195,21 @@ class StreamedPixels:
     def _decoded(self, index: int) -> npt.NDArray[np.uint8]:
         path = self._paths[index]
         return image.decode_to_fit(image.read_file(path), self._spec, name=str(path))
+
+
+class Views:
+    """Views of images by their numbers: the images as they are, then all of them mirrored left to right.
+
+    Args:
+        pixels: The images.
+        count: Their number, N; number N + 3 is the second view of image 3.
+    """
+
+    def __init__(self, pixels: npt.NDArray[np.uint8] | StreamedPixels, count: int) -> None:
+        self._pixels, self._count = pixels, count
+
+    def __getitem__(self, number: int, /) -> npt.NDArray[np.uint8]:
+        """Return a view, uint8 ``[H, W, C]``."""
+        is_mirrored, index = divmod(number, self._count)
+        pixels = self._pixels[index]
+        return np.ascontiguousarray(pixels[:, ::-1]) if is_mirrored else pixels

@@ -10,7 +10,7 @@ __all__ = ["data"]
 @click.group(
     cls=LazyGroup,
     package="edgecls.commands.data",
-    names=("augment", "check", "collect", "show", "split", "stats"),
+    names=("augment", "check", "collect", "pick", "review", "show", "split", "stats"),
     short_help="Collect, check, divide and augment datasets.",
 )
 def data() -> None:

@@ -12,7 +12,7 @@ from edgecls.commands.terminal import StatusLine, counted, on_one_line, utf8_std
 if TYPE_CHECKING:
     from edgecls.dataset.checks.check import CheckReport
 
-__all__ = ["check", "near_distance_option"]
+__all__ = ["check", "near_distance_option", "put_back"]
 
 near_distance_option = click.option(
     "--near-distance",
@@ -82,7 +82,7 @@ def check(
     if restore_folder is not None:
         if quarantine_folder is not None:
             raise click.UsageError("--quarantine and --restore exclude each other")
-        _restore(restore_folder)
+        put_back(restore_folder)
         return
     assert data is not None  # noqa: S101  for the type checker
     from edgecls.dataset.checks.check import CheckSettings, check_dataset
@@ -120,7 +120,8 @@ def _print_report(report: "CheckReport", output_format: str) -> None:
     out.write(f"{counted(report.images, 'image')} of {counted(len(report.labels), 'label')}: {counts}\n")
 
 
-def _restore(folder: Path) -> None:
+def put_back(folder: Path) -> None:
+    """Put back what a quarantine folder records, and print the result; exit with 1 if something cannot be put back."""
     from edgecls.dataset.checks.quarantine import restore
 
     line = StatusLine()

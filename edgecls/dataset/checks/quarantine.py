@@ -1,4 +1,4 @@
-"""Moving faulty files out of a dataset, and back.
+"""Moving faulty files out of a dataset, wrongly labelled ones within it, and all of them back.
 
 The quarantine folder holds the files under their paths in the dataset, and the journal `quarantine.jsonl`: first the
 path of the dataset, then each move before it is made, and each return after it. The files show whether a
@@ -6,8 +6,8 @@ move was made, so that a kill at any moment loses nothing.
 """
 
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -17,10 +17,25 @@ from edgecls.errors import DatasetError, OutputError
 from edgecls.file_moves import move_file, same_content
 from edgecls.journal import DamagedLineError, Journal, read_journal
 
-__all__ = ["MANIFEST_NAME", "Restored", "quarantine", "restore"]
+__all__ = ["MANIFEST_NAME", "Move", "Restored", "make_moves", "moved_before", "quarantine", "restore"]
 
 MANIFEST_NAME = "quarantine.jsonl"
 _FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Move:
+    """A file that is to be moved.
+
+    Attributes:
+        path: Where it is in the dataset.
+        to: Where in the dataset it goes; None for the quarantine folder, where it keeps its path.
+        note: What else the journal says about it.
+    """
+
+    path: str
+    to: str | None = None
+    note: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -64,34 +79,79 @@ def quarantine(
             f"cannot move files away from {str(report.data)!r}: it is a list, which would then name missing files; "
             "remove their lines from it instead"
         )
-    root, folder = report.data.resolve(), folder.absolute()
-    if folder.resolve() == root or root in folder.resolve().parents:
-        raise OutputError(f"cannot use {str(folder)!r} as quarantine: it is in the dataset; choose a folder outside")
     faults: dict[str, list[CheckFinding]] = {}
     for finding in report.findings:
         if finding.path.is_symlink() or not finding.path.is_dir():
             faults.setdefault(finding.path.relative_to(report.data).as_posix(), []).append(finding)
-    if not faults:
-        return ()
+    moves = [
+        Move(
+            path,
+            note={
+                "kinds": [finding.kind.value for finding in findings],
+                "details": [finding.detail for finding in findings],
+            },
+        )
+        for path, findings in faults.items()
+    ]
+    make_moves(report.data, folder, moves, on_progress=on_progress)
+    return tuple(report.data / path for path in faults)
+
+
+def make_moves(
+    data: Path,
+    folder: Path,
+    moves: Sequence[Move],
+    *,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+) -> None:
+    """Move files of a dataset to a quarantine folder or to other places in the dataset, and record that in its journal.
+
+    Nothing is overwritten: conflicting files are detected before the first move.
+
+    Args:
+        data: The dataset, a folder.
+        folder: As `quarantine` takes it.
+        moves: What goes where.
+        on_progress: Called with the number of files moved and the number of all.
+
+    Raises:
+        OutputError: As `quarantine`.
+    """
+    root, folder = data.resolve(), folder.absolute()
+    if folder.resolve() == root or root in folder.resolve().parents:
+        raise OutputError(f"cannot use {str(folder)!r} as quarantine: it is in the dataset; choose a folder outside")
+    if not moves:
+        return
+    targets = [folder / move.path if move.to is None else root / move.to for move in moves]
     try:
         with _open_manifest(folder, root) as manifest:
-            for path in faults:
-                if os.path.lexists(folder / path):
-                    raise OutputError(
-                        f"{str(folder / path)!r} exists already; restore it first, or choose a new folder"
-                    )
-            for done, (path, findings) in enumerate(faults.items(), 1):
-                kinds = [finding.kind.value for finding in findings]
-                _append(manifest, {"move": path, "kinds": kinds, "details": [finding.detail for finding in findings]})
-                (folder / path).parent.mkdir(parents=True, exist_ok=True)
-                move_file(root / path, folder / path)
-                on_progress(done, len(faults))
+            for move, target in zip(moves, targets, strict=True):
+                if os.path.lexists(target):
+                    remedy = "restore it first, or choose a new folder" if move.to is None else "rename one of the two"
+                    raise OutputError(f"{str(target)!r} exists already; {remedy}")
+            for done, (move, target) in enumerate(zip(moves, targets, strict=True), 1):
+                record = {"move": move.path} if move.to is None else {"relabel": move.path, "to": move.to}
+                _append(manifest, {**record, **move.note})
+                target.parent.mkdir(parents=True, exist_ok=True)
+                move_file(root / move.path, target)
+                on_progress(done, len(moves))
     except OSError as error:
         raise OutputError(
-            f"cannot move to quarantine {str(folder)!r}: {_reason(error)}; "
+            f"cannot move files of {str(data)!r}: {_reason(error)}; "
             f"what was moved can be put back with --restore {str(folder)!r}"
         ) from error
-    return tuple(report.data / path for path in faults)
+
+
+def moved_before(folder: Path) -> tuple[Path, frozenset[str]] | None:
+    """Return the dataset of a quarantine folder and the paths in it of files that were moved; None if it is none yet.
+
+    Raises:
+        DatasetError: The manifest is damaged.
+    """
+    if not (folder / MANIFEST_NAME).exists():
+        return None
+    root, moves = _read_manifest(folder)
+    return root, frozenset(move.path for move in moves)
 
 
 def restore(folder: Path, *, on_progress: Callable[[int, int], None] = lambda done, total: None) -> Restored:
@@ -105,7 +165,7 @@ def restore(folder: Path, *, on_progress: Callable[[int, int], None] = lambda do
         OutputError: The manifest cannot be written.
     """
     folder = folder.absolute()
-    root, paths = _read_manifest(folder)
+    root, moves = _read_manifest(folder)
     if not root.is_dir():
         raise DatasetError(
             f"cannot restore {str(folder)!r}: the dataset {str(root)!r} is missing; move it back where it was"
@@ -114,17 +174,18 @@ def restore(folder: Path, *, on_progress: Callable[[int, int], None] = lambda do
     refused: list[str] = []
     try:
         with _open_manifest(folder, root) as manifest:
-            for done, path in enumerate(paths, 1):
-                source, target = folder / path, root / path
+            for done, move in enumerate(moves, 1):
+                source = folder / move.path if move.to is None else root / move.to
+                target = root / move.path
                 try:
                     if _put_back(source, target):
                         moved.append(target)
                 except OSError as error:
                     refused.append(f"cannot put {str(source)!r} back: {_reason(error)}")
                 else:
-                    _append(manifest, {"returned": path})
-                    _remove_empty_folders(source.parent, folder)
-                on_progress(done, len(paths))
+                    _append(manifest, {"returned": move.path})
+                    _remove_empty_folders(source.parent, folder if move.to is None else root)
+                on_progress(done, len(moves))
     except OSError as error:
         raise OutputError(f"cannot write the manifest in {str(folder)!r}: {_reason(error)}") from error
     return Restored(root, tuple(moved), tuple(refused))
@@ -182,7 +243,7 @@ def _append(journal: Journal, record: dict[str, Any]) -> None:
     journal.sync()
 
 
-def _read_manifest(folder: Path) -> tuple[Path, tuple[str, ...]]:
+def _read_manifest(folder: Path) -> tuple[Path, tuple[Move, ...]]:
     """Return where the dataset is, and the files that were moved and are not recorded as returned."""
     path = folder / MANIFEST_NAME
     try:
@@ -196,8 +257,8 @@ def _read_manifest(folder: Path) -> tuple[Path, tuple[str, ...]]:
         raise _damaged(path, error) from error
 
 
-def _manifest_of(path: Path, records: Sequence[dict[str, Any]]) -> tuple[Path, tuple[str, ...]]:
-    waiting: dict[str, None] = {}
+def _manifest_of(path: Path, records: Sequence[dict[str, Any]]) -> tuple[Path, tuple[Move, ...]]:
+    waiting: dict[str, Move] = {}
     try:
         header, *moves = records
         if header["format"] != _FORMAT:
@@ -205,12 +266,14 @@ def _manifest_of(path: Path, records: Sequence[dict[str, Any]]) -> tuple[Path, t
         root = Path(header["root"])
         for record in moves:
             if "move" in record:
-                waiting[_inner(record["move"])] = None
+                waiting[_inner(record["move"])] = Move(record["move"])
+            elif "relabel" in record:
+                waiting[_inner(record["relabel"])] = Move(record["relabel"], _inner(record["to"]))
             else:
                 waiting.pop(_inner(record["returned"]), None)
     except (ValueError, KeyError) as error:
         raise _damaged(path, error) from error
-    return root, tuple(waiting)
+    return root, tuple(waiting.values())
 
 
 def _damaged(path: Path, error: Exception) -> DatasetError:

@@ -13,7 +13,7 @@ from edgecls.evaluation.record import ImagePath
 from edgecls.image_formats.read import read_header
 from edgecls.image_spec import Fit, ImageSpec
 
-__all__ = ["HTML", "Fragments", "Html", "data_uri", "joined", "plot_figure", "thumbnail_uri"]
+__all__ = ["HTML", "STYLE", "Fragments", "Html", "data_uri", "joined", "plot_figure", "thumbnail_uri"]
 
 LONGER_SIDE = 224  # pixels; sharp on a screen with two dots per pixel at their size on the page
 QUALITY = 82  # of their JPEG
@@ -62,8 +62,17 @@ def joined(parts: Iterable[Html]) -> Html:
 HTML = Fragments(Path(__file__).with_name("page.html"))
 """The pieces of the report."""
 
+STYLE = Html(Path(__file__).with_name("page.css").read_text(encoding="utf-8"))
+"""The style sheet of reports."""
 
-def thumbnail_uri(path: ImagePath, spec: ImageSpec, *, read: Callable[[ImagePath], bytes] = image.read_file) -> str:
+
+def thumbnail_uri(
+    path: ImagePath,
+    spec: ImageSpec,
+    *,
+    longer_side: int = LONGER_SIDE,
+    read: Callable[[ImagePath], bytes] = image.read_file,
+) -> str:
     """Return an image as the network sees it, only sharper, as a data URI; empty if it can no longer be read.
 
     What is cropped for the network is cropped here; what is stretched for it keeps its proportions.
@@ -71,6 +80,7 @@ def thumbnail_uri(path: ImagePath, spec: ImageSpec, *, read: Callable[[ImagePath
     Args:
         path: The image.
         spec: What the network takes.
+        longer_side: Its longer side, in pixels.
         read: Returns its bytes, or raises an ImageError.
     """
     try:
@@ -78,9 +88,9 @@ def thumbnail_uri(path: ImagePath, spec: ImageSpec, *, read: Callable[[ImagePath
         if spec.fit is Fit.STRETCH:
             pixels = image.decode(data, name=str(path), color=spec.color)
             height, width = pixels.shape[:2]
-            pixels = image.fit(pixels, _scaled(height, width, spec))
+            pixels = image.fit(pixels, _scaled(height, width, spec, longer_side))
         else:
-            pixels = image.decode_to_fit(data, _scaled(spec.height, spec.width, spec), name=str(path))
+            pixels = image.decode_to_fit(data, _scaled(spec.height, spec.width, spec, longer_side), name=str(path))
     except ImageError:
         return ""
     return data_uri(image.encode_jpeg(pixels, quality=QUALITY), "image/jpeg")
@@ -103,7 +113,7 @@ def data_uri(data: bytes, media_type: str) -> str:
     return f"data:{media_type};base64,{base64.b64encode(data).decode('ascii')}"
 
 
-def _scaled(height: int, width: int, spec: ImageSpec) -> ImageSpec:
+def _scaled(height: int, width: int, spec: ImageSpec, longer_side: int) -> ImageSpec:
     """Return an image's proportions at the size of a thumbnail."""
-    scale = LONGER_SIDE / max(height, width)
+    scale = longer_side / max(height, width)
     return ImageSpec(max(1, round(height * scale)), max(1, round(width * scale)), spec.color, spec.fit)

@@ -4,7 +4,6 @@ import os
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 
 import numpy as np
 
@@ -16,7 +15,7 @@ from edgecls.evaluation.foreign import ForeignImages
 from edgecls.evaluation.history import EpochReport
 from edgecls.evaluation.mirroring import Mirroring
 from edgecls.evaluation.record import Evaluation, ImagePath
-from edgecls.evaluation.report.html import HTML, Html, joined
+from edgecls.evaluation.report.html import HTML, STYLE, Html, joined
 from edgecls.evaluation.report.sections import all_sections
 from edgecls.evaluation.report.words import (
     Subject,
@@ -98,7 +97,7 @@ def _page(subject: Subject) -> Html:
     return HTML.fill(
         "page",
         title=subject.card.name,
-        style=Html(Path(__file__).with_name("page.css").read_text(encoding="utf-8")),
+        style=STYLE,
         architecture=subject.card.architecture,
         day=subject.card.created.partition("T")[0] or "undated",
         lede=HTML.fill(

@@ -209,7 +209,7 @@ def _log_probabilities(
     probabilities = np.full((len(test), len(rows.counts)), SMALLEST_PROBABILITY)
     found = estimator.predict_proba(rows.features[test])
     probabilities[:, estimator.classes_] = np.maximum(found, SMALLEST_PROBABILITY)
-    return np.log(probabilities)
+    return np.asarray(np.log(probabilities), np.float64)
 
 
 def _loss(rows: TrainingRows, log_probabilities: npt.NDArray[np.float64], test: npt.NDArray[np.int64]) -> float:

@@ -3,10 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
-from edgecls.dataset.pixel_cache import StreamedPixels
+from edgecls.dataset.pixel_cache import Views
 from edgecls.errors import ImageError
 from edgecls.export.familiarity.features import compute_features
 from edgecls.models.classical.features import Backbone, Features, features_network
@@ -14,7 +11,7 @@ from edgecls.models.classical.registry import FeatureRows
 from edgecls.training.images import PreparedImages
 from edgecls.training.quick.config import QuickConfig
 
-__all__ = ["Views", "compute_rows", "views_for"]
+__all__ = ["compute_rows", "views_for"]
 
 PASSES = 8000
 """Runs of the backbone that training may take, as long as there are fewer images: half a minute of two cores."""
@@ -26,24 +23,6 @@ MOST_VIEWS = 2
 def views_for(images: int) -> int:
     """Return how many views of each of so many training images the head is fitted to."""
     return min(MOST_VIEWS, max(1, PASSES // images))
-
-
-class Views:
-    """Views of images by their numbers: the images as they are, then all of them mirrored left to right.
-
-    Args:
-        pixels: The images.
-        count: Their number, N; number N + 3 is the second view of image 3.
-    """
-
-    def __init__(self, pixels: npt.NDArray[np.uint8] | StreamedPixels, count: int) -> None:
-        self._pixels, self._count = pixels, count
-
-    def __getitem__(self, number: int, /) -> npt.NDArray[np.uint8]:
-        """Return a view, uint8 ``[H, W, C]``."""
-        is_mirrored, index = divmod(number, self._count)
-        pixels = self._pixels[index]
-        return np.ascontiguousarray(pixels[:, ::-1]) if is_mirrored else pixels
 
 
 def compute_rows(

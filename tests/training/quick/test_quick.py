@@ -82,6 +82,25 @@ def test_few_images_are_all_trained_on_and_the_figures_are_cross_validated(train
     assert "Time per image" not in report
 
 
+def test_a_test_split_is_evaluated_with_the_model_file_where_all_others_are_trained_on(
+    data: Path, tmp_path: Path
+) -> None:
+    for folder in sorted(data.iterdir()):
+        for index, path in enumerate(sorted(folder.iterdir())):
+            target = tmp_path / "divided" / ("test" if index < 2 else "train") / folder.name
+            target.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, target)
+
+    found = run_quick_training(tmp_path / "divided", tmp_path / "m.onnx", QuickConfig(flip=False))
+
+    report = found.run.report_path.read_text(encoding="utf-8")
+    assert (found.has_test, found.evaluation.images, found.folds) == (True, 6, PER_LABEL - 2)
+    assert found.mirroring is None
+    assert "Time per image" in report
+    assert "cross-validated" not in report
+    assert set(read_dataset(found.run.split_path).splits) == {"train", "test"}
+
+
 def test_cross_validation_does_not_take_labels_at_their_word(data: Path, tmp_path: Path) -> None:
     """A head that is fitted to all images gets all of them right, mislabelled ones too; the figures must not."""
     mixed = _few(data, tmp_path / "mixed", labels=2, images=PER_LABEL)
