@@ -43,6 +43,9 @@ def info(model: Path, output_format: str) -> None:
         "temperature": "" if card.temperature == 1 else f"{card.temperature:.4g}",
         "unknown": "" if card.unknown_threshold is None else f"below a probability of {card.unknown_threshold:g}",
         "familiarity": _familiarity(card.familiarity),
+        "reference": ""
+        if card.reference is None
+        else f"{card.reference.images} held-out images, which edgecls evaluate --against compares with others",
         "golden samples": f"{len(card.golden.samples)}, tolerance {card.golden.tolerance:g}"
         + (
             f", of familiarity {card.golden.familiarity_tolerance:g}"

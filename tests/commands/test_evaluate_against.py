@@ -83,3 +83,14 @@ def test_export_adds_held_out_images(familiar_model_path: Path, tmp_path: Path) 
     assert reference is not None
     assert reference.images == 30
     assert sum(reference.histograms["familiarity"].counts) == 30
+
+
+def test_info_says_that_there_are_held_out_images_to_compare_with(
+    referenced_model_path: Path, tiny_model_path: Path
+) -> None:
+    described, plain = (
+        CliRunner().invoke(main, ["info", str(path)]) for path in (referenced_model_path, tiny_model_path)
+    )
+
+    assert f"{HELD_OUT} held-out images, which edgecls evaluate --against" in described.stdout
+    assert "held-out images" not in plain.stdout
