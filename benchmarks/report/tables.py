@@ -445,7 +445,7 @@ TABLES: dict[str, Callable[[Results], str]] = {
     "export": _export,
     "classical_models": _classical_models,
     "familiarity": _familiarity,
-    "familiarity_cost": _familiarity_cost,
+    "familiarity.cost": _familiarity_cost,
     "near_duplicates": _near_duplicates,
     "streaming_memory": _streaming_memory,
     "gpu_inference_mobilenet_v2": _gpu_inference,
