@@ -525,7 +525,7 @@ TABLES: dict[str, Callable[[Results], str]] = {
     "classical_models": _classical_models,
     "drift": _drift,
     "familiarity": _familiarity,
-    "familiarity_cost": _familiarity_cost,
+    "familiarity.cost": _familiarity_cost,
     "near_duplicates": _near_duplicates,
     "label_review": _label_review,
     "active_picking": _active_picking,

@@ -163,11 +163,6 @@ _OPTIONS = [
         click.FloatRange(min=0, max=1000),
         "How strongly fine-tuning keeps the features of the pretrained network, which tell unfamiliar images; 0: not.",
     ),
-    _setting(
-        "--weight-averaging",
-        click.FloatRange(min=0, max=1000),
-        "Average the weights over so many epochs, the latest counting most; 0: not.",
-    ),
     _setting("--schedule", click.Choice(["cosine", "plateau", "constant"]), "How the learning rate changes."),
     _setting(
         "--early-stopping",

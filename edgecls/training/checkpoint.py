@@ -69,20 +69,9 @@ class Checkpoints:
         self._path = folder / FILE_NAME
 
     def save(
-        self,
-        history: Sequence[EpochReport],
-        network: "keras.Model",
-        optimizer: "keras.optimizers.Optimizer",
-        *,
-        weights: Sequence[npt.NDArray[np.generic]] = (),
+        self, history: Sequence[EpochReport], network: "keras.Model", optimizer: "keras.optimizers.Optimizer"
     ) -> None:
         """Write the state after the last epoch of `history`; a kill at any time leaves this or the previous one.
-
-        Args:
-            history: The epochs so far.
-            network: With the weights that the last epoch is judged by.
-            optimizer: Of the present stage.
-            weights: Those to go on training with, if they are others.
 
         Raises:
             OutputError: The disk is full or cannot be written any more.
@@ -93,7 +82,7 @@ class Checkpoints:
         with whole_files(*targets) as staged:
             if len(staged) == 2:
                 network.save_weights(staged[0])
-            self._write(staged[-1], history, weights or network.get_weights(), optimizer)
+            self._write(staged[-1], history, network, optimizer)
         for outdated in self._folder.glob(BEST_PATTERN):
             if outdated != best_weights:
                 outdated.unlink()
@@ -137,12 +126,12 @@ class Checkpoints:
         self,
         path: Path,
         history: Sequence[EpochReport],
-        weights: Sequence[npt.NDArray[np.generic]],
+        network: "keras.Model",
         optimizer: "keras.optimizers.Optimizer",
     ) -> None:
         import keras
 
-        arrays = {f"network/{index}": array for index, array in enumerate(weights)}
+        arrays = {f"network/{index}": array for index, array in enumerate(network.get_weights())}
         for index, variable in enumerate(optimizer.variables):
             arrays[f"optimizer/{index}"] = np.asarray(keras.ops.convert_to_numpy(variable))
         text = json.dumps([asdict(report) for report in history])

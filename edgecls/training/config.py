@@ -102,8 +102,6 @@ class TrainConfig:
         backbone_factor: Learning rate of pretrained layers as a fraction of that of new ones, above 0, at most 1.
         keep_features: Weight, in the loss, of how far the features of an image turn away from those of the pretrained
             network (1 - cosine), at least 0; without pretrained weights there is nothing to keep.
-        weight_averaging: Number of epochs, from 0, over which weights are averaged, the latest counting most, while all
-            layers are trained: the network has the averages of its best epoch; 0 for the weights themselves.
         schedule: How the learning rate changes: "cosine", "plateau" or "constant".
         plateau_patience: Epochs without a lower loss after which "plateau" lowers the learning rate.
         plateau_factor: Factor by which "plateau" lowers the learning rate, above 0 and below 1.
@@ -140,7 +138,6 @@ class TrainConfig:
     learning_rate: float = 1e-3
     backbone_factor: float = 0.3
     keep_features: float = 3.0
-    weight_averaging: float = 0.0
     schedule: Schedule = Schedule.COSINE
     plateau_patience: int = 3
     plateau_factor: float = 0.5
@@ -165,7 +162,6 @@ class TrainConfig:
         self._require("learning_rate", 0 < self.learning_rate < 10, "above 0 and below 10")
         self._require("backbone_factor", 0 < self.backbone_factor <= 1, "above 0 and at most 1")
         self._require("keep_features", 0 <= self.keep_features <= 1000, "from 0 to 1000")
-        self._require("weight_averaging", 0 <= self.weight_averaging <= 1000, "from 0 to 1000")
         self._require("plateau_factor", 0 < self.plateau_factor < 1, "above 0 and below 1")
         self._require("early_stopping_patience", self.early_stopping_patience >= 0, "at least 0")
         self._require("label_smoothing", 0 <= self.label_smoothing < 1, "from 0 to below 1")

@@ -16,7 +16,7 @@ from edgecls.evaluation.history import EpochReport, best_of, epochs_since_best, 
 from edgecls.training.batches import ImageBatches, shuffled
 from edgecls.training.checkpoint import Checkpoint, Checkpoints
 from edgecls.training.config import Schedule, TrainConfig
-from edgecls.training.stages import Stage, averaged_weights, rate_after
+from edgecls.training.stages import Stage, rate_after
 
 __all__ = ["EpochKeeper", "Stopped", "StoppedTooSoonError", "Watch", "reseed", "stop_request"]
 
@@ -82,7 +82,6 @@ class EpochKeeper(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has 
         self._checkpoints = checkpoints
         self._watch = watch
         self._best_weights: list[np.ndarray] = []
-        self._own_weights: list[np.ndarray] = []  # those to go on with, while the network has their averages
         self._stage: Stage
         self._shown: ImageBatches
         self._started_s = 0.0
@@ -115,13 +114,6 @@ class EpochKeeper(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has 
         if self._watch.should_stop():
             raise Stopped
 
-    def on_test_begin(self, logs: dict[str, float] | None = None) -> None:
-        """Validate the averages of the weights, if there are any."""
-        averaged = averaged_weights(self.model.optimizer)
-        self._own_weights = self._network.get_weights() if averaged else []
-        for weight, average in averaged:
-            weight.assign(average)
-
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         logs = logs or {}
         if not (np.isfinite(logs["loss"]) and np.isfinite(logs["val_cross_entropy"])):
@@ -145,9 +137,7 @@ class EpochKeeper(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has 
         if report.is_best:
             self._best_weights = self._network.get_weights()
         if self._checkpoints is not None:
-            self._checkpoints.save(self.history, self._network, self.model.optimizer, weights=self._own_weights)
-        if self._own_weights:
-            self._network.set_weights(self._own_weights)
+            self._checkpoints.save(self.history, self._network, self.model.optimizer)
         self._watch.on_epoch(report)
         self.is_over = self._has_stalled()
         self.model.stop_training = self.is_over

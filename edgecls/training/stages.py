@@ -13,7 +13,6 @@ from edgecls.training.config import Schedule, TrainConfig
 __all__ = [
     "LayeredAdam",
     "Stage",
-    "averaged_weights",
     "choose_trainable",
     "keeping_features",
     "make_optimizer",
@@ -24,7 +23,6 @@ __all__ = [
 
 HEAD_STAGE_FRACTION = 0.25  # of all epochs, for the new layers alone while pretrained ones are frozen
 HEAD_STAGE_MAX_EPOCHS = 3
-HEAD_STAGE = "head"
 
 
 @dataclass(frozen=True)
@@ -48,11 +46,6 @@ class Stage:
     keeps_features: bool = False
 
     @property
-    def trains_all(self) -> bool:
-        """Whether all layers are trained."""
-        return self.name != HEAD_STAGE
-
-    @property
     def last_epoch(self) -> int:
         """Number of its last epoch."""
         return self.first_epoch + self.epochs - 1
@@ -71,7 +64,7 @@ def plan_stages(config: TrainConfig) -> tuple[Stage, ...]:
     if config.weights == NO_WEIGHTS:
         return (Stage("all layers", 1, config.epochs, 1.0, keeps_statistics=False),)
     head_epochs = min(HEAD_STAGE_MAX_EPOCHS, max(1, round(config.epochs * HEAD_STAGE_FRACTION)))
-    stages = [Stage(HEAD_STAGE, 1, head_epochs, 1.0, keeps_statistics=True)]
+    stages = [Stage("head", 1, head_epochs, 1.0, keeps_statistics=True)]
     if config.epochs > head_epochs:
         rest = config.epochs - head_epochs
         stages.append(Stage("all layers", head_epochs + 1, rest, config.backbone_factor, True, keeps_features=True))
@@ -81,7 +74,7 @@ def plan_stages(config: TrainConfig) -> tuple[Stage, ...]:
 def choose_trainable(network: keras.Model, stage: Stage) -> None:
     """Freeze the layers that are not trained in a stage, and unfreeze the others."""
     for layer in network.layers:
-        if not stage.trains_all:
+        if stage.name == "head":
             layer.trainable = layer.name.startswith(HEAD_PREFIX)
         else:
             layer.trainable = not (stage.keeps_statistics and isinstance(layer, keras.layers.BatchNormalization))
@@ -144,19 +137,13 @@ def rate_factors(network: keras.Model, stage: Stage) -> dict[str, float]:
 class LayeredAdam(keras.optimizers.Adam):  # type: ignore[misc]  # Keras has no types
     """Adam with a factor on the learning rate for each weight."""
 
-    def __init__(
-        self, learning_rate: object, *, factors: Mapping[str, float], averaged_steps: float | None = None
-    ) -> None:
+    def __init__(self, learning_rate: object, *, factors: Mapping[str, float]) -> None:
         """
         Args:
             learning_rate: The common one, a number or a schedule of Keras.
             factors: The factor for each weight, by its path.
-            averaged_steps: Number of steps over which it also averages the weights, exponentially; None for no average.
         """
-        averaging = (
-            {} if averaged_steps is None else {"use_ema": True, "ema_momentum": 1 - 1 / max(1.0, averaged_steps)}
-        )
-        super().__init__(learning_rate, name="adam", **averaging)
+        super().__init__(learning_rate, name="adam")
         self._factor_of_path = dict(factors)
         self._factors: tuple[float, ...] = ()
 
@@ -172,12 +159,7 @@ class LayeredAdam(keras.optimizers.Adam):  # type: ignore[misc]  # Keras has no 
 
 
 def make_optimizer(
-    config: TrainConfig,
-    *,
-    steps: int,
-    factors: Mapping[str, float],
-    averaged_steps: float | None = None,
-    compute_dtype: str = "float32",
+    config: TrainConfig, *, steps: int, factors: Mapping[str, float], compute_dtype: str = "float32"
 ) -> keras.optimizers.Optimizer:
     """Return the optimizer of a stage.
 
@@ -185,22 +167,13 @@ def make_optimizer(
         config: The settings.
         steps: Number of steps of the whole stage.
         factors: As `LayeredAdam` takes them.
-        averaged_steps: As `LayeredAdam` takes it.
         compute_dtype: Dtype of its arithmetic; gradients in float16 are scaled so that they do not vanish.
     """
     rate: object = config.learning_rate
     if config.schedule is Schedule.COSINE:
         rate = keras.optimizers.schedules.CosineDecay(config.learning_rate, steps)
-    optimizer = LayeredAdam(rate, factors=factors, averaged_steps=averaged_steps)
+    optimizer = LayeredAdam(rate, factors=factors)
     return keras.optimizers.LossScaleOptimizer(optimizer) if compute_dtype == "float16" else optimizer
-
-
-def averaged_weights(optimizer: keras.optimizers.Optimizer) -> tuple[tuple[keras.Variable, keras.Variable], ...]:
-    """Return each weight that an optimizer of `make_optimizer` trains, with its average; nothing without averages."""
-    inner = getattr(optimizer, "inner_optimizer", optimizer)
-    if not inner.use_ema:
-        return ()
-    return tuple(zip(inner._trainable_variables, inner._model_variables_moving_average, strict=True))
 
 
 def rate_after(losses: Sequence[float], config: TrainConfig) -> float:

@@ -197,7 +197,6 @@ def train(
     num_classes = len(images.labels)
     workers = usable_cores() if isinstance(images.pixels, StreamedPixels) else 1
     weights = label_weights(images.label_ids[train_indices], num_classes=num_classes, kind=config.class_weights)
-    averages = config.weight_averaging > 0
     keeper = EpochKeeper(config, network, checkpoints, watch or Watch())
     if resumed is not None:
         keeper.take_up(resumed)
@@ -215,7 +214,6 @@ def train(
                 config,
                 steps=len(shown) * stage.epochs,
                 factors=rate_factors(network, stage),
-                averaged_steps=config.weight_averaging * len(shown) if averages and stage.trains_all else None,
                 compute_dtype=network.compute_dtype,
             )
             fitted.compile(

@@ -76,9 +76,8 @@ def _numbers(history: tuple[EpochReport, ...]) -> list[tuple[float, ...]]:
         ({"schedule": Schedule.PLATEAU, "plateau_patience": 1, "learning_rate": 0.02}, False, 13),
         ({"epochs": 6, "label_smoothing": 0.1}, True, 12),
         ({"epochs": 6}, True, 18),
-        ({"epochs": 6, "weight_averaging": 1.0}, True, 23),
     ],
-    ids=["cosine", "plateau", "between-the-stages", "in-the-second-stage", "with-averaged-weights"],
+    ids=["cosine", "plateau", "between-the-stages", "in-the-second-stage"],
 )
 def test_it_goes_on_with_the_same_numbers(
     images: CachedImages,
