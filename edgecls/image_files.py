@@ -1,7 +1,6 @@
 """Which files in a folder are images."""
 
 import contextlib
-import heapq
 import itertools
 import os
 from collections.abc import Callable, Collection, Iterator
@@ -104,7 +103,11 @@ class _SortedNames:
             self._names.clear()
 
     def __iter__(self) -> Iterator[str]:
-        return heapq.merge(sorted(self._names), *map(_unpacked, self._packed))
+        if not self._packed:
+            return iter(sorted(self._names))
+        from heapq import merge
+
+        return merge(sorted(self._names), *map(_unpacked, self._packed))
 
 
 def _unpacked(names: bytes) -> Iterator[str]:

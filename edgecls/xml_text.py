@@ -137,7 +137,8 @@ def parsed(text: bytes) -> Element:
     """Return the root of a document in UTF-8, whatever encoding it declares.
 
     Raises:
-        ValueError: It is not well-formed, has too many elements, or has a document type declaration, by which it could grow without bound.
+        ValueError: It is not well-formed, has too many elements, or has a document type declaration, by which it could
+            grow without bound.
     """
     from xml.parsers import expat
 

@@ -174,7 +174,10 @@ class OutputOptions:
     def _check_file(self, path: Path, paths: Sequence[str]) -> None:
         written = _FORMAT_OF_ENDING.get(path.suffix.lower())
         if written is None:
-            raise click.UsageError(f"-o writes FILE.jsonl, FILE.csv or FILE.parquet; {str(path)!r} has another ending")
+            raise click.UsageError(
+                f"-o writes FILE.jsonl, FILE.csv or FILE.parquet; {str(path)!r} has another ending; "
+                "a folder goes with --on ray"
+            )
         if self.output_format not in (None, written):
             raise click.UsageError(f"--format {self.output_format} does not go with the ending of {str(path)!r}")
         if "-" in paths:

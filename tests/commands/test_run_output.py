@@ -14,6 +14,8 @@ from click.testing import CliRunner, Result
 from familiar_model import DARK_RED, GREY, colored, familiar_model_bytes
 
 from edgecls.cli import main
+from edgecls.results.results_file import ResultsFile
+from edgecls.results.rows import Row
 from edgecls.xmp import add_keywords, read_keywords, sidecar_path
 
 MANY = 60
@@ -107,6 +109,38 @@ def test_a_run_that_is_killed_again_and_again_is_gone_on_with(many: Path, path: 
     assert done.exit_code == 1, done.stderr
     assert sorted(_names(path)) == sorted(str(file) for file in many.iterdir())
     assert _run(many, "-o", path).stderr.splitlines()[-1].endswith(f"{MANY - 1} were there already")
+
+
+def test_ctrl_c_says_that_the_same_command_goes_on(many: Path, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    append, rows = ResultsFile.append, list[Row]()
+
+    def interrupted(results: ResultsFile, row: Row) -> None:
+        if len(rows) == 3:
+            raise KeyboardInterrupt
+        rows.append(row)
+        append(results, row)
+
+    with monkeypatch.context() as changed:
+        changed.setattr(ResultsFile, "append", interrupted)
+        stopped = _run(many, "-o", path)
+    done = _run(many, "-o", path)
+
+    assert stopped.exit_code == 130
+    assert stopped.stderr == f"stopped; what is done is kept, and the same command goes on with {path}\n"
+    assert done.stderr.endswith(f"wrote {MANY - 3} rows to {path}, 3 were there already\n")
+    assert sorted(_names(path)) == sorted(str(file) for file in many.iterdir())
+
+
+def test_a_second_process_is_refused_while_one_writes(many: Path, path: Path) -> None:
+    results = ResultsFile(path, {}, top=1)
+
+    done = subprocess.run(
+        [sys.executable, "-m", "edgecls", "run", many, "-o", path], capture_output=True, text=True, check=False
+    )
+    results.close()
+
+    assert done.returncode == 1
+    assert "another run is writing it; wait for its end" in done.stderr
 
 
 def test_an_image_that_was_mended_loses_its_error(many: Path, path: Path) -> None:

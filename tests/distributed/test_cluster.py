@@ -110,7 +110,7 @@ def test_options_of_evaluate_that_do_not_go_together_are_refused(
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["-o", "out"], "--output goes with --on ray"),
+        (["-o", "out"], "'out' has another ending; a folder goes with --on ray"),
         (["--workers", "2"], "--workers goes with --on ray"),
         (["--format", "parquet"], "--format parquet goes with --on ray"),
         (["--on", "ray"], "--on ray goes with --output DIR"),
