@@ -324,7 +324,15 @@ def _streaming_memory(results: Results) -> str:
 def _teaching(results: Results) -> str:
     found = results["teaching"]
     return _table(
-        ["round", "usable after s", "CPU s of the training", "p99 ms", "p99 ms while training", "ratio", "load average"],
+        [
+            "round",
+            "usable after s",
+            "CPU s of the training",
+            "p99 ms",
+            "p99 ms while training",
+            "ratio",
+            "load average",
+        ],
         [
             [
                 number,
