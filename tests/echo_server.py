@@ -106,9 +106,9 @@ class EchoServer:
                 connection.sendall(piece)
             return read_all(connection)
 
-    def finish(self, held: HeldRequest) -> None:
-        """Answer a request that is held."""
-        self.http._loop.call_soon_threadsafe(held.answer, echo(held.request))
+    def finish(self, held: HeldRequest, answer: Answer | None = None) -> None:
+        """Answer a request that is held, with an echo unless another answer is given."""
+        self.http._loop.call_soon_threadsafe(held.answer, answer or echo(held.request))
 
     def in_loop(self, call: Callable[[], Any]) -> None:
         """Run something in the server's event loop, after all that waits there."""

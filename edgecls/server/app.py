@@ -9,6 +9,7 @@ from typing import Any
 from bottle import Bottle, HTTPError, HTTPResponse, Route, request
 
 from edgecls.errors import EdgeclsError
+from edgecls.server.dispatch.wsgi import StreamedBody
 from edgecls.server.endpoints.answers import failure
 from edgecls.server.endpoints.feedback import mount_feedback
 from edgecls.server.endpoints.health import mount_health
@@ -95,9 +96,12 @@ class Application(Bottle):  # type: ignore[misc]  # published without types
         route, _ = self.match({"REQUEST_METHOD": method, "PATH_INFO": path})
         return route
 
-    def wsgi(self, environ: dict[str, Any], start_response: Callable[..., object]) -> list[bytes]:
+    def wsgi(self, environ: dict[str, Any], start_response: Callable[..., object]) -> list[bytes] | StreamedBody:
         """Answer a request, by the WSGI standard."""
         answer = self._answer(environ)
+        if isinstance(answer.body, StreamedBody):
+            start_response(answer.status_line, [*answer.headerlist])
+            return answer.body if environ["REQUEST_METHOD"] != "HEAD" else [b""]
         body = _whole(answer.body)
         headers = [*answer.headerlist]
         if answer.status_code not in (204, 304) and "Content-Length" not in answer.headers:  # of files it is known

@@ -212,7 +212,10 @@ def _read_body(environ: dict[str, Any], max_bytes: int) -> bytes:
     return b"".join(pieces)
 
 
-def _send(request: Request, answer: Answer, start_response: Callable[..., object]) -> list[bytes]:
+def _send(request: Request, answer: Answer, start_response: Callable[..., object]) -> Iterable[bytes]:
+    if answer.pieces is not None:
+        start_response(answer.status, answer.headers)
+        return answer.pieces
     has_length = any(name.lower() == "content-length" for name, _ in answer.headers)
     if not has_length and answer.status[:3] not in ("204", "304"):
         answer.headers.append(("Content-Length", str(len(answer.body))))

@@ -2,6 +2,8 @@
 
 import json
 import signal
+import subprocess
+import sys
 from pathlib import Path
 from urllib.parse import quote
 
@@ -64,3 +66,31 @@ def test_a_killed_server_goes_on_where_it_was(tiny_model_path: Path, tmp_path: P
         _, state = server.request("POST", "/teach/undo")
         assert state["in_use"] is None
         assert server.stop() == 0
+
+
+def test_keys_and_hosts_are_checked_for_teaching_too(tiny_model_path: Path, tmp_path: Path) -> None:
+    keys = tmp_path / "keys.txt"
+    keys.write_text("a-key-of-some-length page\n")
+    arguments = ("--model", tiny_model_path, "--teach", tmp_path / "t", "--teach-min-free-mb", "0", "--api-keys", keys)
+    with running_server(*arguments) as server:
+        assert server.exchange("GET", "/web/teach/teach.js")[0] == 200
+        for method, path in (("GET", "/teach"), ("POST", "/teach/labels?label=x"), ("GET", "/teach/dataset.zip")):
+            assert server.request(method, path)[0] == 401
+        assert server.request("POST", "/teach/labels?label=x", Host="evil.example")[0] == 421
+        status, state = server.request("POST", "/teach/labels?label=x", **{"X-API-Key": "a-key-of-some-length"})
+        assert (status, state["labels"]) == (200, [{"label": "x", "images": 0}])
+        assert server.stop() == 0
+
+
+def test_what_cannot_go_together_is_refused_at_the_start(tiny_model_path: Path, tmp_path: Path) -> None:
+    for more, reason in (
+        (("--feedback", tmp_path / "f"), "leave feedback out"),
+        (("--workers", 2), "1 worker"),
+        (("--teach", tmp_path / "colors"), "a model is called 'colors'"),
+    ):
+        command = [sys.executable, "-m", "edgecls", "serve", "--port", "0", "--model", tiny_model_path]
+        done = subprocess.run(
+            [*map(str, (*command, "--teach", tmp_path / "t", *more))], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 1
+        assert reason in done.stderr

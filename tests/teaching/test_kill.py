@@ -1,5 +1,6 @@
 """Teaching ended by SIGKILL before each single change of a file: no image is lost, and every folder opens again."""
 
+import json
 import os
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from taught_images import taught_image
 from edgecls.teaching.teaching import Teaching
 
 KILLED = """
-import os, signal, sys
+import json, os, signal, sys
 from pathlib import Path
 from edgecls.teaching import teaching, steps
 from taught_images import taught_image
@@ -43,9 +44,21 @@ sys.addaudithook(note)
     "forget": lambda: there.remove_label("red"),
     "rename": lambda: there.rename_label("red", "crimson/1"),
     "undo": there.undo,
+    "version": lambda: (there._keep(root.parent / "trained", json.loads(sys.argv[4])), there.use(1)),
 }[action]()
 print("whole")
 """
+
+
+def _killed(root: Path, action: str, after: int, *more: str) -> "subprocess.CompletedProcess[str]":
+    """Do something in a process that is killed before the change of a file with this number."""
+    return subprocess.run(
+        [sys.executable, "-c", KILLED, str(root), action, str(after), *more],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def _images(root: Path) -> set[bytes]:
@@ -74,13 +87,7 @@ def test_a_kill_before_any_change_of_a_file_loses_no_image(action: str, tmp_path
         before, images = _in_dataset(root), _images(root)
         teaching.close()
 
-        done = subprocess.run(
-            [sys.executable, "-c", KILLED, str(root), action, str(after)],
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = _killed(root, action, after)
 
         assert images <= _images(root)
         again = Teaching(root)
@@ -102,3 +109,48 @@ def test_a_kill_before_any_change_of_a_file_loses_no_image(action: str, tmp_path
             assert _in_dataset(root) == before
         again.close()
     pytest.fail("the action never ended")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL")
+def test_a_kill_while_a_version_is_kept_and_used_leaves_a_whole_one_or_none(
+    tiny_model_path: Path, tmp_path: Path
+) -> None:
+    answer = {"label": "red", "predicted": "red", "probability": 1.0, "label_probability": 1.0}
+    for after in range(60):
+        root, trained = tmp_path / str(after) / "taught", tmp_path / str(after) / "trained"
+        teaching = Teaching(root)
+        path = teaching.add_image(taught_image("red", 1), "red", name="r.png").image
+        teaching.close()
+        (trained / "run").mkdir(parents=True)
+        (trained / "model.onnx").write_bytes(tiny_model_path.read_bytes())
+        (trained / "run" / "report.html").write_text("report")
+        result = {
+            "labels": ["red", "green", "blue"],
+            "images_per_label": {"red": 1},
+            "accuracy": 1.0,
+            "accuracy_interval": [0.5, 1.0],
+            "accuracy_of": "validation",
+            "evaluated": [{"image": str(root / path), **answer}],
+            "duration_s": 1.0,
+            "cpu_s": 1.0,
+        }
+
+        done = _killed(root, "version", after, json.dumps(result))
+
+        again = Teaching(root)
+        state = again.state()
+        for version in state["versions"]:
+            assert again.version(version["number"]).model.read_bytes() == tiny_model_path.read_bytes()
+            assert version["evaluated"] == 1
+        assert state["in_use"] in ([None, 1] if state["versions"] else [None])
+        assert again.image_file(path).read_bytes() == taught_image("red", 1)
+        while state["undo"]:
+            again.undo()
+            state = again.state()
+        assert (state["in_use"], state["versions"], state["labels"]) == (None, [], [])
+        again.close()
+        if done.returncode == 0:
+            assert after >= 5
+            return
+        assert done.returncode == -9, done.stderr
+    pytest.fail("it never ended")

@@ -9,12 +9,29 @@ from typing import Any
 from edgecls.runtime.prediction import Prediction
 from edgecls.server.http.messages import Answer, Request
 
-__all__ = ["WORK_KEY", "Work", "WorkedAnswer", "WsgiApplication", "answer_of", "call_wsgi", "work_of"]
+__all__ = ["WORK_KEY", "StreamedBody", "Work", "WorkedAnswer", "WsgiApplication", "answer_of", "call_wsgi", "work_of"]
 
 WsgiApplication = Callable[..., Iterable[bytes]]
 
 WORK_KEY = "edgecls.work"
 """Where the record of a request is found in its WSGI environment."""
+
+
+class StreamedBody:
+    """The body of an answer that is sent in pieces, as they are made, instead of being held in memory whole.
+
+    Args:
+        pieces: None of them larger than may be in memory; made in other threads, one after the other.
+    """
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._pieces
+
+    def close(self) -> None:
+        """Nothing is left open."""
 
 
 @dataclass(slots=True)
@@ -96,6 +113,9 @@ def answer_of(app: WsgiApplication, environ: dict[str, Any], work: Work) -> Work
         return written.append
 
     chunks = app(environ, start_response)
+    if isinstance(chunks, StreamedBody):
+        environ.clear()
+        return WorkedAnswer(started[0], started[1], work=work, pieces=iter(chunks))
     try:
         body = b"".join(chunks)
     finally:

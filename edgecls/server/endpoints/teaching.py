@@ -11,7 +11,7 @@ from bottle import Bottle, HTTPResponse, request
 from edgecls import image
 from edgecls.errors import OutputError
 from edgecls.image_spec import Fit, ImageSpec
-from edgecls.server.dispatch.wsgi import work_of
+from edgecls.server.dispatch.wsgi import StreamedBody, work_of
 from edgecls.server.endpoints.answers import data_answer, json_answer
 from edgecls.server.endpoints.bodies import read_body
 from edgecls.server.endpoints.operations import array, json_content, objects, operation, parameter, ref
@@ -26,7 +26,6 @@ DEFAULT_NAME = "body"
 TOP = 5
 THUMBNAIL = ImageSpec(192, 192, fit=Fit.CROP)
 THUMBNAIL_QUALITY = 80
-ZIP_BYTES = 1 << 30  # of a dataset that is sent as one file; a larger one is copied where it lies
 
 
 class TeachingRoutes:
@@ -63,7 +62,7 @@ class TeachingRoutes:
         route("/teach/undo", "POST", self.undo, computes=True)
         route("/teach/training", "POST", self.train)
         route("/teach/training/cancel", "POST", self.cancel)
-        route("/teach/dataset.zip", "GET", self.dataset, computes=True)
+        route("/teach/dataset.zip", "GET", self.dataset)
         route("/teach/versions/<number>/model.onnx", "GET", self.model)
         route("/teach/versions/<number>/use", "POST", self.use, computes=True)
         route("/teach/versions/<number>/try", "POST", self.compare, computes=True, takes_body=True, reads_only=True)
@@ -120,18 +119,8 @@ class TeachingRoutes:
         return self.state()
 
     def dataset(self) -> HTTPResponse:
-        pieces: list[bytes] = []
-        size = 0
-        for piece in self._teaching.zipped():
-            pieces.append(piece)
-            size += len(piece)
-            if size > ZIP_BYTES:
-                raise Refusal(
-                    413,
-                    "DatasetTooLarge",
-                    f"the dataset has more than {ZIP_BYTES >> 20} MiB; copy it from its folder on the server",
-                )
-        return data_answer(b"".join(pieces), "application/zip", headers=_as_file(f"{self._teaching.name}.zip"))
+        headers = {"Content-Type": "application/zip", "Cache-Control": "no-store"}
+        return HTTPResponse(StreamedBody(self._teaching.zipped()), **headers, **_as_file(f"{self._teaching.name}.zip"))
 
     def model(self, number: str) -> HTTPResponse:
         version = self._teaching.version(_number(number))

@@ -6,6 +6,8 @@ import enum
 import functools
 import logging
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import cast
 
 from edgecls.server.http.forwarded import TrustedProxies
@@ -79,12 +81,13 @@ class Connection(asyncio.BufferedProtocol):
         self._current: Request | None = None
         self._ticket: Ticket | None = None
         self._refusal: Refusal | None = None
+        self._stream: _Stream | None = None
         self._choked = False
 
     @property
     def busy(self) -> bool:
         """True from the first byte of a request to the last of its answer."""
-        return self.phase in _AT_WORK or self._unsent
+        return self.phase in _AT_WORK or self._unsent or self._stream is not None
 
     def close(self) -> None:
         """End the connection once what was written has been sent."""
@@ -178,7 +181,7 @@ class Connection(asyncio.BufferedProtocol):
             self._ticket.drop()
         if self._current is not None:
             self._share.of(self._current.client).give_back(len(self._current.body))
-        self._current = self._ticket = None
+        self._current = self._ticket = self._stream = None
         self._parser.discard()
         self._around.connections.discard(self)
 
@@ -202,14 +205,18 @@ class Connection(asyncio.BufferedProtocol):
         """Begin what can be begun: the next request, a refusal, or waiting for more."""
         if self._over:
             return
+        if self._stream is not None:
+            self._transport.pause_reading()  # until it is sent
+            self._send_next_piece(self._stream)
+            return
         whole = self._parser.whole
-        while whole and self._current is None and not (self._choked or self._over):
+        while whole and self._current is None and not (self._choked or self._over or self._stream is not None):
             self._work(whole.popleft())
         if whole or self._choked:
             self._transport.pause_reading()  # what is ahead of its turn may wait in the network
         else:
             self._transport.resume_reading()
-        if self._current is None and self.phase not in _ENDING:
+        if self._current is None and self._stream is None and self.phase not in _ENDING:
             self._wait()
 
     def _wait(self) -> None:
@@ -255,10 +262,48 @@ class Connection(asyncio.BufferedProtocol):
     def _send(self, request: Request, answer: Answer) -> None:
         self._current = self._ticket = None
         self._share.of(request.client).give_back(len(request.body))
-        close = self._around.closing or not request.keep_alive
+        streams = answer.pieces is not None and request.method != "HEAD"
+        is_chunked = request.version == "1.1"
+        close = self._around.closing or not request.keep_alive or (streams and not is_chunked)
         self._write(request, answer, close=close)
-        if close:
+        if streams and answer.pieces is not None:
+            self._stream = _Stream(answer.pieces, is_chunked=is_chunked, close=close)
+            self._send_next_piece(self._stream)
+        elif close:
             self.close()
+
+    def _send_next_piece(self, stream: "_Stream") -> None:
+        """Have the next piece of an answer made in a thread, unless the client has still to take others."""
+        if stream.is_reading or self._choked:
+            return
+        stream.is_reading = True
+        self.phase = Phase.SENDING
+        self.deadline_s = time.monotonic() + self._limits.send_s  # for each piece
+        future = asyncio.get_running_loop().run_in_executor(None, next, stream.pieces, None)
+        future.add_done_callback(functools.partial(self._send_piece, stream))
+
+    def _send_piece(self, stream: "_Stream", made: "asyncio.Future[bytes | None]") -> None:
+        stream.is_reading = False
+        if self._over or stream is not self._stream:
+            return
+        try:
+            piece = made.result()
+        except Exception:  # noqa: BLE001  # whatever it is, the client sees that the answer is cut short
+            _log.exception("an answer could not be finished")
+            self.abort()
+            return
+        if piece:
+            self._transport.write(b"%x\r\n%b\r\n" % (len(piece), piece) if stream.is_chunked else piece)
+        if piece is not None:
+            self._send_next_piece(stream)
+            return
+        self._stream = None
+        if stream.is_chunked:
+            self._transport.write(b"0\r\n\r\n")
+        if stream.close:
+            self.close()
+        else:
+            self._advance()
 
     def _write(self, request: Request, answer: Answer, *, close: bool) -> None:
         try:
@@ -291,6 +336,23 @@ class Connection(asyncio.BufferedProtocol):
         if self._transport.can_write_eof():
             with contextlib.suppress(OSError):  # the client has gone already
                 self._transport.write_eof()
+
+
+@dataclass(slots=True)
+class _Stream:
+    """An answer that is being sent in pieces.
+
+    Attributes:
+        pieces: Those that have still to be made.
+        is_chunked: Whether each has its length before it.
+        close: Whether the connection ends with the last one.
+        is_reading: Whether one is being made.
+    """
+
+    pieces: Iterator[bytes]
+    is_chunked: bool
+    close: bool
+    is_reading: bool = False
 
 
 _AT_WORK = (Phase.HANDSHAKE, Phase.HEAD, Phase.BODY, Phase.WORKING)

@@ -5,7 +5,7 @@ import functools
 import json
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Protocol
@@ -89,6 +89,8 @@ class Answer:
         status: As in "200 OK".
         headers: Names and values.
         body: Sent whole.
+        pieces: What is sent after it, each piece once the client has taken those before; None for nothing. How much
+            that is need not be known.
         refusal: The refusal that it carries; None for other answers. The body may be rewritten in another form.
     """
 
@@ -96,6 +98,7 @@ class Answer:
     headers: list[tuple[str, str]] = field(default_factory=list)
     body: bytes = b""
     refusal: Refusal | None = field(default=None, kw_only=True)
+    pieces: Iterator[bytes] | None = field(default=None, kw_only=True)
 
     def encode(self, request: Request, *, close: bool, now_s: float) -> bytes:
         """Return head and body as they are sent.
@@ -108,7 +111,10 @@ class Answer:
         fields = [(name, value) for name, value in self.headers if name.lower() not in _OURS]
         without_body = request.method == "HEAD" or self.status[:3] in _WITHOUT_BODY
         length = self._length_of_what_is_left_out() if without_body else str(len(self.body))
-        if length:
+        if self.pieces is not None and not without_body:
+            if request.version == "1.1":
+                fields.append(("Transfer-Encoding", "chunked"))
+        elif length:
             fields.append(("Content-Length", length))
         fields += [("Date", _date(int(now_s))), ("Server", "edgecls")]
         if close:

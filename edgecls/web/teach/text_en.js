@@ -91,6 +91,4 @@ export default {
   "detail.TeachingLimit": ({ message }) => message,
   "error.TeachingFull": "No space",
   "detail.TeachingFull": ({ message }) => message,
-  "error.DatasetTooLarge": "Too large to download",
-  "detail.DatasetTooLarge": ({ message }) => message,
 };

@@ -89,6 +89,4 @@ export default {
   "detail.TeachingLimit": "图像或类别数已达服务器允许的上限。请先移除一些。",
   "error.TeachingFull": "空间不足",
   "detail.TeachingFull": "教学文件夹或磁盘空间不足。请联系管理员。",
-  "error.DatasetTooLarge": "过大，无法下载",
-  "detail.DatasetTooLarge": "数据集过大，请在服务器上直接复制其文件夹。",
 };

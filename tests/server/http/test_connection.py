@@ -6,7 +6,7 @@ import struct
 from collections.abc import Iterator
 
 import pytest
-from echo_server import EchoServer, answers, echo_server, eventually, read_all, request_bytes
+from echo_server import EchoServer, HeldRequest, answers, echo_server, eventually, read_all, request_bytes
 
 from edgecls.server.http.messages import Answer
 
@@ -338,3 +338,69 @@ def test_who_takes_no_answers_gets_no_more_worked_on(server: EchoServer) -> None
         assert eventually(lambda: ("/size", "200") in server.handler.noted)
         server.in_loop(lambda: None)
         assert ("/after", "200") not in server.handler.noted
+
+
+def _held(server: EchoServer, client: socket.socket, version: str = "1.1") -> HeldRequest:
+    client.sendall(request_bytes("/held", method="GET").replace(b"HTTP/1.1", b"HTTP/" + version.encode()))
+    return server.handler.wait_for_held()
+
+
+def test_an_answer_in_pieces_is_sent_as_they_are_made_and_the_next_request_waits(server: EchoServer) -> None:
+    pieces = [b"first,", b"", b"x" * 300_000, b",last"]
+    with server.connect() as client:
+        held = _held(server, client)
+        client.sendall(LAST)
+        server.finish(held, Answer("200 OK", pieces=iter(pieces)))
+        received = read_all(client)
+
+    head, _, rest = received.partition(b"\r\n\r\n")
+    assert b"Transfer-Encoding: chunked" in head
+    assert b"Content-Length" not in head
+    body = b""
+    while True:
+        size, _, rest = rest.partition(b"\r\n")
+        if int(size, 16) == 0:
+            break
+        body += rest[: int(size, 16)]
+        rest = rest[int(size, 16) + 2 :]
+    assert body == b"".join(pieces)
+    assert [answer.json["path"] for answer in answers(rest.removeprefix(b"\r\n"))] == ["/last"]
+
+
+def test_an_old_client_gets_the_pieces_until_the_connection_ends(server: EchoServer) -> None:
+    with server.connect() as client:
+        server.finish(_held(server, client, "1.0"), Answer("200 OK", pieces=iter([b"one", b"two"])))
+        received = read_all(client)
+
+    assert received.endswith(b"\r\n\r\nonetwo")
+    assert b"chunked" not in received
+
+
+def test_no_more_pieces_are_made_than_the_client_takes(server: EchoServer) -> None:
+    made = []
+
+    def pieces() -> Iterator[bytes]:
+        for number in range(1000):
+            made.append(number)
+            yield bytes(1 << 20)
+
+    with server.connect() as client:
+        server.finish(_held(server, client), Answer("200 OK", pieces=pieces()))
+        assert client.recv(10)
+        assert eventually(lambda: len(made) >= 2)
+        assert len(made) < 100  # what the system's buffers hold
+
+
+def test_an_answer_that_cannot_be_finished_is_cut_off_visibly(server: EchoServer) -> None:
+    def pieces() -> Iterator[bytes]:
+        yield b"one"
+        raise OSError("the disk is gone")
+
+    with server.connect() as client:
+        server.finish(_held(server, client), Answer("200 OK", pieces=pieces()))
+        received = b""
+        with contextlib.suppress(ConnectionResetError):
+            while piece := client.recv(1000):
+                received += piece
+        assert b"one" in received
+        assert not received.endswith(b"0\r\n\r\n")
