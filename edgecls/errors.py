@@ -8,6 +8,8 @@
     │   ├── ImageArrayError            an array is not an image (also an InputShapeError)
     │   └── ImageDecodeError           its bytes are not a whole image
     │       └── UnsupportedImageError      a format that edgecls does not read
+    ├── VideoError                 a video, camera or stream cannot be opened, or is damaged
+    │   └── SourceLostError            a camera or stream stopped and did not come back
     ├── ClosedError                a classifier is used after it was closed
     ├── InputShapeError            an array does not have the shape or type the model takes
     ├── ModelFileError             a model file is missing, damaged or not self-describing
@@ -59,10 +61,12 @@ __all__ = [
     "RefusedImageError",
     "RemoteError",
     "ServerError",
+    "SourceLostError",
     "TrackingError",
     "TrainingError",
     "UnreachableError",
     "UnsupportedImageError",
+    "VideoError",
 ]
 
 
@@ -104,6 +108,14 @@ class ImageDecodeError(ImageError):
 
 class UnsupportedImageError(ImageDecodeError):
     """The bytes are in a format that edgecls does not read."""
+
+
+class VideoError(EdgeclsError):
+    """A video, camera or stream cannot be opened, or a video is damaged or cut short."""
+
+
+class SourceLostError(VideoError):
+    """A camera or stream that had given frames stopped, and did not come back in time."""
 
 
 class ClosedError(EdgeclsError):

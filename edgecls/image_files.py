@@ -2,7 +2,7 @@
 
 import itertools
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 __all__ = ["IMAGE_SUFFIXES", "SUFFIXES_OF_FORMAT", "find_images", "has_image_name", "image_names", "is_hidden"]
@@ -45,12 +45,15 @@ def find_images(folder: Path) -> list[Path]:
     return list(map(Path, image_names(folder)))
 
 
-def image_names(folder: Path, *, passing_over: Collection[str] = ()) -> Iterator[str]:
+def image_names(
+    folder: Path, *, passing_over: Collection[str] = (), on_other: Callable[[str], object] | None = None
+) -> Iterator[str]:
     """Yield what `find_images` returns as text, one folder at a time: huge folders cost less so.
 
     Args:
         folder: Where to look.
         passing_over: Folders within it that are left out, by their real paths (`os.path.realpath`).
+        on_other: Told every file that is no image, hidden ones included.
     """
     for parent, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not is_hidden(name))
@@ -60,6 +63,8 @@ def image_names(folder: Path, *, passing_over: Collection[str] = ()) -> Iterator
         for name in sorted(files):
             if has_image_name(name):
                 yield beginning + name
+            elif on_other is not None:
+                on_other(beginning + name)
 
 
 def has_image_name(name: str) -> bool:

@@ -21,6 +21,7 @@ from edgecls.commands.options import (
 from edgecls.commands.prediction_output import Tally
 from edgecls.commands.terminal import counted, on_one_line
 from edgecls.commands.verbosity import is_verbose
+from edgecls.commands.video_options import PassedOver, VideoOptions, is_on_video, video_options
 
 if TYPE_CHECKING:
     from edgecls.runtime.classifier import Classifier
@@ -105,6 +106,7 @@ DEFAULT_INTERVAL_S = 1.0
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write the embeddings of all images to a NumPy file, with their names and labels.",
 )
+@video_options
 @cluster_options
 @click.pass_context
 def run(
@@ -129,6 +131,7 @@ def run(
     max_megapixels: float,
     embeddings: bool,
     embeddings_path: Path | None,
+    video: VideoOptions,
     **cluster: Any,
 ) -> None:
     """Classify images: files, folders (with all below them), patterns, or - for standard input.
@@ -136,6 +139,25 @@ def run(
     An image that cannot be used is reported on its line and the rest go on; the exit code is then 1. The table of
     several images ends, on standard error, with how many got which label.
     """
+    if is_on_video(ctx, paths):
+        from edgecls.commands.run_video import run_on_video
+
+        run_on_video(
+            paths,
+            model,
+            video=video,
+            output_format=output_format,
+            top=top,
+            label_folder=label_folder,
+            provider=provider,
+            tuned=tuned,
+            threads=threads,
+            unknown_threshold=unknown_threshold,
+            min_familiarity=min_familiarity,
+            embeddings=embeddings,
+            max_megapixels=max_megapixels,
+        )
+        return
     on_cluster = is_on_cluster(ctx)
     _check_format(output_format, paths, on_cluster=on_cluster)
     if on_cluster:
@@ -191,7 +213,9 @@ def run(
     illustrator = _make_illustrator(heat_folder, explain_method, label_folder, classifier, paths)
     passing_over = frozenset[str]().union(*(one.folders for one in (sorter, illustrator) if one is not None))
     workers = threads or classifier.workers
-    names = paths if watch else find_names(paths, passing_over=passing_over)
+    passed_over = PassedOver()
+    names = paths if watch else find_names(paths, passing_over=passing_over, on_other=passed_over.add)
+    passed_over.report()
     answers = _answers_of(classifier)
     writer = make_writer(output_format, answers, names, top=min(top, len(classifier.labels)), embeddings=embeddings)
     gathered = _make_embeddings_file(embeddings_path, classifier)

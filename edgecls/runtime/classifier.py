@@ -3,7 +3,7 @@
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NoReturn, Self
 
 import numpy as np
@@ -29,6 +29,7 @@ if TYPE_CHECKING:  # loaded only for a tuned model, or for heat maps
     from edgecls.runtime.evidence import Method
     from edgecls.runtime.explanation import Explanation
     from edgecls.runtime.setting import Setting
+    from edgecls.runtime.video.predictions import FramePrediction
 
 __all__ = ["Classifier"]
 
@@ -308,6 +309,49 @@ class Classifier:
                 return Outcome(name_of(image), error)
 
         return map_in_order(outcome, images, workers=workers or self.workers)
+
+    def predict_video(
+        self,
+        source: str | os.PathLike[str],
+        *,
+        every_s: float | None = None,
+        crop: tuple[int, int, int, int] | None = None,
+        workers: int | None = None,
+        timeout_s: float = 10.0,
+        reconnect_s: float = 300.0,
+        on_notice: Callable[[str], None] = lambda _: None,
+    ) -> "Generator[FramePrediction, None, None]":
+        """Classify the frames of a video, in order, or the newest frames of a camera or stream as long as it runs.
+
+        Args:
+            source: The path of a video; "camera:0" for the first camera; or a URL: rtsp, rtmp, http, udp, rtp.
+            every_s: Take the first frame of each so many seconds; None for all frames of a video, and of a camera or
+                stream as many as can be classified.
+            crop: Left, top, width and height of the part of each frame to classify, in pixels; None for whole frames.
+            workers: How many frames of a video to work on at once; None for `Classifier.workers`.
+            timeout_s: After so long without an answer or a frame, a camera or stream is lost.
+            reconnect_s: How long to try to get it back; 0 for not at all.
+            on_notice: Called with a text when a camera or stream is lost, and when it is back.
+
+        Returns:
+            The predictions with their frames, one by one; the source is opened when the first is asked for. Stop
+            iterating, or call `close` of the iterator, to end it.
+
+        Raises:
+            VideoError: It cannot be opened, or the crop is not within its frames. Or, after all the frames that can be
+                decoded, the video is damaged or cut short.
+            SourceLostError: A camera or stream was lost, and did not come back.
+            ValueError: A number is out of range.
+        """
+        from edgecls.runtime.video.frames import Crop
+        from edgecls.runtime.video.predictions import VideoSettings, predict_frames
+
+        if workers is not None and workers < 1:
+            raise ValueError(f"workers must be at least 1, got {workers}")
+        part = None if crop is None else Crop(*crop)
+        settings = VideoSettings(every_s, part, timeout_s, reconnect_s, on_notice)
+        _ = self._session
+        return predict_frames(self, source, settings, workers=workers)
 
     def embed(
         self, images: Iterable[ImageInput], *, workers: int | None = None, channel_order: ChannelOrder = "rgb"

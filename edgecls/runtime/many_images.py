@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgecls import image
-from edgecls.errors import ImageError, ImageReadError
+from edgecls.errors import ImageError, ImageReadError, UnsupportedImageError
 from edgecls.image import ImageLimits
 from edgecls.image_files import image_names
 from edgecls.in_order import map_in_order
 from edgecls.runtime.prediction import Outcome
+from edgecls.video_names import has_video_name
 
 if TYPE_CHECKING:
     from edgecls.runtime.classifier import Classifier
@@ -64,7 +65,9 @@ def classify_stream(
     return map_in_order(classify, sources, workers=workers)
 
 
-def find_names(paths: Sequence[str], *, passing_over: Collection[str] = ()) -> list[str]:
+def find_names(
+    paths: Sequence[str], *, passing_over: Collection[str] = (), on_other: Callable[[str], object] | None = None
+) -> list[str]:
     """Expand paths into the names of images, keeping the order; `open_source` opens each.
 
     A file is taken whatever its suffix. A folder gives all images below it, sorted, by their
@@ -76,16 +79,17 @@ def find_names(paths: Sequence[str], *, passing_over: Collection[str] = ()) -> l
         paths: Files, folders, patterns, "-".
         passing_over: Folders below those of `paths` that are left out, by their real paths. If there are
             any, a folder without images is no fault: they may all be in there.
+        on_other: Told every file in the folders that is no image.
     """
     # Names and not sources: of a million images, these take a hundred megabytes, those would take several.
-    return [name for path in paths for name in _names_of(path, passing_over)]
+    return [name for path in paths for name in _names_of(path, passing_over, on_other)]
 
 
-def _names_of(path: str, passing_over: Collection[str]) -> list[str]:
+def _names_of(path: str, passing_over: Collection[str], on_other: Callable[[str], object] | None) -> list[str]:
     if path == STDIN:
         return [path]
     if os.path.isdir(path):
-        images = list(image_names(Path(path), passing_over=passing_over))
+        images = list(image_names(Path(path), passing_over=passing_over, on_other=on_other))
         return images if images or passing_over else [path]
     if os.path.lexists(path) or not glob.has_magic(path):
         return [path]
@@ -107,6 +111,10 @@ def file_source(path: str) -> Source:
 
 def _read_named(name: str, limits: ImageLimits) -> bytes:
     try:
+        if has_video_name(name) and os.path.isfile(name):
+            raise UnsupportedImageError(
+                f"cannot use {name!r}: it is a video; classify it without images: edgecls run VIDEO"
+            )
         return image.read_file(name, limits=limits)
     except ImageReadError as error:
         if os.path.isdir(name):
