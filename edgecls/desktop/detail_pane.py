@@ -35,7 +35,8 @@ class DetailPane(QScrollArea):
         self._classifier = classifier
         self._entry: Entry | None = None
         self._keys: Sequence[str] = ()
-        self._jobs = Jobs("details")
+        self._previews, self._heats = Jobs("previews"), Jobs("heat")
+        self._explained = ""  # the label that the heat map on the screen explains
         self._wanted = 0  # number of the last request for a preview or heat map
         self.picture = _Picture()
         self.headline, self.said, self.note = QLabel(), QLabel(), QLabel()
@@ -140,14 +141,19 @@ class DetailPane(QScrollArea):
         self.hint.setText(words("keys"))
         self.picture.nothing = words("no_preview")
         self.refresh()
+        if self._explained:
+            self._say(words("heat.note", label=self._explained))
+        elif self.heat_button.isChecked():
+            self._load()
 
     def forget_heat(self) -> None:
         """Compute the heat map anew, as there is another model."""
         self._load()
 
     def close_jobs(self) -> None:
-        """End the thread."""
-        self._jobs.close()
+        """End the threads."""
+        self._previews.close()
+        self._heats.close()
 
     def _say(self, text: str) -> None:
         self.note.setText(text)
@@ -156,6 +162,7 @@ class DetailPane(QScrollArea):
     def _load(self) -> None:
         """Decode the image in the thread, with its heat map if that is wanted."""
         self._wanted += 1
+        self._explained = ""
         wanted, entry, classifier = self._wanted, self._entry, self._classifier()
         self._say("")
         if entry is None:
@@ -176,6 +183,9 @@ class DetailPane(QScrollArea):
             if result is None or wanted != self._wanted:
                 return
             image, explained = result
+            if not explained and self._explained:
+                return  # the heat map was quicker
+            self._explained = explained
             self.picture.set_image(image)
             if explained:
                 self._say(self.words("heat.note", label=explained))
@@ -185,10 +195,10 @@ class DetailPane(QScrollArea):
                 self.picture.set_failed()
                 self._say(message if self.heat_button.isChecked() else "")
 
-        self._jobs.run(preview, then=show, failed=fail)
+        self._previews.run(preview, then=show, failed=fail)
         if self.heat_button.isChecked() and entry.fault is None and classifier is not None:
             self._say(self.words("heat.busy"))
-            self._jobs.run(heat, then=show, failed=fail)
+            self._heats.run(heat, then=show, failed=fail)
 
 
 class _Picture(QWidget):

@@ -48,7 +48,7 @@ def check_display(
         MissingExtraError: PySide6 is not installed.
         DisplayError: There is no display, or a library is missing; the message says what to do.
     """
-    import_from_extra("PySide6", extra="desktop", purpose="the desktop app")
+    _check_release(import_from_extra("PySide6", extra="desktop", purpose="the desktop app").__version__)
     if platform.startswith("linux"):
         wanted = environment.get("QT_QPA_PLATFORM", "").partition(":")[0].partition(";")[0]
         if not (wanted in _WITHOUT_DISPLAY or environment.get("DISPLAY") or environment.get("WAYLAND_DISPLAY")):
@@ -65,6 +65,15 @@ def check_display(
             f"cannot open a window: Qt cannot be loaded ({error}); it needs glibc 2.34 or newer (Debian 12, "
             "Ubuntu 22.04), and the libraries of a desktop"
         ) from error
+
+
+def _check_release(release: str, *, python: tuple[int, ...] = sys.version_info) -> None:
+    """Refuse the releases that end Python 3.11 after some thousand signals: each takes a reference from True."""
+    if python < (3, 12) and tuple(map(int, release.split(".")[:2])) >= (6, 12):
+        raise DisplayError(
+            f"cannot open a window: PySide6 {release} crashes with Python 3.11; install an earlier one with: "
+            'pip install "PySide6-Essentials<6.12"'
+        )
 
 
 def _check_libraries(packages: Mapping[str, str], load: Callable[[str], object]) -> None:
