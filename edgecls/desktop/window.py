@@ -202,6 +202,10 @@ class Window(QMainWindow):
             actions[name].setEnabled(has_images)
         self.top.sort_button.setEnabled(has_images)
         self.top.export_button.setEnabled(has_images)
+        classifier = session.recogniser.classifier
+        parts = [words("status.images", count=len(session.images.entries))] if has_images else []
+        parts += [classifier.card.name] if classifier is not None else []
+        self.setWindowTitle(f"{' · '.join(parts)} – edgecls" if parts else "edgecls")
         self.hint.setVisible(not has_images or self._shows_sample)
         self.hint.setText(words("sample") if self._shows_sample else words("hint"))
 
@@ -431,7 +435,6 @@ class Window(QMainWindow):
             self.settings.language = language
         words = self.words = self.session.words = self.session.images.words = Words(language)
         self.actions_.languages[language.value].setChecked(True)
-        self.setWindowTitle(words("title"))
         self.actions_.retranslate(words)
         self.top.retranslate(words)
         self.notice.button.setText(words("dismiss"))

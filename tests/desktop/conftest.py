@@ -1,5 +1,6 @@
 """The window without a screen, with a model of its own, and folders of its own for settings and decisions."""
 
+import importlib
 import importlib.util
 import os
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 try:
     _IS_THERE = importlib.util.find_spec("PySide6.QtWidgets") is not None
     if _IS_THERE:
-        import PySide6.QtWidgets  # it also needs libraries of the system
+        importlib.import_module("PySide6.QtWidgets")  # it also needs libraries of the system
 
         from edgecls.desktop.display import check_display
 

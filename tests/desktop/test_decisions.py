@@ -11,7 +11,6 @@ from edgecls.desktop.sorting import do_again, sort_images, take_back
 from edgecls.errors import OutputError
 from edgecls.runtime.folders.sort_into import Transfer
 
-
 Kept = Callable[[], Decisions]
 
 

@@ -34,7 +34,7 @@ def test_without_the_extra_the_message_names_it(monkeypatch: pytest.MonkeyPatch)
 
 @needs_pyside
 def test_without_a_display_there_is_an_error_instead_of_an_abort() -> None:
-    with pytest.raises(DisplayError, match="no display .*edgecls serve"):
+    with pytest.raises(DisplayError, match=r"no display .*edgecls serve"):
         display.check_display(environment={}, platform="linux", load=_load_nothing_missing)
 
 
