@@ -321,6 +321,21 @@ def _streaming_memory(results: Results) -> str:
     )
 
 
+def _desktop_app(results: Results) -> str:
+    return _table(
+        ["images", "peak MB, recognised", "peak MB, scrolled through", "images per second", "window busy, ms at most"],
+        [
+            [
+                row["images"],
+                *(f"{row[key] / 1e6:.0f}" for key in ("recognised_bytes", "scrolled_bytes")),
+                f"{row['images'] / row['recognised_s']:.0f}",
+                f"{1000 * row['longest_turn_s']:.0f}",
+            ]
+            for row in results["desktop_app"]["rows"]
+        ],
+    )
+
+
 def _familiarity(results: Results) -> str:
     def share(level: dict[str, float]) -> str:
         return interval({key: 100 * level[key] for key in ("value", "low", "high")}, ".1f")
@@ -431,6 +446,7 @@ TABLES: dict[str, Callable[[Results], str]] = {
     "familiarity": _familiarity,
     "near_duplicates": _near_duplicates,
     "streaming_memory": _streaming_memory,
+    "desktop_app": _desktop_app,
     "gpu_inference_mobilenet_v2": _gpu_inference,
     "gpu_training_jax": _gpu_training,
 }

@@ -65,8 +65,8 @@ def make_window(app: QApplication, settings: Settings, *, model: Path | None, pa
     app.styleHints().colorSchemeChanged.connect(lambda _: apply_scheme(app, settings.scheme))
     if settings.language is Language.CHINESE:
         translator = QTranslator(app)
-        folder = QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath)
-        if translator.load(QLocale(QLocale.Language.Chinese), "qtbase", "_", folder):
+        translations = QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath)
+        if translator.load(QLocale(QLocale.Language.Chinese), "qtbase", "_", translations):
             app.installTranslator(translator)
     folder = decisions_folder()
     decisions = open_decisions(folder)

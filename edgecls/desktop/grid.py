@@ -1,5 +1,7 @@
 """The grid of images: thumbnails with their labels, and the list of groups beside it."""
 
+from typing import Any
+
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPainterPath, QPen
 from PySide6.QtWidgets import QAbstractItemView, QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
@@ -72,8 +74,7 @@ class _Cell(QStyledItemDelegate):
         """Draw the thumbnail, the label with its probability, and how sure that is as a meter."""
         entry: Entry = index.data(ENTRY_ROLE)
         chosen = colors()
-        rect: QRect = option.rect  # type: ignore[attr-defined]
-        state: QStyle.StateFlag = option.state  # type: ignore[attr-defined]
+        rect, state = _place(option)
         is_selected = bool(state & QStyle.StateFlag.State_Selected)
         painter.save()
         painter.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.SmoothPixmapTransform)
@@ -87,7 +88,7 @@ class _Cell(QStyledItemDelegate):
         frame = QRectF(rect.x() + _MARGIN, rect.y() + _MARGIN, THUMBNAIL_SIDE, THUMBNAIL_SIDE)
         self._draw_image(painter, frame, entry)
         text = QRectF(frame.x() + 2, frame.bottom() + 6, frame.width() - 4, 20)
-        self._draw_answer(painter, text, entry, option.font)  # type: ignore[attr-defined]
+        self._draw_answer(painter, text, entry)
         painter.restore()
 
     def _draw_image(self, painter: QPainter, frame: QRectF, entry: Entry) -> None:
@@ -117,7 +118,7 @@ class _Cell(QStyledItemDelegate):
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawPath(path)
 
-    def _draw_answer(self, painter: QPainter, text: QRectF, entry: Entry, font: object) -> None:
+    def _draw_answer(self, painter: QPainter, text: QRectF, entry: Entry) -> None:
         words, chosen = self._images.words, colors()
         metrics = QFontMetrics(painter.font())
         figure = ""
@@ -231,8 +232,7 @@ class _GroupCell(QStyledItemDelegate):
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
         """Draw the name on the left and the count on the right."""
         chosen, group = colors(), index.data(GROUP_ROLE)
-        rect: QRect = option.rect  # type: ignore[attr-defined]
-        state: QStyle.StateFlag = option.state  # type: ignore[attr-defined]
+        rect, state = _place(option)
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         is_selected = bool(state & QStyle.StateFlag.State_Selected)
@@ -253,3 +253,8 @@ class _GroupCell(QStyledItemDelegate):
         name = metrics.elidedText(str(index.data()), Qt.TextElideMode.ElideRight, room)
         painter.drawText(text, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, name)
         painter.restore()
+
+
+def _place(option: Any) -> tuple[QRect, QStyle.StateFlag]:
+    """Return where a view wants something drawn, and its state; releases of PySide6 type these differently."""
+    return option.rect, option.state
