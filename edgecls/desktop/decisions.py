@@ -40,11 +40,19 @@ class LabelsSet:
 
 @dataclass(frozen=True)
 class Placement:
-    """A file that was moved or copied: from where to where; `link` is what it held if it was a symbolic link."""
+    """A file that was moved or copied.
+
+    Attributes:
+        source: From where.
+        target: To where.
+        link: What the source held if it was a symbolic link.
+        was_there: A file of the same content had the target's name already; it does not go when this is undone.
+    """
 
     source: str
     target: str
     link: str | None = None
+    was_there: bool = False
 
 
 @dataclass
@@ -202,7 +210,8 @@ class Decisions:
     def place(self, source: Path, target: Path) -> None:
         """Record that a file will be moved or copied; to be called before."""
         link = os.readlink(source) if source.is_symlink() else None
-        self._do({"do": "place", "from": str(source), "to": str(target), "link": link})
+        there = os.path.lexists(target)
+        self._do({"do": "place", "from": str(source), "to": str(target), "link": link, "there": there})
 
     def saved(self) -> None:
         """Record that the labels were exported or sorted by."""
@@ -263,7 +272,7 @@ class Decisions:
             case "place":
                 sorting = self._done[-1]
                 if isinstance(sorting, Sorting):
-                    sorting.placements.append(Placement(record["from"], record["to"], record["link"]))
+                    sorting.placements.append(Placement(record["from"], record["to"], record["link"], record["there"]))
                     if sorting.moves:
                         self._rename(record["from"], record["to"])
             case "saved":

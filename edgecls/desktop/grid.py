@@ -3,7 +3,7 @@
 from typing import Any
 
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPainterPath, QPen
+from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPainterPath, QPen, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from edgecls.desktop.entries import ALL, CORRECTED, Entry, Group, Kind
@@ -51,6 +51,14 @@ class Grid(QListView):
 
     def keyboardSearch(self, search: str) -> None:  # noqa: N802  Qt's name
         """Look for nothing: digits and letters are shortcuts here."""
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802  Qt's name
+        """Spread the columns over the width."""
+        width = self.viewport().width() - 2
+        size = QSize(width // max(1, width // _CELL.width()), _CELL.height())
+        if size != self.gridSize():
+            self.setGridSize(size)
+        super().resizeEvent(event)
 
     def _show(self, path: str) -> None:
         row = self._images.row_of(path)

@@ -67,7 +67,7 @@ def do_again(sorting: Sorting, *, on_progress: OnProgress) -> list[str]:
 
 def _each(
     sorting: Sorting,
-    transfer: Callable[[Path, Path, str | None], None],
+    transfer: Callable[[Path, Path, Placement], None],
     placements: Iterator[Placement],
     on_progress: OnProgress,
 ) -> list[str]:
@@ -75,7 +75,7 @@ def _each(
     for done, placement in enumerate(placements, 1):
         source, target = Path(placement.source), Path(placement.target)
         try:
-            transfer(source, target, placement.link)
+            transfer(source, target, placement)
         except (OSError, OutputError) as error:
             reason = error.strerror or str(error) if isinstance(error, OSError) else str(error)
             faults.append(f"cannot {sorting.transfer} {placement.source!r}: {reason}")
@@ -83,21 +83,27 @@ def _each(
     return faults
 
 
-def _moved_back(source: Path, target: Path, link: str | None) -> None:
+def _moved_back(source: Path, target: Path, placement: Placement) -> None:
     if os.path.lexists(source):
+        if not os.path.lexists(target):
+            return  # it was never moved, or is back already
         if not same_content(source.resolve(), target):
             raise FileExistsError(None, "another file has taken its name")
-        target.unlink()  # killed in the middle of a move
+        if not placement.was_there:
+            target.unlink()  # killed in the middle of a move
         return
     source.parent.mkdir(parents=True, exist_ok=True)
-    if link is None:
-        move_file(target, source)
+    if placement.link is not None:
+        os.symlink(placement.link, source)
+        if not placement.was_there:
+            target.unlink()
+    elif placement.was_there:
+        copy_file(target, source)
     else:
-        os.symlink(link, source)
-        target.unlink()
+        move_file(target, source)
 
 
-def _copy_removed(source: Path, target: Path, link: str | None) -> None:
+def _copy_removed(source: Path, target: Path, placement: Placement) -> None:
     if not os.path.lexists(target):
         return
     if not same_content(source.resolve(), target):
@@ -105,15 +111,17 @@ def _copy_removed(source: Path, target: Path, link: str | None) -> None:
     target.unlink()
 
 
-def _moved(source: Path, target: Path, link: str | None) -> None:
+def _moved(source: Path, target: Path, placement: Placement) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    if link is None:
+    if os.path.lexists(target) and same_content(source.resolve(), target):
+        source.unlink()
+    elif placement.link is None:
         move_file(source, target)
     else:
         copy_file(source.resolve(), target)
         source.unlink()
 
 
-def _copied(source: Path, target: Path, link: str | None) -> None:
+def _copied(source: Path, target: Path, placement: Placement) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     copy_file(source.resolve(), target)

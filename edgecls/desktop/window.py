@@ -59,6 +59,7 @@ class Window(QMainWindow):
         self.words = session.words
         self._folder, self._camera = folder, camera
         self._model = str(model or "")
+        self._in_use: tuple[str, str] | None = None  # model and provider that were opened last
         self._is_leaving = False
         ratio = max((screen.devicePixelRatio() for screen in QGuiApplication.screens()), default=1.0)
         self.thumbnails = Thumbnails(round(THUMBNAIL_SIDE * ratio))
@@ -126,7 +127,7 @@ class Window(QMainWindow):
         session.noticed.connect(self.notice.show_notice)
         session.labelled.connect(lambda _: self._refresh())
         session.recogniser.opened.connect(lambda _: self._on_model())
-        session.recogniser.failed.connect(lambda _: self._on_model())
+        session.recogniser.failed.connect(lambda _: self._on_fault())
         session.recogniser.answered.connect(lambda _: self._refresh_soon())
         selection = self.grid.selectionModel()
         selection.currentChanged.connect(lambda current, _: self.details.show_entry(self._entry_at(current)))
@@ -417,6 +418,14 @@ class Window(QMainWindow):
             self.details.set_keys(classifier.labels[:KEYED_LABELS])
             self.details.forget_heat()
             self.settings.use_model(self._model)
+            self._in_use = (self._model, self.settings.provider)
+        self._show_choices()
+        self._refresh()
+
+    def _on_fault(self) -> None:
+        """Go back to the choice that works, if there is one: its model is still open."""
+        if self._in_use is not None:
+            self._model, self.settings.provider = self._in_use
         self._show_choices()
         self._refresh()
 

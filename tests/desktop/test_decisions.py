@@ -198,3 +198,23 @@ def test_every_decision_is_a_line_of_json(tmp_path: Path, photos: list[str], kep
     lines = (tmp_path / JOURNAL_NAME).read_text(encoding="utf-8").splitlines()
 
     assert json.loads(lines[-1])["label"] == "蔷薇"
+
+
+def test_files_that_were_in_the_folder_before_stay_there_when_a_move_is_undone(
+    tmp_path: Path, photos: list[str], kept: Kept
+) -> None:
+    Path(photos[1]).write_bytes(b"a.jpg")  # the same image twice
+    (tmp_path / "out/rose").mkdir(parents=True)
+    (tmp_path / "out/rose/c.jpg").write_bytes(b"c.jpg")
+    decisions = kept()
+    images = [(path, "rose") for path in photos]
+
+    sort_images(decisions, images, tmp_path / "out", transfer=Transfer.MOVE, on_progress=_always)
+    assert not any(Path(path).exists() for path in photos)
+    again = kept()
+    assert take_back(again.next_undo, on_progress=_always) == []
+
+    assert [Path(path).read_bytes() for path in photos] == [b"a.jpg", b"a.jpg", b"c.jpg"]
+    assert [path.name for path in (tmp_path / "out/rose").iterdir()] == ["c.jpg"]
+    assert do_again(again.next_undo, on_progress=_always) == []
+    assert not any(Path(path).exists() for path in photos)
