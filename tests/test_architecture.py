@@ -16,7 +16,7 @@ PACKAGE = ROOT / "edgecls"
 
 LAYERS = [
     {"errors", "extras", "atomic_write", "file_moves", "folder_names", "image_files", "in_order", "journal"}
-    | {"bundled_model", "folder_lock", "frozen", "regular_file", "tracking", "xmp"},
+    | {"bundled_model", "folder_lock", "frozen", "regular_file", "tracking", "video_names", "xmp"},
     {"image_formats", "image_spec", "resize", "image", "drawing", "onnx_container", "model_card", "modelfile"},
     {"measuring", "plots"},
     {"runtime"},

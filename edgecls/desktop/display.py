@@ -67,9 +67,9 @@ def check_display(
         ) from error
 
 
-def _check_release(release: str, *, python: tuple[int, ...] = sys.version_info) -> None:
+def _check_release(release: str) -> None:
     """Refuse the releases that end Python 3.11 after some thousand signals: each takes a reference from True."""
-    if python < (3, 12) and tuple(map(int, release.split(".")[:2])) >= (6, 12):
+    if sys.version_info < (3, 12) and tuple(map(int, release.split(".")[:2])) >= (6, 12):
         raise DisplayError(
             f"cannot open a window: PySide6 {release} crashes with Python 3.11; install an earlier one with: "
             'pip install "PySide6-Essentials<6.12"'

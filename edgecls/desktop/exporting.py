@@ -6,7 +6,7 @@ from pathlib import Path
 
 from edgecls.atomic_write import whole_files
 from edgecls.desktop.entries import Entry
-from edgecls.errors import OutputError
+from edgecls.errors import ImageError, OutputError
 from edgecls.model_card import UNKNOWN
 from edgecls.xmp import add_keywords
 
@@ -69,7 +69,7 @@ def write_keywords(entries: Sequence[Entry], *, on_progress: Callable[[int], boo
             try:
                 add_keywords(entry.path, [label])
                 written += 1
-            except OutputError as error:
+            except (ImageError, OutputError) as error:
                 faults.append(str(error))
         if not on_progress(done):
             break

@@ -19,7 +19,6 @@ from edgecls.desktop.entries import ALL, CORRECTED, Group, Kind
 from edgecls.desktop.settings import Scheme, Settings
 from edgecls.desktop.window import Window
 from edgecls.desktop.words import Language
-from edgecls.xmp import read_keywords
 
 Opener = Callable[..., Window]
 
@@ -184,7 +183,7 @@ def test_exports_have_the_corrections(open_window: Opener, images: Path, tmp_pat
         *("blue", "true", "red"),
     )
     assert rows["green.png"]["corrected"] == "false"
-    assert read_keywords(images / "red.png.xmp") == ["blue"]
+    assert "<rdf:li>blue</rdf:li>" in (images / "red.png.xmp").read_text(encoding="utf-8")
     assert window.session.decisions.unsaved_count == 0
 
 
