@@ -8,6 +8,7 @@ __all__ = [
     "Client",
     "EdgeclsError",
     "Explanation",
+    "FramePrediction",
     "ImageError",
     "LabelScore",
     "Outcome",
@@ -17,6 +18,8 @@ __all__ = [
     "RemoteModel",
     "RemoteOutcome",
     "RemotePrediction",
+    "SourceLostError",
+    "VideoError",
     "__version__",
     "load",
     "serve",
@@ -26,10 +29,11 @@ __all__ = [
 if TYPE_CHECKING:
     from edgecls.client.client import Client, RemoteModel, RemoteOutcome, RemotePrediction
     from edgecls.dataframe import to_dataframe
-    from edgecls.errors import EdgeclsError, ImageError, RemoteError
+    from edgecls.errors import EdgeclsError, ImageError, RemoteError, SourceLostError, VideoError
     from edgecls.runtime.classifier import Classifier
     from edgecls.runtime.execution.providers import Provider
     from edgecls.runtime.explanation import Explanation
+    from edgecls.runtime.frame_predictions import FramePrediction
     from edgecls.runtime.opening import load
     from edgecls.runtime.prediction import LabelScore, Outcome, Prediction
     from edgecls.server.local import serve
@@ -39,6 +43,7 @@ _HOMES = {
     "Client": "edgecls.client.client",
     "EdgeclsError": "edgecls.errors",
     "Explanation": "edgecls.runtime.explanation",
+    "FramePrediction": "edgecls.runtime.frame_predictions",
     "ImageError": "edgecls.errors",
     "LabelScore": "edgecls.runtime.prediction",
     "Outcome": "edgecls.runtime.prediction",
@@ -48,6 +53,8 @@ _HOMES = {
     "RemoteModel": "edgecls.client.client",
     "RemoteOutcome": "edgecls.client.client",
     "RemotePrediction": "edgecls.client.client",
+    "SourceLostError": "edgecls.errors",
+    "VideoError": "edgecls.errors",
     "load": "edgecls.runtime.opening",
     "serve": "edgecls.server.local",
     "to_dataframe": "edgecls.dataframe",

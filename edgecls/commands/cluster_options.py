@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import click
-from click.core import ParameterSource
+
+from edgecls.commands.options import typed_options
 
 __all__ = ["cluster_options", "is_on_cluster"]
 
@@ -90,11 +91,7 @@ def is_on_cluster(ctx: click.Context) -> bool:
     Raises:
         click.UsageError: The options do not go together.
     """
-    typed = {
-        param.name: param.opts[0]
-        for param in ctx.command.params
-        if param.name is not None and ctx.get_parameter_source(param.name) is ParameterSource.COMMANDLINE
-    }
+    typed = typed_options(ctx)
     if "on" not in typed:
         for name in _ONLY_ON_CLUSTER:
             if name in typed:

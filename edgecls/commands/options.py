@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from edgecls.bundled_model import BUNDLED_MODEL
 
@@ -33,6 +34,7 @@ __all__ = [
     "tracker_from",
     "tracking_options",
     "tuned_option",
+    "typed_options",
     "unknown_threshold_option",
 ]
 
@@ -241,6 +243,15 @@ def tracker_from(uri: str | None, experiment: str | None, data: Path) -> "Tracke
 
     name = experiment or data.absolute().resolve().stem or "edgecls"
     return connect(uri, experiment=name, on_fault=lambda text: click.echo(f"warning: {text}", err=True))
+
+
+def typed_options(ctx: click.Context) -> dict[str, str]:
+    """Return the parameters that are on the command line: by the name of each, what its option is called."""
+    return {
+        param.name: param.opts[0]
+        for param in ctx.command.params
+        if param.name is not None and ctx.get_parameter_source(param.name) is ParameterSource.COMMANDLINE
+    }
 
 
 class GroupedOption(click.Option):

@@ -1,30 +1,34 @@
 """edgecls run on videos, cameras and streams."""
 
+import contextlib
 import glob
 import os
+import signal
 import sys
+import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import closing
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
 from edgecls.commands.terminal import announce_provider, counted, on_one_line
 from edgecls.commands.verbosity import is_verbose
 from edgecls.commands.video_options import VideoOptions
-from edgecls.commands.video_output import VideoOutput, make_output
+from edgecls.commands.video_output import TableOutput, VideoOutput, make_output
 from edgecls.drawing.font import undrawable_remark
 from edgecls.errors import OutputError, VideoError
 from edgecls.image import DEFAULT_LIMITS, ImageLimits
 from edgecls.modelfile import read_model
 from edgecls.runtime.classifier import Classifier
 from edgecls.runtime.execution.providers import Provider
+from edgecls.runtime.frame_predictions import FramePrediction, changes
+from edgecls.runtime.labelled_video import LabelledVideo
 from edgecls.runtime.opening import open_classifier
 from edgecls.runtime.tuned import Goal, tuned_setting
 from edgecls.runtime.verified import verify_once
-from edgecls.runtime.video.labelled_video import LabelledVideo
-from edgecls.runtime.video.predictions import FramePrediction, changes
+from edgecls.runtime.video.live import is_still_reading
 from edgecls.video_names import names_live_source, without_credentials
 
 __all__ = ["run_on_video"]
@@ -107,25 +111,62 @@ def run_on_video(
     sources = _found(paths)
     most = min(top, len(classifier.labels))
     out = make_output(output_format, classifier, sources, top=most, embeddings=embeddings)
-    failed = 0
-    for source in sources:
-        tally = _Tally(source)
-        try:
-            _classify(source, classifier, out, tally, video=video, label_folder=label_folder, threads=threads)
-        except VideoError as error:
-            failed += 1
-            out.write_error(_shown(source), error)
-        except KeyboardInterrupt:
-            click.echo(f"stopped; {tally.described}", err=True)
-            if not is_live:
-                sys.exit(STOPPED)
-            return
-        if output_format == "table" and tally.frames:
-            click.echo(tally.described, err=True)
+    with _sigterm_like_ctrl_c():
+        failed = sum(
+            not _print_answers(source, classifier, out, video=video, label_folder=label_folder, threads=threads)
+            for source in sources
+        )
     if failed:
         if len(sources) > 1:
             click.echo(f"{failed} of {counted(len(sources), 'video')} could not be classified, or not whole", err=True)
-        sys.exit(1)
+        _leave(1)
+
+
+@contextlib.contextmanager
+def _sigterm_like_ctrl_c() -> Iterator[None]:
+    """End as with Ctrl-C when a service manager ends the program: a labelled video is finished then."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _print_answers(
+    source: str,
+    classifier: Classifier,
+    out: VideoOutput,
+    *,
+    video: VideoOptions,
+    label_folder: Path | None,
+    threads: int | None,
+) -> bool:
+    """Classify a source, or end the program if it is stopped; return False if there was an error, which is printed."""
+    tally = _Tally(source)
+    error = None
+    try:
+        _classify(source, classifier, out, tally, video=video, label_folder=label_folder, threads=threads)
+    except VideoError as found:
+        error = found
+        out.write_error(_shown(source), found)
+    except KeyboardInterrupt:
+        click.echo(f"stopped; {tally.described}", err=True)
+        _leave(0 if names_live_source(source) else STOPPED)
+    if isinstance(out, TableOutput) and tally.frames:
+        click.echo(tally.described, err=True)
+    return error is None
+
+
+def _leave(exit_code: int) -> NoReturn:
+    """End the program, without Python's own ending where a thread still waits in OpenCV."""
+    if is_still_reading():
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        os._exit(exit_code)
+    sys.exit(exit_code)
 
 
 def _found(paths: tuple[str, ...]) -> list[str]:
@@ -158,7 +199,7 @@ def _classify(
     )
     labelled = None if label_folder is None else _labelled_video(label_folder, source, classifier, video)
     try:
-        with closing(frames):
+        with contextlib.closing(frames):
             counted_frames = tally.counting(frames, labelled)
             if video.changes is None:
                 for found in counted_frames:

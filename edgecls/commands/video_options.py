@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import click
-from click.core import ParameterSource
 
+from edgecls.commands.options import typed_options
 from edgecls.commands.terminal import on_one_line
 from edgecls.video_names import has_video_name, is_video, names_live_source
 
@@ -130,11 +130,7 @@ def is_on_video(ctx: click.Context, paths: Sequence[str]) -> bool:
     Raises:
         click.UsageError: The options do not go together.
     """
-    typed = {
-        param.name: param.opts[0]
-        for param in ctx.command.params
-        if param.name is not None and ctx.get_parameter_source(param.name) is ParameterSource.COMMANDLINE
-    }
+    typed = typed_options(ctx)
     if "on" in typed:
         if any(_LIVE.match(path) for path in paths):
             raise click.UsageError("cameras and streams do not go with --on ray; they are for this machine")

@@ -8,10 +8,10 @@ from edgecls.commands.terminal import on_one_line, padded, utf8_stdout, width
 from edgecls.errors import VideoError
 from edgecls.model_card import UNKNOWN
 from edgecls.runtime.classifier import Classifier
-from edgecls.runtime.video.predictions import Change, FramePrediction
+from edgecls.runtime.frame_predictions import Change, FramePrediction
 from edgecls.video_names import names_live_source
 
-__all__ = ["VideoOutput", "make_output"]
+__all__ = ["TableOutput", "VideoOutput", "make_output"]
 
 
 class VideoOutput:
@@ -61,7 +61,7 @@ class _Csv(VideoOutput):
         self._out.flush()
 
 
-class _Table(VideoOutput):
+class TableOutput(VideoOutput):
     """Prints lines for people: the time in the video, of a live source the clock, the answer, and why it is unknown."""
 
     def __init__(self, out: TextIO, top: int, answers: tuple[str, ...], *, is_live: bool, has_several: bool) -> None:
@@ -108,5 +108,5 @@ def make_output(
         return _Csv(out, top)
     if output_format == "table":
         answers = (*classifier.labels, UNKNOWN) if classifier.can_be_unknown else classifier.labels
-        return _Table(out, top, answers, is_live=names_live_source(sources[0]), has_several=len(sources) > 1)
+        return TableOutput(out, top, answers, is_live=names_live_source(sources[0]), has_several=len(sources) > 1)
     return VideoOutput(out, top, embeddings)

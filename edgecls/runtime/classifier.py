@@ -28,8 +28,8 @@ if TYPE_CHECKING:  # loaded only for a tuned model, or for heat maps
     from edgecls.runtime.batching import Batcher
     from edgecls.runtime.evidence import Method
     from edgecls.runtime.explanation import Explanation
+    from edgecls.runtime.frame_predictions import FramePrediction
     from edgecls.runtime.setting import Setting
-    from edgecls.runtime.video.predictions import FramePrediction
 
 __all__ = ["Classifier"]
 
@@ -343,8 +343,8 @@ class Classifier:
             SourceLostError: A camera or stream was lost, and did not come back.
             ValueError: A number is out of range.
         """
+        from edgecls.runtime.frame_predictions import VideoSettings, predict_frames
         from edgecls.runtime.video.frames import Crop
-        from edgecls.runtime.video.predictions import VideoSettings, predict_frames
 
         if workers is not None and workers < 1:
             raise ValueError(f"workers must be at least 1, got {workers}")

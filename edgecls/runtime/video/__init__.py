@@ -1,1 +1,1 @@
-"""Videos, cameras and streams: reading frames, classifying them, changes of the answer, labelled videos."""
+"""Frames of videos, cameras and streams; nothing here knows of models."""

@@ -4,8 +4,12 @@ A thread of its own opens the source and reads it, as OpenCV waits for a source 
 reads as fast as frames come and keeps one of them, so that a slow network never falls behind the camera.
 """
 
+import contextlib
+import math
+import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,19 +22,25 @@ from edgecls.runtime.video.capture import Capture, Opener, Timeline, check_frame
 from edgecls.runtime.video.frames import Crop, Frame, now
 from edgecls.runtime.video.source import VideoSource
 
-__all__ = ["LiveFrames"]
+__all__ = ["LiveFrames", "is_still_reading"]
 
 GRACE_S = 1.0  # beyond the time limit, for OpenCV to keep to it
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0  # between two tries to connect; each is twice as long
 STOPPING_S = 1.0  # for the thread to end; if it waits in OpenCV, the program ends without it
+DRIFT_S, DRIFT_SHARE = 3.0, 0.05  # by which timestamps may be off the clock; those of MJPEG over HTTP are made up
 UNREADABLE = 100  # frames one after another
+_THREAD_NAME = "edgecls-video"
 
 
 @dataclass(frozen=True)
 class _Shot:
-    """A frame as the thread leaves it: the how manieth of its connection, from 1, and where in it."""
+    """A frame as the thread leaves it: the how manieth of its connection, from 1, and where in it.
+
+    `at_s` is by the monotonic clock.
+    """
 
     count: int
+    at_s: float
     position_s: float
     clock: datetime
     pixels: Pixels
@@ -89,7 +99,8 @@ class LiveFrames:
         start_s: float | None = None
         before, due_s = 0, 0.0
         offset_s = position_s = 0.0  # timestamps begin anew with each connection
-        try:
+        try:  # Ctrl-C may come while the thread is started, too
+            connection.start()
             while True:
                 found = connection.newest(from_s=due_s)
                 if found is None:
@@ -126,6 +137,7 @@ class LiveFrames:
                 continue
             connection = self._connect()
             try:
+                connection.start()
                 has_come = connection.has_come()
             except BaseException:
                 connection.stop()
@@ -176,14 +188,18 @@ class _Connection:
         self.fps: float | None = None
         self.finite: Capture | None = None
         self.is_hopeless = False
-        self._changed = threading.Condition()
-        self._shot: _Shot | None = None
+        self._newest: deque[_Shot] = deque(maxlen=1)
+        self._news: queue.SimpleQueue[None] = queue.SimpleQueue()  # in C: Ctrl-C cannot leave a lock of it held
         self._error: VideoError | None = None
         self._failure: BaseException | None = None
+        self._has_ended = False
         self._wanted_from_s = 0.0
         self._heard_s = time.monotonic()
         self._is_stopping = False
-        self._thread = threading.Thread(target=self._run, name="edgecls-video", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=_THREAD_NAME, daemon=True)
+
+    def start(self) -> None:
+        """Begin to open the source."""
         self._thread.start()
 
     @property
@@ -193,8 +209,7 @@ class _Connection:
 
     def has_come(self) -> bool:
         """Wait for the first frame; return False if there is an error instead."""
-        with self._changed:
-            return self._wait_for(lambda: self._shot is not None) is None
+        return self._wait_for(lambda: bool(self._newest)) is None
 
     def newest(self, *, from_s: float) -> "_Shot | VideoError | None":
         """Wait for a frame that has not been returned yet, the newest.
@@ -205,43 +220,50 @@ class _Connection:
         Returns:
             The frame; or why there is none; None if the source has an end.
         """
-        with self._changed:
-            if from_s > self._wanted_from_s:
-                self._wanted_from_s, self._shot = from_s, None
-            error = self._wait_for(lambda: self._shot is not None or self.finite is not None)
-            shot, self._shot = self._shot, None
-            return error if shot is None else shot
+        self._wanted_from_s = from_s
+        while True:
+            error = self._wait_for(lambda: bool(self._newest) or self.finite is not None)
+            if error is not None or not self._newest:
+                return error
+            shot = self._newest.popleft()
+            if shot.at_s >= from_s:
+                return shot
 
     def _wait_for(self, is_there: Callable[[], bool]) -> VideoError | None:
         while not is_there():
-            if self._failure is not None:
-                raise self._failure
-            if self._error is not None:
+            if self._has_ended and not is_there():
+                if self._failure is not None:
+                    raise self._failure
                 return self._error
             left_s = self._heard_s + self._timeout_s + GRACE_S - time.monotonic()
             if left_s <= 0:
                 return self._silent()
-            self._changed.wait(left_s)
+            with contextlib.suppress(queue.Empty):
+                self._news.get(timeout=left_s)
         return None
+
+    def _tell(self) -> None:
+        if self._news.empty():
+            self._news.put(None)
 
     def _silent(self) -> VideoError:
         return _NoFramesError(f"no answer within {self._timeout_s:g} s")
 
     def stop(self) -> None:
-        """End the thread, and wait for that a moment."""
+        """End the thread, and wait for that a moment; see `is_still_reading`."""
         self._is_stopping = True
-        self._thread.join(STOPPING_S)
+        if self._thread.ident is not None:
+            self._thread.join(STOPPING_S)
 
     def _run(self) -> None:
         try:
-            error = self._read()
+            self._error = self._read()
         except VideoError as refused:
-            error = refused
+            self._error = refused
         except BaseException as failure:  # noqa: BLE001  raised again where frames are waited for
-            error, self._failure = None, failure
-        with self._changed:
-            self._error = error
-            self._changed.notify_all()
+            self._failure = failure
+        self._has_ended = True
+        self._tell()
 
     def _read(self) -> VideoError | None:
         capture = self._opener(self._source, self._timeout_s)
@@ -269,7 +291,7 @@ class _Connection:
 
     def _keep_newest(self, capture: Capture) -> VideoError | None:
         timeline = Timeline(lambda _: time.monotonic() - self.begun_s)
-        first_s, unreadable = 0.0, 0
+        first_s, unreadable, has_drifted = 0.0, 0, False
         while not self._is_stopping:
             tried_s = time.monotonic()
             if not capture.grab():
@@ -280,7 +302,9 @@ class _Connection:
             if not self.count:
                 self.begun_s, first_s = now_s, timestamp_s
             self.count += 1
-            position_s = timeline.place(timestamp_s - first_s)
+            elapsed_s = now_s - self.begun_s
+            has_drifted |= abs(timestamp_s - first_s - elapsed_s) > DRIFT_S + DRIFT_SHARE * elapsed_s
+            position_s = timeline.place(math.nan if has_drifted else timestamp_s - first_s)
             if now_s < self._wanted_from_s:
                 continue
             frame = retrieve_rgb(capture)
@@ -291,9 +315,14 @@ class _Connection:
                 continue
             unreadable = 0
             part = self._check(frame.shape[1], frame.shape[0])
-            shot = _Shot(self.count, position_s, now(), frame if part is None else frame[part])
-            with self._changed:
-                if now_s >= self._wanted_from_s:  # it may just have been raised
-                    self._shot = shot
-                    self._changed.notify_all()
+            self._newest.append(_Shot(self.count, now_s, position_s, now(), frame if part is None else frame[part]))
+            self._tell()
         return None
+
+
+def is_still_reading() -> bool:
+    """True if OpenCV waits for a source in a thread that could not be stopped.
+
+    Python up to 3.13 aborts if such a thread comes back from C++ while the interpreter ends.
+    """
+    return any(thread.name == _THREAD_NAME for thread in threading.enumerate())

@@ -94,7 +94,7 @@ def why_unreadable(source: VideoSource) -> str:
     if b"ftyp" in boxes and b"moov" not in boxes:
         return "it is cut short, its index (moov) is missing; copy it again, or record it to the end"
     return (
-        "there is no video in it that OpenCV can decode: it is damaged, has only sound, is of another format, or uses "
+        "there is no video in it that OpenCV can decode: it is damaged, has only audio, is of another format, or uses "
         "another codec; ffprobe tells which"
     )
 

@@ -102,6 +102,17 @@ def test_without_timestamps_the_clock_tells_the_time() -> None:
     assert 0 <= positions[0] < positions[1] < positions[2] < 60
 
 
+@pytest.mark.parametrize("pace", [0.0, 1e6], ids=["slower", "faster"])
+def test_timestamps_that_drift_from_the_clock_are_given_up(monkeypatch: pytest.MonkeyPatch, pace: float) -> None:
+    monkeypatch.setattr(live, "DRIFT_S", 0.005)
+    made_up = ((of_color(RED), 1e-6 + pace * number) for number in itertools.count())
+    frames = iter(_frames(opener_of(FakeCapture(made_up)), every_s=0.02))
+
+    taken = [next(frames) for _ in range(4)]
+
+    assert 0.005 < taken[3].position_s - taken[1].position_s < 60
+
+
 def test_an_interval_holds_frames_back() -> None:
     waits = []
 

@@ -11,7 +11,7 @@ from edgecls.errors import OutputError
 from edgecls.file_moves import move_file, numbered
 from edgecls.image import Pixels
 from edgecls.runtime.explanation import for_viewing
-from edgecls.runtime.video.predictions import FramePrediction
+from edgecls.runtime.frame_predictions import FramePrediction
 
 __all__ = ["LabelledVideo"]
 
