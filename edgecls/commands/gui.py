@@ -23,7 +23,7 @@ def gui(ctx: click.Context, /, arguments: tuple[str, ...], provider: str) -> Non
     from edgecls.desktop.display import check_display
     from edgecls.errors import ImageReadError
 
-    model = Path(arguments[0]) if arguments and arguments[0].lower().endswith(".onnx") else None
+    model = Path(arguments[0]).absolute() if arguments and arguments[0].lower().endswith(".onnx") else None
     paths = arguments if model is None else arguments[1:]
     for path in paths:
         if not os.path.lexists(path):

@@ -101,7 +101,7 @@ class Window(QMainWindow):
             self.splitter.addWidget(part)
         self.splitter.setChildrenCollapsible(False)
         self.splitter.setStretchFactor(1, 1)
-        self.splitter.setSizes([210, 660, 370])
+        self.splitter.setSizes([190, 700, 350])
         self.splitter.setHandleWidth(1)
         whole = QWidget()
         column = QVBoxLayout(whole)
