@@ -59,6 +59,7 @@ class _EdgeclsGroup(LazyGroup):
         "doctor",
         "evaluate",
         "export",
+        "gui",
         "info",
         "page",
         "quantize",

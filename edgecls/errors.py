@@ -28,6 +28,7 @@
     ├── TrackingError              runs cannot be logged to an experiment store
     ├── DistributedError           work on a cluster cannot start or go on
     ├── ServerError                the server cannot start
+    ├── DisplayError               the desktop app cannot open a window here
     └── RemoteError                the client has no answer from a server
         ├── UnreachableError           there is no server, or it does not answer in time
         └── RefusedError               it refuses the request, not for the image in it
@@ -40,6 +41,7 @@ __all__ = [
     "AccuracyBudgetError",
     "ClosedError",
     "DatasetError",
+    "DisplayError",
     "DistributedError",
     "EdgeclsError",
     "ExportError",
@@ -194,6 +196,10 @@ class DistributedError(EdgeclsError):
 
 class ServerError(EdgeclsError):
     """The server cannot start with these settings."""
+
+
+class DisplayError(EdgeclsError):
+    """The desktop app cannot open a window here: no display, or libraries of the system are missing."""
 
 
 class RemoteError(EdgeclsError):

@@ -34,7 +34,7 @@ LAYERS = [
     {"models", "dataset", "client", "dataframe"},
     {"export", "evaluation", "bench", "distributed", "labelling", "page", "teaching"},
     {"server"},
-    {"training", "from_python"},
+    {"training", "from_python", "desktop"},
     {"commands"},
     {"cli", "__main__"},
 ]
@@ -44,7 +44,7 @@ WEB = {"bottle", "httptools", "multipart", "prometheus_client"}
 GRPC = {"grpc", "grpc_health", "grpc_reflection", "google"}
 TRAINING = {"tensorflow", "keras", "onnx", "tf2onnx", "sklearn", "xgboost", "skl2onnx", "onnxmltools", "torch", "jax"}
 IMAGES = {"icrawler", "imagehash", "PIL", "urllib3", "bs4", "certifi"}
-HEAVY = TRAINING | IMAGES | {"matplotlib", "ray", "pyarrow", "pi_heif", "optuna", "mlflow", "sqlalchemy"}
+HEAVY = TRAINING | IMAGES | {"matplotlib", "ray", "pyarrow", "pi_heif", "optuna", "mlflow", "sqlalchemy", "PySide6"}
 USERS_OF = {
     **{package: {"models", "export", "training"} for package in TRAINING},
     **{package: {"server"} for package in WEB | GRPC},
@@ -57,6 +57,7 @@ USERS_OF = {
     "openvino": {"runtime"},
     "optuna": {"training"},
     "mlflow": {"tracking"},
+    "PySide6": {"desktop"},
     "sqlalchemy": {"tracking"},
     "onnxruntime.quantization": {"export"},
 }

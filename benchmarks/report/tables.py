@@ -348,6 +348,21 @@ def _teaching(results: Results) -> str:
     )
 
 
+def _desktop_app(results: Results) -> str:
+    return _table(
+        ["images", "peak MB, recognised", "peak MB, scrolled through", "images per second", "window busy, ms at most"],
+        [
+            [
+                row["images"],
+                *(f"{row[key] / 1e6:.0f}" for key in ("recognised_bytes", "scrolled_bytes")),
+                f"{row['images'] / row['recognised_s']:.0f}",
+                f"{1000 * row['longest_turn_s']:.0f}",
+            ]
+            for row in results["desktop_app"]["rows"]
+        ],
+    )
+
+
 def _drift(results: Results) -> str:
     rows = []
     for row in results["drift"]["rows"]:
@@ -531,6 +546,7 @@ TABLES: dict[str, Callable[[Results], str]] = {
     "active_picking": _active_picking,
     "streaming_memory": _streaming_memory,
     "teaching": _teaching,
+    "desktop_app": _desktop_app,
     "gpu_inference_mobilenet_v2": _gpu_inference,
     "gpu_training_jax": _gpu_training,
 }

@@ -5,7 +5,7 @@ repeated, puts no image there twice.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -72,31 +72,53 @@ class Sorter:
         """
         if not isinstance(outcome.result, Prediction):
             return outcome
-        source, folder = Path(outcome.name), self._folders[outcome.result.label]
+        try:
+            self.put(Path(outcome.name), outcome.result.label)
+        except ImageReadError as error:
+            return Outcome(outcome.name, error)
+        return outcome
+
+    def put(
+        self, source: Path, label: str, *, before: Callable[[Path, Path], None] = lambda source, target: None
+    ) -> None:
+        """Put one image into the folder of a label.
+
+        Args:
+            source: The image.
+            label: One of the sorter's.
+            before: Called with where the image is and where it will be, before anything is done; not where it is there
+                already.
+
+        Raises:
+            ImageReadError: The image has gone.
+            OutputError: It cannot be put there; it is where it was.
+        """
+        folder = self._folders[label]
         try:
             folder.mkdir(exist_ok=True)
             if source.parent.samefile(folder):
                 self.done_count += 1
-            elif self._place(source, folder):
+            elif self._place(source, folder, before):
                 self.sorted_count += 1
             else:
                 self.done_count += 1
         except OSError as error:
             if not source.exists():
-                gone = f"cannot {self.transfer} {outcome.name!r}: it has gone since it was classified"
-                return Outcome(outcome.name, ImageReadError(gone))
+                gone = f"cannot {self.transfer} {str(source)!r}: it has gone since it was classified"
+                raise ImageReadError(gone) from error
             raise OutputError(
-                f"cannot {self.transfer} {outcome.name!r} to {str(folder)!r}: {error.strerror or error}; "
+                f"cannot {self.transfer} {str(source)!r} to {str(folder)!r}: {error.strerror or error}; "
                 "fix that and run it again to continue"
             ) from error
-        return outcome
 
-    def _place(self, source: Path, folder: Path) -> bool:
+    def _place(self, source: Path, folder: Path, before: Callable[[Path, Path], None]) -> bool:
         """Return False if the image is there already."""
         image = source.resolve(strict=True)  # of a link, what it leads to is sorted
         while True:
-            target = self._find_target(image, folder, source.name)
-            if target is None:
+            target, is_there = self._find_target(image, folder, source.name)
+            if self.transfer is Transfer.MOVE or not is_there:
+                before(source, target)
+            if is_there:
                 if self.transfer is Transfer.MOVE:
                     source.unlink()  # killed in the middle of a move, or one of two that are the same
                 return False
@@ -112,15 +134,15 @@ class Sorter:
                 source.unlink(missing_ok=True)
             return True
 
-    def _find_target(self, image: Path, folder: Path, name: str) -> Path | None:
-        """Return a free path for the image in the folder, or None if it is there already."""
+    def _find_target(self, image: Path, folder: Path, name: str) -> tuple[Path, bool]:
+        """Return a free path for the image in the folder and False, or where it is already and True."""
         target = folder / name
         taken = self._taken.get((folder, name))
         if taken is None:
             if not os.path.lexists(target):
-                return target
+                return target, False
             if same_content(image, target):
-                return None
+                return target, True
             taken = self._taken[folder, name] = _Taken(target)
         return taken.find(image)
 
@@ -133,14 +155,14 @@ class _Taken:
     _number: int = 1
     _by_size: dict[int, list[Path]] = field(default_factory=dict)
 
-    def find(self, image: Path) -> Path | None:
-        """Return the first free path, or None if an image of the same content is there."""
+    def find(self, image: Path) -> tuple[Path, bool]:
+        """Return the first free path and False, or that of an image with the same content and True."""
         while os.path.lexists(free := numbered(self.first, self._number)):
             self._by_size.setdefault(free.lstat().st_size, []).append(free)
             self._number += 1
-        if any(same_content(image, other) for other in self._by_size.get(image.stat().st_size, ())):
-            return None
-        return free
+        others = self._by_size.get(image.stat().st_size, ())
+        same = next((other for other in others if same_content(image, other)), None)
+        return (free, False) if same is None else (same, True)
 
 
 def _folders_of(root: Path, labels: Sequence[str]) -> dict[str, Path]:
