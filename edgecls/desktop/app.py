@@ -36,9 +36,7 @@ def run(*, model: Path | None, paths: Sequence[str], provider: str | None = None
     """
     app = make_app()
     settings = Settings()
-    if provider is not None:
-        settings.provider = provider
-    window = make_window(app, settings, model=model, paths=paths)
+    window = make_window(app, settings, model=model, paths=paths, provider=provider)
     window.show()
     _end_on_interrupt(app, window)
     return app.exec()
@@ -55,8 +53,17 @@ def make_app() -> QApplication:
     return app
 
 
-def make_window(app: QApplication, settings: Settings, *, model: Path | None, paths: Sequence[str]) -> Window:
+def make_window(
+    app: QApplication, settings: Settings, *, model: Path | None, paths: Sequence[str], provider: str | None = None
+) -> Window:
     """Return the window, with what was not finished last time, then with the paths, or else with a sample image.
+
+    Args:
+        app: The app of this process.
+        settings: What is remembered.
+        model: As for `run`.
+        paths: As for `run`.
+        provider: As for `run`.
 
     Raises:
         OutputError: Decisions cannot be kept.
@@ -73,7 +80,7 @@ def make_window(app: QApplication, settings: Settings, *, model: Path | None, pa
     words = Words(settings.language)
     session = Session(decisions, words)
     chosen = model if model is not None else Path(settings.model) if os.path.isfile(settings.model) else None
-    window = Window(session, settings, folder=folder, model=chosen)
+    window = Window(session, settings, folder=folder, model=chosen, provider=provider)
     session.noticed.connect(lambda text, is_fault: None if not is_fault else sys.stderr.write(f"{text}\n"))
     _show_unexpected(window)
     if decisions.set_aside is not None:

@@ -36,6 +36,7 @@ def check_display(
     environment: Mapping[str, str] = os.environ,
     platform: str = sys.platform,
     load: Callable[[str], object] = ctypes.CDLL,
+    answers: Callable[[str], bool] | None = None,
 ) -> None:
     """Check that PySide6 is installed, that there is a display, and that the system has the libraries Qt needs.
 
@@ -43,6 +44,7 @@ def check_display(
         environment: Where the display is looked up.
         platform: As `sys.platform`.
         load: Loads a library by name, or raises OSError.
+        answers: Says whether there is an X server at a display; None for trying it.
 
     Raises:
         MissingExtraError: PySide6 is not installed.
@@ -58,6 +60,12 @@ def check_display(
             )
         uses_x11 = wanted == "xcb" or (not wanted and not environment.get("WAYLAND_DISPLAY"))
         _check_libraries(_OF_QT | (_OF_X11 if uses_x11 else {}), load)
+        display = environment.get("DISPLAY", "")
+        if uses_x11 and not (answers or _is_x_server)(display):
+            raise DisplayError(
+                f"cannot open a window: nothing answers at the display {display!r} (DISPLAY), or this user may not use "
+                "it; check the variable and xhost"
+            )
     try:
         import_from_extra("PySide6.QtWidgets", extra="desktop", purpose="the desktop app")
     except ImportError as error:
@@ -65,6 +73,19 @@ def check_display(
             f"cannot open a window: Qt cannot be loaded ({error}); it needs glibc 2.34 or newer (Debian 12, "
             "Ubuntu 22.04), and the libraries of a desktop"
         ) from error
+
+
+def _is_x_server(display: str) -> bool:
+    """Return whether an X server takes a connection."""
+    library = ctypes.CDLL("libxcb.so.1")
+    library.xcb_connect.restype = ctypes.c_void_p
+    library.xcb_connect.argtypes = [ctypes.c_char_p, ctypes.c_void_p]
+    library.xcb_connection_has_error.argtypes = library.xcb_disconnect.argtypes = [ctypes.c_void_p]
+    connection = library.xcb_connect(os.fsencode(display), None)
+    try:
+        return bool(library.xcb_connection_has_error(connection) == 0)
+    finally:
+        library.xcb_disconnect(connection)
 
 
 def _check_release(release: str) -> None:

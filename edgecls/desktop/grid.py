@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt
+from PySide6.QtCore import QAbstractListModel, QModelIndex, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPainterPath, QPen, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from edgecls.desktop.entries import ALL, CORRECTED, Entry, Group, Kind
-from edgecls.desktop.image_list import ENTRY_ROLE, ImageList
+from edgecls.desktop.image_list import ENTRY_ROLE, ImageList, Index
 from edgecls.desktop.theme import colors
 from edgecls.desktop.thumbnails import Thumbnails
 from edgecls.desktop.words import Words
@@ -18,7 +18,6 @@ THUMBNAIL_SIDE = 136  # logical pixels
 GROUP_ROLE = Qt.ItemDataRole.UserRole
 _MARGIN, _TEXT, _RADIUS = 10, 46, 10
 _CELL = QSize(THUMBNAIL_SIDE + 2 * _MARGIN, THUMBNAIL_SIDE + _TEXT + 2 * _MARGIN)
-_Index = QModelIndex | QPersistentModelIndex
 _NO_INDEX = QModelIndex()
 _LAST_KINDS = (Kind.UNDECIDED, Kind.UNLIKE, Kind.WAITING, Kind.FAILED)
 
@@ -74,11 +73,11 @@ class _Cell(QStyledItemDelegate):
         self._thumbnails = thumbnails
         self._images = parent._images
 
-    def sizeHint(self, option: QStyleOptionViewItem, index: _Index) -> QSize:  # noqa: N802  Qt's name
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:  # noqa: N802  Qt's name
         """Return the size of every cell."""
         return _CELL
 
-    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         """Draw the thumbnail, the label with its probability, and how sure that is as a meter."""
         entry: Entry = index.data(ENTRY_ROLE)
         chosen = colors()
@@ -170,11 +169,11 @@ class GroupList(QAbstractListModel):
         self.groups: list[Group] = [ALL]
         images.counts_changed.connect(self._refresh)
 
-    def rowCount(self, parent: _Index = _NO_INDEX) -> int:  # noqa: N802  Qt's name
+    def rowCount(self, parent: Index = _NO_INDEX) -> int:  # noqa: N802  Qt's name
         """Return the number of groups."""
         return 0 if parent.isValid() else len(self.groups)
 
-    def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
         """Return the name of a group with its count."""
         if not index.isValid() or index.row() >= len(self.groups):
             return None
@@ -233,11 +232,11 @@ class _GroupCell(QStyledItemDelegate):
         super().__init__(parent)
         self._groups = groups
 
-    def sizeHint(self, option: QStyleOptionViewItem, index: _Index) -> QSize:  # noqa: N802  Qt's name
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:  # noqa: N802  Qt's name
         """Return the size of a line."""
         return QSize(120, 34)
 
-    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         """Draw the name on the left and the count on the right."""
         chosen, group = colors(), index.data(GROUP_ROLE)
         rect, state = _place(option)

@@ -4,16 +4,19 @@ import os
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeAlias
 
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
 
 from edgecls.desktop.entries import ALL, CORRECTED, Answer, Entry, Group
 from edgecls.desktop.words import Words
 
-__all__ = ["ENTRY_ROLE", "ImageList"]
+__all__ = ["ENTRY_ROLE", "ImageList", "Index"]
 
 ENTRY_ROLE = Qt.ItemDataRole.UserRole
-_Index = QModelIndex | QPersistentModelIndex
+Index: TypeAlias = QModelIndex | QPersistentModelIndex
+"""What views give to a list: an index of either kind."""
+
 _NO_INDEX = QModelIndex()
 
 
@@ -37,11 +40,11 @@ class ImageList(QAbstractListModel):
         self._number_of: dict[str, int] = {}
         self._shown: list[int] = []  # numbers of entries, rising
 
-    def rowCount(self, parent: _Index = _NO_INDEX) -> int:  # noqa: N802  Qt's name
+    def rowCount(self, parent: Index = _NO_INDEX) -> int:  # noqa: N802  Qt's name
         """Return the number of images that are shown."""
         return 0 if parent.isValid() else len(self._shown)
 
-    def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
         """Return what views and screen readers ask of an image."""
         if not index.isValid() or index.row() >= len(self._shown):
             return None

@@ -42,6 +42,7 @@ class Window(QMainWindow):
         settings: What it remembers.
         folder: Where photos and pasted images are kept.
         model: The model file to begin with; None for the one that comes with edgecls.
+        provider: What to run on; None for what was chosen last.
         camera: Opens cameras; None for OpenCV's.
     """
 
@@ -52,6 +53,7 @@ class Window(QMainWindow):
         *,
         folder: Path,
         model: Path | None = None,
+        provider: str | None = None,
         camera: Opener | None = None,
     ) -> None:
         super().__init__()
@@ -59,6 +61,7 @@ class Window(QMainWindow):
         self.words = session.words
         self._folder, self._camera = folder, camera
         self._model = str(model or "")
+        self._provider = provider or settings.provider
         self._in_use: tuple[str, str] | None = None  # model and provider that were opened last
         self._is_leaving = False
         ratio = max((screen.devicePixelRatio() for screen in QGuiApplication.screens()), default=1.0)
@@ -401,13 +404,12 @@ class Window(QMainWindow):
             self._open_model(value)
 
     def _choose_provider(self) -> None:
-        self.settings.provider = self.top.provider_box.currentData()
+        self._provider = self.settings.provider = self.top.provider_box.currentData()
         self._open_model(self._model)
 
     def _open_model(self, path: str) -> None:
         self._model = path
-        wanted = self.settings.provider
-        provider = Provider(wanted) if wanted in list(Provider) else Provider.AUTO
+        provider = Provider(self._provider) if self._provider in list(Provider) else Provider.AUTO
         self.session.open_model(Path(path) if path else BUNDLED_MODEL, provider)
         self._show_choices()
 
@@ -418,14 +420,17 @@ class Window(QMainWindow):
             self.details.set_keys(classifier.labels[:KEYED_LABELS])
             self.details.forget_heat()
             self.settings.use_model(self._model)
-            self._in_use = (self._model, self.settings.provider)
+            self._in_use = (self._model, self._provider)
         self._show_choices()
         self._refresh()
 
     def _on_fault(self) -> None:
         """Go back to the choice that works, if there is one: its model is still open."""
         if self._in_use is not None:
-            self._model, self.settings.provider = self._in_use
+            is_kept = self._provider == self.settings.provider
+            self._model, self._provider = self._in_use
+            if is_kept:
+                self.settings.provider = self._provider
         self._show_choices()
         self._refresh()
 
@@ -436,7 +441,9 @@ class Window(QMainWindow):
         providers = [("auto", self.words("provider.auto"))]
         if self.session.recogniser.classifier is not None:  # or else onnxruntime may be missing, which is said
             providers += [(one.value, one.value) for one in installed_providers()]
-        self.top.show_choices(models, self._model, providers, self.settings.provider)
+        if self._provider not in dict(providers):
+            providers.append((self._provider, self._provider))
+        self.top.show_choices(models, self._model, providers, self._provider)
 
     def set_language(self, language: Language, *, is_chosen: bool = True) -> None:
         """Show everything in a language."""

@@ -3,8 +3,10 @@
 import importlib
 import importlib.util
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import TracebackType
 
 import pytest
 
@@ -45,17 +47,23 @@ def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_cache: Path
 
 
 @pytest.fixture
-def open_window(own_folders: Path, familiar_model_path: Path) -> Iterator[Callable[..., "object"]]:
-    """Opens windows with the tiny model; those that are left open are closed."""
+def open_window(
+    own_folders: Path, familiar_model_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., object]]:
+    """Opens windows with the tiny model; those that are left open are closed, and none may have had an error."""
     from desktop_window import close_for_good
 
     from edgecls.desktop.app import make_app, make_window
     from edgecls.desktop.settings import Settings
 
-    opened = []
+    opened, errors = [], []
+
+    def remember(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        errors.append(error)  # Qt goes on after an error in a slot
 
     def open_one(*paths: Path) -> object:
         window = make_window(make_app(), Settings(), model=familiar_model_path, paths=[str(path) for path in paths])
+        monkeypatch.setattr(sys, "excepthook", remember)
         window.show()
         opened.append(window)
         return window
@@ -63,3 +71,4 @@ def open_window(own_folders: Path, familiar_model_path: Path) -> Iterator[Callab
     yield open_one
     for window in opened:
         close_for_good(window)
+    assert errors == []

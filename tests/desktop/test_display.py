@@ -50,6 +50,13 @@ def test_missing_libraries_are_named_with_their_packages() -> None:
 
 
 @needs_pyside
+@pytest.mark.skipif(sys.platform != "linux", reason="asks an X server")
+def test_a_display_that_does_not_answer_is_named() -> None:
+    with pytest.raises(DisplayError, match="nothing answers at the display ':65000'"):
+        display.check_display(environment={"DISPLAY": ":65000"}, load=_load_nothing_missing)
+
+
+@needs_pyside
 @pytest.mark.parametrize("environment", [{"QT_QPA_PLATFORM": "offscreen"}, {"WAYLAND_DISPLAY": "wayland-0"}])
 def test_libraries_of_x11_are_needed_only_there(environment: dict[str, str]) -> None:
     def load(name: str) -> object:

@@ -307,6 +307,22 @@ def test_a_damaged_model_is_told_and_the_one_before_stays(
     assert labels(window)["red.png"] == "red"
 
 
+def test_a_provider_that_does_not_work_is_told_and_another_one_can_be_chosen(open_window: Opener, images: Path) -> None:
+    Settings().provider = "cuda"
+    window = open_window(images)
+    wait_until(lambda: "cuda" in window.notice.text.text() and window.session.images.entries)
+    assert window.session.recogniser.classifier is None
+    assert not window.top.recognise_button.isEnabled()
+
+    window.top.provider_box.setFocus()
+    QTest.keyClick(window.top.provider_box, Qt.Key.Key_Home)
+    window.top.provider_box.activated.emit(0)
+    recognised(window, 3)
+
+    assert labels(window)["red.png"] == "red"
+    assert Settings().provider == "auto"
+
+
 def test_language_and_appearance_change_at_once_and_are_kept(open_window: Opener, images: Path) -> None:
     window = open_window(images)
     recognised(window, 3)

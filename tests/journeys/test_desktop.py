@@ -28,7 +28,7 @@ def _what_is_missing() -> str | None:
     if not (shutil.which("Xvfb") and shutil.which("xdotool")):
         return "needs Xvfb and xdotool (Debian: apt install xvfb xdotool)"
     try:
-        check_display(environment={"DISPLAY": ":0"})
+        check_display(environment={"DISPLAY": ":0"}, answers=lambda display: True)
     except EdgeclsError as error:
         return str(error)
     return None
@@ -41,17 +41,29 @@ pytestmark = pytest.mark.skipif(_MISSING is not None, reason=str(_MISSING))
 @pytest.fixture
 def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
     """A display, and folders of no user."""
+    server, number = _until(_x_server)
+    kept = {name: value for name, value in os.environ.items() if name not in ("QT_QPA_PLATFORM", "WAYLAND_DISPLAY")}
+    homes = {name: str(tmp_path / "home") for name in ("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME")}
+    yield {**kept, **homes, "DISPLAY": f":{number}", "LANG": "C.UTF-8"}
+    server.terminate()
+    server.wait(TIMEOUT_S)
+
+
+def _x_server() -> tuple[subprocess.Popen[bytes], str] | None:
+    """Start an X server, and return it with its number; None if another one that begins now has taken the number."""
     reading, writing = os.pipe()
     command = ["Xvfb", "-displayfd", str(writing), "-screen", "0", "1400x1000x24", "-nolisten", "tcp"]
     server = subprocess.Popen(command, pass_fds=[writing], stderr=subprocess.DEVNULL)
     os.close(writing)
     with open(reading) as stream:
         number = stream.readline().strip()
-    kept = {name: value for name, value in os.environ.items() if name not in ("QT_QPA_PLATFORM", "WAYLAND_DISPLAY")}
-    homes = {name: str(tmp_path / "home") for name in ("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME")}
-    yield {**kept, **homes, "DISPLAY": f":{number}", "LANG": "C.UTF-8"}
+    shown = ["xdotool", "getdisplaygeometry"]
+    asked = subprocess.run(shown, env={**os.environ, "DISPLAY": f":{number}"}, capture_output=True, check=False)
+    if number and asked.returncode == 0 and server.poll() is None:
+        return server, number
     server.terminate()
     server.wait(TIMEOUT_S)
+    return None
 
 
 def _until(what: Callable[[], Any]) -> Any:
