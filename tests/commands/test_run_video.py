@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -323,6 +324,15 @@ def test_a_camera_that_is_unplugged_ends_with_exit_code_1_and_the_reason(monkeyp
     assert len(cameras.opened) > 1
 
 
+@pytest.fixture
+def usual_ctrl_c() -> Iterator[None]:
+    """SIGINT as Python sets it up; a server that another test ran in this process leaves its own handler."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("usual_ctrl_c")
 def test_ctrl_c_ends_a_camera_with_a_summary_and_exit_code_0(monkeypatch: pytest.MonkeyPatch) -> None:
     shown = threading.Event()
 
