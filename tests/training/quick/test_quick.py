@@ -276,9 +276,9 @@ def test_progress_comes_as_lines_of_json_and_ends_with_the_results(data: Path, t
     assert all(0 <= line["done"] <= line["total"] and isinstance(line["message"], str) for line in lines)
     steps = list(dict.fromkeys(line["step"] for line in lines))
     assert [step for step in steps if step != "remark"] == [
-        *("reading", "comparing", "decoding", "prepared", "features", "fitting", "exporting", "evaluating", "finished")
+        *("reading", "comparing", "decoding", "prepared", "features", "fitting", "exporting", "finished")
     ]
-    for step in ("comparing", "decoding", "features", "evaluating"):
+    for step in ("comparing", "decoding", "features"):
         last = [line for line in lines if line["step"] == step][-1]
         assert last["done"] == last["total"] > 0
     result = lines[-1]["result"]
