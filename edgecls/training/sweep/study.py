@@ -76,9 +76,11 @@ class SearchedTrials:
 
         self._optuna.logging.set_verbosity(self._optuna.logging.WARNING)
         path = folder / JOURNAL_NAME
-        lock = _JournalLock(path, folder / LOCKS_NAME / "optuna")
+        lock: Any = _JournalLock(
+            path, folder / LOCKS_NAME / "optuna"
+        )  # used as Optuna's own are, without their base class
         try:
-            self._storage = JournalStorage(JournalFileBackend(str(path), lock_obj=lock))  # type: ignore[arg-type]
+            self._storage = JournalStorage(JournalFileBackend(str(path), lock_obj=lock))
             self._study = self._optuna.create_study(
                 storage=self._storage,
                 pruner=self._pruner(),
