@@ -7,7 +7,7 @@ from pathlib import Path
 
 from edgecls.regular_file import open_regular
 
-__all__ = ["copy_file", "link_or_copy", "move_file", "numbered", "same_content", "write_new_file"]
+__all__ = ["copy_file", "flush", "link_or_copy", "move_file", "numbered", "same_content", "write_new_file"]
 
 _NO_LINKS = {errno.EXDEV, errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES}
 """What systems answer that cannot give the file a second name there: another file system, one without links."""
@@ -91,10 +91,10 @@ def _copy_to_keep(source: Path, target: Path) -> None:
     temporary = _temporary(target)
     try:
         shutil.copy2(source, temporary)
-        _flush(temporary)
+        flush(temporary)
         _rename(temporary, target)
         if os.name == "posix":
-            _flush(target.parent)
+            flush(target.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -115,7 +115,12 @@ def _rename(temporary: Path, target: Path) -> None:
         os.rename(temporary, target)
 
 
-def _flush(path: Path) -> None:
+def flush(path: Path) -> None:
+    """Return once the content of a file is on the disk.
+
+    Raises:
+        OSError: It cannot be.
+    """
     # Windows flushes only what is open for writing.
     descriptor = os.open(path, os.O_RDONLY if os.name == "posix" else os.O_RDWR)
     try:

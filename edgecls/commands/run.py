@@ -22,7 +22,7 @@ from edgecls.commands.options import (
 )
 from edgecls.commands.output_options import OutputOptions, output_options
 from edgecls.commands.prediction_output import Tally
-from edgecls.commands.terminal import counted, on_one_line
+from edgecls.commands.terminal import INTERRUPTED, counted, on_one_line
 from edgecls.commands.verbosity import is_verbose
 from edgecls.commands.video_options import PassedOver, VideoOptions, is_on_video, video_options
 
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 __all__ = ["run"]
 
 DEFAULT_INTERVAL_S = 1.0
-STOPPED = 130  # the exit code of programs that Ctrl-C ended
 
 
 @click.command(short_help="Classify images.")
@@ -224,7 +223,7 @@ class _Work:
             self.through(results.pending(self._listed()), total=total)
         except KeyboardInterrupt:
             click.echo(f"stopped; what is done is kept, and the same command goes on with {results.path}", err=True)
-            sys.exit(STOPPED)
+            sys.exit(INTERRUPTED)
 
     def watch(self, interval_s: float) -> None:
         """Classify what is in the folders and what arrives there; Ctrl-C ends it, with a summary on standard error."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from edgecls.commands.terminal import SHOWN_EVERY_S, StatusLine
+from edgecls.commands.terminal import INTERRUPTED, SHOWN_EVERY_S, StatusLine
 
 if TYPE_CHECKING:
     from edgecls.distributed.cluster import Share
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 __all__ = ["ClusterOptions", "evaluate_on_ray", "run_on_ray"]
 
 Result = TypeVar("Result")
-
-STOPPED = 130  # the exit code of programs that Ctrl-C ended
 
 
 @dataclass(frozen=True)
@@ -165,7 +163,7 @@ def _shown(cluster: ClusterOptions, work: "Callable[[Share, Show], Result]") -> 
     except KeyboardInterrupt:
         line.show("")
         click.echo(f"stopped; what is done is in {cluster.output}, and the same command goes on from there", err=True)
-        sys.exit(STOPPED)
+        sys.exit(INTERRUPTED)
     finally:
         line.show("")
 

@@ -13,7 +13,7 @@ from typing import NoReturn
 
 import click
 
-from edgecls.commands.terminal import announce_provider, counted, on_one_line
+from edgecls.commands.terminal import INTERRUPTED, announce_provider, counted, on_one_line
 from edgecls.commands.verbosity import is_verbose
 from edgecls.commands.video_options import VideoOptions
 from edgecls.commands.video_output import TableOutput, VideoOutput, make_output
@@ -33,7 +33,6 @@ from edgecls.video_names import names_live_source, without_credentials
 
 __all__ = ["run_on_video"]
 
-STOPPED = 130  # the exit code of programs that Ctrl-C ended before they were done
 LABELS_COUNTED = 20  # one by one
 VIDEO_SUFFIX = ".mp4"
 
@@ -154,7 +153,7 @@ def _print_answers(
         out.write_error(_shown(source), found)
     except KeyboardInterrupt:
         click.echo(f"stopped; {tally.described}", err=True)
-        _leave(0 if names_live_source(source) else STOPPED)
+        _leave(0 if names_live_source(source) else INTERRUPTED)
     if isinstance(out, TableOutput) and tally.frames:
         click.echo(tally.described, err=True)
     return error is None

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edgecls.commands.options import ImageSize, model_output_option, tracker_from, tracking_options
-from edgecls.commands.terminal import StatusLine, counted, import_keras, table_lines
+from edgecls.commands.terminal import INTERRUPTED, StatusLine, counted, import_keras, table_lines
 from edgecls.commands.train_options import TimeLeft, print_origin, print_remarks
 
 if TYPE_CHECKING:
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from edgecls.training.sweep.space import Range, Settings, SweepSpace
 
 __all__ = ["sweep"]
-
-INTERRUPTED = 130  # exit code after Ctrl-C: 128 + SIGINT, as in shells
 
 
 class _LearningRate(click.ParamType["float | Range"]):

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from edgecls.runtime.classifier import Classifier
 
 __all__ = [
+    "INTERRUPTED",
     "StatusLine",
     "announce_provider",
     "counted",
@@ -30,6 +31,9 @@ __all__ = [
     "width",
     "with_progress",
 ]
+
+INTERRUPTED = 130
+"""The exit code of a command that Ctrl-C ended before it was done: 128 + SIGINT, as in shells."""
 
 BAR_COLUMNS = 24
 SHOWN_EVERY_S = 0.1

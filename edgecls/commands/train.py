@@ -11,7 +11,7 @@ from click.core import ParameterSource
 
 from edgecls.commands.familiarity_options import say_familiarity
 from edgecls.commands.options import model_output_option, tracker_from, tracking_options
-from edgecls.commands.terminal import StatusLine, import_keras
+from edgecls.commands.terminal import INTERRUPTED, StatusLine, import_keras
 from edgecls.commands.train_options import (
     TimeLeft,
     found_text,
@@ -42,7 +42,6 @@ CLASSICAL_OPTIONS = (
 )
 """Parameters of edgecls train that apply to classical models; the others are for networks."""
 
-INTERRUPTED = 130
 """Exit code of a run that was ended by Ctrl-C and whose best epoch was exported: 128 + SIGINT, as in shells."""
 
 

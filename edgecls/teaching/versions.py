@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from edgecls.errors import ModelFileError
+from edgecls.file_moves import flush
 from edgecls.teaching.bounds import NotTaughtError, TeachingConflictError
 from edgecls.teaching.dataset import HIDDEN, KEPT
 from edgecls.teaching.steps import Steps
@@ -97,7 +98,7 @@ class Versions:
                 (folder / name).rename(self._root / staged / name)
         (self._root / staged / FACTS).write_text(json.dumps(facts, ensure_ascii=False) + "\n", encoding="utf-8")
         for path in (self._root / staged).iterdir():
-            _flush(path)
+            flush(path)
         target = f"{FOLDER}/{number}"
         (self._root / FOLDER).mkdir(exist_ok=True)
         self._steps.do("version", [(staged, target)], number=number)
@@ -142,11 +143,3 @@ class Versions:
             if in_use is None or version.number != in_use.number:
                 shutil.rmtree(version.folder, ignore_errors=True)
                 self._read.pop(version.number, None)
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY if os.name == "posix" else os.O_RDWR)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
