@@ -11,7 +11,7 @@ from pathlib import Path
 
 from edgecls.errors import MissingExtraError, ServerError
 from edgecls.extras import import_from_extra
-from edgecls.image import DEFAULT_LIMITS, ImageLimits
+from edgecls.image_limits import DEFAULT_LIMITS, ImageLimits
 from edgecls.modelfile import read_model
 from edgecls.runtime.classifier import Classifier
 from edgecls.runtime.execution.providers import Provider
