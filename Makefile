@@ -22,8 +22,7 @@ check: $(VENV)/test-installed
 	$(BIN)/mypy --platform win32 --cache-dir .mypy_cache/win32
 	$(BIN)/mypy --platform darwin --cache-dir .mypy_cache/darwin
 
-# Measure (20 minutes on two cores, and the machine should do nothing else), and write
-# docs/explanation/benchmarks.md anew.
+# Measure (20 minutes on two cores, and the machine should do nothing else), and write docs/benchmarks.md anew.
 bench: $(VENV)/test-installed
 	$(BIN)/python benchmarks/run_all.py
 
@@ -39,7 +38,7 @@ bench-peers: $(VENV)/test-installed
 bench-gpu:
 	$(PYTHON) benchmarks/bench_gpu.py $(ARGS)
 
-# docs/explanation/benchmarks.md and the figures in the other documents, from the results that are there.
+# docs/benchmarks.md and the figures in the other documents, from the results that are there.
 report: $(VENV)/test-installed
 	$(BIN)/python benchmarks/report/run.py
 

@@ -39,7 +39,7 @@ LEVELS = (0.95, 0.98, 0.99)  # of the familiar photos
 RESAMPLES = 500
 WARM_UP = 20
 FAST = 0.05  # of the rounds: those that nothing else on the machine slowed down
-PLOT = Path(__file__).parents[1] / "docs" / "explanation" / "benchmarks" / "familiarity.png"
+PLOT = Path(__file__).parents[1] / "docs" / "benchmarks" / "familiarity.png"
 
 Scores = npt.NDArray[np.float64]
 

@@ -1,4 +1,4 @@
-"""docs/explanation/benchmarks.md, from the text of the template and the figures of the results."""
+"""docs/benchmarks.md, from the text of the template and the figures of the results."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The plots of docs/explanation/benchmarks.md."""
+"""The plots of docs/benchmarks.md."""
 
 import statistics
 from collections.abc import Callable

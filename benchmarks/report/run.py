@@ -1,4 +1,4 @@
-"""Write docs/explanation/benchmarks.md and its plots from the results, and update figures that other documents cite.
+"""Write docs/benchmarks.md and its plots from the results, and update figures that other documents cite.
 
     python benchmarks/report/run.py [--check]
 
@@ -16,7 +16,7 @@ from figures import FigureError, Results
 
 REPOSITORY = Path(__file__).parents[2]
 RESULTS = REPOSITORY / "benchmarks" / "results"
-DOCUMENT = REPOSITORY / "docs" / "explanation" / "benchmarks.md"
+DOCUMENT = REPOSITORY / "docs" / "benchmarks.md"
 TEMPLATE = Path(__file__).with_name("template.md")
 
 __all__ = ["documents"]

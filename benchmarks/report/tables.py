@@ -1,4 +1,4 @@
-"""The tables of docs/explanation/benchmarks.md, each from one result file."""
+"""The tables of docs/benchmarks.md, each from one result file."""
 
 import statistics
 from collections.abc import Callable, Sequence

@@ -179,7 +179,7 @@ _RULES = {
 PAGES = sorted(
     path.relative_to(REPOSITORY).as_posix() for path in REPOSITORY.glob("docs/**/*.md") if "_build" not in path.parts
 )
-WRITTEN_OR_COMPUTED = ("docs/explanation/benchmarks.md", "docs/how-to/scaling.md")
+WRITTEN_OR_COMPUTED = ("docs/benchmarks.md", "docs/how-to/scaling.md")
 """Written from the results, or computed from them: test_fleet.py does the arithmetic of scaling.md again."""
 
 
