@@ -4,7 +4,6 @@ import os
 import stat
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from edgecls import image
 from edgecls.errors import ImageReadError, ServerError
 from edgecls.image_limits import ImageLimits, check_size
 
