@@ -179,22 +179,13 @@ class Shell:
             for terminal in list(self._terminals):
                 self._interrupt(terminal)
         finally:
-            for child in self._children():
+            for process in _processes_of_session(self._process.pid):
                 with contextlib.suppress(ProcessLookupError):
-                    os.killpg(child, signal.SIGKILL)
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
+                    os.kill(process, signal.SIGKILL)
             self._process.wait()
             os.close(self._codes)
             with contextlib.suppress(BrokenPipeError):
                 self._input.close()
-
-    def _children(self) -> list[int]:
-        """Return the processes the shell has started that still run; each leads a group, because of `set -m`."""
-        with contextlib.suppress(OSError):
-            listed = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text()
-            return [int(child) for child in listed.split()]
-        return []
 
     def _write(self, command: str) -> int:
         self._number += 1
@@ -245,11 +236,21 @@ def _port(command: str) -> str:
 
 def _is_running(process: int) -> bool:
     """Return whether a process runs; one that has ended and was not waited for yet does not."""
+    return _status(process)[0] != "Z"
+
+
+def _processes_of_session(session: int) -> list[int]:
+    """Return a session's leader and what it has started, background jobs included."""
+    processes = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdecimal()]
+    return [process for process in processes if _status(process)[3] == str(session)]
+
+
+def _status(process: int) -> list[str]:
+    """Return what proc(5) lists behind a process's name: state, parent, process group, session, ..."""
     try:
-        status = Path(f"/proc/{process}/stat").read_text()
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     except OSError:
-        return False
-    return status.rpartition(")")[2].split()[0] != "Z"
+        return ["Z", "", "", ""]
 
 
 def _listening_ports() -> set[int]:

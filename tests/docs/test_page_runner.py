@@ -297,6 +297,14 @@ with edgecls.Client("http://127.0.0.1:8001") as client:
     assert (outcome.blocks, outcome.commands) == (3, 6)
 
 
+def test_what_a_page_has_started_ends_with_it(tmp_path: Path) -> None:
+    outcome = _run(tmp_path, "'''bash\nsleep 3000 &\necho $! > number\n'''\n")
+
+    assert outcome.failures == []
+    status = Path("/proc", (tmp_path / "folder" / "number").read_text().strip(), "stat")
+    assert not status.exists() or status.read_text().rpartition(")")[2].split()[0] == "Z"
+
+
 def test_a_server_that_does_not_start_fails(tmp_path: Path) -> None:
     (failure,) = _run(tmp_path, "'''bash\nedgecls serve gone.onnx\n'''\n").failures
 
