@@ -6,6 +6,7 @@ A remark is an HTML comment above a block, which readers do not see. Several may
     <!-- test: skip REASON -->                the block is not run; REASONS lists why that may be
     <!-- test: skip REASON "TEXT" ... -->     only its commands that contain one of the texts are not run
     <!-- test: exit CODE -->                  its last command ends with this exit code
+    <!-- test: exit CODE "TEXT" ... -->       its commands that contain one of the texts do
     <!-- test: add COMMAND OPTION... -->      `edgecls COMMAND` gets these options too, so that the test is short
     <!-- test: file NAME -->                  the block is the contents of this file, which later blocks use
     <!-- test: output -->                     the block is what the block above it has printed
@@ -98,7 +99,7 @@ class Block:
         text: Its lines, without the indentation of the fence.
         setups: Names and arguments of the functions that prepare the folder.
         skips: What is not run.
-        exit_code: Of the last command.
+        exits: Exit codes other than 0, and the texts of the commands that end with them; of the last one without texts.
         added: Command of edgecls and options that it gets here only.
         file: Name of the file whose contents the block is.
         is_output: It shows what the block above prints.
@@ -110,11 +111,18 @@ class Block:
     text: str
     setups: tuple[tuple[str, ...], ...] = ()
     skips: tuple[Skip, ...] = ()
-    exit_code: int = 0
+    exits: tuple[tuple[int, tuple[str, ...]], ...] = ()
     added: tuple[tuple[str, ...], ...] = ()
     file: str | None = None
     is_output: bool = False
     tolerance: float | None = None
+
+    def exit_code_of(self, command: str, *, is_last: bool) -> int:
+        """Return the exit code with which a command of the block ends."""
+        for code, texts in self.exits:
+            if any(text in command for text in texts) or (is_last and not texts):
+                return code
+        return 0
 
     @property
     def runs(self) -> bool:
@@ -203,8 +211,8 @@ def _with_remarks(page: str, block: Block, remarks: list[list[str]]) -> Block:
                 values["skips"] += (Skip(reason, tuple(texts)),)
             case ["skip", *_]:
                 raise PageError(f"{where}: the reason is one of {', '.join(REASONS)}")
-            case ["exit", code] if code.isdecimal():
-                values["exit_code"] = int(code)
+            case ["exit", code, *texts] if code.isdecimal():
+                values["exits"] += ((int(code), tuple(texts)),)
             case ["add", _, _, *_]:
                 values["added"] += (tuple(words[1:]),)
             case ["file", name]:
@@ -218,10 +226,11 @@ def _with_remarks(page: str, block: Block, remarks: list[list[str]]) -> Block:
     block = Block(**values)
     if block.language in OTHER_SYSTEMS:
         return Block(**{**values, "skips": (Skip("other-system"),)})
-    for skip in block.skips:
-        for text in skip.texts:
-            if text not in block.text:
-                raise PageError(f"{page}:{block.line}: no command contains {text!r}, which was to be skipped")
+    for text in (
+        text for texts in (*(skip.texts for skip in block.skips), *dict(block.exits).values()) for text in texts
+    ):
+        if text not in block.text:
+            raise PageError(f"{page}:{block.line}: no command contains {text!r}, as a remark says")
     return block
 
 

@@ -195,7 +195,7 @@ def _run_block(page: Path, block: Block, shell: Shell, python: Python, outcome: 
     commands = commands_of(page.name, block, is_complete=shell.is_complete)
     run = [command for command in commands if not _is_skipped(command, block, outcome)]
     for command in run:
-        expected = block.exit_code if command is run[-1] else 0
+        expected = block.exit_code_of(command.text, is_last=command is run[-1])
         try:
             done = _run_command(command, shell)
         except SessionError as error:

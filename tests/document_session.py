@@ -19,6 +19,7 @@ _UNTIL_CTRL_C = re.compile(
 _HELP = re.compile(r"--help\b|--version\b")
 _LISTENING = re.compile(r"\bserve\b|\bgunicorn\b|\bhttp\.server\b|\bnginx\b|\bcaddy\b")
 _READY_TIMEOUT_S = 90
+_END_TIMEOUT_S = 10
 _POLL_S = 0.05
 
 
@@ -179,9 +180,7 @@ class Shell:
             for terminal in list(self._terminals):
                 self._interrupt(terminal)
         finally:
-            for process in _processes_of_session(self._process.pid):
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(process, signal.SIGKILL)
+            _end_session(self._process.pid)
             self._process.wait()
             os.close(self._codes)
             with contextlib.suppress(BrokenPipeError):
@@ -239,10 +238,18 @@ def _is_running(process: int) -> bool:
     return _status(process)[0] != "Z"
 
 
-def _processes_of_session(session: int) -> list[int]:
-    """Return a session's leader and what it has started, background jobs included."""
-    processes = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdecimal()]
-    return [process for process in processes if _status(process)[3] == str(session)]
+def _end_session(session: int) -> None:
+    """Kill a session's leader and what it has started, background jobs included, and wait until they have ended."""
+    until = time.monotonic() + _END_TIMEOUT_S
+    while time.monotonic() < until:
+        processes = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdecimal()]
+        running = [each for each in processes if _status(each)[3] == str(session) and _is_running(each)]
+        if not running:
+            return
+        for process in running:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+        time.sleep(_POLL_S)
 
 
 def _status(process: int) -> list[str]:
@@ -337,8 +344,7 @@ class Python:
         os.close(self._ask)
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(10)
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        _end_session(self._process.pid)
         self._process.wait()
         os.close(self._answers)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from document_blocks import RUN, blocks_of
 from document_page import run_apart
-from document_setups import REPOSITORY
+from document_setups import CACHE, REPOSITORY
 
 
 def _text(page: str) -> str:
@@ -42,7 +42,10 @@ def test_what_a_page_skips_is_listed(page: str) -> None:
 @pytest.mark.parametrize(
     "page", [page for page in WITH_BLOCKS if any(block.runs for block in blocks_of(REPOSITORY / page))]
 )
-def test_the_blocks_of_a_page_run(page: str, tmp_path: Path) -> None:
+def test_the_blocks_of_a_page_run(
+    page: str, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(CACHE, str(tmp_path_factory.getbasetemp()))
     folder = tmp_path / "page"
     folder.mkdir()
 
