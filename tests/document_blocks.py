@@ -31,6 +31,7 @@ REASONS = {
     "needs-docker": "containers or Kubernetes",
     "needs-gpu": "a GPU",
     "needs-internet": "other machines of the internet, which may change",
+    "needs-program": "a program that is not one of edgecls's extras",
     "needs-root": "the rights of root, which change the machine",
     "other-system": "another system, such as Windows",
 }
