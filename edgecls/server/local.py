@@ -77,10 +77,10 @@ def serve(
         feedback: Folder for corrections; `FeedbackSettings` to limit its size or to accept new labels.
         teach: Folder that users teach in, in the page; `TeachingSettings` for other bounds. Needs the extra "quick".
         tell: Takes a line for the operator, called in several threads; None to log them at level INFO.
-        provider, threads, tuned, unknown_threshold, min_familiarity, max_megapixels, max_upload_mb, max_waiting,
-        image_root, keep_unsure, keep_unsure_max_mb, reload_on_change, allow_model_control, allowed_hosts,
-        trusted_proxies, cors_origins, api_keys, tls_cert, tls_key, access_log, drain_delay: As the options of
-        `edgecls serve`.
+        provider, threads, tuned, unknown_threshold, min_familiarity: As the options of `edgecls serve`.
+        max_megapixels, max_upload_mb, max_waiting, image_root, keep_unsure, keep_unsure_max_mb: Also.
+        reload_on_change, allow_model_control, allowed_hosts, trusted_proxies, cors_origins, api_keys: Also.
+        tls_cert, tls_key, access_log, drain_delay: Also.
 
     Raises:
         ModelFileError: A folder has no model file.
