@@ -35,7 +35,7 @@ WITHOUT_RUNTIME = {
     ("tune",): ADVICE.format("cpu"),
     ("train", "{data}", "-o", "new.onnx", "--quick"): ADVICE.format("cpu,quick"),
     ("train", "{data}", "-o", "new.onnx"): ADVICE.format("cpu,train"),
-    ("quantize", "{model}", "-o", "int8.onnx", "--calibrate", "{data}"): ADVICE.format("cpu"),
+    ("quantize", "{model}", "-o", "int8.onnx", "--calibrate", "{data}"): ADVICE.format("cpu,classical"),
     ("data", "pick", "{folder}", "--model", "{model}", "--count", "1", "-o", "picked"): ADVICE.format("cpu"),
     ("data", "review", "{data}"): ADVICE.format("cpu,quick"),
     ("gui",): ADVICE.format("cpu,desktop"),
