@@ -130,6 +130,7 @@ def open_classifier(
         _open_again,
         model_path=os.path.abspath(model.path),
         card=session.card,
+        network_sha256=model.network_sha256,
         provider=session.provider,
         intra_op_threads=intra_op_threads,
         features=features,
@@ -179,11 +180,18 @@ def _as_set(model: ModelFile, setting: "Setting", *, features: bool) -> Session 
 
 
 def _open_again(
-    output: str, *, model_path: str, card: ModelCard, provider: Provider, intra_op_threads: int, features: bool
+    output: str,
+    *,
+    model_path: str,
+    card: ModelCard,
+    network_sha256: str,
+    provider: Provider,
+    intra_op_threads: int,
+    features: bool,
 ) -> Session:
     """Open a model file once more, this time with an optional output."""
     model = modelfile.read_model(model_path)
-    if model.card != card:
+    if model.card != card or model.network_sha256 != network_sha256:
         raise ModelFileError(
             f"cannot get the {output.replace('_', ' ')} of model {model_path!r}: another model has taken its place "
             "since it was opened; load it again"
