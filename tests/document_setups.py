@@ -5,6 +5,7 @@ Each function takes the folder of the page and the words behind its name, which 
 
 import csv
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -30,6 +31,15 @@ def _checkout(folder: Path) -> None:
     for name in ("benchmarks", "deploy", "examples", "edgecls/assets"):
         ignored = shutil.ignore_patterns("__pycache__", "results")
         shutil.copytree(REPOSITORY / name, folder / name, ignore=ignored)
+
+
+def _venv(folder: Path) -> None:
+    """Make the programs of .venv that a clone has after `make`, which are those of the environment of the tests."""
+    programs = folder / ".venv" / "bin"
+    programs.mkdir(parents=True)
+    for name, arguments in (("python", ""), ("edgecls", "-m edgecls ")):
+        (programs / name).write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} {arguments}"$@"\n')
+        (programs / name).chmod(0o755)
 
 
 def _photo(folder: Path, *names: str) -> None:
@@ -287,5 +297,6 @@ SETUPS: dict[str, Callable[..., None]] = {
     "shapes-network": _shapes_network,
     "split": _split,
     "unlabelled": _unlabelled,
+    "venv": _venv,
     "video": _video,
 }
