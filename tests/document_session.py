@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 _UNTIL_CTRL_C = re.compile(
-    r"\bedgecls (?:serve|gui)\b|--watch\b|\bcamera:\d|\brtsp://|\bwaitress-serve\b|\bgunicorn\b|\bhttp\.server\b"
+    r"\bedgecls (?:serve|gui)\b|--watch\b|\bcamera:\d|\brtsp://|\bwaitress\b|\bgunicorn\b|\bhttp\.server\b"
 )
 _HELP = re.compile(r"--help\b|--version\b")
-_LISTENING = re.compile(r"\bserve\b|\bgunicorn\b|\bhttp\.server\b|\bnginx\b|\bcaddy\b")
+_LISTENING = re.compile(r"\bserve\b|\bwaitress\b|\bgunicorn\b|\bhttp\.server\b|\bnginx\b|\bcaddy\b")
 _READY_TIMEOUT_S = 90
 _END_TIMEOUT_S = 10
 _POLL_S = 0.05
