@@ -193,10 +193,11 @@ def _run_block(page: Path, block: Block, shell: Shell, python: Python, outcome: 
         shell.add_options(command, tuple(options))
     done = None
     printed = ["", ""]
-    commands = commands_of(page.name, block, is_complete=shell.is_complete)
+    commands = [Command(block.line, text) for text in block.before]
+    commands += commands_of(page.name, block, is_complete=shell.is_complete)
     run = [command for command in commands if not _is_skipped(command, block, outcome)]
     for command in run:
-        expected = block.exit_code_of(command.text, is_last=command is run[-1])
+        expected = block.exit_codes_of(command.text, is_last=command is run[-1])
         try:
             done = _run_command(command, shell)
         except SessionError as error:
@@ -204,8 +205,8 @@ def _run_block(page: Path, block: Block, shell: Shell, python: Python, outcome: 
         except ServerError as error:
             raise BlockError(f"{command.line}: {command.text}\n{error}") from error
         printed = [printed[0] + done.stdout, printed[1] + done.stderr]
-        if done.code is not None and done.code != expected:
-            what = f"the exit code is {done.code}, not {expected}: {command.text}"
+        if done.code is not None and done.code not in expected:
+            what = f"the exit code is {done.code}, not {' or '.join(map(str, sorted(expected)))}: {command.text}"
             raise BlockError(f"{command.line}: {what}\n{done.stdout}{done.stderr}")
         if command.shown is not None:
             _compare(block, command, done)
