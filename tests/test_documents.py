@@ -1,5 +1,6 @@
 """The documents are true: examples run and print what is shown, and links, commands and paths exist."""
 
+import configparser
 import re
 import shlex
 import subprocess
@@ -129,3 +130,20 @@ def test_the_two_readmes_show_the_same_commands() -> None:
         for readme in READMES
     )
     assert first == second
+
+
+def test_the_extras_that_are_described_are_those_that_exist() -> None:
+    text = (REPOSITORY / "docs/how-to/install.md").read_text(encoding="utf-8")
+    setup = configparser.ConfigParser()
+    setup.read(REPOSITORY / "setup.cfg", encoding="utf-8")
+    described = set(re.findall(r"^\| `edgecls\[(\w+)\]`", text, flags=re.MULTILINE))
+
+    assert len(described) > 10
+    assert described <= set(setup["options.extras_require"])
+
+
+@pytest.mark.parametrize("readme", READMES)
+def test_the_image_of_a_readme_is_there_and_small(readme: str) -> None:
+    (image,) = re.findall(r"!\[.+\]\((.+?)\)", (REPOSITORY / readme).read_text(encoding="utf-8"))
+
+    assert (REPOSITORY / image).stat().st_size < 300_000
