@@ -12,6 +12,7 @@ import fcntl
 import json
 import os
 import re
+import resource
 import shlex
 import subprocess
 import sys
@@ -48,6 +49,7 @@ class Outcome:
         skipped: Number of blocks or commands that did not, by reason.
         failures: One text for each that is not as the page says.
         seconds: How long it took.
+        cpu_seconds: Processor time of its commands and setups.
     """
 
     blocks: int = 0
@@ -55,6 +57,7 @@ class Outcome:
     skipped: dict[str, int] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
     seconds: float = 0.0
+    cpu_seconds: float = 0.0
 
 
 class BlockError(Exception):
@@ -114,6 +117,8 @@ def run_page(page: Path, folder: Path, *, limit_s: float = LIMIT_S, keep_going: 
         except (SessionError, ServerError) as error:
             outcome.failures.append(_shortened(f"{page.name}: at the end: {error}"))
     outcome.seconds = time.monotonic() - started
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    outcome.cpu_seconds = sum(each.ru_utime + each.ru_stime for each in used)
     return outcome
 
 
@@ -268,7 +273,7 @@ def _main() -> int:
         return 0
     outcome = run_apart(options.page.resolve(), folder)
     sys.stdout.writelines(f"{failure}\n\n" for failure in outcome.failures)
-    ran = f"{outcome.blocks} blocks and {outcome.commands} commands ran in {outcome.seconds:.1f} s"
+    ran = f"{outcome.blocks} blocks and {outcome.commands} commands ran in {outcome.seconds:.1f} s, {outcome.cpu_seconds:.1f} s of CPU"
     sys.stdout.write(f"{ran}; skipped: {outcome.skipped}\n")
     return bool(outcome.failures)
 
