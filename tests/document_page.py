@@ -121,7 +121,7 @@ def _environment(home: Path) -> dict[str, str]:
     """Return the variables of a reader's shell: edgecls of this checkout, and nothing of the tests."""
     programs = home / ".local" / "bin"
     programs.mkdir(parents=True)
-    (home / ".curlrc").write_text("fail-with-body\nsilent\nshow-error\n")  # or refusals would go unnoticed
+    (home / ".curlrc").write_text("fail\nsilent\nshow-error\n")  # or refusals would go unnoticed
     (programs / "edgecls").write_text(_PROGRAM.format(python=sys.executable))
     (programs / "edgecls").chmod(0o755)
     kept = {name: value for name, value in os.environ.items() if not re.match(r"EDGECLS_|PYTEST|XDG_|COV_", name)}
