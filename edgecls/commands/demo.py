@@ -324,12 +324,11 @@ def _say_result(report: Path, url: str, unseen: Path, *, is_served: bool) -> Non
         ("edgecls serve --teach my-photos", "or sort photos and train in the page itself"),
     ):
         click.echo(f"$ {command:40}# {remark}")
-    if is_served:
-        click.echo("\nThe server runs until you press Ctrl-C.")
 
 
 def _wait_for_interrupt() -> None:
     try:
+        click.echo("\nThe server runs until you press Ctrl-C.")
         while True:
             time.sleep(LOOK_INTERVAL_S)
     except KeyboardInterrupt:
