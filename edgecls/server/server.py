@@ -33,6 +33,7 @@ from edgecls.server.middleware.cors import Cors
 from edgecls.server.middleware.hosts import AllowedHosts
 from edgecls.server.middleware.middleware import Middleware
 from edgecls.server.models.repository import Readiness, Repository
+from edgecls.server.models.settings_found import FoundSettings
 from edgecls.server.reload import FileWatch, Reload
 from edgecls.server.settings import FeedbackSettings, ServeSettings
 from edgecls.server.storage.feedback_store import FeedbackStore
@@ -102,6 +103,10 @@ class Server:
             log=self._log,
             error_body=error_body,
         )
+        self._found = None
+        if settings.tune:
+            shared = None if board is None else board.choices_folder
+            self._found = FoundSettings(Provider.named(settings.provider), self._tell_with_number, shared)
         self._reload = Reload(
             self._state.repository,
             self._tell_with_number,
@@ -112,13 +117,14 @@ class Server:
         self._watch = FileWatch(self._state.repository, self._reload.model) if settings.reload_on_change else None
 
     @contextlib.contextmanager
-    def serving(self, *, is_first: bool) -> Iterator[HttpServer]:
+    def serving(self, *, is_first: bool, is_stopping: Callable[[], bool] = lambda: False) -> Iterator[HttpServer]:
         """Serve while the block runs; requests in flight are finished at its end.
 
         Args:
             is_first: Whether no other worker serves yet: this one answers probes while the models load, and reports
                 where the server listens and what the models run on. Any other accepts connections only once it can
                 answer them.
+            is_stopping: Whether the server is to end; asked while it measures how models run best.
 
         Raises:
             EdgeclsError: A model cannot be used, or the HTTP server failed.
@@ -140,7 +146,10 @@ class Server:
                 self._tell(f"listening on {server.url}")
                 if self.grpc_address:
                     self._tell(f"listening for gRPC on {self.grpc_address}")
-            self._state.repository.load_all()
+            with contextlib.ExitStack() as while_loading:
+                if self._found is not None:
+                    while_loading.enter_context(self._found.starting(measures=is_first, is_stopped=is_stopping))
+                self._state.repository.load_all()
             if is_first:
                 self._announce()
             if server is None:
@@ -205,7 +214,7 @@ class Server:
     def _load(self, file: Path) -> Classifier:
         threads = self._settings.threads
         threads = None if threads is None else self._own_share(threads)
-        classifier = open_model_file(file, self._settings, threads=threads)
+        classifier = open_model_file(file, self._settings, threads=threads, found=self._found)
         self._dispatcher.widen(threads or self._own_share(classifier.workers))
         return classifier
 
@@ -345,14 +354,26 @@ def _feedback_store(feedback: FeedbackSettings) -> FeedbackStore | None:
     return FeedbackStore(feedback.folder, max_bytes=int(feedback.max_mb * 2**20), takes_new_labels=feedback.new_labels)
 
 
-def open_model_file(file: Path, settings: ServeSettings, *, threads: int | None) -> Classifier:
-    """Open a model file for serving with so many threads; None for as many as fit this machine.
+def open_model_file(
+    file: Path, settings: ServeSettings, *, threads: int | None, found: FoundSettings | None = None
+) -> Classifier:
+    """Open a model file for serving.
+
+    Args:
+        file: The model file.
+        settings: Of the server.
+        threads: To serve with; None for as many as fit this machine.
+        found: Finds the settings of models; None to run them with those that are stored, unless that is off.
 
     Raises:
         EdgeclsError: It cannot be used here.
     """
     model, provider = read_model(file), Provider.named(settings.provider)
-    setting = tuned_setting(model, Goal.THROUGHPUT, provider=provider, workers=threads) if settings.tuned else None
+    setting = None
+    if found is not None:
+        setting = found.setting_of(model, threads)
+    elif settings.tuned:
+        setting = tuned_setting(model, Goal.THROUGHPUT, provider=provider, workers=threads)
     return open_classifier(
         model,
         provider,
