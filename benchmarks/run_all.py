@@ -1,7 +1,8 @@
 """Run the benchmarks that fit in 20 minutes on two cores, one by one, and rewrite docs/benchmarks.md.
 
 Each has a time limit. One that fails or exceeds it does not stop the others: the page gives the reason and keeps its
-earlier figures. The peers, which install many packages, have a command of their own: `make bench-peers`.
+earlier figures. On another machine than before, its figures come beside those of the others
+(benchmarks/machines.py). The peers, which install many packages, have a command of their own: `make bench-peers`.
 
     python benchmarks/run_all.py [--only cold_start,folder]
 """
