@@ -96,7 +96,9 @@ def _measure(
         "cpu_of_limit": asdict(of_cpu),
         "cpu_ms_a_request": round(statistics.median(cpu_ms), 3),
         "p50_ms": round(statistics.median(p50), 3),
+        "p50_ms_each": [round(value, 3) for value in p50],
         "p99_ms": round(statistics.median(p99), 3),
+        "p99_ms_each": [round(value, 3) for value in p99],
         "over_in_process_p50_ms": round(statistics.median(p50) - 1000 * connections / statistics.median(limits), 3),
         "p99_of_queueing_bound": round(
             statistics.median(p * rate / (1000 * connections) for p, rate in zip(p99, rates, strict=True)), 3

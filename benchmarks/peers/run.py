@@ -115,8 +115,11 @@ def _row(peer: Peer, model: Path, connections: int, samples: Samples, ours: Samp
         "per_s": [round(value, 1) for value in samples.per_s],
         "of_limit": asdict(median_of(samples.of_limit)),
         "p99_ms": round(statistics.median(samples.p99_ms), 2),
+        "p99_ms_each": [round(value, 2) for value in samples.p99_ms],
         "pss_mb": round(statistics.median(samples.pss_mb), 1),
+        "pss_mb_each": [round(value, 1) for value in samples.pss_mb],
         "first_answer_s": round(statistics.median(samples.start_s), 2),
+        "first_answer_s_each": [round(value, 2) for value in samples.start_s],
         "failed": samples.failed,
         "environment_mb": round(size_mb(peer.environment), 0),
     }

@@ -2,11 +2,13 @@
 
 import statistics
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from figures import Results, interval
 from table import Table
+
+from edgecls.measuring.turns import median_of
 
 __all__ = ["TABLES", "model_name"]
 
@@ -24,6 +26,17 @@ def model_name(name: str) -> str:
     return _NAMES.get(name.removesuffix(".onnx"), name)
 
 
+def _middle(values: Sequence[float], number_format: str = ".2f", *, scale: float = 1) -> str:
+    """Return the median of a figure that was taken once in each round, with its interval."""
+    return interval(asdict(median_of([scale * value for value in values])), number_format)
+
+
+def _each(row: dict[str, Any], name: str, number_format: str) -> str:
+    """Return a figure of a row with its interval, or alone in results that do not have it of each round."""
+    values = row.get(f"{name}_each")
+    return f"{row[name]:{number_format}}" if values is None else _middle(values, number_format)
+
+
 def _cold_start(results: Results) -> Table:
     names = {
         "interpreter": "empty interpreter",
@@ -33,7 +46,7 @@ def _cold_start(results: Results) -> Table:
     seconds = results["cold_start"]["seconds"]
     return Table(
         ["", "median ms", "best ms"],
-        [[names[name], f"{1000 * statistics.median(s):.0f}", f"{1000 * min(s):.0f}"] for name, s in seconds.items()],
+        [[names[name], _middle(s, ".0f", scale=1000), f"{1000 * min(s):.0f}"] for name, s in seconds.items()],
     )
 
 
@@ -53,7 +66,7 @@ def _decode_and_fit(results: Results) -> Table:
             [
                 f"{row['image'].replace('x', ' x ')}, {row['bytes'] / 1e6:.2f} MB",
                 row["side"],
-                *(f"{row['milliseconds'][name]:.2f}" for name in ("edgecls", "full + area", "full + bilinear")),
+                *(_decoding_ms(row, name) for name in ("edgecls", "full + area", "full + bilinear")),
                 interval(row["edgecls_over_area"]),
                 interval(row["edgecls_over_bilinear"]),
             ]
@@ -61,6 +74,11 @@ def _decode_and_fit(results: Results) -> Table:
         ],
         keys=2,
     )
+
+
+def _decoding_ms(row: dict[str, Any], name: str) -> str:
+    each = row.get("milliseconds_each")
+    return f"{row['milliseconds'][name]:.2f}" if each is None else _middle(each[name])
 
 
 def _int8(results: Results) -> Table:
@@ -77,12 +95,18 @@ def _int8_table(found: dict[str, Any]) -> Table:
         [
             [
                 label,
-                *(f"{found[key]['images_per_second'][name]:.0f}" for name in ("float32", "reduced")),
+                *(_int8_rate(found[key], name) for name in ("float32", "reduced")),
                 interval(found[key]["times_as_fast"]),
             ]
             for key, label in (("network", "network alone"), ("with decoding", "decoding included"))
         ],
     )
+
+
+def _int8_rate(found: dict[str, Any], name: str) -> str:
+    seconds = found["seconds"][name]
+    images_a_round = found["images_per_second"][name] * statistics.median(seconds)
+    return _middle([images_a_round / each for each in seconds], ".0f")
 
 
 def _folder(results: Results) -> Table:
@@ -91,8 +115,8 @@ def _folder(results: Results) -> Table:
         [
             [
                 model_name(row["model"]),
-                f"{statistics.median(row['limit_per_s']):.0f}",
-                f"{statistics.median(row['run_per_s']):.0f}",
+                _middle(row["limit_per_s"], ".0f"),
+                _middle(row["run_per_s"], ".0f"),
                 interval(row["of_limit"]),
                 interval(row["cpu_of_limit"]),
             ]
@@ -107,7 +131,7 @@ def _memory(results: Results) -> Table:
         [
             [
                 model_name(row["model"]),
-                *(f"{statistics.median(row['peak_mib'][name]):.0f}" for name in ("bare", "edgecls run")),
+                *(_middle(row["peak_mib"][name], ".0f") for name in ("bare", "edgecls run")),
                 interval(row["edgecls_over_bare"]),
             ]
             for row in results["memory"]["rows"]
@@ -126,11 +150,11 @@ def _server_rows(*names: str) -> Callable[[Results], Table]:
                     _IMAGES.get(row["image"], row["image"]),
                     row["form"],
                     row["connections"],
-                    f"{statistics.median(row['served_per_s']):.0f}",
+                    _middle(row["served_per_s"], ".0f"),
                     interval(row["of_limit"]),
                     interval(row["cpu_of_limit"]) if "cpu_of_limit" in row else "",
-                    f"{row['p50_ms']:.1f}",
-                    f"{row['p99_ms']:.1f}",
+                    _each(row, "p50_ms", ".1f"),
+                    _each(row, "p99_ms", ".1f"),
                     f"{row['p99_of_queueing_bound']:.2f}",
                     f"{row['pss_mb']:.0f}",
                     row["failed"],
@@ -153,9 +177,9 @@ def _peers(results: Results) -> Table:
             model_name(row["model"]),
             row["connections"],
             interval(row["of_limit"]),
-            f"{row['p99_ms']:.0f}",
-            f"{row['pss_mb']:.0f}",
-            f"{row['first_answer_s']:.2f}",
+            _each(row, "p99_ms", ".0f"),
+            _each(row, "pss_mb", ".0f"),
+            _each(row, "first_answer_s", ".2f"),
             *(interval(row[key]) if key in row else "" for key in _RATIOS_TO_PEERS),
             f"{row['environment_mb']:.0f}",
             row["failed"],
@@ -184,7 +208,7 @@ def _command_line(results: Results) -> Table:
         [
             row["command"],
             row["images"],
-            f"{statistics.median(row['seconds']):.2f}",
+            _middle(row["seconds"]),
             interval(row["edgecls_over_it"], ".3f") if "edgecls_over_it" in row else "",
         ]
         for row in found["rows"]
@@ -206,7 +230,7 @@ def _runtimes(results: Results) -> Table:
         [
             measured,
             f"{runtime} {found['versions'].get(runtime, '')}".strip(),
-            f"{statistics.median(figures['ms_an_image']):.2f}",
+            _middle(figures["ms_an_image"]),
             interval(figures["times_as_fast"]),
             interval(figures["times_as_frugal"]),
         ]
@@ -246,10 +270,10 @@ def _inference(results: Results) -> Table:
             [
                 model_name(row["model"]),
                 row["batch"],
-                f"{row['plain_us']:.0f}",
+                _middle(row["microseconds"]["plain"], ".0f"),
                 interval(row["edgecls_over_plain"], ".3f"),
                 interval(row["added_us"], ".1f"),
-                f"{row['images_per_s']:.0f}",
+                _middle([1e6 * row["batch"] / us for us in row["microseconds"]["edgecls"]], ".0f"),
             ]
             for row in results["inference"]["rows"]
         ],
@@ -265,7 +289,7 @@ def _scaling(results: Results) -> Table:
                 model_name(row["model"]),
                 row["kind"],
                 row["threads"],
-                f"{row['per_s']:.0f}",
+                _middle(row["rates"], ".0f"),
                 interval(row["of_one_thread"]),
             ]
             for row in results["scaling"]["rows"]
@@ -287,7 +311,7 @@ def _training(results: Results) -> Table:
             [
                 f"{results[name]['arch']}, {results[name]['side']} pixels",
                 source,
-                f"{results[name]['images'] / statistics.median(row['seconds']):.0f}",
+                _middle([results[name]["images"] / seconds for seconds in row["seconds"]], ".0f"),
                 interval(row),
             ]
             for name in results.names()
@@ -306,9 +330,9 @@ def _export(results: Results) -> Table:
             if not runs:
                 rows.append([network, name, "not enough memory", "", "", ""])
                 continue
-            middle = {key: statistics.median(run[key] for run in runs) for key in runs[0]}
+            formats = {"seconds": ".1f", "cpu_seconds": ".1f", "peak_gb": ".2f"}
+            shown = [_middle([run[key] for run in runs], form) for key, form in formats.items()]
             ratio = interval(taken["cpu_ratio"]) if name == "edgecls export" and "cpu_ratio" in taken else ""
-            shown = [f"{middle['seconds']:.1f}", f"{middle['cpu_seconds']:.1f}", f"{middle['peak_gb']:.2f}"]
             rows.append([network, name, *shown, ratio])
     return Table(["network", "", "seconds", "CPU seconds", "peak GB", "CPU / tf2onnx alone"], rows, keys=2)
 

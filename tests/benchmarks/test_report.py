@@ -124,6 +124,19 @@ def test_a_section_tells_command_and_conditions(results: Results) -> None:
     )
 
 
+def test_a_figure_of_every_round_has_an_interval_and_one_of_older_results_stands_alone(tmp_path: Path) -> None:
+    value = {"value": 0.5, "low": 0.4, "high": 0.6}
+    row = {"model": "small", "image": "00000", "form": "raw", "connections": 8, "served_per_s": [90.0, 100.0, 110.0]}
+    row |= {"of_limit": value, "p50_ms": 7.0, "p99_ms": 9.0, "p99_of_queueing_bound": 1.0, "pss_mb": 70.0, "failed": 0}
+    newer = row | {"p99_ms_each": [8.0, 9.0, 10.0]}
+    (tmp_path / "server_load.json").write_text(json.dumps({"machine": {}, "rows": [row, newer]}))
+
+    lines = str(TABLES["server_load"](Results(tmp_path))).splitlines()[2:]
+
+    assert [line.split(" | ")[4] for line in lines] == ["100 (90 to 110)"] * 2
+    assert [line.split(" | ")[8] for line in lines] == ["9.0", "9.0 (8.0 to 10.0)"]
+
+
 SLOWER = (
     '{"machine": {"processor": "Q", "usable_cores": 4, "memory_gb": 8, "python": "3.12", "packages": {"numpy": "2"},'
     ' "revision": "def", "time": "2026-02-03T04:05:06Z"}, "rounds": 5, "seconds": {"ours": [0.6, 0.2, 0.4]},'
