@@ -53,7 +53,7 @@ BENCHMARKS = (
     Benchmark("export", 400, ("--networks", "NASNetMobile")),
     Benchmark("streaming_memory", 120, ("--images", "200", "--factor", "4")),
     Benchmark("fuzz_decoding", 240),
-    Benchmark("server_load", 480, ("--seconds", "2"), needs=WRK),
+    Benchmark("server_load", 600, ("--seconds", "2"), needs=WRK),
 )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from string import ascii_uppercase
 
 from figures import FigureError, Results
-from table import side_by_side
+from table import Table, side_by_side
 from tables import TABLES
 
 __all__ = ["plot_name", "render"]
@@ -98,11 +98,20 @@ def _filled(text: str, machines: Machines) -> str:
 
 
 def _is_there(slot: str, machines: Machines) -> bool:
-    return len(machines) > 1 if slot == MACHINES else bool(_having(_result_of(slot), machines))
+    if slot == MACHINES:
+        return len(machines) > 1
+    return bool(_tables(slot, machines) if slot.startswith("table ") else _having(_result_of(slot), machines))
 
 
 def _result_of(slot: str) -> str:
     return re.split(r"[.|]", slot.removeprefix("table ").removeprefix("plot "), maxsplit=1)[0]
+
+
+def _tables(slot: str, machines: Machines) -> dict[str, Table]:
+    """Return the table of each machine whose results have something for it."""
+    having = _having(_result_of(slot), machines)
+    made = {letter: TABLES[slot.removeprefix("table ")](results) for letter, results in having.items()}
+    return {letter: table for letter, table in made.items() if table.rows}
 
 
 def _shown(slot: str, machines: Machines) -> str:
@@ -111,7 +120,7 @@ def _shown(slot: str, machines: Machines) -> str:
     having = _having(_result_of(slot), machines)
     kind, _, name = slot.partition(" ")
     if kind == "table":
-        return side_by_side({letter: TABLES[name](results) for letter, results in having.items()})
+        return side_by_side(_tables(slot, machines))
     if kind == "plot":
         first = next(iter(machines.values()))
         title = name.replace("_", " ")

@@ -193,6 +193,47 @@ def _peers(results: Results) -> Table:
     return Table([*head, *ratios, "installed MB", "failed"], rows, keys=3, after=after)
 
 
+def _open_loads(
+    result: str, about: dict[str, Callable[[dict[str, Any]], str]], load: str
+) -> Callable[[Results], Table]:
+    """Return what makes the table of a result's loads at fixed rates; it has no rows for results without any.
+
+    Args:
+        result: Which one.
+        about: The columns that say what a row is about, by their names.
+        load: What the load is relative to, in a sentence.
+    """
+
+    def table(results: Results) -> Table:
+        found = [(row, part, of) for row in results[result]["rows"] for part, of in row.get("open", {}).items()]
+        ratio = ["edgecls / peer: p99"] if any("p99_of_peer" in of for _, _, of in found) else []
+        return Table(
+            [*about, "load", "requests/s", "answered/s", "p50 ms", "p99 ms", *ratio, "client late, p99 ms", "failed"],
+            [
+                [
+                    *(cell(row) for cell in about.values()),
+                    f"{100 * float(part):.0f} %",
+                    *(_middle(of[name], ".0f") for name in ("rate", "per_s")),
+                    *(_middle(of[name], ".1f") for name in ("p50_ms", "p99_ms")),
+                    *(interval(of["p99_of_peer"]) if "p99_of_peer" in of else "" for _ in ratio),
+                    _middle(of["late_p99_ms"]),
+                    of["failed"],
+                ]
+                for row, part, of in found
+            ],
+            keys=len(about) + 1,
+            before=f"{_OPEN} {load}",
+        )
+
+    return table
+
+
+_OPEN = (
+    "Requests at a fixed rate, whatever the server does; latency counts from the time at which a request was to be "
+    "sent, so it includes all waiting, which closed loops hide. *Client late* is how late the load generator, which "
+    "shares the cores, sent what it could have sent."
+)
+
 _RATIOS_TO_PEERS = {
     "edgecls_beside_it": "throughput",
     "p99_of_peer": "p99",
@@ -557,7 +598,17 @@ TABLES: dict[str, Callable[[Results], Table]] = {
     "server_load": _server_rows("server_load_float32", "server_load"),
     "server_load_2_workers": _two_workers,
     "server_load_cuda": _server_rows("server_load_cuda"),
+    "server_load.open": _open_loads(
+        "server_load",
+        {"network": lambda row: model_name(row["model"])},
+        "The load is relative to the rate of 8 connections just before:",
+    ),
     "peers": _peers,
+    "peers.open": _open_loads(
+        "peers",
+        {"server": lambda row: str(row["server"]), "network": lambda row: model_name(row["model"])},
+        "Servers that are asked in the same form have the same load, relative to what edgecls serves over 8 connections:",
+    ),
     "soak": _soak,
     "fuzz_decoding": _fuzz_decoding,
     "command_line": _command_line,

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -135,6 +136,31 @@ def test_a_figure_of_every_round_has_an_interval_and_one_of_older_results_stands
 
     assert [line.split(" | ")[4] for line in lines] == ["100 (90 to 110)"] * 2
     assert [line.split(" | ")[8] for line in lines] == ["9.0", "9.0 (8.0 to 10.0)"]
+
+
+def test_loads_at_fixed_rates_have_a_table_and_results_without_them_none(tmp_path: Path) -> None:
+    each = {"rate": [50.0] * 3, "per_s": [49.0, 50.0, 50.0], "p50_ms": [4.0] * 3, "late_p99_ms": [0.1] * 3, "failed": 0}
+    value = {"value": 0.5, "low": 0.4, "high": 0.6}
+    rows: list[dict[str, Any]] = [
+        {"server": "ours", "model": "small", "open": {"0.5": {**each, "p99_ms": [9.0, 10.0, 11.0]}}},
+        {"server": "theirs", "model": "small", "open": {"0.5": {**each, "p99_ms": [20.0] * 3, "p99_of_peer": value}}},
+    ]
+    template = "# T\n\n{{table peers.open}}\n\nText.\n"
+    (tmp_path / "peers.json").write_text(json.dumps({"machine": {}, "rows": rows}))
+
+    lines = render(template, [Results(tmp_path)]).splitlines()
+
+    table = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
+    assert table[0][3:8] == ["requests/s", "answered/s", "p50 ms", "p99 ms", "edgecls / peer: p99"]
+    assert [row[2] for row in table[2:]] == ["50 %", "50 %"]
+    assert [row[6:8] for row in table[2:]] == [
+        ["10.0 (9.0 to 11.0)", ""],
+        ["20.0 (20.0 to 20.0)", "0.50 (0.40 to 0.60)"],
+    ]
+    for row in rows:
+        del row["open"]
+    (tmp_path / "peers.json").write_text(json.dumps({"machine": {}, "rows": rows}))
+    assert render(template, [Results(tmp_path)]) == "# T\n\nText.\n"
 
 
 SLOWER = (
