@@ -45,7 +45,12 @@ GRPC = {"grpc", "grpc_health", "grpc_reflection", "google"}
 SIGNING = {"model_signing", "cryptography", "OpenSSL"}
 TRAINING = {"tensorflow", "keras", "onnx", "tf2onnx", "sklearn", "xgboost", "skl2onnx", "onnxmltools", "torch", "jax"}
 IMAGES = {"icrawler", "imagehash", "PIL", "urllib3", "bs4", "certifi"}
-HEAVY = TRAINING | IMAGES | SIGNING | {"matplotlib", "ray", "pyarrow", "pi_heif", "optuna", "mlflow", "sqlalchemy", "PySide6"}
+HEAVY = (
+    TRAINING
+    | IMAGES
+    | SIGNING
+    | {"matplotlib", "ray", "pyarrow", "pi_heif", "optuna", "mlflow", "sqlalchemy", "PySide6"}
+)
 USERS_OF = {
     **{package: {"models", "export", "training"} for package in TRAINING},
     **{package: {"server"} for package in WEB | GRPC},
