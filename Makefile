@@ -11,9 +11,9 @@ TEST_EXTRAS ?= cpu,train,classical,data,dev
 run: $(VENV)/run-installed
 	$(BIN)/edgecls run examples/dandelion.jpg
 
-# All checks and all tests (those that need a GPU are left out: pytest -m gpu).
+# All checks and all tests (those that need a GPU are left out: pytest -m gpu), in as many processes as there are cores, but four.
 test: check
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 check: $(VENV)/test-installed
 	$(BIN)/ruff format --check .
