@@ -1,7 +1,6 @@
 """The composition root: the parts of a server, put together from its settings, started and stopped."""
 
 import contextlib
-import importlib.util
 import logging
 import os
 import socket
@@ -9,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from edgecls.errors import MissingExtraError, ServerError
+from edgecls.errors import ServerError
 from edgecls.extras import import_from_extra
 from edgecls.image import DEFAULT_LIMITS, ImageLimits
 from edgecls.modelfile import read_model
@@ -40,6 +39,7 @@ from edgecls.server.storage.image_root import ImageRoot
 from edgecls.server.storage.unsure_store import UnsureStore
 from edgecls.server.workers.board import Board, Gathered, Posting, WorkerStatus
 from edgecls.server.workers.shared_port import share
+from edgecls.teaching.bounds import check_packages
 from edgecls.teaching.teaching import Teaching
 
 __all__ = ["Server", "ServerState", "application", "open_model_file"]
@@ -326,12 +326,7 @@ def application(settings: ServeSettings, state: ServerState, gather: Callable[[]
 def _teaching(settings: ServeSettings) -> Teaching | None:
     if settings.teach.folder is None:
         return None
-    for module in ("sklearn", "imagehash"):
-        if importlib.util.find_spec(module) is None:
-            raise MissingExtraError(
-                f"teaching needs the package {module!r}, which is not installed; "
-                'install it with: pip install "edgecls[quick]"'
-            )
+    check_packages()
     return Teaching(settings.teach.folder, settings.teach.bounds, limits=_image_limits(settings))
 
 

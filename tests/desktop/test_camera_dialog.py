@@ -10,8 +10,8 @@ from PySide6.QtTest import QTest
 
 from edgecls import image
 from edgecls.desktop.app import make_app
-from edgecls.desktop.camera_dialog import CameraDialog, save_photo
-from edgecls.desktop.words import Language, Words
+from edgecls.desktop.shared.camera_dialog import CameraDialog, save_photo
+from edgecls.desktop.shared.words import Language, Words
 from edgecls.errors import VideoError
 from edgecls.runtime.video.source import VideoSource
 
