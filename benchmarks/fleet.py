@@ -1,7 +1,8 @@
 """What fleet of servers does a load need, and what does it cost?
 
 Arithmetic over measured figures: by default those of benchmarks/results/server_load.json for the bundled model and
-photos of 500 x 375 pixels. Prices are yours; without one, costs are core-hours. docs/scaling.md explains each line.
+photos of 500 x 375 pixels. Prices are yours; without one, costs are core-hours.
+docs/how-to/scaling.md explains each line.
 
     python benchmarks/fleet.py [--peak 10000] [--month 10e9] [--price-core-hour 0.04] [--help]
 """

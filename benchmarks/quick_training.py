@@ -8,7 +8,7 @@ Three ways from the same folders of images to a classifier, each in a process of
   (--keras).
 
 The images whose file names have a SHA-256 that begins with a byte below 26, a tenth, are for testing, as
-docs/bundled-model.md has it; nothing is trained or chosen on them.
+docs/explanation/bundled-model.md has it; nothing is trained or chosen on them.
 
     python benchmarks/quick_training.py --data FOLDER [--few 10] [--draws 5] [--full WEIGHTS] [--keras] [--no-quick]
 

@@ -1,4 +1,4 @@
-"""Run the benchmarks that fit in 20 minutes on two cores, one after the other, and rewrite docs/benchmarks.md.
+"""Run the benchmarks that fit in 20 minutes on two cores, one by one, and rewrite docs/benchmarks.md.
 
 Each has a time limit. One that fails or exceeds it does not stop the others: the page gives the reason and keeps its
 earlier figures. The peers, which install many packages, have a command of their own: `make bench-peers`.

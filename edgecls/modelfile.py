@@ -1,8 +1,8 @@
 """The model file: an ONNX network and one JSON document that says what it is.
 
 The document stands under the key "edgecls" in the file's metadata properties. This module reads,
-validates and writes it; docs/model-format.md describes it for people and docs/model-format.schema.json
-for machines. Reading needs neither onnx nor onnxruntime.
+validates and writes it; docs/reference/model-format.md describes it for people and
+docs/reference/model-format.schema.json for machines. Reading needs neither onnx nor onnxruntime.
 """
 
 import base64

@@ -1,4 +1,4 @@
-"""The layers of docs/architecture.md, no cycle between packages at any depth, and heavy packages where they belong."""
+"""The layers of docs/explanation/architecture.md, no cycle between packages, and heavy packages where they belong."""
 
 import ast
 import re
@@ -102,7 +102,7 @@ def test_there_are_at_most_ten_layers_and_every_module_is_in_one() -> None:
 
 def test_the_document_describes_these_layers() -> None:
     table = re.findall(
-        r"^\| (\d+) \| (.+?) \|", (ROOT / "docs/architecture.md").read_text(encoding="utf-8"), re.MULTILINE
+        r"^\| (\d+) \| (.+?) \|", (ROOT / "docs/explanation/architecture.md").read_text(encoding="utf-8"), re.MULTILINE
     )
     described = {int(number): set(re.findall(r"`(\w+)(?:\.py|/)?`", names)) for number, names in table}
 

@@ -11,7 +11,10 @@ import pytest
 
 REPOSITORY = Path(__file__).parent.parent
 READMES = ["README.md", "README.zh-CN.md"]
-DOCUMENTS = sorted(REPOSITORY.glob("*.md")) + sorted(REPOSITORY.glob("docs/*.md"))
+DOCUMENTS = [
+    *sorted(REPOSITORY.glob("*.md")),
+    *(path for path in sorted(REPOSITORY.glob("docs/**/*.md")) if "_build" not in path.parts),
+]
 
 
 def _blocks(document: str, language: str) -> list[str]:
@@ -41,7 +44,11 @@ def test_commands_print_what_the_readme_shows(command: str, printed: str) -> Non
 
 @pytest.mark.parametrize(
     ("document", "block"),
-    [(document, block) for document in [*READMES, "docs/model-format.md"] for block in _blocks(document, "python")],
+    [
+        (document, block)
+        for document in [*READMES, "docs/reference/model-format.md"]
+        for block in _blocks(document, "python")
+    ],
 )
 def test_python_examples_run(document: str, block: str) -> None:
     done = subprocess.run([sys.executable, "-c", block], cwd=REPOSITORY, capture_output=True, text=True, check=False)
@@ -69,7 +76,7 @@ def _anchors(document: Path) -> list[str]:
     return [re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings]
 
 
-@pytest.mark.parametrize("document", ["CONTRIBUTING.md", "SECURITY.md", "docs/architecture.md"])
+@pytest.mark.parametrize("document", ["CONTRIBUTING.md", "SECURITY.md", "docs/explanation/architecture.md"])
 def test_modules_and_packages_that_a_document_names_exist(document: str) -> None:
     text = (REPOSITORY / document).read_text(encoding="utf-8")
     named = set(re.findall(r"`([a-z_0-9/]+(?:\.py|/))`", text))

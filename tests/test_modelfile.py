@@ -17,7 +17,7 @@ from edgecls.image_spec import Color, Fit, ImageSpec
 from edgecls.model_card import DatasetFacts, Familiarity, FamiliarityLevel, Golden, GoldenSample
 from edgecls.reference import Histogram, LabelCounts, Reference
 
-SCHEMA = json.loads((Path(__file__).parent.parent / "docs" / "model-format.schema.json").read_text())
+SCHEMA = json.loads((Path(__file__).parent.parent / "docs" / "reference" / "model-format.schema.json").read_text())
 
 
 def _document(onnx: bytes) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from edgecls.errors import ModelFileError
 from edgecls.modelfile import card_from_json, card_to_dict, read_model
 from edgecls.reference import VALUES, reference_from, reference_of, reference_to_dict
 
-SCHEMA = Path(__file__).parent.parent / "docs" / "model-format.schema.json"
+SCHEMA = Path(__file__).parent.parent / "docs" / "reference" / "model-format.schema.json"
 
 
 def _values(count: int, seed: int = 0) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Write docs/benchmarks.md and its plots from the results, and update the figures that other documents cite.
+"""Write docs/benchmarks.md and its plots from the results, and update figures that other documents cite.
 
     python benchmarks/report/run.py [--check]
 

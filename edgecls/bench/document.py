@@ -1,4 +1,4 @@
-"""The results of a benchmark as a JSON document, written and read again; docs/bench.md explains it."""
+"""The results of a benchmark as a JSON document, written and read again; docs/how-to/bench.md explains it."""
 
 import hashlib
 import json

@@ -20,7 +20,7 @@ EVERY_S = 0.1  # within a step; its first and last line are always written
 
 
 class ProgressLines:
-    """Writes a line for each step; docs/quick-training.md describes them.
+    """Writes a line for each step; docs/how-to/quick-training.md describes them.
 
     As a context manager it writes the last line of a run that fails.
     """

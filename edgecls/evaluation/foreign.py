@@ -196,7 +196,7 @@ def _levels(card: ModelCard, probability: Judge, familiarity: Judge | None) -> l
 
 
 def foreign_to_dict(foreign: ForeignImages) -> dict[str, Any]:
-    """Return what is known of foreign images; docs/evaluation.md explains it."""
+    """Return what is known of foreign images; docs/how-to/evaluation.md explains it."""
     judges = {"familiarity": foreign.familiarity, "probability": foreign.probability}
     return {
         "images": foreign.images,

@@ -279,7 +279,7 @@ def headline_metrics(evaluation: Evaluation, *, prefix: str = "") -> dict[str, f
 
 
 def evaluation_to_dict(evaluation: Evaluation, *, top: int) -> dict[str, Any]:
-    """Return all metrics of an evaluation; docs/evaluation.md explains them.
+    """Return all metrics of an evaluation; docs/how-to/evaluation.md explains them.
 
     Args:
         evaluation: The evaluation.

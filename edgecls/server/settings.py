@@ -66,7 +66,7 @@ class TeachingSettings:
 
 @dataclass(frozen=True)
 class ServeSettings:
-    """All settings of a server; docs/serving.md describes the options of the same names.
+    """All settings of a server; docs/how-to/serving.md describes the options of the same names.
 
     Raises:
         ServerError: A number is out of range.

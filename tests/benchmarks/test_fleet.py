@@ -79,7 +79,7 @@ def test_a_wrong_option_ends_with_a_usage_error(capsys: pytest.CaptureFixture[st
 
 
 def test_the_document_shows_what_the_script_prints(capsys: pytest.CaptureFixture[str]) -> None:
-    document = (ROOT / "docs" / "scaling.md").read_text(encoding="utf-8")
+    document = (ROOT / "docs" / "how-to" / "scaling.md").read_text(encoding="utf-8")
 
     main([])
     printed = capsys.readouterr().out.strip()
@@ -100,7 +100,7 @@ def _burst(**changed: float) -> str:
 
 
 def test_the_document_has_the_figures_that_the_arithmetic_gives() -> None:
-    document = re.sub(r"\s+", " ", (ROOT / "docs" / "scaling.md").read_text(encoding="utf-8"))
+    document = re.sub(r"\s+", " ", (ROOT / "docs" / "how-to" / "scaling.md").read_text(encoding="utf-8"))
     measured, cpu_s = measured_from(), 0.00303
     waits = [1000 * mdc_wait_s(busy * 2 / cpu_s, cpu_s, 2) for busy in (0.5, 0.6, 0.8, 0.9, 0.95)]
     demand = Demand(10_000, 10e9)

@@ -40,7 +40,7 @@ def test_a_classical_model_is_pointed_out() -> None:
 
 
 def test_the_documentation_has_the_row_of_every_architecture() -> None:
-    text = (Path(__file__).parents[2] / "docs" / "architectures.md").read_text(encoding="utf-8")
+    text = (Path(__file__).parents[2] / "docs" / "reference" / "architectures.md").read_text(encoding="utf-8")
 
     documented = re.findall(
         r"^\| `(\w+)` \| ([\d,]+) \| (\d+) \| (\d+) \| (yes|no|package) \|", text, flags=re.MULTILINE
