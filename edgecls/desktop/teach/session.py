@@ -42,6 +42,7 @@ class TeachSession(QObject):
         shown: Which images are listed.
         images: They, the newest first.
         adding: The images that are being added.
+        bounds: How much the folder that is opened next may hold.
     """
 
     noticed = Signal(str, bool)
@@ -73,7 +74,7 @@ class TeachSession(QObject):
         self.shown = Shown(LABEL)
         self.images: list[TaughtImage] = []
         self.is_opening = False
-        self._bounds = bounds
+        self.bounds = bounds
         self._steps, self._control = Jobs("teaching"), Jobs("teaching-control")
         self._busy = 0
         self.adding = Adding(self._steps, lambda: self.words, self._on_added, self._on_all_added)
@@ -103,7 +104,7 @@ class TeachSession(QObject):
             check_packages()
             if not is_sure and not is_dataset(Path(root)):
                 return None
-            teaching = Teaching(Path(root), self._bounds)
+            teaching = Teaching(Path(root), self.bounds)
             if before is not None:
                 before.close()
             return teaching, teaching.state()
