@@ -12,12 +12,12 @@ from PySide6.QtWidgets import QApplication
 
 from edgecls.atomic_write import whole_files
 from edgecls.bundled_model import BUNDLED_MODEL
-from edgecls.desktop.decisions import open_decisions
-from edgecls.desktop.session import Session
-from edgecls.desktop.settings import Settings, decisions_folder
-from edgecls.desktop.theme import apply_scheme
+from edgecls.desktop.classify.decisions import open_decisions
+from edgecls.desktop.classify.session import Session
+from edgecls.desktop.shared.settings import Settings, decisions_folder
+from edgecls.desktop.shared.theme import apply_scheme
+from edgecls.desktop.shared.words import Language, Words
 from edgecls.desktop.window import Window
-from edgecls.desktop.words import Language, Words
 from edgecls.modelfile import read_model
 
 __all__ = ["make_app", "make_window", "run"]

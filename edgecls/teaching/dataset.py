@@ -214,6 +214,20 @@ class TaughtDataset:
             self.steps.do("move", [(path, target)])
         return target
 
+    def keep_label(self, path: str) -> None:
+        """Write down that an image has the right label, as somebody who has looked at it says.
+
+        Raises:
+            NotTaughtError: There is no such image.
+        """
+        self.file(path)
+        self.steps.do("keep", image=path)
+
+    @property
+    def kept_labels(self) -> frozenset[str]:
+        """The paths of the images whose label is right, as somebody says."""
+        return frozenset(step.facts["image"] for step in self.steps.done if step.kind == "keep")
+
     def remove_image(self, path: str) -> None:
         """Take an image out of the dataset.
 
@@ -250,7 +264,7 @@ class TaughtDataset:
         if self._used + size > self._bounds.max_mb * 2**20:
             raise TeachingFullError(
                 f"the folder may take {self._bounds.max_mb:.4g} MiB; delete files in {KEPT!r} below it, which "
-                "are images that were removed, or start the server with a larger --teach-max-mb"
+                "are images that were removed, or allow more (edgecls serve --teach-max-mb)"
             )
 
     def _known(self) -> dict[str, str]:

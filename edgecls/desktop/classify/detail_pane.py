@@ -8,17 +8,15 @@ from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFontMetrics, QImage, QPainter, QPaintEvent, QPixmap
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
-from edgecls.desktop.entries import Entry
-from edgecls.desktop.jobs import Jobs
-from edgecls.desktop.theme import colors
-from edgecls.desktop.thumbnails import decode_preview, to_qimage
-from edgecls.desktop.words import Words
+from edgecls.desktop.shared.entries import Entry
+from edgecls.desktop.shared.jobs import Jobs
+from edgecls.desktop.shared.score_bars import ROW, ScoreBars
+from edgecls.desktop.shared.theme import colors
+from edgecls.desktop.shared.thumbnails import decode_preview, to_qimage
+from edgecls.desktop.shared.words import Words
 from edgecls.runtime.classifier import Classifier
-from edgecls.runtime.prediction import LabelScore
 
 __all__ = ["DetailPane"]
-
-_ROW = 30  # pixels of a bar with its text
 
 
 class DetailPane(QScrollArea):
@@ -43,7 +41,7 @@ class DetailPane(QScrollArea):
         self.headline.setObjectName("headline")
         for label, name in ((self.said, "soft"), (self.note, "soft")):
             label.setObjectName(name)
-        self.bars = _Bars()
+        self.bars = ScoreBars()
         self.familiarity = _Familiarity()
         self.facts, self.hint = QLabel(), QLabel()
         self.facts.setObjectName("soft")
@@ -255,62 +253,13 @@ class _Picture(QWidget):
         painter.drawPixmap(QRectF(x, y, size.width(), size.height()), self._pixmap, QRectF(self._pixmap.rect()))
 
 
-class _Bars(QWidget):
-    """The most probable labels as bars, each with the key that sets it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._scores: Sequence[LabelScore] = ()
-        self._keys: Sequence[str] = ()
-
-    def set_scores(self, scores: Sequence[LabelScore], keys: Sequence[str], *, name: str) -> None:
-        self._scores, self._keys = scores, keys
-        self.setFixedHeight(_ROW * len(scores))
-        spoken = ", ".join(f"{score.label} {100 * score.probability:.1f} %" for score in scores)
-        self.setAccessibleName(f"{name}: {spoken}")
-        self.update()
-
-    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802  Qt's name
-        painter, chosen = QPainter(self), colors()
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        metrics = QFontMetrics(painter.font())
-        left = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-        right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-        for row, score in enumerate(self._scores):
-            top = row * _ROW
-            line = QRectF(0, top, self.width(), _ROW - 9)
-            label_left = 0.0
-            if score.label in self._keys:
-                badge = QRectF(0.5, top + 2.5, 16, 16)
-                painter.setPen(QColor(chosen.line))
-                painter.setBrush(QColor(chosen.card))
-                painter.drawRoundedRect(badge, 4, 4)
-                painter.setPen(QColor(chosen.soft))
-                painter.drawText(badge, Qt.AlignmentFlag.AlignCenter, str(self._keys.index(score.label) + 1))
-                label_left = 24.0
-            figure = f"{100 * score.probability:.1f} %"
-            room = int(self.width() - label_left) - metrics.horizontalAdvance(figure) - 8
-            painter.setPen(QColor(chosen.ink))
-            shown = metrics.elidedText(score.label, Qt.TextElideMode.ElideRight, room)
-            painter.drawText(line.adjusted(label_left, 0, 0, 0), left, shown)
-            painter.setPen(QColor(chosen.soft))
-            painter.drawText(line, right, figure)
-            track = QRectF(0, top + _ROW - 8, self.width(), 4)
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(QColor(chosen.line))
-            painter.drawRoundedRect(track, 2, 2)
-            painter.setBrush(QColor(chosen.accent if row == 0 else chosen.soft))
-            track.setWidth(max(2.0, track.width() * score.probability))
-            painter.drawRoundedRect(track, 2, 2)
-
-
 class _Familiarity(QWidget):
     """The familiarity as a meter, with a mark at the least that is needed for an answer."""
 
     def __init__(self) -> None:
         super().__init__()
         self._value, self._least, self._text = 0.0, None, ""  # type: tuple[float, float | None, str]
-        self.setFixedHeight(_ROW + 2)
+        self.setFixedHeight(ROW + 2)
 
     def set_value(self, value: float, least: float | None, text: str) -> None:
         self._value, self._least, self._text = value, least, text
@@ -322,10 +271,10 @@ class _Familiarity(QWidget):
         painter, chosen = QPainter(self), colors()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(QColor(chosen.soft))
-        text = QRectF(0, 0, self.width(), _ROW - 10)
+        text = QRectF(0, 0, self.width(), ROW - 10)
         shown = QFontMetrics(painter.font()).elidedText(self._text, Qt.TextElideMode.ElideRight, self.width())
         painter.drawText(text, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, shown)
-        track = QRectF(0, _ROW - 6, self.width(), 4)
+        track = QRectF(0, ROW - 6, self.width(), 4)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor(chosen.line))
         painter.drawRoundedRect(track, 2, 2)
@@ -336,4 +285,4 @@ class _Familiarity(QWidget):
         painter.drawRoundedRect(part, 2, 2)
         if self._least is not None:
             painter.setBrush(QColor(chosen.ink))
-            painter.drawRect(QRectF(self.width() * min(1.0, max(0.0, self._least)) - 1, _ROW - 10, 2, 12))
+            painter.drawRect(QRectF(self.width() * min(1.0, max(0.0, self._least)) - 1, ROW - 10, 2, 12))

@@ -8,14 +8,14 @@ from typing import Any
 
 from PySide6.QtCore import QObject, Qt, Signal
 
-from edgecls.desktop.decisions import Action, Decisions, LabelsSet, Sorting
-from edgecls.desktop.entries import Answer, Entry
-from edgecls.desktop.exporting import write_csv, write_keywords
-from edgecls.desktop.image_list import ImageList
-from edgecls.desktop.jobs import Jobs
-from edgecls.desktop.recogniser import Recogniser
-from edgecls.desktop.sorting import do_again, sort_images, take_back
-from edgecls.desktop.words import Words
+from edgecls.desktop.classify.decisions import Action, Decisions, LabelsSet, Sorting
+from edgecls.desktop.classify.exporting import write_csv, write_keywords
+from edgecls.desktop.classify.image_list import ImageList
+from edgecls.desktop.classify.recogniser import Recogniser
+from edgecls.desktop.classify.sorting import do_again, sort_images, take_back
+from edgecls.desktop.shared.entries import Answer, Entry
+from edgecls.desktop.shared.jobs import Jobs
+from edgecls.desktop.shared.words import Words
 from edgecls.errors import OutputError
 from edgecls.runtime.classifier import Classifier
 from edgecls.runtime.execution.providers import Provider

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from edgecls.desktop.decisions import Decisions, Placement, Sorting
+from edgecls.desktop.classify.decisions import Decisions, Placement, Sorting
 from edgecls.errors import ImageReadError, OutputError
 from edgecls.file_moves import copy_file, move_file, same_content
 from edgecls.runtime.folders.sort_into import Sorter, Transfer

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QLocale, QSettings, QStandardPaths
 
-from edgecls.desktop.words import Language
+from edgecls.desktop.shared.words import Language
 
 __all__ = ["Scheme", "Settings", "decisions_folder"]
 
@@ -103,6 +103,15 @@ class Settings:
     @folder.setter
     def folder(self, folder: str) -> None:
         self._store.setValue("folder", folder)
+
+    @property
+    def teach_folder(self) -> str:
+        """The folder that was taught in last."""
+        return self._text("teach_folder")
+
+    @teach_folder.setter
+    def teach_folder(self, folder: str) -> None:
+        self._store.setValue("teach_folder", folder)
 
     def layout(self, name: str) -> QByteArray | None:
         """Return the size and place of a part of the window; None if it was not kept."""

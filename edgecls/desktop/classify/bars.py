@@ -1,11 +1,10 @@
-"""The parts around the grid: the bar with the model and the buttons, notices, and the status bar."""
+"""The bar with the buttons and the model, and the status bar."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from PySide6.QtCore import QSignalBlocker, Qt, QTimer
+from PySide6.QtCore import QSignalBlocker, Qt
 from PySide6.QtWidgets import (
     QComboBox,
-    QHBoxLayout,
     QLabel,
     QProgressBar,
     QPushButton,
@@ -15,12 +14,10 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from edgecls.desktop.session import Session
-from edgecls.desktop.words import Words
+from edgecls.desktop.classify.session import Session
+from edgecls.desktop.shared.words import Words
 
-__all__ = ["NoticeBar", "StatusBar", "TopBar"]
-
-NOTICE_MS = 8000  # after which good news goes away; faults stay
+__all__ = ["StatusBar", "TopBar"]
 
 
 class TopBar(QToolBar):
@@ -97,53 +94,16 @@ def _plain(text: str) -> str:
     return text.replace("&", "").partition("(")[0] if "(&" in text else text.replace("&", "")
 
 
-class NoticeBar(QWidget):
-    """A line under the buttons that says what happened."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.setObjectName("notice")
-        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self.text, self.button = QLabel(), QPushButton()
-        self.text.setWordWrap(True)
-        self.text.setTextFormat(Qt.TextFormat.PlainText)
-        self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.button.clicked.connect(self.hide)
-        line = QHBoxLayout(self)
-        line.setContentsMargins(18, 8, 12, 8)
-        line.addWidget(self.text, 1)
-        line.addWidget(self.button)
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.timeout.connect(self.hide)
-        self.hide()
-
-    def show_notice(self, text: str, is_fault: bool) -> None:
-        """Say something; a fault stays until it is dismissed."""
-        self.text.setText(text)
-        self.setProperty("kind", "fault" if is_fault else "news")
-        for widget in (self, self.text):  # the style depends on it
-            widget.style().unpolish(widget)
-            widget.style().polish(widget)
-        self.setAccessibleName(text)
-        self.show()
-        if is_fault:
-            self._timer.stop()
-        else:
-            self._timer.start(NOTICE_MS)
-
-
 class StatusBar(QStatusBar):
     """Says which model runs where, how far it is, and how fast.
 
     Args:
         session: What is shown.
-        selected: Returns the number of images that are selected.
     """
 
-    def __init__(self, session: Session, selected: Callable[[], int]) -> None:
+    def __init__(self, session: Session) -> None:
         super().__init__()
-        self._session, self._selected = session, selected
+        self._session = session
         self.setSizeGripEnabled(False)
         self.model, self.progress_text, self.unsaved = QLabel(), QLabel(), QLabel()
         self.progress = QProgressBar()

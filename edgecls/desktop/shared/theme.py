@@ -6,7 +6,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QGuiApplication, QPalette
 from PySide6.QtWidgets import QApplication
 
-from edgecls.desktop.settings import Scheme
+from edgecls.desktop.shared.settings import Scheme
 
 __all__ = ["Colors", "apply_scheme", "colors"]
 
@@ -92,6 +92,7 @@ QLineEdit {{
 QLineEdit:focus {{ border: 2px solid {accent}; padding: 4px 9px; }}
 QListView {{ border: 0; background: {paper}; outline: 0; }}
 QListView#groups {{ border-right: 1px solid {line}; padding: 8px 6px; }}
+QListView#labels {{ padding: 4px 0; }}
 QSplitter::handle {{ background: {line}; }}
 QProgressBar {{ border: 0; border-radius: 3px; background: {line}; max-height: 6px; }}
 QProgressBar::chunk {{ background: {accent}; border-radius: 3px; }}
@@ -102,6 +103,23 @@ QScrollBar::add-line, QScrollBar::sub-line {{ height: 0; background: none; }}
 QScrollBar::add-page, QScrollBar::sub-page {{ height: 0; background: none; }}
 QScrollArea {{ border: 0; background: {paper}; }}
 QScrollArea > QWidget > QWidget {{ background: {paper}; }}
+QTabBar {{ background: {paper}; }}
+QTabBar::tab {{
+    padding: 7px 16px 6px; margin: 0 2px 0 10px; color: {soft}; background: transparent; border: 0;
+    border-bottom: 3px solid transparent;
+}}
+QTabBar::tab:selected {{ color: {ink}; border-bottom-color: {accent}; font-weight: 600; }}
+QTabBar::tab:hover {{ color: {ink}; }}
+QTabBar::tab:focus {{ color: {accent}; }}
+QWidget#tabs {{ border-bottom: 1px solid {line}; background: {paper}; }}
+QFrame#try {{ border: 1px solid {line}; border-radius: 10px; background: {card}; }}
+QTableWidget {{ border: 1px solid {line}; border-radius: 8px; background: {card}; }}
+QTableWidget::item {{ padding: 2px 8px; border: 0; }}
+QHeaderView::section {{
+    background: {card}; color: {soft}; border: 0; border-bottom: 1px solid {line}; padding: 4px 8px;
+}}
+QLabel#section {{ font-size: 13pt; font-weight: 600; }}
+QLabel[kind="fault"] {{ color: {fault}; }}
 QLabel#headline {{ font-size: 17pt; font-weight: 600; }}
 QLabel#soft {{ color: {soft}; }}
 QLabel#hint {{ color: {soft}; }}

@@ -6,12 +6,12 @@ from datetime import datetime
 from pathlib import Path
 
 import numpy as np
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QPixmap
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QPushButton, QSpinBox, QVBoxLayout, QWidget
 
-from edgecls.desktop.thumbnails import to_qimage
-from edgecls.desktop.words import Words
+from edgecls.desktop.shared.thumbnails import to_qimage
+from edgecls.desktop.shared.words import Words
 from edgecls.errors import OutputError, VideoError
 from edgecls.file_moves import numbered, write_new_file
 from edgecls.image import Pixels, encode_jpeg
@@ -27,6 +27,8 @@ SHOWN_EVERY_S = 1 / 25
 JPEG_QUALITY = 95
 VIEW_WIDTH, VIEW_HEIGHT = 640, 480
 MAX_CAMERA = 63
+SERIES_STARTS_MS = 400  # after which a click becomes a series
+SERIES_EVERY_MS = 200
 
 
 class CameraDialog(QDialog):
@@ -37,6 +39,7 @@ class CameraDialog(QDialog):
         words: The language.
         folder: Where photos are kept.
         opener: Opens a camera; None for OpenCV's.
+        takes_series: Whether photos are taken as long as the button is held, one after another.
     """
 
     taken = Signal(str)
@@ -44,7 +47,15 @@ class CameraDialog(QDialog):
     _framed = Signal(int, object)
     _failed = Signal(int, str)
 
-    def __init__(self, parent: QWidget | None, words: Words, *, folder: Path, opener: Opener | None = None) -> None:
+    def __init__(
+        self,
+        parent: QWidget | None,
+        words: Words,
+        *,
+        folder: Path,
+        opener: Opener | None = None,
+        takes_series: bool = False,
+    ) -> None:
         super().__init__(parent)
         self.setWindowTitle(words("camera.title"))
         self._words, self._folder, self._opener = words, folder, opener or open_capture
@@ -64,10 +75,16 @@ class CameraDialog(QDialog):
         self.take_button.setObjectName("primary")
         self.take_button.setEnabled(False)
         self.take_button.setDefault(True)
-        self.take_button.clicked.connect(self.take)
+        self.take_button.clicked.connect(self._on_click)
+        self._series = QTimer(self)
+        self._series.timeout.connect(self._take_next)
+        self._is_series = False
+        if takes_series:
+            self.take_button.pressed.connect(lambda: self._series.start(SERIES_STARTS_MS))
+            self.take_button.released.connect(self._series.stop)
         close.setAutoDefault(False)
         close.clicked.connect(self.close)
-        self.said = QLabel()
+        self.said = QLabel(words("camera.series") if takes_series else "")
         self.said.setObjectName("soft")
         line = QHBoxLayout()
         for widget in (QLabel(words("camera.number")), self.number, self.said):
@@ -104,6 +121,18 @@ class CameraDialog(QDialog):
         self.said.setText(self._words("camera.taken", count=self._count))
         self.taken.emit(str(path))
 
+    def _take_next(self) -> None:
+        self._is_series = True
+        self._series.setInterval(SERIES_EVERY_MS)
+        self.take()
+
+    def _on_click(self) -> None:
+        """Take a photo, unless the button was held for a series, which has ended."""
+        if self._is_series:
+            self._is_series = False
+        else:
+            self.take()
+
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802  Qt's name
         """Let go of the camera."""
         self._stop()
@@ -116,6 +145,7 @@ class CameraDialog(QDialog):
 
     def _stop(self) -> None:
         self._is_closed = True
+        self._series.stop()
         self._run += 1
 
     def _read(self, run: int, number: int) -> None:

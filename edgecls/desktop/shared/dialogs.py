@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from edgecls.desktop.words import Words
+from edgecls.desktop.shared.words import Words
 from edgecls.runtime.folders.sort_into import Transfer
 
 __all__ = ["LabelDialog", "SortDialog", "confirmed"]

@@ -9,7 +9,7 @@ from queue import SimpleQueue
 
 from PySide6.QtCore import QObject, Qt, Signal
 
-from edgecls.desktop.entries import Answer, Entry
+from edgecls.desktop.shared.entries import Answer, Entry
 from edgecls.errors import EdgeclsError
 from edgecls.modelfile import read_model
 from edgecls.runtime.classifier import Classifier
@@ -19,10 +19,22 @@ from edgecls.runtime.opening import open_classifier
 from edgecls.runtime.prediction import Prediction
 from edgecls.runtime.verified import verify_once
 
-__all__ = ["Recogniser"]
+__all__ = ["Recogniser", "open_verified"]
 
 SHOWN_EVERY_S = 0.1  # answers go to the window in batches: it would be busy with them otherwise
 CLOSING_S = 10.0  # for the images under way when the window closes
+
+
+def open_verified(path: Path, provider: Provider) -> Classifier:
+    """Open a model file whose golden samples come out right here.
+
+    Raises:
+        EdgeclsError: It cannot be used.
+    """
+    model = read_model(path)
+    classifier = open_classifier(model, provider, setting=None)
+    verify_once(model, classifier)
+    return classifier
 
 
 class Recogniser(QObject):
@@ -85,9 +97,7 @@ class Recogniser(QObject):
 
         def open_it() -> None:
             try:
-                model = read_model(path)
-                classifier = open_classifier(model, provider, setting=None)
-                verify_once(model, classifier)
+                classifier = open_verified(path, provider)
             except EdgeclsError as error:
                 self._fault.emit(generation, str(error))
             else:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from edgecls.atomic_write import whole_files
-from edgecls.desktop.entries import Entry
+from edgecls.desktop.shared.entries import Entry
 from edgecls.errors import ImageError, OutputError
 from edgecls.model_card import UNKNOWN
 from edgecls.xmp import add_keywords

@@ -4,19 +4,16 @@ import os
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TypeAlias
 
-from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
+from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, Qt, Signal
 
-from edgecls.desktop.entries import ALL, CORRECTED, Answer, Entry, Group
-from edgecls.desktop.words import Words
+from edgecls.desktop.shared.entries import ALL, CORRECTED, Answer, Entry, Group
+from edgecls.desktop.shared.thumbnail_grid import PATH_ROLE, Index
+from edgecls.desktop.shared.words import Words
 
-__all__ = ["ENTRY_ROLE", "ImageList", "Index"]
+__all__ = ["ENTRY_ROLE", "ImageList"]
 
 ENTRY_ROLE = Qt.ItemDataRole.UserRole
-Index: TypeAlias = QModelIndex | QPersistentModelIndex
-"""What views give to a list: an index of either kind."""
-
 _NO_INDEX = QModelIndex()
 
 
@@ -51,6 +48,8 @@ class ImageList(QAbstractListModel):
         entry = self.entry(index.row())
         if role == ENTRY_ROLE:
             return entry
+        if role == PATH_ROLE:
+            return entry.path
         name = os.path.basename(entry.path)
         if role == Qt.ItemDataRole.DisplayRole:
             return name
