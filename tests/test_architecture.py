@@ -27,7 +27,17 @@ LAYERS = [
         "xml_text",
         "xmp",
     },
-    {"image_formats", "image_spec", "resize", "image", "drawing", "onnx_container", "model_card", "modelfile"}
+    {
+        "image_formats",
+        "image_spec",
+        "image_limits",
+        "resize",
+        "image",
+        "drawing",
+        "onnx_container",
+        "model_card",
+        "modelfile",
+    }
     | {"reference"},
     {"measuring", "plots", "results"},
     {"runtime"},

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from edgecls.errors import ClosedError, ImageError, ModelFileError
-from edgecls.image import DEFAULT_LIMITS, ImageLimits, Pixels
+from edgecls.image import Pixels
+from edgecls.image_limits import DEFAULT_LIMITS, ImageLimits
 from edgecls.in_order import map_in_order
 from edgecls.model_card import ModelCard, check_unknown_threshold
 from edgecls.modelfile import ACTIVATION_NAME, FAMILIARITY_NAME, FEATURES_NAME

@@ -68,8 +68,9 @@ def create_app(
         require_signature: File of a public key, or several, of which one must have signed each model file. Needs the
             extra "signing".
         feedback: Folder for corrections; `FeedbackSettings` to limit its size or to accept new labels.
-        provider, tuned, unknown_threshold, min_familiarity, max_megapixels, max_upload_mb, image_root,
-        keep_unsure, keep_unsure_max_mb, allow_model_control, cors_origins, api_keys: As the options of `edgecls serve`.
+        provider, tuned, unknown_threshold, min_familiarity: As the options of `edgecls serve`.
+        max_megapixels, max_upload_mb, image_root, keep_unsure, keep_unsure_max_mb: Also.
+        allow_model_control, cors_origins, api_keys: Also.
 
     Raises:
         EdgeclsError: A model, a folder or a setting cannot be used.
