@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 _UNTIL_CTRL_C = re.compile(
-    r"\bedgecls (?:serve|gui)\b|--watch\b|\bcamera:\d|\brtsp://|\bwaitress\b|\bgunicorn\b|\bhttp\.server\b"
+    r"\bedgecls (?:demo|gui|serve)\b|--watch\b|\bcamera:\d|\brtsp://|\bwaitress\b|\bgunicorn\b|\bhttp\.server\b"
 )
-_HELP = re.compile(r"--help\b|--version\b")
-_LISTENING = re.compile(r"\bserve\b|\bwaitress\b|\bgunicorn\b|\bhttp\.server\b|\bnginx\b|\bcaddy\b")
-_READY_TIMEOUT_S = 90
+_ENDS = re.compile(r"--help\b|--version\b|--no-serve\b|--dataset-only\b")
+_LISTENING = re.compile(r"\bedgecls demo\b|\bserve\b|\bwaitress\b|\bgunicorn\b|\bhttp\.server\b|\bnginx\b|\bcaddy\b")
+_READY_TIMEOUT_S = 180
 _END_TIMEOUT_S = 10
 _POLL_S = 0.05
 
@@ -117,7 +117,7 @@ class Shell:
             SessionError: It takes too long, or ends the shell.
             ServerError: It is a server that does not listen, or the one before it does not end by Ctrl-C.
         """
-        if _UNTIL_CTRL_C.search(command) and not _HELP.search(command) and not command.rstrip().endswith("&"):
+        if _UNTIL_CTRL_C.search(command) and not _ENDS.search(command) and not command.rstrip().endswith("&"):
             return self._start(command)
         already = _listening_ports()
         number = self._write(command)

@@ -33,6 +33,20 @@ def _checkout(folder: Path) -> None:
         shutil.copytree(REPOSITORY / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
 
 
+def _tests(folder: Path) -> None:
+    """Copy the tests, with the settings that they need."""
+    for name in ("tests", "examples"):
+        shutil.copytree(REPOSITORY / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "setup.cfg"):
+        shutil.copy(REPOSITORY / name, folder / name)
+
+
+def _empty(folder: Path, *names: str) -> None:
+    """Remove folders that the blocks above have made, so that another setup can use the name."""
+    for name in names:
+        shutil.rmtree(folder / name, ignore_errors=True)
+
+
 def _venv(folder: Path) -> None:
     """Make the programs of .venv that a clone has after `make`, which are those of the environment of the tests."""
     programs = folder / ".venv" / "bin"
@@ -311,6 +325,7 @@ SETUPS: dict[str, Callable[..., None]] = {
     "checkout": _checkout,
     "colors": _colors,
     "decisions": _decisions,
+    "empty": _empty,
     "faulty": _faulty,
     "foreign-nets": _foreign_nets,
     "interrupted": _interrupted,
@@ -327,6 +342,7 @@ SETUPS: dict[str, Callable[..., None]] = {
     "shapes-model": _shapes_model,
     "shapes-network": _shapes_network,
     "split": _split,
+    "tests": _tests,
     "unlabelled": _unlabelled,
     "venv": _venv,
     "video": _video,
