@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 TEST_EXTRAS ?= cpu,train,classical,data,dev
 
-.PHONY: run test check bench bench-gpu bench-peers report container-steps test-arm64 package clean
+.PHONY: run test check docs docs-catalogs bench bench-gpu bench-peers report container-steps test-arm64 package clean
 
 # Classify the example image with the bundled model.
 run: $(VENV)/run-installed
@@ -21,6 +21,14 @@ check: $(VENV)/test-installed
 	$(BIN)/mypy
 	$(BIN)/mypy --platform win32 --cache-dir .mypy_cache/win32
 	$(BIN)/mypy --platform darwin --cache-dir .mypy_cache/darwin
+
+# The documentation site, in docs/_build/html: English and Chinese, warnings are errors.
+docs: $(VENV)/docs-installed
+	$(BIN)/python docs/make_site.py
+
+# The Chinese catalogs in docs/locale, brought up to the English pages.
+docs-catalogs: $(VENV)/docs-installed
+	$(BIN)/python docs/make_site.py --catalogs
 
 # Measure (20 minutes on two cores, and the machine should do nothing else), and write docs/benchmarks.md anew.
 bench: $(VENV)/test-installed
@@ -70,6 +78,10 @@ $(VENV)/python-found:
 
 $(VENV)/run-installed: $(VENV)/python-found setup.cfg pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable ".[cpu]"
+	touch $@
+
+$(VENV)/docs-installed: $(VENV)/python-found setup.cfg pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable ".[cpu,docs]"
 	touch $@
 
 $(VENV)/test-installed: $(VENV)/python-found setup.cfg pyproject.toml

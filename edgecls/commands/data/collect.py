@@ -129,7 +129,7 @@ def collect(output: Path, **options: Any) -> None:
     from edgecls.dataset.collect.guarded_session import SessionSettings
     from edgecls.dataset.collect.job import CollectSettings, Listener
     from edgecls.dataset.collect.job import collect as run
-    from edgecls.image import ImageLimits
+    from edgecls.image_limits import ImageLimits
 
     if options["proxy"] and not options["allow_private"]:
         raise click.UsageError(
