@@ -203,7 +203,9 @@ def _last_of(findings: list[dict[str, Any]], name: str, path: str) -> FirstUse |
     last = next((finding for finding in reversed(findings) if "choice" in finding), None)
     if last is None:
         return None
-    hardware = {key: tuple(value) if isinstance(value, list) else value for key, value in last["hardware"].items()}
+    hardware: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in last["hardware"].items()
+    }
     said = [f"skipped {skipped}" for skipped in last["skipped"]]
     said.append(f"{name}: {last['chosen']}")
     if last["is_hasty"] and last["rounds"]:
