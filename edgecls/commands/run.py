@@ -129,13 +129,11 @@ def run(
     output.check(paths, watch=watch)
     from edgecls.commands.prediction_output import answers_of, make_writer
     from edgecls.commands.terminal import announce_provider
-    from edgecls.image import DEFAULT_LIMITS, ImageLimits
+    from edgecls.image_limits import DEFAULT_LIMITS, ImageLimits
     from edgecls.modelfile import read_model
     from edgecls.runtime.execution.providers import Provider
-    from edgecls.runtime.many_images import find_names
     from edgecls.runtime.opening import open_classifier
     from edgecls.runtime.tuned import Goal
-    from edgecls.runtime.verified import verify_once
 
     limits = ImageLimits(DEFAULT_LIMITS.max_bytes, int(max_megapixels * 1e6))
     wanted = Provider(provider)
@@ -156,6 +154,9 @@ def run(
             min_familiarity=min_familiarity,
             features=output.has_embeddings,
         )
+        from edgecls.runtime.many_images import find_names  # OpenCV was loaded while the network was opened
+        from edgecls.runtime.verified import verify_once
+
         verify_once(model_file, classifier)
         announce_provider(classifier)
         workers = threads or classifier.workers

@@ -20,7 +20,7 @@ from edgecls.commands.video_options import VideoOptions
 from edgecls.commands.video_output import TableOutput, VideoOutput, make_output
 from edgecls.drawing.font import undrawable_remark
 from edgecls.errors import OutputError, VideoError
-from edgecls.image import DEFAULT_LIMITS, ImageLimits
+from edgecls.image_limits import DEFAULT_LIMITS, ImageLimits
 from edgecls.modelfile import read_model
 from edgecls.runtime.classifier import Classifier
 from edgecls.runtime.execution.providers import Provider

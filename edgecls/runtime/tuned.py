@@ -13,7 +13,6 @@ from typing import Any
 
 from edgecls.errors import OutputError
 from edgecls.modelfile import ModelFile
-from edgecls.runtime.execution.gpu import GpuReport, this_machine
 from edgecls.runtime.execution.ort import load_onnxruntime
 from edgecls.runtime.execution.providers import Provider, installed_providers, openvino_version
 from edgecls.runtime.machine.cache_folder import cache_folder
@@ -140,14 +139,19 @@ def this_hardware() -> Hardware:
     """
     processor = read_processor()
     providers = installed_providers()
-    # Asking the driver takes a tenth of a second.
-    gpus = this_machine() if any(one.runs_on_nvidia for one in providers) else GpuReport(None, None, (), None)
+    gpus: tuple[str, ...] = ()
+    driver = ""
+    if any(one.runs_on_nvidia for one in providers):  # asking the driver takes a tenth of a second
+        from edgecls.runtime.execution.gpu import this_machine
+
+        report = this_machine()
+        gpus, driver = tuple(gpu.name for gpu in report.gpus), report.driver or report.cuda or ""
     return Hardware(
         processor=processor.name,
         features=hashlib.sha256(" ".join(processor.features).encode()).hexdigest(),
         cores=usable_cores(),
-        gpus=tuple(gpu.name for gpu in gpus.gpus),
-        driver=gpus.driver or gpus.cuda or "",
+        gpus=gpus,
+        driver=driver,
         onnxruntime=load_onnxruntime().__version__,
         openvino=openvino_version() or "",
         providers=tuple(map(_with_version, providers)),

@@ -1,6 +1,8 @@
 """The composition root: the parts of a server, put together from its settings, started and stopped."""
 
 import contextlib
+import functools
+import hashlib
 import importlib.util
 import logging
 import os
@@ -9,9 +11,9 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from edgecls.errors import MissingExtraError, ServerError
+from edgecls.errors import EdgeclsError, MissingExtraError, ServerError, SignatureError
 from edgecls.extras import import_from_extra
-from edgecls.image import DEFAULT_LIMITS, ImageLimits
+from edgecls.image_limits import DEFAULT_LIMITS, ImageLimits
 from edgecls.modelfile import read_model
 from edgecls.runtime.classifier import Classifier
 from edgecls.runtime.execution.providers import Provider
@@ -34,6 +36,7 @@ from edgecls.server.middleware.hosts import AllowedHosts
 from edgecls.server.middleware.middleware import Middleware
 from edgecls.server.models.repository import Readiness, Repository
 from edgecls.server.models.settings_found import FoundSettings
+from edgecls.server.models.signatures import Signatures, signature_of
 from edgecls.server.reload import FileWatch, Reload
 from edgecls.server.settings import FeedbackSettings, ServeSettings
 from edgecls.server.storage.feedback_store import FeedbackStore
@@ -113,8 +116,12 @@ class Server:
             keys=self._state.keys,
             certificate=self._certificate,
             log=self._log,
+            signatures=self._state.signatures,
         )
-        self._watch = FileWatch(self._state.repository, self._reload.model) if settings.reload_on_change else None
+        self._watch = None
+        if settings.reload_on_change:
+            beside = None if self._state.signatures is None else signature_of
+            self._watch = FileWatch(self._state.repository, self._reload.model, beside=beside)
 
     @contextlib.contextmanager
     def serving(self, *, is_first: bool, is_stopping: Callable[[], bool] = lambda: False) -> Iterator[HttpServer]:
@@ -214,7 +221,9 @@ class Server:
     def _load(self, file: Path) -> Classifier:
         threads = self._settings.threads
         threads = None if threads is None else self._own_share(threads)
-        classifier = open_model_file(file, self._settings, threads=threads, found=self._found)
+        classifier = open_model_file(
+            file, self._settings, threads=threads, signatures=self._state.signatures, found=self._found
+        )
         self._dispatcher.widen(threads or self._own_share(classifier.workers))
         return classifier
 
@@ -269,6 +278,7 @@ class ServerState:
         board: Board | None = None,
         tell: Callable[[str], None] = _log.warning,
     ) -> None:
+        self.signatures = Signatures(settings.require_signature) if settings.require_signature else None
         self.teaching = _teaching(settings)
         files, names = settings.files, settings.names or tuple(file.stem for file in settings.files)
         if self.teaching is not None:
@@ -280,7 +290,7 @@ class ServerState:
                 )
             if (in_use := self.teaching.in_use) is not None:
                 files, names = (in_use.model, *files), (self.teaching.name, *names)
-        self.repository = Repository(files, load, names=names)
+        self.repository = Repository(files, load, names=names, on_load=self._count_load)
         self.readiness = Readiness(self.repository, (lambda: True) if board is None else lambda: board.all_ready)
         self.keys = None if settings.api_keys is None else ApiKeys(settings.api_keys)
         self.metrics = RequestMetrics(DriftCounts(self.repository.serving))
@@ -290,6 +300,10 @@ class ServerState:
             if settings.keep_unsure is None
             else UnsureStore(settings.keep_unsure, max_bytes=int(settings.keep_unsure_max_mb * 2**20), tell=tell)
         )
+
+    def _count_load(self, name: str, error: EdgeclsError | None) -> None:
+        outcome = "ok" if error is None else "unsigned" if isinstance(error, SignatureError) else "failed"
+        self.metrics.model_loaded(name, outcome)
 
     def close(self) -> None:
         """Let go of the folder that is taught in."""
@@ -355,26 +369,34 @@ def _feedback_store(feedback: FeedbackSettings) -> FeedbackStore | None:
 
 
 def open_model_file(
-    file: Path, settings: ServeSettings, *, threads: int | None, found: FoundSettings | None = None
+    file: Path,
+    settings: ServeSettings,
+    *,
+    threads: int | None,
+    signatures: Signatures | None = None,
+    found: FoundSettings | None = None,
 ) -> Classifier:
     """Open a model file for serving.
 
     Args:
         file: The model file.
-        settings: Of the server.
+        settings: Of the whole server.
         threads: To serve with; None for as many as fit this machine.
+        signatures: Checks that it is signed; None where it need not be.
         found: Finds the settings of models; None to run them with those that are stored, unless that is off.
 
     Raises:
+        SignatureError: It is not signed as it must be; nothing in it was looked at.
         EdgeclsError: It cannot be used here.
     """
-    model, provider = read_model(file), Provider.named(settings.provider)
+    provider = Provider.named(settings.provider)
+    model = read_model(file, check=None if signatures is None else functools.partial(signatures.check, file=file))
     setting = None
     if found is not None:
         setting = found.setting_of(model, threads)
     elif settings.tuned:
         setting = tuned_setting(model, Goal.THROUGHPUT, provider=provider, workers=threads)
-    return open_classifier(
+    classifier = open_classifier(
         model,
         provider,
         setting=setting,
@@ -382,3 +404,5 @@ def open_model_file(
         unknown_threshold=settings.unknown_threshold,
         min_familiarity=settings.min_familiarity,
     )
+    classifier.file_sha256 = hashlib.sha256(model.onnx).hexdigest()
+    return classifier

@@ -21,6 +21,7 @@ __all__ = [
     "named_files",
     "one_or_several",
     "optional_path",
+    "several_paths",
 ]
 
 LARGEST_PORT = 65535
@@ -81,6 +82,7 @@ class ServeSettings:
     min_familiarity: MinFamiliarity | None = None
     max_megapixels: float = 100
     image_root: Path | None = None
+    require_signature: tuple[Path, ...] = ()  # public keys, of which one must have signed each model file
     reload_on_change: bool = False
     allow_model_control: bool = False
     feedback: FeedbackSettings = field(default_factory=FeedbackSettings)
@@ -141,6 +143,11 @@ class ServeSettings:
 def optional_path(given: str | PathLike[str] | None) -> Path | None:
     """Return a path as such; None stays None."""
     return None if given is None else Path(given)
+
+
+def several_paths(given: str | PathLike[str] | Sequence[str | PathLike[str]]) -> tuple[Path, ...]:
+    """Return paths as such, of which a single one need not be in a list."""
+    return tuple(map(Path, [given] if isinstance(given, str | PathLike) else given))
 
 
 def one_or_several(given: str | Sequence[str]) -> tuple[str, ...]:

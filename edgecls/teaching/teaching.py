@@ -17,7 +17,7 @@ from edgecls.atomic_write import check_writable
 from edgecls.errors import DatasetError, OutputError, ServerError
 from edgecls.folder_lock import try_lock_folder
 from edgecls.folder_names import escaped_label
-from edgecls.image import DEFAULT_LIMITS, ImageLimits
+from edgecls.image_limits import DEFAULT_LIMITS, ImageLimits
 from edgecls.teaching.bounds import TeachingBounds, TeachingConflictError
 from edgecls.teaching.dataset import HIDDEN, KEPT, Added, TaughtDataset
 from edgecls.teaching.judgement import LEAST, alike_groups, comparison, doubtful_images, label_warnings
