@@ -133,7 +133,7 @@ class OpenLoad:
 
     Attributes:
         rate: Requests that were to be sent a second.
-        per_s: Successes a second, from the first intended time to the last answer, or to the end of what was to be sent.
+        per_s: Successes a second, until the last answer was there or was to be asked for.
         p50_ms: Median time from the intended send time to the answer.
         p99_ms: 99th percentile of it.
         longest_ms: The longest.

@@ -237,8 +237,8 @@ _OPEN = (
 )
 
 _TUNED = (
-    "*edgecls, tuned* is `edgecls serve --tune` where OpenVINO is installed, with the setting that it found in the 10 s of "
-    "its first use; all others run the network in onnxruntime on the CPU, as the limit does."
+    "*edgecls, tuned* is `edgecls serve --tune` where OpenVINO is installed, with the setting that it found in "
+    "the 10 s of its first use; all others run the network in onnxruntime on the CPU, as the limit does."
 )
 
 _RATIOS_TO_PEERS = {
