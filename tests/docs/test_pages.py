@@ -48,7 +48,6 @@ SKIPPED: dict[str, dict[str, int]] = {
     "docs/how-to/video.md": {"needs-camera": 2},
     "docs/tutorials/demo.md": {"needs-display": 1},
     "docs/index.md": {"needs-internet": 1},
-    "docs/tutorials/demo.md": {"needs-display": 1},
 }
 """Blocks and single commands that do not run, by page and reason: a page that skips more says so here."""
 
