@@ -263,7 +263,7 @@ def _text(value: Any) -> str:
 
 def _number(value: Any) -> float:
     if not isinstance(value, int | float) or isinstance(value, bool) or not LEAST <= value <= MOST:
-        raise ValueError(f"a number from {LEAST} to {MOST} is expected, not {str(value)[:40]!r}")
+        raise ValueError(f"a number above 0 is expected, not {str(value)[:40]!r}")
     return float(value)
 
 
