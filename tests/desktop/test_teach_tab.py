@@ -339,7 +339,7 @@ def test_other_steps_do_not_wait_for_images_that_are_being_added_and_undo_takes_
 
     while _counts(window)["red"]:
         _press(window, teach.labels_pane.undo_button)
-    assert list(_counts(window))[0] == "red"
+    assert next(iter(_counts(window))) == "red"
 
 
 def test_images_that_cannot_be_used_are_named_and_the_others_added(open_window: Opener, tmp_path: Path) -> None:
