@@ -27,7 +27,7 @@ from mutations import corpus, mutated
 
 from edgecls import image
 from edgecls.errors import ImageError
-from edgecls.image import ImageLimits
+from edgecls.image_limits import ImageLimits
 from edgecls.image_spec import Color
 
 LIMITS = ImageLimits(max_pixels=1 << 20)

@@ -56,6 +56,7 @@ class _EdgeclsGroup(LazyGroup):
         "bench",
         "compare",
         "data",
+        "demo",
         "doctor",
         "evaluate",
         "export",

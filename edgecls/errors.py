@@ -14,7 +14,8 @@
     ├── ClosedError                a classifier is used after it was closed
     ├── InputShapeError            an array does not have the shape or type the model takes
     ├── ModelFileError             a model file is missing, damaged or not self-describing
-    │   └── ModelFormatError           it was written in a newer format
+    │   ├── ModelFormatError           it was written in a newer format
+    │   └── SignatureError             it has no signature of a key that is trusted
     ├── ModelConfigError           an architecture cannot be built as asked
     ├── ProviderError              an execution provider cannot run the model here
     ├── DatasetError               a folder of images cannot be trained on
@@ -65,6 +66,7 @@ __all__ = [
     "RemoteError",
     "ServerError",
     "SidecarError",
+    "SignatureError",
     "SourceLostError",
     "TrackingError",
     "TrainingError",
@@ -144,6 +146,10 @@ class ModelFileError(EdgeclsError):
 
 class ModelFormatError(ModelFileError):
     """A model file was written in a format newer than this edgecls reads."""
+
+
+class SignatureError(ModelFileError):
+    """A model file is not signed, or not by a key that is trusted, or was changed since."""
 
 
 class ModelConfigError(EdgeclsError):

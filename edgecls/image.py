@@ -10,7 +10,7 @@ process: images are decoded in parallel with each other, and every failure becom
 import errno
 import os
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,16 +21,14 @@ from edgecls.errors import ImageReadError, ImageTooLargeError
 from edgecls.image_formats import ImageHeader, read_header
 from edgecls.image_formats.color_profile import MAX_PROFILE_BYTES, SrgbConversion, srgb_conversion
 from edgecls.image_formats.decoding import Pixels, check_scans, decode_pixels, proves_scans
+from edgecls.image_limits import DEFAULT_LIMITS, ImageLimits, check_size
 from edgecls.image_spec import Color, ImageSpec
 from edgecls.regular_file import NotRegularFileError, open_regular
 from edgecls.resize import resize
 
 __all__ = [
-    "DEFAULT_LIMITS",
     "TRAINED_COLORS",
-    "ImageLimits",
     "Pixels",
-    "check_size",
     "check_whole",
     "decode",
     "decode_to_fit",
@@ -44,22 +42,6 @@ __all__ = [
 
 cv2.setNumThreads(1)
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-
-
-@dataclass(frozen=True)
-class ImageLimits:
-    """Limits on an image, checked before anything large is allocated.
-
-    Attributes:
-        max_bytes: Largest encoded size in bytes.
-        max_pixels: Largest width times height that the header may claim.
-    """
-
-    max_bytes: int = 64 * 1024 * 1024
-    max_pixels: int = 100_000_000
-
-
-DEFAULT_LIMITS = ImageLimits()
 
 TRAINED_COLORS = {"color_profiles": "converted to sRGB"}
 """What a model document says about the colours of training images; older documents do not, they were used as stored."""
@@ -117,18 +99,6 @@ def _read_bounded(stream: BinaryIO, name: str, limits: ImageLimits, *, expected:
         data += stream.read(max(0, limits.max_bytes + 1 - len(data)))
     check_size(len(data), name=name, limits=limits)
     return data
-
-
-def check_size(size: int, *, name: str, limits: ImageLimits = DEFAULT_LIMITS) -> None:
-    """Refuse an encoded image of too many bytes.
-
-    Raises:
-        ImageTooLargeError: `size` is above ``limits.max_bytes``.
-    """
-    if size > limits.max_bytes:
-        raise ImageTooLargeError(
-            f"cannot use {name!r}: more than {limits.max_bytes / 2**20:.4g} MiB; save it smaller or raise the limit"
-        )
 
 
 def decode(

@@ -9,7 +9,7 @@ import base64
 import binascii
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -87,8 +87,13 @@ class ModelFile:
         return self._known_sha256 or onnx_container.network_sha256(self.onnx)
 
 
-def read_model(path: str | os.PathLike[str]) -> ModelFile:
+def read_model(path: str | os.PathLike[str], *, check: Callable[[bytes], None] | None = None) -> ModelFile:
     """Read a model file and check that its network is the one its document describes.
+
+    Args:
+        path: The file.
+        check: Called with the whole file before anything in it is looked at; what it raises is passed on. The bytes
+            that it sees are those of the result.
 
     Raises:
         ModelFormatError: It was written in a newer format.
@@ -104,6 +109,8 @@ def read_model(path: str | os.PathLike[str]) -> ModelFile:
         raise ModelFileError(f"cannot open model {name!r}: no such file; check the path") from error
     except (OSError, ValueError) as error:
         raise ModelFileError(f"cannot open model {name!r}: {error}") from error
+    if check is not None:
+        check(onnx)
     return model_from_bytes(onnx, name=name)
 
 

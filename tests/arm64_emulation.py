@@ -25,10 +25,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from debian_packages import fetch, unpack
 
 REPOSITORY = Path(__file__).parents[1]
-KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
-MIRROR = "http://deb.debian.org/debian"
 PYTHON, GUEST_PYTHON = "python3.11", "usr/bin/python3.11"
 WHEEL_PLATFORMS = ["manylinux2014_aarch64", *(f"manylinux_2_{minor}_aarch64" for minor in range(17, 37))]  # glibc 2.36
 
@@ -105,36 +104,15 @@ def _requirements() -> list[str]:
 
 def _fetch_debian_packages(folder: Path) -> None:
     """Unpack qemu-user from the backports of Debian 12, and Python for arm64 with all that it needs."""
-    if not KEYRING.exists():
-        raise SystemExit(f"{KEYRING} is not there; apt install debian-archive-keyring (Debian and Ubuntu only)")
-    apt = folder / "apt"
-    for name in ("lists/partial", "cache/archives/partial", "parts", "state"):
-        (apt / name).mkdir(parents=True, exist_ok=True)
-    suites = ("bookworm", "bookworm-backports")
-    lines = [f"deb [signed-by={KEYRING} arch=amd64,arm64] {MIRROR} {suite} main" for suite in suites]
-    (apt / "sources.list").write_text("\n".join(lines) + "\n")
-    (apt / "state/status").touch()
-    settings = {
-        "Dir::Etc::SourceList": apt / "sources.list",
-        "Dir::Etc::SourceParts": apt / "parts",
-        "Dir::State": apt / "state",
-        "Dir::State::Lists": apt / "lists",
-        "Dir::State::Status": apt / "state/status",
-        "Dir::Cache": apt / "cache",
-        "APT::Architecture": "arm64",
-        "APT::Sandbox::User": "root",
-    }
-    text = "".join(f'{name} "{value}";\n' for name, value in settings.items())
-    (apt / "apt.conf").write_text(text + 'APT::Architectures { "arm64"; "amd64"; };\n')
-    environment = {**os.environ, "APT_CONFIG": str(apt / "apt.conf")}
-    _check_call("apt-get", "update", "-qq", env=environment)
-    wanted = ["install", "-qq", "--yes", "--no-install-recommends", "--download-only", PYTHON, "libstdc++6"]
-    _check_call("apt-get", *wanted, env=environment)
-    _check_call("apt-get", "download", "-qq", "qemu-user:amd64/bookworm-backports", env=environment, cwd=apt)
-    for package in (apt / "cache/archives").glob("*.deb"):
-        _check_call("dpkg-deb", "--extract", str(package), str(folder / "root"))
-    [emulator] = apt.glob("qemu-user_*.deb")
-    _check_call("dpkg-deb", "--extract", str(emulator), str(folder / "qemu"))
+    files = fetch(
+        folder / "apt",
+        [PYTHON, "libstdc++6", "qemu-user:amd64/bookworm-backports"],
+        suites=["bookworm", "bookworm-backports"],
+        architectures=["arm64", "amd64"],
+    )
+    emulator = [file for file in files if file.name.startswith("qemu-user_")]
+    unpack([file for file in files if file not in emulator], folder / "root")
+    unpack(emulator, folder / "qemu")
 
 
 def make_images(folder: Path) -> Path:

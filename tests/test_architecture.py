@@ -27,7 +27,17 @@ LAYERS = [
         "xml_text",
         "xmp",
     },
-    {"image_formats", "image_spec", "resize", "image", "drawing", "onnx_container", "model_card", "modelfile"}
+    {
+        "image_formats",
+        "image_spec",
+        "image_limits",
+        "resize",
+        "image",
+        "drawing",
+        "onnx_container",
+        "model_card",
+        "modelfile",
+    }
     | {"reference"},
     {"measuring", "plots", "results"},
     {"runtime"},
@@ -42,9 +52,15 @@ LAYERS = [
 
 WEB = {"bottle", "httptools", "multipart", "prometheus_client"}
 GRPC = {"grpc", "grpc_health", "grpc_reflection", "google"}
+SIGNING = {"model_signing", "cryptography", "OpenSSL"}
 TRAINING = {"tensorflow", "keras", "onnx", "tf2onnx", "sklearn", "xgboost", "skl2onnx", "onnxmltools", "torch", "jax"}
 IMAGES = {"icrawler", "imagehash", "PIL", "urllib3", "bs4", "certifi"}
-HEAVY = TRAINING | IMAGES | {"matplotlib", "ray", "pyarrow", "pi_heif", "optuna", "mlflow", "sqlalchemy", "PySide6"}
+HEAVY = (
+    TRAINING
+    | IMAGES
+    | SIGNING
+    | {"matplotlib", "ray", "pyarrow", "pi_heif", "optuna", "mlflow", "sqlalchemy", "PySide6"}
+)
 USERS_OF = {
     **{package: {"models", "export", "training"} for package in TRAINING},
     **{package: {"server"} for package in WEB | GRPC},
@@ -59,6 +75,7 @@ USERS_OF = {
     "mlflow": {"tracking"},
     "PySide6": {"desktop"},
     "sqlalchemy": {"tracking"},
+    **{package: {"server"} for package in SIGNING},
     "onnxruntime.quantization": {"export"},
 }
 """The only modules and packages at the top that may use a package."""

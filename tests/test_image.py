@@ -22,7 +22,7 @@ from edgecls.errors import (
     ImageTooLargeError,
     UnsupportedImageError,
 )
-from edgecls.image import ImageLimits
+from edgecls.image_limits import ImageLimits
 from edgecls.image_spec import Color, Fit, ImageSpec
 
 ENCODINGS = encodings()

@@ -42,7 +42,7 @@ def compare_with_held_out(context: click.Context, model: Path) -> None:
     from edgecls.commands.terminal import announce_provider, with_progress
     from edgecls.errors import DatasetError, ImageError, ModelFileError
     from edgecls.evaluation.drift import Tally
-    from edgecls.image import DEFAULT_LIMITS, ImageLimits
+    from edgecls.image_limits import DEFAULT_LIMITS, ImageLimits
     from edgecls.runtime.machine.cores import usable_cores
     from edgecls.runtime.many_images import classify_stream, find_names, open_source
     from edgecls.runtime.opening import load

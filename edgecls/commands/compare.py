@@ -56,7 +56,7 @@ def compare(
     from edgecls.evaluation.compare import Contender
     from edgecls.evaluation.compare import compare as run_comparison
     from edgecls.evaluation.evaluate import choose_split, without_foreign_labels
-    from edgecls.image import DEFAULT_LIMITS, ImageLimits
+    from edgecls.image_limits import DEFAULT_LIMITS, ImageLimits
     from edgecls.plots.figure import check_can_draw
     from edgecls.runtime.machine.cores import usable_cores
     from edgecls.runtime.opening import load

@@ -20,6 +20,9 @@ _WIDTH = 11
 _PROVIDER_WIDTH = 15
 _GB = 1e9
 
+REPORT_NAME = "edgecls-report.md"
+TRACEBACK_BYTES = 64 << 10
+
 
 def table_of(diagnosis: Diagnosis) -> list[str]:
     """Return a diagnosis as lines for a terminal, the verdict last."""
@@ -116,7 +119,25 @@ def _problem(problem: Problem) -> Iterator[str]:
 @click.command(short_help="Check what this machine can run, and what is wrong.")
 @model_option
 @click.option("--format", "output_format", type=click.Choice(["table", "json"]), default="table", show_default=True)
-def doctor(model: Path, output_format: str) -> None:
+@click.option(
+    "--report",
+    "report_file",
+    metavar="[FILE]",
+    type=click.Path(dir_okay=False, path_type=Path, allow_dash=True),
+    is_flag=False,
+    flag_value=REPORT_NAME,
+    help=f"Write a bug report for an issue, without paths, names and labels, to FILE ({REPORT_NAME} if none is given, "
+    "- for standard output), and print it.",
+)
+@click.option(
+    "--traceback-from",
+    "traceback_file",
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path, allow_dash=True),
+    help="With --report: a file that holds what the terminal showed, whose tracebacks and errors go into the report; "
+    "- for standard input.",
+)
+def doctor(model: Path, output_format: str, report_file: Path | None, traceback_file: Path | None) -> None:
     """Report what this machine offers, try every provider, and name what is wrong.
 
     Each installed provider runs the golden samples of the model. Exit code 0 if all is fine, 1 if something is
@@ -125,13 +146,66 @@ def doctor(model: Path, output_format: str) -> None:
     from edgecls.commands.terminal import StatusLine, utf8_stdout
     from edgecls.runtime.doctor.diagnosis import diagnose
 
+    if report_file is None and traceback_file is not None:
+        raise click.UsageError("--traceback-from goes with --report")
+    if report_file is not None and output_format == "json":
+        raise click.UsageError("--report writes Markdown; leave out --format json")
+    traceback = "" if traceback_file is None else _end_of(traceback_file)
+    if report_file is not None and str(report_file) != "-":
+        from edgecls.atomic_write import check_writable
+
+        check_writable(report_file)
     status = StatusLine()
     diagnosis = diagnose(str(model), on_progress=status.show)
     status.show("")
-    if output_format == "json":
+    if report_file is not None:
+        text = _bug_report(diagnosis, model, traceback)
+    elif output_format == "json":
         text = json.dumps(diagnosis.as_dict(), ensure_ascii=False, indent=2)
     else:
         text = "\n".join(table_of(diagnosis))
-    utf8_stdout().write(text + "\n")
+    utf8_stdout().write(text.rstrip("\n") + "\n")
+    if report_file is not None and str(report_file) != "-":
+        _write_report(report_file, text)
     if diagnosis.faults:
         sys.exit(1)
+
+
+def _end_of(file: Path) -> str:
+    """Return the end of a text, which is where a traceback stands."""
+    with click.open_file(str(file), "rb") as stream:
+        return bytes(stream.read()[-TRACEBACK_BYTES:]).decode("utf-8", "replace")
+
+
+def _bug_report(diagnosis: Diagnosis, model: Path, traceback: str) -> str:
+    from edgecls.bundled_model import BUNDLED_MODEL
+    from edgecls.modelfile import read_model
+    from edgecls.runtime.doctor.bug_report import bug_report, time_one_image
+    from edgecls.runtime.doctor.redaction import Redaction
+
+    is_bundled = model == BUNDLED_MODEL
+    card = read_model(model).card
+    private = () if is_bundled else (*card.labels, card.name, model.name, model.stem)
+    redaction = Redaction.for_this_machine(labels=private)
+    report = bug_report(
+        diagnosis,
+        redaction,
+        is_bundled_model=is_bundled,
+        one_image_ms=None if diagnosis.best_provider is None else time_one_image(str(model)),
+        traceback=traceback,
+    )
+    if traceback and "**Traceback**" not in report:
+        click.echo("there is neither a traceback nor an error in what was given with --traceback-from", err=True)
+    return report
+
+
+def _write_report(file: Path, text: str) -> None:
+    from edgecls.atomic_write import whole_files
+
+    with whole_files(file) as (staged,):
+        staged.write_text(text, encoding="utf-8")
+    click.echo(
+        f"wrote {on_one_line(str(file))}, which has no more in it than is shown above: read it, then paste it into the "
+        "issue",
+        err=True,
+    )

@@ -131,7 +131,8 @@ def evaluate(
     from edgecls.evaluation.evaluate import evaluate as run_evaluation
     from edgecls.evaluation.foreign import classify_foreign, foreign_to_dict
     from edgecls.evaluation.record import evaluation_to_dict
-    from edgecls.image import DEFAULT_LIMITS, ImageLimits, read_file
+    from edgecls.image import read_file
+    from edgecls.image_limits import DEFAULT_LIMITS, ImageLimits
     from edgecls.plots.figure import check_can_draw
     from edgecls.runtime.machine.cores import usable_cores
     from edgecls.runtime.opening import load

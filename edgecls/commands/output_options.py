@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import click
 
 if TYPE_CHECKING:
-    from edgecls.image import ImageLimits
+    from edgecls.image_limits import ImageLimits
     from edgecls.modelfile import ModelFile
     from edgecls.results.results_file import ResultsFile
     from edgecls.runtime.classifier import Classifier

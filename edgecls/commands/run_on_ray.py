@@ -56,7 +56,7 @@ class ClusterOptions:
     ) -> "Job":
         """Return the job, as far as all commands have it."""
         from edgecls.distributed.job import Job
-        from edgecls.image import DEFAULT_LIMITS, ImageLimits
+        from edgecls.image_limits import DEFAULT_LIMITS, ImageLimits
 
         return Job(
             sources,

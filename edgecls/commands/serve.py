@@ -17,7 +17,7 @@ from edgecls.commands.options import (
     min_familiarity_option,
     model_option,
     provider_option,
-    tuned_option,
+    tuning_options,
     unknown_threshold_option,
 )
 
@@ -57,7 +57,7 @@ _operation = _group("Operation")
 _OPTIONS = (
     model_option,
     provider_option,
-    tuned_option,
+    tuning_options,
     unknown_threshold_option,
     min_familiarity_option,
     limits_option,
@@ -65,6 +65,14 @@ _OPTIONS = (
         "--image-root",
         type=click.Path(exists=True, file_okay=False, path_type=Path),
         help="Folder whose images GET /predict/NAME classifies; off without it.",
+    ),
+    _files(
+        "--require-signature",
+        multiple=True,
+        type=_existing_file,
+        metavar="KEY",
+        help="Load only model files that this public key (PEM) has signed, with the signature in FILE.sig beside FILE. "
+        "Repeatable, for any of several keys. Needs edgecls[signing].",
     ),
     _files("--reload-on-change", is_flag=True, help="Reload a model when its file changes. SIGHUP always reloads."),
     _address(

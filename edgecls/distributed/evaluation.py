@@ -18,7 +18,7 @@ from edgecls.errors import DistributedError, ImageError
 from edgecls.evaluation.evaluate import model_label_ids
 from edgecls.evaluation.record import Evaluation, ImagePath
 from edgecls.evaluation.scores import Score, Scores
-from edgecls.image import DEFAULT_LIMITS
+from edgecls.image_limits import DEFAULT_LIMITS
 from edgecls.results.rows import Row, written_name
 from edgecls.runtime.min_familiarity import familiarity_threshold
 

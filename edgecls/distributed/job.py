@@ -23,7 +23,7 @@ from edgecls.distributed.output import OutputFolder
 from edgecls.distributed.sources import HERE, Listed, is_uri, list_images, local_roots
 from edgecls.distributed.worker import WorkerSettings
 from edgecls.errors import ImageError
-from edgecls.image import DEFAULT_LIMITS, ImageLimits
+from edgecls.image_limits import DEFAULT_LIMITS, ImageLimits
 from edgecls.modelfile import ModelFile
 from edgecls.results.resume import SeenImages
 from edgecls.results.rows import Row, written_name

@@ -13,8 +13,8 @@ from typing import Any
 from edgecls import image
 from edgecls.errors import DistributedError, ImageReadError
 from edgecls.extras import import_from_extra
-from edgecls.image import ImageLimits
 from edgecls.image_files import has_image_name, image_names, is_hidden
+from edgecls.image_limits import ImageLimits, check_size
 
 __all__ = [
     "HERE",
@@ -250,5 +250,5 @@ class RemoteReader:
                 data: bytes = stream.read(limits.max_bytes + 1)
         except (OSError, ValueError) as error:
             raise ImageReadError(f"cannot read {name!r}: {error}; check the name and the credentials") from error
-        image.check_size(len(data), name=name, limits=limits)
+        check_size(len(data), name=name, limits=limits)
         return data

@@ -9,7 +9,7 @@ from edgecls import __version__
 from edgecls.distributed.sources import RemoteReader
 from edgecls.errors import DistributedError
 from edgecls.evaluation.scores import TOP, score_of
-from edgecls.image import ImageLimits
+from edgecls.image_limits import ImageLimits
 from edgecls.modelfile import model_from_bytes
 from edgecls.results.rows import Row, written_name
 from edgecls.runtime.classifier import Classifier

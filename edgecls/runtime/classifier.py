@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from edgecls.errors import ClosedError, ImageError, ModelFileError
-from edgecls.image import DEFAULT_LIMITS, ImageLimits, Pixels
+from edgecls.image import Pixels
+from edgecls.image_limits import DEFAULT_LIMITS, ImageLimits
 from edgecls.in_order import map_in_order
 from edgecls.model_card import ModelCard, check_unknown_threshold
 from edgecls.modelfile import ACTIVATION_NAME, FAMILIARITY_NAME, FEATURES_NAME
@@ -58,6 +59,7 @@ class Classifier:
         min_familiarity: Below this familiarity of an image the answer is "unknown"; None for never.
         setting: How it runs, if `edgecls tune` found that; None for the default.
         measures_appearance: Whether predictions of images have an `appearance`; may be set at any time.
+        file_sha256: Of the whole model file, in hex, where whoever opened it has set that.
     """
 
     def __init__(
@@ -77,6 +79,7 @@ class Classifier:
         self._opening = threading.Lock()
         self.setting = setting
         self.measures_appearance = False
+        self.file_sha256: str | None = None
         self.card: ModelCard = session.card
         self.limits = limits
         self.unknown_threshold = self.card.unknown_threshold if unknown_threshold is None else unknown_threshold or None

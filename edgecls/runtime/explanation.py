@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from edgecls import image
 from edgecls.drawing.overlays import lay_over
-from edgecls.image import ImageLimits, Pixels
+from edgecls.image import Pixels
+from edgecls.image_limits import ImageLimits
 from edgecls.image_spec import ImageSpec, Placement
 from edgecls.resize import resize
 from edgecls.runtime.answers import ImageAnswer

@@ -11,8 +11,9 @@ import numpy.typing as npt
 
 from edgecls import image as pipeline
 from edgecls.errors import ImageArrayError, ImageDecodeError, ImageReadError, ImageTooLargeError
-from edgecls.image import ImageLimits, Pixels
+from edgecls.image import Pixels
 from edgecls.image_formats.decoding import scale_to_8_bits
+from edgecls.image_limits import ImageLimits, check_size
 from edgecls.image_spec import ImageSpec
 
 __all__ = [
@@ -182,7 +183,7 @@ def _read_binary(file: Any, name: str, limits: ImageLimits) -> bytes:
             break
         pieces.append(piece)
         size += len(piece)
-    pipeline.check_size(size, name=name, limits=limits)
+    check_size(size, name=name, limits=limits)
     if not pieces:
         raise ImageReadError(f"cannot read {name!r}: the file is empty, or was read to its end; try file.seek(0)")
     return b"".join(pieces)

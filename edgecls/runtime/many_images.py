@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from edgecls import image
 from edgecls.errors import ImageError, ImageReadError, UnsupportedImageError
-from edgecls.image import ImageLimits
 from edgecls.image_files import image_names
+from edgecls.image_limits import ImageLimits
 from edgecls.in_order import map_in_order
 from edgecls.runtime.prediction import Outcome
 from edgecls.video_names import has_video_name

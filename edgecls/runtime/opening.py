@@ -1,22 +1,25 @@
 """Opening model files: with which provider, threads and batches."""
 
+import contextlib
 import functools
+import importlib
 import os
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from edgecls import modelfile
 from edgecls.bundled_model import BUNDLED_MODEL
 from edgecls.errors import ModelFileError
-from edgecls.image import DEFAULT_LIMITS, ImageLimits
+from edgecls.image_limits import DEFAULT_LIMITS, ImageLimits
 from edgecls.model_card import ModelCard
 from edgecls.modelfile import ACTIVATION_NAME, FEATURES_NAME, ModelFile
-from edgecls.runtime.classifier import Classifier
 from edgecls.runtime.execution.providers import Provider
 from edgecls.runtime.min_familiarity import MinFamiliarity
 from edgecls.runtime.session import Session, open_session, try_provider
 
-if TYPE_CHECKING:  # what only a tuned model needs is loaded where one is opened
+if TYPE_CHECKING:  # loaded where a model is opened, or only for a tuned one
+    from edgecls.runtime.classifier import Classifier
     from edgecls.runtime.setting import Setting
     from edgecls.runtime.tuned import Goal
 
@@ -34,7 +37,7 @@ def load(
     min_familiarity: MinFamiliarity | None = None,
     features: bool = False,
     tuned: "Goal | str | None" = None,
-) -> Classifier:
+) -> "Classifier":
     """Open a model file.
 
     Args:
@@ -96,7 +99,7 @@ def open_classifier(
     unknown_threshold: float | None = None,
     min_familiarity: MinFamiliarity | None = None,
     features: bool = False,
-) -> Classifier:
+) -> "Classifier":
     """Open a model file that is in memory.
 
     Args:
@@ -113,17 +116,21 @@ def open_classifier(
     Raises:
         As `load`.
     """
-    session = None if setting is None else _as_set(model, setting, features=features)
-    if session is None:
-        setting = None
-        session = open_session(
-            model, provider, intra_op_threads=intra_op_threads, batch_sizes=batch_sizes, features=features
-        )
+    with _loading_opencv():
+        session = None if setting is None else _as_set(model, setting, features=features)
+        if session is None:
+            setting = None
+            session = open_session(
+                model, provider, intra_op_threads=intra_op_threads, batch_sizes=batch_sizes, features=features
+            )
+    from edgecls.runtime.classifier import Classifier
+
     # The network is not kept for this: it may be large, and onnxruntime has made its own of it.
     open_again = functools.partial(
         _open_again,
         model_path=os.path.abspath(model.path),
         card=session.card,
+        network_sha256=model.network_sha256,
         provider=session.provider,
         intra_op_threads=intra_op_threads,
         features=features,
@@ -141,6 +148,25 @@ def open_classifier(
     return classifier
 
 
+@contextlib.contextmanager
+def _loading_opencv() -> Iterator[None]:
+    """Import what handles images while the block opens a network, which onnxruntime does without Python's lock.
+
+    A program that classifies one image spends a fifth of its time on each.
+    """
+    thread = threading.Thread(target=_load_opencv, name="edgecls-loading")
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
+
+
+def _load_opencv() -> None:
+    with contextlib.suppress(ImportError):  # the caller's own import says what is wrong
+        importlib.import_module("edgecls.runtime.classifier")
+
+
 def _as_set(model: ModelFile, setting: "Setting", *, features: bool) -> Session | None:
     """Open a model as it was found best, or return None if that does not work any more."""
     found = try_provider(
@@ -154,11 +180,18 @@ def _as_set(model: ModelFile, setting: "Setting", *, features: bool) -> Session 
 
 
 def _open_again(
-    output: str, *, model_path: str, card: ModelCard, provider: Provider, intra_op_threads: int, features: bool
+    output: str,
+    *,
+    model_path: str,
+    card: ModelCard,
+    network_sha256: str,
+    provider: Provider,
+    intra_op_threads: int,
+    features: bool,
 ) -> Session:
     """Open a model file once more, this time with an optional output."""
     model = modelfile.read_model(model_path)
-    if model.card != card:
+    if model.card != card or model.network_sha256 != network_sha256:
         raise ModelFileError(
             f"cannot get the {output.replace('_', ' ')} of model {model_path!r}: another model has taken its place "
             "since it was opened; load it again"

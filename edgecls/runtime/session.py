@@ -24,7 +24,6 @@ from edgecls.runtime.answers import Answers, Batch, Probabilities
 from edgecls.runtime.execution.onnxruntime_network import count_nodes, open_on_cpu, open_on_provider
 from edgecls.runtime.execution.ort import one_line, onnxruntime_errors, stdout_to_stderr
 from edgecls.runtime.execution.providers import Provider, SkippedProvider, providers_to_try
-from edgecls.runtime.golden import TOGETHER, check_answers
 from edgecls.runtime.machine.processor import may_overflow_here
 from edgecls.runtime.optional_outputs import output_widths, without_outputs
 
@@ -255,6 +254,8 @@ def _open_on_cpu(model: ModelFile, skipped: tuple[SkippedProvider, ...], intra_o
     _check_signature(inner, model)
     session = Session(model.card, Provider.CPU, {}, skipped, inner)
     if may_overflow_here(model.card):
+        from edgecls.runtime.golden import check_answers
+
         failed = [result for result in check_answers(model.card, session.run_all) if not result.passed]
         if failed:
             raise ModelFileError(
@@ -276,6 +277,8 @@ def _open_elsewhere(
     Raises:
         ProviderError: It does not; the message is the reason and no more.
     """
+    from edgecls.runtime.golden import TOGETHER, check_answers
+
     sizes = (*batch_sizes, TOGETHER)  # which the golden samples run in
     nodes: dict[str, int] = {}
     if provider is Provider.OPENVINO:

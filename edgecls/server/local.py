@@ -19,6 +19,7 @@ from edgecls.server.settings import (
     named_files,
     one_or_several,
     optional_path,
+    several_paths,
 )
 
 __all__ = ["LocalServer", "serve"]
@@ -37,6 +38,7 @@ def serve(
     provider: str = "auto",
     threads: int | None = None,
     tuned: bool = True,
+    tune: bool = False,
     unknown_threshold: float | None = None,
     min_familiarity: MinFamiliarity | None = None,
     max_megapixels: float = 100,
@@ -47,6 +49,7 @@ def serve(
     teach: StrPath | TeachingSettings | None = None,
     keep_unsure: StrPath | None = None,
     keep_unsure_max_mb: float = 1024,
+    require_signature: StrPath | Sequence[StrPath] = (),
     reload_on_change: bool = False,
     allow_model_control: bool = False,
     allowed_hosts: str | Sequence[str] = (),
@@ -74,17 +77,19 @@ def serve(
         port: Port to listen on; 0 for any free port.
         grpc_port: Port for gRPC, 0 for any that is free, at `LocalServer.grpc_address`; None for HTTP alone. Needs the
             extra "grpc".
+        require_signature: File of a public key, or several, of which one must have signed each model file. Needs the
+            extra "signing".
         feedback: Folder for corrections; `FeedbackSettings` to limit its size or to accept new labels.
         teach: Folder that users teach in, in the page; `TeachingSettings` for other bounds. Needs the extra "quick".
         tell: Takes a line for the operator, called in several threads; None to log them at level INFO.
-        provider, threads, tuned, unknown_threshold, min_familiarity, max_megapixels, max_upload_mb, max_waiting,
-        image_root, keep_unsure, keep_unsure_max_mb, reload_on_change, allow_model_control, allowed_hosts,
-        trusted_proxies, cors_origins, api_keys, tls_cert, tls_key, access_log, drain_delay: As the options of
-        `edgecls serve`.
+        provider, threads, tuned, tune, unknown_threshold, min_familiarity: As the options of `edgecls serve`.
+        max_megapixels, max_upload_mb, max_waiting, image_root, keep_unsure, keep_unsure_max_mb: Also.
+        reload_on_change, allow_model_control, allowed_hosts, trusted_proxies, cors_origins, api_keys: Also.
+        tls_cert, tls_key, access_log, drain_delay: Also.
 
     Raises:
         ModelFileError: A folder has no model file.
-        ServerError: `tls_key` is given without `tls_cert`.
+        ServerError: `tls_key` is given without `tls_cert`, or `tune` without `tuned`.
     """
     if tls_key is not None and tls_cert is None:
         raise ServerError("tls_key needs tls_cert; give the certificate that the key belongs to")
@@ -98,6 +103,7 @@ def serve(
         provider=provider,
         threads=threads,
         tuned=tuned,
+        tune=tune,
         unknown_threshold=unknown_threshold,
         min_familiarity=min_familiarity,
         max_megapixels=max_megapixels,
@@ -108,6 +114,7 @@ def serve(
         teach=TeachingSettings.of(teach),
         keep_unsure=optional_path(keep_unsure),
         keep_unsure_max_mb=keep_unsure_max_mb,
+        require_signature=several_paths(require_signature),
         reload_on_change=reload_on_change,
         allow_model_control=allow_model_control,
         allowed_hosts=one_or_several(allowed_hosts),

@@ -10,6 +10,7 @@ from enum import Enum, auto
 from multiprocessing import parent_process
 from pathlib import Path
 from types import FrameType
+from typing import Any, Self
 
 from edgecls.errors import EdgeclsError
 from edgecls.server.http.server import HttpServer, listening_socket
@@ -30,8 +31,8 @@ def serve_alone(settings: ServeSettings, tell: Callable[[str], None]) -> None:
         EdgeclsError: The server cannot start with these settings.
     """
     listener = listening_socket(settings.host, settings.port)
-    signals = _Signals()
-    _run(Server(settings, lambda: listener, listener.getsockname()[0], tell), signals, is_first=True)
+    with _Signals() as signals:
+        _run(Server(settings, lambda: listener, listener.getsockname()[0], tell), signals, is_first=True)
 
 
 def serve_as_worker(
@@ -48,9 +49,9 @@ def serve_as_worker(
         is_first: Whether it is the first of all that are ever started.
     """
     try:
-        signals = _Signals()
-        board = Board(folder, workers=settings.workers)
-        _run(Server(settings, port.listen, port.address[0], tell, board, number), signals, is_first=is_first)
+        with _Signals() as signals:
+            board = Board(folder, workers=settings.workers)
+            _run(Server(settings, port.listen, port.address[0], tell, board, number), signals, is_first=is_first)
     except EdgeclsError as error:
         tell(f"Error: {error}")
         sys.exit(1)
@@ -61,7 +62,7 @@ def serve_as_worker(
 
 
 def _run(server: Server, signals: "_Signals", *, is_first: bool) -> None:
-    with server.serving(is_first=is_first) as http:
+    with server.serving(is_first=is_first, is_stopping=lambda: signals.has_stop) as http:
         _wait_for_stop(server, http, signals)
 
 
@@ -84,17 +85,32 @@ class _Action(Enum):
 
 
 class _Signals:
-    """Handlers of SIGINT, SIGTERM and, where it exists, SIGHUP; made in the main thread."""
+    """Handlers of SIGINT, SIGTERM and, where it exists, SIGHUP; used in the main thread.
+
+    Attributes:
+        has_stop: Whether one of the first two has come.
+    """
 
     def __init__(self) -> None:
+        self.has_stop = False
         self._queue: queue.SimpleQueue[_Action] = queue.SimpleQueue()  # which a signal may interrupt anywhere
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Self:
         for name in ("SIGINT", "SIGTERM", "SIGHUP"):
             number = getattr(signal, name, None)
             if number is not None:
-                signal.signal(number, self._note)
+                self._before[number] = signal.signal(number, self._note)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for number, handler in self._before.items():
+            if handler is not None:  # one that was not set from Python cannot be set again
+                signal.signal(number, handler)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         stops = number in (signal.SIGINT, signal.SIGTERM)
+        self.has_stop = self.has_stop or stops
         self._queue.put(_Action.STOP if stops else _Action.RELOAD)
 
     def next(self, timeout_s: float) -> _Action | None:

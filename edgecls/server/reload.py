@@ -1,8 +1,10 @@
 """Reading changed files again while the server runs: on a signal, and when a model file was replaced."""
 
+import contextlib
 import os
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 from edgecls.errors import EdgeclsError
 from edgecls.runtime.folders.watch import Arrivals, Stamp
@@ -10,9 +12,11 @@ from edgecls.server.http.tls import Certificate
 from edgecls.server.middleware.access_log import AccessLog
 from edgecls.server.middleware.api_keys import ApiKeys
 from edgecls.server.models.repository import Repository
+from edgecls.server.models.signatures import Signatures
 
 __all__ = ["FileWatch", "Reload"]
 
+_BESIDE = "\0beside"  # no name of a model ends so
 INTERVAL_S = 1.0  # between two looks; a file is loaded when it has not changed from one to the next
 
 
@@ -25,6 +29,7 @@ class Reload:
         keys: The API keys, if any are asked for.
         certificate: That of TLS, if there is one.
         log: The access log, if there is one.
+        signatures: The keys that must have signed the models, if any must.
     """
 
     def __init__(
@@ -35,9 +40,11 @@ class Reload:
         keys: ApiKeys | None = None,
         certificate: Certificate | None = None,
         log: AccessLog | None = None,
+        signatures: Signatures | None = None,
     ) -> None:
         self._repository = repository
         self._tell = tell
+        self._signatures = signatures
         self._keys = keys
         self._certificate = certificate
         self._log = log
@@ -50,6 +57,8 @@ class Reload:
             self._attempt("the API keys were read again", self._keys.reload)
         if self._certificate is not None:
             self._attempt("the certificate was read again", self._certificate.reload)
+        if self._signatures is not None:  # before the models that they are for
+            self._attempt("the keys for signatures were read again", self._signatures.reload)
         for entry in self._repository.index():
             self.model(entry.name)
 
@@ -72,11 +81,15 @@ class FileWatch:
     Args:
         repository: The models.
         reload: Loads a model again, by name, and reports the outcome. Called once per change.
+        beside: Returns a file whose change counts as one of the model file, as its signature; None for no such file.
     """
 
-    def __init__(self, repository: Repository, reload: Callable[[str], None]) -> None:
+    def __init__(
+        self, repository: Repository, reload: Callable[[str], None], *, beside: Callable[[Path], Path] | None = None
+    ) -> None:
         self._repository = repository
         self._reload = reload
+        self._beside = beside
         self._arrivals = Arrivals(patience_s=0.0)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="edgecls-file-watch", daemon=True)
@@ -95,8 +108,10 @@ class FileWatch:
 
     def look(self) -> None:
         """Look once, and load what has changed and is whole."""
-        for name in self._arrivals.look(self._stamps(), now_s=0.0):
+        changed = self._arrivals.look(self._stamps(), now_s=0.0)
+        for name in changed:
             self._arrivals.settle(name)
+        for name in dict.fromkeys(name.removesuffix(_BESIDE) for name in changed):
             self._reload(name)
 
     def _run(self) -> None:
@@ -111,4 +126,8 @@ class FileWatch:
             except OSError:  # taken away; it counts as new when it comes back
                 continue
             stamps[entry.name] = Stamp(status.st_size, status.st_mtime_ns, status.st_ino)
+            if self._beside is not None:
+                with contextlib.suppress(OSError):
+                    status = os.stat(self._beside(entry.file))
+                    stamps[entry.name + _BESIDE] = Stamp(status.st_size, status.st_mtime_ns, status.st_ino)
         return stamps

@@ -1,6 +1,8 @@
 """The composition root: the parts of a server, put together from its settings, started and stopped."""
 
 import contextlib
+import functools
+import hashlib
 import logging
 import os
 import socket
@@ -8,9 +10,9 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from edgecls.errors import ServerError
+from edgecls.errors import EdgeclsError, ServerError, SignatureError
 from edgecls.extras import import_from_extra
-from edgecls.image import DEFAULT_LIMITS, ImageLimits
+from edgecls.image_limits import DEFAULT_LIMITS, ImageLimits
 from edgecls.modelfile import read_model
 from edgecls.runtime.classifier import Classifier
 from edgecls.runtime.execution.providers import Provider
@@ -32,6 +34,8 @@ from edgecls.server.middleware.cors import Cors
 from edgecls.server.middleware.hosts import AllowedHosts
 from edgecls.server.middleware.middleware import Middleware
 from edgecls.server.models.repository import Readiness, Repository
+from edgecls.server.models.settings_found import FoundSettings
+from edgecls.server.models.signatures import Signatures, signature_of
 from edgecls.server.reload import FileWatch, Reload
 from edgecls.server.settings import FeedbackSettings, ServeSettings
 from edgecls.server.storage.feedback_store import FeedbackStore
@@ -102,23 +106,32 @@ class Server:
             log=self._log,
             error_body=error_body,
         )
+        self._found = None
+        if settings.tune:
+            shared = None if board is None else board.choices_folder
+            self._found = FoundSettings(Provider.named(settings.provider), self._tell_with_number, shared)
         self._reload = Reload(
             self._state.repository,
             self._tell_with_number,
             keys=self._state.keys,
             certificate=self._certificate,
             log=self._log,
+            signatures=self._state.signatures,
         )
-        self._watch = FileWatch(self._state.repository, self._reload.model) if settings.reload_on_change else None
+        self._watch = None
+        if settings.reload_on_change:
+            beside = None if self._state.signatures is None else signature_of
+            self._watch = FileWatch(self._state.repository, self._reload.model, beside=beside)
 
     @contextlib.contextmanager
-    def serving(self, *, is_first: bool) -> Iterator[HttpServer]:
+    def serving(self, *, is_first: bool, is_stopping: Callable[[], bool] = lambda: False) -> Iterator[HttpServer]:
         """Serve while the block runs; requests in flight are finished at its end.
 
         Args:
             is_first: Whether no other worker serves yet: this one answers probes while the models load, and reports
                 where the server listens and what the models run on. Any other accepts connections only once it can
                 answer them.
+            is_stopping: Whether the server is to end; asked while it measures how models run best.
 
         Raises:
             EdgeclsError: A model cannot be used, or the HTTP server failed.
@@ -140,7 +153,10 @@ class Server:
                 self._tell(f"listening on {server.url}")
                 if self.grpc_address:
                     self._tell(f"listening for gRPC on {self.grpc_address}")
-            self._state.repository.load_all()
+            with contextlib.ExitStack() as while_loading:
+                if self._found is not None:
+                    while_loading.enter_context(self._found.starting(measures=is_first, is_stopped=is_stopping))
+                self._state.repository.load_all()
             if is_first:
                 self._announce()
             if server is None:
@@ -205,7 +221,9 @@ class Server:
     def _load(self, file: Path) -> Classifier:
         threads = self._settings.threads
         threads = None if threads is None else self._own_share(threads)
-        classifier = open_model_file(file, self._settings, threads=threads)
+        classifier = open_model_file(
+            file, self._settings, threads=threads, signatures=self._state.signatures, found=self._found
+        )
         self._dispatcher.widen(threads or self._own_share(classifier.workers))
         return classifier
 
@@ -260,6 +278,7 @@ class ServerState:
         board: Board | None = None,
         tell: Callable[[str], None] = _log.warning,
     ) -> None:
+        self.signatures = Signatures(settings.require_signature) if settings.require_signature else None
         self.teaching = _teaching(settings)
         files, names = settings.files, settings.names or tuple(file.stem for file in settings.files)
         if self.teaching is not None:
@@ -271,7 +290,7 @@ class ServerState:
                 )
             if (in_use := self.teaching.in_use) is not None:
                 files, names = (in_use.model, *files), (self.teaching.name, *names)
-        self.repository = Repository(files, load, names=names)
+        self.repository = Repository(files, load, names=names, on_load=self._count_load)
         self.readiness = Readiness(self.repository, (lambda: True) if board is None else lambda: board.all_ready)
         self.keys = None if settings.api_keys is None else ApiKeys(settings.api_keys)
         self.metrics = RequestMetrics(DriftCounts(self.repository.serving))
@@ -281,6 +300,10 @@ class ServerState:
             if settings.keep_unsure is None
             else UnsureStore(settings.keep_unsure, max_bytes=int(settings.keep_unsure_max_mb * 2**20), tell=tell)
         )
+
+    def _count_load(self, name: str, error: EdgeclsError | None) -> None:
+        outcome = "ok" if error is None else "unsigned" if isinstance(error, SignatureError) else "failed"
+        self.metrics.model_loaded(name, outcome)
 
     def close(self) -> None:
         """Let go of the folder that is taught in."""
@@ -340,15 +363,35 @@ def _feedback_store(feedback: FeedbackSettings) -> FeedbackStore | None:
     return FeedbackStore(feedback.folder, max_bytes=int(feedback.max_mb * 2**20), takes_new_labels=feedback.new_labels)
 
 
-def open_model_file(file: Path, settings: ServeSettings, *, threads: int | None) -> Classifier:
-    """Open a model file for serving with so many threads; None for as many as fit this machine.
+def open_model_file(
+    file: Path,
+    settings: ServeSettings,
+    *,
+    threads: int | None,
+    signatures: Signatures | None = None,
+    found: FoundSettings | None = None,
+) -> Classifier:
+    """Open a model file for serving.
+
+    Args:
+        file: The model file.
+        settings: Of the whole server.
+        threads: To serve with; None for as many as fit this machine.
+        signatures: Checks that it is signed; None where it need not be.
+        found: Finds the settings of models; None to run them with those that are stored, unless that is off.
 
     Raises:
+        SignatureError: It is not signed as it must be; nothing in it was looked at.
         EdgeclsError: It cannot be used here.
     """
-    model, provider = read_model(file), Provider.named(settings.provider)
-    setting = tuned_setting(model, Goal.THROUGHPUT, provider=provider, workers=threads) if settings.tuned else None
-    return open_classifier(
+    provider = Provider.named(settings.provider)
+    model = read_model(file, check=None if signatures is None else functools.partial(signatures.check, file=file))
+    setting = None
+    if found is not None:
+        setting = found.setting_of(model, threads)
+    elif settings.tuned:
+        setting = tuned_setting(model, Goal.THROUGHPUT, provider=provider, workers=threads)
+    classifier = open_classifier(
         model,
         provider,
         setting=setting,
@@ -356,3 +399,5 @@ def open_model_file(file: Path, settings: ServeSettings, *, threads: int | None)
         unknown_threshold=settings.unknown_threshold,
         min_familiarity=settings.min_familiarity,
     )
+    classifier.file_sha256 = hashlib.sha256(model.onnx).hexdigest()
+    return classifier

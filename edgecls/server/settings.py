@@ -21,6 +21,7 @@ __all__ = [
     "named_files",
     "one_or_several",
     "optional_path",
+    "several_paths",
 ]
 
 LARGEST_PORT = 65535
@@ -76,10 +77,12 @@ class ServeSettings:
     names: tuple[str, ...] = ()  # of the models, one for each file; none for the names of the files
     provider: str = "auto"
     tuned: bool = True
+    tune: bool = False
     unknown_threshold: float | None = None
     min_familiarity: MinFamiliarity | None = None
     max_megapixels: float = 100
     image_root: Path | None = None
+    require_signature: tuple[Path, ...] = ()  # public keys, of which one must have signed each model file
     reload_on_change: bool = False
     allow_model_control: bool = False
     feedback: FeedbackSettings = field(default_factory=FeedbackSettings)
@@ -117,6 +120,8 @@ class ServeSettings:
         for name, (fulfilled, requirement) in requirements.items():
             if not fulfilled:
                 raise ServerError(f"{name} must be {requirement}, got {getattr(self, name)}")
+        if self.tune and not self.tuned:
+            raise ServerError("tune needs tuned: what is measured is to be used")
         if self.min_familiarity is not None:
             try:
                 read_min_familiarity(self.min_familiarity)
@@ -138,6 +143,11 @@ class ServeSettings:
 def optional_path(given: str | PathLike[str] | None) -> Path | None:
     """Return a path as such; None stays None."""
     return None if given is None else Path(given)
+
+
+def several_paths(given: str | PathLike[str] | Sequence[str | PathLike[str]]) -> tuple[Path, ...]:
+    """Return paths as such, of which a single one need not be in a list."""
+    return tuple(map(Path, [given] if isinstance(given, str | PathLike) else given))
 
 
 def one_or_several(given: str | Sequence[str]) -> tuple[str, ...]:

@@ -19,7 +19,14 @@ from edgecls.server.middleware.cors import Cors
 from edgecls.server.middleware.hosts import AllowedHosts
 from edgecls.server.middleware.middleware import Middleware
 from edgecls.server.server import ServerState, application, open_model_file
-from edgecls.server.settings import FeedbackSettings, ServeSettings, named_files, one_or_several, optional_path
+from edgecls.server.settings import (
+    FeedbackSettings,
+    ServeSettings,
+    named_files,
+    one_or_several,
+    optional_path,
+    several_paths,
+)
 from edgecls.server.workers.board import Gathered
 
 __all__ = ["GuardedApplication", "create_app"]
@@ -40,6 +47,7 @@ def create_app(
     feedback: StrPath | FeedbackSettings | None = None,
     keep_unsure: StrPath | None = None,
     keep_unsure_max_mb: float = 1024,
+    require_signature: StrPath | Sequence[StrPath] = (),
     allow_model_control: bool = False,
     allowed_hosts: str | Sequence[str] = (),
     cors_origins: str | Sequence[str] = (),
@@ -57,9 +65,12 @@ def create_app(
         models: A model file, a folder of them, or several of either. Requests that name no model get the first.
         allowed_hosts: Names that requests may be for, in addition to localhost, 127.0.0.1 and [::1], as the
             application does not know which address its server listens on; "*" for any.
+        require_signature: File of a public key, or several, of which one must have signed each model file. Needs the
+            extra "signing".
         feedback: Folder for corrections; `FeedbackSettings` to limit its size or to accept new labels.
-        provider, tuned, unknown_threshold, min_familiarity, max_megapixels, max_upload_mb, image_root,
-        keep_unsure, keep_unsure_max_mb, allow_model_control, cors_origins, api_keys: As the options of `edgecls serve`.
+        provider, tuned, unknown_threshold, min_familiarity: As the options of `edgecls serve`.
+        max_megapixels, max_upload_mb, image_root, keep_unsure, keep_unsure_max_mb: Also.
+        allow_model_control, cors_origins, api_keys: Also.
 
     Raises:
         EdgeclsError: A model, a folder or a setting cannot be used.
@@ -78,12 +89,15 @@ def create_app(
         feedback=FeedbackSettings.of(feedback),
         keep_unsure=optional_path(keep_unsure),
         keep_unsure_max_mb=keep_unsure_max_mb,
+        require_signature=several_paths(require_signature),
         allow_model_control=allow_model_control,
         allowed_hosts=one_or_several(allowed_hosts),
         cors_origins=one_or_several(cors_origins),
         api_keys=optional_path(api_keys),
     )
-    state = ServerState(settings, lambda file: open_model_file(file, settings, threads=None))
+    state = ServerState(
+        settings, lambda file: open_model_file(file, settings, threads=None, signatures=state.signatures)
+    )
     app = application(settings, state, lambda: Gathered([state.status()], []))
     guarded = GuardedApplication(app, settings, state)
     state.repository.load_all()

@@ -16,9 +16,9 @@ from edgecls.dataset.similarity.measures import HASH_SPEC, Hashes, perceptual_ha
 from edgecls.errors import DatasetError
 from edgecls.file_moves import write_new_file
 from edgecls.folder_names import class_folder, escaped_label
-from edgecls.image import ImageLimits
 from edgecls.image_files import SUFFIXES_OF_FORMAT, has_image_name, image_names, is_hidden
 from edgecls.image_formats import read_header
+from edgecls.image_limits import ImageLimits
 from edgecls.teaching.bounds import (
     NotTaughtError,
     TaughtLabelError,

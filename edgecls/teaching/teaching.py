@@ -18,8 +18,8 @@ from edgecls.dataset.formats.folders import has_split_folders
 from edgecls.errors import DatasetError, OutputError, ServerError
 from edgecls.folder_lock import try_lock_folder
 from edgecls.folder_names import escaped_label
-from edgecls.image import DEFAULT_LIMITS, ImageLimits
 from edgecls.image_files import has_image_name, is_hidden
+from edgecls.image_limits import DEFAULT_LIMITS, ImageLimits
 from edgecls.teaching.bounds import TaughtElsewhereError, TeachingBounds, TeachingConflictError
 from edgecls.teaching.dataset import HIDDEN, KEPT, Added, TaughtDataset
 from edgecls.teaching.judgement import LEAST, alike_groups, comparison, doubtful_images, label_warnings

@@ -1,7 +1,10 @@
 """edgecls doctor: the whole diagnosis, as a screen and as JSON."""
 
+import importlib.metadata
 import json
 import os
+import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +12,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from runtime_wheels import install
+from tiny_model import tiny_model_bytes
 
+import edgecls
 from edgecls.cli import main
 from edgecls.runtime.execution.providers import Provider
 from edgecls.runtime.machine.cores import usable_cores
@@ -128,3 +133,82 @@ def test_a_bad_pair_is_a_remark_with_its_remedy_on_a_machine_without_a_gpu(tmp_p
     (remark,) = (one for one in json.loads(out)["remarks"] if "Windows ML" in one["what"])
     assert remark["what"].startswith("onnxruntime-directml 1.24.4: ")
     assert remark["remedy"][0] == "pip uninstall -y onnxruntime-directml"
+
+
+def _report(folder: Path, *options: object, shown: str = "") -> "subprocess.CompletedProcess[str]":
+    """Run `edgecls doctor --report` as a user with many secrets."""
+    home = folder / "张三 home"
+    home.mkdir(exist_ok=True)
+    private = {"HOME": str(home), "USER": "张三", "HOSTNAME": "anna-laptop", "API_TOKEN": "tk-5ecret"}
+    return subprocess.run(
+        [sys.executable, "-m", "edgecls", "doctor", "--report", *map(str, options)],
+        env={**os.environ, **private},
+        cwd=home,
+        input=shown,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+
+
+@pytest.mark.skipif(not SOUND, reason="wheels are in conflict here")
+def test_a_bug_report_has_what_helps_and_nothing_private(tmp_path: Path) -> None:
+    model = tmp_path / "张三 secret.onnx"
+    model.write_bytes(tiny_model_bytes())
+    shown = (
+        "Traceback (most recent call last):\n"
+        f'  File "{tmp_path}/张三 home/anna.py", line 3, in anna\n'
+        '    classify("anna")\n'
+        f'  File "{Path(edgecls.__file__).parent}/image.py", line 81, in read_file\n'
+        "    raise ImageReadError\n"
+        "edgecls.errors.ImageReadError: label green of 'anna': C:\\Users\\Anna\\x.jpg is gone, tk-5ecret, 192.168.0.7\n"
+    )
+
+    done = _report(tmp_path, "--model", model, "--traceback-from", "-", shown=shown)
+
+    assert done.returncode == 0, done.stderr
+    written = (tmp_path / "张三 home" / "edgecls-report.md").read_text(encoding="utf-8")
+    assert done.stdout == written  # the user has seen it all
+    assert done.stderr == (
+        "wrote edgecls-report.md, which has no more in it than is shown above: read it, then paste it into the issue\n"
+    )
+    for private in ("张三", "anna", "secret", "tk-5", str(tmp_path), "192.168", "green", "C:\\", socket.gethostname()):
+        assert private.lower() not in written.lower(), written
+    assert f"| edgecls | {edgecls.__version__} |" in written
+    assert "tried with a model of mine" in written
+    assert re.search(r"^\| cpu \| works, golden samples within ", written, re.MULTILINE)
+    assert re.search(r"^\| one image \| \d+\.\d ms on the CPU provider \|$", written, re.MULTILINE)
+    assert f"onnxruntime {importlib.metadata.version('onnxruntime')}" in written
+    assert 'File "edgecls/image.py", line 81, in read_file\n    raise ImageReadError\n' in written
+    assert "edgecls.errors.ImageReadError: label [label] of " in written
+
+
+def test_a_bug_report_says_what_is_wrong(tmp_path: Path) -> None:
+    install(tmp_path, "onnxruntime", "1.31.1")
+    install(tmp_path, "onnxruntime-gpu", "1.31.1")
+
+    exit_code, out, err = _doctor("--report", "-", python_path=str(tmp_path))
+
+    assert exit_code == 1
+    assert "**Wrong**" in out
+    assert "overwrote each other's files" in out
+    assert "    pip uninstall -y onnxruntime onnxruntime-gpu" in out
+    assert err == ""
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--traceback-from", "-"], "--traceback-from goes with --report"),
+        (["--report", "--format", "json"], "leave out --format json"),
+        (["--report", "gone/report.md"], "cannot write 'gone/report.md'"),
+        (["--report", "--traceback-from", "gone.txt"], "'gone.txt' does not exist"),
+    ],
+    ids=" ".join,
+)
+def test_what_a_bug_report_cannot_be_is_said_before_anything_is_tried(options: list[str], message: str) -> None:
+    done = CliRunner().invoke(main, ["doctor", *options])
+
+    assert done.exit_code != 0
+    assert done.stdout == ""
+    assert message in done.stderr

@@ -326,7 +326,7 @@ def test_a_camera_that_is_unplugged_ends_with_exit_code_1_and_the_reason(monkeyp
 
 @pytest.fixture
 def usual_ctrl_c() -> Iterator[None]:
-    """SIGINT as Python sets it up; a server that another test ran in this process leaves its own handler."""
+    """SIGINT as Python sets it up; in the background of a shell it is ignored."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)

@@ -254,7 +254,7 @@ def gpu_shares(folder: Path) -> dict[str, Any]:
     from edgecls.distributed import cluster as pool
     from edgecls.distributed.cluster import Pool, Share, joined_cluster
     from edgecls.distributed.worker import ImageWorker, WorkerSettings
-    from edgecls.image import DEFAULT_LIMITS
+    from edgecls.image_limits import DEFAULT_LIMITS
     from edgecls.modelfile import read_model
 
     class AskedWorker(ImageWorker):

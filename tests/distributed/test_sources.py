@@ -7,7 +7,7 @@ import pytest
 
 from edgecls.distributed.sources import Listed, RemoteReader, list_images, local_roots
 from edgecls.errors import DistributedError, ImageReadError
-from edgecls.image import DEFAULT_LIMITS
+from edgecls.image_limits import DEFAULT_LIMITS
 
 
 def test_folders_files_and_lists_are_listed_in_their_order(

@@ -16,8 +16,8 @@ from PIL import Image
 
 from edgecls import image
 from edgecls.errors import ImageDecodeError, ImageTooLargeError, UnsupportedImageError
-from edgecls.image import ImageLimits
 from edgecls.image_formats import read_header
+from edgecls.image_limits import ImageLimits
 from edgecls.image_spec import Color
 
 RGB = encodings()["png-rgb"].expected

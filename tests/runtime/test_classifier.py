@@ -15,7 +15,7 @@ from tiny_model import tiny_answer
 import edgecls
 from edgecls import image
 from edgecls.errors import ImageDecodeError, ImageReadError, ImageTooLargeError, InputShapeError, ProviderError
-from edgecls.image import ImageLimits
+from edgecls.image_limits import ImageLimits
 from edgecls.modelfile import ModelFile
 from edgecls.runtime.answers import Answers, Batch
 from edgecls.runtime.execution.providers import Provider

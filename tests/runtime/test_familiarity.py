@@ -263,11 +263,16 @@ def test_embedding_says_what_is_missing(familiar_model_path: Path, tiny_model_pa
         classifier.embed([colored(GREY)])
 
 
-def test_a_file_that_was_replaced_gives_no_features_of_another_model(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "replacement",
+    [tiny_model_bytes(), modelfile.describe(familiar_onnx(source="features"), familiar_card())],
+    ids=["another-model", "the-same-document-on-another-network"],
+)
+def test_a_file_that_was_replaced_gives_no_features_of_another_model(tmp_path: Path, replacement: bytes) -> None:
     path = tmp_path / "m.onnx"
     path.write_bytes(familiar_model_bytes())
     with load(path, "cpu") as classifier:
-        path.write_bytes(tiny_model_bytes())
+        path.write_bytes(replacement)
 
         with pytest.raises(
             ModelFileError, match=r"cannot get the features of model .*another model has taken its place"

@@ -13,7 +13,7 @@ from PIL import Image
 import edgecls
 from edgecls import image
 from edgecls.errors import ImageArrayError, ImageDecodeError, ImageReadError, ImageTooLargeError, InputShapeError
-from edgecls.image import ImageLimits
+from edgecls.image_limits import ImageLimits
 
 PIXELS = np.random.default_rng(5).integers(0, 256, (12, 16, 3), dtype=np.uint8)
 PNG = image.encode_png(PIXELS)

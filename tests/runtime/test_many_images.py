@@ -11,7 +11,7 @@ import pytest
 
 from edgecls import Classifier, Prediction, image
 from edgecls.errors import ImageDecodeError, ImageReadError
-from edgecls.image import DEFAULT_LIMITS
+from edgecls.image_limits import DEFAULT_LIMITS
 from edgecls.in_order import AHEAD_PER_WORKER
 from edgecls.modelfile import ModelFile
 from edgecls.runtime.answers import Answers, Batch

@@ -78,3 +78,21 @@ def test_a_file_that_is_gone_for_a_while_is_loaded_when_it_is_back(repository: R
     away.rename(file)
 
     assert _looks(watch, reloaded) == [0, 1, 1]
+
+
+def test_a_file_beside_it_that_comes_later_is_a_change_of_the_model(repository: Repository, file: Path) -> None:
+    reloaded: list[str] = []
+    watch = FileWatch(repository, reloaded.append, beside=lambda file: file.with_name("a.onnx.sig"))
+    file.write_bytes(tiny_model_bytes(name="newer"))
+    assert _looks(watch, reloaded) == [0, 1, 1]
+
+    file.with_name("a.onnx.sig").write_bytes(b"signature")
+    assert _looks(watch, reloaded) == [1, 2, 2]
+
+    file.write_bytes(tiny_model_bytes(name="newest"))
+    file.with_name("a.onnx.sig").write_bytes(b"its signature")
+    assert _looks(watch, reloaded) == [2, 3, 3]
+    assert reloaded == ["a", "a", "a"]
+
+    file.with_name("a.onnx.sig").unlink()
+    assert _looks(watch, reloaded) == [3, 3, 3]

@@ -16,7 +16,7 @@ from wsgi_client import Client, wsgi_client
 import edgecls
 from edgecls import Classifier, image
 from edgecls.errors import ModelFileError
-from edgecls.image import ImageLimits
+from edgecls.image_limits import ImageLimits
 from edgecls.server.app import AppSettings, build_app
 from edgecls.server.middleware.api_keys import ApiKeys
 from edgecls.server.models.repository import Repository

@@ -16,7 +16,7 @@ from waitress.wasyncore import close_all
 from wsgi_client import wsgi_client
 
 from edgecls import image
-from edgecls.errors import ModelFileError, ServerError
+from edgecls.errors import ModelFileError, ServerError, SignatureError
 from edgecls.server import create_app
 from edgecls.server.middleware.middleware import SECURITY_HEADERS
 
@@ -180,3 +180,15 @@ def test_what_cannot_be_used_is_raised(tmp_path: Path, tiny_model_path: Path) ->
         create_app(tmp_path / "bad.onnx")
     with pytest.raises(ServerError, match="not a host"):
         create_app(tiny_model_path, allowed_hosts=["http://a"])
+
+
+def test_models_that_are_not_signed_as_they_must_be_are_refused(tiny_model_path: Path, tmp_path: Path) -> None:
+    signed_files = pytest.importorskip("signed_files")
+    private, public = signed_files.make_keys(tmp_path)
+    model = tmp_path / "m.onnx"
+    model.write_bytes(tiny_model_path.read_bytes())
+
+    with pytest.raises(SignatureError, match="is not signed"):
+        create_app(model, provider="cpu", require_signature=public)
+    signed_files.sign(model, private)
+    create_app(model, provider="cpu", require_signature=[public])

@@ -16,7 +16,7 @@ from edgecls.image_files import IMAGE_SUFFIXES, is_hidden
 
 __all__ = ["Survey", "label_name_fault", "survey"]
 
-_EXPECTED = ("readme", "license", "licence", "copying", "citation", "augmented.jsonl", "collected.jsonl")
+_EXPECTED = ("readme", "license", "licence", "copying", "citation", "augmented.jsonl", "collected.jsonl", "drawn.json")
 _EVERYWHERE = frozenset(
     [".DS_Store", ".localized", ".nomedia", ".directory", ".gitkeep", ".gitignore", ".gitattributes"]
 )

@@ -11,9 +11,9 @@ from edgecls.atomic_write import whole_files
 from edgecls.dataset.collect.manifest import Record, is_large_enough
 from edgecls.errors import ImageError, ImageTooLargeError, OutputError, UnsupportedImageError
 from edgecls.folder_names import class_folder
-from edgecls.image import ImageLimits
 from edgecls.image_files import SUFFIXES_OF_FORMAT, find_images
 from edgecls.image_formats import read_header
+from edgecls.image_limits import ImageLimits
 from edgecls.regular_file import open_regular
 
 __all__ = ["ImageStore", "Stored"]

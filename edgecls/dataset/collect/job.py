@@ -15,7 +15,7 @@ from edgecls.dataset.collect.robots import Robots
 from edgecls.dataset.collect.sources import Candidate, Reader, Source
 from edgecls.errors import DatasetError, OutputError
 from edgecls.folder_names import class_folder, folder_label
-from edgecls.image import DEFAULT_LIMITS, ImageLimits
+from edgecls.image_limits import DEFAULT_LIMITS, ImageLimits
 
 __all__ = ["ClassRequest", "ClassResult", "CollectSettings", "Listener", "Summary", "collect"]
 

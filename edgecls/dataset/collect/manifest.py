@@ -7,7 +7,7 @@ from typing import Any
 
 from edgecls.dataset.collect.outcomes import is_transient
 from edgecls.errors import DatasetError, OutputError
-from edgecls.image import ImageLimits
+from edgecls.image_limits import ImageLimits
 from edgecls.journal import DamagedLineError, Journal
 
 __all__ = ["MANIFEST_NAME", "Manifest", "Record"]

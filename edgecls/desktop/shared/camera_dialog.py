@@ -14,7 +14,8 @@ from edgecls.desktop.shared.thumbnails import to_qimage
 from edgecls.desktop.shared.words import Words
 from edgecls.errors import OutputError, VideoError
 from edgecls.file_moves import numbered, write_new_file
-from edgecls.image import DEFAULT_LIMITS, Pixels, encode_jpeg
+from edgecls.image import Pixels, encode_jpeg
+from edgecls.image_limits import DEFAULT_LIMITS
 from edgecls.runtime.video.capture import Opener, open_capture
 from edgecls.runtime.video.live import LiveFrames
 from edgecls.runtime.video.source import parse_source

@@ -14,11 +14,12 @@ import numpy.typing as npt
 
 from edgecls.errors import ProviderError
 from edgecls.extras import import_from_extra
-from edgecls.modelfile import INPUT_NAME
+from edgecls.modelfile import ACTIVATION_NAME, FAMILIARITY_NAME, FEATURES_NAME, INPUT_NAME, OUTPUT_NAME
 from edgecls.runtime.machine.cores import usable_cores
 
 __all__ = ["OpenVinoNetwork", "Tensor", "open_openvino_network"]
 
+_NAMES = (INPUT_NAME, OUTPUT_NAME, ACTIVATION_NAME, FAMILIARITY_NAME, FEATURES_NAME)
 _TYPES = {"u8": "tensor(uint8)", "f32": "tensor(float)"}  # as onnxruntime calls them
 
 
@@ -114,4 +115,6 @@ def open_openvino_network(onnx: bytes, *, intra_op_threads: int) -> OpenVinoNetw
 def _tensor(port: Any) -> Tensor:
     kind = port.element_type.get_type_name()
     sides = tuple(side.get_length() if side.is_static else None for side in port.partial_shape)
-    return Tensor(port.any_name, _TYPES.get(kind, f"tensor({kind})"), sides)
+    # Where a node was found to be unneeded, its output is also called by the name of its input.
+    name = next((name for name in _NAMES if name in port.names), port.any_name)
+    return Tensor(name, _TYPES.get(kind, f"tensor({kind})"), sides)

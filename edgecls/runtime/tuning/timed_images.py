@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from edgecls.errors import ImageDecodeError, ImageError
-from edgecls.image import DEFAULT_LIMITS, decode, encode_jpeg
+from edgecls.image import decode, encode_jpeg
+from edgecls.image_limits import DEFAULT_LIMITS
 from edgecls.resize import resize
 from edgecls.runtime.many_images import find_names, open_source
 

@@ -15,7 +15,8 @@ import cv2
 import numpy as np
 
 from edgecls.errors import VideoError
-from edgecls.image import ImageLimits, Pixels
+from edgecls.image import Pixels
+from edgecls.image_limits import ImageLimits
 from edgecls.runtime.machine.cores import usable_cores
 from edgecls.runtime.video.source import Kind, VideoSource, check_file, why_unreadable
 

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 import cv2
 
 from edgecls.errors import VideoError
-from edgecls.image import ImageLimits, Pixels
+from edgecls.image import Pixels
+from edgecls.image_limits import ImageLimits
 from edgecls.runtime.video.capture import Capture, Timeline, check_frame_size, read_facts, retrieve_rgb
 from edgecls.runtime.video.source import VideoSource
 

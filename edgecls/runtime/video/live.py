@@ -17,7 +17,8 @@ from datetime import datetime
 import cv2
 
 from edgecls.errors import SourceLostError, VideoError
-from edgecls.image import ImageLimits, Pixels
+from edgecls.image import Pixels
+from edgecls.image_limits import ImageLimits
 from edgecls.runtime.video.capture import Capture, Opener, Timeline, check_frame_size, read_facts, retrieve_rgb
 from edgecls.runtime.video.frames import Crop, Frame, now
 from edgecls.runtime.video.source import VideoSource

@@ -10,6 +10,7 @@ from edgecls.errors import (
     ImageDecodeError,
     ImageReadError,
     ImageTooLargeError,
+    SignatureError,
     UnsupportedImageError,
 )
 from edgecls.server.http.messages import Refusal
@@ -42,6 +43,7 @@ _REFUSALS: tuple[tuple[type[EdgeclsError], int, str], ...] = (
     (UnsupportedImageError, 415, ""),
     (ImageDecodeError, 422, ""),
     (ImageReadError, 404, ""),
+    (SignatureError, 409, ""),
     (EdgeclsError, 500, ""),
 )
 V2_PREFIX = "/v2"  # the addresses of the Open Inference Protocol, which has its own shape for errors

@@ -10,6 +10,7 @@ __all__ = [
     "DURATION",
     "FAMILIES",
     "LOG_DROPPED",
+    "MODEL_LOADS",
     "PREDICTIONS",
     "REQUESTS",
     "STAGE",
@@ -65,8 +66,13 @@ CONFIDENCE = Family(
     (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0),
 )
 LOG_DROPPED = Family("edgecls_access_log_dropped_total", "Lines that the access log could not take or write.", ())
+MODEL_LOADS = Family(
+    "edgecls_model_loads_total",
+    "Tries to load a model file, by outcome: ok, unsigned (refused by --require-signature) or failed.",
+    ("model", "outcome"),
+)
 
-FAMILIES = (REQUESTS, DURATION, STAGE, BATCH_SIZE, PREDICTIONS, UNKNOWN, CONFIDENCE, LOG_DROPPED)
+FAMILIES = (REQUESTS, DURATION, STAGE, BATCH_SIZE, PREDICTIONS, UNKNOWN, CONFIDENCE, LOG_DROPPED, MODEL_LOADS)
 
 
 Snapshot = dict[str, dict[tuple[str, ...], list[float]]]

@@ -27,6 +27,8 @@ class RequestMetrics:
         self._log_dropped = Counter(families.LOG_DROPPED)
         self._log_dropped.add((), 0)
         self._dropping = threading.Lock()
+        self._model_loads = Counter(families.MODEL_LOADS)
+        self._loading = threading.Lock()
         self._durations = Histogram(families.DURATION)
         self._stages = Histogram(families.STAGE)
         self._batch_sizes = Histogram(families.BATCH_SIZE)
@@ -61,9 +63,14 @@ class RequestMetrics:
         with self._dropping:
             self._log_dropped.add((), count)
 
+    def model_loaded(self, model: str, outcome: str) -> None:
+        """Count a try to load a model; `outcome` is as in `counters.MODEL_LOADS`."""
+        with self._loading:
+            self._model_loads.add((model, outcome))
+
     def snapshot(self) -> Snapshot:
         """Return all numbers so far."""
-        counters = (self._requests, self._predictions, self._unknown, self._log_dropped)
+        counters = (self._requests, self._predictions, self._unknown, self._log_dropped, self._model_loads)
         histograms = (self._durations, self._stages, self._batch_sizes, self._confidences)
         found = {numbers.family.name: numbers.snapshot() for numbers in (*counters, *histograms)}
         return found if self._drift is None else {**found, **self._drift.snapshot()}

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -75,13 +75,22 @@ class Repository:
         files: Model files. The first is what requests without a model's name get.
         load: Opens a model file.
         names: What requests call them, one for each; none at all for the names of the files without the suffix.
+        on_load: Called after each try to open a model, with its name and why that failed; None where it did not.
 
     Raises:
         ModelFileError: Two have the same name.
     """
 
-    def __init__(self, files: Sequence[Path], load: Callable[[Path], Classifier], *, names: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        files: Sequence[Path],
+        load: Callable[[Path], Classifier],
+        *,
+        names: Sequence[str] = (),
+        on_load: Callable[[str, EdgeclsError | None], None] = lambda name, error: None,
+    ) -> None:
         self._load = load
+        self._on_load = on_load
         names = names or [file.stem for file in files]
         self._files = dict(zip(names, files, strict=True))
         if len(self._files) < len(files):
@@ -147,7 +156,7 @@ class Repository:
         with self._one_at_a_time:
             self._loading.add(name)
             try:
-                model = open_model(name, file, self._load(file))
+                model = self._opened(name, file)
             except EdgeclsError as error:
                 self._reasons[name] = str(error)
                 raise
@@ -164,7 +173,7 @@ class Repository:
             EdgeclsError: It cannot be used.
         """
         with self._one_at_a_time:
-            return open_model(name, file, self._load(file))
+            return self._opened(name, file)
 
     def serve_first(self, name: str, file: Path, model: ServedModel) -> None:
         """Serve a model that was opened; requests that name no model get it from now on.
@@ -197,6 +206,15 @@ class Repository:
         self.model(name)
         with self._one_at_a_time:
             self._serving.pop(name, None)
+
+    def _opened(self, name: str, file: Path) -> ServedModel:
+        try:
+            model = open_model(name, file, self._load(file))
+        except EdgeclsError as error:
+            self._on_load(name, error)
+            raise
+        self._on_load(name, None)
+        return model
 
     def _file(self, name: str) -> Path:
         file = self._files.get(name)
@@ -233,6 +251,7 @@ def _model_facts(entry: IndexEntry, model: ServedModel | None) -> dict[str, Any]
         "unknown_threshold": classifier.unknown_threshold,
         "min_familiarity": classifier.min_familiarity,
         "provider": classifier.provider.value,
+        "tuned": None if classifier.setting is None else asdict(classifier.setting),
         "skipped": [
             {"provider": skipped.provider.value, "reason": skipped.reason, "remedy": skipped.remedy}
             for skipped in classifier.skipped

@@ -60,4 +60,5 @@ def open_model(name: str, file: Path, classifier: Classifier) -> ServedModel:
     if failed:
         raise ModelFileError(f"model {str(file)!r} gives wrong answers on this machine: {failed[0]}")
     classifier.measures_appearance = classifier.card.reference is not None
-    return ServedModel(name, file, hashlib.sha256(file.read_bytes()).hexdigest(), classifier)
+    sha256 = classifier.file_sha256 or hashlib.sha256(file.read_bytes()).hexdigest()
+    return ServedModel(name, file, sha256, classifier)

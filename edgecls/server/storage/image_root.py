@@ -4,9 +4,8 @@ import os
 import stat
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from edgecls import image
 from edgecls.errors import ImageReadError, ServerError
-from edgecls.image import ImageLimits
+from edgecls.image_limits import ImageLimits, check_size
 
 __all__ = ["ImageRoot"]
 
@@ -56,7 +55,7 @@ class ImageRoot:
                 data = stream.read(limits.max_bytes + 1)
         except (OSError, ValueError, RuntimeError) as error:
             raise missing from error
-        image.check_size(len(data), name=name, limits=limits)
+        check_size(len(data), name=name, limits=limits)
         return data
 
 

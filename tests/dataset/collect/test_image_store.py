@@ -12,7 +12,7 @@ from local_web import noise_png
 from edgecls.dataset.collect.image_store import ImageStore
 from edgecls.dataset.collect.manifest import Record
 from edgecls.errors import OutputError
-from edgecls.image import ImageLimits
+from edgecls.image_limits import ImageLimits
 
 MakeStore = Callable[..., ImageStore]
 

@@ -15,7 +15,7 @@ from edgecls.dataset.collect.guarded_session import SessionSettings
 from edgecls.dataset.collect.job import ClassRequest, CollectSettings, Listener, Summary, collect
 from edgecls.dataset.collect.sources import Candidate, Reader, UrlList
 from edgecls.errors import DatasetError, OutputError
-from edgecls.image import ImageLimits
+from edgecls.image_limits import ImageLimits
 
 Collect = Callable[..., Summary]
 

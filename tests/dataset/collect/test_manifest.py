@@ -8,7 +8,7 @@ import pytest
 
 from edgecls.dataset.collect.manifest import Manifest, Record
 from edgecls.errors import DatasetError, OutputError
-from edgecls.image import ImageLimits
+from edgecls.image_limits import ImageLimits
 
 RECORD = Record("http://a.test/猫.png", "猫", "saved", "2026-01-02T03:04:05+00:00", keyword="小猫", width=80, height=60)
 LIMITS = ImageLimits(max_bytes=1000, max_pixels=10_000)

@@ -13,12 +13,12 @@ import numpy.typing as npt
 import pytest
 from click.testing import CliRunner, Result
 from image_folders import write_class_folders
+from teachable_machine import SIDE, teachable_machine
 
 import edgecls
 from edgecls.cli import main
 from edgecls.image_spec import Color, Fit, ImageSpec
 
-SIDE = 32
 LABELS = ("红 roses", "绿 grass", "蓝 sky")
 
 
@@ -40,28 +40,6 @@ def _answers(path: Path, batch: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32
     return edgecls.load(path.parent / "m.onnx", "cpu").probabilities(batch)
 
 
-def _teachable_machine(outputs: int = 3) -> keras.Model:
-    """Nested as Teachable Machine's converter nests it, with the names it gives."""
-    keras.utils.set_random_seed(2)
-    layers = keras.layers
-    images = keras.Input((SIDE, SIDE, 3), name="input_1")
-    features = layers.ReLU(6.0, name="out_relu")(layers.Conv2D(4, 3, strides=2, name="Conv1")(images))
-    backbone = keras.Model(images, features, name="model1")
-    body = keras.Sequential(
-        [backbone, layers.GlobalAveragePooling2D(name="global_average_pooling2d_GlobalAveragePooling2D1")],
-        name="sequential_1",
-    )
-    head = keras.Sequential(
-        [
-            keras.Input((4,)),
-            layers.Dense(8, activation="relu", name="dense_Dense1"),
-            layers.Dense(outputs, activation="softmax", use_bias=False, name="dense_Dense2"),
-        ],
-        name="sequential_3",
-    )
-    return keras.Sequential([keras.Input((SIDE, SIDE, 3)), body, head], name="sequential_4")
-
-
 def _save(network: keras.Model, path: Path) -> None:
     network.save(path)
 
@@ -76,7 +54,7 @@ def _save_program(network: keras.Model, path: Path) -> None:
 def test_an_export_of_teachable_machine_needs_no_option(
     tmp_path: Path, name: str, save: Callable[[keras.Model, Path], None]
 ) -> None:
-    network = _teachable_machine()
+    network = teachable_machine()
     save(network, tmp_path / name)
     (tmp_path / "labels.txt").write_text("".join(f"{i} {label}\n" for i, label in enumerate(LABELS)), encoding="utf-8")
 
@@ -98,7 +76,7 @@ def test_an_export_of_teachable_machine_needs_no_option(
 
 
 def test_what_is_stated_about_a_teachable_machine_export_counts(tmp_path: Path, samples: Path) -> None:
-    network = _teachable_machine()
+    network = teachable_machine()
     network.save(tmp_path / "keras_model.h5")
     (tmp_path / "labels.txt").write_text("0 a\n1 b\n2 c\n", encoding="utf-8")
     (tmp_path / "mine.txt").write_text("x\ny\nz\n", encoding="utf-8")
@@ -117,7 +95,7 @@ def test_what_is_stated_about_a_teachable_machine_export_counts(tmp_path: Path, 
 
 @pytest.mark.parametrize("name", ["m.keras", "m.h5", "saved"])
 def test_labels_that_do_not_fit_the_outputs_are_named_with_their_file(tmp_path: Path, name: str, samples: Path) -> None:
-    (_save_program if name == "saved" else _save)(_teachable_machine(outputs=4), tmp_path / name)
+    (_save_program if name == "saved" else _save)(teachable_machine(outputs=4), tmp_path / name)
     (tmp_path / "labels.txt").write_text("0 a\n1 b\n2 c\n", encoding="utf-8")
 
     done = _export(tmp_path / name, "--samples", samples)

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from familiar_model import familiar_features, familiarity_of
 from runtime_wheels import install
@@ -49,6 +50,17 @@ def _open(model: ModelFile, **options: bool) -> Session:
 
 @needs_openvino
 class TestInstalled:
+    def test_an_output_that_openvino_calls_by_two_names_is_found(self, tiny_model: ModelFile) -> None:
+        """As in a model of quick training, whose last node is one that OpenVINO leaves out."""
+        network = onnx.load_model_from_string(tiny_onnx())
+        last = next(node for node in network.graph.node if modelfile.OUTPUT_NAME in node.output)
+        last.output[list(last.output).index(modelfile.OUTPUT_NAME)] = "a_name_before"
+        network.graph.node.append(onnx.helper.make_node("Identity", ["a_name_before"], [modelfile.OUTPUT_NAME]))
+
+        session = _open(_model(network.SerializeToString(), tiny_model.card))
+
+        np.testing.assert_allclose(session.run(_noise(2)), tiny_answer(_noise(2)), atol=1e-6)
+
     @pytest.mark.parametrize("intra_op_threads", [1, 2, 64])
     @pytest.mark.parametrize("batch_size", [1, 2, 7])
     def test_a_batch_of_any_size_gives_the_known_answers(

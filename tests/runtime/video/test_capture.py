@@ -11,7 +11,7 @@ from fake_camera import FakeCapture
 from videos import BLUE, write_noise
 
 from edgecls.errors import VideoError
-from edgecls.image import ImageLimits
+from edgecls.image_limits import ImageLimits
 from edgecls.runtime.video.capture import Timeline, check_frame_size, read_facts, retrieve_rgb
 from edgecls.runtime.video.source import parse_source
 

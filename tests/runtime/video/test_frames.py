@@ -9,7 +9,7 @@ from fake_camera import FakeCapture, of_color
 from videos import BLUE, COLORS, GREEN, RED, turn, write_noise, write_video
 
 from edgecls.errors import VideoError
-from edgecls.image import DEFAULT_LIMITS, ImageLimits
+from edgecls.image_limits import DEFAULT_LIMITS, ImageLimits
 from edgecls.runtime.video.capture import open_capture
 from edgecls.runtime.video.frames import Crop, FileFrames, Frame, Schedule
 from edgecls.runtime.video.source import parse_source

@@ -10,7 +10,7 @@ from fake_camera import FakeCapture, Timed, of_color, opener_of
 from videos import BLUE, GREEN, RED
 
 from edgecls.errors import SourceLostError, VideoError
-from edgecls.image import DEFAULT_LIMITS, ImageLimits
+from edgecls.image_limits import DEFAULT_LIMITS, ImageLimits
 from edgecls.runtime.video import live
 from edgecls.runtime.video.capture import Capture, Opener
 from edgecls.runtime.video.frames import Crop, Frame

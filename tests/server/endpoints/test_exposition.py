@@ -1,4 +1,5 @@
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -62,6 +63,7 @@ def test_what_is_so_now_is_told_of_those_that_run(exposition: Exposition, tiny_m
     assert ("edgecls_queue_depth", {}, 3) in samples
     assert ("edgecls_workers_ready", {}, 1) in samples
     assert ("edgecls_model_ready", {"model": name}, 1) in samples
+    assert ("edgecls_model_tuned", {"model": name}, 0) in samples
     (info,) = [labels for metric, labels, _ in samples if metric == "edgecls_model_info"]
     assert (info["model"], info["title"], info["provider"], len(info["sha256"])) == (name, "colors", "cpu", 64)
     memory = {labels["worker"]: value for metric, labels, value in samples if metric == "process_resident_memory_bytes"}
@@ -82,3 +84,21 @@ def test_prometheus_gets_the_form_it_asks_for(exposition: Exposition, accept: st
 
     assert given.startswith(content_type)
     assert (b"# EOF" in text) == ("openmetrics" in accept)
+
+
+def test_the_reference_lists_the_metrics_that_are_written_with_their_labels(exposition: Exposition) -> None:
+    reference = (Path(__file__).parents[3] / "docs" / "reference" / "metrics.md").read_text(encoding="utf-8")
+    listed = {
+        name: set(labels.split(", ")) - {""}
+        for names, labels in re.findall(r"^\| (`edgecls_.*?) \| (.*?) ?\|", reference, re.MULTILINE)
+        for name in re.findall(r"`(\w+)`", names)
+    }
+
+    text, _ = exposition.write("")
+    written = set(re.findall(rb"^# TYPE (edgecls_\w+)", text, re.MULTILINE))
+
+    assert sorted(listed) == sorted(name.decode() for name in written)
+    for sample, labels, _ in _samples(text):
+        name = re.sub(r"_(bucket|count|sum)$", "", sample)
+        if name in listed:
+            assert labels.keys() - {"le"} == listed[name], sample

@@ -12,7 +12,7 @@ from tiny_model import TINY_SPEC, tiny_answer
 import edgecls
 from edgecls import Classifier, image
 from edgecls.errors import ImageTooLargeError
-from edgecls.image import ImageLimits
+from edgecls.image_limits import ImageLimits
 from edgecls.server.http.messages import Refusal
 from edgecls.server.inference_protocol.inference import Inference, infer
 from edgecls.server.inference_protocol.metadata import model_config, model_metadata

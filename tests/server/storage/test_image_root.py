@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from edgecls.errors import ImageReadError, ImageTooLargeError, ServerError
-from edgecls.image import DEFAULT_LIMITS, ImageLimits
+from edgecls.image_limits import DEFAULT_LIMITS, ImageLimits
 from edgecls.server.storage import image_root
 from edgecls.server.storage.image_root import ImageRoot
 
