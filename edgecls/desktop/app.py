@@ -26,17 +26,22 @@ ICON = Path(__file__).parent.parent / "web" / "icon.svg"
 SIGNALS_MS = 250  # Python sees Ctrl-C only while it runs
 
 
-def run(*, model: Path | None, paths: Sequence[str], provider: str | None = None) -> int:
+def run(
+    *, model: Path | None, paths: Sequence[str], provider: str | None = None, teach_folder: str | None = None
+) -> int:
     """Open the window and return its exit code when it is closed; `display.check_display` comes first.
 
     Args:
         model: The model file; None for the one that was used last.
         paths: Files and folders to open.
         provider: What to run on; None for what was chosen last.
+        teach_folder: The folder to teach in, whose tab is in front then; None to begin with images.
     """
     app = make_app()
     settings = Settings()
     window = make_window(app, settings, model=model, paths=paths, provider=provider)
+    if teach_folder is not None:
+        window.teach_in(teach_folder)
     window.show()
     _end_on_interrupt(app, window)
     return app.exec()

@@ -148,6 +148,11 @@ class Window(QMainWindow):
         self.tab.come_forward()
         self._refresh()
 
+    def teach_in(self, folder: str) -> None:
+        """Bring the tab that teaches to the front, with a folder."""
+        self.teach.open(folder)
+        self.show_tab(self.tabs.index(self.teach))
+
     def _refresh(self) -> None:
         if self._is_leaving:
             return

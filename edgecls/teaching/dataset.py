@@ -284,8 +284,9 @@ class TaughtDataset:
 
     def _images(self, folder: str) -> Iterator[str]:
         top = self.root / folder
-        for path in image_names(top):
-            yield f"{folder}/{Path(path).relative_to(top).as_posix()}"
+        start = len(os.path.join(top, ""))
+        for path in image_names(top):  # a step looks through all of them, so each has to be quick
+            yield f"{folder}/{path[start:].replace(os.sep, '/')}"
 
     def _entry(self, label: str) -> TaughtLabel:
         for entry in self.labels():
