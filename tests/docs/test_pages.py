@@ -63,7 +63,8 @@ def test_what_a_page_skips_is_listed(page: str) -> None:
 
 
 @pytest.mark.skipif(
-    "EDGECLS_REQUIRE_DOCS" not in os.environ, reason="takes minutes; set EDGECLS_REQUIRE_DOCS=1 to run all pages"
+    "EDGECLS_REQUIRE_DOCS" not in os.environ,
+    reason="takes minutes, and Linux; set EDGECLS_REQUIRE_DOCS=1 to run all pages",
 )
 @pytest.mark.parametrize("page", THAT_RUN)
 def test_the_blocks_of_a_page_run(
