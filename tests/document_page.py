@@ -273,7 +273,8 @@ def _main() -> int:
         return 0
     outcome = run_apart(options.page.resolve(), folder)
     sys.stdout.writelines(f"{failure}\n\n" for failure in outcome.failures)
-    ran = f"{outcome.blocks} blocks and {outcome.commands} commands ran in {outcome.seconds:.1f} s, {outcome.cpu_seconds:.1f} s of CPU"
+    time_used = f"{outcome.seconds:.1f} s, {outcome.cpu_seconds:.1f} s of CPU"
+    ran = f"{outcome.blocks} blocks and {outcome.commands} commands ran in {time_used}"
     sys.stdout.write(f"{ran}; skipped: {outcome.skipped}\n")
     return bool(outcome.failures)
 

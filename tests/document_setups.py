@@ -308,6 +308,18 @@ def _video(folder: Path, name: str) -> None:
     writer.release()
 
 
+def _yolo(folder: Path) -> None:
+    """Export a classifier of the shapes as ultralytics does, best.onnx, and write its labels.txt."""
+    import onnx
+    from foreign_nets import net
+
+    from edgecls.dataset.drawn_shapes import SHAPES
+
+    network = net(batch=1, size=(224, 224), outputs=len(SHAPES), ending="Softmax", input_name="images")
+    onnx.save(network, folder / "best.onnx")
+    (folder / "labels.txt").write_text("\n".join(SHAPES) + "\n")
+
+
 SETUPS: dict[str, Callable[..., None]] = {
     "certificate": _certificate,
     "checkout": _checkout,
@@ -334,4 +346,5 @@ SETUPS: dict[str, Callable[..., None]] = {
     "unlabelled": _unlabelled,
     "venv": _venv,
     "video": _video,
+    "yolo": _yolo,
 }

@@ -17,7 +17,7 @@ from edgecls.commands.options import (
     min_familiarity_option,
     model_option,
     provider_option,
-    tuned_option,
+    tuning_options,
     unknown_threshold_option,
 )
 
@@ -57,7 +57,7 @@ _operation = _group("Operation")
 _OPTIONS = (
     model_option,
     provider_option,
-    tuned_option,
+    tuning_options,
     unknown_threshold_option,
     min_familiarity_option,
     limits_option,

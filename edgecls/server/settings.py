@@ -77,6 +77,7 @@ class ServeSettings:
     names: tuple[str, ...] = ()  # of the models, one for each file; none for the names of the files
     provider: str = "auto"
     tuned: bool = True
+    tune: bool = False
     unknown_threshold: float | None = None
     min_familiarity: MinFamiliarity | None = None
     max_megapixels: float = 100
@@ -119,6 +120,8 @@ class ServeSettings:
         for name, (fulfilled, requirement) in requirements.items():
             if not fulfilled:
                 raise ServerError(f"{name} must be {requirement}, got {getattr(self, name)}")
+        if self.tune and not self.tuned:
+            raise ServerError("tune needs tuned: what is measured is to be used")
         if self.min_familiarity is not None:
             try:
                 read_min_familiarity(self.min_familiarity)

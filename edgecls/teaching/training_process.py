@@ -158,7 +158,7 @@ class TrainingProcess:
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.PIPE,
                     stderr=log,
-                    env={**os.environ, "PYTHONUNBUFFERED": "1"},
+                    env={**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"},
                     **options,
                 )
             except OSError as error:
@@ -220,7 +220,10 @@ class TrainingProcess:
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path, ignore_errors=True)
             elif path.name != ".lock":
-                path.unlink(missing_ok=True)
+                with contextlib.suppress(
+                    OSError
+                ):  # on Windows, what a virus scanner looks into; written over next time
+                    path.unlink(missing_ok=True)
 
 
 def _cpu_of_children_s() -> float:
