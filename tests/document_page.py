@@ -27,7 +27,7 @@ from document_outputs import difference
 from document_session import Done, Python, ServerError, SessionError, Shell, sessions
 from document_setups import REPOSITORY, SETUPS
 
-LIMIT_S = 240  # for a command
+LIMIT_S = 600  # for a command
 _FAILURE_LINES = 60
 _ALONE = ("unshare", "-rnpf", "--kill-child", "--mount-proc", "sh", "-c", 'ip link set lo up && exec "$@"', "sh")
 _PIP = re.compile(r"^(?:\S*/)?(?:python3? -m )?pip3? install\b")
