@@ -7,8 +7,8 @@ after the answer to the image was compared with that of the model itself. Then e
 (benchmarks/open_loop.py), the same for all that are asked in the same form: 50 % and 80 % of what edgecls serves over
 the first number of connections. edgecls's share of the limit in this round (in the first one it comes first), times the
 limit at that moment, is that rate, so that all have equal load although the machine drifts. A peer that
-cannot keep up with it shows that in its latency. A round of all of them takes 5 to 6 minutes for each model with the
-defaults (5 rounds of two models: an hour), installing them 5 minutes and 4 GB.
+cannot keep up with it shows that in its latency. A round of all of them takes about 8 minutes for each model with the
+defaults (5 rounds of two models: 80 minutes), installing them 5 minutes and 5 GB.
 
     python benchmarks/peers/run.py [--rounds 5] [--seconds 3] [--connections 8,32] [--open-seconds 4]
         [--peers edgecls,fastapi,...]
