@@ -47,7 +47,6 @@ SKIPPED: dict[str, dict[str, int]] = {
     "docs/how-to/serving-grpc.md": {"needs-docker": 1, "needs-program": 1},
     "docs/how-to/video.md": {"needs-camera": 2},
     "docs/tutorials/demo.md": {"needs-display": 1},
-    "docs/index.md": {"needs-internet": 1},
 }
 """Blocks and single commands that do not run, by page and reason: a page that skips more says so here."""
 
