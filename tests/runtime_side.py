@@ -103,9 +103,10 @@ def find_python(version: str, folder: Path, uv: Path) -> tuple[str | None, str]:
     """Return the program of a version of Python, or None with the reason why there is none."""
     of_pyenv = sorted((Path.home() / ".pyenv/versions").glob(f"{version}.*/bin/python"))
     this = sys.executable if version == "{}.{}".format(*sys.version_info[:2]) else None
-    found = this or shutil.which(f"python{version}") or next(map(str, of_pyenv), None)
-    if found is not None:
-        return found, ""
+    # What pyenv has on PATH runs only if it is switched on there, so its own folders come first.
+    for found in filter(None, [this, *map(str, of_pyenv), shutil.which(f"python{version}")]):
+        if subprocess.run([found, "--version"], capture_output=True, check=False).returncode == 0:
+            return found, ""
     if version not in RELEASES:
         return None, "it is not on PATH, and not in a release of Debian"
     hindrance = without_debian()
