@@ -5,15 +5,16 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 TEST_EXTRAS ?= cpu,train,classical,data,dev
 
-.PHONY: run test check docs docs-catalogs bench bench-gpu bench-peers report container-steps test-arm64 fuzz package clean
+.PHONY: run test check fuzz docs docs-catalogs bench bench-gpu bench-peers report container-steps test-arm64 test-lowest test-pythons package sbom \
+    lock clean
 
 # Classify the example image with the bundled model.
 run: $(VENV)/run-installed
 	$(BIN)/edgecls run examples/dandelion.jpg
 
-# All checks and all tests (those that need a GPU are left out: pytest -m gpu).
+# All checks and all tests (those that need a GPU are left out: pytest -m gpu), in as many processes as there are cores, but four.
 test: check
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 check: $(VENV)/test-installed
 	$(BIN)/ruff format --check .
@@ -65,18 +66,28 @@ fuzz: $(VENV)/test-installed
 test-arm64: $(VENV)/test-installed
 	$(BIN)/python tests/arm64_emulation.py $(ARGS)
 
+# The same tests with the lowest versions that setup.cfg allows, and with other Pythons, those of Debian's newer releases included.
+test-lowest: $(VENV)/python-found
+	$(BIN)/python tests/runtime_side.py --lowest $(ARGS)
+
+PYTHONS ?= 3.12 3.13 3.14
+test-pythons: $(VENV)/python-found
+	$(BIN)/python tests/runtime_side.py $(addprefix --python ,$(PYTHONS)) $(ARGS)
+
 # The sdist and the wheel, in dist/, and the journeys of the tests with the wheel in an environment of its own.
-package: $(VENV)/test-installed
-	rm -rf dist $(VENV)-wheel
-	$(BIN)/python -m pip install --quiet "build>=1.3" "twine>=6.1"
-	$(BIN)/python -m build
-	$(BIN)/python -m twine check --strict dist/*
-	$(PYTHON) -m venv $(VENV)-wheel
-	$(VENV)-wheel/bin/python -m pip install --quiet "$$(echo dist/*.whl)[$(TEST_EXTRAS)]"
-	cd tests && PYTHONSAFEPATH=1 ../$(VENV)-wheel/bin/python -m pytest journeys
+package: $(VENV)/python-found
+	$(BIN)/python tests/wheel_journeys.py $(ARGS)
+
+# What is in an installation of the wheel in dist/: sbom/edgecls.cdx.json.
+sbom: $(VENV)/python-found
+	$(BIN)/python requirements/sbom.py
+
+# What CI installs, anew: requirements/*.txt with hashes, and the licences. ARGS=--upgrade takes the newest versions.
+lock: $(VENV)/python-found
+	$(BIN)/python requirements/lock.py $(ARGS)
 
 clean:
-	rm -rf $(VENV) $(VENV)-wheel
+	rm -rf $(VENV) $(VENV)-wheel $(VENV)-runtime $(VENV)-lock
 
 $(VENV)/python-found:
 	$(PYTHON) -c 'import sys; sys.exit("edgecls needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; give another with: make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'

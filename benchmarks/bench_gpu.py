@@ -24,7 +24,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from gpu_models import ARCHITECTURES, LIMIT_MIB, carried_models, prepare_models
-from steps import DONE, REPOSITORY, Step, read_record, run_steps, unpack_results
+from steps import DONE, REPOSITORY, Step, read_record, run_steps, store_results
 
 __all__ = ["SECONDS", "plan"]
 
@@ -203,7 +203,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--prepare", action="store_true", help="export the model files to carry, and end")
     parser.add_argument("--arch", action="append", help="with --prepare: carry these, the most important first")
     parser.add_argument("--limit-mib", type=float, help="with --prepare: of all files together")
-    parser.add_argument("--unpack", type=Path, metavar="FOLDER", help="write the record's results there, and end")
+    parser.add_argument(
+        "--unpack",
+        type=Path,
+        metavar="FOLDER",
+        help="write the record's results into its machine's folder there, and end",
+    )
     parser.add_argument("--packages", action="store_true", help=argparse.SUPPRESS)
     return parser
 
@@ -219,7 +224,7 @@ def main() -> None:
     elif options.prepare:
         prepare_models(options.models, options.arch or ARCHITECTURES, limit_mib=options.limit_mib or LIMIT_MIB)
     elif options.unpack:
-        for path in unpack_results(read_record(record), options.unpack):
+        for path in store_results(read_record(record), options.unpack):
             print(f"wrote {path}")
     else:
         steps = plan(options.models.resolve(), dry=options.dry, data=options.data and options.data.resolve())

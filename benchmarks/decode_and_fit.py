@@ -88,6 +88,9 @@ def main() -> None:
                     "bytes": len(data),
                     "side": side,
                     "milliseconds": {name: round(value, 3) for name, value in milliseconds.items()},
+                    "milliseconds_each": {
+                        name: [round(1000 * value / count, 4) for value in values] for name, values in times.items()
+                    },
                     "edgecls_over_area": asdict(against_area),
                     "edgecls_over_bilinear": asdict(against_bilinear),
                 }

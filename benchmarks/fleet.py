@@ -1,7 +1,7 @@
 """What fleet of servers does a load need, and what does it cost?
 
-Arithmetic over measured figures: by default those of benchmarks/results/server_load.json for the bundled model and
-photos of 500 x 375 pixels. Prices are yours; without one, costs are core-hours.
+Arithmetic over measured figures: by default server_load.json of the machine that documents quote (benchmarks/results),
+with the bundled model and photos of 500 x 375 pixels. Prices are yours; without one, costs are core-hours.
 docs/how-to/scaling.md explains each line.
 
     python benchmarks/fleet.py [--peak 10000] [--month 10e9] [--price-core-hour 0.04] [--help]
@@ -14,9 +14,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from machines import QUOTED
+
 __all__ = ["Demand", "Fleet", "Measured", "Policy", "break_even_per_s", "fleet_of", "lines_of", "measured_from"]
 
-RESULTS = Path(__file__).parent / "results" / "server_load.json"
+RESULTS = QUOTED / "server_load.json"
 MONTH_S = 365.25 / 12 * 86400
 ROW = {"model": "flowers", "image": "00000", "form": "raw", "connections": 8}
 

@@ -11,15 +11,29 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from machines import STORED, machine_key, memory_class_gb
+
+from edgecls.runtime.machine.cores import usable_cores
 from edgecls.runtime.machine.facts import machine_facts as facts_of_this_machine
+from edgecls.runtime.machine.memory import total_memory_bytes
+from edgecls.runtime.machine.processor import read_processor
 
 __all__ = ["RESULTS", "byte_compile", "machine_facts", "write_results"]
 
 TRAINING_PACKAGES = ("keras", "tensorflow", "jax", "torch", "tf2onnx")
 WRITTEN = ("benchmarks/results", "docs", "*.md")  # by the benchmarks themselves
 REPOSITORY = Path(__file__).parent.parent
-RESULTS = Path(os.environ.get("EDGECLS_BENCH_RESULTS") or Path(__file__).parent / "results")
-"""Where results are written; a run only to try a script writes elsewhere."""
+
+
+def _results_folder() -> Path:
+    if elsewhere := os.environ.get("EDGECLS_BENCH_RESULTS"):
+        return Path(elsewhere)
+    here = {"processor": read_processor().name, "usable_cores": usable_cores()}
+    return STORED / machine_key(here | {"memory_gb": memory_class_gb(total_memory_bytes())})
+
+
+RESULTS = _results_folder()
+"""Where results are written: in the folder of this machine; a run only to try a script writes elsewhere."""
 
 
 def byte_compile() -> None:
@@ -36,6 +50,7 @@ def byte_compile() -> None:
 def machine_facts() -> dict[str, Any]:
     """Return what a reader has to know about where figures were taken."""
     facts = facts_of_this_machine(REPOSITORY, besides=WRITTEN)
+    facts["memory_gb"] = memory_class_gb(total_memory_bytes())
     for package in TRAINING_PACKAGES:
         with contextlib.suppress(PackageNotFoundError):
             facts["packages"][package] = version(package)

@@ -5,8 +5,11 @@ each load. On a GPU it is the smaller one of what all cores decode and what the 
 batches there as `edgecls tune` finds best, if --tune has that measure first. wrk posts one image again and again; it
 shares the cores with the server.
 
+With 8 connections, photos are also posted at 50 % and 80 % of the rate just reached, whatever the server does
+(benchmarks/open_loop.py): closed loops such as wrk hide how long requests queue.
+
     python benchmarks/server_load.py [--rounds 5] [--seconds 3] [--connections 1,8,32,128]
-        [--workers 1] [--provider cpu] [--model my.onnx]... [--name server_load]
+        [--open-seconds 4] [--workers 1] [--provider cpu] [--model my.onnx]... [--name server_load]
         [--forms raw,multipart] [--tune SECONDS]
 """
 
@@ -26,6 +29,7 @@ import numpy as np
 from folder import write_photos
 from in_process_limit import measure_limit
 from measure import byte_compile, machine_facts, write_results
+from open_loop import PARTS, OpenLoad, rounds_of, run_open_loop
 from server_process import ServerProcess, free_port, serving
 from small_model import write_small_model
 from wrk_load import Load, image_body, run_load
@@ -37,6 +41,7 @@ from edgecls.runtime.machine.cores import usable_cores
 __all__ = ["edgecls_command", "write_images"]
 
 QUEUEING_BOUND = "connections / throughput"
+OPEN_FOR = (8, "00000", "raw")  # connections, image and form of the load that is also offered at fixed rates
 
 
 def write_images(folder: Path) -> dict[str, Path]:
@@ -65,6 +70,7 @@ def _measure(
     connections: int,
     rounds: int,
     seconds: float,
+    open_seconds: float,
     provider: str,
 ) -> dict[str, Any]:
     body, content_type = image_body(image.read_bytes(), form)
@@ -73,11 +79,17 @@ def _measure(
         measure_limit, model, image, seconds=seconds / 2, threads=threads, provider=provider
     )
 
+    parts = PARTS if (connections, image.stem, form) == OPEN_FOR and open_seconds else ()
+    opened: dict[float, list[OpenLoad]] = {part: [] for part in parts}
+
     def load_between_limits() -> tuple[float, Load, float]:
         before, cpu_s = measure_half_limit(), server.cpu_s()
         load = run_load(server.url, body, content_type, connections=connections, seconds=seconds)
         cpu_s = server.cpu_s() - cpu_s
-        return (before + measure_half_limit()) / 2, load, 1000 * cpu_s / max(1.0, load.per_s * seconds)
+        limit = (before + measure_half_limit()) / 2
+        for part, loads in opened.items():
+            loads.append(run_open_loop(server.url, body, content_type, rate=part * load.per_s, seconds=open_seconds))
+        return limit, load, 1000 * cpu_s / max(1.0, load.per_s * seconds)
 
     taken = take_turns({"load": load_between_limits}, rounds=rounds)["load"]
     limits, loads, cpu_ms = (list(figures) for figures in zip(*taken, strict=True))
@@ -96,7 +108,9 @@ def _measure(
         "cpu_of_limit": asdict(of_cpu),
         "cpu_ms_a_request": round(statistics.median(cpu_ms), 3),
         "p50_ms": round(statistics.median(p50), 3),
+        "p50_ms_each": [round(value, 3) for value in p50],
         "p99_ms": round(statistics.median(p99), 3),
+        "p99_ms_each": [round(value, 3) for value in p99],
         "over_in_process_p50_ms": round(statistics.median(p50) - 1000 * connections / statistics.median(limits), 3),
         "p99_of_queueing_bound": round(
             statistics.median(p * rate / (1000 * connections) for p, rate in zip(p99, rates, strict=True)), 3
@@ -104,12 +118,19 @@ def _measure(
         "failed": failed,
         "pss_mb": round(server.pss_mb(), 1),
     }
+    if opened:  # the first round warms up, as everywhere
+        row["open"] = {str(part): rounds_of(loads[1:]) for part, loads in opened.items()}
     print(
         f"{model.stem:10} {image.stem:10} {form:10} c{connections:<4} {statistics.median(rates):8.1f}/s  "
         f"{of_limit} of the limit  p50 {row['p50_ms']} ms  p99 {row['p99_ms']} ms "
         f"({row['p99_of_queueing_bound']} of {QUEUEING_BOUND})  {row['cpu_ms_a_request']} ms CPU, "
         f"{of_cpu} of the limit's  "
         f"{row['pss_mb']} MB  failed {failed}",
+        *(
+            f"\n    at {part} of that: p50 {statistics.median(found['p50_ms']):.2f} ms  "
+            f"p99 {statistics.median(found['p99_ms']):.2f} ms  failed {found['failed']}  client late {found['late']}"
+            for part, found in row.get("open", {}).items()
+        ),
         flush=True,
     )
     return row
@@ -125,6 +146,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=3, help="of each load, whole ones")
+    parser.add_argument("--open-seconds", type=float, default=4, help="of each load at a fixed rate; 0 for none")
     parser.add_argument("--connections", default="1,8,32,128")
     parser.add_argument("--workers", type=int, default=1, help="processes of the server")
     parser.add_argument(
@@ -140,6 +162,7 @@ def main() -> None:
     print(f"{machine['processor']}, {usable_cores()} cores, {arguments.rounds} rounds of {arguments.seconds:g} s")
     rows, starts = [], {}
     workers = ["--workers", str(arguments.workers)] if arguments.workers > 1 else []
+    untuned = [] if arguments.tune else ["--no-tuned"]
     name = f"server_load_{arguments.workers}_workers" if workers else "server_load"
     name += f"_{arguments.provider}" if arguments.provider != "cpu" else ""
     with tempfile.TemporaryDirectory() as scratch:
@@ -152,7 +175,9 @@ def main() -> None:
             if arguments.tune:
                 _tune(model, arguments.provider, arguments.tune)
             with serving(
-                edgecls_command(model, port, *workers, provider=arguments.provider), url, *image_body(photo, "raw")
+                edgecls_command(model, port, *workers, *untuned, provider=arguments.provider),
+                url,
+                *image_body(photo, "raw"),
             ) as server:
                 starts[model.stem] = round(server.start_s, 3)
                 print(f"{model.stem}: first answer after {server.start_s:.2f} s")
@@ -168,6 +193,7 @@ def main() -> None:
                         connections=connections,
                         rounds=arguments.rounds,
                         seconds=arguments.seconds,
+                        open_seconds=arguments.open_seconds,
                         provider=arguments.provider,
                     )
                     for image, form, connections in plans

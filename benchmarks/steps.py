@@ -18,9 +18,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from machines import machine_key
 from server_process import ServerProcess
 
-__all__ = ["DONE", "LEAST_S", "REPOSITORY", "Step", "read_record", "run_steps", "unpack_results"]
+__all__ = ["DONE", "LEAST_S", "REPOSITORY", "Step", "read_record", "run_steps", "store_results", "unpack_results"]
 
 LEAST_S = 5.0  # a step is not begun with less time than that
 GRACE_S = 5.0  # for a step that is stopped to stop what it has started
@@ -111,13 +112,24 @@ def run_steps(steps: Sequence[Step], path: Path, *, total_s: float, again: Seque
 
 def unpack_results(record: Mapping[str, Any], folder: Path) -> list[Path]:
     """Write the results in a record as the scripts wrote them, later steps' last, and return where."""
-    folder.mkdir(parents=True, exist_ok=True)
-    found = {name: result for entry in record.values() for name, result in entry.get("results", {}).items()}
-    paths = []
-    for name, result in found.items():
-        paths.append(folder / name)
-        paths[-1].write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    return paths
+    return _write_results({folder / name: result for name, result in _latest_results(record).items()})
+
+
+def store_results(record: Mapping[str, Any], folder: Path) -> list[Path]:
+    """Write the results in a record into the folders of their machines in there, and return where."""
+    found = _latest_results(record)
+    return _write_results({folder / machine_key(result["machine"]) / name: result for name, result in found.items()})
+
+
+def _latest_results(record: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: result for entry in record.values() for name, result in entry.get("results", {}).items()}
+
+
+def _write_results(results: Mapping[Path, Any]) -> list[Path]:
+    for path, result in results.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    return list(results)
 
 
 def _run(step: Step, budget_s: float, results: Path) -> dict[str, Any]:

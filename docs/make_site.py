@@ -35,15 +35,8 @@ __all__ = ["build_site", "extract_messages", "has_catalog", "update_catalogs"]
 def build_site(folder: Path = BUILD) -> None:
     """Build the pages of all languages into FOLDER/html."""
     for name, language in LANGUAGES.items():
-        _sphinx(
-            "html",
-            folder / "html" / name,
-            folder / "doctrees" / name,
-            "-D",
-            f"language={language}",
-            "-A",
-            f"folder={name}",
-        )
+        settings = f"-W --keep-going -D language={language} -A folder={name}".split()
+        _sphinx("html", folder / "html" / name, folder / "doctrees" / name, *settings)
     (folder / "html" / "index.html").write_text(_START, encoding="utf-8")
 
 
@@ -64,23 +57,13 @@ def update_catalogs() -> None:
     """Bring the catalogs up to the pages: new messages are empty, changed ones keep their old translation as fuzzy."""
     templates = BUILD / "gettext"
     extract_messages(templates)
-    arguments = [
-        "update",
-        "-p",
-        str(templates),
-        "-d",
-        str(DOCS / "locale"),
-        "-l",
-        LANGUAGES["zh"],
-        "--no-obsolete",
-        "-w",
-        "0",
-    ]
+    settings = f"-l {LANGUAGES['zh']} --no-obsolete -w 0".split()
+    arguments = ["update", "-p", str(templates), "-d", str(DOCS / "locale"), *settings]
     subprocess.run([sys.executable, "-m", "sphinx_intl", *arguments], check=True)
 
 
 def _sphinx(builder: str, output: Path, doctrees: Path, *settings: str) -> None:
-    arguments = ["-b", builder, "-W", "--keep-going", "-q", "-d", str(doctrees), *settings, str(DOCS), str(output)]
+    arguments = ["-b", builder, "-q", "-E", "-d", str(doctrees), *settings, str(DOCS), str(output)]
     subprocess.run([sys.executable, "-m", "sphinx", *arguments], check=True)
 
 

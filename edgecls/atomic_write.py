@@ -2,7 +2,9 @@
 
 import contextlib
 import os
-from collections.abc import Iterator
+import sys
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from edgecls.errors import OutputError
@@ -10,6 +12,7 @@ from edgecls.errors import OutputError
 __all__ = ["check_writable", "remove_leftovers", "whole_files"]
 
 TOKEN_BYTES = 4
+_PAUSES_S = (0.05, 0.1, 0.2, 0.4, 0.8)  # virus scanners and search look into new files for that long
 
 
 @contextlib.contextmanager
@@ -31,17 +34,53 @@ def whole_files(*targets: str | os.PathLike[str]) -> Iterator[tuple[Path, ...]]:
             if path.is_dir():
                 raise IsADirectoryError(None, "it is a folder", str(path))
         yield staged
+        from edgecls.file_moves import flush  # who only reads does not need it
+
         for temporary in staged:
-            with open(temporary, "rb") as stream:
-                os.fsync(stream.fileno())
+            flush(temporary)
         for temporary, path in zip(staged, paths, strict=True):
-            os.replace(temporary, path)
+            _replace(temporary, path)
     except OSError as error:
         names = " and ".join(repr(str(path)) for path in paths)
         raise OutputError(f"cannot write {names}: {error.strerror or error}; choose another place") from error
     finally:
         for temporary in staged:
             temporary.unlink(missing_ok=True)
+
+
+def _replace(
+    temporary: Path,
+    path: Path,
+    *,
+    platform: str = sys.platform,
+    replace: Callable[[Path, Path], None] = os.replace,
+    wait: Callable[[float], None] = time.sleep,
+) -> None:
+    """Give a file its own name, in place of what has it.
+
+    Windows replaces no file that a program has open. Those that open every new file for a moment are waited for.
+
+    Args:
+        temporary: The file.
+        path: Its name.
+        platform: As `sys.platform`.
+        replace: As `os.replace`.
+        wait: Passes so many seconds.
+
+    Raises:
+        OSError: It cannot be done; the message says why.
+    """
+    for pause_s in (*_PAUSES_S, None):
+        try:
+            replace(temporary, path)
+            return
+        except PermissionError as error:
+            if platform != "win32" or not path.is_file():
+                raise
+            if pause_s is None:
+                reason = "another program has it open, or it is write-protected; close that program"
+                raise PermissionError(error.errno, reason, str(path)) from error
+            wait(pause_s)
 
 
 def remove_leftovers(folder: str | os.PathLike[str], pattern: str) -> None:

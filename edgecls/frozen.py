@@ -10,6 +10,7 @@ _PROGRAMS = {
     "check-provider": ("edgecls.runtime.doctor.provider_check", "write_check"),
     "try-plugin": ("edgecls.runtime.execution.plugins", "write_trial"),
     "launch": ("edgecls.bench.launcher", "write_launch"),
+    "measure": ("edgecls.runtime.tuning.first_use", "write_findings"),
 }
 """What a child may be asked to do: a function that takes the rest of the command line as its arguments."""
 

@@ -5,7 +5,8 @@ A remark is an HTML comment above a block, which readers do not see. Several may
     <!-- test: setup NAME ARGUMENT... -->     a function of document_setups.py prepares the folder first
     <!-- test: skip REASON -->                the block is not run; REASONS lists why that may be
     <!-- test: skip REASON "TEXT" ... -->     only its commands that contain one of the texts are not run
-    <!-- test: exit CODE -->                  its last command ends with this exit code
+    <!-- test: run COMMAND -->                what a reader would start first, such as a server in another terminal
+    <!-- test: exit CODE -->                  its last command ends with this exit code, or with one of CODE|CODE
     <!-- test: exit CODE "TEXT" ... -->       its commands that contain one of the texts do
     <!-- test: add COMMAND OPTION... -->      `edgecls COMMAND` gets these options too, so that the test is short
     <!-- test: file NAME -->                  the block is the contents of this file, which later blocks use
@@ -100,7 +101,8 @@ class Block:
         text: Its lines, without the indentation of the fence.
         setups: Names and arguments of the functions that prepare the folder.
         skips: What is not run.
-        exits: Exit codes other than 0, and the texts of the commands that end with them; of the last one without texts.
+        exits: Exit codes, and the texts of the commands that end with one of them; of the last one without texts.
+        before: Commands that run before it.
         added: Command of edgecls and options that it gets here only.
         file: Name of the file whose contents the block is.
         is_output: It shows what the block above prints.
@@ -112,18 +114,19 @@ class Block:
     text: str
     setups: tuple[tuple[str, ...], ...] = ()
     skips: tuple[Skip, ...] = ()
-    exits: tuple[tuple[int, tuple[str, ...]], ...] = ()
+    exits: tuple[tuple[frozenset[int], tuple[str, ...]], ...] = ()
+    before: tuple[str, ...] = ()
     added: tuple[tuple[str, ...], ...] = ()
     file: str | None = None
     is_output: bool = False
     tolerance: float | None = None
 
-    def exit_code_of(self, command: str, *, is_last: bool) -> int:
-        """Return the exit code with which a command of the block ends."""
-        for code, texts in self.exits:
+    def exit_codes_of(self, command: str, *, is_last: bool) -> frozenset[int]:
+        """Return the exit codes with one of which a command of the block ends."""
+        for codes, texts in self.exits:
             if any(text in command for text in texts) or (is_last and not texts):
-                return code
-        return 0
+                return codes
+        return frozenset({0})
 
     @property
     def runs(self) -> bool:
@@ -152,14 +155,14 @@ def blocks_of(page: Path) -> list[Block]:
 
 
 def _blocks(page: str, lines: list[str], first: int) -> Iterator[Block]:
-    remarks: list[list[str]] = []
+    remarks: list[str] = []
     at = 0
     while at < len(lines):
         line, number = lines[at], first + at
         at += 1
         remark, fence = _REMARK.match(line), _FENCE.match(line)
         if remark is not None:
-            remarks.append(shlex.split(remark["words"]))
+            remarks.append(remark["words"])
         elif "<!-- test" in line or "<!--test" in line:
             raise PageError(f"{page}:{number}: not written like <!-- test: skip REASON -->: {line.strip()}")
         elif fence is not None:
@@ -201,19 +204,21 @@ def _language(info: str, body: list[str], start: int) -> tuple[str | None, list[
     return (name if name in _CONTAINERS else None), body, start
 
 
-def _with_remarks(page: str, block: Block, remarks: list[list[str]]) -> Block:
+def _with_remarks(page: str, block: Block, remarks: list[str]) -> Block:
     values = {**block.__dict__}
-    for words in remarks:
-        where = f"{page}:{block.line}: <!-- test: {shlex.join(words)} -->"
-        match words:
+    for remark in remarks:
+        where = f"{page}:{block.line}: <!-- test: {remark} -->"
+        match words := shlex.split(remark):
             case ["setup", _, *_]:
                 values["setups"] += (tuple(words[1:]),)
             case ["skip", reason, *texts] if reason in REASONS:
                 values["skips"] += (Skip(reason, tuple(texts)),)
             case ["skip", *_]:
                 raise PageError(f"{where}: the reason is one of {', '.join(REASONS)}")
-            case ["exit", code, *texts] if code.isdecimal():
-                values["exits"] += ((int(code), tuple(texts)),)
+            case ["exit", codes, *texts] if re.fullmatch(r"\d+(?:\|\d+)*", codes):
+                values["exits"] += ((frozenset(map(int, codes.split("|"))), tuple(texts)),)
+            case ["run", _, *_]:
+                values["before"] += (remark.removeprefix("run "),)
             case ["add", _, _, *_]:
                 values["added"] += (tuple(words[1:]),)
             case ["file", name]:

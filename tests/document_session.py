@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 _UNTIL_CTRL_C = re.compile(
-    r"\bedgecls (?:serve|gui)\b|--watch\b|\bcamera:\d|\brtsp://|\bwaitress-serve\b|\bgunicorn\b|\bhttp\.server\b"
+    r"\bedgecls (?:demo|gui|serve)\b|--watch\b|\bcamera:\d|\brtsp://|\bwaitress\b|\bgunicorn\b|\bhttp\.server\b"
 )
-_HELP = re.compile(r"--help\b|--version\b")
-_LISTENING = re.compile(r"\bserve\b|\bgunicorn\b|\bhttp\.server\b|\bnginx\b|\bcaddy\b")
-_READY_TIMEOUT_S = 90
+_ENDS = re.compile(r"--help\b|--version\b|--no-serve\b|--dataset-only\b")
+_LISTENING = re.compile(r"\bedgecls demo\b|\bserve\b|\bwaitress\b|\bgunicorn\b|\bhttp\.server\b|\bnginx\b|\bcaddy\b")
+_READY_TIMEOUT_S = 180
 _END_TIMEOUT_S = 10
 _POLL_S = 0.05
 
@@ -84,6 +84,7 @@ class Shell:
             env=self.environment,
             pass_fds=[codes],
             start_new_session=True,
+            preexec_fn=_heed_ctrl_c,
         )
         self._fd = codes
         os.close(codes)
@@ -116,12 +117,11 @@ class Shell:
             SessionError: It takes too long, or ends the shell.
             ServerError: It is a server that does not listen, or the one before it does not end by Ctrl-C.
         """
-        if _UNTIL_CTRL_C.search(command) and not _HELP.search(command) and not command.rstrip().endswith("&"):
+        if _UNTIL_CTRL_C.search(command) and not _ENDS.search(command) and not command.rstrip().endswith("&"):
             return self._start(command)
         already = _listening_ports()
         number = self._write(command)
-        out, err = self._outputs(number)
-        self._send(f'{{ eval "$(<{self._path(number)})"; }} </dev/null >{out} 2>{err}; echo "$? $!" >&{self._fd}')
+        self._send(f'{self._evaluation(number)}; echo "$? $!" >&{self._fd}')
         code, job = self._answer(command)
         if command.rstrip().endswith("&") and _LISTENING.search(command):
             self._await_listening(command, number, int(job), already)
@@ -134,8 +134,7 @@ class Shell:
             self._interrupt(terminal)
         already = _listening_ports()
         number = self._write(command)
-        out, err = self._outputs(number)
-        self._send(f'{{ eval "$(<{self._path(number)})"; }} </dev/null >{out} 2>{err} & echo "0 $!" >&{self._fd}')
+        self._send(f'{self._evaluation(number)} & echo "0 $!" >&{self._fd}')
         group = int(self._answer(command)[1])
         self._await_listening(command, number, group, already)
         self._terminals.append(_Terminal(command, group, number))
@@ -165,7 +164,10 @@ class Shell:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(terminal.process_group, signal.SIGINT)
         self._send(f'wait {terminal.process_group}; echo "$? 0" >&{self._fd}')
-        code = int(self._answer(f"Ctrl-C of: {terminal.command}")[0])
+        try:
+            code = int(self._answer(terminal.command)[0])
+        except SessionError as error:
+            raise SessionError(f"Ctrl-C does not end {terminal.command}: {error}") from error
         if code not in (0, 130):
             printed = "".join(self._printed(terminal.number))
             raise ServerError(f"after Ctrl-C, the exit code of {terminal.command} is {code}:\n{printed}")
@@ -190,6 +192,11 @@ class Shell:
         self._number += 1
         self._path(self._number).write_text(command)
         return self._number
+
+    def _evaluation(self, number: int) -> str:
+        """Return what runs a command that was written, with its streams in files."""
+        script, out, err = (_quoted(str(path)) for path in (self._path(number), *self._outputs(number)))
+        return f'{{ eval "$(<{script})"; }} </dev/null >{out} 2>{err}'
 
     def _path(self, number: int) -> Path:
         return self.logs / f"{number}.sh"
@@ -222,6 +229,11 @@ class Shell:
         line, _, self._buffer = self._buffer.partition("\n")
         code, _, job = line.partition(" ")
         return [code, job or "0"]
+
+
+def _heed_ctrl_c() -> None:
+    """Undo what a shell does to what it starts with &: such programs, and all that they start, ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _quoted(word: str) -> str:
@@ -313,6 +325,7 @@ class Python:
             env=environment,
             pass_fds=[asked, answer],
             start_new_session=True,
+            preexec_fn=_heed_ctrl_c,
         )
         os.close(asked)
         os.close(answer)

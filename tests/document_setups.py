@@ -5,6 +5,7 @@ Each function takes the folder of the page and the words behind its name, which 
 
 import csv
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -21,6 +22,7 @@ CACHE = "EDGECLS_DOCS_CACHE"
 
 _BUNDLED = REPOSITORY / "edgecls" / "assets" / "flowers.onnx"
 _EXAMPLE = REPOSITORY / "examples" / "dandelion.jpg"
+_EDGECLS = (sys.executable, "-m", "edgecls")
 _PER_LABEL = 12
 _COLORS = {"grass": (50, 180, 60), "roses": (200, 40, 50), "sky": (60, 90, 210)}
 
@@ -28,8 +30,30 @@ _COLORS = {"grass": (50, 180, 60), "roses": (200, 40, 50), "sky": (60, 90, 210)}
 def _checkout(folder: Path) -> None:
     """Copy what a page that runs in the root of a clone uses: examples, bundled models, benchmarks, deploy."""
     for name in ("benchmarks", "deploy", "examples", "edgecls/assets"):
-        ignored = shutil.ignore_patterns("__pycache__", "results")
-        shutil.copytree(REPOSITORY / name, folder / name, ignore=ignored)
+        shutil.copytree(REPOSITORY / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+
+
+def _tests(folder: Path) -> None:
+    """Copy the tests, with the settings that they need."""
+    for name in ("tests", "examples"):
+        shutil.copytree(REPOSITORY / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "setup.cfg"):
+        shutil.copy(REPOSITORY / name, folder / name)
+
+
+def _empty(folder: Path, *names: str) -> None:
+    """Remove folders that the blocks above have made, so that another setup can use the name."""
+    for name in names:
+        shutil.rmtree(folder / name, ignore_errors=True)
+
+
+def _venv(folder: Path) -> None:
+    """Make the programs of .venv that a clone has after `make`, which are those of the environment of the tests."""
+    programs = folder / ".venv" / "bin"
+    programs.mkdir(parents=True)
+    for name, arguments in (("python", ""), ("edgecls", "-m edgecls ")):
+        (programs / name).write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} {arguments}"$@"\n')
+        (programs / name).chmod(0o755)
 
 
 def _photo(folder: Path, *names: str) -> None:
@@ -99,9 +123,11 @@ def _cache() -> Path:
 
 
 def _edgecls(folder: Path, *arguments: str) -> None:
-    environment = {**os.environ, "EDGECLS_OFFLINE": "1", "PYTHONPATH": str(REPOSITORY)}
-    command = [sys.executable, "-m", "edgecls", *arguments]
-    subprocess.run(command, cwd=folder, check=True, capture_output=True, env=environment)
+    subprocess.run([*_EDGECLS, *arguments], cwd=folder, check=True, capture_output=True, env=_environment())
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "EDGECLS_OFFLINE": "1", "PYTHONPATH": str(REPOSITORY), "PYTHONUNBUFFERED": "1"}
 
 
 def _trained(folder: Path, names: tuple[str, ...], kind: str, *options: str) -> None:
@@ -114,6 +140,22 @@ def _trained(folder: Path, names: tuple[str, ...], kind: str, *options: str) -> 
             if (cache / kind).with_suffix(suffix).exists():
                 shutil.copy((cache / kind).with_suffix(suffix), (folder / name).with_suffix(suffix))
         shutil.copytree(cache / f"{kind}.run", (folder / name).with_suffix(".run"), dirs_exist_ok=True)
+
+
+def _interrupted(folder: Path, data: str, name: str) -> None:
+    """Kill a training after its first epoch."""
+    training = subprocess.Popen(
+        [*_EDGECLS, "train", data, "-o", f"{name}.onnx", "--arch", "simple_cnn", "--image-size", "32", "--epochs", "2"],
+        cwd=folder,
+        env=_environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    with training:
+        for line in training.stdout or ():
+            if line.startswith("epoch 1/2"):
+                training.kill()
 
 
 def _quantized(folder: Path, name: str) -> None:
@@ -172,14 +214,6 @@ def _series(folder: Path) -> None:
                 (folder / name).write_bytes(encoded)
             rows.append(f"scans/{label}-{number}.jpg,{label},{number // 2}")
     (folder / "scans.csv").write_text("\n".join(rows) + "\n")
-
-
-def _split(folder: Path, name: str) -> None:
-    """Draw a dataset that is divided into train and val."""
-    from edgecls.dataset.drawn_shapes import write_shapes
-
-    write_shapes(folder / name / "train", per_label=_PER_LABEL)
-    write_shapes(folder / name / "val", per_label=5, seed=1)
 
 
 def _keys(folder: Path, name: str) -> None:
@@ -266,13 +300,27 @@ def _video(folder: Path, name: str) -> None:
     writer.release()
 
 
+def _yolo(folder: Path) -> None:
+    """Export a classifier of the shapes as ultralytics does, best.onnx, and write its labels.txt."""
+    import onnx
+    from foreign_nets import net
+
+    from edgecls.dataset.drawn_shapes import SHAPES
+
+    network = net(batch=1, size=(224, 224), outputs=len(SHAPES), ending="Softmax", input_name="images")
+    onnx.save(network, folder / "best.onnx")
+    (folder / "labels.txt").write_text("\n".join(SHAPES) + "\n")
+
+
 SETUPS: dict[str, Callable[..., None]] = {
     "certificate": _certificate,
     "checkout": _checkout,
     "colors": _colors,
     "decisions": _decisions,
+    "empty": _empty,
     "faulty": _faulty,
     "foreign-nets": _foreign_nets,
+    "interrupted": _interrupted,
     "keys": _keys,
     "keras-files": _keras_files,
     "held-out": _held_out,
@@ -285,7 +333,9 @@ SETUPS: dict[str, Callable[..., None]] = {
     "shapes": _shapes,
     "shapes-model": _shapes_model,
     "shapes-network": _shapes_network,
-    "split": _split,
+    "tests": _tests,
     "unlabelled": _unlabelled,
+    "venv": _venv,
     "video": _video,
+    "yolo": _yolo,
 }

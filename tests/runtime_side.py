@@ -2,10 +2,11 @@
 
     python tests/runtime_side.py --lowest                          # the lowest versions that setup.cfg allows
     python tests/runtime_side.py --python 3.12 --python 3.14       # the newest, with these Pythons
+    python tests/runtime_side.py --here                            # in the environment that runs it, as CI does
 
 A Python is taken from PATH or pyenv; else from Debian's newer releases, unpacked into a folder with a libc of its own;
-one that is not to be had is named and left out, unless --all is given. The environment that runs it needs nothing; uv
-is installed into the folder.
+one that is not to be had is named and left out, unless --require says that it must be there. Except for --here, the
+environment that runs it needs nothing; uv is installed into the folder.
 """
 
 import argparse
@@ -45,10 +46,7 @@ DESELECTS = [
 ]  # the extra data
 """The rest of the tests needs what trains models, or another extra."""
 
-NEEDS = [
-    *("pytest", "pytest-timeout", "pytest-xdist", "hypothesis", "jsonschema", "pillow", "pi-heif", "pillow-heif"),
-    *("PyYAML", "trustme", "waitress", "schemathesis", "tritonclient", "onnx"),
-]
+NEEDS = REPOSITORY / "requirements/runtime.in"
 """What these tests need of their own."""
 
 
@@ -62,8 +60,7 @@ def lowest(folder: Path, uv: Path) -> Path:
     _call(uv, "pip", "install", "-q", "--python", python, "-r", runtime)
     # Networks for the tests, as old a runtime reads: the lowest that makes them.
     onnx = next(line for line in _extra("train") if line.startswith("onnx>")).replace(">=", "~=")
-    needs = [onnx if name == "onnx" else name for name in NEEDS]
-    _call(uv, "pip", "install", "-q", "--python", python, "-c", runtime, *needs)
+    _call(uv, "pip", "install", "-q", "--python", python, "-c", runtime, "-r", NEEDS, onnx)
     _install_edgecls(python, uv)
     say(", ".join(line for line in runtime.read_text(encoding="utf-8").split("\n") if "==" in line and line[0] != " "))
     return python
@@ -72,7 +69,7 @@ def lowest(folder: Path, uv: Path) -> Path:
 def newest(folder: Path, uv: Path, interpreter: str, version: str) -> Path:
     """Return the Python of an environment that has the newest versions."""
     python = _new_environment(folder / f"python{version}", uv, interpreter)
-    _call(uv, "pip", "install", "-q", "--python", python, "-r", _runtime(folder), *NEEDS)
+    _call(uv, "pip", "install", "-q", "--python", python, "-r", _runtime(folder), "-r", NEEDS)
     _install_edgecls(python, uv)
     return python
 
@@ -105,7 +102,8 @@ def _install_edgecls(python: Path, uv: Path) -> None:
 def find_python(version: str, folder: Path, uv: Path) -> tuple[str | None, str]:
     """Return the program of a version of Python, or None with the reason why there is none."""
     of_pyenv = sorted((Path.home() / ".pyenv/versions").glob(f"{version}.*/bin/python"))
-    found = shutil.which(f"python{version}") or next(map(str, of_pyenv), None)
+    this = sys.executable if version == "{}.{}".format(*sys.version_info[:2]) else None
+    found = this or shutil.which(f"python{version}") or next(map(str, of_pyenv), None)
     if found is not None:
         return found, ""
     if version not in RELEASES:
@@ -163,8 +161,12 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=REPOSITORY / ".venv-runtime", help="for environments; kept")
     parser.add_argument("--lowest", action="store_true", help="the lowest versions that setup.cfg allows")
     parser.add_argument("--python", dest="versions", action="append", default=[], metavar="3.N", help="repeatable")
-    parser.add_argument("--all", action="store_true", help="fail where one of the Pythons is not to be had")
+    parser.add_argument("--require", action="append", default=[], metavar="3.N", help="fail where it is not to be had")
+    parser.add_argument("--here", action="store_true", help="in this environment, which has all that is needed")
     options, arguments = parser.parse_known_args()
+    if options.here:
+        run(Path(sys.executable), arguments)
+        return
     folder = options.folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     uv = folder / "tools" / BIN / ("uv.exe" if os.name == "nt" else "uv")
@@ -176,7 +178,7 @@ def main() -> None:
         interpreter, reason = find_python(version, folder, uv)
         if interpreter is not None:
             environments[f"Python {version}"] = newest(folder, uv, interpreter, version)
-        elif options.all:
+        elif version in options.require:
             raise SystemExit(f"there is no Python {version}: {reason}")
         else:
             say(f"left out: Python {version}: {reason}")
@@ -186,7 +188,7 @@ def main() -> None:
         run(python, arguments)
         say(f"{name}: passed in {time.perf_counter() - start_s:.0f} s")
     if not environments:
-        raise SystemExit("nothing was tested; give --lowest or --python")
+        raise SystemExit("nothing was tested; give --lowest, --python or --here")
 
 
 if __name__ == "__main__":

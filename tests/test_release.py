@@ -1,4 +1,4 @@
-"""The changelog has its form, and a release takes version and notes from it."""
+"""The changelog has its form, a release takes version and notes from it, and its README leads to the site it is on."""
 
 import importlib.util
 import sys

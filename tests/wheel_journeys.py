@@ -21,7 +21,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).parents[1]
 BIN = "Scripts" if os.name == "nt" else "bin"
 TOOLS = ["build>=1.3", "twine>=6.1", "uv>=0.9"]
-EXTRAS = "cpu,train,quick,classical,data,grpc,parquet,desktop,dev"
+EXTRAS = "cpu,train,quick,classical,data,grpc,parquet,desktop,signing,dev"
 
 ADVICE = 'install it with: pip install "edgecls[{}]"'
 WITHOUT_RUNTIME = {
@@ -132,7 +132,12 @@ def run_journeys(python: Path, arguments: list[str]) -> None:
         SystemExit: What is imported is the checkout.
     """
     # Neither the folder of the tests nor that of the command is on the path of the programs that they start.
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | {"PYTHONSAFEPATH": "1"}
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if name != "PYTHONPATH" and not name.startswith("EDGECLS_REQUIRE_")  # which are about all extras
+    }
+    environment["PYTHONSAFEPATH"] = "1"
     where = "import edgecls; print(edgecls.__file__)"
     tests = REPOSITORY / "tests"
     found = subprocess.run(
@@ -171,6 +176,7 @@ def main() -> None:
     uv = tools / BIN / ("uv.exe" if os.name == "nt" else "uv")
     wanted = {"base": "", **({} if options.build_only else {"extras": f"[{options.extras}]"})}
     for name, extras in wanted.items():
+        for_tests = ["pytest-xdist>=3.6"] if extras else []  # for -n 2, as .ci/run gives it
         _call(uv, "venv", "-q", "--no-project", "--python", sys.executable, folder / name)
         _call(
             uv,
@@ -180,6 +186,7 @@ def main() -> None:
             "--python",
             folder / name / BIN / "python",
             f"edgecls{extras} @ {wheel.as_uri()}",
+            *for_tests,
         )
         _call(uv, "pip", "check", "-q", "--python", folder / name / BIN / "python")
     without_runtime(folder / "base" / BIN / "python", folder)

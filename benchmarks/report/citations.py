@@ -19,7 +19,8 @@ _FIGURE = r"([\d.,]*\d(?: \([\d.,]*\d to [\d.,]*\d\))?)"
 
 def cited_phrases() -> dict[str, list[str]]:
     """Return the phrases that hold figures, by the path of their document."""
-    return tomllib.loads(Path(__file__).with_name("cited.toml").read_text(encoding="utf-8"))
+    cited = tomllib.loads(Path(__file__).with_name("cited.toml").read_text(encoding="utf-8"))
+    return {document: phrases for document, phrases in cited.items() if isinstance(phrases, list)}
 
 
 def replace_cited(text: str, phrases: Iterable[str], figure: Callable[[str], str]) -> str:

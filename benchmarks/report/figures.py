@@ -40,9 +40,14 @@ def interval(estimate: dict[str, Any], number_format: str = ".2f") -> str:
 
 
 class Results:
-    """The result files in a folder."""
+    """The results of a machine: the files in a folder.
+
+    Attributes:
+        key: Name of the folder.
+    """
 
     def __init__(self, folder: Path) -> None:
+        self.key = folder.name
         self._files = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("*.json")}
 
     def __contains__(self, name: str) -> bool:
@@ -51,6 +56,19 @@ class Results:
     def __getitem__(self, name: str) -> dict[str, Any]:
         found: dict[str, Any] = self._files[name]
         return found
+
+    @classmethod
+    def of_each_machine(cls, folder: Path, first: str) -> "list[Results]":
+        """Return the results of every machine that has a folder in there, beginning with the one of that key."""
+        folders = sorted((one for one in folder.iterdir() if one.is_dir()), key=lambda one: (one.name != first, one))
+        return [results for results in map(cls, folders) if results.names()]
+
+    @property
+    def machine(self) -> str:
+        """The machine in words, as its latest result has them."""
+        latest = max((found["machine"] for found in self._files.values()), key=lambda machine: machine["time"])
+        memory = f", {latest['memory_gb']} GB" if latest.get("memory_gb") else ""
+        return f"{latest['processor']}, {latest['usable_cores']} cores{memory}"
 
     def names(self) -> list[str]:
         """Return the names of all results."""

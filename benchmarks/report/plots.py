@@ -17,14 +17,12 @@ __all__ = ["PLOTTED", "draw"]
 OURS, OTHERS = "#1f77b4", "#bbbbbb"
 
 
-def draw(name: str, results: Results, folder: Path) -> Path:
-    """Draw the plot of a result into NAME.png and return its path."""
-    path = folder / f"{name}.png"
+def draw(name: str, results: Results, path: Path) -> None:
+    """Draw the plot of a result into a file."""
     if name in _BARS:
         _bars(path, *_BARS[name](results[name]))
     else:
         _line(path, *_LINES[name](results[name]))
-    return path
 
 
 Bar = tuple[str, dict[str, Any], bool]

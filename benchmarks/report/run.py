@@ -11,11 +11,14 @@ import sys
 from pathlib import Path
 
 from citations import cited_phrases, replace_cited
-from document import render
+from document import plot_name, render
 from figures import FigureError, Results
 
+sys.path.append(str(Path(__file__).parents[1]))
+
+from machines import STORED, quoted_machine
+
 REPOSITORY = Path(__file__).parents[2]
-RESULTS = REPOSITORY / "benchmarks" / "results"
 DOCUMENT = REPOSITORY / "docs" / "benchmarks.md"
 TEMPLATE = Path(__file__).with_name("template.md")
 
@@ -28,12 +31,15 @@ def documents() -> dict[Path, str]:
     Raises:
         FigureError: One needs a figure that the results do not have, or lacks words that cited.toml expects.
     """
-    results = Results(RESULTS)
-    texts = {DOCUMENT: render(TEMPLATE.read_text(encoding="utf-8"), results)}
+    machines = Results.of_each_machine(STORED, first=quoted_machine())
+    quoted = machines[0]
+    if quoted.key != quoted_machine():
+        raise FigureError(f"cited.toml quotes {quoted_machine()!r}, which has no results in {STORED}")
+    texts = {DOCUMENT: render(TEMPLATE.read_text(encoding="utf-8"), machines)}
     for name, phrases in cited_phrases().items():
         text = (REPOSITORY / name).read_text(encoding="utf-8")
         try:
-            texts[REPOSITORY / name] = replace_cited(text, phrases, results.figure)
+            texts[REPOSITORY / name] = replace_cited(text, phrases, quoted.figure)
         except FigureError as error:
             raise FigureError(f"{name}: {error}") from None
     return texts
@@ -59,12 +65,15 @@ def main() -> None:
         sys.exit(1 if stale else 0)
     from plots import PLOTTED, draw
 
-    results = Results(RESULTS)
+    machines = Results.of_each_machine(STORED, first=quoted_machine())
     folder = DOCUMENT.with_suffix("")
     folder.mkdir(exist_ok=True)
-    for name in PLOTTED:
-        if name in results:
-            print(draw(name, results, folder).relative_to(REPOSITORY))
+    for results in machines:
+        for name in PLOTTED:
+            if name in results:
+                path = folder / plot_name(name, results, machines[0])
+                draw(name, results, path)
+                print(path.relative_to(REPOSITORY))
 
 
 if __name__ == "__main__":

@@ -1,10 +1,14 @@
-"""The tables of docs/benchmarks.md, each from one result file."""
+"""The tables of docs/benchmarks.md, each from one result file of a machine."""
 
 import statistics
 from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
 from figures import Results, interval
+from table import Table
+
+from edgecls.measuring.turns import median_of
 
 __all__ = ["TABLES", "model_name"]
 
@@ -22,27 +26,33 @@ def model_name(name: str) -> str:
     return _NAMES.get(name.removesuffix(".onnx"), name)
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    lines = [list(head), ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
+def _middle(values: Sequence[float], number_format: str = ".2f", *, scale: float = 1) -> str:
+    """Return the median of a figure that was taken once in each round, with its interval."""
+    return interval(asdict(median_of([scale * value for value in values])), number_format)
 
 
-def _cold_start(results: Results) -> str:
+def _each(row: dict[str, Any], name: str, number_format: str) -> str:
+    """Return a figure of a row with its interval, or alone in results that do not have it of each round."""
+    values = row.get(f"{name}_each")
+    return f"{row[name]:{number_format}}" if values is None else _middle(values, number_format)
+
+
+def _cold_start(results: Results) -> Table:
     names = {
         "interpreter": "empty interpreter",
         "floor": "baseline",
         "edgecls run": "`edgecls run examples/dandelion.jpg`",
     }
     seconds = results["cold_start"]["seconds"]
-    return _table(
+    return Table(
         ["", "median ms", "best ms"],
-        [[names[name], f"{1000 * statistics.median(s):.0f}", f"{1000 * min(s):.0f}"] for name, s in seconds.items()],
+        [[names[name], _middle(s, ".0f", scale=1000), f"{1000 * min(s):.0f}"] for name, s in seconds.items()],
     )
 
 
-def _decode_and_fit(results: Results) -> str:
+def _decode_and_fit(results: Results) -> Table:
     rows = results["decode_and_fit"]["rows"]
-    return _table(
+    return Table(
         [
             "image",
             "resized to",
@@ -56,30 +66,36 @@ def _decode_and_fit(results: Results) -> str:
             [
                 f"{row['image'].replace('x', ' x ')}, {row['bytes'] / 1e6:.2f} MB",
                 row["side"],
-                *(f"{row['milliseconds'][name]:.2f}" for name in ("edgecls", "full + area", "full + bilinear")),
+                *(_decoding_ms(row, name) for name in ("edgecls", "full + area", "full + bilinear")),
                 interval(row["edgecls_over_area"]),
                 interval(row["edgecls_over_bilinear"]),
             ]
             for row in rows
         ],
+        keys=2,
     )
 
 
-def _int8(results: Results) -> str:
+def _decoding_ms(row: dict[str, Any], name: str) -> str:
+    each = row.get("milliseconds_each")
+    return f"{row['milliseconds'][name]:.2f}" if each is None else _middle(each[name])
+
+
+def _int8(results: Results) -> Table:
     return _int8_table(results["int8"])
 
 
-def _int8_untrained(results: Results) -> str:
+def _int8_untrained(results: Results) -> Table:
     return _int8_table(results["int8_untrained"])
 
 
-def _int8_table(found: dict[str, Any]) -> str:
-    return _table(
+def _int8_table(found: dict[str, Any]) -> Table:
+    return Table(
         ["photos/s", "float32", "int8", "int8 / float32"],
         [
             [
                 label,
-                *(f"{found[key]['images_per_second'][name]:.0f}" for name in ("float32", "reduced")),
+                *(_int8_rate(found[key], name) for name in ("float32", "reduced")),
                 interval(found[key]["times_as_fast"]),
             ]
             for key, label in (("network", "network alone"), ("with decoding", "decoding included"))
@@ -87,14 +103,20 @@ def _int8_table(found: dict[str, Any]) -> str:
     )
 
 
-def _folder(results: Results) -> str:
-    return _table(
+def _int8_rate(found: dict[str, Any], name: str) -> str:
+    seconds = found["seconds"][name]
+    images_a_round = found["images_per_second"][name] * statistics.median(seconds)
+    return _middle([images_a_round / each for each in seconds], ".0f")
+
+
+def _folder(results: Results) -> Table:
+    return Table(
         ["network", "limit, photos/s", "edgecls run, photos/s", "of the limit", "CPU per photo / limit's"],
         [
             [
                 model_name(row["model"]),
-                f"{statistics.median(row['limit_per_s']):.0f}",
-                f"{statistics.median(row['run_per_s']):.0f}",
+                _middle(row["limit_per_s"], ".0f"),
+                _middle(row["run_per_s"], ".0f"),
                 interval(row["of_limit"]),
                 interval(row["cpu_of_limit"]),
             ]
@@ -103,13 +125,13 @@ def _folder(results: Results) -> str:
     )
 
 
-def _memory(results: Results) -> str:
-    return _table(
+def _memory(results: Results) -> Table:
+    return Table(
         ["network", "bare script, MiB", "edgecls run, MiB", "edgecls run / bare"],
         [
             [
                 model_name(row["model"]),
-                *(f"{statistics.median(row['peak_mib'][name]):.0f}" for name in ("bare", "edgecls run")),
+                *(_middle(row["peak_mib"][name], ".0f") for name in ("bare", "edgecls run")),
                 interval(row["edgecls_over_bare"]),
             ]
             for row in results["memory"]["rows"]
@@ -117,10 +139,10 @@ def _memory(results: Results) -> str:
     )
 
 
-def _server_rows(*names: str) -> Callable[[Results], str]:
-    def table(results: Results) -> str:
+def _server_rows(*names: str) -> Callable[[Results], Table]:
+    def table(results: Results) -> Table:
         head = ["network", "image", "form", "connections", "served/s", "of the limit", "CPU / limit's CPU"]
-        return _table(
+        return Table(
             [*head, "p50 ms", "p99 ms", "p99 / (connections / throughput)", "PSS MB", "failed"],
             [
                 [
@@ -128,11 +150,11 @@ def _server_rows(*names: str) -> Callable[[Results], str]:
                     _IMAGES.get(row["image"], row["image"]),
                     row["form"],
                     row["connections"],
-                    f"{statistics.median(row['served_per_s']):.0f}",
+                    _middle(row["served_per_s"], ".0f"),
                     interval(row["of_limit"]),
                     interval(row["cpu_of_limit"]) if "cpu_of_limit" in row else "",
-                    f"{row['p50_ms']:.1f}",
-                    f"{row['p99_ms']:.1f}",
+                    _each(row, "p50_ms", ".1f"),
+                    _each(row, "p99_ms", ".1f"),
                     f"{row['p99_of_queueing_bound']:.2f}",
                     f"{row['pss_mb']:.0f}",
                     row["failed"],
@@ -141,12 +163,13 @@ def _server_rows(*names: str) -> Callable[[Results], str]:
                 if name in results
                 for row in results[name]["rows"]
             ],
+            keys=4,
         )
 
     return table
 
 
-def _peers(results: Results) -> str:
+def _peers(results: Results) -> Table:
     found = results["peers"]
     rows = [
         [
@@ -154,21 +177,69 @@ def _peers(results: Results) -> str:
             model_name(row["model"]),
             row["connections"],
             interval(row["of_limit"]),
-            f"{row['p99_ms']:.0f}",
-            f"{row['pss_mb']:.0f}",
-            f"{row['first_answer_s']:.2f}",
+            _each(row, "p99_ms", ".0f"),
+            _each(row, "pss_mb", ".0f"),
+            _each(row, "first_answer_s", ".2f"),
             *(interval(row[key]) if key in row else "" for key in _RATIOS_TO_PEERS),
             f"{row['environment_mb']:.0f}",
             row["failed"],
         ]
         for row in found["rows"]
     ]
-    missing = "".join(f"\n- {name}: {reason}" for name, reason in found["missing"].items())
+    missing = "\n".join(f"- {name}: {reason}" for name, reason in found["missing"].items())
     head = ["server", "network", "connections", "of the limit", "p99 ms", "PSS MB", "first response s"]
     ratios = [f"edgecls / peer: {what}" for what in _RATIOS_TO_PEERS.values()]
-    table = _table([*head, *ratios, "installed MB", "failed"], rows)
-    return table + (f"\n\nNot measured:\n{missing}" if missing else "")
+    notes = [f"Not measured:\n\n{missing}"] if missing else []
+    if any(row["server"].startswith("edgecls, tuned") for row in found["rows"]):
+        notes.insert(0, _TUNED)
+    return Table([*head, *ratios, "installed MB", "failed"], rows, keys=3, after="\n\n".join(notes))
 
+
+def _open_loads(
+    result: str, about: dict[str, Callable[[dict[str, Any]], str]], load: str
+) -> Callable[[Results], Table]:
+    """Return what makes the table of a result's loads at fixed rates; it has no rows for results without any.
+
+    Args:
+        result: Which one.
+        about: The columns that say what a row is about, by their names.
+        load: What the load is relative to, in a sentence.
+    """
+
+    def table(results: Results) -> Table:
+        found = [(row, part, of) for row in results[result]["rows"] for part, of in row.get("open", {}).items()]
+        ratio = ["edgecls / peer: p99"] if any("p99_of_peer" in of for _, _, of in found) else []
+        return Table(
+            [*about, "load", "requests/s", "answered/s", "p50 ms", "p99 ms", *ratio, "client late, p99 ms", "failed"],
+            [
+                [
+                    *(cell(row) for cell in about.values()),
+                    f"{100 * float(part):.0f} %",
+                    *(_middle(of[name], ".0f") for name in ("rate", "per_s")),
+                    *(_middle(of[name], ".1f") for name in ("p50_ms", "p99_ms")),
+                    *(interval(of["p99_of_peer"]) if "p99_of_peer" in of else "" for _ in ratio),
+                    _middle(of["late_p99_ms"]),
+                    of["failed"],
+                ]
+                for row, part, of in found
+            ],
+            keys=len(about) + 1,
+            before=f"{_OPEN} {load}",
+        )
+
+    return table
+
+
+_OPEN = (
+    "Requests at a fixed rate, whatever the server does; latency counts from the time at which a request was to be "
+    "sent, so it includes all waiting, which closed loops hide. *Client late* is how late the load generator, which "
+    "shares the cores, sent what it could have sent."
+)
+
+_TUNED = (
+    "*edgecls, tuned* is `edgecls serve --tune` where OpenVINO is installed, with the setting that it found in "
+    "the 10 s of its first use; all others run the network in onnxruntime on the CPU, as the limit does."
+)
 
 _RATIOS_TO_PEERS = {
     "edgecls_beside_it": "throughput",
@@ -179,13 +250,13 @@ _RATIOS_TO_PEERS = {
 """edgecls divided by a peer that gets the same form of request."""
 
 
-def _command_line(results: Results) -> str:
+def _command_line(results: Results) -> Table:
     found = results["command_line"]
     rows = [
         [
             row["command"],
             row["images"],
-            f"{statistics.median(row['seconds']):.2f}",
+            _middle(row["seconds"]),
             interval(row["edgecls_over_it"], ".3f") if "edgecls_over_it" in row else "",
         ]
         for row in found["rows"]
@@ -194,20 +265,20 @@ def _command_line(results: Results) -> str:
         *(f"- {name}: not measured: {reason}" for name, reason in found["missing"].items()),
         *_listed(found["notes"]),
     ]
-    return "\n\n".join([_table(["command", "images", "seconds", "edgecls / other"], rows), "\n".join(said)]).strip()
+    return Table(["command", "images", "seconds", "edgecls / other"], rows, keys=2, after="\n".join(said))
 
 
 def _listed(notes: Sequence[str]) -> list[str]:
     return [f"- {note}" for note in notes]
 
 
-def _runtimes(results: Results) -> str:
+def _runtimes(results: Results) -> Table:
     found = results["runtimes"]
     rows = [
         [
             measured,
             f"{runtime} {found['versions'].get(runtime, '')}".strip(),
-            f"{statistics.median(figures['ms_an_image']):.2f}",
+            _middle(figures["ms_an_image"]),
             interval(figures["times_as_fast"]),
             interval(figures["times_as_frugal"]),
         ]
@@ -216,25 +287,25 @@ def _runtimes(results: Results) -> str:
     ]
     left_out = [f"- {name}: {reason}" for name, reason in found["left_out"].items()]
     head = ["network", "runtime", "ms per image", "times as fast as onnxruntime", "the same by CPU time"]
-    return "\n\n".join([_table(head, rows), "\n".join(left_out)]).strip()
+    return Table(head, rows, keys=2, after="\n".join(left_out))
 
 
-def _soak(results: Results) -> str:
+def _soak(results: Results) -> Table:
     statuses = results["soak"]["statuses"]
-    return _table(["request and response", "count"], [[name, f"{n:,}"] for name, n in sorted(statuses.items())])
+    return Table(["request and response", "count"], [[name, f"{n:,}"] for name, n in sorted(statuses.items())])
 
 
-def _fuzz_decoding(results: Results) -> str:
+def _fuzz_decoding(results: Results) -> Table:
     columns = ("format", "images", "decoded", "refused", "differences", "crashes")
     rows = [
         [f"{row[name]:,}" if name != "format" else row[name] for name in columns]
         for row in results["fuzz_decoding"]["rows"]
     ]
-    return _table(["format", "damaged images", *columns[2:]], rows)
+    return Table(["format", "damaged images", *columns[2:]], rows)
 
 
-def _inference(results: Results) -> str:
-    return _table(
+def _inference(results: Results) -> Table:
+    return Table(
         [
             "network",
             "batch",
@@ -247,56 +318,59 @@ def _inference(results: Results) -> str:
             [
                 model_name(row["model"]),
                 row["batch"],
-                f"{row['plain_us']:.0f}",
+                _middle(row["microseconds"]["plain"], ".0f"),
                 interval(row["edgecls_over_plain"], ".3f"),
                 interval(row["added_us"], ".1f"),
-                f"{row['images_per_s']:.0f}",
+                _middle([1e6 * row["batch"] / us for us in row["microseconds"]["edgecls"]], ".0f"),
             ]
             for row in results["inference"]["rows"]
         ],
+        keys=2,
     )
 
 
-def _scaling(results: Results) -> str:
-    return _table(
+def _scaling(results: Results) -> Table:
+    return Table(
         ["network", "parallelism", "threads", "images/s", "relative to one thread"],
         [
             [
                 model_name(row["model"]),
                 row["kind"],
                 row["threads"],
-                f"{row['per_s']:.0f}",
+                _middle(row["rates"], ".0f"),
                 interval(row["of_one_thread"]),
             ]
             for row in results["scaling"]["rows"]
         ],
+        keys=3,
     )
 
 
-def _install_size(results: Results) -> str:
+def _install_size(results: Results) -> Table:
     found = results["install_size"]
     rows = [[name, f"{size / 1e6:.1f}"] for name, size in found["packages"].items()]
-    return _table(["package", "MB, without .pyc"], rows)
+    return Table(["package", "MB, without .pyc"], rows)
 
 
-def _training(results: Results) -> str:
-    return _table(
+def _training(results: Results) -> Table:
+    return Table(
         ["network", "images from", "images/s", "relative to the constant batch"],
         [
             [
                 f"{results[name]['arch']}, {results[name]['side']} pixels",
                 source,
-                f"{results[name]['images'] / statistics.median(row['seconds']):.0f}",
+                _middle([results[name]["images"] / seconds for seconds in row["seconds"]], ".0f"),
                 interval(row),
             ]
             for name in results.names()
             if name.startswith("training")
             for source, row in results[name]["fit"].items()
         ],
+        keys=2,
     )
 
 
-def _export(results: Results) -> str:
+def _export(results: Results) -> Table:
     rows = []
     for network, taken in results["export"]["networks"].items():
         for name in ("tf2onnx alone", "edgecls export"):
@@ -304,26 +378,27 @@ def _export(results: Results) -> str:
             if not runs:
                 rows.append([network, name, "not enough memory", "", "", ""])
                 continue
-            middle = {key: statistics.median(run[key] for run in runs) for key in runs[0]}
+            formats = {"seconds": ".1f", "cpu_seconds": ".1f", "peak_gb": ".2f"}
+            shown = [_middle([run[key] for run in runs], form) for key, form in formats.items()]
             ratio = interval(taken["cpu_ratio"]) if name == "edgecls export" and "cpu_ratio" in taken else ""
-            shown = [f"{middle['seconds']:.1f}", f"{middle['cpu_seconds']:.1f}", f"{middle['peak_gb']:.2f}"]
             rows.append([network, name, *shown, ratio])
-    return _table(["network", "", "seconds", "CPU seconds", "peak GB", "CPU / tf2onnx alone"], rows)
+    return Table(["network", "", "seconds", "CPU seconds", "peak GB", "CPU / tf2onnx alone"], rows, keys=2)
 
 
-def _streaming_memory(results: Results) -> str:
-    return _table(
+def _streaming_memory(results: Results) -> Table:
+    return Table(
         ["cache", "images", "peak MB"],
         [
             [row["cache"], row["images"], f"{row['peak_bytes'] / 1e6:.0f}"]
             for row in results["streaming_memory"]["rows"]
         ],
+        keys=2,
     )
 
 
-def _teaching(results: Results) -> str:
+def _teaching(results: Results) -> Table:
     found = results["teaching"]
-    return _table(
+    return Table(
         [
             "round",
             "usable after s",
@@ -348,8 +423,8 @@ def _teaching(results: Results) -> str:
     )
 
 
-def _desktop_app(results: Results) -> str:
-    return _table(
+def _desktop_app(results: Results) -> Table:
+    return Table(
         ["images", "peak MB, recognised", "peak MB, scrolled through", "images per second", "window busy, ms at most"],
         [
             [
@@ -363,7 +438,7 @@ def _desktop_app(results: Results) -> str:
     )
 
 
-def _drift(results: Results) -> str:
+def _drift(results: Results) -> Table:
     rows = []
     for row in results["drift"]["rows"]:
         value, low, high = (100 * row["share"][key] for key in ("value", "low", "high"))
@@ -371,22 +446,22 @@ def _drift(results: Results) -> str:
         by = ", ".join(list(row["by"])[:2]).replace("_", " ") or "-"
         rows.append([row["change"], str(row["images"]), f"{value:.1f} % ({low:.1f} to {high:.1f})", *after, by])
     head = ["images", "in a window", "windows called changed", "half of them after", "90 % after", "most often by"]
-    return _table(head, rows)
+    return Table(head, rows, keys=2)
 
 
-def _familiarity(results: Results) -> str:
+def _familiarity(results: Results) -> Table:
     def share(level: dict[str, float]) -> str:
         return interval({key: 100 * level[key] for key in ("value", "low", "high")}, ".1f")
 
     rows = results["familiarity"]["rows"]
-    return _table(
+    return Table(
         ["score", "AUROC", *(f"foreign % at {level['familiar']:.0%}" for level in rows[0]["accepted"])],
         [[row["score"].replace("_", " "), interval(row["auroc"], ".3f"), *map(share, row["accepted"])] for row in rows],
     )
 
 
-def _familiarity_cost(results: Results) -> str:
-    return _table(
+def _familiarity_cost(results: Results) -> Table:
+    return Table(
         ["network", "ms", "time with / without", "processor time", "in fast rounds"],
         [
             [
@@ -401,9 +476,9 @@ def _familiarity_cost(results: Results) -> str:
     )
 
 
-def _classical_models(results: Results) -> str:
+def _classical_models(results: Results) -> Table:
     rows = results["classical_models"]["rows"]
-    return _table(
+    return Table(
         ["model", "features", "accuracy", "cross-entropy", "file, MB", "CPU seconds"],
         [
             [
@@ -416,16 +491,17 @@ def _classical_models(results: Results) -> str:
             ]
             for row in rows
         ],
+        keys=2,
     )
 
 
-def _near_duplicates(results: Results) -> str:
+def _near_duplicates(results: Results) -> Table:
     edits = results["near_duplicates"]["edits"]
     rows = [[row["edit"], f"{row['median_bits']:.0f}", row["largest_bits"]] for row in edits]
-    return _table(["edit", "bits, median", "bits, largest"], rows)
+    return Table(["edit", "bits, median", "bits, largest"], rows)
 
 
-def _label_review(results: Results) -> str:
+def _label_review(results: Results) -> Table:
     summary = results["label_review"]["summary"]
     rows = [
         [
@@ -447,10 +523,10 @@ def _label_review(results: Results) -> str:
         "first 5 % that were changed",
         "lowest draw",
     ]
-    return _table(head, rows)
+    return Table(head, rows)
 
 
-def _active_picking(results: Results) -> str:
+def _active_picking(results: Results) -> Table:
     names = {"random": "random", "doubt": "the most doubtful", "picked": "`edgecls data pick`"}
     found = results["active_picking"]
     rows = []
@@ -463,10 +539,10 @@ def _active_picking(results: Results) -> str:
         by_round = [f"{accuracy:.3f}" for accuracy in row["by_round"]]
         rows.append([names[row["way"]], *by_round, difference, better])
     rounds = [f"after {number}" if number else "at first" for number in range(len(found["rows"][0]["by_round"]))]
-    return _table(["picked", *rounds, "difference to random, points", "better than random"], rows)
+    return Table(["picked", *rounds, "difference to random, points", "better than random"], rows)
 
 
-def _gpu_inference(results: Results) -> str:
+def _gpu_inference(results: Results) -> Table:
     rows = []
     for name in results.names():
         if not name.startswith("gpu_inference"):
@@ -495,10 +571,12 @@ def _gpu_inference(results: Results) -> str:
                     ]
                 )
     head = ["network", "precision", "batch", "edgecls, images/s", "edgecls / bound onnxruntime loop"]
-    return _table([*head, "CUDA graph", "PyTorch", "traced", "compiled", "upper bound from the data sheet"], rows)
+    return Table(
+        [*head, "CUDA graph", "PyTorch", "traced", "compiled", "upper bound from the data sheet"], rows, keys=3
+    )
 
 
-def _gpu_training(results: Results) -> str:
+def _gpu_training(results: Results) -> Table:
     rows = []
     for name in results.names():
         if not name.startswith("gpu_training"):
@@ -509,15 +587,15 @@ def _gpu_training(results: Results) -> str:
             time = "not reached" if row["median_s"] is None else f"{row['median_s']:.0f}"
             rows.append([arch, found["backend"], interval(fed["images_per_s"], ".0f"), interval(fed), time])
     head = ["network", "Keras on", "images/s", "relative to the constant batch", "seconds to the accuracy"]
-    return _table(head, rows)
+    return Table(head, rows, keys=2)
 
 
-def _two_workers(results: Results) -> str:
+def _two_workers(results: Results) -> Table:
     said = "With two processes, `python benchmarks/server_load.py --workers 2`:"
-    return f"{said}\n\n{_server_rows('server_load_2_workers')(results)}"
+    return replace(_server_rows("server_load_2_workers")(results), before=said)
 
 
-TABLES: dict[str, Callable[[Results], str]] = {
+TABLES: dict[str, Callable[[Results], Table]] = {
     "cold_start": _cold_start,
     "decode_and_fit": _decode_and_fit,
     "int8": _int8,
@@ -527,7 +605,17 @@ TABLES: dict[str, Callable[[Results], str]] = {
     "server_load": _server_rows("server_load_float32", "server_load"),
     "server_load_2_workers": _two_workers,
     "server_load_cuda": _server_rows("server_load_cuda"),
+    "server_load.open": _open_loads(
+        "server_load",
+        {"network": lambda row: model_name(row["model"])},
+        "The load is relative to the rate of 8 connections just before:",
+    ),
     "peers": _peers,
+    "peers.open": _open_loads(
+        "peers",
+        {"server": lambda row: str(row["server"]), "network": lambda row: model_name(row["model"])},
+        "Servers asked in the same form have the same load, relative to what edgecls serves over 8 connections:",
+    ),
     "soak": _soak,
     "fuzz_decoding": _fuzz_decoding,
     "command_line": _command_line,

@@ -14,6 +14,7 @@ _WORDS = re.compile(r"[\u3400-\u9fff]+|[^\W\u3400-\u9fff]+")
 class _SearchByPairs(SearchChinese):
     """Splits what Sphinx would leave to jieba."""
 
+    language_name = "English"  # whose stemmer it takes for words in Latin letters
     js_splitter_code = r"""
 const pairs = (word) => Array.from({ length: word.length - 1 }, (_, at) => word.slice(at, at + 2));
 var splitQuery = (query) =>

@@ -17,7 +17,7 @@ _ONLY_HERE = (
     *("sort_into", "move", "heat_folder", "explain_method", "label_folder", "xmp", "watch", "interval_s"),
     *("embeddings_path", "foreign"),
 )
-_BY_TUNING = ("threads", "tuned")
+_BY_TUNING = ("threads", "tuned", "tune")
 _ON_NVIDIA = ("cuda", "tensorrt")
 
 

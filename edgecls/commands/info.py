@@ -11,6 +11,7 @@ from edgecls.commands.options import ModelPath
 
 if TYPE_CHECKING:
     from edgecls.model_card import Familiarity
+    from edgecls.modelfile import ModelFile
 
 __all__ = ["info"]
 
@@ -19,14 +20,16 @@ __all__ = ["info"]
 @click.argument("model", type=ModelPath())
 @click.option("--format", "output_format", type=click.Choice(["table", "json"]), default="table", show_default=True)
 def info(model: Path, output_format: str) -> None:
-    """Print what a model file says about itself. Needs no onnxruntime.
+    """Print what a model file says about itself, and how 'edgecls tune' found that it runs best on this machine, if it
+    did. Needs no onnxruntime.
 
     With --format json the document is printed as it stands in the file, except for the images of
     its golden samples.
     """
     from edgecls.modelfile import card_to_dict, read_model
 
-    card = read_model(model).card
+    file = read_model(model)
+    card = file.card
     document = card_to_dict(card)
     if output_format == "json":
         for sample in document["golden"]["samples"]:
@@ -59,11 +62,24 @@ def info(model: Path, output_format: str) -> None:
         "made with": _listed(card.versions),
         "created": card.created,
         "file size": f"{model.stat().st_size / 1e6:.2f} MB",
+        "tuned here": _tuned(file),
     }
     width = max(map(len, rows))
     for key, value in rows.items():
         if value:
             click.echo(f"{key:<{width}}  {value}")
+
+
+def _tuned(model: "ModelFile") -> str:
+    """Return how the model runs best on this machine, as far as that is known."""
+    from edgecls.errors import MissingExtraError, ProviderError
+    from edgecls.runtime.tuned import Goal, tuned_setting
+
+    try:
+        many, one = (tuned_setting(model, goal) for goal in (Goal.THROUGHPUT, Goal.LATENCY))
+    except (MissingExtraError, ProviderError):  # nothing runs here, tuned or not
+        return ""
+    return "" if many is None or one is None else f"for many images {many}; for one image {one}"
 
 
 def _listed(facts: object) -> str:

@@ -13,7 +13,6 @@ from edgecls.modelfile import ModelFile
 __all__ = ["MeasuredFiles", "read_measured_files", "warn_if_busy"]
 
 IMAGES_MADE = 16  # where none are given
-BUSY = 0.3  # load per core of the host above which other programs disturb measurements
 
 
 @dataclass(frozen=True)
@@ -67,8 +66,8 @@ def _usual_model() -> Path:
 
 def warn_if_busy() -> None:
     """Warn on standard error if the machine is busy."""
-    from edgecls.runtime.machine.cores import count_cores
+    from edgecls.runtime.machine.cores import busy_load
 
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
-    if load > BUSY * count_cores().host:
+    load = busy_load()
+    if load is not None:
         click.echo(f"this machine is busy (load {load:.1f}); measure again when it is not", err=True)

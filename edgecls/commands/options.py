@@ -13,6 +13,10 @@ from edgecls.bundled_model import BUNDLED_MODEL
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
+    from edgecls.modelfile import ModelFile
+    from edgecls.runtime.execution.providers import Provider
+    from edgecls.runtime.setting import Setting
+    from edgecls.runtime.tuned import Goal
     from edgecls.tracking import Tracker
 
 __all__ = [
@@ -33,7 +37,8 @@ __all__ = [
     "split_option",
     "tracker_from",
     "tracking_options",
-    "tuned_option",
+    "tuned_setting_from",
+    "tuning_options",
     "typed_options",
     "unknown_threshold_option",
 ]
@@ -114,12 +119,63 @@ gpu_option = click.option(
     help="NVIDIA GPU to use, as nvidia-smi counts them. CUDA_VISIBLE_DEVICES counts first, where it is set.",
 )
 
-tuned_option = click.option(
-    "--tuned/--no-tuned",
-    default=True,
-    show_default=True,
-    help="Use the settings that 'edgecls tune' found on this machine, if any.",
+
+def _check_tuning(context: click.Context, param: click.Parameter, value: bool) -> bool:
+    """Refuse to measure what is not to be used, in whatever order the options come."""
+    known = {**context.params, param.name: value}
+    if known.get("tune") and known.get("tuned") is False:
+        raise click.UsageError("--tune and --no-tuned contradict each other; give one of them", context)
+    return value
+
+
+_TUNING = (
+    click.option(
+        "--tuned/--no-tuned",
+        default=True,
+        show_default=True,
+        callback=_check_tuning,
+        help="Use the settings that 'edgecls tune' found on this machine, if any.",
+    ),
+    click.option(
+        "--tune",
+        is_flag=True,
+        callback=_check_tuning,
+        help="If this machine has no settings stored for a model, find them first, in at most 10 s, and store them.",
+    ),
 )
+
+
+def tuning_options(command: Function) -> Function:
+    """Add the options for the settings that were measured on this machine to a command."""
+    for option in reversed(_TUNING):
+        command = option(command)
+    return command
+
+
+def tuned_setting_from(
+    model: "ModelFile", goal: "Goal", *, provider: "Provider", workers: int | None, tuned: bool, tune: bool
+) -> "Setting | None":
+    """Return the setting that `tuning_options` ask for; None for the default.
+
+    Args:
+        model: The model file.
+        goal: What to optimise for.
+        provider: Value of --provider.
+        workers: Value of --threads.
+        tuned: Value of --tuned.
+        tune: Value of --tune.
+    """
+    if tune:
+        from edgecls.runtime.tuning.first_use import setting_at_first_use
+
+        return setting_at_first_use(
+            model, goal, provider=provider, workers=workers, tell=lambda line: click.echo(line, err=True)
+        )
+    if not tuned:
+        return None
+    from edgecls.runtime.tuned import tuned_setting
+
+    return tuned_setting(model, goal, provider=provider, workers=workers)
 
 
 class ImageSize(click.ParamType[tuple[int, int]]):

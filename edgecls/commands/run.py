@@ -17,7 +17,8 @@ from edgecls.commands.options import (
     min_familiarity_option,
     model_option,
     provider_option,
-    tuned_option,
+    tuned_setting_from,
+    tuning_options,
     unknown_threshold_option,
 )
 from edgecls.commands.output_options import OutputOptions, output_options
@@ -51,7 +52,7 @@ DEFAULT_INTERVAL_S = 1.0
 )
 @provider_option
 @gpu_option
-@tuned_option
+@tuning_options
 @click.option(
     "--threads",
     type=click.IntRange(min=1),
@@ -73,6 +74,7 @@ def run(
     interval_s: float | None,
     provider: str,
     tuned: bool,
+    tune: bool,
     threads: int | None,
     unknown_threshold: float | None,
     min_familiarity: float | str | None,
@@ -98,6 +100,7 @@ def run(
             label_folder=output.label_folder,
             provider=provider,
             tuned=tuned,
+            tune=tune,
             threads=threads,
             unknown_threshold=unknown_threshold,
             min_familiarity=min_familiarity,
@@ -130,7 +133,7 @@ def run(
     from edgecls.modelfile import read_model
     from edgecls.runtime.execution.providers import Provider
     from edgecls.runtime.opening import open_classifier
-    from edgecls.runtime.tuned import Goal, tuned_setting
+    from edgecls.runtime.tuned import Goal
 
     limits = ImageLimits(DEFAULT_LIMITS.max_bytes, int(max_megapixels * 1e6))
     wanted = Provider(provider)
@@ -141,7 +144,7 @@ def run(
         results = output.open_results(model_file, limits, paths, **judged)
         if results is not None:
             stack.enter_context(results)
-        setting = tuned_setting(model_file, goal, provider=wanted, workers=threads) if tuned else None
+        setting = tuned_setting_from(model_file, goal, provider=wanted, workers=threads, tuned=tuned, tune=tune)
         classifier = open_classifier(
             model_file,
             wanted,

@@ -13,6 +13,7 @@ from typing import NoReturn
 
 import click
 
+from edgecls.commands.options import tuned_setting_from
 from edgecls.commands.terminal import INTERRUPTED, announce_provider, counted, on_one_line
 from edgecls.commands.verbosity import is_verbose
 from edgecls.commands.video_options import VideoOptions
@@ -26,7 +27,7 @@ from edgecls.runtime.execution.providers import Provider
 from edgecls.runtime.frame_predictions import FramePrediction, changes
 from edgecls.runtime.labelled_video import LabelledVideo
 from edgecls.runtime.opening import open_classifier
-from edgecls.runtime.tuned import Goal, tuned_setting
+from edgecls.runtime.tuned import Goal
 from edgecls.runtime.verified import verify_once
 from edgecls.runtime.video.live import is_still_reading
 from edgecls.video_names import names_live_source, without_credentials
@@ -76,6 +77,7 @@ def run_on_video(
     label_folder: Path | None,
     provider: str,
     tuned: bool,
+    tune: bool,
     threads: int | None,
     unknown_threshold: float | None,
     min_familiarity: float | str | None,
@@ -93,7 +95,7 @@ def run_on_video(
     wanted = Provider(provider)
     model_file = read_model(model)
     goal = Goal.LATENCY if is_live else Goal.THROUGHPUT
-    setting = tuned_setting(model_file, goal, provider=wanted, workers=threads) if tuned else None
+    setting = tuned_setting_from(model_file, goal, provider=wanted, workers=threads, tuned=tuned, tune=tune)
     classifier = open_classifier(
         model_file,
         wanted,

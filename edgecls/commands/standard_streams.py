@@ -5,6 +5,7 @@ import errno
 import io
 import os
 import sys
+from collections.abc import Mapping
 from typing import TextIO
 
 __all__ = ["abandon_stdout", "guard_standard_streams", "stdout_failure"]
@@ -89,11 +90,26 @@ def _guarded(
     stream.flush()
     return kind(
         stream.buffer,
-        encoding=stream.encoding,
+        encoding=_encoding_of(stream),
         errors=stream.errors,
         line_buffering=stream.line_buffering,
         write_through=stream.write_through,
     )
+
+
+def _encoding_of(stream: TextIO, *, platform: str = sys.platform, environment: Mapping[str, str] = os.environ) -> str:
+    """Return the encoding for what is written to a stream.
+
+    Windows has a code page for files and pipes, in which most labels cannot be written. They are UTF-8 here, as on
+    other systems, unless the user says otherwise; what goes to a console is shown by Python in any script.
+
+    Args:
+        stream: Standard output or standard error.
+        platform: As `sys.platform`.
+        environment: As `os.environ`.
+    """
+    is_code_page = platform == "win32" and not stream.isatty() and not environment.get("PYTHONIOENCODING")
+    return "utf-8" if is_code_page else stream.encoding
 
 
 def _null_device(number: int, flags: int) -> int:

@@ -18,7 +18,7 @@ __all__ = ["PassedOver", "VideoOptions", "is_on_video", "video_options"]
 _OPTIONS = ("every_s", "changes", "crop", "timeout_s", "reconnect_s")
 _BOTH = frozenset(
     [
-        *("paths", "model", "top", "output_format", "label_folder", "provider", "gpu", "tuned", "threads"),
+        *("paths", "model", "top", "output_format", "label_folder", "provider", "gpu", "tuned", "tune", "threads"),
         *("unknown_threshold", "min_familiarity", "max_megapixels", "embeddings", "quiet", "verbose"),
     ]
 )

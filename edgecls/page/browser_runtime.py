@@ -99,7 +99,13 @@ def _fetched() -> bytes:
         command = [*_npm(), "pack", package, "--ignore-scripts", "--silent", "--pack-destination", folder]
         try:
             done = subprocess.run(  # noqa: S603  npm with arguments of our own
-                command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE_S
+                command,
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",
+                timeout=PATIENCE_S,
             )
         except subprocess.TimeoutExpired as error:
             raise BrowserRuntimeError(f"npm has not fetched {package} in {PATIENCE_S} s; {remedy}") from error

@@ -1,6 +1,6 @@
 """How a model is run: provider, threads, batches."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edgecls.runtime.execution.providers import Provider
 
@@ -31,6 +31,10 @@ class Setting:
         """
         lower = [2**power for power in range((self.batch_size - 1).bit_length())]
         return (self.batch_size, *reversed(lower))
+
+    def with_workers(self, workers: int | None) -> "Setting":
+        """Return it with so many images at once, each of which then runs in one thread; itself for None."""
+        return self if workers is None else replace(self, workers=workers, intra_op_threads=1)
 
     def __str__(self) -> str:
         images = "1 image at a time" if self.workers == 1 else f"{self.workers} images at once"

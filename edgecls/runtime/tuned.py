@@ -6,7 +6,7 @@ A choice is keyed by the digest of the network and the facts of the hardware, so
 import hashlib
 import json
 import os
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ __all__ = [
     "Choice",
     "Goal",
     "Hardware",
+    "choice_from",
     "choices_folder",
     "find_choice",
     "keep_choice",
@@ -90,30 +91,37 @@ class Choice:
 
 
 def tuned_setting(
-    model: ModelFile, goal: Goal, *, provider: Provider = Provider.AUTO, workers: int | None = None
+    model: ModelFile,
+    goal: Goal,
+    *,
+    provider: Provider = Provider.AUTO,
+    workers: int | None = None,
+    folder: Path | None = None,
 ) -> Setting | None:
     """Return how a model was found to run best on this machine, or None if that was not measured.
 
     Args:
         model: The model file.
         goal: What to optimise for.
-        provider: What the caller wants; there is no setting for it if another was found better.
+        provider: What the caller wants: there is no setting for it if another was found better, unless this one was
+            measured alone.
         workers: Images to work on at once, as the caller wants it; each then runs in one thread.
+        folder: Where choices are kept; None for the user's.
 
     Raises:
         MissingExtraError: onnxruntime is not installed.
         ProviderError: It cannot be loaded.
     """
-    folder = choices_folder()
+    folder = folder or choices_folder()
     if folder is None or not os.path.isdir(folder):  # Path.is_dir raises where access is denied
         return None
-    choice = find_choice(model.network_sha256, this_hardware(), folder=folder)
-    if choice is None:
-        return None
-    setting = choice.for_goal(goal)
-    if provider not in (Provider.AUTO, setting.provider):
-        return None
-    return setting if workers is None else replace(setting, workers=workers, intra_op_threads=1)
+    hardware = this_hardware()
+    for measured in dict.fromkeys((provider, Provider.AUTO)):
+        choice = find_choice(model.network_sha256, hardware, folder=folder, provider=measured)
+        setting = None if choice is None else choice.for_goal(goal)
+        if setting is not None and provider in (Provider.AUTO, setting.provider):
+            return setting.with_workers(workers)
+    return None
 
 
 def choices_folder() -> Path | None:
@@ -158,25 +166,30 @@ def _with_version(provider: Provider) -> str:
     return " ".join((provider, *(installed_version(PLUGINS[provider]) or ())))
 
 
-def find_choice(network_sha256: str, hardware: Hardware, *, folder: Path) -> Choice | None:
+def find_choice(
+    network_sha256: str, hardware: Hardware, *, folder: Path, provider: Provider = Provider.AUTO
+) -> Choice | None:
     """Return what is kept for a network on a machine; None if there is nothing, or it is damaged.
 
     Args:
         network_sha256: Digest of the network.
         hardware: The machine.
         folder: Where choices are kept.
+        provider: What `keep_choice` was told.
     """
-    key = _key(network_sha256, hardware)
+    key = _key(network_sha256, hardware, provider)
     try:
         record = json.loads((folder / _file_name(key)).read_text(encoding="utf-8"))
         if record["key"] != key:
             return None
-        return Choice(_setting_from(record["throughput"]), _setting_from(record["latency"]), str(record["measured"]))
+        return choice_from(record)
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None
 
 
-def keep_choice(choice: Choice, network_sha256: str, hardware: Hardware, *, folder: Path) -> Path:
+def keep_choice(
+    choice: Choice, network_sha256: str, hardware: Hardware, *, folder: Path, provider: Provider = Provider.AUTO
+) -> Path:
     """Keep a choice, replacing an earlier one, and return the file.
 
     Args:
@@ -184,13 +197,14 @@ def keep_choice(choice: Choice, network_sha256: str, hardware: Hardware, *, fold
         network_sha256: Digest of the network.
         hardware: The machine.
         folder: Where choices are kept; it is made.
+        provider: By name where the choice is only for those who want that one; AUTO where it is for all.
 
     Raises:
         OutputError: It cannot be kept there.
     """
     from edgecls.atomic_write import whole_files
 
-    key = _key(network_sha256, hardware)
+    key = _key(network_sha256, hardware, provider)
     path = folder / _file_name(key)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -201,15 +215,26 @@ def keep_choice(choice: Choice, network_sha256: str, hardware: Hardware, *, fold
     return path
 
 
-def _key(network_sha256: str, hardware: Hardware) -> dict[str, Any]:
+def _key(network_sha256: str, hardware: Hardware, provider: Provider) -> dict[str, Any]:
     """Return all that a choice depends on, as JSON gives it back."""
-    facts = {"format": FORMAT, "network_sha256": network_sha256, "hardware": asdict(hardware)}
+    facts: dict[str, Any] = {"format": FORMAT, "network_sha256": network_sha256, "hardware": asdict(hardware)}
+    if provider is not Provider.AUTO:
+        facts["provider"] = provider
     key: dict[str, Any] = json.loads(json.dumps(facts))
     return key
 
 
 def _file_name(key: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:32] + ".json"
+
+
+def choice_from(record: dict[str, Any]) -> Choice:
+    """Return a choice that was a dictionary for a while, as `dataclasses.asdict` makes it.
+
+    Raises:
+        ValueError, TypeError, KeyError: It is damaged.
+    """
+    return Choice(_setting_from(record["throughput"]), _setting_from(record["latency"]), str(record["measured"]))
 
 
 def _setting_from(record: dict[str, Any]) -> Setting:

@@ -38,6 +38,7 @@ def serve(
     provider: str = "auto",
     threads: int | None = None,
     tuned: bool = True,
+    tune: bool = False,
     unknown_threshold: float | None = None,
     min_familiarity: MinFamiliarity | None = None,
     max_megapixels: float = 100,
@@ -81,14 +82,14 @@ def serve(
         feedback: Folder for corrections; `FeedbackSettings` to limit its size or to accept new labels.
         teach: Folder that users teach in, in the page; `TeachingSettings` for other bounds. Needs the extra "quick".
         tell: Takes a line for the operator, called in several threads; None to log them at level INFO.
-        provider, threads, tuned, unknown_threshold, min_familiarity: As the options of `edgecls serve`.
+        provider, threads, tuned, tune, unknown_threshold, min_familiarity: As the options of `edgecls serve`.
         max_megapixels, max_upload_mb, max_waiting, image_root, keep_unsure, keep_unsure_max_mb: Also.
         reload_on_change, allow_model_control, allowed_hosts, trusted_proxies, cors_origins, api_keys: Also.
         tls_cert, tls_key, access_log, drain_delay: Also.
 
     Raises:
         ModelFileError: A folder has no model file.
-        ServerError: `tls_key` is given without `tls_cert`.
+        ServerError: `tls_key` is given without `tls_cert`, or `tune` without `tuned`.
     """
     if tls_key is not None and tls_cert is None:
         raise ServerError("tls_key needs tls_cert; give the certificate that the key belongs to")
@@ -102,6 +103,7 @@ def serve(
         provider=provider,
         threads=threads,
         tuned=tuned,
+        tune=tune,
         unknown_threshold=unknown_threshold,
         min_familiarity=min_familiarity,
         max_megapixels=max_megapixels,

@@ -62,7 +62,7 @@ def serve_as_worker(
 
 
 def _run(server: Server, signals: "_Signals", *, is_first: bool) -> None:
-    with server.serving(is_first=is_first) as http:
+    with server.serving(is_first=is_first, is_stopping=lambda: signals.has_stop) as http:
         _wait_for_stop(server, http, signals)
 
 
@@ -85,9 +85,14 @@ class _Action(Enum):
 
 
 class _Signals:
-    """Handlers of SIGINT, SIGTERM and, where it exists, SIGHUP; used in the main thread."""
+    """Handlers of SIGINT, SIGTERM and, where it exists, SIGHUP; used in the main thread.
+
+    Attributes:
+        has_stop: Whether one of the first two has come.
+    """
 
     def __init__(self) -> None:
+        self.has_stop = False
         self._queue: queue.SimpleQueue[_Action] = queue.SimpleQueue()  # which a signal may interrupt anywhere
         self._before: dict[int, Any] = {}
 
@@ -105,6 +110,7 @@ class _Signals:
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         stops = number in (signal.SIGINT, signal.SIGTERM)
+        self.has_stop = self.has_stop or stops
         self._queue.put(_Action.STOP if stops else _Action.RELOAD)
 
     def next(self, timeout_s: float) -> _Action | None:

@@ -3,7 +3,6 @@
 import contextlib
 import functools
 import hashlib
-import importlib.util
 import logging
 import os
 import socket
@@ -11,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from edgecls.errors import EdgeclsError, MissingExtraError, ServerError, SignatureError
+from edgecls.errors import EdgeclsError, ServerError, SignatureError
 from edgecls.extras import import_from_extra
 from edgecls.image_limits import DEFAULT_LIMITS, ImageLimits
 from edgecls.modelfile import read_model
@@ -35,6 +34,7 @@ from edgecls.server.middleware.cors import Cors
 from edgecls.server.middleware.hosts import AllowedHosts
 from edgecls.server.middleware.middleware import Middleware
 from edgecls.server.models.repository import Readiness, Repository
+from edgecls.server.models.settings_found import FoundSettings
 from edgecls.server.models.signatures import Signatures, signature_of
 from edgecls.server.reload import FileWatch, Reload
 from edgecls.server.settings import FeedbackSettings, ServeSettings
@@ -43,6 +43,7 @@ from edgecls.server.storage.image_root import ImageRoot
 from edgecls.server.storage.unsure_store import UnsureStore
 from edgecls.server.workers.board import Board, Gathered, Posting, WorkerStatus
 from edgecls.server.workers.shared_port import share
+from edgecls.teaching.bounds import check_packages
 from edgecls.teaching.teaching import Teaching
 
 __all__ = ["Server", "ServerState", "application", "open_model_file"]
@@ -105,6 +106,10 @@ class Server:
             log=self._log,
             error_body=error_body,
         )
+        self._found = None
+        if settings.tune:
+            shared = None if board is None else board.choices_folder
+            self._found = FoundSettings(Provider.named(settings.provider), self._tell_with_number, shared)
         self._reload = Reload(
             self._state.repository,
             self._tell_with_number,
@@ -119,13 +124,14 @@ class Server:
             self._watch = FileWatch(self._state.repository, self._reload.model, beside=beside)
 
     @contextlib.contextmanager
-    def serving(self, *, is_first: bool) -> Iterator[HttpServer]:
+    def serving(self, *, is_first: bool, is_stopping: Callable[[], bool] = lambda: False) -> Iterator[HttpServer]:
         """Serve while the block runs; requests in flight are finished at its end.
 
         Args:
             is_first: Whether no other worker serves yet: this one answers probes while the models load, and reports
                 where the server listens and what the models run on. Any other accepts connections only once it can
                 answer them.
+            is_stopping: Whether the server is to end; asked while it measures how models run best.
 
         Raises:
             EdgeclsError: A model cannot be used, or the HTTP server failed.
@@ -147,7 +153,10 @@ class Server:
                 self._tell(f"listening on {server.url}")
                 if self.grpc_address:
                     self._tell(f"listening for gRPC on {self.grpc_address}")
-            self._state.repository.load_all()
+            with contextlib.ExitStack() as while_loading:
+                if self._found is not None:
+                    while_loading.enter_context(self._found.starting(measures=is_first, is_stopped=is_stopping))
+                self._state.repository.load_all()
             if is_first:
                 self._announce()
             if server is None:
@@ -212,7 +221,9 @@ class Server:
     def _load(self, file: Path) -> Classifier:
         threads = self._settings.threads
         threads = None if threads is None else self._own_share(threads)
-        classifier = open_model_file(file, self._settings, threads=threads, signatures=self._state.signatures)
+        classifier = open_model_file(
+            file, self._settings, threads=threads, signatures=self._state.signatures, found=self._found
+        )
         self._dispatcher.widen(threads or self._own_share(classifier.workers))
         return classifier
 
@@ -338,12 +349,7 @@ def application(settings: ServeSettings, state: ServerState, gather: Callable[[]
 def _teaching(settings: ServeSettings) -> Teaching | None:
     if settings.teach.folder is None:
         return None
-    for module in ("sklearn", "imagehash"):
-        if importlib.util.find_spec(module) is None:
-            raise MissingExtraError(
-                f"teaching needs the package {module!r}, which is not installed; "
-                'install it with: pip install "edgecls[quick]"'
-            )
+    check_packages()
     return Teaching(settings.teach.folder, settings.teach.bounds, limits=_image_limits(settings))
 
 
@@ -358,15 +364,21 @@ def _feedback_store(feedback: FeedbackSettings) -> FeedbackStore | None:
 
 
 def open_model_file(
-    file: Path, settings: ServeSettings, *, threads: int | None, signatures: Signatures | None = None
+    file: Path,
+    settings: ServeSettings,
+    *,
+    threads: int | None,
+    signatures: Signatures | None = None,
+    found: FoundSettings | None = None,
 ) -> Classifier:
-    """Open a model file for serving with so many threads; None for as many as fit this machine.
+    """Open a model file for serving.
 
     Args:
         file: The model file.
         settings: Of the whole server.
-        threads: How many.
+        threads: To serve with; None for as many as fit this machine.
         signatures: Checks that it is signed; None where it need not be.
+        found: Finds the settings of models; None to run them with those that are stored, unless that is off.
 
     Raises:
         SignatureError: It is not signed as it must be; nothing in it was looked at.
@@ -374,7 +386,11 @@ def open_model_file(
     """
     provider = Provider.named(settings.provider)
     model = read_model(file, check=None if signatures is None else functools.partial(signatures.check, file=file))
-    setting = tuned_setting(model, Goal.THROUGHPUT, provider=provider, workers=threads) if settings.tuned else None
+    setting = None
+    if found is not None:
+        setting = found.setting_of(model, threads)
+    elif settings.tuned:
+        setting = tuned_setting(model, Goal.THROUGHPUT, provider=provider, workers=threads)
     classifier = open_classifier(
         model,
         provider,

@@ -77,6 +77,7 @@ class ServeSettings:
     names: tuple[str, ...] = ()  # of the models, one for each file; none for the names of the files
     provider: str = "auto"
     tuned: bool = True
+    tune: bool = False
     unknown_threshold: float | None = None
     min_familiarity: MinFamiliarity | None = None
     max_megapixels: float = 100
@@ -119,6 +120,8 @@ class ServeSettings:
         for name, (fulfilled, requirement) in requirements.items():
             if not fulfilled:
                 raise ServerError(f"{name} must be {requirement}, got {getattr(self, name)}")
+        if self.tune and not self.tuned:
+            raise ServerError("tune needs tuned: what is measured is to be used")
         if self.min_familiarity is not None:
             try:
                 read_min_familiarity(self.min_familiarity)
@@ -223,6 +226,7 @@ def await_models(
     timeout_s: float,
     wait: Callable[[float], object] = time.sleep,
     tell: Callable[[str], object] = lambda line: None,
+    beside: Callable[[Path], Path] | None = None,
 ) -> Path | None:
     """Wait until every model is there and does not grow any more: a volume may be mounted after the start.
 
@@ -231,6 +235,7 @@ def await_models(
         timeout_s: For so many seconds at most; 0 to look only once.
         wait: Passes so many seconds.
         tell: Takes a line for the operator, where there is something to wait for.
+        beside: Returns a file that comes with a model file, as its signature, and is waited for too; None for no such.
 
     Returns:
         A path that is still missing, or is a folder without a model file; None if all are there.
@@ -239,7 +244,9 @@ def await_models(
     waited_s = 0.0
     while True:
         try:
-            now = [(file, file.stat().st_size) for file in named_files(named)[0]]
+            files = named_files(named)[0]
+            expected = [*files, *(() if beside is None else map(beside, files))]
+            now = [(file, file.stat().st_size) for file in expected]
         except (OSError, ModelFileError):
             now = []
         if now and (now == before or waited_s == 0.0):
@@ -247,7 +254,9 @@ def await_models(
         if waited_s >= timeout_s:
             return None if now else _missing(named)
         if waited_s == 0.0:
-            tell(f"waiting up to {timeout_s:g} s for {str(_missing(named))!r}")
+            missing = _missing(named)
+            what = "signatures" if missing is None else repr(str(missing))
+            tell(f"waiting up to {timeout_s:g} s for {what}")
         wait(POLL_S)
         waited_s += POLL_S
         before = now

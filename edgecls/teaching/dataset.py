@@ -215,6 +215,20 @@ class TaughtDataset:
             self.steps.do("move", [(path, target)])
         return target
 
+    def keep_label(self, path: str) -> None:
+        """Write down that an image has the right label, as somebody who has looked at it says.
+
+        Raises:
+            NotTaughtError: There is no such image.
+        """
+        self.file(path)
+        self.steps.do("keep", image=path)
+
+    @property
+    def kept_labels(self) -> frozenset[str]:
+        """The paths of the images whose label is right, as somebody says."""
+        return frozenset(step.facts["image"] for step in self.steps.done if step.kind == "keep")
+
     def remove_image(self, path: str) -> None:
         """Take an image out of the dataset.
 
@@ -251,7 +265,7 @@ class TaughtDataset:
         if self._used + size > self._bounds.max_mb * 2**20:
             raise TeachingFullError(
                 f"the folder may take {self._bounds.max_mb:.4g} MiB; delete files in {KEPT!r} below it, which "
-                "are images that were removed, or start the server with a larger --teach-max-mb"
+                "are images that were removed, or allow more (edgecls serve --teach-max-mb)"
             )
 
     def _known(self) -> dict[str, str]:
@@ -270,8 +284,9 @@ class TaughtDataset:
 
     def _images(self, folder: str) -> Iterator[str]:
         top = self.root / folder
-        for path in image_names(top):
-            yield f"{folder}/{Path(path).relative_to(top).as_posix()}"
+        start = len(os.path.join(top, ""))
+        for path in image_names(top):  # a step looks through all of them, so each has to be quick
+            yield f"{folder}/{path[start:].replace(os.sep, '/')}"
 
     def _entry(self, label: str) -> TaughtLabel:
         for entry in self.labels():

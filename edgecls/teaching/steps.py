@@ -30,7 +30,7 @@ class Step:
 
     Attributes:
         number: From 1, in the order in which they were done.
-        kind: What was done: "label", "rename", "forget", "add", "move", "remove", "version" or "use".
+        kind: What was done: "label", "rename", "forget", "add", "move", "keep", "remove", "version" or "use".
         moves: The files that moved.
         facts: What else belongs to it.
     """

@@ -5,7 +5,7 @@ import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from edgecls.errors import ModelFileError
@@ -15,7 +15,7 @@ from edgecls.teaching.bounds import NotTaughtError, TeachingConflictError
 from edgecls.teaching.dataset import HIDDEN, KEPT
 from edgecls.teaching.steps import Steps
 
-__all__ = ["Version", "Versions"]
+__all__ = ["Version", "Versions", "model_title"]
 
 FOLDER = f"{HIDDEN}/versions"
 MODEL, FACTS, REPORT = "model.onnx", "facts.json", "report.html"
@@ -40,6 +40,15 @@ class Version:
     def model(self) -> Path:
         """Its model file."""
         return self.folder / MODEL
+
+
+def model_title(path: str) -> str:
+    """Return what to call a model file: its name, or of a version that was taught, the folder and the number."""
+    parts = Path(path).parts
+    inside = (*PurePosixPath(FOLDER).parts, parts[-2] if len(parts) > 1 else "", MODEL)
+    if len(parts) > len(inside) and parts[-len(inside) :] == inside:
+        return f"{parts[-len(inside) - 1]} {parts[-2]}"
+    return Path(path).stem
 
 
 class Versions:

@@ -149,6 +149,7 @@ function modelFacts(model, drift) {
     if (drift) {
       facts.push([text("drift", drift), driftText(drift)]);
     }
+    facts.push([text("tuned"), model.tuned ? text("tuned_value", model.tuned) : text("tuned_none")]);
     for (const { provider, reason, remedy } of model.skipped) {
       facts.push([`${text("skipped")}: ${provider}`, `${reason}; ${remedy}`]);
     }

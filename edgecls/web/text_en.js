@@ -92,6 +92,10 @@ export default {
   input: "Input",
   input_value: ({ height, width, color }) => `${width} × ${height}, ${color === "gray" ? "grey" : "colour"}`,
   provider: "Runs on",
+  tuned: "Setting",
+  tuned_none: "default",
+  tuned_value: ({ workers, intra_op_threads, batch_size }) =>
+    `as measured here: ${workers} at once, threads per run: ${intra_op_threads}, batch: ${batch_size}`,
   skipped: "Skipped",
   skipped_none: "none",
   threshold: "Least probability of an answer",

@@ -91,6 +91,10 @@ export default {
   input: "输入",
   input_value: ({ height, width, color }) => `${width} × ${height}，${color === "gray" ? "灰度" : "彩色"}`,
   provider: "运行于",
+  tuned: "运行设置",
+  tuned_none: "默认",
+  tuned_value: ({ workers, intra_op_threads, batch_size }) =>
+    `本机实测最优：并发 ${workers}，单次推理线程数 ${intra_op_threads}，批大小 ${batch_size}`,
   skipped: "未采用",
   skipped_none: "无",
   threshold: "给出答案的最低概率",

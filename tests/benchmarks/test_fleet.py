@@ -11,6 +11,7 @@ sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
 
 from fleet import Demand, Measured, Policy, break_even_per_s, fleet_of, lines_of, main, measured_from
 from fleet_queue import Autoscaler, arrivals_at, burst_rate, mdc_wait_s, simulate
+from machines import QUOTED
 
 ROOT = Path(__file__).parents[2]
 ROUND = Measured(
@@ -105,7 +106,7 @@ def test_the_document_has_the_figures_that_the_arithmetic_gives() -> None:
     waits = [1000 * mdc_wait_s(busy * 2 / cpu_s, cpu_s, 2) for busy in (0.5, 0.6, 0.8, 0.9, 0.95)]
     demand = Demand(10_000, 10e9)
     prices = {"price_core_hour": 0.04, "price_gpu_hour": 2.0}
-    loads = json.loads((ROOT / "benchmarks" / "results" / "fleet_load.json").read_text(encoding="utf-8"))["rows"]
+    loads = json.loads((QUOTED / "fleet_load.json").read_text(encoding="utf-8"))["rows"]
     p99s = [[f"{row[kind]['p99_ms']:.0f}" for row in loads] for kind in ("measured", "simulated")]
     refused = [[f"{100 * row[kind]['refused']:.0f} %" for row in loads[-2:]] for kind in ("measured", "simulated")]
 

@@ -72,8 +72,8 @@ def test_a_list_of_addresses(web: LocalWeb, tmp_path: Path) -> None:
     done = _collect(tmp_path / "out", "--urls", urls, "--class", "其他", *QUICK)
 
     assert done.exit_code == 0, done.output
-    assert "1 images of 猫, 1 of them new" in done.stdout
-    assert "1 images of 其他, 1 of them new" in done.stdout
+    assert "      1 image of 猫, 1 of them new" in done.stdout
+    assert "      1 image of 其他, 1 of them new" in done.stdout
 
 
 def test_a_gallery_page_and_a_site(web: LocalWeb, tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ def test_a_gallery_page_and_a_site(web: LocalWeb, tmp_path: Path) -> None:
     site = _collect(tmp_path / "site", "--site", first, "--class", "a", "--count", "2", *QUICK)
 
     assert (page.exit_code, site.exit_code) == (0, 0)
-    assert "1 images of a" in page.stdout
+    assert "      1 image of a, 1 of them new" in page.stdout
     assert "2 of 2 images of a" in site.stdout
 
 

@@ -1,5 +1,6 @@
 """The command line with standard streams that are closed or full, and pipes that nobody reads."""
 
+import io
 import subprocess
 import sys
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from edgecls.cli import main
+from edgecls.commands import standard_streams
 
 pytestmark = pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full is how a full disk is had")
 
@@ -107,3 +109,22 @@ def test_a_pipe_that_nobody_reads_ends_it_quietly(arguments: list[str], tiny_mod
         stderr = process.stderr.read()
 
     assert (process.returncode, stderr) == (1, b"")
+
+
+@pytest.mark.parametrize(
+    ("platform", "is_terminal", "environment", "encoding"),
+    [
+        ("win32", False, {}, "utf-8"),
+        ("win32", False, {"PYTHONIOENCODING": "gbk"}, "gbk"),
+        ("win32", True, {}, "gbk"),
+        ("linux", False, {}, "gbk"),
+        ("darwin", False, {}, "gbk"),
+    ],
+)
+def test_windows_writes_files_and_pipes_in_utf_8_and_not_in_its_code_page(
+    platform: str, is_terminal: bool, environment: dict[str, str], encoding: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="gbk")
+    monkeypatch.setattr(stream, "isatty", lambda: is_terminal)
+
+    assert standard_streams._encoding_of(stream, platform=platform, environment=environment) == encoding

@@ -2,6 +2,7 @@
 
 import json
 import signal
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,9 @@ from edgecls.runtime.execution.providers import Provider
 from edgecls.runtime.machine.cores import usable_cores
 from edgecls.runtime.setting import Setting
 from edgecls.runtime.tuned import Choice, choices_folder, keep_choice, this_hardware
+from edgecls.runtime.tuning import first_use
 from edgecls.runtime.tuning.candidates import candidate_settings
+from edgecls.runtime.tuning.first_use import measure_first_use
 
 MANY = Setting(Provider.CPU, 5, 1, 2)
 ONE = Setting(Provider.CPU, 1, 2, 1)
@@ -122,6 +125,51 @@ def test_options_win(tuned: Path, images: Path, options: list[str], said: str) -
     done = _run(images, "--model", tuned, *options)
 
     assert (done.exit_code, done.stderr) == (0, said + COUNTS)
+
+
+@pytest.mark.parametrize("command", ["run", "serve"])
+@pytest.mark.parametrize("options", [["--tune", "--no-tuned"], ["--no-tuned", "--tune"]])
+def test_to_measure_what_is_not_used_is_a_wrong_command_line(
+    model: Path, images: Path, command: str, options: list[str]
+) -> None:
+    inputs = [str(images)] if command == "run" else []
+
+    done = CliRunner().invoke(main, [command, *inputs, "--model", str(model), *options])
+
+    assert done.exit_code == 2
+    assert "--tune and --no-tuned contradict each other" in done.stderr
+
+
+def test_what_was_measured_before_is_not_measured_at_the_first_use(tuned: Path, images: Path) -> None:
+    done = _run(images, "--model", tuned, "--tune")
+
+    assert (done.exit_code, done.stderr) == (0, TUNED_FOR_MANY + COUNTS)
+
+
+def test_a_model_that_was_not_measured_is_at_its_first_use(
+    model: Path, images: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A busy machine may take longer than two seconds.
+    monkeypatch.setattr(first_use, "measure_first_use", partial(measure_first_use, seconds=2.0, clock=lambda: 0.0))
+
+    done = _run(images, "--model", model, "--tune", "--threads", "3", "--provider", "cpu")
+
+    assert done.exit_code == 0, done.stderr
+    assert done.stderr.startswith("measuring for up to 2 s how colors runs best on this machine")
+    assert "\ncolors: for many images " in done.stderr
+    assert "\nrunning as tuned for this machine: cpu, 3 images at once" in done.stderr
+    assert done.stderr.endswith(COUNTS)
+    assert len(list(choices_folder().iterdir())) == 1
+
+
+def test_info_tells_how_a_model_runs_best_here(tuned: Path) -> None:
+    shown = CliRunner().invoke(main, ["info", str(tuned)]).stdout
+
+    assert shown.splitlines()[-1].split(maxsplit=2) == ["tuned", "here", f"for many images {MANY}; for one image {ONE}"]
+
+
+def test_info_says_nothing_of_it_where_it_was_not_measured(model: Path) -> None:
+    assert "tuned here" not in CliRunner().invoke(main, ["info", str(model)]).stdout
 
 
 def test_a_damaged_record_is_passed_over(tuned: Path, images: Path) -> None:

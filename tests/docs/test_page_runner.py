@@ -1,11 +1,14 @@
 """The runner of the documents' blocks notices what is not as a page says."""
 
+import sys
 from pathlib import Path
 
 import pytest
 from document_blocks import PageError, blocks_of
 from document_outputs import difference, line_matches
 from document_page import Outcome, run_apart, run_page
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="pages run in bash, and /proc says what they started")
 
 
 def _page(tmp_path: Path, text: str) -> Path:
@@ -93,10 +96,28 @@ def test_a_command_that_fails_fails_the_page_and_the_rest_of_its_block_is_not_ru
 def test_an_exit_code_that_the_page_announces_is_expected(tmp_path: Path) -> None:
     outcome = _run(
         tmp_path,
-        "<!-- test: exit 3 -->\n'''bash\ntrue\n(exit 3)\n'''\n\n<!-- test: exit 3 -->\n'''bash\ntrue\n'''\n",
+        """
+<!-- test: exit 3 -->
+'''bash
+true
+(exit 3)
+'''
+
+<!-- test: exit 3|4 "exit" -->
+'''bash
+(exit 4)
+(exit 3)
+true
+'''
+
+<!-- test: exit 3|4 -->
+'''bash
+true
+'''
+""",
     )
 
-    assert outcome.failures == ["page.md:9: the exit code is 0, not 3: true\n"]
+    assert outcome.failures == ["page.md:17: the exit code is 0, not 3 or 4: true\n"]
 
 
 def test_an_exception_in_python_fails_with_the_line_of_the_page(tmp_path: Path) -> None:
@@ -233,6 +254,12 @@ c.jpg
 '''
 """,
     )
+
+    assert outcome.failures == []
+
+
+def test_what_a_reader_would_run_first_is_run(tmp_path: Path) -> None:
+    outcome = _run(tmp_path, "<!-- test: run echo 'a  b' > made -->\n'''console\n$ cat made\na  b\n'''\n")
 
     assert outcome.failures == []
 

@@ -24,6 +24,10 @@ pytestmark = pytest.mark.skipif(
 )
 
 DOCS = Path(__file__).parents[2] / "docs"
+CATALOGS = DOCS / "locale" / "zh_CN" / "LC_MESSAGES"
+FINISHED = "Translated in full."
+"""A catalog that begins with this is complete; make docs-catalogs says what is new in its page."""
+
 TIMEOUT_S = 120
 
 
@@ -147,7 +151,7 @@ def test_every_page_leads_to_itself_in_the_other_language(site: Path, pages: dic
 
 
 @pytest.mark.parametrize(
-    ("language", "word", "page"), [("en", "quantize", "quantizing"), ("zh", "量化模型", "quantizing")]
+    ("language", "word", "page"), [("en", "quantize", "quantizing"), ("zh", "黄金样本", "quantizing")]
 )
 def test_search_finds_pages_without_a_server(site: Path, browser: Chrome, language: str, word: str, page: str) -> None:
     browser.get((site / language / "index.html").as_uri())
@@ -160,3 +164,52 @@ def test_search_finds_pages_without_a_server(site: Path, browser: Chrome, langua
         return any(f"/how-to/{page}.html" in str(link.get_attribute("href")) for link in links)
 
     WebDriverWait(browser, TIMEOUT_S).until(found)
+
+
+@pytest.fixture(scope="module")
+def messages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the messages of the English pages, as they are now."""
+    folder = tmp_path_factory.mktemp("messages")
+    _maker().extract_messages(folder)
+    return folder
+
+
+def test_finished_translations_are_complete(messages: Path) -> None:
+    from babel.messages.pofile import read_po
+
+    missing = []
+    for path in sorted(CATALOGS.rglob("*.po")):
+        with path.open("rb") as file:
+            catalog = read_po(file, locale="zh_CN")
+        if FINISHED in catalog.header_comment:
+            with (messages / path.relative_to(CATALOGS)).with_suffix(".pot").open("rb") as file:
+                wanted = [message.id for message in read_po(file) if message.id]
+            known = {message.id: message.string for message in catalog if not message.fuzzy}
+            missing += [f"{path.stem}: {message}" for message in wanted if not known.get(message)]
+
+    assert missing == []
+
+
+def test_every_page_with_messages_has_a_catalog(messages: Path) -> None:
+    templates = {path.relative_to(messages).with_suffix("") for path in messages.rglob("*.pot")}
+
+    catalogs = {path.relative_to(CATALOGS).with_suffix("") for path in CATALOGS.rglob("*.po")}
+
+    assert templates == catalogs - {Path("sphinx")}  # which has words of the theme
+
+
+def test_translations_keep_code_and_links() -> None:
+    from babel.messages.pofile import read_po
+
+    changed = []
+    for path in sorted(CATALOGS.rglob("*.po")):
+        with path.open("rb") as file:
+            for message in read_po(file, locale="zh_CN"):
+                if message.id and message.string and not message.fuzzy and _kept(message.id) != _kept(message.string):
+                    changed.append(f"{path.stem}: {message.string}")
+
+    assert changed == []
+
+
+def _kept(text: str) -> list[str]:
+    return sorted(re.findall(r"`[^`]+`|\]\([^)]*\)", text))

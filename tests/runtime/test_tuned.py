@@ -98,6 +98,26 @@ def test_what_is_kept_is_found_again(tmp_path: Path) -> None:
     assert json.loads(path.read_text())["key"]["hardware"]["processor"] == "A CPU"
 
 
+def test_a_choice_for_one_provider_is_none_for_those_who_want_the_best_of_all(tmp_path: Path) -> None:
+    keep_choice(CHOICE, "a1", MACHINE, folder=tmp_path, provider=Provider.CPU)
+
+    assert find_choice("a1", MACHINE, folder=tmp_path) is None
+    assert find_choice("a1", MACHINE, folder=tmp_path, provider=Provider.CPU) == CHOICE
+
+
+def test_who_names_a_provider_gets_what_was_found_for_it_whatever_is_best_of_all(
+    tiny_model: ModelFile, tmp_path: Path
+) -> None:
+    digest, here = tiny_model.network_sha256, this_hardware()
+    best = replace(MANY, provider=Provider.OPENVINO)
+    keep_choice(Choice(best, best, "2026"), digest, here, folder=tmp_path)
+    keep_choice(CHOICE, digest, here, folder=tmp_path, provider=Provider.CPU)
+
+    assert tuned_setting(tiny_model, Goal.THROUGHPUT, folder=tmp_path) == best
+    assert tuned_setting(tiny_model, Goal.THROUGHPUT, provider=Provider.CPU, folder=tmp_path) == MANY
+    assert tuned_setting(tiny_model, Goal.THROUGHPUT, provider=Provider.CUDA, folder=tmp_path) is None
+
+
 def test_a_later_choice_takes_the_place_of_the_earlier_one(tmp_path: Path) -> None:
     keep_choice(CHOICE, "a1", MACHINE, folder=tmp_path)
     keep_choice(replace(CHOICE, throughput=ONE), "a1", MACHINE, folder=tmp_path)

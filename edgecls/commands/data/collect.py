@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgecls.commands.options import limits_option
-from edgecls.commands.terminal import StatusLine
+from edgecls.commands.terminal import StatusLine, counted
 
 if TYPE_CHECKING:
     from edgecls.dataset.collect.job import ClassRequest, Summary
@@ -154,7 +154,7 @@ def collect(output: Path, **options: Any) -> None:
     line = StatusLine()
     listener = Listener(
         on_read=lambda done, total: line.show(f"reading existing images {done}/{total}"),
-        on_record=lambda record, images: line.show(f"{record.label}: {images} images  ({record.outcome})"),
+        on_record=lambda record, images: line.show(f"{record.label}: {counted(images, 'image')}  ({record.outcome})"),
         on_note=lambda text: _note(line, text),
     )
     summary = run(output, _requests(options), settings, listener=listener)
@@ -204,8 +204,10 @@ def _note(line: StatusLine, text: str) -> None:
 
 def _print_summary(summary: "Summary") -> None:
     for result in summary.classes:
-        wanted = f" of {result.wanted}" if result.wanted else ""
-        click.echo(f"{result.had + result.saved:7d}{wanted} images of {result.label}, {result.saved} of them new")
+        there = result.had + result.saved
+        images = counted(result.wanted or there, "image")  # "3 of 20 images", or "1 image"
+        share = f"{there:7d} of {images}" if result.wanted else f"{there:7d}{images.removeprefix(str(there))}"
+        click.echo(f"{share} of {result.label}, {result.saved} of them new")
     for outcome, number in summary.outcomes.most_common():
         click.echo(f"{number:7d}  {outcome}")
     if summary.settled:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edgecls.commands.data.augment import warp_options
-from edgecls.commands.terminal import StatusLine
+from edgecls.commands.terminal import StatusLine, counted
 
 if TYPE_CHECKING:
     from edgecls.dataset.augmentation.warp import WarpLimits
@@ -103,4 +103,4 @@ def _block(samples: "LabelSamples") -> "SheetBlock":
     if all(len(row) == 1 for row in lines):
         single = [row[0] for row in lines]
         lines = tuple(tuple(single[start : start + LINE]) for start in range(0, len(single), LINE))
-    return SheetBlock(samples.label, f"{samples.total} images", lines)
+    return SheetBlock(samples.label, counted(samples.total, "image"), lines)

@@ -68,23 +68,34 @@ class _ThisMachine:
 _HERE = _ThisMachine()
 
 
-def read_folders(root: Path, tree: Tree = _HERE) -> Dataset:
+def read_folders(root: Path, tree: Tree = _HERE, *, groups_within_labels: bool = False) -> Dataset:
     """Find the images in a folder with class folders, or with folders for splits that have these.
+
+    Args:
+        root: The folder.
+        tree: Where it is.
+        groups_within_labels: As for `read_class_folders`.
 
     Raises:
         DatasetError: As `read_split_folders` and `read_class_folders`.
     """
     if tree.is_folder(root) and has_split_folders(root, tree):
         return read_split_folders(root, tree)
-    return Dataset(read_class_folders(root, tree))
+    return Dataset(read_class_folders(root, tree, groups_within_labels=groups_within_labels))
 
 
-def read_class_folders(root: Path, tree: Tree = _HERE) -> LabelledImages:
+def read_class_folders(root: Path, tree: Tree = _HERE, *, groups_within_labels: bool = False) -> LabelledImages:
     """Find the images in a folder that has one folder for each label.
 
     Images are files with an image's suffix, at any depth below a label's folder. Hidden files and
     folders are ignored. Labels are normalised to Unicode NFC, so that a folder made on a Mac
     has the same label as one made elsewhere.
+
+    Args:
+        root: The folder.
+        tree: Where it is.
+        groups_within_labels: Folders within those of the labels are known to be groups of images, as of one object.
+            They may then have the same names in all labels.
 
     Raises:
         DatasetError: The folder does not exist, there are fewer than two labels, a label without images, or
@@ -99,7 +110,7 @@ def read_class_folders(root: Path, tree: Tree = _HERE) -> LabelledImages:
             f"{str(root)!r} has {len(folders)} class folder(s), at least 2 are needed; "
             f"put the images of each label into a folder named like the label{inner}"
         )
-    check_not_splits(root, folders, tree)
+    check_not_splits(root, folders, tree, groups_within_labels=groups_within_labels)
     listed = list_class_folders(root, tree)
     filled = {label for _, label in listed}
     for folder in folders:
@@ -197,8 +208,16 @@ def subfolders(root: Path) -> list[Path]:
         raise DatasetError(f"cannot read folder {str(root)!r}: {error.strerror}; check who may read it") from error
 
 
-def check_not_splits(root: Path, folders: Sequence[Path], tree: Tree = _HERE) -> None:
+def check_not_splits(
+    root: Path, folders: Sequence[Path], tree: Tree = _HERE, *, groups_within_labels: bool = False
+) -> None:
     """Refuse folders that all hold the same folders and no images: splits or sources would become the labels.
+
+    Args:
+        root: The folder that has them.
+        folders: They.
+        tree: Where they are.
+        groups_within_labels: They are known to be labels, so that only splits within them are refused.
 
     Raises:
         DatasetError: They do.
@@ -220,10 +239,13 @@ def check_not_splits(root: Path, folders: Sequence[Path], tree: Tree = _HERE) ->
             f"{beginning}, which look like splits: put the labels into the splits, as in train/{folders[0].name}, "
             "or list the images in a CSV file with the columns path, label and split"
         )
+    if groups_within_labels:
+        return
     raise DatasetError(
         f"{beginning}, so they look like splits or sources, not like labels. If the inner folders are the labels, "
         "name the outer ones train, val and test, or put their contents together; if the outer ones are the labels, "
-        "move the images up into them, or list them in a CSV file with the columns path and label"
+        "move the images up into them, list them in a CSV file with the columns path and label, or divide them with "
+        "edgecls data split --group-by folder"
     )
 
 

@@ -10,7 +10,7 @@ from edgecls.dataset.formats.lists import has_split_lists, read_csv_file, read_l
 __all__ = ["read_dataset"]
 
 
-def read_dataset(path: str | PathLike[str]) -> Dataset:
+def read_dataset(path: str | PathLike[str], *, groups_within_labels: bool = False) -> Dataset:
     """Read which images a dataset has, and their labels; no image is opened.
 
     The formats, in the order in which they are tried:
@@ -23,6 +23,11 @@ def read_dataset(path: str | PathLike[str]) -> Dataset:
 
     If a dataset is not divided, all images are in `train`.
 
+    Args:
+        path: A file or a folder.
+        groups_within_labels: Folders within class folders are known to be groups of images, as of one object. They may
+            then have the same names in all class folders; otherwise that is refused, as it may be the other way round.
+
     Raises:
         DatasetError: It does not exist, cannot be read, or cannot be trained on; the message says why.
     """
@@ -31,4 +36,4 @@ def read_dataset(path: str | PathLike[str]) -> Dataset:
         return read_csv_file(path) if path.suffix.lower() == ".csv" else read_list_file(path)
     if path.is_dir() and has_split_lists(path):
         return read_split_lists(path)
-    return read_folders(path)
+    return read_folders(path, groups_within_labels=groups_within_labels)

@@ -14,7 +14,7 @@ from edgecls.dataset.similarity.groups import keep_together
 from edgecls.dataset.similarity.measures import NEAR_DISTANCE, Layouts, has_neighbour
 from edgecls.dataset.splits.partition import partition, without_rare
 from edgecls.dataset.splits.rare_labels import RareLabels
-from edgecls.dataset.splits.series import Series, group_keys, series_in_names
+from edgecls.dataset.splits.series import FOLDER, Series, group_keys, series_in_names
 from edgecls.dataset.splits.write import SplitFormat, check_splits_writable, write_splits
 from edgecls.errors import DatasetError, ImageError, OutputError
 
@@ -107,7 +107,7 @@ def split_dataset(
         raise DatasetError(f"give two shares, of train and val, or three, of train, val and test; got {list(ratios)}")
     if data.is_dir() and data.resolve() in out.resolve().parents:
         raise OutputError(f"cannot write {str(out)!r}: it is in the dataset; choose a folder outside")
-    whole = read_dataset(data).whole
+    whole = read_dataset(data, groups_within_labels=group_by == FOLDER).whole
     check_splits_writable(out, whole, split_format)
     keys = None if group_by is None else group_keys(data, whole, group_by)
     kept = keep_together(whole.paths, keys=keys, max_distance=near_distance, workers=workers, on_progress=on_read)

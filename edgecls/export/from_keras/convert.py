@@ -132,12 +132,15 @@ def _converted_by_child(model: keras.Model) -> bytes:
         "KERAS_BACKEND": "tensorflow",
         "CUDA_VISIBLE_DEVICES": "-1",  # this process may hold all memory of the GPU
         "TF_CPP_MIN_LOG_LEVEL": "3",
+        "PYTHONIOENCODING": "utf-8",
     }
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder) / "network.keras", Path(folder) / "network.onnx"
         model.save(source)
         command = [sys.executable, "-m", "edgecls.export.from_keras.convert", str(source), str(target)]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
+        done = subprocess.run(  # noqa: S603  this interpreter with a module of our own
+            command, env=environment, capture_output=True, encoding="utf-8", errors="replace", check=False
+        )
         if done.returncode or not target.is_file():
             reason = done.stderr.strip().rpartition("\n")[2] or f"exit code {done.returncode}"
             raise ExportError(

@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["CoreCount", "count_cores", "own_groups_v1", "own_groups_v2", "usable_cores"]
+__all__ = ["CoreCount", "busy_load", "count_cores", "own_groups_v1", "own_groups_v2", "usable_cores"]
+
+BUSY = 0.3  # load per core of the host above which other programs disturb measurements
 
 
 def own_groups_v2(root: Path) -> Iterator[Path]:
@@ -107,3 +109,9 @@ def _quotas(root: Path) -> Iterator[float]:
                 yield microseconds / of_microseconds
         except (OSError, ValueError):
             continue
+
+
+def busy_load() -> float | None:
+    """Return the load of the last minute if it disturbs measurements; None if it does not, or is unknown."""
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    return load if load > BUSY * count_cores().host else None

@@ -1,9 +1,12 @@
 """Opening a model with every setting that is worth trying here."""
 
+import math
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 from edgecls.errors import ProviderError
 from edgecls.modelfile import ModelFile
@@ -71,6 +74,7 @@ def open_candidates(
     provider: Provider,
     *,
     deadline_s: float,
+    wait_until_s: float = math.inf,
     on_progress: Callable[[str], None],
     clock: Callable[[], float] = time.perf_counter,
 ) -> tuple[list[Candidate], list[SkippedProvider]]:
@@ -82,6 +86,8 @@ def open_candidates(
         models: The model files.
         provider: One by name, or AUTO for all that work.
         deadline_s: The time by `clock` after which only what is needed is opened.
+        wait_until_s: The time by `clock` until which an opening is waited for; one that takes longer is left out, and
+            goes on in a thread that the end of this process waits for (unless it is `os._exit`).
         on_progress: Called with what is being opened.
         clock: Tells the time in seconds.
 
@@ -100,7 +106,9 @@ def open_candidates(
         faults: list[SkippedProvider] = []
         for place in reversed(wanted):
             on_progress(f"opening {model.path} on {place}")
-            for found in _open_on(model, place, is_late=lambda: clock() > deadline_s):
+            for found in _open_on(
+                model, place, is_late=lambda: clock() > deadline_s, left_s=lambda: wait_until_s - clock()
+            ):
                 if isinstance(found, SkippedProvider):
                     faults.append(found)
                 else:
@@ -115,7 +123,7 @@ def open_candidates(
 
 
 def _open_on(
-    model: ModelFile, provider: Provider, *, is_late: Callable[[], bool]
+    model: ModelFile, provider: Provider, *, is_late: Callable[[], bool], left_s: Callable[[], float]
 ) -> Iterator[tuple[Setting, Session] | SkippedProvider]:
     sharing: dict[tuple[int, int], list[Setting]] = defaultdict(list)
     for setting in candidate_settings(provider, cores=usable_cores()):
@@ -128,18 +136,38 @@ def _open_on(
             reason, remedy = hindrance
             yield SkippedProvider(provider, f"with {settings[0]} not measured: {reason}", remedy)
             continue
-        session = try_provider(
+        open_it = partial(
+            try_provider,
             model,
             provider,
             intra_op_threads=threads,
             batch_sizes=max(settings, key=lambda setting: setting.batch_size).batch_sizes,
         )
+        session = _opened_within(left_s(), open_it, provider)
         if isinstance(session, Session):
             yield from ((setting, session) for setting in settings)
         else:
             yield session
             if not number:
                 return  # nor will it with other settings
+
+
+def _opened_within(
+    left_s: float, open_it: Callable[[], Session | SkippedProvider], provider: Provider
+) -> Session | SkippedProvider:
+    """Return what is opened; or, if that takes longer than `left_s` seconds, that it was not waited for."""
+    if math.isinf(left_s):
+        return open_it()
+    late = SkippedProvider(provider, "not measured: it took too long to open", "'edgecls tune' waits for it")
+    if left_s <= 0:
+        return late
+    aside = ThreadPoolExecutor(1)
+    try:
+        return aside.submit(open_it).result(left_s)
+    except TimeoutError:
+        return late
+    finally:
+        aside.shutdown(wait=False)
 
 
 def _too_much(model: ModelFile, *, is_late: bool) -> tuple[str, str] | None:

@@ -20,7 +20,7 @@ from edgecls.runtime.tuned import Goal
 from edgecls.runtime.tuning.candidates import Candidate
 from edgecls.runtime.tuning.in_memory import classify_in_memory, least_images, warm_up
 
-__all__ = ["ELIMINATED_AFTER", "Ranking", "measure", "rankings_of", "take_rounds"]
+__all__ = ["ELIMINATED_AFTER", "Measurement", "Ranking", "measure", "rankings_of", "take_rounds"]
 
 PLANNED_ROUNDS = 8
 MOST_ROUNDS = 16
@@ -33,6 +33,23 @@ Trials = Mapping[int, Sequence[Trial]]
 """The trials of each candidate in their rounds; one that was eliminated has fewer, the first ones."""
 
 
+@dataclass(frozen=True)
+class Measurement:
+    """What was measured of candidates.
+
+    Attributes:
+        trials: Of each candidate by its number: its rounds, or before the first one is over how it warmed up.
+        rankings: What they were taken for.
+        skipped: What was not measured, with the reason.
+        rounds: How many rounds are over.
+    """
+
+    trials: Trials
+    rankings: Sequence["Ranking"]
+    skipped: Sequence[SkippedProvider]
+    rounds: int
+
+
 def measure(
     candidates: Sequence[Candidate],
     images: Sequence[bytes],
@@ -40,8 +57,9 @@ def measure(
     seconds: float,
     deadline_s: float,
     on_progress: Callable[[str], None],
+    on_figures: Callable[[Measurement], None] = lambda measured: None,
     clock: Callable[[], float] = time.perf_counter,
-) -> tuple[dict[int, list[Trial]], list["Ranking"], list[SkippedProvider]]:
+) -> Measurement:
     """Measure candidates: each warms up alone, then they take turns.
 
     Args:
@@ -50,10 +68,8 @@ def measure(
         seconds: How long all of it should take.
         deadline_s: When it should end, by `clock`.
         on_progress: Called with what is going on.
+        on_figures: Called with what there is when all have warmed up, and after every round.
         clock: Tells the time in seconds.
-
-    Returns:
-        The trials of each candidate by its number, the rankings they were taken for, and what was not measured.
     """
     warm, skipped = warm_up(candidates, images, seconds=seconds, on_progress=on_progress)
     trial_s = max(LEAST_TRIAL_S, (deadline_s - clock()) / (PLANNED_ROUNDS * len(warm)))
@@ -65,7 +81,15 @@ def measure(
         return classify_in_memory(candidate.classifier, images, count)
 
     rankings = rankings_of({number: candidates[number] for number in warm})
-    return take_rounds(run, rankings, deadline_s=deadline_s, clock=clock), rankings, skipped
+    on_figures(Measurement({number: [trial] for number, trial in warm.items()}, rankings, skipped, 0))
+
+    def measured(trials: Trials) -> Measurement:
+        return Measurement(trials, rankings, skipped, max(map(len, trials.values())))
+
+    def report(trials: Trials) -> None:
+        on_figures(measured(trials))
+
+    return measured(take_rounds(run, rankings, deadline_s=deadline_s, clock=clock, on_round=report))
 
 
 @dataclass(frozen=True)
@@ -138,7 +162,12 @@ def _complexity(setting: Setting, usual: Mapping[Provider, Setting]) -> tuple[bo
 
 
 def take_rounds(
-    run: Callable[[int], Trial], rankings: Sequence[Ranking], *, deadline_s: float, clock: Callable[[], float]
+    run: Callable[[int], Trial],
+    rankings: Sequence[Ranking],
+    *,
+    deadline_s: float,
+    clock: Callable[[], float],
+    on_round: Callable[[Trials], None] = lambda trials: None,
 ) -> dict[int, list[Trial]]:
     """Run every candidate once in each round, in changing order, until time is up or all rankings are decided.
 
@@ -149,9 +178,11 @@ def take_rounds(
         rankings: What the trials are for.
         deadline_s: No round begins that would end after this time by `clock`, except for the first.
         clock: Tells the time in seconds.
+        on_round: Called with the trials after every round.
     """
 
     def still_running(trials: Trials) -> set[int]:
+        on_round(trials)
         left = [
             [one for one in ranking.members if one in running and not ranking.is_eliminated(one, trials)]
             for ranking in rankings

@@ -1,8 +1,9 @@
 """Finding out how models run best on this machine."""
 
+import math
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -15,8 +16,8 @@ from edgecls.modelfile import ModelFile
 from edgecls.runtime.execution.providers import Provider, SkippedProvider
 from edgecls.runtime.setting import Setting
 from edgecls.runtime.tuned import Choice, Hardware, keep_choice, this_hardware
-from edgecls.runtime.tuning.candidates import open_candidates
-from edgecls.runtime.tuning.ranking import ELIMINATED_AFTER, Ranking, measure
+from edgecls.runtime.tuning.candidates import Candidate, open_candidates
+from edgecls.runtime.tuning.ranking import ELIMINATED_AFTER, Measurement, Ranking, Trials, measure
 
 __all__ = ["ModelTuning", "Row", "Standing", "Tuning", "tune"]
 
@@ -81,11 +82,13 @@ class Tuning:
         hardware: This machine.
         models: What was found for each model.
         skipped: What was not measured, with reason and remedy.
+        rounds: In how many rounds the settings were compared; in none, the figures are those of warming up.
     """
 
     hardware: Hardware
     models: tuple[ModelTuning, ...]
     skipped: tuple[SkippedProvider, ...]
+    rounds: int
 
     @property
     def is_hasty(self) -> bool:
@@ -108,7 +111,10 @@ def tune(
     *,
     provider: Provider = Provider.AUTO,
     seconds: float,
+    wait_s: float = math.inf,
     on_progress: Callable[[str], None] = lambda text: None,
+    on_found: Callable[[Tuning], None] = lambda found: None,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> Tuning:
     """Measure how models run best here: provider, images at once, threads, batches, decoding included.
 
@@ -118,23 +124,53 @@ def tune(
         provider: One by name, or AUTO for all that work.
         seconds: About how long it may take. Exceeded where a provider takes long to open, as TensorRT does, or
             one round takes longer.
+        wait_s: Seconds after which an opening is not waited for any more, as `open_candidates` describes.
         on_progress: Called with what is going on.
+        on_found: Called with what is known, and may change yet: when all settings have warmed up, and after every
+            round.
+        clock: Tells the time in seconds.
 
     Raises:
         ModelFileError: A network does not match its document, or onnxruntime cannot load it.
         ProviderError: A model runs nowhere, or not on the provider asked for.
     """
-    start_s = time.perf_counter()
+    start_s = clock()
+    hardware = this_hardware()
     candidates, not_opened = open_candidates(
-        models, provider, deadline_s=start_s + OPENING * seconds, on_progress=on_progress
+        models,
+        provider,
+        deadline_s=start_s + OPENING * seconds,
+        wait_until_s=start_s + wait_s,
+        on_progress=on_progress,
+        clock=clock,
     )
-    trials, rankings, not_measured = measure(
-        candidates, images, seconds=seconds, deadline_s=start_s + seconds, on_progress=on_progress
+
+    def found(measured: Measurement) -> Tuning:
+        skipped = tuple(dict.fromkeys((*not_opened, *measured.skipped)))
+        return Tuning(hardware, tuple(_of_each(models, candidates, measured)), skipped, measured.rounds)
+
+    def report(measured: Measurement) -> None:
+        on_found(found(measured))
+
+    return found(
+        measure(
+            candidates,
+            images,
+            seconds=seconds,
+            deadline_s=start_s + seconds,
+            on_progress=on_progress,
+            on_figures=report,
+            clock=clock,
+        )
     )
-    measured = datetime.now(UTC).isoformat(timespec="seconds")
-    found = []
+
+
+def _of_each(
+    models: Sequence[ModelFile], candidates: Sequence[Candidate], measured: Measurement
+) -> Iterator[ModelTuning]:
+    trials, now = measured.trials, datetime.now(UTC).isoformat(timespec="seconds")
     for index, model in enumerate(models):
-        throughput, latency = (_standings(ranking, trials) for ranking in rankings[2 * index : 2 * index + 2])
+        throughput, latency = (_standings(one, trials) for one in measured.rankings[2 * index : 2 * index + 2])
         rows = tuple(
             _row(candidates[number].setting, trials[number], throughput[number], latency.get(number))
             for number in sorted(throughput)
@@ -142,13 +178,12 @@ def tune(
         choice = Choice(
             next(row.setting for row in rows if row.throughput is Standing.CHOSEN),
             next(row.setting for row in rows if row.latency is Standing.CHOSEN),
-            measured,
+            now,
         )
-        found.append(ModelTuning(model, rows, choice))
-    return Tuning(this_hardware(), tuple(found), tuple(dict.fromkeys((*not_opened, *not_measured))))
+        yield ModelTuning(model, rows, choice)
 
 
-def _standings(ranking: Ranking, trials: dict[int, list[Trial]]) -> dict[int, Standing]:
+def _standings(ranking: Ranking, trials: Trials) -> dict[int, Standing]:
     chosen, *level = ranking.level(trials)
     standings = dict.fromkeys(ranking.members, Standing.BEHIND)
     return {**standings, **dict.fromkeys(level, Standing.LEVEL), chosen: Standing.CHOSEN}

@@ -113,6 +113,9 @@ def _about_models(repository: Repository) -> Iterator["Metric"]:
     nodes = GaugeMetricFamily(
         "edgecls_provider_nodes", "Nodes of the network on each provider.", labels=("model", "provider")
     )
+    tuned = GaugeMetricFamily(
+        "edgecls_model_tuned", "Whether a model runs as was measured to be best on this machine.", labels=("model",)
+    )
     ready = GaugeMetricFamily("edgecls_model_ready", "Whether a model can be asked.", labels=("model",))
     for entry in repository.index():
         served = repository.serving(entry.name)
@@ -123,9 +126,10 @@ def _about_models(repository: Repository) -> Iterator["Metric"]:
         info.add_metric(
             (entry.name, card.name, served.sha256, card.architecture, card.precision, classifier.provider.value), 1
         )
+        tuned.add_metric((entry.name,), classifier.setting is not None)
         for provider, count in classifier.nodes.items():
             nodes.add_metric((entry.name, provider), count)
-    yield from (info, nodes, ready)
+    yield from (info, nodes, tuned, ready)
 
 
 def _about_drift(repository: Repository, snapshots: Sequence[Snapshot]) -> Iterator["Metric"]:

@@ -138,6 +138,7 @@ SCHEMAS: dict[str, Any] = {
     ),
     "Models": {
         **array({"type": "object", "required": ["name", "state", "reason"]}),
-        "description": "Each with its labels, precision, provider and what was skipped, once it is loaded.",
+        "description": "Each with its labels, precision, provider, the setting that was measured to be best (`tuned`; "
+        "null for the defaults) and what was skipped, once it is loaded.",
     },
 }

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -251,6 +251,7 @@ def _model_facts(entry: IndexEntry, model: ServedModel | None) -> dict[str, Any]
         "unknown_threshold": classifier.unknown_threshold,
         "min_familiarity": classifier.min_familiarity,
         "provider": classifier.provider.value,
+        "tuned": None if classifier.setting is None else asdict(classifier.setting),
         "skipped": [
             {"provider": skipped.provider.value, "reason": skipped.reason, "remedy": skipped.remedy}
             for skipped in classifier.skipped

@@ -64,6 +64,11 @@ class Board:
         self._posting = threading.Lock()
 
     @property
+    def choices_folder(self) -> Path:
+        """The folder of how models run best, for what no later server will find; it need not exist."""
+        return self._folder / "tuning"
+
+    @property
     def all_ready(self) -> bool:
         """True if every process has said that it is ready."""
         return len(self.ready()) == self._workers

@@ -250,6 +250,30 @@ def test_images_in_one_folder_stay_together(tmp_path: Path) -> None:
     assert result.ungrouped == 8
 
 
+def test_groups_may_have_the_same_names_in_every_label(tmp_path: Path) -> None:
+    for seed in range(24):
+        write_scene(tmp_path / "data" / ("wren", "robin")[seed % 2] / f"nest {seed // 2 % 4}" / f"{seed}.png", seed)
+
+    result = _split(tmp_path / "data", tmp_path / "out", (50, 50), near_distance=0, group_by="folder")
+
+    assert result.dataset.labels == ("robin", "wren")
+    folders = [{path.parent for path in split.paths} for split in result.dataset.splits.values()]
+    assert not folders[0] & folders[1]
+    assert result.groups == 8  # nests of one name in two labels are two
+    with pytest.raises(DatasetError, match="divide them with edgecls data split --group-by folder"):
+        _split(tmp_path / "data", tmp_path / "another")
+
+
+def test_splits_within_labels_are_no_groups(tmp_path: Path) -> None:
+    for seed in range(8):
+        write_scene(
+            tmp_path / "data" / ("wren", "robin")[seed % 2] / ("train", "test")[seed // 4] / f"{seed}.png", seed
+        )
+
+    with pytest.raises(DatasetError, match="which look like splits"):
+        _split(tmp_path / "data", tmp_path / "out", group_by="folder")
+
+
 @pytest.mark.parametrize(
     ("rule", "message"),
     [

@@ -13,7 +13,7 @@ from edgecls.runtime.opening import open_classifier
 from edgecls.runtime.setting import Setting
 from edgecls.runtime.tuned import Goal
 from edgecls.runtime.tuning.candidates import Candidate, candidate_settings
-from edgecls.runtime.tuning.ranking import MOST_ROUNDS, Ranking, measure, rankings_of, take_rounds
+from edgecls.runtime.tuning.ranking import MOST_ROUNDS, Measurement, Ranking, measure, rankings_of, take_rounds
 from edgecls.runtime.tuning.timed_images import camera_like_jpegs
 
 RANKING = Ranking(Goal.THROUGHPUT, (0, 1, 2))
@@ -176,9 +176,18 @@ def test_a_setting_that_needs_too_many_images_for_the_time_is_not_measured(tiny_
         Candidate(0, setting, open_classifier(tiny_model, Provider.CPU, setting=setting)) for setting in settings
     ]
 
-    trials, _, skipped = measure(
-        candidates, camera_like_jpegs(1), seconds=0.01, deadline_s=0, on_progress=lambda text: None
+    reported: list[Measurement] = []
+    measured = measure(
+        candidates,
+        camera_like_jpegs(1),
+        seconds=0.01,
+        deadline_s=0,
+        on_progress=lambda text: None,
+        on_figures=reported.append,
     )
 
-    assert [len(each) for each in trials.values()] == [1]
-    assert "batches of up to 100 not measured: 400 images take too long here" in str(skipped[0])
+    assert [len(each) for each in measured.trials.values()] == [1]
+    assert "batches of up to 100 not measured: 400 images take too long here" in str(measured.skipped[0])
+    assert [one.rounds for one in reported] == [0, 1]
+    assert all(len(one.trials[0]) == 1 for one in reported)
+    assert measured.rounds == 1

@@ -63,6 +63,7 @@ def test_what_is_so_now_is_told_of_those_that_run(exposition: Exposition, tiny_m
     assert ("edgecls_queue_depth", {}, 3) in samples
     assert ("edgecls_workers_ready", {}, 1) in samples
     assert ("edgecls_model_ready", {"model": name}, 1) in samples
+    assert ("edgecls_model_tuned", {"model": name}, 0) in samples
     (info,) = [labels for metric, labels, _ in samples if metric == "edgecls_model_info"]
     assert (info["model"], info["title"], info["provider"], len(info["sha256"])) == (name, "colors", "cpu", 64)
     memory = {labels["worker"]: value for metric, labels, value in samples if metric == "process_resident_memory_bytes"}
