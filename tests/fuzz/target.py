@@ -214,8 +214,10 @@ def fault_of(error: BaseException) -> str:
     if not isinstance(error, Fault):
         return f"{type(error).__name__} in {where}"
     checks = [one for one in traceback.walk_tb(error.__traceback__) if TARGETS in one[0].f_code.co_filename]
-    promise = f"{checks[-1][0].f_code.co_qualname}, line {checks[-1][1]}" if checks else where
-    return f"a broken promise of {promise}: {str(error).partition(chr(10))[0][:20]}"
+    what = str(error).partition("\n")[0]
+    if not checks:
+        return what[:80]
+    return f"a broken promise of {checks[-1][0].f_code.co_qualname}, line {checks[-1][1]}: {what[:20]}"
 
 
 def _innermost(error: BaseException) -> str:
