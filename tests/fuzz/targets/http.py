@@ -260,7 +260,7 @@ def _apps(folder: Path) -> tuple[WsgiApplication, ...]:
     (folder / "images").mkdir(exist_ok=True)
     (folder / "images" / "red.png").write_bytes(_PNG)
     (folder / "colors.onnx").write_bytes(tiny_model_bytes())
-    teaching = Teaching(folder / "taught", TeachingBounds(min_free_mb=0, max_mb=50, max_images=4, max_labels=4))
+    teaching = Teaching(folder / "taught", TeachingBounds(min_free_mb=0, max_mb=50, max_images=3, max_labels=4))
     settings = AppSettings(max_body_bytes=MAX_BODY, max_files=5)
     taught = build_app(_repository(), settings, teaching=teaching, image_root=ImageRoot(folder / "images"))
     guarded = create_app(
