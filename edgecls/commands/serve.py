@@ -1,6 +1,7 @@
 """edgecls serve: classify images over HTTP."""
 
 import functools
+import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -43,7 +44,7 @@ class _GpuNumbers(click.ParamType[tuple[int, ...]]):
         if isinstance(value, tuple):
             return value
         numbers = [number.strip() for number in value.split(",")]
-        if not all(number.isdecimal() and number.isascii() for number in numbers) or len(set(numbers)) < len(numbers):
+        if not all(re.fullmatch("[0-9]{1,9}", number) for number in numbers) or len(set(numbers)) < len(numbers):
             self.fail(f"{value!r} is no list of GPUs; give their numbers, each once, as in 0,1", param, ctx)
         return tuple(map(int, numbers))
 

@@ -186,7 +186,7 @@ def _labels_in(value: Any) -> list[str] | None:
             numbered.append((entry, key.strip()))
             continue
         named = entry[-1] if isinstance(entry, list) and entry else entry  # ["n01440764", "tench"], of Keras
-        if not isinstance(named, str) or not str(key).isdecimal():
+        if not isinstance(named, str) or not re.fullmatch(r"\d{1,9}", str(key)):
             return None
         numbered.append((int(key), named.strip()))
     numbered.sort()

@@ -7,6 +7,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -77,7 +78,7 @@ class Watch:
     root: Path
     _is_on: bool = field(default=False, init=False)
     _violation: str = field(default="", init=False)
-    _is_closed: bool = field(default=False, init=False)
+    _thread: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
         self.root = Path(os.path.realpath(self.root))
@@ -106,7 +107,7 @@ class Watch:
         """
         shutil.rmtree(self.root / "in", ignore_errors=True)
         self.folder.mkdir(parents=True)
-        self._violation = ""
+        self._violation, self._thread = "", threading.get_ident()
         try:
             with _own_temporary_folder(self.root / "tmp"), _bounded_cpu(target.limit_s):
                 self._is_on = True
@@ -119,12 +120,8 @@ class Watch:
         left = sorted(os.listdir(self.root / "in"))
         check(left == ["it"], f"it wrote next to its folder: {left}")
 
-    def close(self) -> None:
-        """Stop watching; Python has no way to take away what listens to its events."""
-        self._is_closed = True
-
     def _audit(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if not self._is_on or self._is_closed:
+        if not self._is_on or threading.get_ident() != self._thread:  # other threads are of other tests
             return
         if event in _NEVER:
             self._refuse(f"it did {event}: {str(arguments)[:200]}")
@@ -181,7 +178,7 @@ def _own_temporary_folder(folder: Path) -> Iterator[None]:
 @contextlib.contextmanager
 def _bounded_cpu(seconds: float) -> Iterator[None]:
     """End what takes more CPU time; that of another program on the machine does not count."""
-    if not hasattr(signal, "setitimer"):  # Windows
+    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():  # Windows
         yield
         return
 
@@ -214,8 +211,10 @@ def fault_of(error: BaseException) -> str:
     if not isinstance(error, Fault):
         return f"{type(error).__name__} in {where}"
     checks = [one for one in traceback.walk_tb(error.__traceback__) if TARGETS in one[0].f_code.co_filename]
-    promise = f"{checks[-1][0].f_code.co_qualname}, line {checks[-1][1]}" if checks else where
-    return f"a broken promise of {promise}: {str(error).partition(chr(10))[0][:20]}"
+    what = str(error).partition("\n")[0]
+    if not checks:
+        return what[:80]
+    return f"a broken promise of {checks[-1][0].f_code.co_qualname}, line {checks[-1][1]}: {what[:20]}"
 
 
 def _innermost(error: BaseException) -> str:

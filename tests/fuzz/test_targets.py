@@ -2,7 +2,6 @@
 
 import os
 import random
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,10 +20,8 @@ _QUICK = [one for one in _TARGETS if not one.values[0].is_slow]  # type: ignore[
 
 
 @pytest.fixture(scope="module")
-def watch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watch]:
-    watching = Watch(tmp_path_factory.mktemp("fuzz"))
-    yield watching
-    watching.close()
+def watch(tmp_path_factory: pytest.TempPathFactory) -> Watch:
+    return Watch(tmp_path_factory.mktemp("fuzz"))
 
 
 @pytest.mark.parametrize("target", _QUICK)

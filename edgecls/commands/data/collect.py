@@ -1,5 +1,6 @@
 """edgecls data collect: images from the web into class folders."""
 
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,7 +29,8 @@ class _Sides(click.ParamType[tuple[int, int]]):
         if isinstance(value, tuple):
             return value
         width, by, height = value.lower().partition("x")
-        if not (width.isdecimal() and (height if by else width).isdecimal()) or "0" in (width, height):
+        sides = (width, height) if by else (width,)
+        if not all(re.fullmatch("[0-9]{1,9}", side) and int(side) for side in sides):
             self.fail(f"{value!r} is not a size; give one side, as 200, or two, as 320x240", param, ctx)
         return int(width), int(height or width)
 

@@ -27,7 +27,7 @@ MAX_RESULTS = 1000
 MAX_IDLE_PAGES = 3
 """Consecutive pages without a new address after which an engine is done."""
 
-_UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, IndexError)
+_UNREADABLE = (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError)
 """What icrawler's parsers raise on pages of unknown structure."""
 
 _FLICKR_SIZES = (

@@ -113,8 +113,9 @@ def _cells(data: Path, rule: str) -> dict[Path, str] | None:
 def _matches(data: Path, images: LabelledImages, pattern: str) -> list[str | None]:
     try:
         compiled = re.compile(pattern)
-    except re.error as error:
-        raise DatasetError(f"cannot group by {pattern!r}: not a regular expression, {error}; correct it") from error
+    except (re.error, RecursionError, OverflowError) as error:
+        shown = repr(pattern[:200])
+        raise DatasetError(f"cannot group by {shown}: not a regular expression, {error}; correct it") from error
     found = [compiled.search(_place(data, path, pattern)) for path in images.paths]
     return [None if match is None else _key(match) for match in found]
 

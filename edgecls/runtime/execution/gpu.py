@@ -111,7 +111,7 @@ def gpu_environment(number: int, *, load: Callable[[str], Any] = ctypes.CDLL) ->
     else:
         names = []
         for name in map(str.strip, listed.split(",")):
-            if not (name.startswith(_UNIQUE_NAMES) or (name.isdecimal() and int(name) < count)):
+            if not (name.startswith(_UNIQUE_NAMES) or (name.isdecimal() and len(name) < 10 and int(name) < count)):
                 break  # CUDA passes over this one and all after it
             names.append(name)
     if number >= len(names):

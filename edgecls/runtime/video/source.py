@@ -51,7 +51,8 @@ def parse_source(source: str | os.PathLike[str]) -> VideoSource:
         camera = text[7:]
         if re.fullmatch(r"[0-9]{1,4}|/dev/.+", camera) is None:
             raise VideoError(
-                f"cannot open {text!r}: give the camera's number, as camera:0, or device: camera:/dev/video0"
+                f"cannot open {without_credentials(text)!r}: give the camera's number, as camera:0, or device: "
+                "camera:/dev/video0"
             )
         return VideoSource(Kind.CAMERA, camera, f"camera:{camera}")
     scheme, _, rest = text.partition("://")

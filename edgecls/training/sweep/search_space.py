@@ -2,6 +2,7 @@
 
 import difflib
 import math
+import re
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -230,6 +231,8 @@ def parse_search(
             f"{text!r} is no setting with values; give a name, = and a list, as arch=simple_cnn,mobilenet_v2, "
             "or a range, as dropout=0..0.5 or learning_rate=1e-5..1e-2:log"
         )
+    if not _is_unicode(text):
+        raise TrainingError(f"{text!r} is no text in the encoding of this system; give it again")
     name = _key(given)
     kind = _KINDS[name]
     if kind in (int, float) and (".." in values or ":" in values):
@@ -240,6 +243,14 @@ def parse_search(
     if len(set(read)) < len(read):
         raise TrainingError(f"{name}={values} has a value twice; give different ones")
     return name, Choices(read)
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _key(given: str) -> str:
@@ -284,7 +295,7 @@ def _value(name: str, text: str, kind: type, known: Sequence[str] = ()) -> Any:
             raise TrainingError(f"{name} takes {what}, got {text!r}") from error
     if kind is tuple:
         sides = text.lower().split("x")
-        if len(sides) in (1, 2) and all(side.isascii() and side.isdigit() and int(side) for side in sides):
+        if len(sides) in (1, 2) and all(re.fullmatch("[0-9]{1,9}", side) and int(side) for side in sides):
             return int(sides[0]), int(sides[-1])
         raise TrainingError(f"{name} takes sizes in pixels, as 96,128 or 96x128, got {text!r}")
     if issubclass(kind, StrEnum):

@@ -16,11 +16,12 @@ from urllib.parse import quote
 
 import numpy as np
 from google.protobuf.message import DecodeError
+from issued_certificate import issue
 from tiny_model import tiny_model_bytes
 
 from edgecls import image
 from edgecls.client.client import Client
-from edgecls.errors import EdgeclsError
+from edgecls.errors import EdgeclsError, ServerError
 from edgecls.image import ImageLimits
 from edgecls.runtime.classifier import Classifier
 from edgecls.runtime.opening import load
@@ -32,6 +33,7 @@ from edgecls.server.http.forwarded import TrustedProxies
 from edgecls.server.http.limits import BodiesBudget, HttpLimits
 from edgecls.server.http.messages import Refusal, Request
 from edgecls.server.http.request_parser import RequestParser
+from edgecls.server.http.tls import Certificate
 from edgecls.server.inference_protocol.inference import infer
 from edgecls.server.metrics.statistics import Statistics
 from edgecls.server.middleware.hosts import read_authority
@@ -130,6 +132,14 @@ def note_origin(data: bytes, folder: Path) -> None:
     check(BodiesBudget(1000).share_of(request.client).take(10), "no share of the memory")
     named = read_authority(request.header("host"))
     check(named is None or (named.host and (named.port or 0) <= 65535), f"{named}")
+
+
+def read_certificate(data: bytes, folder: Path) -> None:
+    """A certificate with its key, in PEM."""
+    (folder / "server.pem").write_bytes(data)
+    certificate = Certificate(folder / "server.pem", None)
+    certificate.reload()
+    check(certificate.pem[1] == data, "other certificates than those of the file")
 
 
 def read_answer(data: bytes, folder: Path) -> None:
@@ -250,7 +260,7 @@ def _apps(folder: Path) -> tuple[WsgiApplication, ...]:
     (folder / "images").mkdir(exist_ok=True)
     (folder / "images" / "red.png").write_bytes(_PNG)
     (folder / "colors.onnx").write_bytes(tiny_model_bytes())
-    teaching = Teaching(folder / "taught", TeachingBounds(min_free_mb=0, max_mb=50, max_images=4, max_labels=4))
+    teaching = Teaching(folder / "taught", TeachingBounds(min_free_mb=0, max_mb=50, max_images=3, max_labels=4))
     settings = AppSettings(max_body_bytes=MAX_BODY, max_files=5)
     taught = build_app(_repository(), settings, teaching=teaching, image_root=ImageRoot(folder / "images"))
     guarded = create_app(
@@ -476,6 +486,12 @@ def _origins() -> list[bytes]:
     ]
 
 
+def _certificates() -> list[bytes]:
+    with tempfile.TemporaryDirectory() as folder:
+        issued = issue(Path(folder))
+        return [issued.key.read_bytes() + issued.certificate.read_bytes(), issued.certificate.read_bytes()]
+
+
 def _forms() -> list[bytes]:
     kind, form = _TWO_FILES
     quoted = _form(('name="file"; filename="a \\"b\\";c.png"', b"x\r\n--b"), boundary="a")
@@ -530,6 +546,7 @@ _FORM_WORDS = (
 )
 
 TARGETS = (
+    Target("tls_certificate", read_certificate, _certificates, (ServerError,), words=(b"-----BEGIN ", b"-----END ")),
     Target("http_requests", parse_requests, _requests, (), words=_HTTP_WORDS),
     Target("http_server", ask_server, _requests, (), words=_HTTP_WORDS, limit_s=20),
     Target("http_form", read_form, _forms, (Refusal,), words=_FORM_WORDS),

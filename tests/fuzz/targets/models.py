@@ -16,6 +16,7 @@ import numpy as np
 import onnx
 from class_activation_nets import AVERAGING, network
 from familiar_model import familiar_model_bytes
+from foreign_nets import LABELS, SIDE, net
 from google.protobuf.message import DecodeError
 from referenced_model import referenced_model
 from tiny_model import tiny_card, tiny_model_bytes, tiny_onnx
@@ -23,7 +24,10 @@ from torch_files import save_as_torch
 
 from edgecls import image, modelfile, onnx_container
 from edgecls.errors import EdgeclsError, ExportError, ModelConfigError, ModelFileError
+from edgecls.export.foreign.adopt import adopt_file
+from edgecls.export.foreign.facts import StatedPipeline
 from edgecls.export.labels_file import Duplicates, read_labels
+from edgecls.export.pixel_scaling import PRESETS
 from edgecls.model_card import ModelCard
 from edgecls.models.pretrained.torch_file import read_torch_file
 from edgecls.onnx_container import DamagedContainerError
@@ -76,6 +80,21 @@ def open_model(data: bytes, folder: Path) -> None:
         answer = classifier.predict(_IMAGE)
         check(0 <= answer.probability <= 1, f"probability {answer.probability}")
         classifier.explain(_IMAGE)
+
+
+def adopt_network(data: bytes, folder: Path) -> None:
+    """A network of another program: a model file that answers, or why there is none."""
+    path, samples = folder / "net.onnx", folder / "samples"
+    path.write_bytes(data)
+    samples.mkdir()
+    for number in range(3):
+        pixels = np.random.default_rng(number).integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)
+        (samples / f"{number}.png").write_bytes(image.encode_png(pixels))
+    stated = StatedPipeline(LABELS, samples, scaling=PRESETS["torchvision"].scaling)
+    export = adopt_file(path, stated).export
+    (folder / "model.onnx").write_bytes(modelfile.describe(export.onnx, export.card))
+    with load(folder / "model.onnx", "cpu") as classifier:
+        check(classifier.predict(_IMAGE).label in LABELS, "a label of another model")
 
 
 def read_labels_file(data: bytes, folder: Path) -> None:
@@ -261,12 +280,20 @@ def _damaged_model(data: bytes, chance: random.Random, words: Sequence[bytes]) -
     return data
 
 
+def _foreign_networks() -> list[bytes]:
+    kinds: list[dict[str, Any]] = [{}, {"ending": "Softmax", "batch": 1, "flatten": (1, -1)}, {"layout": "nhwc"}]
+    return [net(**kind).SerializeToString() for kind in kinds]
+
+
 _OPERATORS = (b"Conv", b"MatMul", b"Pad", b"Transpose", b"Reshape", b"Loop", b"image", b"probabilities", b"features")
 
 TARGETS = (
     Target("onnx_container", read_onnx_container, _networks, (DamagedContainerError,), _damaged_model),
     Target("model_document", read_document, _documents, (ModelFileError,)),
     Target("model_network", open_model, _networks, (EdgeclsError,), _damaged_model, _OPERATORS, limit_s=10),
+    Target(
+        "foreign_network", adopt_network, _foreign_networks, (EdgeclsError,), _damaged_model, _OPERATORS, limit_s=10
+    ),
     Target("labels_file", read_labels_file, _labels_files, (ExportError,)),
     Target("torch_weights", read_torch_weights, _torch_files, (ModelConfigError,)),
     Target(

@@ -12,7 +12,7 @@ from edgecls.dataset.formats.labelled_images import LabelledImages
 from edgecls.dataset.formats.split_names import split_named, split_names
 from edgecls.dataset.splits.series import group_keys, series_in_names
 from edgecls.distributed.sources import list_images
-from edgecls.errors import DatasetError, EdgeclsError, ServerError, VideoError
+from edgecls.errors import DatasetError, EdgeclsError, ServerError, TrainingError, VideoError
 from edgecls.folder_names import escaped_label, folder_label, label_fault
 from edgecls.image_files import has_image_name, is_hidden
 from edgecls.runtime.machine.cores import count_cores
@@ -22,6 +22,7 @@ from edgecls.runtime.video.source import parse_source
 from edgecls.server.http.forwarded import TrustedProxies
 from edgecls.server.middleware.cors import Cors
 from edgecls.server.middleware.hosts import AllowedHosts
+from edgecls.training.sweep.search_space import parse_search
 from edgecls.video_names import without_credentials
 from fuzz.target import Target, check
 
@@ -88,6 +89,12 @@ def read_option(data: bytes, folder: Path) -> None:
             refusals.append(error)
     if len(refusals) == len(_options()):
         raise refusals[0]
+
+
+def read_search(data: bytes, folder: Path) -> None:
+    """What a sweep is to search over, as --search has it: settings that the search may draw, or why it cannot."""
+    name, domain = parse_search(_text(data), archs=lambda: ("a", "b"), heads=lambda: ("gap",))
+    check(name and str(domain), f"{name!r}: {domain}")
 
 
 def read_server_names(data: bytes, folder: Path) -> None:
@@ -169,6 +176,13 @@ def _options() -> list[click.Option]:
 
 
 TARGETS = (
+    Target(
+        "search",
+        read_search,
+        lambda: [b"learning_rate=1e-5..1e-2:log", b"arch=a,b", b"dropout=0..0.5", b"augment-flip=true,false"],
+        (TrainingError,),
+        words=(b"..", b":log", b"=", b",", b"inf", b"1e309", b"batch_size", b"image"),
+    ),
     Target(
         "label",
         read_label,
