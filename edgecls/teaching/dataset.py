@@ -36,6 +36,7 @@ NAME_DIGITS = 20  # of the SHA-256 of an image, which name its file
 LONGEST_LABEL = 100  # characters
 MAX_ORIGIN = 255  # characters of what the user's file was called
 _BLOCK = 4096
+_HASH_BYTES = 32  # of a perceptual hash
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ class TaughtDataset:
         """
         parts = PurePosixPath(path).parts
         is_inside = len(parts) > 1 and not any(part == ".." or is_hidden(part) or "\0" in part for part in parts)
-        if not is_inside or not has_image_name(parts[-1]) or not (self.root / path).is_file():
+        if not is_inside or not has_image_name(parts[-1]) or not os.path.isfile(self.root / path):
             raise NotTaughtError(f"there is no image {path[:200]!r} in the dataset; it may have been moved or removed")
         return self.root.joinpath(*parts)
 
@@ -242,7 +243,7 @@ class TaughtDataset:
         return {
             PurePosixPath(step.moves[0][1]).name: np.frombuffer(bytes.fromhex(step.facts["hash"]), np.uint64)
             for step in self.steps.done
-            if step.kind == "add" and "hash" in step.facts
+            if step.kind == "add" and len(step.facts.get("hash", "")) == 2 * _HASH_BYTES
         }
 
     def look(self) -> None:

@@ -1,7 +1,6 @@
 """Quick training in a process of its own, at low priority: started, watched, ended."""
 
 import contextlib
-import json
 import os
 import shutil
 import signal
@@ -17,6 +16,7 @@ from typing import Any
 from edgecls.errors import EdgeclsError, TrainingError
 from edgecls.folder_lock import try_lock_folder
 from edgecls.frozen import can_start_children, is_frozen
+from edgecls.json_text import parse_json
 from edgecls.teaching.bounds import TeachingConflictError
 
 __all__ = ["TrainingProcess", "TrainingProgress"]
@@ -239,7 +239,7 @@ def _cpu_of_children_s() -> float:
 
 def _parsed(line: bytes) -> dict[str, Any] | None:
     try:
-        found = json.loads(line)
+        found = parse_json(line)
     except ValueError:
         return None
     return found if isinstance(found, dict) and "step" in found and "message" in found else None

@@ -286,7 +286,7 @@ PATHS: dict[str, Any] = {
             _VERSION,
             _NAME,
             body=_IMAGE_BODY,
-            failures=(404, 415, 422),
+            failures=(404, 409, 415, 422),
         )
     },
 }
