@@ -74,7 +74,7 @@ def _idle(window: Window) -> None:
     wait_until(
         lambda: (
             not (teach.session.is_opening or teach.session.is_busy or teach.session.adding.is_busy)
-            and not teach.trying.is_busy
+            and not teach.models.trying.is_busy
         )
     )
 
@@ -170,34 +170,34 @@ def test_two_classes_are_taught_tried_corrected_learnt_used_and_saved(
 
     _train(window)
     assert "Trained in" in teach.training.said.text()
-    assert teach.versions.number == 1
-    assert [teach.versions.table.item(row, 0).text() for row in range(2)] == ["AC/DC 红", "green"]
+    assert teach.models.versions.number == 1
+    assert [teach.models.versions.table.item(row, 0).text() for row in range(2)] == ["AC/DC 红", "green"]
     blue, red = *_files(tmp_path / "try", "blue", range(1)), *_files(tmp_path / "try", "red", range(50, 51))
-    teach.try_paths([str(blue), str(red)])
-    wait_until(lambda: len(teach.tries) == 2)
-    trial = teach.tries._tries[0].trial
+    teach.models.try_paths([str(blue), str(red)])
+    wait_until(lambda: len(teach.models.tries) == 2)
+    trial = teach.models.tries._tries[0].trial
     assert (trial.answer.best.label, trial.beside) == ("AC/DC 红", "familiar")
     assert trial.other.best.label == "red"
 
     _make_class(window, "blue")
     _drop(window, _files(tmp_path / "b", "blue", range(10, 13)), QPointF(500, 400))
-    box = teach.tries._tries[1].box
+    box = teach.models.tries._tries[1].box
     box.setCurrentIndex(box.findText("blue"))
     box.activated.emit(box.currentIndex())
     _idle(window)
-    assert "Added to “blue”" in teach.tries._tries[1].note.text()
+    assert "Added to “blue”" in teach.models.tries._tries[1].note.text()
     assert teach.training.train_button.text() == "Learn from 1 correction"
     _train(window)
     assert teach.training.train_button.text() == "Train"
-    _press(window, teach.versions.use_button)
+    _press(window, teach.models.versions.use_button)
     wait_until(lambda: window.classify.choice.path.endswith("versions/2/model.onnx"))
-    assert not teach.versions.use_button.isEnabled()
+    assert not teach.models.versions.use_button.isEnabled()
     wait_until(lambda: "blue" in window.classify.labels)
     assert window.classify.top.model_box.currentText() == "my colours 2"
 
     model, archive = tmp_path / "saved.onnx", tmp_path / "saved.zip"
-    _save(window, teach.versions.model_button, model, monkeypatch)
-    _save(window, teach.versions.zip_button, archive, monkeypatch)
+    _save(window, teach.models.versions.model_button, model, monkeypatch)
+    _save(window, teach.models.versions.zip_button, archive, monkeypatch)
     result = CliRunner().invoke(main, ["verify", str(model)])
     assert result.exit_code == 0, result.output
     assert read_model(model).card.name == "my colours"
@@ -294,7 +294,7 @@ def test_putting_a_version_into_use_is_undone_in_the_other_tab_too(open_window: 
     window = open_window()
     _open(window, taught)
     before = window.classify.choice.path
-    _press(window, window.teach.versions.use_button)
+    _press(window, window.teach.models.versions.use_button)
     wait_until(lambda: set(window.classify.labels) == {"green", "red"})
 
     window.actions_["undo"].trigger()
@@ -486,7 +486,7 @@ def test_the_folder_is_there_again_at_the_next_start_and_an_older_version_beside
     wait_until(lambda: again.teach.session.state.get("name") == "colours")
     _idle(again)
     assert again.windowTitle() == "colours – edgecls"
-    assert again.teach.versions.box.count() == 1
+    assert again.teach.models.versions.box.count() == 1
 
 
 def test_what_somebody_else_puts_into_the_folder_is_seen(open_window: Opener, taught: Path) -> None:

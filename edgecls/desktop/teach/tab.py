@@ -28,17 +28,12 @@ from edgecls.desktop.shared.words import Words
 from edgecls.desktop.teach.adding import Addition
 from edgecls.desktop.teach.images_pane import ImagesPane
 from edgecls.desktop.teach.labels_pane import LabelsPane
+from edgecls.desktop.teach.models import Models
 from edgecls.desktop.teach.session import TeachSession
 from edgecls.desktop.teach.shown import ALIKE, DOUBTFUL, LABEL, Shown
 from edgecls.desktop.teach.training_pane import TrainingPane
-from edgecls.desktop.teach.tries_pane import TriesPane
-from edgecls.desktop.teach.trying import Trial, Trying
-from edgecls.desktop.teach.versions_pane import VersionsPane
-from edgecls.runtime.classifier import Classifier
-from edgecls.runtime.execution.providers import Provider
 from edgecls.runtime.video.capture import Opener
 from edgecls.teaching.teaching import Teaching
-from edgecls.teaching.versions import Version, model_title
 
 __all__ = ["TeachTab"]
 
@@ -70,16 +65,13 @@ class TeachTab(Tab):
         super().__init__()
         self.words = classifying.words
         self.settings = settings
-        self._classifying, self._choice, self._camera = classifying, choice, camera
+        self._classifying, self._camera = classifying, camera
         self._photos = tempfile.TemporaryDirectory(prefix="edgecls-photos-", ignore_cleanup_errors=True)
-        self._before: str | None = None  # the model of the other tab before a version was first put into use
         self.session = TeachSession(self.words)
-        self.trying = Trying(self.session, self._current, self._provider)
         self.labels_pane = LabelsPane()
         self.images_pane = ImagesPane(self.words, thumbnails)
         self.training = TrainingPane()
-        self.versions = VersionsPane()
-        self.tries = TriesPane(self.words, thumbnails)
+        self.models = Models(self, self.session, classifying, choice, settings, thumbnails, photograph=self._photograph)
         self._lay_out()
         self._connect()
 
@@ -88,7 +80,7 @@ class TeachTab(Tab):
         column = QVBoxLayout(inner)
         column.setContentsMargins(16, 14, 16, 14)
         column.setSpacing(20)
-        for part in (self.training, self.versions, self.tries):
+        for part in (self.training, self.models.versions, self.models.tries):
             column.addWidget(part)
         column.addStretch()
         self.right = QScrollArea()
@@ -118,9 +110,6 @@ class TeachTab(Tab):
         session.opened.connect(self._on_opened)
         session.doubted.connect(self._ask_about)
         session.refused.connect(lambda text: self.noticed.emit(text, True))
-        session.used.connect(self._on_used)
-        self.trying.tried.connect(self.tries.add)
-        self.tries.corrected.connect(self._correct)
         self.labels_pane.chosen.connect(session.show)
         self.labels_pane.made.connect(self.make_label)
         images.moved.connect(self._move_selected)
@@ -140,11 +129,6 @@ class TeachTab(Tab):
             (self.training.train_button, session.train),
             (self.training.cancel_button, session.cancel_training),
             (self.training.corrections_button, self.add_corrections),
-            (self.versions.use_button, self.use),
-            (self.versions.model_button, self.save_model),
-            (self.versions.zip_button, self.save_dataset),
-            (self.tries.images_button, self.choose_tries),
-            (self.tries.camera_button, self.try_camera),
         ):
             button.clicked.connect(lambda _=False, call=call: call())
         self._classifying.labelled.connect(lambda _: self.refresh())
@@ -173,8 +157,8 @@ class TeachTab(Tab):
             "open_images": self.open_images,
             "open_folder": self.open_folder,
             "camera": self.open_camera,
-            "save_model": self.save_model,
-            "save_dataset": self.save_dataset,
+            "save_model": self.models.save_model,
+            "save_dataset": self.models.save_dataset,
             "undo": self.session.undo,
             "select_all": self.images_pane.grid.selectAll,
             "keep_label": self.keep_selected,
@@ -184,7 +168,7 @@ class TeachTab(Tab):
             "remove_label": self.remove_label,
             "train": self.session.train,
             "cancel_training": self.session.cancel_training,
-            "use_model": self.use,
+            "use_model": self.models.use,
             "teach_corrections": self.add_corrections,
         }
 
@@ -197,7 +181,7 @@ class TeachTab(Tab):
             needs_doubt = action != "remove_images"
             return bool(self.images_pane.selected) and (not needs_doubt or self.session.shown.kind == DOUBTFUL)
         if action in _OF_MODEL:
-            return self.versions.number is not None
+            return self.models.number is not None
         return {
             "train": bool(state.get("can_train")) and not is_running,
             "cancel_training": is_running,
@@ -256,9 +240,9 @@ class TeachTab(Tab):
         images.adding_text.setText(words("teach.adding", count=session.adding.left))
         self.training.show_state(state, session.progress, len(self._corrected), words)
         self.training.setVisible(bool(state))
-        self.versions.show_state(state, words)
-        self.tries.setVisible(bool(state.get("versions")))
-        self.tries.show_labels(session.labels)
+        self.models.versions.show_state(state, words)
+        self.models.tries.setVisible(bool(state.get("versions")))
+        self.models.tries.show_labels(session.labels)
         self.changed.emit()
 
     def retranslate(self, words: Words) -> None:
@@ -266,13 +250,13 @@ class TeachTab(Tab):
         self.words = self.session.words = words
         self.labels_pane.retranslate(words)
         self.images_pane.retranslate(words)
-        self.tries.retranslate(words)
+        self.models.tries.retranslate(words)
         self.refresh()
 
     def close_jobs(self) -> None:
         """End the threads, and let go of the folder."""
         self.settings.keep_layout("teach_splitter", self.splitter.saveState())
-        self.trying.close()
+        self.models.trying.close()
         self.session.close()
         self._photos.cleanup()
 
@@ -361,8 +345,12 @@ class TeachTab(Tab):
             else:
                 self.noticed.emit(self.words("teach.no_folder"), True)
             return
-        if at is not None and self.versions.number is not None and self.tries.rect().contains(self._in(self.tries, at)):
-            self.try_paths(paths)
+        if (
+            at is not None
+            and self.models.number is not None
+            and self.models.tries.rect().contains(self._in(self.models.tries, at))
+        ):
+            self.models.try_paths(paths)
             return
         label = None if at is None else self.labels_pane.label_at(self._in(self.labels_pane, at))
         label = label or (session.shown.label if session.shown.kind == LABEL else "")
@@ -430,80 +418,11 @@ class TeachTab(Tab):
         dialog.taken.connect(take)
         dialog.exec()
 
-    # Models
-
-    def use(self) -> None:
-        """Put the version that is chosen into use."""
-        if self.versions.number is not None:
-            self.trying.use(self.versions.number)
-
-    def save_model(self) -> None:
-        """Ask for a file, and write the version that is chosen to it."""
-        number = self.versions.number
-        if number is not None:
-            name = f"{self.session.state['name']}-{number}.onnx"
-            if path := self._ask_where("teach.model_title", name, f"{self.words('filter.models')} (*.onnx)"):
-                self.session.save_model(number, path)
-
-    def save_dataset(self) -> None:
-        """Ask for a file, and write all images to it."""
-        if self.session.state:
-            name = f"{self.session.state['name']}.zip"
-            if path := self._ask_where("teach.zip_title", name, f"{self.words('filter.zip')} (*.zip)"):
-                self.session.save_dataset(path)
-
-    def choose_tries(self) -> None:
-        """Ask for images to try the version on that is chosen."""
-        if paths := ask_for_images(self, self.words, self.settings):
-            self.try_paths(paths)
-
-    def try_camera(self) -> None:
-        """Try the version on photos from the camera."""
-        self._photograph(lambda path: self.try_paths([path]))
-
-    def try_paths(self, paths: Sequence[str]) -> None:
-        """Try the version that is chosen on images."""
-        if self.versions.number is not None:
-            self.trying.try_images(paths, self.versions.number)
-
-    def _correct(self, trial: Trial, label: str) -> None:
-        best = None if trial.answer is None else (trial.answer.best.label, trial.answer.best.probability)
-        self.session.add([Addition(trial.path, label, best)])
-        self.tries.show_kept(trial, label)
-
-    def _current(self) -> tuple[Classifier, str] | None:
-        classifier = self._classifying.recogniser.classifier
-        name = model_title(self._choice.path) if self._choice.path else None
-        return None if classifier is None else (classifier, name or classifier.card.name)
-
-    def _provider(self) -> Provider:
-        return Provider(self._choice.provider) if self._choice.provider in list(Provider) else Provider.AUTO
-
     def _on_opened(self) -> None:
         if self.session.teaching is not None:
             self.settings.teach_folder = str(self.session.teaching.root)
-        self._before = None
-        self.tries.clear()
         if self.isVisible():
             (self.images_pane.grid if self.session.labels else self.labels_pane.edit).setFocus()
-
-    def _on_used(self, version: Version | None) -> None:
-        """Have the other tab classify with the version in use, or with what it had before there was one."""
-        if version is None:
-            self._choice.open(self._before or "")
-            self.noticed.emit(self.words("teach.unused"), False)
-            return
-        if self._before is None:
-            self._before = self._choice.path
-        self._choice.open(str(version.model))
-        self.noticed.emit(self.words("teach.used", number=version.number), False)
-
-    def _ask_where(self, title: str, name: str, filters: str) -> str:
-        start = os.path.join(self.settings.folder, name)
-        path, _ = QFileDialog.getSaveFileName(self, self.words(title), start, filters)
-        if path:
-            self.settings.folder = os.path.dirname(path)
-        return path
 
     def _in(self, widget: QWidget, place: QPoint) -> QPoint:
         return widget.mapFrom(self, place)
