@@ -174,7 +174,7 @@ class ModelArgument:
     def parse(cls, text: str | PathLike[str]) -> "ModelArgument":
         """Read an argument; a path that exists as it is written is a path, whatever signs are in it."""
         named = _NAMED.fullmatch(os.fspath(text))
-        if named is None or Path(text).exists():
+        if named is None or os.path.exists(text):
             return cls(Path(text))
         return cls(Path(named[2]), named[1])
 
