@@ -63,7 +63,7 @@ def test_modules_and_packages_that_a_document_names_exist(document: str) -> None
 
 
 def _places() -> list[Path]:
-    roots = [REPOSITORY / name for name in ("edgecls", "tests", "benchmarks", "deploy")]
+    roots = [REPOSITORY / name for name in ("edgecls", "tests", "benchmarks", "deploy", "requirements")]
     return [*roots, *(path for root in roots for path in root.rglob("*"))]
 
 

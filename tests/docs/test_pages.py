@@ -32,7 +32,9 @@ SKIPPED: dict[str, dict[str, int]] = {
     "CONTRIBUTING.md": {"needs-internet": 2},
     "README.md": {"needs-internet": 1},
     "README.zh-CN.md": {"needs-internet": 1},
+    "docs/how-to/bare-machine-to-gpu.md": {"needs-gpu": 5, "needs-internet": 4, "needs-root": 1, "other-system": 3},
     "docs/how-to/bench.md": {"needs-internet": 1},
+    "docs/how-to/coming-from/ultralytics.md": {"needs-internet": 1},
     "docs/how-to/data-collect.md": {"needs-internet": 1},
     "docs/how-to/desktop.md": {"needs-display": 2, "needs-root": 1},
     "docs/how-to/distributed.md": {"needs-cluster": 3},
@@ -44,6 +46,7 @@ SKIPPED: dict[str, dict[str, int]] = {
     "docs/how-to/running.md": {"needs-internet": 1, "needs-program": 2, "other-system": 2},
     "docs/how-to/serving-grpc.md": {"needs-docker": 1, "needs-program": 1},
     "docs/how-to/video.md": {"needs-camera": 2},
+    "docs/tutorials/demo.md": {"needs-display": 1},
 }
 """Blocks and single commands that do not run, by page and reason: a page that skips more says so here."""
 
@@ -59,11 +62,10 @@ def test_what_a_page_skips_is_listed(page: str) -> None:
 
 
 @pytest.mark.skipif(
-    "EDGECLS_REQUIRE_DOCS" not in os.environ, reason="takes minutes; set EDGECLS_REQUIRE_DOCS=1 to run all pages"
+    "EDGECLS_REQUIRE_DOCS" not in os.environ,
+    reason="takes minutes, and Linux; set EDGECLS_REQUIRE_DOCS=1 to run all pages",
 )
-@pytest.mark.parametrize(
-    "page", [page for page in WITH_BLOCKS if any(block.runs for block in blocks_of(REPOSITORY / page))]
-)
+@pytest.mark.parametrize("page", THAT_RUN)
 def test_the_blocks_of_a_page_run(
     page: str, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
