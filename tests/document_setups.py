@@ -216,14 +216,6 @@ def _series(folder: Path) -> None:
     (folder / "scans.csv").write_text("\n".join(rows) + "\n")
 
 
-def _split(folder: Path, name: str) -> None:
-    """Draw a dataset that is divided into train and val."""
-    from edgecls.dataset.drawn_shapes import write_shapes
-
-    write_shapes(folder / name / "train", per_label=_PER_LABEL)
-    write_shapes(folder / name / "val", per_label=5, seed=1)
-
-
 def _keys(folder: Path, name: str) -> None:
     """Write a file of API keys."""
     (folder / name).write_text("0123456789abcdef0123456789abcdef somebody\n")
@@ -341,7 +333,6 @@ SETUPS: dict[str, Callable[..., None]] = {
     "shapes": _shapes,
     "shapes-model": _shapes_model,
     "shapes-network": _shapes_network,
-    "split": _split,
     "tests": _tests,
     "unlabelled": _unlabelled,
     "venv": _venv,

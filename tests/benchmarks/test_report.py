@@ -346,6 +346,7 @@ _RULES = {
         "(98 % takes 49)",
     ],
     "docs/reference/model-format.md": ["less than 3 kB"],
+    "docs/how-to/providers-and-doctor.md": ["up to version 1.28 glibc", "up to version 1.23 macOS"],
     "docs/how-to/pretrained-weights.md": ["| 17 MB |", "| 20 MB |", "| 23 MB |", "within 5 seconds"],
     "docs/how-to/quantizing.md": [
         "at least 0.02 (float16: 0.01)",

@@ -66,7 +66,7 @@ _ADDRESSES = (
     (re.compile(r"(?i)(?<=serial)((?: number| no\.?)?[:= ]+)[\w-]+"), r"\1[id]"),
 )
 _TRACEBACK = "Traceback (most recent call last):"
-_ERROR = re.compile(r"[\w.]*(?:Error|Exception|Warning|Interrupt)\b.*")
+_ERROR = re.compile(r"[\w.]*(?:Error|Exception|Warning|Interrupt)\b|.*\berror: ")
 _PROMPT = re.compile(r"(?:\S*@?\S*[$#%>❯]|>>>|\.\.\.|In \[\d+\]:|PS .*>) ")
 _FRAME = re.compile(r'(\s*File )"([^"\n]+)"(, line \d+)(?:, in (.*))?')
 

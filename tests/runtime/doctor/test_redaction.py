@@ -123,9 +123,15 @@ def test_of_a_traceback_only_source_lines_of_public_files_are_kept() -> None:
 
 
 def test_without_a_traceback_errors_alone_are_kept() -> None:
-    shown = "$ edgecls train Anna -o x.onnx\n     40  Anna\nError: label 'Anna' has 1 image; add more\n"
+    shown = (
+        "$ edgecls train Anna -o x.onnx\n     40  Anna\nError: label 'Anna' has 1 image; add more\n"
+        "photos/Anna at sea.jpg  roses  0.9\nphotos/Anna at sea.jpg  error: the data ends\nanna$ echo error: Anna\n"
+    )
 
-    assert REDACTION.applied_to_traceback(shown) == "Error: label '[text]' has 1 image; add more"
+    assert REDACTION.applied_to_traceback(shown).splitlines() == [
+        "Error: label '[text]' has 1 image; add more",
+        "[file]  error: the data ends",
+    ]
 
 
 def test_this_machine_knows_its_own_names(monkeypatch: pytest.MonkeyPatch) -> None:
