@@ -4,7 +4,7 @@ import io
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from scenes import scene
@@ -100,6 +100,7 @@ def test_a_chain_is_one_group() -> None:
     count=st.integers(1, 30),
     pairs=st.lists(st.lists(st.tuples(st.integers(0, 29), st.integers(0, 29)), min_size=1, max_size=20), max_size=3),
 )
+@settings(deadline=None)
 def test_joining_gives_the_connected_components(count: int, pairs: list[list[tuple[int, int]]]) -> None:
     groups = np.arange(count)
     expected = list(range(count))

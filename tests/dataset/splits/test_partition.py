@@ -3,7 +3,7 @@
 from collections import Counter
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgecls.dataset.splits.partition import partition
@@ -14,6 +14,7 @@ SEEDS = st.integers(0, 2**32 - 1)
 
 
 @given(counts=st.lists(st.integers(3, 60), min_size=1, max_size=6), ratios=RATIOS, seed=SEEDS)
+@settings(deadline=None)
 def test_every_split_gets_its_share_of_every_label(counts: list[int], ratios: tuple[float, ...], seed: int) -> None:
     label_ids = [label for label, count in enumerate(counts) for _ in range(count)]
 
@@ -37,6 +38,7 @@ def _grouped_labels(draw: st.DrawFn) -> list[list[int]]:
 
 
 @given(sizes=_grouped_labels(), ratios=RATIOS, seed=SEEDS, data=st.data())
+@settings(deadline=None)
 def test_groups_stay_whole_and_the_shares_are_met_as_far_as_they_allow(
     sizes: list[list[int]], ratios: tuple[float, ...], seed: int, data: st.DataObject
 ) -> None:
@@ -64,6 +66,7 @@ def test_groups_stay_whole_and_the_shares_are_met_as_far_as_they_allow(
     seed=SEEDS,
     data=st.data(),
 )
+@settings(deadline=None)
 def test_groups_of_several_labels_stay_whole_or_are_refused(
     label_ids: list[int], seed: int, data: st.DataObject
 ) -> None:
@@ -112,6 +115,7 @@ def test_a_large_group_does_not_starve_the_other_splits() -> None:
     rare_in=st.integers(0, 1),
     data=st.data(),
 )
+@settings(deadline=None)
 def test_rare_labels_go_into_one_split_and_all_others_are_divided(
     label_ids: list[int], seed: int, ratios: tuple[float, ...], rare_in: int, data: st.DataObject
 ) -> None:

@@ -7,7 +7,7 @@ import zlib
 
 import pytest
 from bottle import HTTPResponse
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgecls.server.endpoints.bodies import compress_answer, decompress
@@ -17,6 +17,7 @@ ANSWER = b'{"probabilities": [0.25, 0.75]}' * 100
 
 
 @given(st.binary(max_size=2000))
+@settings(deadline=None)
 def test_what_was_packed_comes_out(body: bytes) -> None:
     for coding, packed in (("gzip", gzip.compress(body)), ("Deflate ", zlib.compress(body)), ("", body)):
         assert decompress(packed, coding, max_bytes=2000) == body

@@ -6,7 +6,7 @@ import struct
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from tritonclient.utils import deserialize_bytes_tensor, serialize_byte_tensor
@@ -21,11 +21,13 @@ from edgecls.server.inference_protocol.tensors import (
 
 
 @given(arrays.arrays(np.uint8, arrays.array_shapes(max_dims=4, max_side=4)))
+@settings(deadline=None)
 def test_numbers_come_out_as_they_went_in(numbers: npt.NDArray[np.uint8]) -> None:
     np.testing.assert_array_equal(uint8_from_binary(numbers.tobytes(), numbers.shape, name="image"), numbers)
 
 
 @given(st.lists(st.binary(max_size=50), min_size=1, max_size=5))
+@settings(deadline=None)
 def test_elements_are_read_as_the_client_of_triton_writes_them(elements: list[bytes]) -> None:
     sent = serialize_byte_tensor(np.array(elements, dtype=object)).item()
 
@@ -33,6 +35,7 @@ def test_elements_are_read_as_the_client_of_triton_writes_them(elements: list[by
 
 
 @given(st.lists(st.text("abc é猫🐱", max_size=10), min_size=1, max_size=5))
+@settings(deadline=None)
 def test_texts_are_written_as_the_client_of_triton_reads_them(texts: list[str]) -> None:
     received = deserialize_bytes_tensor(bytes_to_binary(texts))
 
@@ -68,6 +71,7 @@ def test_elements_whose_lengths_do_not_add_up_are_refused(data: bytes) -> None:
 
 
 @given(st.binary(max_size=60), st.integers(1, 5))
+@settings(deadline=None)
 def test_any_bytes_are_elements_or_refused(data: bytes, count: int) -> None:
     with contextlib.suppress(InvalidRequestError):
         elements = bytes_from_binary(data, (count,), name="image")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -17,6 +17,7 @@ UINT8_ARRAYS = arrays.arrays(np.uint8, arrays.array_shapes(min_dims=1, max_dims=
 
 
 @given(UINT8_ARRAYS)
+@settings(deadline=None)
 def test_flat_and_nested_numbers_come_out_as_they_went_in(numbers: npt.NDArray[np.uint8]) -> None:
     for sent in (numbers, numbers.ravel(), numbers.astype(np.float64)):
         data = json.loads(json.dumps(sent.tolist()))
@@ -28,6 +29,7 @@ def test_flat_and_nested_numbers_come_out_as_they_went_in(numbers: npt.NDArray[n
 
 
 @given(st.lists(st.binary(max_size=50), min_size=1, max_size=5))
+@settings(deadline=None)
 def test_bytes_in_base64_come_out_as_they_went_in(elements: list[bytes]) -> None:
     texts = [base64.b64encode(element).decode() for element in elements]
 
