@@ -36,7 +36,7 @@ SKIPPED: dict[str, dict[str, int]] = {
     "docs/how-to/bench.md": {"needs-internet": 1},
     "docs/how-to/coming-from/ultralytics.md": {"needs-internet": 1},
     "docs/how-to/data-collect.md": {"needs-internet": 1},
-    "docs/how-to/desktop.md": {"needs-display": 2, "needs-root": 1},
+    "docs/how-to/desktop.md": {"needs-display": 3, "needs-root": 1},
     "docs/how-to/distributed.md": {"needs-cluster": 3},
     "docs/how-to/exporting.md": {"needs-internet": 1},
     "docs/how-to/install.md": {"other-system": 1},

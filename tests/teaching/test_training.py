@@ -11,12 +11,14 @@ from pathlib import Path
 import pytest
 from taught_images import taught_image
 
+from edgecls.errors import DatasetError
 from edgecls.modelfile import read_model
 from edgecls.runtime.opening import load
 from edgecls.teaching.bounds import NotTaughtError, TeachingBounds, TeachingConflictError
 from edgecls.teaching.dataset import TaughtLabel
 from edgecls.teaching.judgement import comparison, doubtful_images
-from edgecls.teaching.teaching import Teaching
+from edgecls.teaching.teaching import Teaching, is_dataset
+from edgecls.teaching.versions import model_title
 
 
 def _teach(teaching: Teaching, *labels: str, images: int = 4) -> None:
@@ -157,6 +159,53 @@ def test_doubtful_labels_are_those_that_another_label_beats_at_its_own_average()
     (found,) = doubtful_images(labels, evaluated)
 
     assert (found["image"], found["suggested"]) == ("a/2", "b")
+
+
+def test_a_label_that_somebody_found_right_is_doubted_no_more_until_that_is_undone(tmp_path: Path) -> None:
+    labels = [TaughtLabel("a", "a", ("a/1", "a/2")), TaughtLabel("b", "b", ("b/1",))]
+    evaluated = [
+        _answer("a/1", "a", "b", 0.9, 0.1),
+        _answer("a/2", "a", "b", 0.9, 0.1),
+        _answer("b/1", "b", "b", 0.8, 0.8),
+    ]
+    assert [one["image"] for one in doubtful_images(labels, evaluated, {"a/1"})] == ["a/2"]
+
+    teaching = Teaching(tmp_path / "t", TeachingBounds(min_free_mb=0))
+    _teach(teaching, "red", images=1)
+    (path,) = teaching.images("red")
+    teaching.keep_label(path)
+    with pytest.raises(NotTaughtError):
+        teaching.keep_label("red/none.png")
+    assert teaching.state()["undo"] == {"kind": "keep", "images": 1, "label": None, "version": None}
+    assert teaching._dataset.kept_labels == {path}
+    teaching.close()
+    again = Teaching(tmp_path / "t", TeachingBounds(min_free_mb=0))
+    assert again._dataset.kept_labels == {path}
+    assert again.undo().kind == "keep"
+    assert again._dataset.kept_labels == frozenset()
+    again.close()
+
+
+def test_models_are_called_as_the_folder_is(trained: Teaching) -> None:
+    version = trained.version(1)
+
+    assert read_model(version.model).card.name == "colours"
+    assert model_title(str(version.model)) == "colours 1"
+    assert model_title("/somewhere/model.onnx") == "model"
+    assert model_title("model.onnx") == "model"
+
+
+def test_folders_of_splits_are_refused_and_others_told_from_datasets(tmp_path: Path) -> None:
+    for path in ("splits/train/red/a.png", "splits/test/red/b.png", "data/red/a.png", "letters/old/letter.txt"):
+        (tmp_path / path).parent.mkdir(parents=True)
+        (tmp_path / path).write_bytes(b"x")
+    (tmp_path / "empty").mkdir()
+
+    with pytest.raises(DatasetError, match="its folders are splits"):
+        Teaching(tmp_path / "splits", TeachingBounds(min_free_mb=0))
+    assert not (tmp_path / "splits" / ".edgecls-teaching").exists()
+    looks = {name: is_dataset(tmp_path / name) for name in ("data", "letters", "empty", "missing")}
+    assert looks == {"data": True, "letters": False, "empty": True, "missing": True}
 
 
 def test_versions_are_compared_label_by_label_on_the_images_that_both_were_tested_on() -> None:

@@ -239,7 +239,7 @@ ENGLISH: dict[str, str] = {
     "teach.accuracy_test": "{percent:.1f} % of {count} test images are right ({low:.0f} to {high:.0f} %).",
     "teach.accuracy_cross_validation": "{percent:.1f} % of {count} images are right, each by a model that has "
     "not seen it ({low:.0f} to {high:.0f} %).",
-    "teach.accuracy_before": "Model {number}, in use before: {percent:.1f} %.",
+    "teach.accuracy_before": " Model {number}, in use before: {percent:.1f} %.",
     "teach.use": "Use it",
     "teach.in_use": "In use",
     "teach.put_back": "Put back",

@@ -103,9 +103,7 @@ class VersionsPane(QWidget):
             count=version["evaluated"],
         )
         if version["accuracy_before"] is not None:
-            text += " " + words(
-                "teach.accuracy_before", percent=100 * version["accuracy_before"], number=version["before"]
-            )
+            text += words("teach.accuracy_before", percent=100 * version["accuracy_before"], number=version["before"])
         self.accuracy.setText(text)
         is_older = in_use is not None and in_use > (self.number or 0)
         key = "teach.in_use" if self.number == in_use else "teach.put_back" if is_older else "teach.use"
@@ -128,7 +126,7 @@ class VersionsPane(QWidget):
                 row["label"],
                 words("teach.of", right=row["right"], images=row["images"]) if row["images"] else _NONE,
                 words("teach.of", **before) if before and before["images"] else _NONE,
-                f"+{better} −{worse}" if better or worse else _NONE,
+                " ".join([f"+{better}"] * bool(better) + [f"−{worse}"] * bool(worse)) or _NONE,
             ]
             for column, text in enumerate(texts):
                 item = QTableWidgetItem(text)

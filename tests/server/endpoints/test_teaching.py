@@ -43,6 +43,9 @@ def test_a_model_is_taught_tried_used_corrected_and_undone(client: Client, teach
             answer = client("POST", "/teach/images", taught_image(color, number), query=f"label={quote(label)}&batch=1")
             assert answer.status == 200, answer.body
     path = client("GET", "/teach/images", query="label=green").json["images"][0]
+    kept = client("POST", "/teach/images/keep", query=f"image={quote(path)}").json
+    assert kept["undo"]["kind"] == "keep"
+    assert client("POST", "/teach/undo").json["undo"]["kind"] == "add"
     thumbnail = client("GET", "/teach/images/thumbnail", query=f"image={quote(path)}")
     assert thumbnail.body.startswith(b"\xff\xd8\xff")
     assert client("POST", "/teach/training").json["training"]["state"] == "running"
@@ -90,6 +93,7 @@ def test_a_model_is_taught_tried_used_corrected_and_undone(client: Client, teach
         ("POST", "/teach/images", "label=x", b"", 400),
         ("POST", "/teach/images", "label=x", bytes(100_001), 413),
         ("POST", "/teach/images/remove", "image=../../x.png", b"", 404),
+        ("POST", "/teach/images/keep", "image=../../x.png", b"", 404),
         ("GET", "/teach/images/thumbnail", "image=/etc/passwd", b"", 404),
         ("POST", "/teach/versions/9/use", "", b"", 404),
         ("POST", "/teach/versions/x/use", "", b"", 404),
