@@ -5,7 +5,9 @@ from pathlib import Path
 
 import edgecls
 
-sys.path.insert(0, str(Path(__file__).parent / "_extensions"))
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent / "_extensions")]
+
+import make_site  # noqa: E402
 
 project = "edgecls"
 release = edgecls.__version__
@@ -48,7 +50,7 @@ html_theme = "furo"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 templates_path = ["_templates"]
-html_context = {"languages": [("en", "English"), ("zh", "中文")], "folder": "en"}
+html_context = {"languages": [("en", "English"), ("zh", "中文")], "folder": "en", "translated": make_site.TRANSLATED}
 html_copy_source = False
 html_show_copyright = False
 html_show_sphinx = False

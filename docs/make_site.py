@@ -16,7 +16,10 @@ BUILD = DOCS / "_build"
 LANGUAGES = {"en": "en", "zh": "zh_CN"}
 """Folder of the site, and Sphinx's name of the language."""
 
-TRANSLATED = ("index", "gallery", "tutorials/", "how-to/", "reference/index", "explanation/index")
+TRANSLATED = (
+    *("index", "gallery", "tutorials/", "how-to/", "reference/index", "explanation/index"),
+    *(f"explanation/{page}" for page in ("one-file", "calibration", "familiarity", "int8", "server-design")),
+)
 """The pages that have catalogs: these, and those whose names begin so where a slash ends it."""
 
 _START = """<!DOCTYPE html>

@@ -18,6 +18,7 @@ _UNTIL_CTRL_C = re.compile(
 )
 _ENDS = re.compile(r"--help\b|--version\b|--no-serve\b|--dataset-only\b")
 _LISTENING = re.compile(r"\bedgecls demo\b|\bserve\b|\bwaitress\b|\bgunicorn\b|\bhttp\.server\b|\bnginx\b|\bcaddy\b")
+_READY = {"edgecls serve": "ready: ", "edgecls demo": "The server runs until"}
 _READY_TIMEOUT_S = 180
 _END_TIMEOUT_S = 10
 _POLL_S = 0.05
@@ -145,8 +146,9 @@ class Shell:
         until = time.monotonic() + _READY_TIMEOUT_S
         while time.monotonic() < until:
             stdout, stderr = self._printed(number)
-            if "edgecls serve" in command:
-                ready = any(line.startswith("ready: ") for line in stderr.splitlines())
+            said = next((line for name, line in _READY.items() if name in command), None)
+            if said is not None:
+                ready = any(line.startswith(said) for line in (stdout + stderr).splitlines())
             else:
                 ready = bool(_listening_ports() - already) if serves else bool(stdout or stderr)
             if ready:
