@@ -5,15 +5,16 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 TEST_EXTRAS ?= cpu,train,classical,data,dev
 
-.PHONY: run test check docs docs-catalogs bench bench-gpu bench-peers report container-steps test-arm64 test-lowest test-pythons package sbom lock clean
+.PHONY: run test check fuzz docs docs-catalogs bench bench-gpu bench-peers report container-steps test-arm64 test-lowest test-pythons package sbom \
+    lock clean
 
 # Classify the example image with the bundled model.
 run: $(VENV)/run-installed
 	$(BIN)/edgecls run examples/dandelion.jpg
 
-# All checks and all tests (those that need a GPU are left out: pytest -m gpu).
+# All checks and all tests (those that need a GPU are left out: pytest -m gpu), in as many processes as there are cores, but four.
 test: check
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 check: $(VENV)/test-installed
 	$(BIN)/ruff format --check .
@@ -53,6 +54,13 @@ report: $(VENV)/test-installed
 # The steps of deploy/Dockerfile in a root made by debootstrap, without a container engine; as root, with the network, some minutes.
 container-steps:
 	$(PYTHON) tests/container_steps.py $(ARGS)
+
+# Hostile input for every part that reads what somebody else wrote: each for SECONDS, with Atheris where it installs.
+# ARGS="--jobs 4 http_server" names targets and options; CONTRIBUTING.md says what to do with what it finds.
+SECONDS ?= 60
+fuzz: $(VENV)/test-installed
+	$(BIN)/python -m pip install --quiet "atheris>=3" || echo "Atheris does not install here: inputs are damaged copies of examples"
+	$(BIN)/python tests/fuzz/run.py --seconds $(SECONDS) $(ARGS)
 
 # What runs models, on an emulated ARM64 processor beside this one; on x86, Debian or Ubuntu, with the network, some minutes.
 test-arm64: $(VENV)/test-installed

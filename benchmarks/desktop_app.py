@@ -31,7 +31,7 @@ from edgecls.desktop.display import check_display
 check_display()
 from PySide6.QtCore import QEventLoop, QTimer
 from edgecls.desktop.app import make_app, make_window
-from edgecls.desktop.settings import Settings
+from edgecls.desktop.shared.settings import Settings
 
 def turn(ms=20):
     loop = QEventLoop()
@@ -60,7 +60,7 @@ if len(sys.argv) > 2:
         longest_s = max(longest_s, time.time() - turned_s - 0.02)
         peak = max(peak, memory())
     found |= {"recognised_s": time.time() - begun_s, "longest_turn_s": longest_s, "recognised_bytes": peak}
-    bar = window.grid.verticalScrollBar()
+    bar = window.classify.grid.verticalScrollBar()
     for step in range(201):
         bar.setValue(bar.maximum() * step // 200)
         turn()

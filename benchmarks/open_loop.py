@@ -133,7 +133,7 @@ class OpenLoad:
 
     Attributes:
         rate: Requests that were to be sent a second.
-        per_s: Successes a second, from the first intended time to the last answer.
+        per_s: Successes a second, until the last answer was there or was to be asked for.
         p50_ms: Median time from the intended send time to the answer.
         p99_ms: 99th percentile of it.
         longest_ms: The longest.
@@ -161,10 +161,11 @@ def summary(exchanges: Sequence[Exchange], *, rate: float) -> OpenLoad:
     taken = [1000 * ((one.done_s or 0.0) - one.intended_s) for one in good] or [math.nan]
     late = [1000 * (one.sent_s - one.could_s) for one in exchanges if one.sent_s is not None] or [math.nan]
     last_s = max((one.done_s or 0.0 for one in good), default=math.inf)
+    elapsed_s = max(last_s - exchanges[0].intended_s, len(exchanges) / rate)
     p50, p99 = np.percentile(taken, (50, 99)).tolist()
     return OpenLoad(
         rate=rate,
-        per_s=len(good) / (last_s - exchanges[0].intended_s),
+        per_s=len(good) / elapsed_s,
         p50_ms=p50,
         p99_ms=p99,
         longest_ms=max(taken),

@@ -162,6 +162,7 @@ def main() -> None:
     print(f"{machine['processor']}, {usable_cores()} cores, {arguments.rounds} rounds of {arguments.seconds:g} s")
     rows, starts = [], {}
     workers = ["--workers", str(arguments.workers)] if arguments.workers > 1 else []
+    untuned = [] if arguments.tune else ["--no-tuned"]
     name = f"server_load_{arguments.workers}_workers" if workers else "server_load"
     name += f"_{arguments.provider}" if arguments.provider != "cpu" else ""
     with tempfile.TemporaryDirectory() as scratch:
@@ -174,7 +175,9 @@ def main() -> None:
             if arguments.tune:
                 _tune(model, arguments.provider, arguments.tune)
             with serving(
-                edgecls_command(model, port, *workers, provider=arguments.provider), url, *image_body(photo, "raw")
+                edgecls_command(model, port, *workers, *untuned, provider=arguments.provider),
+                url,
+                *image_body(photo, "raw"),
             ) as server:
                 starts[model.stem] = round(server.start_s, 3)
                 print(f"{model.stem}: first answer after {server.start_s:.2f} s")

@@ -8,7 +8,6 @@ import edgecls
 sys.path.insert(0, str(Path(__file__).parent / "_extensions"))
 
 project = "edgecls"
-copyright = "the authors of edgecls"  # noqa: A001, a name of Sphinx's
 release = edgecls.__version__
 html_title = f"edgecls {release}"
 
@@ -51,6 +50,7 @@ html_css_files = ["site.css"]
 templates_path = ["_templates"]
 html_context = {"languages": [("en", "English"), ("zh", "中文")], "folder": "en"}
 html_copy_source = False
+html_show_copyright = False
 html_show_sphinx = False
 html_sidebars = {
     "**": [

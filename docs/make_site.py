@@ -63,7 +63,7 @@ def update_catalogs() -> None:
 
 
 def _sphinx(builder: str, output: Path, doctrees: Path, *settings: str) -> None:
-    arguments = ["-b", builder, "-q", "-d", str(doctrees), *settings, str(DOCS), str(output)]
+    arguments = ["-b", builder, "-q", "-E", "-d", str(doctrees), *settings, str(DOCS), str(output)]
     subprocess.run([sys.executable, "-m", "sphinx", *arguments], check=True)
 
 

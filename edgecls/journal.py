@@ -10,6 +10,7 @@ import threading
 from pathlib import Path
 from typing import Any, Self
 
+from edgecls.json_text import parse_json
 from edgecls.regular_file import open_regular_to_append, read_regular
 
 __all__ = ["DamagedLineError", "Journal", "read_journal"]
@@ -105,7 +106,7 @@ def _parsed(lines: bytes) -> list[dict[str, Any]]:
     records = []
     for number, line in enumerate(lines.split(b"\n")[:-1], 1):
         try:
-            record = json.loads(line.decode("utf-8", "surrogateescape"))
+            record = parse_json(line.decode("utf-8", "surrogateescape"))
         except ValueError as error:
             raise DamagedLineError(number, str(error)) from error
         if not isinstance(record, dict):

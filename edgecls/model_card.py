@@ -1,6 +1,6 @@
 """The model card: what a model file says about itself, as frozen, validated records."""
 
-import math
+import sys
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -223,6 +223,11 @@ class ModelCard:
         )
         check_unknown_threshold(self.unknown_threshold, self.labels)
         require(all(map(_is_number, self.metrics.values())), "metrics must be numbers")
+        require(
+            all(isinstance(value, str | bool) or _is_number(value) for value in self.training.values()),
+            "training must have numbers, texts and truth values",
+        )
+        require(all(isinstance(value, str) for value in self.versions.values()), "versions must be texts")
         for sample in self.golden.samples:
             require(
                 len(sample.probabilities) == len(self.labels),
@@ -299,7 +304,7 @@ def require(condition: bool, message: str) -> None:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
 def _is_probability(value: object) -> bool:

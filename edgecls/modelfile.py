@@ -186,7 +186,10 @@ def describe(onnx: bytes, card: ModelCard) -> bytes:
     try:
         document = {**card_to_dict(card), "network_sha256": onnx_container.network_sha256(onnx)}
         properties = {
-            DOCUMENT_KEY: json.dumps(document, ensure_ascii=False, allow_nan=False),
+            # What is no text, as of a file whose name is not in UTF-8, is escaped as JSON has it.
+            DOCUMENT_KEY: json.dumps(document, ensure_ascii=False, allow_nan=False)
+            .encode("utf-8", "backslashreplace")
+            .decode(),
             # Keys of the ONNX standard (docs/MetadataProps.md), for readers that know nothing of edgecls.
             "Image.BitmapPixelFormat": "Rgb8" if card.image.color is Color.RGB else "Gray8",
             "Image.ColorSpaceGamma": "SRGB",
@@ -256,7 +259,7 @@ def card_from_json(text: str) -> ModelCard:
 def _parse(text: str) -> dict[str, Any]:
     try:
         document = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ModelFileError(f"its document is not JSON ({error}); get a fresh copy") from error
     require(isinstance(document, dict), "its document is not a JSON object")
     found = document.get("format")

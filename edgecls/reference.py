@@ -1,5 +1,6 @@
 """What held-out images look like to a model, as histograms in its document, that later images are compared with."""
 
+import sys
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -221,4 +222,4 @@ def _check_counts(counts: Iterable[object]) -> None:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max

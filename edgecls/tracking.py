@@ -18,6 +18,7 @@ from edgecls.atomic_write import check_writable, whole_files
 from edgecls.errors import EdgeclsError, TrackingError
 from edgecls.extras import import_from_extra
 from edgecls.folder_lock import locked_folder
+from edgecls.json_text import parse_json
 from edgecls.regular_file import read_regular
 
 __all__ = ["RECORD_NAME", "TrackedRun", "Tracker", "connect"]
@@ -104,7 +105,7 @@ class Tracker:
 
     def _recorded(self, folder: Path) -> str | None:
         try:
-            facts = json.loads(read_regular(folder / RECORD_NAME))
+            facts = parse_json(read_regular(folder / RECORD_NAME))
             uri, run_id = facts["uri"], str(facts["run"])
         except (OSError, ValueError, KeyError, TypeError):
             return None

@@ -56,6 +56,6 @@ def button(widget: QWidget, text: str) -> QPushButton:
 def close_for_good(window: Window) -> None:
     """Close a window without its question."""
     if window.isVisible():
-        if window.session.is_working or window.session.decisions.unsaved_count:
+        if any(tab.unfinished for tab in window.tabs):
             with_next_dialog(lambda dialog: button(dialog, window.words("leave.yes")).click())
         window.close()

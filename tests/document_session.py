@@ -121,8 +121,7 @@ class Shell:
             return self._start(command)
         already = _listening_ports()
         number = self._write(command)
-        out, err = self._outputs(number)
-        self._send(f'{{ eval "$(<{self._path(number)})"; }} </dev/null >{out} 2>{err}; echo "$? $!" >&{self._fd}')
+        self._send(f'{self._evaluation(number)}; echo "$? $!" >&{self._fd}')
         code, job = self._answer(command)
         if command.rstrip().endswith("&") and _LISTENING.search(command):
             self._await_listening(command, number, int(job), already)
@@ -135,8 +134,7 @@ class Shell:
             self._interrupt(terminal)
         already = _listening_ports()
         number = self._write(command)
-        out, err = self._outputs(number)
-        self._send(f'{{ eval "$(<{self._path(number)})"; }} </dev/null >{out} 2>{err} & echo "0 $!" >&{self._fd}')
+        self._send(f'{self._evaluation(number)} & echo "0 $!" >&{self._fd}')
         group = int(self._answer(command)[1])
         self._await_listening(command, number, group, already)
         self._terminals.append(_Terminal(command, group, number))
@@ -194,6 +192,11 @@ class Shell:
         self._number += 1
         self._path(self._number).write_text(command)
         return self._number
+
+    def _evaluation(self, number: int) -> str:
+        """Return what runs a command that was written, with its streams in files."""
+        script, out, err = (_quoted(str(path)) for path in (self._path(number), *self._outputs(number)))
+        return f'{{ eval "$(<{script})"; }} </dev/null >{out} 2>{err}'
 
     def _path(self, number: int) -> Path:
         return self.logs / f"{number}.sh"

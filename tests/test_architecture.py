@@ -15,9 +15,11 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "edgecls"
 
 LAYERS = [
-    {"errors", "extras", "atomic_write", "file_moves", "folder_names", "image_files", "in_order", "journal"}
+    {"errors", "extras", "atomic_write", "damaged_files", "file_moves", "folder_names", "image_files", "in_order"}
     | {
         "bundled_model",
+        "journal",
+        "json_text",
         "folder_lock",
         "frozen",
         "notebook",

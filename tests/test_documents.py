@@ -21,7 +21,7 @@ def _blocks(document: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", [*DOCUMENTS, REPOSITORY / "examples" / "README.md"], ids=lambda path: path.name)
 def test_links_between_documents_lead_somewhere(document: Path) -> None:
     for path, _, anchor in (link.partition("#") for link in _links(document) if not link.startswith("http")):
         target = document.parent / path if path else document
@@ -34,10 +34,22 @@ def _links(document: Path) -> list[str]:
     return re.findall(r"\]\(([^)]+)\)", document.read_text(encoding="utf-8"))
 
 
+def _without_blocks(document: Path) -> str:
+    return re.sub(r"^( *)```.*?^\1```$", "", document.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+
+
 def _anchors(document: Path) -> list[str]:
     """Return the anchors of the headings of a document, as GitHub makes them."""
-    headings = re.findall(r"^#+ (.+)$", document.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    headings = re.findall(r"^#+ (.+)$", _without_blocks(document), flags=re.MULTILINE)
+    headings = [re.sub(r"\[(.*?)\]\(.*?\)", r"\1", heading) for heading in headings]
     return [re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_table_has_a_heading(document: Path) -> None:
+    tables = re.findall(r"(?:^\|.*\n)+", _without_blocks(document), flags=re.MULTILINE)
+
+    assert [table for table in tables if not re.match(r".*\n\|[ :|-]+\|\n", table)] == []
 
 
 @pytest.mark.parametrize("document", ["CONTRIBUTING.md", "SECURITY.md", "docs/explanation/architecture.md"])
@@ -51,7 +63,7 @@ def test_modules_and_packages_that_a_document_names_exist(document: str) -> None
 
 
 def _places() -> list[Path]:
-    roots = [REPOSITORY / name for name in ("edgecls", "tests", "benchmarks", "deploy")]
+    roots = [REPOSITORY / name for name in ("edgecls", "tests", "benchmarks", "deploy", "requirements")]
     return [*roots, *(path for root in roots for path in root.rglob("*"))]
 
 

@@ -176,6 +176,7 @@ def main() -> None:
     uv = tools / BIN / ("uv.exe" if os.name == "nt" else "uv")
     wanted = {"base": "", **({} if options.build_only else {"extras": f"[{options.extras}]"})}
     for name, extras in wanted.items():
+        for_tests = ["pytest-xdist>=3.6"] if extras else []  # for -n 2, as .ci/run gives it
         _call(uv, "venv", "-q", "--no-project", "--python", sys.executable, folder / name)
         _call(
             uv,
@@ -185,6 +186,7 @@ def main() -> None:
             "--python",
             folder / name / BIN / "python",
             f"edgecls{extras} @ {wheel.as_uri()}",
+            *for_tests,
         )
         _call(uv, "pip", "check", "-q", "--python", folder / name / BIN / "python")
     without_runtime(folder / "base" / BIN / "python", folder)

@@ -12,7 +12,10 @@ ROOT = Path(__file__).parents[2]
 KEPT_IN = Path(__file__).parents[1] / ".peers"
 PACKAGES: dict[str, tuple[str, ...]] = {
     "edgecls": (),
+    "edgecls_tuned": ("openvino>=2025.4",),
     "fastapi": ("fastapi", "uvicorn[standard]", "python-multipart"),
+    "asgi": ("uvicorn[standard]",),
+    "bottle": ("granian",),
     "litserve": ("litserve", "python-multipart"),
     "bentoml": ("bentoml",),
     "ray": ("ray[serve]",),

@@ -7,8 +7,8 @@ after the answer to the image was compared with that of the model itself. Then e
 (benchmarks/open_loop.py), the same for all that are asked in the same form: 50 % and 80 % of what edgecls serves over
 the first number of connections. edgecls's share of the limit in this round (in the first one it comes first), times the
 limit at that moment, is that rate, so that all have equal load although the machine drifts. A peer that
-cannot keep up with it shows that in its latency. A round of all of them takes 5 to 6 minutes for each model with the
-defaults (5 rounds of two models: an hour), installing them 5 minutes and 4 GB.
+cannot keep up with it shows that in its latency. A round of all of them takes about 8 minutes for each model with the
+defaults (5 rounds of two models: 80 minutes), installing them 5 minutes and 5 GB.
 
     python benchmarks/peers/run.py [--rounds 5] [--seconds 3] [--connections 8,32] [--open-seconds 4]
         [--peers edgecls,fastapi,...]
@@ -86,13 +86,7 @@ def _load(
     url = f"http://127.0.0.1:{port}{peer.path.format(model=model.stem)}"
     body, content_type = image_body(image.read_bytes(), peer.form)
     command = [str(part) for part in peer.command(environment(peer.environment), model, port)]
-    quiet = {
-        "EDGECLS_BENCH_MODEL": str(model),
-        "RAY_DEDUP_LOGS": "0",
-        "BENTOML_DO_NOT_TRACK": "1",
-        "PYTHONPATH": str(Path(__file__).parent),
-    }
-    with serving(command, url, body, content_type, environment={**os.environ, **quiet}) as server:
+    with serving(command, url, body, content_type, environment=_environment_of(model)) as server:
         _check_answer(
             url,
             body,
@@ -117,6 +111,32 @@ def _load(
                 limit = measure_limit(model, image, seconds=seconds / 2)
                 rate = part * reference[-1] * limit
                 loads.append(run_open_loop(url, body, content_type, rate=rate, seconds=open_seconds))
+
+
+def _environment_of(model: Path) -> dict[str, str]:
+    """Return the environment variables of a peer that serves a model, or prepares for it."""
+    return {
+        **os.environ,
+        "EDGECLS_BENCH_MODEL": str(model),
+        "RAY_DEDUP_LOGS": "0",
+        "BENTOML_DO_NOT_TRACK": "1",
+        "PYTHONPATH": str(Path(__file__).parent),
+    }
+
+
+def _prepare(peer: Peer, model: Path, image: Path) -> None:
+    """Run what has to be run once before a peer serves a model.
+
+    Raises:
+        RuntimeError: It fails; with its last words.
+    """
+    if peer.before is None:
+        return
+    command = [str(part) for part in peer.before(environment(peer.environment), model, image)]
+    done = subprocess.run(command, env=_environment_of(model), capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{peer.before.__name__.strip('_')}: {done.stderr.strip()[-400:]}")
+    print(f"{peer.name}: {done.stderr.strip()}")
 
 
 def _ours(peer: Peer) -> Peer:
@@ -195,6 +215,8 @@ def _measure(
             if peer.name in missing:
                 continue
             try:
+                if index == 0:
+                    _prepare(peer, model, image)
                 ours = samples.get(_ours(peer).name, {})
                 _load(peer, model, image, samples[peer.name], ours, seconds=seconds, open_seconds=open_seconds)
             except (RuntimeError, OSError, KeyError, ValueError, subprocess.SubprocessError) as error:
@@ -228,6 +250,7 @@ def main() -> None:
     missing: dict[str, str] = {}
     rows = []
     with tempfile.TemporaryDirectory() as scratch:
+        os.environ["XDG_CACHE_HOME"] = str(Path(scratch) / "cache")  # what was tuned at other times does not count
         image = write_images(Path(scratch))["photo"]
         for model in (BUNDLED_MODEL, write_small_model(Path(scratch) / "small.onnx")):
             rows += _measure(

@@ -10,6 +10,8 @@ from pathlib import Path
 from server_process import free_port
 from wrk_load import Form
 
+from edgecls.runtime.machine.cores import usable_cores
+
 __all__ = ["PEERS", "Peer"]
 
 APPS = Path(__file__).parent
@@ -25,6 +27,8 @@ class Peer:
         form: How an image is sent.
         path: Where to; {model} stands for the model's name.
         command: Its command, from the folder of programs, the model and the port.
+        before: What is run once before it is started for the first time with a model: the folder of programs, the
+            model and an image; None for nothing.
     """
 
     name: str
@@ -32,16 +36,42 @@ class Peer:
     form: Form
     path: str
     command: Callable[[Path, Path, int], list[object]]
+    before: Callable[[Path, Path, Path], list[object]] | None = None
 
 
 def _edgecls(programs: Path, model: Path, port: int) -> list[object]:
-    return [programs / "edgecls", "serve", "-m", model, "--provider", "cpu", "--port", port]
+    return [programs / "edgecls", "serve", "-m", model, "--provider", "cpu", "--no-tuned", "--port", port]
+
+
+def _edgecls_tuned(programs: Path, model: Path, port: int) -> list[object]:
+    return [programs / "edgecls", "serve", "-m", model, "--tune", "--port", port]
+
+
+def _first_use(programs: Path, model: Path, image: Path) -> list[object]:
+    return [programs / "edgecls", "run", image, "-m", model, "--tune"]
 
 
 def _fastapi(workers: int) -> Callable[[Path, Path, int], list[object]]:
     def command(programs: Path, model: Path, port: int) -> list[object]:
         options = ["--app-dir", APPS, "--workers", workers, "--port", port, "--no-access-log"]
         return [programs / "uvicorn", "fastapi_app:app", *options]
+
+    return command
+
+
+def _asgi(workers: int) -> Callable[[Path, Path, int], list[object]]:
+    def command(programs: Path, model: Path, port: int) -> list[object]:
+        threads = f"EDGECLS_BENCH_THREADS={max(1, usable_cores() // workers)}"
+        options = ["--app-dir", APPS, "--workers", workers, "--port", port, "--no-access-log"]
+        return ["env", threads, programs / "uvicorn", "asgi_app:app", *options]
+
+    return command
+
+
+def _granian(workers: int, threads: int) -> Callable[[Path, Path, int], list[object]]:
+    def command(programs: Path, model: Path, port: int) -> list[object]:
+        options = ["--interface", "wsgi", "--workers", workers, "--blocking-threads", threads, "--port", port]
+        return [programs / "granian", *options, "--no-ws", "bottle_app:app"]
 
     return command
 
@@ -74,6 +104,11 @@ PEERS = [
     Peer("edgecls raw", "edgecls", "raw", "/predict", _edgecls),
     Peer("edgecls multipart", "edgecls", "multipart", "/predict", _edgecls),
     Peer("edgecls V2 JSON", "edgecls", "v2", "/v2/models/{model}/infer", _edgecls),
+    Peer("edgecls, tuned, raw", "edgecls_tuned", "raw", "/predict", _edgecls_tuned, _first_use),
+    Peer("bare ASGI 1 worker raw", "asgi", "raw", "/raw", _asgi(1)),
+    Peer("bare ASGI 2 workers raw", "asgi", "raw", "/raw", _asgi(2)),
+    Peer("Bottle on granian 1 x 2 raw", "bottle", "raw", "/raw", _granian(1, 2)),
+    Peer("Bottle on granian 2 x 1 raw", "bottle", "raw", "/raw", _granian(2, 1)),
     Peer("FastAPI 1 worker raw", "fastapi", "raw", "/raw", _fastapi(1)),
     Peer("FastAPI 2 workers raw", "fastapi", "raw", "/raw", _fastapi(2)),
     Peer("FastAPI 2 workers multipart", "fastapi", "multipart", "/multipart", _fastapi(2)),

@@ -12,16 +12,21 @@ from pathlib import PurePosixPath
 
 from sphinx.application import Sphinx
 
-_LINK = re.compile(r"\]\(([^)#:]+)\.md\)")
+_LINK = re.compile(r"\[([^\[\]]+)\]\(([^)#:]+)\.md\)")
 
 
 def _children(text: str) -> list[str]:
-    """Return the pages that an index lists and that are its own: not those that the index of a folder below lists."""
-    links = dict.fromkeys(PurePosixPath(link) for link in _LINK.findall(text))
-    folders = {link.parent for link in links if link.name == "index"}  # as "how-to", never "."
+    """Return the pages that an index lists, under the words of their links, and that are its own.
+
+    A page in a folder that has an index belongs to that one.
+    """
+    titles: dict[PurePosixPath, str] = {}
+    for title, link in _LINK.findall(text):
+        titles.setdefault(PurePosixPath(link), re.sub(r"[`*]", "", title))
+    folders = {link.parent for link in titles if link.name == "index"}  # as "how-to", never "."
     return [
-        str(link)
-        for link in links
+        f"{title} <{link}>"
+        for link, title in titles.items()
         if ".." not in link.parts and (link.name == "index" or not folders.intersection(link.parents))
     ]
 

@@ -1,8 +1,6 @@
 """The results of a benchmark as a JSON document, written and read again; docs/how-to/bench.md explains it."""
 
 import hashlib
-import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,6 +10,7 @@ from edgecls.bench.benchmark import Benchmark, Placement, Row
 from edgecls.bench.reference import Load
 from edgecls.bench.trials import Figures, is_too_noisy
 from edgecls.errors import MeasurementsError
+from edgecls.json_text import parse_json
 from edgecls.measuring.turns import median_of
 from edgecls.modelfile import ModelFile
 from edgecls.regular_file import open_regular
@@ -21,6 +20,7 @@ from edgecls.runtime.tuned import this_hardware
 __all__ = ["FORMAT", "Recorded", "Series", "as_document", "read_recorded", "recorded_from"]
 
 MOST_BYTES = 64 * 2**20  # of a file of measurements
+LEAST, MOST = 1e-12, 1e12  # of a figure, whatever its unit
 KIND = "edgecls bench"
 FORMAT = 1
 """The version of the document; others cannot be compared with."""
@@ -175,8 +175,8 @@ def read_recorded(path: Path) -> Recorded:
     try:
         if len(data) > MOST_BYTES:
             raise ValueError(f"it has more than {MOST_BYTES // 2**20} MiB")
-        document = json.loads(data)
-    except (ValueError, RecursionError) as error:
+        document = parse_json(data)
+    except ValueError as error:
         raise MeasurementsError(
             f"cannot compare with {str(path)!r}: it is damaged, or 'edgecls bench' did not write it ({error}); "
             "measure again with --output"
@@ -262,7 +262,7 @@ def _text(value: Any) -> str:
 
 
 def _number(value: Any) -> float:
-    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < math.inf:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not LEAST <= value <= MOST:
         raise ValueError(f"a number above 0 is expected, not {str(value)[:40]!r}")
     return float(value)
 

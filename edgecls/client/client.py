@@ -1,18 +1,18 @@
 """The client: images to a server, predictions back."""
 
-import json
 import os
 import ssl
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar, cast
 from urllib.parse import quote, urlencode
 
 from edgecls import errors
 from edgecls.client.transport import Reply, Transport
 from edgecls.errors import ImageError, ImageReadError, ImageTooLargeError, RefusedError, RefusedImageError
 from edgecls.in_order import map_in_order
+from edgecls.json_text import parse_json
 from edgecls.regular_file import read_regular
 from edgecls.runtime.prediction import LabelScore, UnknownReason
 
@@ -51,24 +51,31 @@ class RemotePrediction:
 
     @classmethod
     def from_json(cls, document: dict[str, Any], *, image: str) -> "RemotePrediction":
-        """Read an answer; the image is called `image` whatever the server calls it."""
-        scores = tuple(LabelScore(score["label"], score["probability"]) for score in document["top"])
+        """Read an answer; the image is called `image` whatever the server calls it.
+
+        Raises:
+            ValueError: It is not an answer about an image.
+        """
         return cls(
             image,
-            document["label"],
-            document["known"],
-            document["probability"],
-            scores,
-            document["time_ms"],
-            document.get("familiarity"),  # older servers have neither
-            document.get("reason"),
+            _taken(document, "label", str),
+            _taken(document, "known", bool),
+            _number(document, "probability"),
+            tuple(
+                LabelScore(_taken(score, "label", str), _number(score, "probability"))
+                for score in _taken(document, "top", list)
+            ),
+            _number(document, "time_ms"),
+            None if document.get("familiarity") is None else _number(document, "familiarity"),  # older servers have
+            None if document.get("reason") is None else cast(UnknownReason, _taken(document, "reason", str)),  # neither
         )
 
     def _repr_html_(self) -> str:
         """Return the answer as notebooks show it."""
         from edgecls.notebook import BLUE, GREY, Bar, bars, bold, escaped
 
-        why = {None: "", "unlike": ": unlike the training images", "undecided": ": undecided"}[self.unknown_reason]
+        reasons = {"unlike": ": unlike the training images", "undecided": ": undecided"}
+        why = "" if self.unknown_reason is None else reasons.get(self.unknown_reason, f": {self.unknown_reason}")
         color = BLUE if self.is_known else GREY
         chart = bars(
             Bar(score.label, score.probability, f"{score.probability:.4f}", GREY if rank else color)
@@ -112,6 +119,8 @@ class RemoteModel:
     state: str
     reason: str
 
+
+_T = TypeVar("_T")
 
 Image = str | os.PathLike[str] | bytes | bytearray | memoryview
 """A path to a file, or an encoded image itself."""
@@ -184,7 +193,10 @@ class Client:
         query = {"top": str(top)} if model is None else {"top": str(top), "model": model}
         path = f"/predict/{quote(os.fsencode(os.path.basename(name)), safe='')}?{urlencode(query)}"
         try:
-            return RemotePrediction.from_json(self._document("POST", path, data), image=name)
+            document = self._document("POST", path, data)
+            return RemotePrediction.from_json(document, image=name)
+        except ValueError as error:
+            raise _not_understood(error) from error
         except RefusedError as error:
             if error.status == CONTENT_TOO_LARGE or not data:
                 raise RefusedImageError(f"{name!r}: {error}", error.status, error.kind) from error
@@ -224,7 +236,12 @@ class Client:
             UnreachableError: There is no server, or it does not answer in time.
         """
         entries = self._document("POST", "/v2/repository/index")
-        return [RemoteModel(entry["name"], entry["state"], entry["reason"]) for entry in entries]
+        try:
+            if not isinstance(entries, list):
+                raise ValueError("it is no list")
+            return [RemoteModel(*(_taken(entry, key, str) for key in ("name", "state", "reason"))) for entry in entries]
+        except ValueError as error:
+            raise _not_understood(error) from error
 
     def ready(self) -> bool:
         """Return whether the server has all its models loaded; it is asked once.
@@ -283,7 +300,7 @@ def _read(reply: Reply) -> Any:
     if reply.location is not None:
         raise RefusedError(f"the server is at another address: {reply.location}; give that", reply.status, "Moved")
     try:
-        document = json.loads(reply.body)
+        document = parse_json(reply.body)
     except ValueError as error:
         raise RefusedError("the answer is not JSON; is this an edgecls server?", reply.status, "NoJson") from error
     if reply.status == 200:
@@ -291,6 +308,29 @@ def _read(reply: Reply) -> Any:
     fault = document.get("error") if isinstance(document, dict) else None
     kind, message = ("", str(fault)) if not isinstance(fault, dict) else (fault.get("type"), fault.get("message"))
     known = getattr(errors, str(kind), None)
-    if isinstance(known, type) and issubclass(known, ImageError):
-        raise known(message)
+    if isinstance(known, type) and issubclass(known, ImageError) and not issubclass(known, RefusedError):
+        raise known(str(message))
     raise RefusedError(str(message), reply.status, str(kind))
+
+
+def _taken(document: Any, key: str, kind: type[_T]) -> _T:
+    """Return a part of an answer.
+
+    Raises:
+        ValueError: It is not there, or of another kind.
+    """
+    value = document.get(key) if isinstance(document, dict) else None
+    if not isinstance(value, kind):
+        raise ValueError(f"{key} is missing in {str(document)[:80]!r}")
+    return value
+
+
+def _number(document: Any, key: str) -> float:
+    value = document.get(key) if isinstance(document, dict) else None
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise ValueError(f"{key} is missing in {str(document)[:80]!r}")
+    return value
+
+
+def _not_understood(error: ValueError) -> RefusedError:
+    return RefusedError(f"the answer is not understood ({error}); is this an edgecls server?", 200, "NoAnswer")

@@ -14,9 +14,16 @@ __all__ = ["gui"]
 @click.command(short_help="Open the desktop app.")
 @click.argument("arguments", metavar="[MODEL] [PATH]...", nargs=-1, type=click.Path())
 @provider_option
+@click.option(
+    "--teach",
+    "teach_folder",
+    metavar="DIR",
+    type=click.Path(file_okay=False),
+    help='Open the tab "Teach" on this folder: a dataset with a folder of images for each class, or an empty one.',
+)
 @click.pass_context
-def gui(ctx: click.Context, /, arguments: tuple[str, ...], provider: str) -> None:
-    """Open a window that classifies images, and in which answers are corrected, sorted and exported.
+def gui(ctx: click.Context, /, arguments: tuple[str, ...], provider: str, teach_folder: str | None) -> None:
+    """Open a window that classifies images and teaches models, and in which answers are corrected, sorted, exported.
 
     MODEL is a model file that ends in .onnx; without it, the one that was used last. PATH is an image or a folder.
     """
@@ -36,4 +43,4 @@ def gui(ctx: click.Context, /, arguments: tuple[str, ...], provider: str) -> Non
     from edgecls.desktop.app import run
 
     is_named = ctx.get_parameter_source("provider") is not click.core.ParameterSource.DEFAULT
-    sys.exit(run(model=model, paths=paths, provider=provider if is_named else None))
+    sys.exit(run(model=model, paths=paths, provider=provider if is_named else None, teach_folder=teach_folder))

@@ -345,7 +345,12 @@ def serve(context: click.Context, /, models: tuple[Path, ...], model: Path, wait
     if models and context.get_parameter_source("model") is ParameterSource.COMMANDLINE:
         raise click.UsageError("give the models either as arguments or with --model, not both")
     named = models or (model,)
-    missing = await_models(named, wait_s, tell=_tell)
+    if options["require_signature"]:
+        from edgecls.server.models.signatures import signature_of
+
+        missing = await_models(named, wait_s, tell=_tell, beside=signature_of)
+    else:
+        missing = await_models(named, wait_s, tell=_tell)
     if models and missing is not None and not missing.exists():
         after = f", after {wait_s:g} s" if wait_s else ""
         raise click.BadParameter(

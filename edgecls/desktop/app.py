@@ -12,12 +12,12 @@ from PySide6.QtWidgets import QApplication
 
 from edgecls.atomic_write import whole_files
 from edgecls.bundled_model import BUNDLED_MODEL
-from edgecls.desktop.decisions import open_decisions
-from edgecls.desktop.session import Session
-from edgecls.desktop.settings import Settings, decisions_folder
-from edgecls.desktop.theme import apply_scheme
+from edgecls.desktop.classify.decisions import open_decisions
+from edgecls.desktop.classify.session import Session
+from edgecls.desktop.shared.settings import Settings, decisions_folder
+from edgecls.desktop.shared.theme import apply_scheme
+from edgecls.desktop.shared.words import Language, Words
 from edgecls.desktop.window import Window
-from edgecls.desktop.words import Language, Words
 from edgecls.modelfile import read_model
 
 __all__ = ["make_app", "make_window", "run"]
@@ -26,17 +26,22 @@ ICON = Path(__file__).parent.parent / "web" / "icon.svg"
 SIGNALS_MS = 250  # Python sees Ctrl-C only while it runs
 
 
-def run(*, model: Path | None, paths: Sequence[str], provider: str | None = None) -> int:
+def run(
+    *, model: Path | None, paths: Sequence[str], provider: str | None = None, teach_folder: str | None = None
+) -> int:
     """Open the window and return its exit code when it is closed; `display.check_display` comes first.
 
     Args:
         model: The model file; None for the one that was used last.
         paths: Files and folders to open.
         provider: What to run on; None for what was chosen last.
+        teach_folder: The folder to teach in, whose tab is in front then; None to begin with images.
     """
     app = make_app()
     settings = Settings()
     window = make_window(app, settings, model=model, paths=paths, provider=provider)
+    if teach_folder is not None:
+        window.teach_in(teach_folder)
     window.show()
     _end_on_interrupt(app, window)
     return app.exec()

@@ -15,6 +15,7 @@ from typing import Any, Self
 from edgecls.atomic_write import remove_leftovers, whole_files
 from edgecls.errors import DistributedError
 from edgecls.folder_lock import try_lock_folder
+from edgecls.json_text import parse_json
 from edgecls.results.parquet import parquet_rows, write_parquet
 from edgecls.results.resume import changed_facts, write_facts
 from edgecls.results.rows import Row
@@ -132,7 +133,7 @@ class OutputFolder:
 def _check_or_begin(path: Path, facts: dict[str, Any]) -> None:
     manifest = path / MANIFEST
     try:
-        before = json.loads(manifest.read_text(encoding="utf-8"))
+        before = parse_json(manifest.read_bytes())
     except FileNotFoundError:
         others = [entry.name for entry in path.iterdir() if not entry.name.startswith(".")]
         if others:
@@ -177,9 +178,19 @@ def _names_in_lines(part: Path) -> Iterator[tuple[str, bool]]:
 
 def _rows_in_lines(part: Path) -> Iterator[Row]:
     with open(part, encoding="utf-8") as stream:
-        yield from map(json.loads, stream)
+        for row in map(parse_json, stream):
+            if not isinstance(row, dict):
+                raise ValueError("a line is no object")
+            _check_name(row.get("image"))
+            yield row
 
 
 def _names_in_parquet(part: Path) -> Iterator[tuple[str, bool]]:
     for row in parquet_rows(part, columns=["image", "label"]):
+        _check_name(row["image"])
         yield row["image"], row["label"] is not None
+
+
+def _check_name(name: object) -> None:
+    if not isinstance(name, str):
+        raise ValueError(f"an image is called {str(name)[:80]!r}")

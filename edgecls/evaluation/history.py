@@ -2,12 +2,13 @@
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from typing import Any
 
 from edgecls.plots.curves import training_curve_png
 
-__all__ = ["EpochReport", "best_of", "epochs_since_best", "history_csv", "is_better", "training_curves"]
+__all__ = ["EpochReport", "best_of", "epoch_report", "epochs_since_best", "history_csv", "is_better", "training_curves"]
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,24 @@ class EpochReport:
     learning_rate: float
     duration_s: float
     is_best: bool
+
+
+_KINDS: dict[object, tuple[type, ...]] = {int: (int,), str: (str,), float: (int, float), bool: (bool,)}
+
+
+def epoch_report(record: Any) -> EpochReport:
+    """Return the epoch that a record, as JSON holds it, is about.
+
+    Raises:
+        ValueError: It is none.
+    """
+    if not isinstance(record, Mapping) or record.keys() != {field.name for field in fields(EpochReport)}:
+        raise ValueError(f"{str(record)[:80]!r} is not the results of an epoch")
+    for field in fields(EpochReport):
+        value = record[field.name]
+        if not isinstance(value, _KINDS[field.type]) or isinstance(value, bool) != (field.type is bool):
+            raise ValueError(f"{field.name} of an epoch is {str(value)[:80]!r}")
+    return EpochReport(**record)
 
 
 def is_better(accuracy: float, loss: float, *, than: EpochReport | None) -> bool:

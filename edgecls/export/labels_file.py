@@ -157,7 +157,7 @@ def _from_document(path: Path, text: str) -> list[str] | None:
     except (ValueError, RecursionError):
         try:
             value = ast.literal_eval(text.strip())
-        except (ValueError, SyntaxError, MemoryError, RecursionError) as error:
+        except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError) as error:
             if path.suffix.lower() != ".json":
                 return None  # a label may begin with a bracket
             raise ExportError(

@@ -1,5 +1,6 @@
 """The weights that a network starts with: random ones, those of a file, or the published ones of ImageNet."""
 
+import os
 import re
 import warnings
 import zipfile
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import keras
 
+from edgecls.damaged_files import KERAS_FAULTS, ZIP_FAULTS
 from edgecls.errors import ModelConfigError
 from edgecls.extras import import_from_extra
 from edgecls.image_spec import Color, ImageSpec
@@ -23,6 +25,7 @@ AUTO = "auto"
 IMAGENET = "imagenet"
 PACKAGE = "package"
 PUBLISHED = "keras"
+_LOADING_FAULTS: tuple[type[Exception], ...] = (*KERAS_FAULTS, UserWarning)
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ def _layer_names(path: Path) -> set[str]:
         if path.is_file():
             with import_from_extra("h5py", extra="train", purpose="reading .h5 files").File(path, "r") as file:
                 file.visititems(lambda _, item: names.add(str(item.attrs.get("name", ""))))
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+    except ZIP_FAULTS:
         pass  # what is wrong is said when the weights are loaded
     return names
 
@@ -104,7 +107,7 @@ def take_weights(
             raise ModelConfigError(f"{missing}; use --weights none or a weights file")
         return _take_published(features, architecture, weights, take_in_color)
     path = Path(weights)
-    if not path.is_file():
+    if not os.path.isfile(path):  # Path.is_file raises for a name that is too long
         raise ModelConfigError(
             f"there is no weights file {weights!r}; give {AUTO!r}, {NO_WEIGHTS!r}, {IMAGENET!r} or the path of a file"
         )
@@ -204,7 +207,7 @@ def _load_keras(features: keras.Model, architecture: Architecture, path: Path) -
         with warnings.catch_warnings():
             warnings.simplefilter("error", UserWarning)
             features.load_weights(path)
-    except (ValueError, OSError, KeyError, zipfile.BadZipFile, UserWarning) as error:
+    except _LOADING_FAULTS as error:
         reason = str(error).strip().partition("\n")[0]
         raise ModelConfigError(
             f"the weights file {str(path)!r} does not fit {architecture.name}: {reason}; "

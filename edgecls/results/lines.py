@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
+from edgecls.json_text import parse_json
 from edgecls.results.rows import Row, csv_columns, csv_line, csv_row
 
 __all__ = ["LineFormat", "lines_of", "whole_records"]
@@ -73,7 +74,7 @@ class _JsonLines:
         return True
 
     def read(self, record: bytes) -> tuple[str, bool]:
-        row = json.loads(record)
+        row = parse_json(record)
         if not isinstance(row, dict) or not isinstance(row.get("image"), str):
             raise ValueError('it is no object with "image"')
         return row["image"], "error" not in row

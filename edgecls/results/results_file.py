@@ -7,7 +7,6 @@ its name; the run that writes keeps it locked, and it says which model and optio
 
 import contextlib
 import glob
-import json
 import os
 import shutil
 import time
@@ -18,6 +17,7 @@ from typing import Any, Self
 from edgecls.atomic_write import remove_leftovers, whole_files
 from edgecls.errors import OutputError
 from edgecls.folder_lock import try_lock_folder
+from edgecls.json_text import parse_json
 from edgecls.regular_file import open_regular, open_regular_to_append
 from edgecls.results.lines import lines_of, whole_records
 from edgecls.results.parquet import check_parquet, parquet_rows, write_parquet
@@ -100,7 +100,7 @@ class ResultsFile:
     def _check_facts(self, facts: dict[str, Any]) -> None:
         written = self._folder / FACTS
         try:
-            before = json.loads(written.read_text(encoding="utf-8"))
+            before = parse_json(written.read_bytes())
             if not isinstance(before, dict):
                 raise ValueError("it is no JSON object")
         except FileNotFoundError:
@@ -154,9 +154,14 @@ class ResultsFile:
         if self._is_parquet and _has_content(self._file):
             try:
                 for row in parquet_rows(self._file, ["image", "label"]):
+                    if not isinstance(row["image"], str):
+                        raise ValueError(f"an image is called {str(row['image'])[:80]!r}")
                     yield row["image"], row["label"] is not None
             except (ValueError, KeyError) as error:
-                raise OutputError(f"cannot go on with {str(self.path)!r}: {error}; {self._anew}") from error
+                raise self._damaged(error) from error
+
+    def _damaged(self, error: Exception) -> OutputError:
+        return OutputError(f"cannot go on with {str(self.path)!r}, which is damaged: {error}; {self._anew}")
 
     def _records(self) -> Iterator[tuple[bytes, str | None, bool]]:
         """Yield what the journal has, with the name of the image, None for the header, and whether it has an answer."""
@@ -259,6 +264,8 @@ class ResultsFile:
                 self._end = 0
         except OSError as error:
             raise self._failure(error, "make space, and the same command goes on") from error
+        except (ValueError, TypeError, KeyError) as error:  # of rows that are there, from before
+            raise self._damaged(error) from error
 
     def _write_parquet(self) -> None:
         with contextlib.closing(SeenImages()) as newer, whole_files(self._file) as (temporary,):
@@ -266,7 +273,7 @@ class ResultsFile:
                 newer.add(_key(name or ""))
             write_parquet(
                 temporary,
-                (json.loads(record) for record, _, _ in self._records()),
+                (parse_json(record) for record, _, _ in self._records()),
                 embeddings=self._embeddings,
                 before=self._file if _has_content(self._file) else None,
                 keeps=lambda name: _key(name) not in newer,

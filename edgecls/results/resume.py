@@ -81,7 +81,12 @@ def _differences(before: dict[str, Any], now: dict[str, Any]) -> Iterator[tuple[
         if isinstance(value, dict) and isinstance(was, dict):
             yield from _differences(was, value)
         elif was != value:
-            yield key, json.dumps(was, ensure_ascii=False), json.dumps(value, ensure_ascii=False)
+            yield key, _shown(was), _shown(value)
+
+
+def _shown(value: Any) -> str:
+    """Return a value as messages have it; what is no text in it (lone surrogates) is escaped."""
+    return json.dumps(value, ensure_ascii=False).encode("utf-8", "backslashreplace").decode()
 
 
 def write_facts(path: Path, facts: dict[str, Any]) -> None:

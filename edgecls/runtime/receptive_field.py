@@ -80,6 +80,9 @@ def cell_axes(onnx: bytes, *, height: int, width: int) -> tuple[CellAxis, CellAx
         height: Of its input "image", in pixels.
         width: Likewise.
 
+    Raises:
+        DamagedContainerError: The file is damaged within.
+
     Returns:
         None if the network has no such output or does something with its maps that is not known here; and if its cells
         see more than the whole image. Which part of it they go by is then left to training, and on photos of flowers
@@ -105,7 +108,7 @@ def cell_axes(onnx: bytes, *, height: int, width: int) -> tuple[CellAxis, CellAx
             continue
         try:
             found = _followed(node, seen, constants)
-        except _UnknownError:
+        except (_UnknownError, ArithmeticError, LookupError, ValueError):  # the others of attributes that make no sense
             found = None
         maps.update(dict.fromkeys(node.outputs, found))
     last = maps.get(ACTIVATION_NAME)

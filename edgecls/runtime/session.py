@@ -20,6 +20,7 @@ from edgecls.modelfile import (
     OUTPUT_NAME,
     ModelFile,
 )
+from edgecls.onnx_container import DamagedContainerError
 from edgecls.runtime.answers import Answers, Batch, Probabilities
 from edgecls.runtime.execution.onnxruntime_network import count_nodes, open_on_cpu, open_on_provider
 from edgecls.runtime.execution.ort import one_line, onnxruntime_errors, stdout_to_stderr
@@ -207,11 +208,27 @@ def try_provider(
     Raises:
         ModelFileError: As `open_session`.
     """
+    try:
+        return _try_lean(provider, model, skipped, intra_op_threads, tuple(batch_sizes), class_activation, features)
+    except DamagedContainerError as error:
+        raise ModelFileError(f"cannot use model {model.path!r}: {error}; get a fresh copy") from error
+
+
+def _try_lean(
+    provider: Provider,
+    model: ModelFile,
+    skipped: tuple[SkippedProvider, ...],
+    intra_op_threads: int,
+    batch_sizes: tuple[int, ...],
+    class_activation: bool,
+    features: bool,
+) -> Session | SkippedProvider:
+    """Open a model without the outputs that are not wanted; raises also what damage within its file raises."""
     widths = output_widths(model.onnx)
     is_explainable, feature_count = ACTIVATION_NAME in widths, widths.get(FEATURES_NAME)
     unneeded = {ACTIVATION_NAME: not class_activation, FEATURES_NAME: not features}
     model = replace(model, onnx=without_outputs(model.onnx, *(name for name, left_out in unneeded.items() if left_out)))
-    found = _open_on(provider, model, skipped, intra_op_threads, tuple(batch_sizes))
+    found = _open_on(provider, model, skipped, intra_op_threads, batch_sizes)
     if not isinstance(found, Session):
         return found
     axes = None

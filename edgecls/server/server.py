@@ -3,7 +3,6 @@
 import contextlib
 import functools
 import hashlib
-import importlib.util
 import logging
 import os
 import socket
@@ -11,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from edgecls.errors import EdgeclsError, MissingExtraError, ServerError, SignatureError
+from edgecls.errors import EdgeclsError, ServerError, SignatureError
 from edgecls.extras import import_from_extra
 from edgecls.image_limits import DEFAULT_LIMITS, ImageLimits
 from edgecls.modelfile import read_model
@@ -44,6 +43,7 @@ from edgecls.server.storage.image_root import ImageRoot
 from edgecls.server.storage.unsure_store import UnsureStore
 from edgecls.server.workers.board import Board, Gathered, Posting, WorkerStatus
 from edgecls.server.workers.shared_port import share
+from edgecls.teaching.bounds import check_packages
 from edgecls.teaching.teaching import Teaching
 
 __all__ = ["Server", "ServerState", "application", "open_model_file"]
@@ -349,12 +349,7 @@ def application(settings: ServeSettings, state: ServerState, gather: Callable[[]
 def _teaching(settings: ServeSettings) -> Teaching | None:
     if settings.teach.folder is None:
         return None
-    for module in ("sklearn", "imagehash"):
-        if importlib.util.find_spec(module) is None:
-            raise MissingExtraError(
-                f"teaching needs the package {module!r}, which is not installed; "
-                'install it with: pip install "edgecls[quick]"'
-            )
+    check_packages()
     return Teaching(settings.teach.folder, settings.teach.bounds, limits=_image_limits(settings))
 
 

@@ -174,7 +174,7 @@ class ModelArgument:
     def parse(cls, text: str | PathLike[str]) -> "ModelArgument":
         """Read an argument; a path that exists as it is written is a path, whatever signs are in it."""
         named = _NAMED.fullmatch(os.fspath(text))
-        if named is None or Path(text).exists():
+        if named is None or os.path.exists(text):
             return cls(Path(text))
         return cls(Path(named[2]), named[1])
 
@@ -226,6 +226,7 @@ def await_models(
     timeout_s: float,
     wait: Callable[[float], object] = time.sleep,
     tell: Callable[[str], object] = lambda line: None,
+    beside: Callable[[Path], Path] | None = None,
 ) -> Path | None:
     """Wait until every model is there and does not grow any more: a volume may be mounted after the start.
 
@@ -234,6 +235,7 @@ def await_models(
         timeout_s: For so many seconds at most; 0 to look only once.
         wait: Passes so many seconds.
         tell: Takes a line for the operator, where there is something to wait for.
+        beside: Returns a file that comes with a model file, as its signature, and is waited for too; None for no such.
 
     Returns:
         A path that is still missing, or is a folder without a model file; None if all are there.
@@ -242,7 +244,9 @@ def await_models(
     waited_s = 0.0
     while True:
         try:
-            now = [(file, file.stat().st_size) for file in named_files(named)[0]]
+            files = named_files(named)[0]
+            expected = [*files, *(() if beside is None else map(beside, files))]
+            now = [(file, file.stat().st_size) for file in expected]
         except (OSError, ModelFileError):
             now = []
         if now and (now == before or waited_s == 0.0):
@@ -250,7 +254,9 @@ def await_models(
         if waited_s >= timeout_s:
             return None if now else _missing(named)
         if waited_s == 0.0:
-            tell(f"waiting up to {timeout_s:g} s for {str(_missing(named))!r}")
+            missing = _missing(named)
+            what = "signatures" if missing is None else repr(str(missing))
+            tell(f"waiting up to {timeout_s:g} s for {what}")
         wait(POLL_S)
         waited_s += POLL_S
         before = now

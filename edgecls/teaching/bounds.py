@@ -1,16 +1,22 @@
 """How much may be taught, and what is refused."""
 
+import contextlib
+import importlib.util
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from edgecls.errors import EdgeclsError, ServerError
+from edgecls.errors import EdgeclsError, MissingExtraError, OutputError, ServerError
 
 __all__ = [
     "NotTaughtError",
+    "TaughtElsewhereError",
     "TaughtLabelError",
     "TeachingBounds",
     "TeachingConflictError",
     "TeachingFullError",
     "TeachingLimitError",
+    "check_packages",
+    "files_named",
 ]
 
 
@@ -20,6 +26,10 @@ class NotTaughtError(EdgeclsError):
 
 class TaughtLabelError(EdgeclsError):
     """A label cannot be taken."""
+
+
+class TaughtElsewhereError(ServerError):
+    """Another program is teaching in the folder."""
 
 
 class TeachingConflictError(EdgeclsError):
@@ -61,3 +71,30 @@ class TeachingBounds:
                 raise ServerError(f"{name} of teaching must be above 0, got {getattr(self, name)}")
         if self.min_free_mb < 0:
             raise ServerError(f"min_free_mb of teaching must be at least 0, got {self.min_free_mb}")
+
+
+def check_packages() -> None:
+    """Check that what teaching needs is installed.
+
+    Raises:
+        MissingExtraError: It is not.
+    """
+    for module in ("sklearn", "imagehash"):
+        if importlib.util.find_spec(module) is None:
+            raise MissingExtraError(
+                f"teaching needs the package {module!r}, which is not installed; "
+                'install it with: pip install "edgecls[quick]"'
+            )
+
+
+@contextlib.contextmanager
+def files_named() -> Iterator[None]:
+    """Say in plain words that a step in the block could not read or write a file.
+
+    Raises:
+        OutputError: In place of OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(f"not done: {error.strerror or error}; check the folder that is taught in") from error

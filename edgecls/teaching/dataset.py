@@ -36,6 +36,7 @@ NAME_DIGITS = 20  # of the SHA-256 of an image, which name its file
 LONGEST_LABEL = 100  # characters
 MAX_ORIGIN = 255  # characters of what the user's file was called
 _BLOCK = 4096
+_HASH_BYTES = 32  # of a perceptual hash
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ class TaughtDataset:
         """
         parts = PurePosixPath(path).parts
         is_inside = len(parts) > 1 and not any(part == ".." or is_hidden(part) or "\0" in part for part in parts)
-        if not is_inside or not has_image_name(parts[-1]) or not (self.root / path).is_file():
+        if not is_inside or not has_image_name(parts[-1]) or not os.path.isfile(self.root / path):
             raise NotTaughtError(f"there is no image {path[:200]!r} in the dataset; it may have been moved or removed")
         return self.root.joinpath(*parts)
 
@@ -214,6 +215,20 @@ class TaughtDataset:
             self.steps.do("move", [(path, target)])
         return target
 
+    def keep_label(self, path: str) -> None:
+        """Write down that an image has the right label, as somebody who has looked at it says.
+
+        Raises:
+            NotTaughtError: There is no such image.
+        """
+        self.file(path)
+        self.steps.do("keep", image=path)
+
+    @property
+    def kept_labels(self) -> frozenset[str]:
+        """The paths of the images whose label is right, as somebody says."""
+        return frozenset(step.facts["image"] for step in self.steps.done if step.kind == "keep")
+
     def remove_image(self, path: str) -> None:
         """Take an image out of the dataset.
 
@@ -228,7 +243,7 @@ class TaughtDataset:
         return {
             PurePosixPath(step.moves[0][1]).name: np.frombuffer(bytes.fromhex(step.facts["hash"]), np.uint64)
             for step in self.steps.done
-            if step.kind == "add" and "hash" in step.facts
+            if step.kind == "add" and len(step.facts.get("hash", "")) == 2 * _HASH_BYTES
         }
 
     def look(self) -> None:
@@ -250,7 +265,7 @@ class TaughtDataset:
         if self._used + size > self._bounds.max_mb * 2**20:
             raise TeachingFullError(
                 f"the folder may take {self._bounds.max_mb:.4g} MiB; delete files in {KEPT!r} below it, which "
-                "are images that were removed, or start the server with a larger --teach-max-mb"
+                "are images that were removed, or allow more (edgecls serve --teach-max-mb)"
             )
 
     def _known(self) -> dict[str, str]:
@@ -269,8 +284,9 @@ class TaughtDataset:
 
     def _images(self, folder: str) -> Iterator[str]:
         top = self.root / folder
-        for path in image_names(top):
-            yield f"{folder}/{Path(path).relative_to(top).as_posix()}"
+        start = len(os.path.join(top, ""))
+        for path in image_names(top):  # a step looks through all of them, so each has to be quick
+            yield f"{folder}/{path[start:].replace(os.sep, '/')}"
 
     def _entry(self, label: str) -> TaughtLabel:
         for entry in self.labels():

@@ -1,7 +1,7 @@
 """What there is to say about a taught dataset and its models: warnings, and what got better or worse."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -63,7 +63,9 @@ def alike_groups(labels: Sequence[TaughtLabel], hashes: Mapping[str, Hashes]) ->
     return found[:NAMED]
 
 
-def doubtful_images(labels: Sequence[TaughtLabel], evaluated: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def doubtful_images(
+    labels: Sequence[TaughtLabel], evaluated: Sequence[Mapping[str, Any]], kept: Container[str] = ()
+) -> list[dict[str, Any]]:
     """Return the images whose label is probably wrong, the most probable first.
 
     An image is doubtful if a model that was not fitted to it finds another label at least as probable as it finds that
@@ -73,6 +75,7 @@ def doubtful_images(labels: Sequence[TaughtLabel], evaluated: Sequence[Mapping[s
         labels: The dataset as it is now.
         evaluated: What such models answered, as `edgecls train --progress json` reports it, with paths below the
             dataset.
+        kept: Paths of images whose label somebody has looked at and found right; they are not doubtful.
 
     Returns:
         Warnings of the kind "doubtful", each with `image`, `label`, `suggested` and `probability`.
@@ -97,6 +100,7 @@ def doubtful_images(labels: Sequence[TaughtLabel], evaluated: Sequence[Mapping[s
         if answer["predicted"] != answer["label"]
         and answer["probability"] >= usual.get(answer["predicted"], 1.0)
         and label_now.get(answer["image"]) == answer["label"]
+        and answer["image"] not in kept
     ]
     found.sort(key=lambda warning: -warning["probability"])
     return found[:NAMED]

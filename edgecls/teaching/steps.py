@@ -30,7 +30,7 @@ class Step:
 
     Attributes:
         number: From 1, in the order in which they were done.
-        kind: What was done: "label", "rename", "forget", "add", "move", "remove", "version" or "use".
+        kind: What was done: "label", "rename", "forget", "add", "move", "keep", "remove", "version" or "use".
         moves: The files that moved.
         facts: What else belongs to it.
     """
@@ -92,12 +92,13 @@ class Steps:
         if "done" in record:
             return []
         if "undo" in record:
-            undone = set(record["undo"])
+            undone = set(map(_whole, record["undo"]))
             moves = [move for step in reversed(self.done) if step.number in undone for move in _reversed(step)]
             self.done = [step for step in self.done if step.number not in undone]
             return moves
         moves = [(_inner(source), _inner(target)) for source, target in record["moves"]]
-        step = Step(int(record["step"]), str(record["kind"]), tuple(moves), dict(record["facts"]))
+        step = Step(_whole(record["step"]), str(record["kind"]), tuple(moves), dict(record["facts"]))
+        _check_facts(step)
         self.done.append(step)
         self._last = max(self._last, step.number)
         return moves
@@ -206,6 +207,39 @@ def _inner(path: object) -> str:
     if not isinstance(path, str) or not path or PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
         raise ValueError(f"the path {path!r} leaves the folder")
     return path
+
+
+_FACTS: dict[str, tuple[str, ...]] = {
+    "label": ("label", "folder"),
+    "rename": ("label", "folder", "to", "to_folder"),
+    "forget": ("label", "folder"),
+    "version": ("number",),
+    "use": ("number",),
+}
+"""What the facts of a kind of step have at least; other kinds need none."""
+
+
+def _check_facts(step: Step) -> None:
+    for name in _FACTS.get(step.kind, ()):
+        value = step.facts[name]
+        if name == "number":
+            _whole(value)
+        elif name.endswith("folder"):
+            _inner(value)
+        elif not isinstance(value, str):
+            raise ValueError(f"the {name} {value!r} is no text")
+    if step.kind == "add":
+        if len(step.moves) != 1:
+            raise ValueError(f"an image came with {len(step.moves)} moves")
+        bytes.fromhex(step.facts.get("hash", ""))
+    if not isinstance(step.facts.get("batch", ""), str):
+        raise ValueError(f"the batch {step.facts['batch']!r} is no text")
+
+
+def _whole(number: object) -> int:
+    if not isinstance(number, int) or isinstance(number, bool) or number < 1:
+        raise ValueError(f"{number!r} is no number of a step or a version")
+    return number
 
 
 def _damaged(path: Path, error: Exception) -> DatasetError:

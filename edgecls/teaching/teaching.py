@@ -14,21 +14,40 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from edgecls.atomic_write import check_writable
+from edgecls.dataset.formats.folders import has_split_folders
 from edgecls.errors import DatasetError, OutputError, ServerError
 from edgecls.folder_lock import try_lock_folder
 from edgecls.folder_names import escaped_label
+from edgecls.image_files import has_image_name, is_hidden
 from edgecls.image_limits import DEFAULT_LIMITS, ImageLimits
-from edgecls.teaching.bounds import TeachingBounds, TeachingConflictError
+from edgecls.teaching.bounds import TaughtElsewhereError, TeachingBounds, TeachingConflictError
 from edgecls.teaching.dataset import HIDDEN, KEPT, Added, TaughtDataset
 from edgecls.teaching.judgement import LEAST, alike_groups, comparison, doubtful_images, label_warnings
 from edgecls.teaching.steps import Step, Steps
-from edgecls.teaching.training_process import TrainingProcess
+from edgecls.teaching.training_process import TrainingProcess, TrainingProgress
 from edgecls.teaching.versions import Version, Versions
 
-__all__ = ["Teaching"]
+__all__ = ["Teaching", "is_dataset"]
 
 JOURNAL = "steps.jsonl"
+LOOKED_AT = 200  # entries of a folder
 MODEL_BYTES = 64 * 2**20  # that a training may need on the disk: the model file, its report, and features
+
+
+def is_dataset(root: Path) -> bool:
+    """Return whether a folder is empty or missing, was taught in, or has folders of images as a dataset has.
+
+    Only the beginning of large folders is looked at.
+    """
+    if not root.is_dir() or (root / HIDDEN).exists():
+        return True
+    try:
+        entries = [entry for entry in os.scandir(root) if not is_hidden(entry.name)][:LOOKED_AT]
+        folders = [entry.path for entry in entries if entry.is_dir()]
+        files = (name for folder in folders for name in os.listdir(folder)[:LOOKED_AT])
+        return not entries or any(map(has_image_name, files))
+    except OSError:
+        return True  # opening it says why it cannot be
 
 
 class Teaching:
@@ -42,8 +61,9 @@ class Teaching:
         limits: On each image.
 
     Raises:
-        ServerError: The folder cannot be used, or another program is teaching in it.
-        DatasetError: Its journal is damaged.
+        ServerError: The folder cannot be used.
+        TaughtElsewhereError: Another program is teaching in it.
+        DatasetError: It has folders for splits, or its journal is damaged.
     """
 
     def __init__(
@@ -55,6 +75,11 @@ class Teaching:
         self._lock = threading.RLock()
         hidden = self.root / HIDDEN
         try:
+            if not hidden.exists() and self.root.is_dir() and has_split_folders(self.root):
+                raise DatasetError(
+                    f"cannot teach in {str(root)!r}: its folders are splits, as train and test, not labels; "
+                    "give one of them"
+                )
             (self.root / KEPT).mkdir(parents=True, exist_ok=True)
             check_writable(hidden / "probe")
             lock = try_lock_folder(hidden)
@@ -62,14 +87,16 @@ class Teaching:
             reason = error.strerror if isinstance(error, OSError) else error
             raise ServerError(f"cannot teach in {str(root)!r}: {reason}; give another folder") from error
         if lock is None:
-            raise ServerError(f"another program is teaching in {str(root)!r}; stop it first, or give another folder")
+            raise TaughtElsewhereError(
+                f"another program is teaching in {str(root)!r}; stop it first, or give another folder"
+            )
         self._folder_lock: int | None = lock
         try:
             self._steps = Steps(self.root, hidden / JOURNAL)
             _remove_leftovers(self.root / KEPT)
             self._dataset = TaughtDataset(self.root, self._steps, bounds, limits)
             self._versions = Versions(self.root, self._steps, most=bounds.max_versions)
-            self._training = TrainingProcess(hidden / "training", self._keep)
+            self._training = TrainingProcess(hidden / "training", self.name, self._keep)
         except BaseException as error:
             os.close(lock)
             if isinstance(error, OSError):
@@ -98,7 +125,8 @@ class Teaching:
             versions = self._versions.all()
             in_use = self._versions.in_use
             newest = versions[-1] if versions else None
-            doubtful = [] if newest is None else doubtful_images(labels, newest.facts["evaluated"])
+            kept = self._dataset.kept_labels
+            doubtful = [] if newest is None else doubtful_images(labels, newest.facts["evaluated"], kept)
             return {
                 "name": self.name,
                 "changes": self._steps.changes,
@@ -112,6 +140,16 @@ class Teaching:
                 "in_use": None if in_use is None else in_use.number,
                 "bounds": asdict(self.bounds),
             }
+
+    @property
+    def progress(self) -> TrainingProgress:
+        """How far a training is; known at once, whatever else goes on."""
+        return self._training.progress
+
+    def folders(self) -> dict[str, str]:
+        """Return the label of each folder that is there or will be."""
+        with self._lock:
+            return {entry.folder: entry.label for entry in self._dataset.labels()}
 
     def images(self, label: str) -> list[str]:
         """Return the paths of the images of a label below the folder, in the order in which they came.
@@ -148,10 +186,43 @@ class Teaching:
         with self._lock:
             return self._dataset.add_image(data, label, name=name, batch=batch, **origin)
 
+    def correct(
+        self,
+        data: bytes,
+        label: str,
+        *,
+        name: str,
+        predicted: str,
+        probability: float,
+        batch: str = "",
+        **model: str,
+    ) -> Added:
+        """Add an image under the label that a user gives it.
+
+        Args:
+            data: The encoded image.
+            label: What it shows.
+            name: What the user's file is called.
+            predicted: The label that a model found most probable.
+            probability: How probable.
+            batch: As for `TaughtDataset.add_image`.
+            model: What else is to be written down of the model.
+
+        Raises:
+            As `TaughtDataset.add_image`.
+        """
+        facts = {"corrects": predicted, "probability": round(probability, 6), **model}
+        return self.add_image(data, label, name=name, batch=batch, **facts)
+
     def move_image(self, path: str, label: str) -> str:
         """Give an image another label. Raises as `TaughtDataset.move_image`."""
         with self._lock:
             return self._dataset.move_image(path, label)
+
+    def keep_label(self, path: str) -> None:
+        """Doubt the label of an image no longer. Raises as `TaughtDataset.keep_label`."""
+        with self._lock:
+            self._dataset.keep_label(path)
 
     def remove_image(self, path: str) -> None:
         """Take an image out. Raises as `TaughtDataset.remove_image`."""
@@ -192,6 +263,11 @@ class Teaching:
     def wait_for_training(self) -> None:
         """Return when no training is running."""
         self._training.wait()
+
+    def versions(self) -> list[Version]:
+        """Return the versions, the oldest first."""
+        with self._lock:
+            return self._versions.all()
 
     def version(self, number: int) -> Version:
         """Return a version. Raises as `Versions.version`."""
@@ -344,6 +420,6 @@ def _undo_facts(done: list[Step]) -> dict[str, Any] | None:
     for step in reversed(done):
         if step is not last and (not batch or step.facts.get("batch") != batch):
             break
-        count += step.kind in ("add", "move", "remove", "forget") and max(1, len(step.moves))
+        count += step.kind in ("add", "move", "keep", "remove", "forget") and max(1, len(step.moves))
     about = last.facts.get("to") or last.facts.get("label")
     return {"kind": last.kind, "images": count, "label": about, "version": last.facts.get("number")}

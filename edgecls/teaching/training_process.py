@@ -1,7 +1,6 @@
 """Quick training in a process of its own, at low priority: started, watched, ended."""
 
 import contextlib
-import json
 import os
 import shutil
 import signal
@@ -17,12 +16,14 @@ from typing import Any
 from edgecls.errors import EdgeclsError, TrainingError
 from edgecls.folder_lock import try_lock_folder
 from edgecls.frozen import can_start_children, is_frozen
+from edgecls.json_text import parse_json
 from edgecls.teaching.bounds import TeachingConflictError
 
 __all__ = ["TrainingProcess", "TrainingProgress"]
 
 NICENESS = 10  # a tenth of the time where others want it too
 END_S = 5.0  # for a process that was asked to end
+MAX_NAME = 60  # characters: a file name has 255 bytes at most, and this one gets a prefix
 TOLD_BYTES = 2000  # of the messages of a training that failed without saying why
 _MODEL, _RUN, _LIST, _LOG = "model.onnx", "run", "images.csv", "log.txt"
 
@@ -56,12 +57,14 @@ class TrainingProcess:
 
     Args:
         folder: Where trainings write; made if need be, and emptied.
+        name: What the models are called inside their files, which are all called alike.
         finish: Called in a thread with the folder of a training that succeeded and with its results; what it leaves in
             the folder is removed.
     """
 
-    def __init__(self, folder: Path, finish: Callable[[Path, dict[str, Any]], None]) -> None:
+    def __init__(self, folder: Path, name: str, finish: Callable[[Path, dict[str, Any]], None]) -> None:
         self._folder = folder
+        self._model = folder / "named" / f"{name[:MAX_NAME]}.onnx"
         self._finish = finish
         self._changing = threading.Lock()
         self._progress = TrainingProgress()
@@ -102,9 +105,10 @@ class TrainingProcess:
                 raise TeachingConflictError("a training is running; wait for it, or cancel it")
             lock = try_lock_folder(self._folder)
             if lock is None:
-                raise TeachingConflictError("a training of an earlier server is just ending; try again in a moment")
+                raise TeachingConflictError("a training of an earlier program is just ending; try again in a moment")
             try:
                 self._clear()
+                self._model.parent.mkdir()
                 (self._folder / _LIST).write_text(listed, encoding="utf-8")
                 process = self._spawn(lock)
             except BaseException:
@@ -143,7 +147,7 @@ class TrainingProcess:
     def _spawn(self, lock: int) -> subprocess.Popen[bytes]:
         program = [sys.executable] if is_frozen() else [sys.executable, "-P", "-m", "edgecls"]
         arguments = ["train", str(self._folder / _LIST), "--quick", "--progress", "json"]
-        arguments += ["-o", str(self._folder / _MODEL), "--run-dir", str(self._folder / _RUN)]
+        arguments += ["-o", str(self._model), "--run-dir", str(self._folder / _RUN)]
         options: dict[str, Any] = {}
         if sys.platform == "win32":
             options["creationflags"] = subprocess.BELOW_NORMAL_PRIORITY_CLASS
@@ -196,6 +200,7 @@ class TrainingProcess:
         cpu_s = round(_cpu_of_children_s() - self._cpu_before_s, 2)
         if last.get("step") == "finished" and code == 0:
             try:
+                self._model.rename(self._folder / _MODEL)
                 self._finish(self._folder, {**last["result"], "duration_s": elapsed_s, "cpu_s": cpu_s})
             except (EdgeclsError, OSError, KeyError, TypeError, ValueError) as error:
                 return TrainingProgress("failed", message=f"the model was not kept: {error}", elapsed_s=elapsed_s)
@@ -234,7 +239,7 @@ def _cpu_of_children_s() -> float:
 
 def _parsed(line: bytes) -> dict[str, Any] | None:
     try:
-        found = json.loads(line)
+        found = parse_json(line)
     except ValueError:
         return None
     return found if isinstance(found, dict) and "step" in found and "message" in found else None

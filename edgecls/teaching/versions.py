@@ -5,16 +5,17 @@ import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from edgecls.errors import ModelFileError
 from edgecls.file_moves import flush
+from edgecls.json_text import parse_json
 from edgecls.teaching.bounds import NotTaughtError, TeachingConflictError
 from edgecls.teaching.dataset import HIDDEN, KEPT
 from edgecls.teaching.steps import Steps
 
-__all__ = ["Version", "Versions"]
+__all__ = ["Version", "Versions", "model_title"]
 
 FOLDER = f"{HIDDEN}/versions"
 MODEL, FACTS, REPORT = "model.onnx", "facts.json", "report.html"
@@ -39,6 +40,15 @@ class Version:
     def model(self) -> Path:
         """Its model file."""
         return self.folder / MODEL
+
+
+def model_title(path: str) -> str:
+    """Return what to call a model file: its name, or of a version that was taught, the folder and the number."""
+    parts = Path(path).parts
+    inside = (*PurePosixPath(FOLDER).parts, parts[-2] if len(parts) > 1 else "", MODEL)
+    if len(parts) > len(inside) and parts[-len(inside) :] == inside:
+        return f"{parts[-len(inside) - 1]} {parts[-2]}"
+    return Path(path).stem
 
 
 class Versions:
@@ -123,7 +133,7 @@ class Versions:
         if number not in self._read:
             folder = self._root / FOLDER / str(number)
             try:
-                facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
+                facts = _checked(parse_json((folder / FACTS).read_bytes()))
             except FileNotFoundError:  # an old one that was deleted
                 return None
             except (OSError, ValueError) as error:
@@ -143,3 +153,48 @@ class Versions:
             if in_use is None or version.number != in_use.number:
                 shutil.rmtree(version.folder, ignore_errors=True)
                 self._read.pop(version.number, None)
+
+
+_NUMBER = (int, float)
+_KINDS: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(("time", "accuracy_of"), (str,)),
+    **dict.fromkeys(("duration_s", "cpu_s", "accuracy"), _NUMBER),
+    **dict.fromkeys(("labels", "evaluated", "accuracy_interval"), (list,)),
+    "images_per_label": (dict, type(None)),
+    "before": (int, type(None)),
+}
+_KINDS_OF_ANSWERS: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(("image", "label", "predicted"), (str,)),
+    **dict.fromkeys(("probability", "label_probability"), _NUMBER),
+}
+
+
+def _checked(facts: Any) -> dict[str, Any]:
+    """Return the facts of a version if they are such.
+
+    Raises:
+        ValueError: They are not.
+    """
+    _check(facts, _KINDS, "the facts")
+    if not all(isinstance(label, str) for label in facts["labels"]):
+        raise ValueError("a label is no text")
+    if not all(_is(count, (int,)) for count in (facts["images_per_label"] or {}).values()):
+        raise ValueError("the number of images of a label is no number")
+    if not all(_is(bound, _NUMBER) for bound in facts["accuracy_interval"]):
+        raise ValueError("the interval of the accuracy has something else than numbers")
+    for answer in facts["evaluated"]:
+        _check(answer, _KINDS_OF_ANSWERS, "an answer")
+    found: dict[str, Any] = facts
+    return found
+
+
+def _check(facts: Any, kinds: Mapping[str, tuple[type, ...]], what: str) -> None:
+    if not isinstance(facts, dict):
+        raise ValueError(f"{what} are no object")
+    for name, kind in kinds.items():
+        if name not in facts or not _is(facts[name], kind):
+            raise ValueError(f"{name} of {what} is {str(facts.get(name))[:80]!r}")
+
+
+def _is(value: object, kinds: tuple[type, ...]) -> bool:
+    return isinstance(value, kinds) and not isinstance(value, bool) and value == value  # NaN is not

@@ -1,7 +1,6 @@
 """Checkpoints: the state from which a killed run can be resumed, written atomically after each epoch."""
 
 import json
-import zipfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,8 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from edgecls.atomic_write import whole_files
+from edgecls.damaged_files import ARRAYS_FAULTS
 from edgecls.errors import TrainingError
-from edgecls.evaluation.history import EpochReport, best_of
+from edgecls.evaluation.history import EpochReport, best_of, epoch_report
+from edgecls.json_text import parse_json
 from edgecls.regular_file import open_regular
 
 if TYPE_CHECKING:  # loaded where a network is saved, as classical models are trained without Keras
@@ -99,7 +100,7 @@ class Checkpoints:
         """
         try:
             with open_regular(self._path) as stream, np.load(stream, allow_pickle=False) as arrays:
-                history = tuple(EpochReport(**report) for report in json.loads(str(arrays["history"])))
+                history = tuple(map(epoch_report, parse_json(str(arrays["history"]))))
                 best = best_of(history)
                 checkpoint = Checkpoint(
                     history,
@@ -107,7 +108,7 @@ class Checkpoints:
                     _numbered(arrays, "optimizer"),
                     self._folder / f"best-{best.epoch if best else 0}.weights.h5",
                 )
-        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        except ARRAYS_FAULTS as error:
             raise TrainingError(
                 f"the checkpoint {str(self._path)!r} is damaged: {error}; start again with --overwrite"
             ) from error
@@ -140,4 +141,7 @@ class Checkpoints:
 
 def _numbered(arrays: "np.lib.npyio.NpzFile", prefix: str) -> Arrays:
     count = sum(name.startswith(prefix + "/") for name in arrays.files)
-    return tuple(arrays[f"{prefix}/{index}"] for index in range(count))
+    found = tuple(arrays[f"{prefix}/{index}"] for index in range(count))
+    if not all(isinstance(array, np.ndarray) and array.dtype.kind in "biufc" for array in found):
+        raise ValueError(f"the arrays of the {prefix} are not all numbers")
+    return found

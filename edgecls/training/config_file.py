@@ -44,7 +44,9 @@ def read_settings(path: Path) -> Settings:
         settings = tomllib.loads(data.decode())
     except OSError as error:
         raise TrainingError(f"cannot read config file {str(path)!r}: {error.strerror}; give another") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except RecursionError as error:
+        raise TrainingError(f"config file {str(path)!r} is nested too deeply; give the right file") from error
+    except ValueError as error:  # of a number with thousands of digits, no TOMLDecodeError
         raise TrainingError(f"config file {str(path)!r} is not valid TOML: {error}; correct it") from error
     _check(settings, TrainConfig, prefix="", path=path)
     return settings

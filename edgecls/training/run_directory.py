@@ -12,6 +12,7 @@ from edgecls.atomic_write import check_writable, whole_files
 from edgecls.errors import OutputError, TrainingError
 from edgecls.evaluation.history import EpochReport, history_csv
 from edgecls.file_moves import link_or_copy
+from edgecls.json_text import parse_json
 from edgecls.regular_file import read_regular
 from edgecls.tracking import RECORD_NAME
 from edgecls.training.checkpoint import Checkpoint, Checkpoints
@@ -240,7 +241,7 @@ class RunDirectory:
     def _read_document(self) -> dict[str, Any] | None:
         path = self.path / FACTS_NAME
         try:
-            document = json.loads(read_regular(path))
+            document = parse_json(read_regular(path))
             if document["format"] != FORMAT or not isinstance(document["finished"], bool):
                 raise TrainingError(f"{str(path)!r} is of another version of edgecls; choose another --run-dir")
         except (FileNotFoundError, NotADirectoryError):
@@ -254,7 +255,7 @@ class RunDirectory:
 
     def _write_text(self, name: str, text: str) -> None:
         with whole_files(self.path / name) as (staged,):
-            staged.write_bytes(text.encode())
+            staged.write_bytes(text.encode("utf-8", "backslashreplace"))
 
     def _clear(self) -> None:
         """Remove the files of a run and nothing else; the one that marks it as a run goes last."""

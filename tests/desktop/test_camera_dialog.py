@@ -10,8 +10,8 @@ from PySide6.QtTest import QTest
 
 from edgecls import image
 from edgecls.desktop.app import make_app
-from edgecls.desktop.camera_dialog import CameraDialog, save_photo
-from edgecls.desktop.words import Language, Words
+from edgecls.desktop.shared.camera_dialog import CameraDialog, save_photo
+from edgecls.desktop.shared.words import Language, Words
 from edgecls.errors import VideoError
 from edgecls.runtime.video.source import VideoSource
 
@@ -79,3 +79,23 @@ def test_two_photos_of_a_second_have_names_of_their_own(tmp_path: Path) -> None:
     paths = [save_photo(pixels, tmp_path, now=lambda: datetime(2026, 5, 1, 12, 0, 3)) for _ in range(2)]
 
     assert [path.name for path in paths] == ["2026-05-01-120003.jpg", "2026-05-01-120003-2.jpg"]
+
+
+def test_a_series_is_taken_as_long_as_the_button_is_held(tmp_path: Path) -> None:
+    make_app()
+    taken = []
+    dialog = CameraDialog(None, WORDS, folder=tmp_path, opener=lambda source, timeout_s: _Capture(), takes_series=True)
+    dialog.taken.connect(taken.append)
+    dialog.show()
+    wait_until(dialog.take_button.isEnabled)
+    QTest.mouseClick(dialog.take_button, Qt.MouseButton.LeftButton)
+    assert len(taken) == 1
+
+    QTest.mousePress(dialog.take_button, Qt.MouseButton.LeftButton)
+    wait_until(lambda: len(taken) >= 3)
+    QTest.mouseRelease(dialog.take_button, Qt.MouseButton.LeftButton)
+    count = len(taken)
+    QTest.mouseClick(dialog.take_button, Qt.MouseButton.LeftButton)
+
+    assert len(set(taken)) == len(taken) == count + 1
+    dialog.close()

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from edgecls.desktop.decisions import JOURNAL_NAME, Decisions, LabelsSet, open_decisions
-from edgecls.desktop.sorting import do_again, sort_images, take_back
+from edgecls.desktop.classify.decisions import JOURNAL_NAME, Decisions, LabelsSet, open_decisions
+from edgecls.desktop.classify.sorting import do_again, sort_images, take_back
 from edgecls.errors import OutputError
 from edgecls.runtime.folders.sort_into import Transfer
 

@@ -7,7 +7,7 @@ from desktop_window import wait_until
 
 from edgecls import image
 from edgecls.desktop.app import make_app
-from edgecls.desktop.thumbnails import Thumbnails, decode_preview
+from edgecls.desktop.shared.thumbnails import Thumbnails, decode_preview
 
 
 def _write(path: Path, color: tuple[int, int, int], side: int = 40) -> str:

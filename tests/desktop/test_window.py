@@ -14,11 +14,11 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QFileDialog, QPushButton
 
 from edgecls import image
-from edgecls.desktop.dialogs import SortDialog
-from edgecls.desktop.entries import ALL, CORRECTED, Group, Kind
-from edgecls.desktop.settings import Scheme, Settings
+from edgecls.desktop.shared.dialogs import SortDialog
+from edgecls.desktop.shared.entries import ALL, CORRECTED, Group, Kind
+from edgecls.desktop.shared.settings import Scheme, Settings
+from edgecls.desktop.shared.words import Language
 from edgecls.desktop.window import Window
-from edgecls.desktop.words import Language
 
 Opener = Callable[..., Window]
 
@@ -37,21 +37,21 @@ def _drop(window: Window, *paths: Path) -> None:
 def _click(window: Window, name: str) -> None:
     """Click on an image in the grid."""
     row = next(r for r in range(window.session.images.rowCount()) if window.session.images.entry(r).path.endswith(name))
-    place = window.grid.visualRect(window.session.images.index(row)).center()
-    QTest.mouseClick(window.grid.viewport(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, place)
+    place = window.classify.grid.visualRect(window.session.images.index(row)).center()
+    QTest.mouseClick(window.classify.grid.viewport(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, place)
 
 
 def test_it_begins_with_a_sample_that_is_recognised_by_a_click(open_window: Opener) -> None:
     window = open_window()
-    wait_until(lambda: window.top.recognise_button.isEnabled())
+    wait_until(lambda: window.classify.top.recognise_button.isEnabled())
     assert [entry.is_done for entry in window.session.images.entries] == [False]
 
-    QTest.mouseClick(window.top.recognise_button, Qt.MouseButton.LeftButton)
+    QTest.mouseClick(window.classify.top.recognise_button, Qt.MouseButton.LeftButton)
     recognised(window, 1)
 
-    wait_until(lambda: not window.top.recognise_button.isEnabled())
-    assert window.details.headline.text()
-    assert "%" in window.details.bars.accessibleName()
+    wait_until(lambda: not window.classify.top.recognise_button.isEnabled())
+    assert window.classify.details.headline.text()
+    assert "%" in window.classify.details.bars.accessibleName()
 
 
 @pytest.mark.filterwarnings("ignore:.*QDragEnterEvent.*deprecated")  # newer releases take points of other types
@@ -60,16 +60,16 @@ def test_a_folder_that_is_dropped_takes_the_place_of_the_sample_and_is_grouped(
 ) -> None:
     (images / "broken.jpg").write_bytes(b"no image")
     window = open_window()
-    wait_until(lambda: window.top.recognise_button.isEnabled())
+    wait_until(lambda: window.classify.top.recognise_button.isEnabled())
 
     _drop(window, images)
     recognised(window, 4)
 
     assert labels(window) == {"blue.png": "blue", "broken.jpg": None, "green.png": "green", "red.png": "red"}
     groups = [Group(Kind.LABEL, label) for label in ("blue", "green", "red")]
-    assert window.groups.groups == [ALL, *groups, Group(Kind.FAILED)]
+    assert window.classify.groups.groups == [ALL, *groups, Group(Kind.FAILED)]
     _click(window, "broken.jpg")
-    assert "broken.jpg" in window.details.said.text()
+    assert "broken.jpg" in window.classify.details.said.text()
     assert window.status.model.text() == "colors · runs on cpu"
 
 
@@ -78,11 +78,11 @@ def test_digits_set_the_right_label_and_go_to_the_next_image(open_window: Opener
     recognised(window, 3)
     _click(window, "blue.png")
 
-    QTest.keyClick(window.grid, Qt.Key.Key_1)
-    QTest.keyClick(window.grid, Qt.Key.Key_3)
+    QTest.keyClick(window.classify.grid, Qt.Key.Key_1)
+    QTest.keyClick(window.classify.grid, Qt.Key.Key_3)
 
     assert labels(window) == {"blue.png": "red", "green.png": "blue", "red.png": "red"}
-    assert [entry.path[-7:] for entry in window.selected] == ["red.png"]
+    assert [entry.path[-7:] for entry in window.classify.selected] == ["red.png"]
     assert window.session.images.counts[CORRECTED] == 2
 
 
@@ -90,14 +90,14 @@ def test_undo_and_redo_by_keys(open_window: Opener, images: Path) -> None:
     window = open_window(images)
     recognised(window, 3)
     _click(window, "blue.png")
-    QTest.keyClick(window.grid, Qt.Key.Key_1)
+    QTest.keyClick(window.classify.grid, Qt.Key.Key_1)
 
-    QTest.keyClick(window.grid, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    QTest.keyClick(window.classify.grid, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     assert labels(window)["blue.png"] == "blue"
     assert window.session.images.entries[0].correction is None
 
     shift = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
-    QTest.keyClick(window.grid, Qt.Key.Key_Z, shift)
+    QTest.keyClick(window.classify.grid, Qt.Key.Key_Z, shift)
     assert labels(window)["blue.png"] == "red"
 
 
@@ -106,16 +106,16 @@ def test_in_a_group_a_corrected_image_leaves_and_the_next_one_is_selected(open_w
         shutil.copy(images / "red.png", images / copy)
     window = open_window(images)
     recognised(window, 5)
-    row = window.groups.groups.index(Group(Kind.LABEL, "red"))
-    place = window.groups_view.visualRect(window.groups.index(row)).center()
-    QTest.mouseClick(window.groups_view.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    row = window.classify.groups.groups.index(Group(Kind.LABEL, "red"))
+    place = window.classify.groups_view.visualRect(window.classify.groups.index(row)).center()
+    QTest.mouseClick(window.classify.groups_view.viewport(), Qt.MouseButton.LeftButton, pos=place)
     assert window.session.images.rowCount() == 3
     _click(window, "red-2.png")
 
-    QTest.keyClick(window.grid, Qt.Key.Key_2)
+    QTest.keyClick(window.classify.grid, Qt.Key.Key_2)
 
     assert window.session.images.rowCount() == 2
-    assert len(window.selected) == 1
+    assert len(window.classify.selected) == 1
     assert window.session.images.counts[Group(Kind.LABEL, "green")] == 2
 
 
@@ -126,13 +126,13 @@ def test_the_next_unsure_image_is_found_and_its_reason_is_told(open_window: Open
     recognised(window, 4)
     _click(window, "blue.png")
 
-    QTest.keyClick(window.grid, Qt.Key.Key_N)
+    QTest.keyClick(window.classify.grid, Qt.Key.Key_N)
 
-    assert window.selected[0].path.endswith("zgrey.png")
-    assert window.details.headline.text().startswith("Unknown: unlike the training images")
-    assert "at least 0.80" in window.details.familiarity.accessibleName()
-    QTest.keyClick(window.grid, Qt.Key.Key_C)
-    assert window.selected[0].correction == window.selected[0].answer.best.label
+    assert window.classify.selected[0].path.endswith("zgrey.png")
+    assert window.classify.details.headline.text().startswith("Unknown: unlike the training images")
+    assert "at least 0.80" in window.classify.details.familiarity.accessibleName()
+    QTest.keyClick(window.classify.grid, Qt.Key.Key_C)
+    assert window.classify.selected[0].correction == window.classify.selected[0].answer.best.label
 
 
 def test_several_selected_images_get_a_label_together_and_undo_takes_it_from_all(
@@ -140,9 +140,9 @@ def test_several_selected_images_get_a_label_together_and_undo_takes_it_from_all
 ) -> None:
     window = open_window(images)
     recognised(window, 3)
-    QTest.keyClick(window.grid, Qt.Key.Key_A, Qt.KeyboardModifier.ControlModifier)
+    QTest.keyClick(window.classify.grid, Qt.Key.Key_A, Qt.KeyboardModifier.ControlModifier)
 
-    QTest.keyClick(window.grid, Qt.Key.Key_2)
+    QTest.keyClick(window.classify.grid, Qt.Key.Key_2)
     assert set(labels(window).values()) == {"green"}
 
     window.actions_["undo"].trigger()
@@ -159,21 +159,21 @@ def test_a_new_label_is_typed(open_window: Opener, images: Path) -> None:
         QTest.keyClick(dialog.box.lineEdit(), Qt.Key.Key_Return)
 
     with_next_dialog(type_it)
-    QTest.keyClick(window.grid, Qt.Key.Key_L)
+    QTest.keyClick(window.classify.grid, Qt.Key.Key_L)
 
     assert labels(window)["red.png"] == "vermilion"
-    assert Group(Kind.LABEL, "vermilion") in window.groups.groups
+    assert Group(Kind.LABEL, "vermilion") in window.classify.groups.groups
 
 
 def test_exports_have_the_corrections(open_window: Opener, images: Path, tmp_path: Path, monkeypatch) -> None:
     window = open_window(images)
     recognised(window, 3)
     _click(window, "red.png")
-    QTest.keyClick(window.grid, Qt.Key.Key_3)
+    QTest.keyClick(window.classify.grid, Qt.Key.Key_3)
     table = tmp_path / "results.csv"
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(table), ""))
 
-    QTest.keyClick(window.grid, Qt.Key.Key_E, Qt.KeyboardModifier.ControlModifier)
+    QTest.keyClick(window.classify.grid, Qt.Key.Key_E, Qt.KeyboardModifier.ControlModifier)
     wait_until(lambda: not window.session.working)
     window.actions_["export_xmp"].trigger()
     wait_until(lambda: not window.session.working)
@@ -193,7 +193,7 @@ def test_images_are_moved_into_folders_and_undo_moves_them_back(
     window = open_window(images)
     recognised(window, 3)
     _click(window, "red.png")
-    QTest.keyClick(window.grid, Qt.Key.Key_3)
+    QTest.keyClick(window.classify.grid, Qt.Key.Key_3)
 
     def fill_in(dialog: SortDialog) -> None:
         dialog.folder_edit.setText(str(tmp_path / "sorted"))
@@ -201,7 +201,7 @@ def test_images_are_moved_into_folders_and_undo_moves_them_back(
         QTest.mouseClick(dialog.go_button, Qt.MouseButton.LeftButton)
 
     with_next_dialog(fill_in)
-    QTest.mouseClick(window.top.sort_button, Qt.MouseButton.LeftButton)
+    QTest.mouseClick(window.classify.top.sort_button, Qt.MouseButton.LeftButton)
     wait_until(lambda: not window.session.working)
 
     files = sorted(path.relative_to(tmp_path).as_posix() for path in (tmp_path / "sorted").rglob("*.png"))
@@ -223,7 +223,7 @@ def test_leaving_asks_only_where_corrections_are_not_exported(open_window: Opene
     window = open_window(images)
     recognised(window, 3)
     _click(window, "red.png")
-    QTest.keyClick(window.grid, Qt.Key.Key_3)
+    QTest.keyClick(window.classify.grid, Qt.Key.Key_3)
 
     asked = []
 
@@ -245,7 +245,7 @@ def test_corrections_are_there_again_after_leaving(open_window: Opener, images: 
     window = open_window(images)
     recognised(window, 3)
     _click(window, "red.png")
-    QTest.keyClick(window.grid, Qt.Key.Key_3)
+    QTest.keyClick(window.classify.grid, Qt.Key.Key_3)
     close_for_good(window)
 
     again = open_window()
@@ -262,12 +262,12 @@ def test_the_heat_map_is_shown_and_taken_off_by_its_key(open_window: Opener, ima
     recognised(window, 3)
     _click(window, "red.png")
 
-    QTest.keyClick(window.grid, Qt.Key.Key_H)
-    wait_until(lambda: "red" in window.details.note.text())
-    QTest.keyClick(window.grid, Qt.Key.Key_H)
+    QTest.keyClick(window.classify.grid, Qt.Key.Key_H)
+    wait_until(lambda: "red" in window.classify.details.note.text())
+    QTest.keyClick(window.classify.grid, Qt.Key.Key_H)
 
-    assert not window.details.heat_button.isChecked()
-    assert window.details.note.text() == ""
+    assert not window.classify.details.heat_button.isChecked()
+    assert window.classify.details.note.text() == ""
 
 
 def test_another_model_answers_all_images_anew_and_corrections_stay(
@@ -280,7 +280,7 @@ def test_another_model_answers_all_images_anew_and_corrections_stay(
     window = open_window(images)
     recognised(window, 3)
     _click(window, "red.png")
-    QTest.keyClick(window.grid, Qt.Key.Key_3)
+    QTest.keyClick(window.classify.grid, Qt.Key.Key_3)
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(other), ""))
 
     window.actions_["open_model"].trigger()
@@ -312,11 +312,11 @@ def test_a_provider_that_does_not_work_is_told_and_another_one_can_be_chosen(ope
     window = open_window(images)
     wait_until(lambda: "cuda" in window.notice.text.text() and window.session.images.entries)
     assert window.session.recogniser.classifier is None
-    assert not window.top.recognise_button.isEnabled()
+    assert not window.classify.top.recognise_button.isEnabled()
 
-    window.top.provider_box.setFocus()
-    QTest.keyClick(window.top.provider_box, Qt.Key.Key_Home)
-    window.top.provider_box.activated.emit(0)
+    window.classify.top.provider_box.setFocus()
+    QTest.keyClick(window.classify.top.provider_box, Qt.Key.Key_Home)
+    window.classify.top.provider_box.activated.emit(0)
     recognised(window, 3)
 
     assert labels(window)["red.png"] == "red"
@@ -330,8 +330,8 @@ def test_language_and_appearance_change_at_once_and_are_kept(open_window: Opener
     window.actions_.languages["zh"].trigger()
     window.actions_.schemes["dark"].trigger()
 
-    wait_until(lambda: window.top.recognise_button.text() == "识别")
-    assert window.groups.index(0).data() == "全部图像"
+    wait_until(lambda: window.classify.top.recognise_button.text() == "识别")
+    assert window.classify.groups.index(0).data() == "全部图像"
     assert window.palette().window().color().lightness() < 128
     assert (Settings().language, Settings().scheme) == (Language.CHINESE, Scheme.DARK)
     window.actions_.schemes["light"].trigger()
@@ -339,9 +339,15 @@ def test_language_and_appearance_change_at_once_and_are_kept(open_window: Opener
 
 def test_everything_to_be_clicked_has_a_name_and_takes_the_focus(open_window: Opener) -> None:
     window = open_window()
-    buttons = window.top.findChildren(QPushButton)
+    buttons = window.classify.top.findChildren(QPushButton)
 
-    for widget in [*buttons, window.top.model_box, window.top.provider_box, window.grid, window.groups_view]:
+    for widget in [
+        *buttons,
+        window.classify.top.model_box,
+        window.classify.top.provider_box,
+        window.classify.grid,
+        window.classify.groups_view,
+    ]:
         assert widget.accessibleName() or widget.text()
         assert widget.focusPolicy() & Qt.FocusPolicy.TabFocus
 

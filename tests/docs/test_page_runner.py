@@ -1,11 +1,14 @@
 """The runner of the documents' blocks notices what is not as a page says."""
 
+import sys
 from pathlib import Path
 
 import pytest
 from document_blocks import PageError, blocks_of
 from document_outputs import difference, line_matches
 from document_page import Outcome, run_apart, run_page
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="pages run in bash, and /proc says what they started")
 
 
 def _page(tmp_path: Path, text: str) -> Path:

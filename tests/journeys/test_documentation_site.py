@@ -150,7 +150,9 @@ def test_every_page_leads_to_itself_in_the_other_language(site: Path, pages: dic
             assert other in {(path.parent / link).resolve() for link in page.links if ":" not in link}, path
 
 
-@pytest.mark.parametrize(("language", "word", "page"), [("en", "quantize", "quantizing"), ("zh", "操作指南", "index")])
+@pytest.mark.parametrize(
+    ("language", "word", "page"), [("en", "quantize", "quantizing"), ("zh", "黄金样本", "quantizing")]
+)
 def test_search_finds_pages_without_a_server(site: Path, browser: Chrome, language: str, word: str, page: str) -> None:
     browser.get((site / language / "index.html").as_uri())
     field = browser.find_element(By.NAME, "q")
@@ -191,7 +193,9 @@ def test_finished_translations_are_complete(messages: Path) -> None:
 def test_every_page_with_messages_has_a_catalog(messages: Path) -> None:
     templates = {path.relative_to(messages).with_suffix("") for path in messages.rglob("*.pot")}
 
-    assert templates == {path.relative_to(CATALOGS).with_suffix("") for path in CATALOGS.rglob("*.po")}
+    catalogs = {path.relative_to(CATALOGS).with_suffix("") for path in CATALOGS.rglob("*.po")}
+
+    assert templates == catalogs - {Path("sphinx")}  # which has words of the theme
 
 
 def test_translations_keep_code_and_links() -> None:

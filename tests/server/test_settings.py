@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from edgecls.errors import ModelFileError
+from edgecls.server.models.signatures import signature_of
 from edgecls.server.settings import ModelArgument, await_models, named_files
 
 
@@ -93,3 +94,17 @@ def test_models_that_do_not_come_are_named_after_the_time(tmp_path: Path) -> Non
 )
 def test_drive_letters_are_no_names(text: str, path: str, name: str | None) -> None:
     assert ModelArgument.parse(text) == ModelArgument(Path(path), name)
+
+
+def test_files_that_come_with_models_are_waited_for_too(tmp_path: Path) -> None:
+    model, told = tmp_path / "m.onnx", list[str]()
+    model.write_bytes(b"model")
+    steps = iter([lambda: None, lambda: signature_of(model).write_bytes(b"signature")])
+
+    def wait(seconds: float) -> None:
+        next(steps, lambda: None)()
+
+    assert await_models([model], 60, wait, told.append, signature_of) is None
+    assert told == ["waiting up to 60 s for signatures"]
+    signature_of(model).unlink()
+    assert await_models([model], 1, wait, told.append, signature_of) is None  # loading it will say what is wrong

@@ -111,7 +111,7 @@ def augment(
     identities = lineage_of(task.source for task in tasks)
     run = {"data": str(data.resolve()), **asdict(settings)}
     manifest = _open_folder(out, data, run)
-    done = {image.output: image.source_sha256 for image in manifest.images if (out / image.output).is_file()}
+    done = {image.output: image.source_sha256 for image in manifest.images if os.path.isfile(out / image.output)}
     failures: list[ImageError] = []
     written = 0
 

@@ -263,6 +263,8 @@ def _manifest_of(path: Path, records: Sequence[dict[str, Any]]) -> tuple[Path, t
         header, *moves = records
         if header["format"] != _FORMAT:
             raise ValueError(f"its format is {header['format']!r}, not {_FORMAT}")
+        if not isinstance(header["root"], str):
+            raise ValueError(f"its root is {header['root']!r}")
         root = Path(header["root"])
         for record in moves:
             if "move" in record:

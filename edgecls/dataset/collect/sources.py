@@ -134,6 +134,8 @@ def read_url_list(path: Path, *, default_label: str | None = None) -> dict[str, 
             raise DatasetError(
                 f"line {number} of {str(path)!r} has no label; write LABEL<tab>ADDRESS, or give one with --class"
             )
+        if not after.strip():
+            raise DatasetError(f"line {number} of {str(path)!r} has no address after the tab; add it")
         found.setdefault(label, {})[after.strip()] = None
     if not found:
         raise DatasetError(f"the list {str(path)!r} has no addresses; write one a line")

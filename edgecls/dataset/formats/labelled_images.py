@@ -202,8 +202,9 @@ def check_files_exist(paths: Sequence[Path], source: Path) -> None:
     Raises:
         DatasetError: Some are missing; the message names the first ones and says how many.
     """
-    if missing := [path for path in paths if not path.is_file()]:
-        fault = "are missing or not files" if any(path.exists() for path in missing) else "are missing"
+    # Path.is_file raises for a name that is too long for the system; what is listed may be anything.
+    if missing := [path for path in paths if not os.path.isfile(path)]:
+        fault = "are missing or not files" if any(map(os.path.exists, missing)) else "are missing"
         raise DatasetError(
             f"{len(missing)} of the {len(paths)} files listed in {str(source)!r} {fault}: "
             f"{first_names(list(map(str, missing)))}; relative paths start at the folder of the list"

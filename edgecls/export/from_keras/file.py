@@ -15,7 +15,8 @@ from typing import Any
 import keras
 
 from edgecls import modelfile
-from edgecls.errors import ExportError
+from edgecls.damaged_files import KERAS_FAULTS, ZIP_FAULTS
+from edgecls.errors import ExportError, ModelFileError
 from edgecls.export.from_keras.legacy_h5 import (
     HDF5_MAGIC,
     code_refusal,
@@ -25,6 +26,7 @@ from edgecls.export.from_keras.legacy_h5 import (
 )
 from edgecls.export.from_keras.saved_model import is_saved_model, load_saved_model
 from edgecls.extras import import_from_extra
+from edgecls.json_text import parse_json
 from edgecls.model_card import ModelCard
 
 __all__ = ["load_keras", "read_embedded_card", "save_keras"]
@@ -58,7 +60,7 @@ def load_keras(path: Path) -> keras.Model:
             with tempfile.TemporaryDirectory() as folder:
                 readable = readable_h5(path, Path(folder))
                 return keras.models.load_model(readable, custom_objects=keras_operations(), compile=False)
-    except (ValueError, TypeError, OSError, KeyError, AttributeError, zipfile.BadZipFile) as error:
+    except KERAS_FAULTS as error:
         if "Lambda" in str(error) and "arbitrary code" in str(error):
             raise ExportError(code_refusal(path)) from error
         version = _keras_version(path)
@@ -81,10 +83,14 @@ def read_embedded_card(path: Path) -> ModelCard | None:
     """
     if not zipfile.is_zipfile(path):
         return None
-    with zipfile.ZipFile(path) as archive:
-        if CARD_MEMBER not in archive.namelist():
-            return None
-        return modelfile.card_from_json(archive.read(CARD_MEMBER).decode())
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if CARD_MEMBER not in archive.namelist():
+                return None
+            text = archive.read(CARD_MEMBER).decode()
+    except ZIP_FAULTS as error:
+        raise ModelFileError(f"cannot read the card in {str(path)!r}: {error}; get a fresh copy") from error
+    return modelfile.card_from_json(text)
 
 
 def save_keras(path: Path, model: keras.Model, card: ModelCard) -> None:
@@ -110,8 +116,8 @@ def _keras_version(path: Path) -> str:
                 version = file.attrs.get("keras_version", "")
                 return version.decode() if isinstance(version, bytes) else str(version)
         with zipfile.ZipFile(path) as archive:
-            return str(json.loads(archive.read(METADATA_MEMBER)).get("keras_version", ""))
-    except (OSError, ValueError, KeyError, AttributeError, zipfile.BadZipFile):
+            return str(parse_json(archive.read(METADATA_MEMBER)).get("keras_version", ""))
+    except KERAS_FAULTS:
         return ""
 
 
@@ -128,7 +134,7 @@ def _load_archive(path: Path) -> keras.Model:
     with zipfile.ZipFile(path) as archive:
         if WEIGHTS_MEMBER not in archive.namelist():
             return keras.models.load_model(path, compile=False)
-        model = keras.saving.deserialize_keras_object(_without_random(json.loads(archive.read(CONFIG_MEMBER))))
+        model = keras.saving.deserialize_keras_object(_without_random(parse_json(archive.read(CONFIG_MEMBER))))
         most = MAX_BYTES_PER_WEIGHT * model.count_params() + MAX_BYTES_BESIDE
         if archive.getinfo(WEIGHTS_MEMBER).file_size > most:
             raise ExportError(f"{str(path)!r} holds far more data than its network has weights for; it was not loaded")

@@ -14,6 +14,7 @@ import keras
 
 from edgecls.errors import ExportError
 from edgecls.extras import import_from_extra
+from edgecls.json_text import parse_json
 
 __all__ = ["HDF5_MAGIC", "code_refusal", "keras_operations", "readable_h5", "save_anew_with_keras_2"]
 
@@ -54,7 +55,7 @@ def readable_h5(path: Path, folder: Path) -> Path:
             f"{str(path)!r} holds weights and no network; build the network in Keras, load the weights into it "
             "with model.load_weights, save all of it with model.save('model.keras'), and export that"
         )
-    config = json.loads(text)
+    config = parse_json(text)
     if any(entry.get("class_name") == "Lambda" for entry in _objects(config)):
         raise ExportError(code_refusal(path))
     bare = sorted({str(entry.get("config", {}).get("name")) for entry in _objects(config) if _is_bare_operation(entry)})

@@ -19,6 +19,7 @@ from typing import Any, BinaryIO, NoReturn
 import numpy as np
 import numpy.typing as npt
 
+from edgecls.damaged_files import ZIP_FAULTS
 from edgecls.errors import ModelConfigError
 from edgecls.regular_file import open_regular
 
@@ -173,7 +174,7 @@ def _read_zip(file: BinaryIO) -> tuple[object, _Arrays]:
                 key: _array(content(f"data/{key}", size), one, "<" if order == b"little" else ">")
                 for key, one in used.items()
             }
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError, OverflowError) as error:
+    except ZIP_FAULTS as error:
         _damaged(error)
     return found, storages
 

@@ -23,6 +23,7 @@ from edgecls.runtime.machine.cache_folder import CacheState, cache_folder, look_
 from edgecls.runtime.machine.cores import CoreCount, count_cores
 from edgecls.runtime.machine.memory import available_memory_bytes, total_memory_bytes
 from edgecls.runtime.machine.processor import read_processor
+from edgecls.runtime.machine.wheel_floors import missing_floor, this_system
 from edgecls.runtime.machine.wheels import Conflict, Wheel
 
 __all__ = ["Diagnosis", "Problem", "diagnose"]
@@ -127,6 +128,9 @@ def diagnose(model_path: str, *, on_progress: Callable[[str], None] = lambda tex
         (faults if is_fault else remarks).append(Problem(str(found), found.pair.remedy))
     formats = _check_images(faults, remarks)
     built_in = _check_onnxruntime(faults, gpus)
+    if floor := missing_floor(this_system()):
+        is_in_the_way = built_in is None or not formats
+        (faults if is_in_the_way else remarks).insert(0, Problem(*floor))  # other advice does not help then
     checks = _try_providers(model_path, on_progress) if built_in is not None else ()
     _judge_providers(checks, gpus, faults, remarks)
     folder = cache_folder()

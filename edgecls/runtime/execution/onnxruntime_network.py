@@ -49,6 +49,11 @@ def open_on_provider(
     """
     from edgecls.runtime.execution.provider_options import provider_options  # a CPU does not need it
 
+    runtime = load_onnxruntime()
+    if not hasattr(runtime.InferenceSession, "get_provider_graph_assignment_info"):
+        raise ProviderError(
+            f"onnxruntime {runtime.__version__} does not tell what really runs there; 1.24.1 or newer is needed"
+        )
     options = _session_options(intra_op_threads)
     options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
     if provider is Provider.DIRECTML:

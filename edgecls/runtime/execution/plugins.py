@@ -20,6 +20,7 @@ from typing import Any
 
 from edgecls.atomic_write import whole_files
 from edgecls.errors import OutputError, ProviderError
+from edgecls.json_text import parse_json
 from edgecls.runtime.execution.child import facts_from_child
 from edgecls.runtime.execution.ort import load_onnxruntime, one_line, onnxruntime_errors, stdout_to_stderr
 from edgecls.runtime.execution.providers import Provider, SkippedProvider, is_plugin_installed
@@ -345,7 +346,7 @@ def _tried(installed: tuple[str, str]) -> Trial:
     record = None if folder is None else folder / "plugins" / f"{_key(*installed)}.json"
     if record is not None:
         try:
-            return _as_trial(json.loads(record.read_text(encoding="utf-8")))
+            return _as_trial(parse_json(record.read_bytes()))
         except (OSError, ValueError, TypeError, KeyError):
             pass  # it was not tried yet, or what is kept is damaged
     trial = try_in_child(installed[0])

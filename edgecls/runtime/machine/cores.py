@@ -34,12 +34,14 @@ def own_groups_v1(root: Path, controller: str) -> Iterator[Path]:
 
 def _memberships(root: Path) -> Iterator[tuple[str, str]]:
     try:
-        lines = (root / "proc/self/cgroup").read_text().splitlines()
+        lines = (root / "proc/self/cgroup").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
     except OSError:
         return
     for line in lines:
-        _, controllers, group = line.split(":", 2)
-        yield controllers, group
+        _, first, rest = line.partition(":")
+        controllers, second, group = rest.partition(":")
+        if first and second:
+            yield controllers, group
 
 
 def _with_parents(mount: Path, group: str) -> Iterator[Path]:

@@ -84,9 +84,9 @@ def _body(properties: dict[str, Any]) -> dict[str, Any]:
     return {"required": False, "content": json_content(objects(properties, optional=properties))}
 
 
-def _control(summary: str) -> dict[str, Any]:
+def _control(summary: str, *failures: int) -> dict[str, Any]:
     return protocol_operation(
-        summary, {"type": "object"}, failures=(403, 404, 415), parameters=[MODEL_NAME], body=_body({})
+        summary, {"type": "object"}, failures=(403, 404, *failures, 415), parameters=[MODEL_NAME], body=_body({})
     )
 
 
@@ -96,6 +96,6 @@ PATHS: dict[str, Any] = {
             "The models that the server knows", array(ref("IndexEntry")), failures=(415,), body=_body(_ONLY_READY)
         )
     },
-    "/v2/repository/models/{name}/load": {"post": _control("Load a model, or load it again")},
+    "/v2/repository/models/{name}/load": {"post": _control("Load a model, or load it again", 409)},
     "/v2/repository/models/{name}/unload": {"post": _control("Serve a model no more")},
 }

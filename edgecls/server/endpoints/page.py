@@ -1,6 +1,7 @@
 """`GET /` and `GET /web/NAME`: the web page and its files."""
 
 import hashlib
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,7 @@ def mount_page(app: Bottle, *, teaches: bool = False) -> None:
 
 def _file(name: str, folder: Path = WEB_FOLDER) -> HTTPResponse:
     file = folder / name
-    if file.parent != folder or not file.is_file():
+    if file.parent != folder or not os.path.isfile(file):
         return HTTPError(404)
     content = file.read_bytes()
     tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'

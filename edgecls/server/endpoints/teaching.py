@@ -9,7 +9,6 @@ from typing import Any
 from bottle import Bottle, HTTPResponse, request
 
 from edgecls import image
-from edgecls.errors import OutputError
 from edgecls.image_spec import Fit, ImageSpec
 from edgecls.server.dispatch.wsgi import StreamedBody, work_of
 from edgecls.server.endpoints.answers import data_answer, json_answer
@@ -18,6 +17,7 @@ from edgecls.server.endpoints.operations import array, json_content, objects, op
 from edgecls.server.http.messages import Refusal
 from edgecls.server.models.repository import NotReadyError, Repository
 from edgecls.server.models.served_model import ServedModel
+from edgecls.teaching.bounds import files_named
 from edgecls.teaching.teaching import Teaching
 
 __all__ = ["PATHS", "SCHEMAS", "TeachingRoutes"]
@@ -57,6 +57,7 @@ class TeachingRoutes:
         route("/teach/images", "GET", self.images)
         route("/teach/images", "POST", self.add_image, computes=True, takes_body=True)
         route("/teach/images/move", "POST", self.move_image)
+        route("/teach/images/keep", "POST", self.keep_label)
         route("/teach/images/remove", "POST", self.remove_image)
         route("/teach/images/thumbnail", "GET", self.thumbnail, computes=True)
         route("/teach/undo", "POST", self.undo, computes=True)
@@ -94,6 +95,10 @@ class TeachingRoutes:
 
     def move_image(self) -> HTTPResponse:
         return json_answer({"image": self._teaching.move_image(_given("image"), _given("label"))})
+
+    def keep_label(self) -> HTTPResponse:
+        self._teaching.keep_label(_given("image"))
+        return self.state()
 
     def remove_image(self) -> HTTPResponse:
         self._teaching.remove_image(_given("image"))
@@ -170,10 +175,8 @@ def _written(callback: Callable[..., HTTPResponse]) -> Callable[..., HTTPRespons
     """Have a callback say of files that cannot be written that they cannot."""
 
     def wrapper(*args: Any, **kwargs: Any) -> HTTPResponse:
-        try:
+        with files_named():
             return callback(*args, **kwargs)
-        except OSError as error:
-            raise OutputError(f"not done: {error.strerror or error}; check the folder that is taught in") from error
 
     return wrapper
 
@@ -261,6 +264,7 @@ PATHS: dict[str, Any] = {
     "/teach/images/move": {
         "post": _described("Give an image another label", json_content(objects({"image": _TEXT})), _IMAGE, _LABEL)
     },
+    "/teach/images/keep": {"post": _described("Doubt the label of an image no longer", _STATE, _IMAGE)},
     "/teach/images/remove": {"post": _described("Take an image out", _STATE, _IMAGE)},
     "/teach/images/thumbnail": {
         "get": _described("A small copy of an image", {"image/jpeg": {}}, _IMAGE, failures=(404, 415, 422))
@@ -282,7 +286,7 @@ PATHS: dict[str, Any] = {
             _VERSION,
             _NAME,
             body=_IMAGE_BODY,
-            failures=(404, 415, 422),
+            failures=(404, 409, 415, 422),
         )
     },
 }

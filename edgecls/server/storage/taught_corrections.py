@@ -30,14 +30,13 @@ class TaughtCorrections:
             EdgeclsError: As `Teaching.add_image`.
         """
         prediction = model.predict(data, image_name=name)
-        probability = round(prediction.probability, 6)
         try:
-            added = self._teaching.add_image(
+            added = self._teaching.correct(
                 data,
                 label,
                 name=name,
-                corrects=prediction.best_label,
-                probability=probability,
+                predicted=prediction.best_label,
+                probability=prediction.probability,
                 model=model.name,
                 model_sha256=model.sha256,
             )
@@ -48,7 +47,7 @@ class TaughtCorrections:
             file=added.image,
             label=added.label,
             predicted=prediction.best_label,
-            probability=probability,
+            probability=round(prediction.probability, 6),
             model=model.name,
             model_sha256=model.sha256,
             name=name[:MAX_NAME_LENGTH],

@@ -11,6 +11,7 @@ from edgecls.dataset.formats.labelled_images import LabelledImages
 from edgecls.errors import OutputError
 from edgecls.evaluation.evaluate import evaluate
 from edgecls.evaluation.report import write_report
+from edgecls.json_text import parse_json
 from edgecls.plots.sweep import Run, epochs_chart, setting_chart, swept_settings
 from edgecls.regular_file import read_regular
 from edgecls.runtime.machine.cores import usable_cores
@@ -172,7 +173,7 @@ def conclude(
 def _earlier_score(path: Path) -> TestScore | None:
     """Return the score of the best trial when the sweep ended before; None if it did not."""
     try:
-        facts = json.loads(read_regular(path))["test"]
+        facts = parse_json(read_regular(path))["test"]
         return None if facts is None else TestScore(**facts)
     except FileNotFoundError:
         return None

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from edgecls.errors import OutputError, TrainingError
-from edgecls.evaluation.history import EpochReport, best_of, is_better
+from edgecls.evaluation.history import EpochReport, best_of, epoch_report, is_better
 from edgecls.folder_lock import locked_folder, try_lock_folder
 from edgecls.journal import DamagedLineError, Journal
 
@@ -164,7 +164,8 @@ class SweepRecord:
         self._read(records)
         head = records[0]
         current = json.loads(json.dumps(facts))
-        changed = sorted(key for key in head.keys() | current.keys() if head.get(key) != current.get(key))
+        different = (key for key in head.keys() | current.keys() if head.get(key) != current.get(key))
+        changed = sorted(key if key in current else repr(key) for key in different)
         if changed:
             raise TrainingError(
                 f"the sweep in {str(self.path.parent)!r} was started with another {', '.join(changed)}; "
@@ -174,7 +175,7 @@ class SweepRecord:
     def _read(self, records: Sequence[dict[str, Any]]) -> None:
         try:
             self._trials = {entry["number"]: _trial(entry) for entry in records[1:]}
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise self._damaged(error) from error
 
     def _damaged(self, error: Exception) -> TrainingError:
@@ -186,5 +187,18 @@ def _append(journal: Journal, entry: Mapping[str, Any]) -> None:
     journal.sync()
 
 
+_TRIAL_KINDS: dict[str, tuple[type, ...]] = {
+    "number": (int,),
+    "settings": (dict,),
+    "history": (list,),
+    "error": (str,),
+    "duration_s": (int, float),
+    "pruned": (bool,),
+}
+
+
 def _trial(entry: Mapping[str, Any]) -> SweepTrial:
-    return SweepTrial(**{**entry, "history": tuple(EpochReport(**report) for report in entry["history"])})
+    for name, value in entry.items():
+        if not isinstance(value, _TRIAL_KINDS.get(name, ())) or isinstance(value, bool) != (name == "pruned"):
+            raise ValueError(f"{name!r} of a trial is {str(value)[:80]!r}")
+    return SweepTrial(**{**entry, "history": tuple(map(epoch_report, entry["history"]))})

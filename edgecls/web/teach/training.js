@@ -104,6 +104,7 @@ function alikeItem({ labels, images }) {
 
 function doubtfulItem({ image, label, suggested }) {
   const element = item(text("teach_warn_doubtful", { label, suggested }), image);
+  element.append(button(text("teach_keep"), "images/keep", { image }));
   element.append(button(text("teach_relabel", { label: suggested }), "images/move", { image, label: suggested }));
   element.append(button(text("teach_remove"), "images/remove", { image }));
   return element;

@@ -9,10 +9,16 @@ from tiny_model import tiny_answer, tiny_onnx
 
 from edgecls.errors import ModelFileError, ProviderError
 from edgecls.modelfile import ModelFile
-from edgecls.runtime.execution.onnxruntime_network import count_nodes, open_raw_network, put_elsewhere
+from edgecls.runtime.execution.onnxruntime_network import (
+    count_nodes,
+    open_on_provider,
+    open_raw_network,
+    put_elsewhere,
+)
 from edgecls.runtime.execution.ort import load_onnxruntime
 from edgecls.runtime.execution.providers import Provider
 
+ASKED = "get_provider_graph_assignment_info"
 IMAGES = np.random.default_rng(0).integers(0, 256, (3, 8, 8, 3), dtype=np.uint8)
 
 
@@ -54,6 +60,16 @@ def test_what_the_network_does_not_take_is_refused(values: np.ndarray) -> None:
         network.run(values, input_name="image")
 
 
+def test_an_onnxruntime_that_does_not_tell_where_the_nodes_are_runs_on_the_cpu_only(
+    tiny_model: ModelFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(load_onnxruntime(), "InferenceSession", object)
+
+    with pytest.raises(ProviderError, match=r"onnxruntime \S+ does not tell .* 1\.24\.1 or newer is needed"):
+        open_on_provider(tiny_model, Provider.CUDA, intra_op_threads=1, batch_sizes=(1,))
+
+
+@pytest.mark.skipif(not hasattr(load_onnxruntime().InferenceSession, ASKED), reason="needs onnxruntime 1.24.1")
 def test_onnxruntime_tells_where_the_nodes_are(tiny_model: ModelFile) -> None:
     onnxruntime = load_onnxruntime()
     options = onnxruntime.SessionOptions()

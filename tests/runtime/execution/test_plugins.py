@@ -21,6 +21,9 @@ from edgecls.runtime.execution.providers import Provider, installed_providers, i
 from edgecls.runtime.session import open_session, try_provider
 
 needs_webgpu = pytest.mark.skipif(not is_plugin_installed(Provider.WEBGPU), reason="needs onnxruntime-ep-webgpu")
+needs_1_24 = pytest.mark.skipif(
+    as_numbers(plugins.load_onnxruntime().__version__) < (1, 24), reason="needs onnxruntime 1.24, as the plugin does"
+)
 
 PREDICT = """
 import json, sys
@@ -170,6 +173,7 @@ def test_an_onnxruntime_older_than_the_plugin_needs_is_named_before_the_plugin_i
     assert hindrance.remedy == 'pip install --upgrade "onnxruntime>=1.24"'
 
 
+@needs_1_24
 @pytest.mark.parametrize(
     ("source", "reason"),
     [

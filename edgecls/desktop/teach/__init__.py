@@ -1,0 +1,1 @@
+"""The tab in which models are taught: the widgets and the threads around `edgecls.teaching`."""
