@@ -5,7 +5,6 @@ import re
 import statistics
 import struct
 import sys
-import sysconfig
 import textwrap
 import time
 from collections.abc import Iterable, Iterator
@@ -15,6 +14,7 @@ from edgecls.modelfile import read_model
 from edgecls.runtime.doctor.diagnosis import Diagnosis, Problem
 from edgecls.runtime.doctor.provider_check import ProviderCheck
 from edgecls.runtime.doctor.redaction import Redaction, public_packages
+from edgecls.runtime.machine.wheel_floors import this_system
 
 __all__ = ["LAST_LINES", "bug_report", "time_one_image"]
 
@@ -114,12 +114,8 @@ def _facts(diagnosis: Diagnosis, redaction: Redaction, one_image_ms: float | Non
 
 
 def _c_library() -> str:
-    """Return glibc or musl with its version, as wheels distinguish them; other systems have their own."""
-    name, version = platform.libc_ver()
-    if name:
-        return f"{name} {version}"
-    target = str(sysconfig.get_config_var("HOST_GNU_TYPE") or "")
-    return "musl" if "musl" in target else "that of the system"
+    system = this_system()
+    return f"{system.libc} {'.'.join(map(str, system.libc_version))}".strip() or "that of the system"
 
 
 def _gigabytes(count: int | None) -> str:

@@ -45,12 +45,10 @@ _PACKAGES = re.compile(_START + _ROOT + r"[^\"'\n]*?(?:site|dist)-packages[\\/]+
 _STANDARD = re.compile(
     _START + _ROOT + r"[^\"'\n]*?(lib[\\/]+python3\.\d+[\\/]+|Lib[\\/]+)(?!site-packages)([\w.\\/+-]*)"
 )
-_PATH_OF_FILE = re.compile(_START + _ROOT + rf"[^\"'\n|<>]*?\.(?:{_FILES})(?!\w)", re.IGNORECASE)
-_PATH = re.compile(_START + _ROOT + r"[^\"'\n|<>,;:()]*")
-_FILE = re.compile(
-    rf"(?:(?<=: )|^|(?<=\n))[^:\n\ue000\ue001]*?\.(?:{_FILES})(?!\w)|[^\s:\ue000\ue001]+\.(?:{_FILES})(?!\w)", re.I
-)
-_RELATIVE = re.compile(r"[^\s:\ue000\ue001]+[\\/][^\s:\ue000\ue001]*")
+_PATH = re.compile(_START + _ROOT + r"[^\n]*?(?=: |\n|$)")  # it may contain anything, and end nowhere before
+_SEGMENT = re.compile(r"(?:(?<=: )|(?<=\n)|^)[^\n]+?(?=: |\n|$)")
+_FILE = re.compile(rf"\.(?:{_FILES})(?!\w)", re.IGNORECASE)
+_RELATIVE = re.compile(r"[^\s\ue000\ue001]*[\\/][^\s\ue000\ue001]*")
 _ALTERNATIVES = re.compile(r"[A-Z0-9]+(?:/[A-Z0-9]+)+")  # CPU/GPU
 _URL = re.compile(r"\b[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>]+")
 _ADDRESSES = (
@@ -154,9 +152,7 @@ class Redaction:
         for opening, closing in _QUOTES:
             pattern = rf"(?<![A-Za-z0-9_]){re.escape(opening)}((?:\\.|[^\n\\])*?){re.escape(closing)}(?![A-Za-z0-9_])"
             text = re.sub(pattern, lambda found: self._quoted(found, keep), text)
-        text = _FILE.sub(lambda found: found[0] if _is_kept(found[0]) else "[file]", text)
-        text = _RELATIVE.sub(lambda found: found[0] if _is_public(found[0]) else "[path]", text)
-        text = self._without_names(text)
+        text = self._without_names(_SEGMENT.sub(_without_relative_path, text))
         while _PLACE.search(text):
             text = _PLACE.sub(lambda found: kept[int(found[1])], text)
         return text
@@ -214,7 +210,7 @@ class Redaction:
             for spelling in _spellings(folder):
                 text = re.sub(rf"{re.escape(spelling)}(?=[\\/]|\W|$)", "\ue002", text, flags=_FLAGS)
         text = re.sub(_START + _PUBLIC.pattern, lambda found: keep(found[0]), text)
-        return _PATH.sub("[path]", _PATH_OF_FILE.sub("[path]", text))
+        return _PATH.sub(_shortened_path, text)
 
     def _quoted(self, found: "re.Match[str]", keep: Callable[[str], str]) -> str:
         is_harmless = any(pattern.fullmatch(found[1]) for pattern in (_COMMAND, _REQUIREMENT))
@@ -282,5 +278,27 @@ def _is_kept(text: str) -> bool:
     return bool(_PLACE.search(text)) and not _PLACE.sub("", text).strip("./\\ ")
 
 
-def _is_public(token: str) -> bool:
-    return token.startswith("[path]") or bool(_ALTERNATIVES.fullmatch(token.strip("().,")))
+def _shortened_path(found: "re.Match[str]") -> str:
+    """Return what stands for a path; what follows a quoted one stays."""
+    before = found.string[found.start() - 1 : found.start()]
+    quotes = dict(_QUOTES)
+    if before in quotes:
+        ends = list(re.finditer(rf"{re.escape(quotes[before])}(?![A-Za-z0-9_])", found[0]))
+        return f"[path]{found[0][ends[-1].start() :]}" if ends else "[path]"
+    closing = {"(": ")", "[": "]", "<": ">"}.get(before, "")
+    return f"[path]{closing}" if closing and found[0].endswith(closing) else "[path]"
+
+
+def _without_relative_path(found: "re.Match[str]") -> str:
+    """Return a part of a line, up to a colon, if it has no relative path, no name of a file and no half of a quote."""
+    text = found[0]
+    paths = [path[0].strip("()[],;") for path in _RELATIVE.finditer(text)]
+    begins_before = re.search(r"[^\s'\"(<\[=]\[path\]", text)  # a relative path, of which the end looks absolute
+    if begins_before or any(
+        path not in ("/", "\\") and not _ALTERNATIVES.fullmatch(path.rstrip(".")) for path in paths
+    ):
+        return "[path]"
+    if _FILE.search(text):
+        return "[file]"
+    halves = (len(re.findall(rf"(?<![A-Za-z0-9_]){quote}|{quote}(?![A-Za-z0-9_])", text)) % 2 for quote in "'\"")
+    return "[text]" if any(halves) else text
