@@ -101,7 +101,7 @@ def test_two_labels_are_taught_tried_corrected_and_learned(page: webdriver.Chrom
     _add(page, _files(tmp_path / "files", "red", range(12)))
     _make(page, "green")
     _add(page, _files(tmp_path / "files", "green", range(8)))
-    assert "Few images: green (8)" in _text(page, "warnings")
+    _wait(page, lambda: "Few images: green (8)" in _text(page, "warnings"))
     assert _labels(page) == {"红/red": 12, "green": 8}
     _screenshot(page, "labels")
 
