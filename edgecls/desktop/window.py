@@ -150,7 +150,7 @@ class Window(QMainWindow):
 
     def teach_in(self, folder: str) -> None:
         """Bring the tab that teaches to the front, with a folder."""
-        self.teach.open(folder)
+        self.teach.folder.open(folder)
         self.show_tab(self.tabs.index(self.teach))
 
     def _refresh(self) -> None:

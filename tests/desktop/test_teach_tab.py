@@ -89,7 +89,7 @@ def _open(window: Window, folder: Path) -> None:
     _activate(window)
     QTest.keyClick(window, Qt.Key.Key_2, CONTROL)
     assert window.tab is window.teach
-    window.teach.open(str(folder))
+    window.teach.folder.open(str(folder))
     wait_until(lambda: window.teach.session.teaching is not None)
     _idle(window)
 
@@ -330,7 +330,7 @@ def test_other_steps_do_not_wait_for_images_that_are_being_added_and_undo_takes_
     _make_class(window, "red")
     _files(tmp_path / "pile", "red", range(150))
     teach.add_paths([str(tmp_path / "pile")])
-    teach.make_label("blue")
+    teach.folder.make_label("blue")
     wait_until(lambda: "blue" in _counts(window))
     assert teach.session.adding.is_busy
     teach.session.undo()
@@ -381,12 +381,12 @@ def test_a_folder_that_a_server_teaches_in_is_refused_and_the_other_way_round(
     window = open_window()
     window.show_tab(1)
     with edgecls.serve(tiny_model_path, teach=taught):
-        window.teach.open(str(taught))
+        window.teach.folder.open(str(taught))
         wait_until(lambda: "another program is teaching" in window.notice.text.text())
         assert str(taught) in window.notice.text.text()
         assert window.teach.session.teaching is None
         window.set_language(Language.CHINESE)
-        window.teach.open(str(taught))
+        window.teach.folder.open(str(taught))
         wait_until(lambda: "另一个程序" in window.notice.text.text())
     _open(window, taught)
     with pytest.raises(ServerError, match="another program is teaching"), edgecls.serve(tiny_model_path, teach=taught):
@@ -397,7 +397,7 @@ def test_a_folder_that_a_server_teaches_in_is_refused_and_the_other_way_round(
 
 
 def _open_another(window: Window, folder: Path) -> None:
-    window.teach.open(str(folder))
+    window.teach.folder.open(str(folder))
     wait_until(lambda: window.teach.session.state.get("name") == folder.name)
     _idle(window)
 
@@ -408,7 +408,7 @@ def test_a_folder_that_cannot_be_written_is_refused(open_window: Opener, tmp_pat
     (tmp_path / "closed").chmod(stat.S_IRUSR | stat.S_IXUSR)
     window = open_window()
     window.show_tab(1)
-    window.teach.open(str(tmp_path / "closed"))
+    window.teach.folder.open(str(tmp_path / "closed"))
     wait_until(lambda: "Permission denied" in window.notice.text.text())
 
 
@@ -418,10 +418,10 @@ def test_a_file_in_place_of_the_folder_and_folders_of_splits_are_refused(open_wi
         _files(tmp_path / "splits" / split / "red", "red", range(1))
     window = open_window()
     window.show_tab(1)
-    window.teach.open(str(tmp_path / "file"))
+    window.teach.folder.open(str(tmp_path / "file"))
     wait_until(lambda: "cannot teach in" in window.notice.text.text())
     with_next_dialog(lambda dialog: QTest.mouseClick(button(dialog, "Teach here"), LEFT))
-    window.teach.open(str(tmp_path / "splits"))
+    window.teach.folder.open(str(tmp_path / "splits"))
     wait_until(lambda: "its folders are splits" in window.notice.text.text())
     assert sorted(path.name for path in (tmp_path / "splits").iterdir()) == ["test", "train"]
 
@@ -434,7 +434,7 @@ def test_a_folder_that_is_no_dataset_is_asked_about_first(open_window: Opener, t
     window.show_tab(1)
 
     with_next_dialog(lambda dialog: QTest.mouseClick(button(dialog, "Cancel"), LEFT))
-    window.teach.open(str(documents))
+    window.teach.folder.open(str(documents))
     wait_until(lambda: not window.teach.session.is_opening and QApplication.activeModalWidget() is None)
     assert [path.name for path in documents.iterdir()] == ["letter.txt"]
     assert window.teach.session.teaching is None

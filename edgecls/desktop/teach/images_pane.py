@@ -1,6 +1,6 @@
 """The middle of the tab: the images of a class, or those that need a look, and what is done with them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Container, Sequence
 
 from PySide6.QtCore import QAbstractListModel, QItemSelection, QItemSelectionModel, QModelIndex, QRectF, Qt, Signal
 from PySide6.QtGui import QPainter
@@ -17,9 +17,11 @@ from edgecls.desktop.shared.thumbnail_grid import (
 )
 from edgecls.desktop.shared.thumbnails import Thumbnails
 from edgecls.desktop.shared.words import Words
+from edgecls.desktop.teach.session import TeachSession
 from edgecls.desktop.teach.shown import DOUBTFUL, LABEL, Shown, TaughtImage
+from edgecls.teaching.teaching import Teaching
 
-__all__ = ["ImagesPane"]
+__all__ = ["ImagesPane", "Selection"]
 
 IMAGE_ROLE = Qt.ItemDataRole.UserRole
 _NO_INDEX = QModelIndex()
@@ -233,3 +235,43 @@ class ImagesPane(QWidget):
             self._words("teach.relabel", label=label) if label else self._words("teach.suggested")
         )
         self.selection_changed.emit()
+
+
+class Selection:
+    """The images that are selected.
+
+    Args:
+        pane: Where they are selected.
+        session: The folder.
+    """
+
+    def __init__(self, pane: ImagesPane, session: TeachSession) -> None:
+        self._pane, self._session = pane, session
+        pane.moved.connect(self.move)
+
+    def move(self, label: str) -> None:
+        """Give the selected images a label."""
+        self._each(lambda teaching, image: teaching.move_image(image, label))
+
+    def keep(self) -> None:
+        """Doubt the labels of the selected images no longer."""
+        self._each(lambda teaching, image: teaching.keep_label(image))
+
+    def remove(self) -> None:
+        """Take the selected images out."""
+        self._each(lambda teaching, image: teaching.remove_image(image))
+
+    def relabel(self) -> None:
+        """Give each of the selected images the label that is suggested for it."""
+        suggested = {image.image: image.suggested for image in self._pane.selected if image.suggested}
+        self._each(lambda teaching, image: teaching.move_image(image, suggested[image]), only=suggested)
+
+    def _each(self, step: Callable[[Teaching, str], object], *, only: Container[str] | None = None) -> None:
+        images = [image.image for image in self._pane.selected if only is None or image.image in only]
+
+        def work(teaching: Teaching) -> None:
+            for image in images:
+                step(teaching, image)
+
+        if images:
+            self._session.do(work)

@@ -8,9 +8,7 @@ from pathlib import Path
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import (
-    QFileDialog,
     QFrame,
-    QInputDialog,
     QScrollArea,
     QSplitter,
     QVBoxLayout,
@@ -20,20 +18,19 @@ from PySide6.QtWidgets import (
 from edgecls.desktop.classify.model_choice import ModelChoice
 from edgecls.desktop.classify.session import Session
 from edgecls.desktop.shared.camera_dialog import CameraDialog
-from edgecls.desktop.shared.dialogs import confirmed
 from edgecls.desktop.shared.settings import Settings
 from edgecls.desktop.shared.tab import Tab, ask_for_images
 from edgecls.desktop.shared.thumbnails import Thumbnails
 from edgecls.desktop.shared.words import Words
 from edgecls.desktop.teach.adding import Addition
-from edgecls.desktop.teach.images_pane import ImagesPane
+from edgecls.desktop.teach.folder import Folder
+from edgecls.desktop.teach.images_pane import ImagesPane, Selection
 from edgecls.desktop.teach.labels_pane import LabelsPane
 from edgecls.desktop.teach.models import Models
 from edgecls.desktop.teach.session import TeachSession
 from edgecls.desktop.teach.shown import ALIKE, DOUBTFUL, LABEL, Shown
 from edgecls.desktop.teach.training_pane import TrainingPane
 from edgecls.runtime.video.capture import Opener
-from edgecls.teaching.teaching import Teaching
 
 __all__ = ["TeachTab"]
 
@@ -72,6 +69,8 @@ class TeachTab(Tab):
         self.images_pane = ImagesPane(self.words, thumbnails)
         self.training = TrainingPane()
         self.models = Models(self, self.session, classifying, choice, settings, thumbnails, photograph=self._photograph)
+        self.folder = Folder(self, self.session, settings)
+        self.selection = Selection(self.images_pane, self.session)
         self._lay_out()
         self._connect()
 
@@ -108,23 +107,21 @@ class TeachTab(Tab):
         session.changed.connect(self.refresh)
         session.listed.connect(lambda: images.show_images(session.images, session.shown))
         session.opened.connect(self._on_opened)
-        session.doubted.connect(self._ask_about)
         session.refused.connect(lambda text: self.noticed.emit(text, True))
         self.labels_pane.chosen.connect(session.show)
-        self.labels_pane.made.connect(self.make_label)
-        images.moved.connect(self._move_selected)
+        self.labels_pane.made.connect(self.folder.make_label)
         images.selection_changed.connect(self.changed)
         for button, call in (
-            (self.labels_pane.folder_button, self.open_folder),
+            (self.labels_pane.folder_button, self.folder.ask),
             (self.labels_pane.undo_button, session.undo),
-            (images.open_button, self.open_folder),
+            (images.open_button, self.folder.ask),
             (images.add_button, self.open_images),
             (images.camera_button, self.open_camera),
-            (images.rename_button, self.rename_label),
-            (images.forget_button, self.remove_label),
-            (images.keep_button, self.keep_selected),
-            (images.suggested_button, self.relabel_selected),
-            (images.remove_button, self.remove_selected),
+            (images.rename_button, self.folder.rename_label),
+            (images.forget_button, self.folder.remove_label),
+            (images.keep_button, self.selection.keep),
+            (images.suggested_button, self.selection.relabel),
+            (images.remove_button, self.selection.remove),
             (images.stop_button, session.adding.stop),
             (self.training.train_button, session.train),
             (self.training.cancel_button, session.cancel_training),
@@ -155,17 +152,17 @@ class TeachTab(Tab):
         """Return what the actions call."""
         return {
             "open_images": self.open_images,
-            "open_folder": self.open_folder,
+            "open_folder": self.folder.ask,
             "camera": self.open_camera,
             "save_model": self.models.save_model,
             "save_dataset": self.models.save_dataset,
             "undo": self.session.undo,
             "select_all": self.images_pane.grid.selectAll,
-            "keep_label": self.keep_selected,
-            "suggested_label": self.relabel_selected,
-            "remove_images": self.remove_selected,
-            "rename_label": self.rename_label,
-            "remove_label": self.remove_label,
+            "keep_label": self.selection.keep,
+            "suggested_label": self.selection.relabel,
+            "remove_images": self.selection.remove,
+            "rename_label": self.folder.rename_label,
+            "remove_label": self.folder.remove_label,
             "train": self.session.train,
             "cancel_training": self.session.cancel_training,
             "use_model": self.models.use,
@@ -198,9 +195,7 @@ class TeachTab(Tab):
 
     def come_forward(self) -> None:
         """Take the focus, and open the folder that was open last."""
-        last = self.settings.teach_folder
-        if self.session.teaching is None and not self.session.is_opening and last and os.path.isdir(last):
-            self.session.open(last)
+        self.folder.open_last()
         self.refresh()
         (self.images_pane.grid if self.session.state else self.images_pane.open_button).setFocus()
 
@@ -280,57 +275,10 @@ class TeachTab(Tab):
         )
         return self.words("teach.undo", what=what)
 
-    # The folder and its classes
-
-    def open_folder(self) -> None:
-        """Ask for a folder, and open it."""
-        start = self.settings.teach_folder or self.settings.folder
-        folder = QFileDialog.getExistingDirectory(self, self.words("teach.open").rstrip("…"), start)
-        if folder:
-            self.open(folder)
-
-    def open(self, folder: str) -> None:
-        """Open a folder, after a question if a training would end."""
-        words = self.words
-        if self.session.progress.state != "running" or confirmed(
-            self, words, words("teach.cancel_title"), words("teach.cancel_text"), yes="teach.cancel_yes", no="cancel"
-        ):
-            self.session.open(folder)
-
-    def _ask_about(self, folder: str) -> None:
-        """Ask whether to teach in a folder that does not look like it."""
-        words, name = self.words, os.path.basename(folder) or folder
-        title = words("teach.foreign_title", name=name)
-        if confirmed(self, words, title, words("teach.foreign"), yes="teach.foreign_yes", no="cancel"):
-            self.session.open(folder, is_sure=True)
-
-    def make_label(self, label: str) -> None:
-        """Make a class, and show it."""
-        self.session.do(lambda teaching: teaching.add_label(label), lambda made: self.session.show(Shown(LABEL, made)))
-
-    def rename_label(self) -> None:
-        """Ask for another name of the class that is shown."""
-        label, words = self.session.shown.label, self.words
-        if self.session.shown.kind != LABEL or not label:
-            return
-        text, is_given = QInputDialog.getText(
-            self, words("teach.rename_title"), words("teach.rename_text", label=label), text=label
-        )
-        if is_given and text.strip():
-            self.session.do(
-                lambda teaching: teaching.rename_label(label, text), lambda made: self.session.show(Shown(LABEL, made))
-            )
-
-    def remove_label(self) -> None:
-        """Take the class that is shown out, with its images; undo brings them back."""
-        label = self.session.shown.label
-        if self.session.shown.kind == LABEL and label:
-            self.session.do(lambda teaching: teaching.remove_label(label))
-
     def set_label(self, label: str) -> None:
         """Choose a class; in a review, give the selected images this label."""
         if self.session.shown.kind != LABEL and self.images_pane.selected:
-            self._move_selected(label)
+            self.selection.move(label)
         else:
             self.session.show(Shown(LABEL, label))
 
@@ -341,7 +289,7 @@ class TeachTab(Tab):
         session = self.session
         if session.teaching is None:
             if len(paths) == 1 and os.path.isdir(paths[0]):
-                self.open(paths[0])
+                self.folder.open(paths[0])
             else:
                 self.noticed.emit(self.words("teach.no_folder"), True)
             return
@@ -373,37 +321,9 @@ class TeachTab(Tab):
             return
         self._photograph(lambda path: self.session.add([Addition(path, label)], batch=batch))
 
-    def keep_selected(self) -> None:
-        """Doubt the labels of the selected images no longer."""
-        self._each_selected(lambda teaching, image: teaching.keep_label(image))
-
-    def remove_selected(self) -> None:
-        """Take the selected images out."""
-        self._each_selected(lambda teaching, image: teaching.remove_image(image))
-
-    def relabel_selected(self) -> None:
-        """Give each of the selected images the label that is suggested for it."""
-        suggested = {image.image: image.suggested for image in self.images_pane.selected if image.suggested}
-        self._each_selected(lambda teaching, image: teaching.move_image(image, suggested[image]), only=suggested)
-
     def add_corrections(self) -> None:
         """Add the images that were corrected in the other tab, with their right labels."""
         self.session.add(self._corrected)
-
-    def _move_selected(self, label: str) -> None:
-        self._each_selected(lambda teaching, image: teaching.move_image(image, label))
-
-    def _each_selected(
-        self, step: Callable[[Teaching, str], object], *, only: Sequence[str] | dict[str, str] | None = None
-    ) -> None:
-        images = [image.image for image in self.images_pane.selected if only is None or image.image in only]
-
-        def work(teaching: Teaching) -> None:
-            for image in images:
-                step(teaching, image)
-
-        if images:
-            self.session.do(work)
 
     @property
     def _corrected(self) -> list[Addition]:
@@ -419,8 +339,6 @@ class TeachTab(Tab):
         dialog.exec()
 
     def _on_opened(self) -> None:
-        if self.session.teaching is not None:
-            self.settings.teach_folder = str(self.session.teaching.root)
         if self.isVisible():
             (self.images_pane.grid if self.session.labels else self.labels_pane.edit).setFocus()
 
