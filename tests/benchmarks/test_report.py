@@ -338,6 +338,7 @@ _RULES = {
     "docs/how-to/bench.md": ["95 %", "wider than 15 %", "by 3 % or more", "within 10 %"],
     "docs/how-to/classical-models.md": ["256 bytes"],
     "docs/how-to/data-check-and-split.md": ["by 0.93 or more"],
+    "docs/how-to/desktop.md": ["20,000 images and 32 GiB; 512 MiB"],
     "docs/how-to/evaluation.md": ["95 % confidence interval", "at most 5 %", "most 0.95", "accepts 98 %"],
     "docs/how-to/exporting.md": [
         "160 kB per label",
