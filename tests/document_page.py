@@ -194,8 +194,7 @@ def _run_block(page: Path, block: Block, shell: Shell, python: Python, outcome: 
         if done.code:
             raise BlockError(f"{block.line}: the Python block fails:\n{done.stdout}{done.stderr}")
         return done
-    for command, *options in block.added:
-        shell.add_options(command, tuple(options))
+    shell.add_options(block.added)
     done = None
     printed = ["", ""]
     commands = [Command(block.line, text) for text in block.before]
@@ -216,8 +215,6 @@ def _run_block(page: Path, block: Block, shell: Shell, python: Python, outcome: 
         if command.shown is not None:
             _compare(block, command, done)
         outcome.commands += 1
-    for command, *_ in block.added:
-        shell.add_options(command, ())
     return Done(None if done is None else done.code, *printed)
 
 

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -100,16 +100,10 @@ class Shell:
         done = subprocess.run(["bash", "-n"], input=command + "\n", capture_output=True, text=True, check=False)
         return not done.stderr
 
-    def add_options(self, command: str, options: tuple[str, ...]) -> None:
-        """Give `edgecls COMMAND` further options from now on; without any, no longer."""
-        if options:
-            words = " ".join(map(_quoted, options))
-            self._send(
-                f'edgecls() {{ if [ "$1" = {_quoted(command)} ]; then command edgecls "$@" {words}; '
-                f'else command edgecls "$@"; fi; }}'
-            )
-        else:
-            self._send("unset -f edgecls")
+    def add_options(self, added: Sequence[Sequence[str]]) -> None:
+        """Give commands of edgecls further options from now on: of each, its name and the options; none any longer."""
+        cases = [f'{_quoted(name)}) set -- "$@" {" ".join(map(_quoted, options))};;' for name, *options in added]
+        self._send(f'edgecls() {{ case "$1" in {" ".join(cases)} esac; command edgecls "$@"; }}')
 
     def run(self, command: str) -> Done:
         """Run a command, and return what it did.

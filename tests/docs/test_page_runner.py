@@ -269,10 +269,14 @@ def test_options_added_for_the_test_reach_their_command_only(tmp_path: Path) -> 
         tmp_path,
         """
 <!-- test: setup photo a.jpg -->
+<!-- test: setup model m.onnx -->
 <!-- test: add run --top 1 -->
+<!-- test: add verify --format json -->
 '''console
 $ edgecls run a.jpg --top 3 | cat
 a.jpg  dandelion   0.99
+$ edgecls verify m.onnx | head -c 1
+{
 '''
 
 '''console
