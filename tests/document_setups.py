@@ -97,6 +97,14 @@ def _held_out(folder: Path, name: str) -> None:
     write_shapes(folder / name, per_label=_PER_LABEL, seed=1)
 
 
+def _split(folder: Path, name: str) -> None:
+    """Draw a dataset in folders for its splits, as other tools have it."""
+    from edgecls.dataset.drawn_shapes import write_shapes
+
+    write_shapes(folder / name / "train", per_label=_PER_LABEL)
+    write_shapes(folder / name / "val", per_label=5, seed=1)
+
+
 def _unlabelled(folder: Path, name: str, count: str = "12") -> None:
     """Draw shapes of all labels into one folder."""
     from edgecls import image
@@ -333,6 +341,7 @@ SETUPS: dict[str, Callable[..., None]] = {
     "shapes": _shapes,
     "shapes-model": _shapes_model,
     "shapes-network": _shapes_network,
+    "split": _split,
     "tests": _tests,
     "unlabelled": _unlabelled,
     "venv": _venv,

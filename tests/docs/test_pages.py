@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from document_blocks import RUN, blocks_of
 from document_page import run_apart
-from document_setups import CACHE, REPOSITORY
+from document_setups import CACHE, REPOSITORY, SETUPS
 
 
 def _text(page: str) -> str:
@@ -59,6 +59,11 @@ def test_what_a_page_skips_is_listed(page: str) -> None:
             found[skip.reason] += 1 if not skip.texts else sum(map(skip.covers, block.text.splitlines()))
 
     assert found == SKIPPED.get(page, {})
+
+
+@pytest.mark.parametrize("page", WITH_BLOCKS)
+def test_what_prepares_the_folder_of_a_page_exists(page: str) -> None:
+    assert {name for block in blocks_of(REPOSITORY / page) for name, *_ in block.setups} <= set(SETUPS)
 
 
 @pytest.mark.skipif(
