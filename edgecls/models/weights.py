@@ -10,7 +10,7 @@ from pathlib import Path
 
 import keras
 
-from edgecls.damaged_files import KERAS_FAULTS, ZIP_FAULTS
+from edgecls.damaged_files import KERAS_FAULTS, ZIP_FAULTS, hdf5_hindrance
 from edgecls.errors import ModelConfigError
 from edgecls.extras import import_from_extra
 from edgecls.image_spec import Color, ImageSpec
@@ -66,6 +66,7 @@ def _layer_names(path: Path) -> set[str]:
                 config = archive.read("config.json").decode()
             return set(re.findall(r'"name": ?"(\w+)"', config))
         if path.is_file():
+            _check_hdf5(path)
             with import_from_extra("h5py", extra="train", purpose="reading .h5 files").File(path, "r") as file:
                 file.visititems(lambda _, item: names.add(str(item.attrs.get("name", ""))))
     except ZIP_FAULTS:
@@ -201,8 +202,16 @@ def _take_tensors(network: keras.Model, architecture: Architecture, path: Path) 
     take_tensors(network, read_tensors(path), architecture.torch, source=str(path), name=architecture.name)
 
 
+def _check_hdf5(path: Path) -> None:
+    hindrance = hdf5_hindrance(path)
+    if hindrance is not None:
+        raise ModelConfigError(f"cannot read the weights file {str(path)!r}: {hindrance}; get a fresh copy")
+
+
 def _load_keras(features: keras.Model, architecture: Architecture, path: Path) -> None:
     """Load all weights of a network; Keras only warns if some are missing."""
+    if path.suffix == ".h5" and path.is_file():
+        _check_hdf5(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", UserWarning)

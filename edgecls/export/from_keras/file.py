@@ -15,7 +15,7 @@ from typing import Any
 import keras
 
 from edgecls import modelfile
-from edgecls.damaged_files import KERAS_FAULTS, ZIP_FAULTS
+from edgecls.damaged_files import KERAS_FAULTS, ZIP_FAULTS, hdf5_hindrance
 from edgecls.errors import ExportError, ModelFileError
 from edgecls.export.from_keras.legacy_h5 import (
     HDF5_MAGIC,
@@ -57,6 +57,9 @@ def load_keras(path: Path) -> keras.Model:
             warnings.filterwarnings("ignore", "Do not pass an `input_", UserWarning)  # old files do
             if not _is_hdf5(path):
                 return _load_archive(path)
+            hindrance = hdf5_hindrance(path)
+            if hindrance is not None:
+                raise ExportError(f"cannot load {str(path)!r}: {hindrance}; get a fresh copy")
             with tempfile.TemporaryDirectory() as folder:
                 readable = readable_h5(path, Path(folder))
                 return keras.models.load_model(readable, custom_objects=keras_operations(), compile=False)
