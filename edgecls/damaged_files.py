@@ -50,7 +50,7 @@ def hdf5_hindrance(path: Path) -> str | None:
     limit_s = HDF5_BASE_S + path.stat().st_size / HDF5_BYTES_PER_S
     command = [sys.executable, "-P", "-c", _READ_HDF5, str(path)]
     try:
-        code = subprocess.run(command, timeout=limit_s, capture_output=True, check=False).returncode  # noqa: S603  this interpreter
+        code = subprocess.run(command, timeout=limit_s, capture_output=True, check=False).returncode  # noqa: S603
     except subprocess.TimeoutExpired:
         return f"it is damaged, and the HDF5 library does not come to an end of reading it within {limit_s:.0f} s"
     return "it is damaged, and ends the process that reads it" if code < 0 else None
