@@ -115,6 +115,7 @@ def test_two_labels_are_taught_tried_corrected_and_learned(page: webdriver.Chrom
     select = Select(page.find_element(By.CSS_SELECTOR, "#teach-tries select"))
     select.select_by_visible_text("green")
     _wait(page, lambda: "Added to “green”" in _text(page, "tries"))
+    _wait(page, lambda: _text(page, "train") == "Learn from 1 correction")
     page.find_element(By.ID, "teach-use").click()
     _wait(page, lambda: _text(page, "use") == "In use")
 
@@ -128,7 +129,7 @@ def test_two_labels_are_taught_tried_corrected_and_learned(page: webdriver.Chrom
     _wait(page, lambda: "Thank you" in page.find_element(By.ID, "correction-note").text)
     page.find_element(By.CSS_SELECTOR, "#detail .close").click()
     page.find_element(By.ID, "teach-tab").click()
-    _wait(page, lambda: _text(page, "train") == "Learn from 1 correction")
+    _wait(page, lambda: _text(page, "train") == "Learn from 2 corrections")
     assert _labels(page) == {"红/red": 12, "green": 9, "blue": 1}
     _wait(page, lambda: len(page.find_elements(By.CSS_SELECTOR, "#teach-labels button")) == 3)
     page.find_element(By.TAG_NAME, "body").send_keys("3")

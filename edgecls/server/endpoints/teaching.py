@@ -91,7 +91,22 @@ class TeachingRoutes:
         data = read_body(request.environ, max_bytes=self._max_body_bytes)
         name = request.query.getunicode("name") or DEFAULT_NAME
         batch = (request.query.getunicode("batch") or "")[:64]
-        return json_answer(asdict(self._teaching.add_image(data, label, name=name, batch=batch)))
+        corrected = request.query.getunicode("corrects")
+        if not corrected:
+            return json_answer(asdict(self._teaching.add_image(data, label, name=name, batch=batch)))
+        tried = self._opened(_number(corrected))
+        prediction = tried.predict(data, image_name=name)
+        added = self._teaching.correct(
+            data,
+            label,
+            name=name,
+            predicted=prediction.best_label,
+            probability=prediction.probability,
+            batch=batch,
+            model=tried.name,
+            model_sha256=tried.sha256,
+        )
+        return json_answer(asdict(added))
 
     def move_image(self) -> HTTPResponse:
         return json_answer({"image": self._teaching.move_image(_given("image"), _given("label"))})
@@ -257,8 +272,9 @@ PATHS: dict[str, Any] = {
             _LABEL,
             _NAME,
             parameter("batch", "query", "The same for images that are undone together.", _TEXT, required=False),
+            parameter("corrects", "query", "Number of the version that this corrects, if any.", _TEXT, required=False),
             body=_IMAGE_BODY,
-            failures=(403, 409, 415, 422, 507),
+            failures=(403, 404, 409, 415, 422, 507),
         ),
     },
     "/teach/images/move": {

@@ -14,8 +14,9 @@ export async function imagesOf(label) {
   return (await (await ask(`teach/images?${query({ label })}`, {})).json()).images;
 }
 
-export async function addImage(file, { label, batch }) {
-  return (await ask(`teach/images?${query({ label, batch, name: file.name })}`, { method: "POST", body: file })).json();
+export async function addImage(file, { label, batch, corrects }) {
+  const path = `teach/images?${query({ label, batch, corrects, name: file.name })}`;
+  return (await ask(path, { method: "POST", body: file })).json();
 }
 
 export async function compareOn(file, number) {

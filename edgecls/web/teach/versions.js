@@ -135,7 +135,7 @@ function showTry(item, file, { answer, served }) {
   if (served) {
     item.append(answerBlock(text("teach_answer_served", { model: served.model }), served));
   }
-  item.append(correction(file));
+  item.append(correction(file, chosen));
 }
 
 function answerBlock(title, answer) {
@@ -152,7 +152,7 @@ function answerBlock(title, answer) {
   return block;
 }
 
-function correction(file) {
+function correction(file, version) {
   const line = document.createElement("div");
   line.className = "row";
   const select = document.createElement("select");
@@ -166,7 +166,7 @@ function correction(file) {
   select.addEventListener("change", () => {
     const label = select.value;
     attempt(note, async () => {
-      await addImage(file, { label });
+      await addImage(file, { label, corrects: version });
       note.textContent = text("teach_kept", { label });
     });
   });

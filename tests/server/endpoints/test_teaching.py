@@ -59,6 +59,11 @@ def test_a_model_is_taught_tried_used_corrected_and_undone(client: Client, teach
     compared = client("POST", "/teach/versions/1/try", taught_image("red", 50)).json
     assert compared["answer"]["top"][0]["label"] == "AC/DC 红"
     assert compared["served"]["model"] == "colors"
+    corrected = client("POST", "/teach/images", taught_image("red", 52), query="label=green&corrects=1").json
+    assert corrected["label"] == "green"
+    assert client("GET", "/teach").json["corrections"] == 1
+    assert client("POST", "/teach/undo").json["corrections"] == 0
+    assert client("POST", "/teach/images", taught_image("red", 52), query="label=green&corrects=9").status == 404
     assert client("POST", "/predict", taught_image("red", 50)).json["top"][0]["label"] == "red"
     assert client("POST", "/teach/versions/1/use").json["in_use"] == 1
     assert client("POST", "/predict", taught_image("red", 50)).json["top"][0]["label"] == "AC/DC 红"
