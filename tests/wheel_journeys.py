@@ -18,8 +18,8 @@ import time
 import zipfile
 from pathlib import Path
 
-REPOSITORY = Path(__file__).parents[1]
-BIN = "Scripts" if os.name == "nt" else "bin"
+from script_steps import BIN, REPOSITORY, call, environment_without_requirements, say
+
 TOOLS = ["build>=1.3", "twine>=6.1", "uv>=0.9"]
 EXTRAS = "cpu,train,quick,classical,data,grpc,parquet,desktop,signing,dev"
 
@@ -55,11 +55,11 @@ def build(tools: Path, folder: Path) -> Path:
     python = tools / BIN / "python"
     dist = REPOSITORY / "dist"
     shutil.rmtree(dist, ignore_errors=True)
-    _call(python, "-m", "build", "-q", REPOSITORY)  # the wheel is made from the sdist, where there is no git
-    _call(python, "-m", "twine", "check", "--strict", *dist.iterdir())
+    call(python, "-m", "build", "-q", REPOSITORY)  # the wheel is made from the sdist, where there is no git
+    call(python, "-m", "twine", "check", "--strict", *dist.iterdir())
     [wheel] = dist.glob("*.whl")
     shutil.rmtree(folder / "checkout", ignore_errors=True)
-    _call(python, "-m", "build", "-q", "--wheel", "--outdir", folder / "checkout", REPOSITORY)
+    call(python, "-m", "build", "-q", "--wheel", "--outdir", folder / "checkout", REPOSITORY)
     [other] = (folder / "checkout").glob("*.whl")
     first, second = (
         {entry.filename: entry.CRC for entry in zipfile.ZipFile(file).infolist()} for file in (wheel, other)
@@ -132,12 +132,8 @@ def run_journeys(python: Path, arguments: list[str]) -> None:
         SystemExit: What is imported is the checkout.
     """
     # Neither the folder of the tests nor that of the command is on the path of the programs that they start.
-    environment = {
-        name: value
-        for name, value in os.environ.items()
-        if name != "PYTHONPATH" and not name.startswith("EDGECLS_REQUIRE_")  # which are about all extras
-    }
-    environment["PYTHONSAFEPATH"] = "1"
+    environment = environment_without_requirements() | {"PYTHONSAFEPATH": "1"}
+    environment.pop("PYTHONPATH", None)
     where = "import edgecls; print(edgecls.__file__)"
     tests = REPOSITORY / "tests"
     found = subprocess.run(
@@ -147,16 +143,6 @@ def run_journeys(python: Path, arguments: list[str]) -> None:
         raise SystemExit(f"the tests would use {found.stdout.strip()}, not the wheel")
     command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "journeys", *arguments]
     subprocess.run(command, cwd=tests, env=environment, check=True)
-
-
-def say(text: str) -> None:
-    """Write a line for whoever watches."""
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
-
-
-def _call(*command: object) -> None:
-    subprocess.run(list(map(str, command)), check=True)
 
 
 def main() -> None:
@@ -170,15 +156,15 @@ def main() -> None:
     folder = options.folder.absolute()
     shutil.rmtree(folder, ignore_errors=True)
     tools = folder / "tools"
-    _call(sys.executable, "-m", "venv", tools)
-    _call(tools / BIN / "python", "-m", "pip", "install", "-q", *TOOLS)
+    call(sys.executable, "-m", "venv", tools)
+    call(tools / BIN / "python", "-m", "pip", "install", "-q", *TOOLS)
     wheel = build(tools, folder)
     uv = tools / BIN / ("uv.exe" if os.name == "nt" else "uv")
     wanted = {"base": "", **({} if options.build_only else {"extras": f"[{options.extras}]"})}
     for name, extras in wanted.items():
         for_tests = ["pytest-xdist>=3.6"] if extras else []  # for -n 2, as .ci/run gives it
-        _call(uv, "venv", "-q", "--no-project", "--python", sys.executable, folder / name)
-        _call(
+        call(uv, "venv", "-q", "--no-project", "--python", sys.executable, folder / name)
+        call(
             uv,
             "pip",
             "install",
@@ -188,7 +174,7 @@ def main() -> None:
             f"edgecls{extras} @ {wheel.as_uri()}",
             *for_tests,
         )
-        _call(uv, "pip", "check", "-q", "--python", folder / name / BIN / "python")
+        call(uv, "pip", "check", "-q", "--python", folder / name / BIN / "python")
     without_runtime(folder / "base" / BIN / "python", folder)
     if not options.build_only:
         run_journeys(folder / "extras" / BIN / "python", [word for word in arguments if word != "--"])

@@ -17,6 +17,7 @@ from edgecls.server.endpoints.operations import array, json_content, objects, op
 from edgecls.server.http.messages import Refusal
 from edgecls.server.models.repository import NotReadyError, Repository
 from edgecls.server.models.served_model import ServedModel
+from edgecls.server.storage.taught_corrections import keep_correction
 from edgecls.teaching.bounds import files_named
 from edgecls.teaching.teaching import Teaching
 
@@ -95,17 +96,7 @@ class TeachingRoutes:
         if not corrected:
             return json_answer(asdict(self._teaching.add_image(data, label, name=name, batch=batch)))
         tried = self._opened(_number(corrected))
-        prediction = tried.predict(data, image_name=name)
-        added = self._teaching.correct(
-            data,
-            label,
-            name=name,
-            predicted=prediction.best_label,
-            probability=prediction.probability,
-            batch=batch,
-            model=tried.name,
-            model_sha256=tried.sha256,
-        )
+        added, _ = keep_correction(self._teaching, data, label, name=name, model=tried, batch=batch)
         return json_answer(asdict(added))
 
     def move_image(self) -> HTTPResponse:

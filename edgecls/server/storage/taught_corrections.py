@@ -4,11 +4,13 @@ import hashlib
 from datetime import UTC, datetime
 
 from edgecls.errors import OutputError
+from edgecls.runtime.prediction import Prediction
 from edgecls.server.models.served_model import ServedModel
 from edgecls.server.storage.feedback_store import MAX_NAME_LENGTH, Correction
+from edgecls.teaching.dataset import Added
 from edgecls.teaching.teaching import Teaching
 
-__all__ = ["TaughtCorrections"]
+__all__ = ["TaughtCorrections", "keep_correction"]
 
 
 class TaughtCorrections:
@@ -29,17 +31,8 @@ class TaughtCorrections:
         Raises:
             EdgeclsError: As `Teaching.add_image`.
         """
-        prediction = model.predict(data, image_name=name)
         try:
-            added = self._teaching.correct(
-                data,
-                label,
-                name=name,
-                predicted=prediction.best_label,
-                probability=prediction.probability,
-                model=model.name,
-                model_sha256=model.sha256,
-            )
+            added, prediction = keep_correction(self._teaching, data, label, name=name, model=model)
         except OSError as error:
             raise OutputError(f"the image was not stored: {error.strerror or error}; check the folder") from error
         return Correction(
@@ -53,3 +46,26 @@ class TaughtCorrections:
             name=name[:MAX_NAME_LENGTH],
             time=datetime.now(UTC).isoformat(timespec="seconds"),
         )
+
+
+def keep_correction(
+    teaching: Teaching, data: bytes, label: str, *, name: str, model: ServedModel, batch: str = ""
+) -> tuple[Added, Prediction]:
+    """Add an image under the label that a user gives it, and return it with what the corrected model says of it.
+
+    Raises:
+        ImageError: The image cannot be used.
+        OSError, EdgeclsError: As `Teaching.correct`.
+    """
+    prediction = model.predict(data, image_name=name)
+    added = teaching.correct(
+        data,
+        label,
+        name=name,
+        predicted=prediction.best_label,
+        probability=prediction.probability,
+        batch=batch,
+        model=model.name,
+        model_sha256=model.sha256,
+    )
+    return added, prediction
