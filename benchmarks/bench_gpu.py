@@ -5,7 +5,7 @@ beforehand (--prepare, where TensorFlow is) and carried along. Each step is a pr
 fails is skipped with its reason. The record is written after every step, and the same command goes on where an earlier
 one was cut off (benchmarks/steps.py). With --dry all of it is rehearsed on the CPU with small sizes.
 
-    python benchmarks/bench_gpu.py --prepare [--arch mobilenet_v2]... [--limit-mib 54]
+    python benchmarks/bench_gpu.py --prepare [--arch efficientnet_lite0]... [--limit-mib 54]
     python benchmarks/bench_gpu.py [--dry] [--record .gpu/bench_gpu.json] [--again STEP]...
     python benchmarks/bench_gpu.py --unpack benchmarks/results      # the record's figures, for the report
 """
@@ -23,7 +23,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from gpu_models import ARCHITECTURES, LIMIT_MIB, carried_models, prepare_models
+from gpu_models import ARCHITECTURES, LIMIT_MIB, QUICK_NAME, carried_models, prepare_models
 from steps import DONE, REPOSITORY, Step, read_record, run_steps, store_results
 
 __all__ = ["SECONDS", "plan"]
@@ -34,6 +34,8 @@ SECONDS = 480.0
 DRY_FACTOR = 10.0  # a rehearsal may take so many times longer: a CPU is no GPU
 BUNDLED = REPOSITORY / "edgecls" / "assets" / "flowers.onnx"
 MARK = "pytest.mark.gpu"
+PLUGINS = {"nv_tensorrt_rtx": "onnxruntime_ep_nv_tensorrt_rtx", "webgpu": "onnxruntime_ep_webgpu"}
+"""Providers from wheels of their own that run on GPUs of NVIDIA's, with the modules that bring them."""
 
 PACKAGES = {
     "classifying": ("numpy", "cv2", "onnxruntime", "click"),
@@ -66,14 +68,14 @@ def plan(models: Path, *, dry: bool, data: Path | None = None) -> list[Step]:
     golden = ["--provider", provider, "--batches", "1,2" if dry else "1,8,64"]
     rates = ["--provider", provider, "--rounds", "5", "--least-s", "0.1", "--batches", "1,2" if dry else "1,8,64,256"]
     short = ["--rounds", "1", "--seconds", "1"] if dry else ["--rounds", "2", "--seconds", "2"]
-    first, *others = list(found) or ["mobilenet_v2"]
+    first, *others = list(found) or [ARCHITECTURES[0]]
     no_models = None if found else lacking
     files = [str(path) for path in (found[first].float32, found[first].float16)] if found else []
     keras_file = found[first].keras if found else None
     model = str(found[first].float32 if found else BUNDLED)
     beside = ["--keras", str(keras_file), "--torch-ways", "traced" if dry else "eager,traced"] if keras_file else []
     training = ["--data", str(data)] if data else ["--made-up", "20" if dry else "640"]
-    training += ["--arch", "mobilenet_v2", "--seeds", "1", "--rounds", "5", "--epochs", "1" if dry else "3"]
+    training += ["--arch", first, "--seeds", "1", "--rounds", "5", "--epochs", "1" if dry else "3"]
     training += ["--side", "32", "--batch-size", "8", "--images", "8"] if dry else ["--images", "512"]
     compiled = str(Path(tempfile.gettempdir()) / "bench_gpu_jax")  # the second network of a kind need not be compiled
     steps = [
@@ -104,6 +106,21 @@ def plan(models: Path, *, dry: bool, data: Path | None = None) -> list[Step]:
             environment={**environment, "KERAS_BACKEND": "jax", "JAX_COMPILATION_CACHE_DIR": compiled},
         ),
         _gpu_tests(environment, dry=dry),
+        script(
+            "quick training",
+            75,
+            "gpu_quick.py",
+            str(models / QUICK_NAME),
+            *("--provider", provider, "--rounds", "5", "--batches", "1,2" if dry else "1,8,64"),
+            hindrance=None if (models / QUICK_NAME).exists() else lacking,
+        ),
+        script(
+            "gRPC",
+            45,
+            "grpc_load.py",
+            *("--model", model, "--provider", provider, *short, "--threads", "1" if dry else "8"),
+            hindrance=_lacking("grpc", "tritonclient", "geventhttpclient"),
+        ),
         *(
             script(f"golden {arch}", 45, "gpu_golden.py", str(found[arch].float32), str(found[arch].float16), *golden)
             for arch in others
@@ -116,6 +133,24 @@ def plan(models: Path, *, dry: bool, data: Path | None = None) -> list[Step]:
             *(files[:1]),
             *("--provider", "tensorrt", "--rounds", "5", "--batches", "64,1", "--precision", "float32"),
             hindrance=no_models or _tensorrt_hindrance(),
+        ),
+        *(
+            script(
+                f"inference {first} on {plugin}",
+                60,
+                "gpu_inference.py",
+                *(*files[:1], "--provider", plugin, "--rounds", "5", "--precision", "float32"),
+                *("--batches", "1,2" if dry else "1,64"),
+                hindrance=no_models or _lacking(module),
+            )
+            for plugin, module in PLUGINS.items()
+        ),
+        script(
+            f"inference {first} on the CPU",
+            45,
+            "gpu_inference.py",
+            *(*files[:1], "--provider", "cpu", "--rounds", "5", "--precision", "float32", "--batches", "1,8"),
+            hindrance=no_models,
         ),
         script(
             "PyTorch compiled",
@@ -142,6 +177,11 @@ def _gpu_tests(environment: dict[str, str], *, dry: bool) -> Step:
     command += [str(path.relative_to(REPOSITORY)) for path in marked]
     # What else is installed there for pytest may warn, and warnings are errors here.
     return Step("tests", tuple(command), 120, {**environment, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"})
+
+
+def _lacking(*modules: str) -> str | None:
+    missing = [name for name in modules if importlib.util.find_spec(name) is None]
+    return f"not installed: {', '.join(missing)}" if missing else None
 
 
 def _tensorrt_hindrance() -> str | None:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from edgecls.modelfile import ACTIVATION_NAME, FEATURES_NAME, INPUT_NAME, OUTPUT_NAME, read_model
 from edgecls.runtime.execution.ort import load_onnxruntime
+from edgecls.runtime.execution.plugins import best_device, hindrance_of_plugin
 from edgecls.runtime.execution.provider_options import provider_options
 from edgecls.runtime.execution.providers import Provider
 from edgecls.runtime.optional_outputs import without_outputs
@@ -23,10 +24,19 @@ def plain_session(model: Path, provider: Provider, batches: Sequence[int] = (1,)
         model: The model file.
         provider: What it runs on. TensorRT gets edgecls's options, as it would build an engine for every batch size.
         batches: All sizes that will be run.
+
+    Raises:
+        SystemExit: The provider is a plugin, and cannot run anything here.
     """
     onnxruntime = load_onnxruntime()
     read = read_model(model)
     network, settings = without_outputs(read.onnx, ACTIVATION_NAME, FEATURES_NAME), [provider.onnxruntime_name]
+    if provider.plugin_module:
+        hindrance, options = hindrance_of_plugin(provider), _options()
+        if hindrance:
+            raise SystemExit(str(hindrance))
+        options.add_provider_for_devices([best_device(provider)], {})
+        return onnxruntime.InferenceSession(network, options)
     if provider is Provider.TENSORRT:
         settings = provider_options(provider, read, batch_sizes=tuple(sorted(batches, reverse=True)))
     return onnxruntime.InferenceSession(network, _options(), providers=settings)

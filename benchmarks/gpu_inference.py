@@ -242,7 +242,7 @@ def main() -> None:
         parser.error(f"--rounds must be at least {LEAST_ROUNDS}, not {arguments.rounds}")
     byte_compile()
     gpus = [gpu.name for gpu in this_machine().gpus]
-    peak = _peak(arguments, gpus)
+    peak = _peak(arguments, gpus if arguments.provider is not Provider.CPU else [])
     print(f"{machine_facts()['processor']}, {', '.join(gpus) or 'no GPU'}")
     with tempfile.TemporaryDirectory() as scratch:
         float32, float16, keras = arguments.model, arguments.float16, arguments.keras

@@ -4,7 +4,7 @@ One server answers both. Triton's two clients send it the same images, in turns:
 as it is, each from so many threads. Clients and server share the cores, so the CPU time of the server a request stands
 beside the throughput.
 
-    python benchmarks/grpc_load.py [--rounds 7] [--seconds 2] [--threads 1,8] [--model my.onnx]
+    python benchmarks/grpc_load.py [--rounds 7] [--seconds 2] [--threads 1,8] [--model my.onnx] [--provider cpu]
 """
 
 import argparse
@@ -33,14 +33,15 @@ from small_model import write_small_model
 from edgecls.commands.options import BUNDLED_MODEL
 from edgecls.measuring.turns import ratio_of, take_turns
 from edgecls.modelfile import read_model
+from edgecls.runtime.execution.providers import Provider
 from edgecls.runtime.machine.cores import usable_cores
 
 PROTOCOLS: dict[str, ModuleType] = {"http": tritonclient.http, "grpc": tritonclient.grpc}
 
 
-def _start(model: Path) -> tuple[ServerProcess, dict[str, str]]:
+def _start(model: Path, provider: Provider) -> tuple[ServerProcess, dict[str, str]]:
     """Start a server; return it and where it listens, by protocol."""
-    command = [sys.executable, "-m", "edgecls", "serve", str(model), "--provider", "cpu", "--port", "0"]
+    command = [sys.executable, "-m", "edgecls", "serve", str(model), "--provider", provider, "--port", "0"]
     process = subprocess.Popen([*command, "--grpc-port", "0"], stderr=subprocess.PIPE)
     addresses: dict[str, str] = {}
     assert process.stderr is not None
@@ -89,6 +90,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=2)
     parser.add_argument("--threads", default="1,8")
     parser.add_argument("--model", type=Path, action="append", help="instead of the bundled and the small one")
+    parser.add_argument("--provider", type=Provider, default=Provider.CPU)
     arguments = parser.parse_args()
     byte_compile()
     print(f"{machine_facts()['processor']}, {usable_cores()} cores, {arguments.rounds} rounds")
@@ -96,7 +98,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         photo = write_images(Path(scratch))["photo"]
         for model in arguments.model or [BUNDLED_MODEL, write_small_model(Path(scratch) / "small.onnx")]:
-            server, addresses = _start(model)
+            server, addresses = _start(model, arguments.provider)
             try:
                 for form in ("pixels", "photo"):
                     for threads in map(int, arguments.threads.split(",")):
@@ -106,7 +108,8 @@ def main() -> None:
                 server.process.wait()
                 if server.process.stderr:
                     server.process.stderr.close()
-    print(f"wrote {write_results('grpc_load', {'rounds': arguments.rounds, 'rows': rows})}")
+    name = "grpc_load" if arguments.provider is Provider.CPU else f"grpc_load_{arguments.provider}"
+    print(f"wrote {write_results(name, {'rounds': arguments.rounds, 'rows': rows})}")
 
 
 def _compare(

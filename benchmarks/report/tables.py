@@ -370,6 +370,17 @@ def _training(results: Results) -> Table:
     )
 
 
+def _epoch_time(results: Results) -> Table:
+    formats = {"epoch_s": ".2f", "process_s": ".1f", "accuracy": ".3f"}
+    return Table(
+        ["", "seconds an epoch", "seconds in all", "validation accuracy"],
+        [
+            [name, *(_middle([row[key] for row in rows], form) for key, form in formats.items())]
+            for name, rows in results["epoch_time"]["rows"].items()
+        ],
+    )
+
+
 def _export(results: Results) -> Table:
     rows = []
     for network, taken in results["export"]["networks"].items():
@@ -576,6 +587,22 @@ def _gpu_inference(results: Results) -> Table:
     )
 
 
+def _gpu_quick(results: Results) -> Table:
+    return Table(
+        ["batch", "probabilities alone, images/s", "time with familiarity", "time with features"],
+        [
+            [
+                row["batch"],
+                f"{row['per_s']['probabilities']['value']:.0f}",
+                interval(row["familiarity_time"], ".3f"),
+                interval(row["features_time"], ".3f"),
+            ]
+            for row in results["gpu_quick"]["rows"]
+        ],
+        keys=1,
+    )
+
+
 def _gpu_training(results: Results) -> Table:
     rows = []
     for name in results.names():
@@ -624,6 +651,7 @@ TABLES: dict[str, Callable[[Results], Table]] = {
     "scaling": _scaling,
     "install_size": _install_size,
     "training_simple_cnn_128": _training,
+    "epoch_time": _epoch_time,
     "export": _export,
     "classical_models": _classical_models,
     "drift": _drift,
@@ -635,7 +663,8 @@ TABLES: dict[str, Callable[[Results], Table]] = {
     "streaming_memory": _streaming_memory,
     "teaching": _teaching,
     "desktop_app": _desktop_app,
-    "gpu_inference_mobilenet_v2": _gpu_inference,
+    "gpu_inference_efficientnet_lite0": _gpu_inference,
+    "gpu_quick": _gpu_quick,
     "gpu_training_jax": _gpu_training,
 }
 """By the name that the template uses."""

