@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -327,6 +328,7 @@ def _say_result(report: Path, url: str, unseen: Path, *, is_served: bool) -> Non
 
 
 def _wait_for_interrupt() -> None:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what has begun is answered then, too
     try:
         click.echo("\nThe server runs until you press Ctrl-C.")
         while True:

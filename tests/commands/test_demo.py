@@ -92,6 +92,18 @@ def test_run_again_in_a_terminal_it_opens_report_and_page_and_serves_until_ctrl_
     assert (folder / "my notes.txt").read_text() == "mine"
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_sigterm_ends_it_as_ctrl_c_does() -> None:
+    script = "from edgecls.commands.demo import _wait_for_interrupt; _wait_for_interrupt(); print('stopping the server')"
+    with subprocess.Popen([sys.executable, "-uc", script], stdout=subprocess.PIPE, text=True) as waiting:
+        assert waiting.stdout is not None
+        while "until you press Ctrl-C" not in waiting.stdout.readline():
+            assert waiting.poll() is None
+        waiting.terminate()
+        assert waiting.stdout.read() == "\nstopping the server\n"
+    assert waiting.returncode == 0
+
+
 def test_a_model_that_learned_nothing_fails_it(tmp_path: Path) -> None:
     script = (
         "import sys; from edgecls.dataset import drawn_shapes as drawn; from edgecls.cli import main\n"
