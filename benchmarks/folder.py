@@ -1,9 +1,10 @@
 """How much of the machine does `edgecls run FOLDER` turn into classified images?
 
-The limit is what one thread spends on decoding, fitting and inference, in CPU time, spread over all
-usable cores. In the same rounds, `edgecls run` classifies the folder and a few of its images:
-the difference is the images alone, without startup, which benchmarks/cold_start.py measures. On a busy machine CPU
-time per image is more reliable than the wall clock, which includes other programs.
+The limit is what one thread spends on decoding, fitting and inference, in CPU time, spread over all usable cores. That
+is more than they reach where they share a memory bus, or a core of the host: so beside it stands what as many bare
+threads in one process reach. In the same rounds, `edgecls run` classifies the folder and a few of its images: the
+difference is the images alone, without startup, which benchmarks/cold_start.py measures. On a busy machine CPU time
+per image is more reliable than the wall clock, which includes other programs.
 
 The photos are the example image with noise, at sizes as in ImageNet.
 
@@ -11,6 +12,7 @@ The photos are the example image with noise, at sizes as in ImageNet.
 """
 
 import argparse
+import itertools
 import math
 import resource
 import statistics
@@ -24,6 +26,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from in_process_limit import rate_of
 from measure import byte_compile, machine_facts, write_results
 from small_model import write_small_model
 
@@ -40,6 +43,7 @@ IMAGE = Path(__file__).parent.parent / "examples" / "dandelion.jpg"
 SIZES = ((500, 375), (375, 500), (500, 333), (500, 500), (640, 480))
 LABELS = 5  # of photos that are to be trained on
 FEW = 16  # images in the short run that is taken off the long one
+THREADS_S = 2.0  # of bare threads in each round
 LEAST_S = 4  # a run over less work names the folder several times, so that its start does not blur it
 
 
@@ -80,8 +84,12 @@ def _run(model: Path, paths: list[str]) -> _Spent:
 def _cpu_of_one_thread(classifier: Classifier, encoded: list[bytes]) -> float:
     start = time.thread_time()
     for data in encoded:
-        classifier.probabilities(image.decode_to_fit(data, classifier.card.image)[np.newaxis])
+        _classify(classifier, data)
     return time.thread_time() - start
+
+
+def _classify(classifier: Classifier, data: bytes) -> object:
+    return classifier.probabilities(image.decode_to_fit(data, classifier.card.image)[np.newaxis])
 
 
 def _measure(model: Path, folder: Path, rounds: int) -> dict[str, object]:
@@ -90,12 +98,21 @@ def _measure(model: Path, folder: Path, rounds: int) -> dict[str, object]:
     classifier, cores = load(model, "cpu"), usable_cores()
     cpu_s = min(_cpu_of_one_thread(classifier, encoded) for _ in range(2))
     repeats = math.ceil(LEAST_S * cores / cpu_s)
+    endless = itertools.cycle(encoded)
+    bare_per_s: list[float] = []
+
+    def bare_threads() -> _Spent:
+        bare_per_s.append(rate_of(lambda: _classify(classifier, next(endless)), cores, THREADS_S))
+        return _Spent(THREADS_S, 0)
+
     subjects: dict[str, Callable[[], _Spent]] = {
         "limit": lambda: _Spent(0, _cpu_of_one_thread(classifier, encoded)),
+        "bare": bare_threads,
         "few": lambda: _run(model, names[:FEW]),
         "all": lambda: _run(model, [str(folder)] * repeats),
     }
     taken = take_turns(subjects, rounds=rounds)
+    del bare_per_s[:-rounds]  # those before warmed up
     images = len(names) * repeats - FEW
     cpu_limit = [one.cpu_s / len(names) for one in taken["limit"]]
     limit = [cores / cpu_s for cpu_s in cpu_limit]
@@ -103,11 +120,12 @@ def _measure(model: Path, folder: Path, rounds: int) -> dict[str, object]:
     pairs = list(zip(taken["all"], taken["few"], strict=True))
     reached = [images / (one.wall_s - few.wall_s) for one, few in pairs]
     cpu = [(one.cpu_s - few.cpu_s) / images for one, few in pairs]
-    of_limit, of_cpu = ratio_of(reached, limit), ratio_of(cpu, cpu_limit)
+    of_limit, of_cpu, of_bare = ratio_of(reached, limit), ratio_of(cpu, cpu_limit), ratio_of(reached, bare_per_s)
     print(
         f"{model.name}, {repeats} times over: limit {statistics.median(limit):.1f}/s, "
         f"edgecls run {statistics.median(reached):.1f}/s "
-        f"({statistics.median(whole):.1f}/s with its start): {of_limit} of the limit; "
+        f"({statistics.median(whole):.1f}/s with its start): {of_limit} of the limit, "
+        f"{of_bare} of {cores} bare threads; "
         f"CPU an image {of_cpu} of the limit's {1000 * statistics.median(cpu_limit):.2f} ms"
     )
     return {
@@ -117,7 +135,9 @@ def _measure(model: Path, folder: Path, rounds: int) -> dict[str, object]:
         "limit_per_s": [round(value, 2) for value in limit],
         "run_per_s": [round(value, 2) for value in reached],
         "run_with_start_per_s": [round(value, 2) for value in whole],
+        "bare_threads_per_s": [round(value, 2) for value in bare_per_s],
         "of_limit": asdict(of_limit),
+        "of_bare_threads": asdict(of_bare),
         "cpu_of_limit": asdict(of_cpu),
     }
 

@@ -15,8 +15,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-__all__ = ["measure_limit"]
-
+__all__ = ["measure_limit", "rate_of"]
 
 BATCH = 64  # on a GPU
 
@@ -29,8 +28,8 @@ def measure_limit(
     return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[-1])
 
 
-def _rate(work: Callable[[], object], threads: int, seconds: float) -> float:
-    """Return how often a second so many threads do a piece of work."""
+def rate_of(work: Callable[[], object], threads: int, seconds: float) -> float:
+    """Return how often a second so many threads of this process together do a piece of work."""
     done = [0] * threads
     end = time.perf_counter() + seconds
 
@@ -62,14 +61,14 @@ def main() -> None:
         classifier = load(sys.argv[1], "cpu")
         classifier.predict_bytes(encoded)
         answer = lambda: json.dumps(classifier.predict_bytes(encoded).as_dict(top=5), ensure_ascii=False)  # noqa: E731
-        print(_rate(answer, threads, seconds))
+        print(rate_of(answer, threads, seconds))
         return
     batch = 1 if threads == 1 else BATCH
     classifier = load(sys.argv[1], provider, batch_sizes=[batch])
     spec = classifier.card.image
     pixels = np.repeat(image.decode_to_fit(encoded, spec)[np.newaxis], batch, axis=0)
-    decoding = _rate(lambda: image.decode_to_fit(encoded, spec), threads, seconds / 2)
-    inference = batch * _rate(lambda: classifier.probabilities(pixels), 1, seconds / 2)
+    decoding = rate_of(lambda: image.decode_to_fit(encoded, spec), threads, seconds / 2)
+    inference = batch * rate_of(lambda: classifier.probabilities(pixels), 1, seconds / 2)
     print(min(decoding, inference))
 
 

@@ -111,13 +111,21 @@ def _int8_rate(found: dict[str, Any], name: str) -> str:
 
 def _folder(results: Results) -> Table:
     return Table(
-        ["network", "limit, photos/s", "edgecls run, photos/s", "of the limit", "CPU per photo / limit's"],
+        [
+            "network",
+            "limit, photos/s",
+            "edgecls run, photos/s",
+            "of the limit",
+            "of bare threads",
+            "CPU per photo / limit's",
+        ],
         [
             [
                 model_name(row["model"]),
                 _middle(row["limit_per_s"], ".0f"),
                 _middle(row["run_per_s"], ".0f"),
                 interval(row["of_limit"]),
+                interval(row["of_bare_threads"]),
                 interval(row["cpu_of_limit"]),
             ]
             for row in results["folder"]["rows"]

@@ -51,6 +51,8 @@ def utf8_stdout() -> TextIO:
 
 def on_one_line(name: str) -> str:
     """Return a file name without characters that would move the cursor."""
+    if name.isprintable():
+        return name
     return "".join("?" if unicodedata.category(char) == "Cc" else char for char in name)
 
 
