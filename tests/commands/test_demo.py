@@ -94,7 +94,9 @@ def test_run_again_in_a_terminal_it_opens_report_and_page_and_serves_until_ctrl_
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 def test_sigterm_ends_it_as_ctrl_c_does() -> None:
-    script = "from edgecls.commands.demo import _wait_for_interrupt; _wait_for_interrupt(); print('stopping the server')"
+    script = (
+        "from edgecls.commands.demo import _wait_for_interrupt; _wait_for_interrupt(); print('stopping the server')"
+    )
     with subprocess.Popen([sys.executable, "-uc", script], stdout=subprocess.PIPE, text=True) as waiting:
         assert waiting.stdout is not None
         while "until you press Ctrl-C" not in waiting.stdout.readline():
