@@ -5,10 +5,13 @@ the .keras file, convert, serialise, without verifying anything. Every run is a 
 time is given in addition to wall-clock time, as other programs disturb it less.
 
     python benchmarks/export.py [--rounds 5] [--networks VGG16 NASNetMobile]
+
+Earlier results of networks that are not measured again stay.
 """
 
 import argparse
 import functools
+import json
 import os
 import signal
 import statistics
@@ -16,12 +19,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from measure import byte_compile, machine_facts, write_results
+from measure import RESULTS, byte_compile, machine_facts, write_results
 
 from edgecls import image
 from edgecls.measuring.turns import ratio_of, take_turns
@@ -53,7 +57,7 @@ def main() -> None:
     byte_compile()
     machine = machine_facts()
     print(f"{machine['processor']}, {machine['usable_cores']} cores, {arguments.rounds} rounds, byte-compiled")
-    results: dict[str, dict[str, Any]] = {}
+    results = _earlier(arguments.networks)
     with tempfile.TemporaryDirectory() as folder:
         samples, labels = write_samples(Path(folder))
         for network in arguments.networks:
@@ -72,6 +76,13 @@ def main() -> None:
                 seconds = ([run["cpu_seconds"] for run in results[network][name]] for name in reversed(list(commands)))
                 results[network] |= {"cpu_ratio": asdict(ratio_of(*seconds))}
     print(f"wrote {write_results('export', {'rounds': arguments.rounds, 'networks': results})}")
+
+
+def _earlier(measured: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Return the earlier results of this machine, without the networks that are measured now."""
+    path = RESULTS / "export.json"
+    found = json.loads(path.read_text(encoding="utf-8"))["networks"] if path.exists() else {}
+    return {network: taken for network, taken in found.items() if network not in measured}
 
 
 def write_samples(folder: Path) -> tuple[str, str]:
