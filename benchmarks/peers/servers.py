@@ -43,6 +43,10 @@ def _edgecls(programs: Path, model: Path, port: int) -> list[object]:
     return [programs / "edgecls", "serve", "-m", model, "--provider", "cpu", "--no-tuned", "--port", port]
 
 
+def _edgecls_two(programs: Path, model: Path, port: int) -> list[object]:
+    return [*_edgecls(programs, model, port), "--workers", 2]
+
+
 def _edgecls_tuned(programs: Path, model: Path, port: int) -> list[object]:
     return [programs / "edgecls", "serve", "-m", model, "--tune", "--port", port]
 
@@ -104,6 +108,7 @@ PEERS = [
     Peer("edgecls raw", "edgecls", "raw", "/predict", _edgecls),
     Peer("edgecls multipart", "edgecls", "multipart", "/predict", _edgecls),
     Peer("edgecls V2 JSON", "edgecls", "v2", "/v2/models/{model}/infer", _edgecls),
+    Peer("edgecls 2 workers raw", "edgecls", "raw", "/predict", _edgecls_two),
     Peer("edgecls, tuned, raw", "edgecls_tuned", "raw", "/predict", _edgecls_tuned, _first_use),
     Peer("bare ASGI 1 worker raw", "asgi", "raw", "/raw", _asgi(1)),
     Peer("bare ASGI 2 workers raw", "asgi", "raw", "/raw", _asgi(2)),
