@@ -13,7 +13,6 @@ every network, and a network that has results is not tried again, so an interrup
 """
 
 import argparse
-import json
 import os
 import re
 import signal
@@ -25,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from measure import RESULTS, write_results
+from measure import earlier_results, write_results
 
 from edgecls import image
 
@@ -112,8 +111,7 @@ def main() -> None:
     smallest = _smallest_sides(source)
     if unknown := {*(arguments.only or ())} - {*smallest}:
         parser.error(f"the source {source} has no {', '.join(sorted(unknown))}")
-    path = RESULTS / f"{NAME}.json"
-    known: dict[str, dict[str, Any]] = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    known = earlier_results(NAME)
     results: dict[str, dict[str, Any]] = known.get(source, {})
     print(f"{'network':20} {'side':>4}  {'weights':>8}  {'difference':>10}  {'seconds':>7}  {'peak GB':>7}  {'MB':>6}")
     for name in arguments.only or smallest:

@@ -16,19 +16,17 @@ import itertools
 import json
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from measure import byte_compile, machine_facts, write_results
-from quick_training import is_for_testing
+from quick_training import is_for_testing, link_images, timed
 
-from edgecls.image_files import find_images
+from edgecls.dataset.formats.read import read_dataset
 from edgecls.measuring.turns import ratio_of, take_turns
 from edgecls.runtime.machine.cores import usable_cores
 
@@ -78,29 +76,12 @@ class Training:
     accuracy: float
 
 
-def _link(data: Path, root: Path) -> None:
-    """Make the folders train and val out of links to the images, a tenth of them for validation."""
-    for path in find_images(data):
-        folder = root / ("val" if is_for_testing(path) else "train") / path.parent.name
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / path.name).symlink_to(path.absolute())
-
-
-def _run(command: list[str]) -> float:
-    start_s = time.perf_counter()
-    environment = {**os.environ, "KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
-    if done.returncode:
-        raise SystemExit(f"{' '.join(command[:5])} failed: {done.stderr.strip()[-400:]}")
-    return time.perf_counter() - start_s
-
-
 def _with_edgecls(root: Path, options: argparse.Namespace, seed: int) -> Training:
     with tempfile.TemporaryDirectory() as scratch:
         command = [sys.executable, "-m", "edgecls", "train", str(root), "-o", str(Path(scratch) / "model.onnx"), "-q"]
         command += ["--arch", options.arch, "--weights", "none", "--image-size", str(options.side), "--fit", "stretch"]
         command += ["--epochs", str(options.epochs), "--no-augment", "--seed", str(seed)]
-        process_s = _run([*command, "--run-dir", str(Path(scratch) / "run")])
+        process_s = timed([*command, "--run-dir", str(Path(scratch) / "run")])["wall_s"]
         rows = list(csv.DictReader((Path(scratch) / "run" / "history.csv").open(encoding="utf-8")))
     times, accuracies = ([float(row[name]) for row in rows] for name in ("duration_s", "validation_accuracy"))
     return Training(statistics.median(times[1:]), process_s, max(accuracies))
@@ -110,7 +91,7 @@ def _with_keras(root: Path, options: argparse.Namespace, seed: int) -> Training:
     with tempfile.TemporaryDirectory() as scratch:
         out = Path(scratch) / "found.json"
         command = [sys.executable, "-c", SCRIPT, str(root), options.arch, str(options.side), str(options.epochs)]
-        process_s = _run([*command, str(seed), str(out)])
+        process_s = timed([*command, str(seed), str(out)])["wall_s"]
         found = json.loads(out.read_text(encoding="utf-8"))
     return Training(statistics.median(found["epoch_s"][1:]), process_s, max(found["validation_accuracy"]))
 
@@ -131,11 +112,16 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     byte_compile()
+    os.environ |= {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}  # of what is started
     print(f"{machine_facts()['processor']}, {usable_cores()} cores, {options.arch}, {options.side} pixels")
     with tempfile.TemporaryDirectory() as scratch:
         root = Path(scratch)
-        _link(options.data, root)
-        images = {split: len(find_images(root / split)) for split in ("train", "val")}
+        images = read_dataset(options.data).whole
+        splits: dict[str, list[int]] = {"train": [], "val": []}
+        for index, path in enumerate(images.paths):
+            splits["val" if is_for_testing(path) else "train"].append(index)
+        for split, indices in splits.items():
+            link_images(images, indices, root / split)
         ways = {"edgecls train": _with_edgecls, "Keras script": _with_keras}
         turns = {name: _with_seeds(partial(way, root, options)) for name, way in ways.items()}
         taken = take_turns(turns, rounds=options.rounds, warm_up=0)
@@ -144,7 +130,7 @@ def main() -> None:
         "side": options.side,
         "epochs": options.epochs,
         "rounds": options.rounds,
-        "images": images,
+        "images": {split: len(indices) for split, indices in splits.items()},
         "rows": {name: [dataclasses.asdict(one) for one in trainings] for name, trainings in taken.items()},
     }
     edgecls, script = taken["edgecls train"], taken["Keras script"]

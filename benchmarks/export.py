@@ -11,7 +11,6 @@ Earlier results of networks that are not measured again stay.
 
 import argparse
 import functools
-import json
 import os
 import signal
 import statistics
@@ -25,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from measure import RESULTS, byte_compile, machine_facts, write_results
+from measure import byte_compile, earlier_results, machine_facts, write_results
 
 from edgecls import image
 from edgecls.measuring.turns import ratio_of, take_turns
@@ -80,8 +79,7 @@ def main() -> None:
 
 def _earlier(measured: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Return the earlier results of this machine, without the networks that are measured now."""
-    path = RESULTS / "export.json"
-    found = json.loads(path.read_text(encoding="utf-8"))["networks"] if path.exists() else {}
+    found = earlier_results("export").get("networks", {})
     return {network: taken for network, taken in found.items() if network not in measured}
 
 

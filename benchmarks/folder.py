@@ -99,20 +99,14 @@ def _measure(model: Path, folder: Path, rounds: int) -> dict[str, object]:
     cpu_s = min(_cpu_of_one_thread(classifier, encoded) for _ in range(2))
     repeats = math.ceil(LEAST_S * cores / cpu_s)
     endless = itertools.cycle(encoded)
-    bare_per_s: list[float] = []
-
-    def bare_threads() -> _Spent:
-        bare_per_s.append(rate_of(lambda: _classify(classifier, next(endless)), cores, THREADS_S))
-        return _Spent(THREADS_S, 0)
-
     subjects: dict[str, Callable[[], _Spent]] = {
         "limit": lambda: _Spent(0, _cpu_of_one_thread(classifier, encoded)),
-        "bare": bare_threads,
+        "bare": lambda: _Spent(1 / rate_of(lambda: _classify(classifier, next(endless)), cores, THREADS_S), 0),
         "few": lambda: _run(model, names[:FEW]),
         "all": lambda: _run(model, [str(folder)] * repeats),
     }
     taken = take_turns(subjects, rounds=rounds)
-    del bare_per_s[:-rounds]  # those before warmed up
+    bare_per_s = [1 / one.wall_s for one in taken["bare"]]
     images = len(names) * repeats - FEW
     cpu_limit = [one.cpu_s / len(names) for one in taken["limit"]]
     limit = [cores / cpu_s for cpu_s in cpu_limit]

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bound_loop import plain_session
-from gpu_inference import PRECISIONS, in_a_process
+from gpu_inference import PRECISIONS, batch_sizes, in_a_process
 from measure import write_results
 
 from edgecls.errors import ProviderError
@@ -54,17 +54,13 @@ def _print(precision: str, row: dict[str, Any]) -> None:
         print(f"{precision:8} edgecls refuses it: {row['refused']}")
 
 
-def _sizes(text: str) -> list[int]:
-    return [int(size) for size in text.split(",")]
-
-
 def main() -> None:
     """Check, print and write the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=Path, help="in float32")
     parser.add_argument("float16", type=Path, nargs="?", help="the same in float16")
     parser.add_argument("--provider", type=Provider, default=Provider.CUDA)
-    parser.add_argument("--batches", type=_sizes, default=_sizes("1,8,64"))
+    parser.add_argument("--batches", type=batch_sizes, default=batch_sizes("1,8,64"))
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.here:

@@ -23,7 +23,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ from typing import Any
 import numpy as np
 from bound_loop import graph_run, plain_runs, plain_session
 from folder import write_photos
-from measure import RESULTS, byte_compile, machine_facts, write_results
+from measure import byte_compile, earlier_results, machine_facts, write_results
 from network_cost import DevicePeak, floor_s, known_device, network_cost
 from untrained_network import UNTRAINED_NAME, write_untrained
 
@@ -45,7 +45,7 @@ from edgecls.runtime.golden import check_golden
 from edgecls.runtime.opening import load
 from edgecls.runtime.optional_outputs import without_outputs
 
-__all__ = ["PRECISIONS", "in_a_process", "measure_here"]
+__all__ = ["PRECISIONS", "batch_sizes", "in_a_process", "measure_here", "time_filled_rounds"]
 
 LEAST_ROUNDS = 5
 PHOTOS = 16  # for an untrained network
@@ -66,6 +66,26 @@ class _Plan:
     least_s: float
 
 
+def time_filled_rounds(
+    runs: Mapping[str, Callable[[], object]], first: str, *, rounds: int, least_s: float
+) -> tuple[int, dict[str, list[float]]]:
+    """Time rounds in which everything runs so often that one of the runs, `first`, takes at least so long.
+
+    Returns:
+        How often, and the seconds of each round by the runs' names.
+    """
+    repeats = max(1, round(least_s / min(time_rounds(runs, rounds=3, warm_up=3)[first])))
+
+    def repeated(run: Callable[[], object]) -> Callable[[], object]:
+        def repeat() -> None:
+            for _ in range(repeats):
+                run()
+
+        return repeat
+
+    return repeats, time_rounds({name: repeated(run) for name, run in runs.items()}, rounds=rounds)
+
+
 def _rates(
     model: Path, classifier: Classifier, plain: Any, *, batch: int, rounds: int, least_s: float
 ) -> dict[str, Any]:
@@ -77,17 +97,7 @@ def _rates(
             runs["graph"] = graph_run(model, pixels)
         except onnxruntime_errors() as error:
             graph_failed = one_line(error)
-    once = time_rounds(runs, rounds=3, warm_up=3)
-    repeats = max(1, round(least_s / min(once["edgecls"])))
-
-    def repeated(name: str) -> Any:
-        def repeat() -> None:
-            for _ in range(repeats):
-                runs[name]()
-
-        return repeat
-
-    times = time_rounds({name: repeated(name) for name in runs}, rounds=rounds)
+    repeats, times = time_filled_rounds(runs, "edgecls", rounds=rounds, least_s=least_s)
     return {
         "batch": batch,
         "per_s": {
@@ -201,7 +211,8 @@ def _three_numbers(text: str) -> list[float]:
     return numbers
 
 
-def _sizes(text: str) -> list[int]:
+def batch_sizes(text: str) -> list[int]:
+    """Return the numbers of an option, such as 1,8,64."""
     return [int(size) for size in text.split(",")]
 
 
@@ -212,7 +223,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--arch", help="an untrained network of this architecture instead of files")
     parser.add_argument("--keras", type=Path, help="the same network as Keras saves it, for PyTorch")
     parser.add_argument("--provider", type=Provider, default=Provider.CUDA)
-    parser.add_argument("--batches", type=_sizes, default=_sizes("1,2,4,8,16,32,64,128,256"))
+    parser.add_argument("--batches", type=batch_sizes, default=batch_sizes("1,2,4,8,16,32,64,128,256"))
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--peak-tflops", type=_three_numbers, help="10^12 operations/s in float32, TF32, float16")
     parser.add_argument("--bandwidth-gbs", type=float, help="of the device's memory, 10^9 bytes/s")
@@ -293,10 +304,7 @@ def main() -> None:
 
 def _earlier(name: str, facts: Mapping[str, Any]) -> dict[str, Any]:
     """Return the rows of a file of results if it was measured like this, or none."""
-    try:
-        found = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
+    found = earlier_results(name)
     alike = json.loads(json.dumps(facts)).items() <= found.items()
     return {name: row for name, row in found["rows"].items() if "failed" not in row} if alike else {}
 

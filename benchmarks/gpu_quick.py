@@ -17,12 +17,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from gpu_inference import batch_sizes, time_filled_rounds
 from measure import byte_compile, machine_facts, write_results
 
 from edgecls.export.familiarity.add import without_familiarity
 from edgecls.export.familiarity.backbone import bundled_backbone
 from edgecls.export.familiarity.features import compute_features
-from edgecls.measuring.turns import median_of, ratio_of, take_turns, time_rounds
+from edgecls.measuring.turns import median_of, ratio_of, take_turns
 from edgecls.modelfile import ModelFile, read_model
 from edgecls.models.classical.features import Features, features_network
 from edgecls.runtime.execution.gpu import this_machine
@@ -47,14 +48,8 @@ def _opened(model: ModelFile, provider: Provider, batches: list[int]) -> dict[st
 def _rates(sessions: dict[str, Session], batch: int, rounds: int) -> dict[str, Any]:
     shape = sessions["features"].card.image.shape_hwc
     pixels = np.random.default_rng(0).integers(0, 256, (batch, *shape), dtype=np.uint8)
-    once = time_rounds({name: partial(session.run, pixels) for name, session in sessions.items()}, rounds=3, warm_up=3)
-    repeats = max(1, round(LEAST_S / min(once["probabilities"])))
-
-    def repeat(session: Session) -> None:
-        for _ in range(repeats):
-            session.run(pixels)
-
-    times = time_rounds({name: partial(repeat, session) for name, session in sessions.items()}, rounds=rounds)
+    runs = {name: partial(session.run, pixels) for name, session in sessions.items()}
+    repeats, times = time_filled_rounds(runs, "probabilities", rounds=rounds, least_s=LEAST_S)
     return {
         "batch": batch,
         "per_s": {
@@ -92,16 +87,12 @@ def _differences(model: ModelFile, session: Session, pixels: Pixels) -> dict[str
     }
 
 
-def _sizes(text: str) -> list[int]:
-    return [int(size) for size in text.split(",")]
-
-
 def main() -> None:
     """Measure, print and write the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=Path, help="a model file of quick training")
     parser.add_argument("--provider", type=Provider, default=Provider.CUDA)
-    parser.add_argument("--batches", type=_sizes, default=_sizes("1,8,64"))
+    parser.add_argument("--batches", type=batch_sizes, default=batch_sizes("1,8,64"))
     parser.add_argument("--rounds", type=int, default=7)
     options = parser.parse_args()
     byte_compile()

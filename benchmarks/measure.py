@@ -18,7 +18,7 @@ from edgecls.runtime.machine.facts import machine_facts as facts_of_this_machine
 from edgecls.runtime.machine.memory import total_memory_bytes
 from edgecls.runtime.machine.processor import read_processor
 
-__all__ = ["RESULTS", "byte_compile", "machine_facts", "write_results"]
+__all__ = ["RESULTS", "byte_compile", "earlier_results", "machine_facts", "write_results"]
 
 TRAINING_PACKAGES = ("keras", "tensorflow", "jax", "torch", "tf2onnx")
 WRITTEN = ("benchmarks/results", "docs", "*.md")  # by the benchmarks themselves
@@ -55,6 +55,15 @@ def machine_facts() -> dict[str, Any]:
         with contextlib.suppress(PackageNotFoundError):
             facts["packages"][package] = version(package)
     return facts
+
+
+def earlier_results(name: str) -> dict[str, Any]:
+    """Return what NAME.json in the folder of results holds, or nothing if there is no such file."""
+    try:
+        found: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    return found
 
 
 def write_results(name: str, results: Mapping[str, Any]) -> Path:

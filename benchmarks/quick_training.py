@@ -30,7 +30,7 @@ from statistics import mean
 from typing import Any
 
 import numpy as np
-from measure import RESULTS, machine_facts, write_results
+from measure import earlier_results, machine_facts, write_results
 
 from edgecls.dataset.formats.labelled_images import LabelledImages
 from edgecls.dataset.formats.read import read_dataset
@@ -68,7 +68,7 @@ def is_for_testing(path: Path) -> bool:
     return hashlib.sha256(path.name.encode()).digest()[0] < 26
 
 
-def _timed(command: Sequence[str | Path]) -> dict[str, float]:
+def timed(command: Sequence[str | Path]) -> dict[str, float]:
     """Run a command to its end, and return its time, its processor time and its largest memory."""
     start_s = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
@@ -85,7 +85,7 @@ def _timed(command: Sequence[str | Path]) -> dict[str, float]:
     }
 
 
-def _link(images: LabelledImages, indices: Sequence[int], root: Path) -> Path:
+def link_images(images: LabelledImages, indices: Sequence[int], root: Path) -> Path:
     """Make class folders of some of the images, out of symbolic links."""
     for index in indices:
         folder = root / images.labels[images.label_ids[index]]
@@ -100,7 +100,7 @@ def _accuracy(model: Path, images: LabelledImages, test: Sequence[int]) -> float
 
 
 def _train(data: Path, out: Path, *options: str) -> dict[str, float]:
-    return _timed([sys.executable, "-m", "edgecls", "train", data, "-o", out, *options])
+    return timed([sys.executable, "-m", "edgecls", "train", data, "-o", out, *options])
 
 
 def _row(
@@ -121,9 +121,7 @@ def _row(
 
 def _earlier_rows(measured: Collection[str]) -> list[dict[str, Any]]:
     """Return the rows of the earlier results, without those that are measured now."""
-    path = RESULTS / "quick_training.json"
-    rows = json.loads(path.read_text(encoding="utf-8"))["rows"] if path.exists() else []
-    return [row for row in rows if row["way"] not in measured]
+    return [row for row in earlier_results("quick_training").get("rows", []) if row["way"] not in measured]
 
 
 def main() -> None:
@@ -145,7 +143,7 @@ def main() -> None:
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        everything = _link(images, rest, root / "all")
+        everything = link_images(images, rest, root / "all")
         model = root / "all.onnx"
         if not arguments.no_quick:
             cost = _train(everything, model, "--quick")
@@ -158,7 +156,7 @@ def main() -> None:
                 of_label = [ids[label_ids[rest] == label] for label in range(len(images.labels))]
                 chosen = [int(index) for found in of_label for index in rng.choice(found, few, replace=False)]
                 model = root / f"{few}-{draw}.onnx"
-                costs.append(_train(_link(images, chosen, root / f"{few}-{draw}"), model, "--quick"))
+                costs.append(_train(link_images(images, chosen, root / f"{few}-{draw}"), model, "--quick"))
                 accuracies.append(_accuracy(model, images, test))
             rows.append(_row(f"quick, {few} a label", accuracies, costs, model))
         if arguments.full:
@@ -168,8 +166,8 @@ def main() -> None:
         if arguments.keras:
             script, answer = root / "tutorial.py", root / "tutorial.json"
             script.write_text(KERAS_SCRIPT, encoding="utf-8")
-            held_out = _link(images, test, root / "test")
-            cost = _timed([sys.executable, script, everything, held_out, answer])
+            held_out = link_images(images, test, root / "test")
+            cost = timed([sys.executable, script, everything, held_out, answer])
             rows.append(_row("Keras script", [json.loads(answer.read_text())], [cost], None))
     results = {"test_images": len(test), "rows": [*_earlier_rows({row["way"] for row in rows}), *rows]}
     print(f"wrote {write_results('quick_training', results)}")

@@ -1,5 +1,6 @@
 """What libraries do with files that are damaged: what they raise, and where they never return."""
 
+import functools
 import lzma
 import subprocess
 import sys
@@ -47,8 +48,14 @@ def hdf5_hindrance(path: Path) -> str | None:
     """
     if is_frozen():  # there is no Python to start
         return None
-    limit_s = HDF5_BASE_S + path.stat().st_size / HDF5_BYTES_PER_S
-    command = [sys.executable, "-P", "-c", _READ_HDF5, str(path)]
+    stat = path.stat()
+    return _read_in_child(str(path), stat.st_size, stat.st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=8)  # the same weights are looked at several times, and a process takes seconds
+def _read_in_child(path: str, size: int, _: int) -> str | None:
+    limit_s = HDF5_BASE_S + size / HDF5_BYTES_PER_S
+    command = [sys.executable, "-P", "-c", _READ_HDF5, path]
     try:
         code = subprocess.run(command, timeout=limit_s, capture_output=True, check=False).returncode  # noqa: S603
     except subprocess.TimeoutExpired:
