@@ -148,7 +148,9 @@ def run_journeys(python: Path, arguments: list[str]) -> None:
 def main() -> None:
     """Build, check, install and use."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--folder", type=Path, default=REPOSITORY / ".venv-wheel", help="for environments; made anew")
+    parser.add_argument(
+        "--folder", type=Path, default=REPOSITORY / ".venv-wheel", help="for environments; left if something fails"
+    )
     parser.add_argument("--extras", default=EXTRAS, help="what the journeys run with; default: %(default)s")
     parser.add_argument("--build-only", action="store_true", help="no journeys")
     options, arguments = parser.parse_known_args()
@@ -178,6 +180,7 @@ def main() -> None:
     without_runtime(folder / "base" / BIN / "python", folder)
     if not options.build_only:
         run_journeys(folder / "extras" / BIN / "python", [word for word in arguments if word != "--"])
+    shutil.rmtree(folder)
     say(f"passed in {time.perf_counter() - start_s:.0f} s")
 
 
