@@ -122,6 +122,7 @@ def export(
     scaling, order = stated_pixels(preset, pixel_range, mean, std, order_name)
     if "keras" not in sys.modules and importlib.util.find_spec("tensorflow"):
         os.environ["KERAS_BACKEND"] = "tensorflow"  # what converts networks, and reads SavedModels
+        os.environ.setdefault("TF_ONEDNN_USE_SYSTEM_ALLOCATOR", "1")  # its own one gives no memory back
     import_keras(purpose="exporting")
     from edgecls.atomic_write import check_writable
     from edgecls.export.from_keras.convert import check_converter
@@ -150,7 +151,9 @@ def export(
     keras_source = read_keras_source(source, stated)
     for remark in keras_source.remarks:
         click.echo(remark, err=True)
-    exported = export_float32(keras_source.model, keras_source.card, max_difference=max_difference)
+    exported = export_float32(
+        keras_source.model, keras_source.card, network=keras_source.network, max_difference=max_difference
+    )
     click.echo(f"onnxruntime against Keras: {exported.parity}")
     model = ModelFile(str(output), exported.card, exported.onnx)
     if check_data is not None:

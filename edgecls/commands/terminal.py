@@ -39,6 +39,7 @@ BAR_COLUMNS = 24
 SHOWN_EVERY_S = 0.1
 OF_A_NOTEBOOK = "JPY_PARENT_PID"  # which Jupyter sets for what notebooks start
 QUIET = "3"  # of TF_CPP_MIN_LOG_LEVEL: nothing but what ends the process
+UNNEEDED_BY_KERAS = ("IPython", "matplotlib", "pandas", "sklearn")  # it imports them where they are installed
 Item = TypeVar("Item")
 
 
@@ -196,6 +197,9 @@ def import_keras(*, purpose: str) -> None:
     It greets when it is imported and once more when it looks for devices; both happen here. Whoever sets
     TF_CPP_MIN_LOG_LEVEL sees its log.
 
+    Packages that Keras and TensorFlow only import because they are installed are hidden meanwhile, as they can take as
+    long as the two themselves.
+
     Args:
         purpose: What it is needed for, as the beginning of a sentence.
 
@@ -206,13 +210,26 @@ def import_keras(*, purpose: str) -> None:
     import logging
 
     is_quiet = os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", QUIET) == QUIET
-    with held_back():
+    unneeded = [*UNNEEDED_BY_KERAS, *(["jax"] if os.environ.get("KERAS_BACKEND") == "tensorflow" else [])]
+    with held_back(), _hidden(unneeded):
         import_from_extra("keras", extra="train", purpose=purpose)
         if importlib.util.find_spec("tensorflow"):  # where JAX trains, it still exports
             importlib.import_module("tensorflow").config.list_physical_devices()
     if is_quiet:
         for name in ("tensorflow", "absl", "jax"):
             logging.getLogger(name).setLevel(logging.ERROR)
+
+
+@contextlib.contextmanager
+def _hidden(packages: Iterable[str]) -> Iterator[None]:
+    """Let packages that are not imported yet look as if they were not installed."""
+    hidden = [package for package in packages if package not in sys.modules]
+    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  # None, as the import system has it
+    try:
+        yield
+    finally:
+        for package in hidden:
+            sys.modules.pop(package, None)
 
 
 def announce_provider(classifier: "Classifier") -> None:

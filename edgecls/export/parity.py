@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from edgecls.errors import ParityError
 
-__all__ = ["BATCH_SIZES", "MAX_DIFFERENCE", "Network", "ParityReport", "Recomputed", "check_parity", "remembering"]
+__all__ = ["BATCH_SIZES", "MAX_DIFFERENCE", "Network", "ParityReport", "Recomputed", "Remembering", "check_parity"]
 
 Network = Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]]
 """Gives float32 probabilities ``[N, K]`` for uint8 images ``[N, H, W, C]``."""
@@ -173,18 +173,24 @@ def _rounding(
     return explained, f"from the answers in float64 the original is {own:.2g} off, the export {off:.2g}"
 
 
-def remembering(network: Network) -> Network:
-    """Return a network that caches the probabilities of another, which must not change."""
-    known: dict[bytes, npt.NDArray[np.float32]] = {}
+class Remembering:
+    """A network that keeps the probabilities that another one gave, and asks it for each image only once.
 
-    def answer(batch: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    Attributes:
+        network: The other one; it must not change.
+    """
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        self._known: dict[bytes, npt.NDArray[np.float32]] = {}
+
+    def __call__(self, batch: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """Return the probabilities, float32 ``[N, K]``, for uint8 images ``[N, H, W, C]``."""
         keys = [image.tobytes() for image in batch]
-        new = [index for index, key in enumerate(keys) if key not in known]
+        new = [index for index, key in enumerate(keys) if key not in self._known]
         if new:
-            known.update(zip([keys[index] for index in new], network(batch[new]), strict=True))
-        return np.stack([known[key] for key in keys])
-
-    return answer
+            self._known.update(zip([keys[index] for index in new], self.network(batch[new]), strict=True))
+        return np.stack([self._known[key] for key in keys])
 
 
 def _answers(

@@ -17,7 +17,7 @@ from edgecls.export.averaging_head import AveragingHead, find_averaging_head
 from edgecls.export.graph.onnx_package import load_onnx_package
 from edgecls.export.graph.shapes import infer_shapes
 from edgecls.export.graph.surgery import tensor_names
-from edgecls.export.parity import MAX_DIFFERENCE, Network, ParityReport, Recomputed, check_parity, remembering
+from edgecls.export.parity import MAX_DIFFERENCE, Network, ParityReport, Recomputed, Remembering, check_parity
 from edgecls.model_card import SUM_TOLERANCE, Golden, GoldenSample, ModelCard
 from edgecls.modelfile import ACTIVATION_NAME, INPUT_NAME, OUTPUT_NAME, ModelFile
 from edgecls.runtime.execution.providers import Provider
@@ -76,7 +76,7 @@ def prove(
 
     Args:
         onnx: The network, with input "image" and output "probabilities".
-        original: The network that it was made from.
+        original: The network that it was made from; answers that it remembers are not computed again.
         card: Goes into the file; the answers of its golden samples are computed anew.
         packages: The Python packages that made the network, as pip names them.
         images: More images to compare the answers for, in addition to the golden samples and random ones.
@@ -87,8 +87,8 @@ def prove(
     Raises:
         ParityError: The two differ by more, and not by rounding, or the outputs are no probabilities.
     """
-    recomputed = None if exact is None else Recomputed(exact, original)
-    original = remembering(original)
+    original = original if isinstance(original, Remembering) else Remembering(original)
+    recomputed = None if exact is None else Recomputed(exact, original.network)
     samples = {
         sample.name: image.decode(sample.png, name=sample.name, color=card.image.color)
         for sample in card.golden.samples

@@ -20,6 +20,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import numpy.typing as npt
 
 from edgecls.errors import ExportError, MissingExtraError
 from edgecls.export.from_keras.operators import rules
@@ -101,7 +102,7 @@ def keras_to_onnx(model: keras.Model) -> bytes:
     _refuse_unknown(proto, model.name)
     arrays = take_constants(proto.graph)
     for value in [value for value in proto.graph.input if value.name in kernels]:
-        arrays[value.name] = np.asarray(keras.ops.convert_to_numpy(kernels[value.name].value))
+        arrays[value.name] = _values_of(kernels[value.name])
         proto.graph.input.remove(value)
     tidy(proto, arrays, shapes)
     keep_zero_padding(proto.graph, arrays)
@@ -109,6 +110,11 @@ def keras_to_onnx(model: keras.Model) -> bytes:
     serialized = serialized_with(proto, arrays)
     del arrays  # as much memory as the network takes
     return serialized
+
+
+def _values_of(variable: keras.Variable) -> npt.NDArray[np.float32]:
+    """Return the values of a variable of TensorFlow, not a copy of them."""
+    return np.asarray(memoryview(variable.value.read_value()))
 
 
 def check_converter() -> None:
@@ -130,6 +136,7 @@ def _converted_by_child(model: keras.Model) -> bytes:
     environment = {
         **os.environ,
         "KERAS_BACKEND": "tensorflow",
+        "TF_ONEDNN_USE_SYSTEM_ALLOCATOR": "1",
         "CUDA_VISIBLE_DEVICES": "-1",  # this process may hold all memory of the GPU
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "PYTHONIOENCODING": "utf-8",

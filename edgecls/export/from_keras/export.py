@@ -28,6 +28,7 @@ def export_float32(
     model: keras.Model,
     card: ModelCard,
     *,
+    network: Network | None = None,
     max_difference: float = MAX_DIFFERENCE,
 ) -> Export:
     """Turn a Keras classifier into a model file, in memory.
@@ -37,6 +38,7 @@ def export_float32(
     Args:
         model: One input, uint8 ``[N, H, W, C]`` as the card says; one output of probabilities.
         card: Goes into the file; the answers of its golden samples are computed anew.
+        network: What `keras_network` gives for it, if answers of it are remembered already.
         max_difference: Largest difference of any probability between Keras and onnxruntime.
 
     Raises:
@@ -49,7 +51,7 @@ def export_float32(
     try:
         return prove(
             keras_to_onnx(model),
-            keras_network(model),
+            network or keras_network(model),
             card,
             packages=PACKAGES,
             max_difference=max_difference,

@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from edgecls.errors import ExportError
-from edgecls.export.from_keras.export import golden_from, keras_network
+from edgecls.export.from_keras.export import keras_network
 from edgecls.export.from_keras.file import load_keras, read_embedded_card
 from edgecls.export.from_keras.input_form import InputForm, StatedFacts, find_input
 from edgecls.export.from_keras.known_networks import recognise
 from edgecls.export.labels_file import LabelsFile, read_labels_next_to
-from edgecls.export.parity import Network, remembering
+from edgecls.export.parity import Network, Remembering
 from edgecls.export.pixel_scaling import ChannelOrder, Layout, PixelScaling, Preset, other_conventions
 from edgecls.export.proof import golden_answers
 from edgecls.export.samples import made_up_samples, read_samples
@@ -34,6 +34,7 @@ class KerasSource:
     Attributes:
         model: The network.
         card: Its card.
+        network: It as a function that remembers the answers for the golden samples.
         remarks: What was determined or assumed, for the user to check.
         otherwise: Builds the network for another pixel convention, by the options that state it; empty where the
             network takes raw pixels.
@@ -41,6 +42,7 @@ class KerasSource:
 
     model: keras.Model
     card: ModelCard
+    network: Network
     remarks: tuple[str, ...] = ()
     otherwise: Mapping[str, Callable[[], Network]] = field(default_factory=dict)
 
@@ -66,13 +68,13 @@ def read_keras_source(path: Path, stated: StatedFacts) -> KerasSource:
             "--image-size, --preset, --pixel-range, --mean, --std, --channel-order, --layout and --logits"
         )
     spec = card.image if stated.fit is None else replace(card.image, fit=stated.fit)
-    golden = card.golden
+    golden, network = card.golden, Remembering(keras_network(model))
     if stated.samples is not None:
-        golden = golden_from(model, read_samples(stated.samples, spec))
+        golden = golden_answers(network, read_samples(stated.samples, spec), name=model.name)
     if stated.labels is not None:
         card = replace(card, labels=stated.labels.labels)
     remarks = () if stated.labels is None else stated.labels.remarks
-    return KerasSource(model, replace(card, image=spec, golden=golden), remarks)
+    return KerasSource(model, replace(card, image=spec, golden=golden), network, remarks)
 
 
 def _foreign_source(model: keras.Model, path: Path, stated: StatedFacts) -> KerasSource:
@@ -96,7 +98,7 @@ def _foreign_source(model: keras.Model, path: Path, stated: StatedFacts) -> Kera
         remarks += (
             "golden samples: made-up images, and the file says so; give a folder with a few real ones with --samples",
         )
-    network = remembering(keras_network(prepared))
+    network = Remembering(keras_network(prepared))
     batch = np.stack(list(images.values()))
     _check_outputs(keras_network(raw)(batch) if stated.logits else network(batch), path, logits=stated.logits)
     card = ModelCard(
@@ -113,7 +115,7 @@ def _foreign_source(model: keras.Model, path: Path, stated: StatedFacts) -> Kera
             options: functools.partial(_prepared_otherwise, model, path, form, preset, labels, logits=stated.logits)
             for options, preset in other_conventions(scaling, form.order).items()
         }
-    return KerasSource(prepared, card, remarks, otherwise)
+    return KerasSource(prepared, card, network, remarks, otherwise)
 
 
 def _prepared_otherwise(

@@ -30,7 +30,7 @@ from edgecls.evaluation.record import Evaluation
 from edgecls.export.classical import export_classical, original_network
 from edgecls.export.familiarity.backbone import bundled_backbone
 from edgecls.export.familiarity.thresholds import cross_fitted
-from edgecls.export.parity import Network, remembering
+from edgecls.export.parity import Network, Remembering
 from edgecls.export.proof import Export, golden_answers
 from edgecls.export.reference import describe_export, exported_with_reference
 from edgecls.extras import import_from_extra
@@ -199,7 +199,7 @@ def run_quick_training(
     if calibration is not None:
         fitted = fitted.calibrated(calibration.temperature)
     listener.on_exporting()
-    original = remembering(original_network(fitted, Features.BACKBONE, spec, backbone))
+    original = Remembering(original_network(fitted, Features.BACKBONE, spec, backbone))
     card = _card(onnx_path.stem, config, images, fitted, original, views, rows, unseen)
     card = replace(card, training={**card.training, "backbone": backbone.name})
     compared = images.validation_indices[:: -(-len(images.validation_indices) // PARITY_IMAGES) or 1]
