@@ -132,7 +132,9 @@ def _constant(batch: tuple[np.ndarray, ...], steps: int) -> object:
         return _Constant(batch, steps)
     import tensorflow as tf
 
-    return tf.data.Dataset.from_tensors(tuple(map(tf.convert_to_tensor, batch))).repeat(steps)
+    options = tf.data.Options()
+    options.autotune.enabled = False  # as for the others
+    return tf.data.Dataset.from_tensors(tuple(map(tf.convert_to_tensor, batch))).repeat(steps).with_options(options)
 
 
 def _compiled(config: TrainConfig, num_classes: int, steps: int, policy: str) -> keras.Model:
@@ -155,11 +157,12 @@ def _compiled(config: TrainConfig, num_classes: int, steps: int, policy: str) ->
 
 def _epoch_of(fitted: keras.Model, batches: ImageBatches) -> Callable[[], object]:
     epoch = 0
+    fed = batches.for_fit()
 
     def fit() -> None:
         nonlocal epoch
         batches.show(shuffled(batches.indices, seed=0, epoch=epoch))
         epoch += 1
-        fitted.fit(batches, shuffle=False, verbose=0)
+        fitted.fit(fed, shuffle=False, verbose=0)
 
     return fit

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import keras
 import numpy as np
@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from edgecls.dataset.pixel_cache import CachedImages
 from edgecls.errors import ImageError
+from edgecls.extras import import_from_extra
 from edgecls.training.config import Augmentation
 
 __all__ = ["ImageBatches", "augmenting", "shuffled"]
@@ -105,6 +106,30 @@ class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no
             except ImageError as error:
                 self.fault = error  # the exception that Keras raises instead does not name the image
                 raise
+
+    def for_fit(self) -> Any:
+        """Return the same batches in the form that `fit` gets: on TensorFlow a tf.data.Dataset, else these.
+
+        Keras would make such a dataset, too, but one that TensorFlow tunes while it is read. At the end of an epoch the
+        thread that tunes is waited for until it wakes up, after 10 ms at first and then twice as long each time, so
+        that many an epoch would take up to twice its time.
+        """
+        if keras.backend.backend() != "tensorflow":
+            return self
+        tensorflow = import_from_extra("tensorflow", extra="train", purpose="training")
+        data = tensorflow.data
+        forms = [(array.dtype, (None, *array.shape[1:])) for array in self._batch(0, self.order[:0])]
+        options = data.Options()
+        options.autotune.enabled = False
+        return (
+            data.Dataset.from_generator(
+                lambda: (self[index] for index in range(len(self))),
+                output_signature=tuple(tensorflow.TensorSpec(shape, dtype) for dtype, shape in forms),
+            )
+            .apply(data.experimental.assert_cardinality(len(self)))
+            .prefetch(1)
+            .with_options(options)
+        )
 
     def _forget_waiting(self) -> None:
         for _, _, batch in self._waiting:

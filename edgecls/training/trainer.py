@@ -232,10 +232,10 @@ def train(
                 callbacks.append(keras.callbacks.TensorBoard(tensorboard, write_graph=False))
             try:
                 fitted.fit(
-                    shown,
+                    shown.for_fit(),
                     initial_epoch=len(keeper.history),
                     epochs=stage.last_epoch,
-                    validation_data=held_out,
+                    validation_data=held_out.for_fit(),
                     callbacks=callbacks,
                     shuffle=False,
                     verbose=0,

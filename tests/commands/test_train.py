@@ -106,6 +106,23 @@ def test_what_tensorflow_says_of_itself_is_not_shown(tmp_path: Path) -> None:
         assert (done.returncode, done.stderr) == (0, ""), backend
 
 
+def test_packages_that_keras_imports_only_because_they_are_there_are_left_out() -> None:
+    script = (
+        "import sys\nfrom edgecls.commands.terminal import UNNEEDED_BY_KERAS, import_keras\n"
+        "import_keras(purpose='training')\nunneeded = {*UNNEEDED_BY_KERAS, 'jax'}\n"
+        "print(sorted(unneeded & sys.modules.keys()))\nimport jax, sklearn\nprint(jax.__name__, sklearn.__name__)\n"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "KERAS_BACKEND": "tensorflow"},
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
+    )
+    assert done.stdout == "[]\njax sklearn\n"
+
+
 def test_options_win_over_the_config_file_and_the_whole_is_kept_with_the_run(tmp_path: Path) -> None:
     data = write_class_folders(tmp_path / "数据", per_label=9)
     images = sorted(data.rglob("*.png"))

@@ -5,7 +5,7 @@ import pytest
 from tiny_model import TINY_LABELS, tiny_answer
 
 from edgecls.errors import ParityError
-from edgecls.export.parity import BATCH_SIZES, MAX_DIFFERENCE, Recomputed, check_parity
+from edgecls.export.parity import BATCH_SIZES, MAX_DIFFERENCE, Recomputed, Remembering, check_parity
 
 RNG = np.random.default_rng(0)
 IMAGES = {f"image {index}": RNG.integers(0, 256, (8, 8, 3), dtype=np.uint8) for index in range(5)}
@@ -93,6 +93,20 @@ def test_a_network_that_changes_its_input_does_not_fool_the_gate() -> None:
 
     check_parity(destructive, _original, IMAGES, TINY_LABELS)
     assert IMAGES["image 0"].any()
+
+
+def test_a_network_is_asked_for_each_image_once() -> None:
+    asked: list[int] = []
+
+    def network(batch: np.ndarray) -> np.ndarray:
+        asked.append(len(batch))
+        return _original(batch)
+
+    remembering = Remembering(network)
+    batch = np.stack(list(IMAGES.values()))
+    np.testing.assert_array_equal(remembering(batch[:2]), _original(batch[:2]))
+    np.testing.assert_array_equal(remembering(batch[3:0:-1]), _original(batch[3:0:-1]))
+    assert asked == [2, 2]
 
 
 def _rounded(answer: np.ndarray, error: float) -> np.ndarray:

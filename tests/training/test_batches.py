@@ -54,6 +54,25 @@ def test_batches_are_the_same_wherever_images_are_kept(root: Path, cache: Cache)
             )
 
 
+def test_tensorflow_gets_the_batches_of_each_epoch_as_a_dataset_that_it_does_not_tune(root: Path) -> None:
+    """While it tunes, the end of an epoch waits for the thread that does."""
+    images = _images(root)
+    weights = np.array([1, 2, 3], np.float32)
+    with ImageBatches(images, range(14), batch_size=4, workers=1, label_weights=weights) as batches:
+        dataset = batches.for_fit()
+        assert int(dataset.cardinality()) == 4
+        assert dataset.options().autotune.enabled is False
+        for epoch in range(2):
+            batches.show(shuffled(batches.indices, seed=5, epoch=epoch))
+            got = [[array.numpy() for array in batch] for batch in dataset]
+
+            assert [len(pixels) for pixels, _, _ in got] == [4, 4, 4, 2]
+            pixels, label_ids, of_images = (np.concatenate(arrays) for arrays in zip(*got, strict=True))
+            np.testing.assert_array_equal(pixels, images.pixels[batches.order])
+            np.testing.assert_array_equal(label_ids, images.label_ids[batches.order])
+            np.testing.assert_array_equal(of_images, weights[label_ids])
+
+
 def test_a_new_order_forgets_what_was_made_ahead_for_the_old_one(root: Path) -> None:
     images = _images(root)
     with ImageBatches(images, range(27), batch_size=5, workers=1) as batches:
