@@ -10,7 +10,6 @@ Earlier results of networks that are not measured again stay.
 """
 
 import argparse
-import functools
 import os
 import signal
 import statistics
@@ -18,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -68,7 +67,7 @@ def main() -> None:
                 "tf2onnx alone": [sys.executable, "-c", BASELINE, str(source), target],
                 "edgecls export": [*edgecls, "--labels", labels, "--samples", samples, "--pixel-range", "0", "1"],
             }
-            subjects = {name: functools.partial(_run, command) for name, command in commands.items()}
+            subjects = {name: _until_killed(command) for name, command in commands.items()}
             results[network] = dict(take_turns(subjects, rounds=arguments.rounds, warm_up=0))
             _report(network, results[network])
             if all(run for runs in results[network].values() for run in runs):
@@ -92,6 +91,19 @@ def write_samples(folder: Path) -> tuple[str, str]:
         (folder / "samples" / f"{index}.png").write_bytes(image.encode_png(coarse.repeat(20, 0).repeat(20, 1)))
     (folder / "labels.txt").write_text("\n".join(f"label {index}" for index in range(IMAGENET_LABELS)))
     return str(folder / "samples"), str(folder / "labels.txt")
+
+
+def _until_killed(command: list[str]) -> Callable[[], dict[str, float] | None]:
+    """Return `_run` for a command, which is not run again once it was killed: that also empties the file cache."""
+    is_killed = False
+
+    def run() -> dict[str, float] | None:
+        nonlocal is_killed
+        taken = None if is_killed else _run(command)
+        is_killed = taken is None
+        return taken
+
+    return run
 
 
 def _run(command: list[str]) -> dict[str, float] | None:
@@ -121,7 +133,7 @@ def _report(network: str, taken: dict[str, list[dict[str, float] | None]]) -> No
     done = {name: [run for run in runs if run] for name, runs in taken.items()}
     for name, runs in done.items():
         if len(runs) < len(taken[name]):
-            print(f"{network:14} {name:15} killed {len(taken[name]) - len(runs)} times: not enough memory")
+            print(f"{network:14} {name:15} killed for want of memory, and not run again")
         if not runs:
             continue
         figures = {key: [run[key] for run in runs] for key in runs[0]}
