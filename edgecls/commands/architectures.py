@@ -4,7 +4,7 @@ import json
 
 import click
 
-from edgecls.commands.terminal import import_keras
+from edgecls.commands.keras_import import import_keras
 
 __all__ = ["architectures"]
 

@@ -18,8 +18,8 @@ from edgecls.commands.foreign_options import (
     refuse_a_bound_without_data,
     stated_pixels,
 )
+from edgecls.commands.keras_import import import_keras
 from edgecls.commands.options import image_size_option
-from edgecls.commands.terminal import import_keras
 
 __all__ = ["export"]
 

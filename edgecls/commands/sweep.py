@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edgecls.commands.keras_import import import_keras
 from edgecls.commands.options import ImageSize, model_output_option, tracker_from, tracking_options
-from edgecls.commands.terminal import INTERRUPTED, StatusLine, counted, import_keras, table_lines
+from edgecls.commands.terminal import INTERRUPTED, StatusLine, counted, table_lines
 from edgecls.commands.train_options import TimeLeft, print_origin, print_remarks
 
 if TYPE_CHECKING:

@@ -1,7 +1,6 @@
 """The terminal: text of any script in columns, progress, and the noise of libraries."""
 
 import contextlib
-import gc
 import io
 import os
 import sys
@@ -11,8 +10,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, TextIO, TypeVar
 
 import click
-
-from edgecls.extras import import_from_extra
 
 if TYPE_CHECKING:
     from edgecls.runtime.classifier import Classifier
@@ -24,7 +21,6 @@ __all__ = [
     "counted",
     "duration_text",
     "held_back",
-    "import_keras",
     "on_one_line",
     "padded",
     "table_lines",
@@ -39,8 +35,6 @@ INTERRUPTED = 130
 BAR_COLUMNS = 24
 SHOWN_EVERY_S = 0.1
 OF_A_NOTEBOOK = "JPY_PARENT_PID"  # which Jupyter sets for what notebooks start
-QUIET = "3"  # of TF_CPP_MIN_LOG_LEVEL: nothing but what ends the process
-UNNEEDED_BY_KERAS = ("IPython", "matplotlib", "pandas", "sklearn")  # it imports them where they are installed
 Item = TypeVar("Item")
 
 
@@ -190,58 +184,6 @@ def held_back() -> Iterator[None]:
         finally:
             os.dup2(original, 2)
             os.close(original)
-
-
-def import_keras(*, purpose: str) -> None:
-    """Import Keras and its backend without the notices that TensorFlow greets with and goes on to log.
-
-    It greets when it is imported and once more when it looks for devices; both happen here. Whoever sets
-    TF_CPP_MIN_LOG_LEVEL sees its log.
-
-    Packages that Keras and TensorFlow only import because they are installed are hidden meanwhile, as they can take as
-    long as the two themselves. The garbage collector rests, too, which would take a quarter of the time.
-
-    Args:
-        purpose: What it is needed for, as the beginning of a sentence.
-
-    Raises:
-        MissingExtraError: Keras or its backend is not installed.
-    """
-    import importlib.util
-    import logging
-
-    is_quiet = os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", QUIET) == QUIET
-    unneeded = [*UNNEEDED_BY_KERAS, *(["jax"] if os.environ.get("KERAS_BACKEND") == "tensorflow" else [])]
-    with held_back(), _hidden(unneeded), _without_garbage_collection():
-        import_from_extra("keras", extra="train", purpose=purpose)
-        if importlib.util.find_spec("tensorflow"):  # where JAX trains, it still exports
-            importlib.import_module("tensorflow").config.list_physical_devices()
-    if is_quiet:
-        for name in ("tensorflow", "absl", "jax"):
-            logging.getLogger(name).setLevel(logging.ERROR)
-
-
-@contextlib.contextmanager
-def _hidden(packages: Iterable[str]) -> Iterator[None]:
-    """Let packages that are not imported yet look as if they were not installed."""
-    hidden = [package for package in packages if package not in sys.modules]
-    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  # None, as the import system has it
-    try:
-        yield
-    finally:
-        for package in hidden:
-            sys.modules.pop(package, None)
-
-
-@contextlib.contextmanager
-def _without_garbage_collection() -> Iterator[None]:
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def announce_provider(classifier: "Classifier") -> None:

@@ -10,8 +10,9 @@ import click
 from click.core import ParameterSource
 
 from edgecls.commands.familiarity_options import say_familiarity
+from edgecls.commands.keras_import import import_keras
 from edgecls.commands.options import model_output_option, tracker_from, tracking_options
-from edgecls.commands.terminal import INTERRUPTED, StatusLine, import_keras
+from edgecls.commands.terminal import INTERRUPTED, StatusLine
 from edgecls.commands.train_options import (
     TimeLeft,
     found_text,

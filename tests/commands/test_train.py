@@ -90,7 +90,7 @@ def test_what_tensorflow_says_of_itself_is_not_shown(tmp_path: Path) -> None:
     """Wherever TensorFlow is loaded: its own backend, and JAX's, beside which only the export needs it."""
     environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
     script = (
-        "import logging, os\nfrom edgecls.commands.terminal import import_keras\n"
+        "import logging, os\nfrom edgecls.commands.keras_import import import_keras\n"
         "import_keras(purpose='training')\nimport tensorflow as tf\n"
         "tf.config.list_logical_devices()\nlogging.getLogger('tensorflow').warning('5 out of the last 5 calls')\n"
     )
@@ -108,8 +108,8 @@ def test_what_tensorflow_says_of_itself_is_not_shown(tmp_path: Path) -> None:
 
 def test_packages_that_keras_imports_only_because_they_are_there_are_left_out() -> None:
     script = (
-        "import sys\nfrom edgecls.commands.terminal import UNNEEDED_BY_KERAS, import_keras\n"
-        "import_keras(purpose='training')\nunneeded = {*UNNEEDED_BY_KERAS, 'jax'}\n"
+        "import sys\nfrom edgecls.commands.keras_import import UNNEEDED, import_keras\n"
+        "import_keras(purpose='training')\nunneeded = {*UNNEEDED, 'jax'}\n"
         "print(sorted(unneeded & sys.modules.keys()))\nimport jax, sklearn\nprint(jax.__name__, sklearn.__name__)\n"
     )
 
