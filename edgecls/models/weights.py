@@ -208,11 +208,23 @@ def _check_hdf5(path: Path) -> None:
         raise ModelConfigError(f"cannot read the weights file {str(path)!r}: {hindrance}; get a fresh copy")
 
 
+def _check_archive(path: Path) -> None:
+    """Refuse a .keras file with damage in it, which the HDF5 library may not come to an end of reading."""
+    with zipfile.ZipFile(path) as archive:
+        damaged = archive.testzip()
+    if damaged is not None:
+        raise ModelConfigError(
+            f"cannot read the weights file {str(path)!r}: {damaged} in it is damaged; get a fresh copy"
+        )
+
+
 def _load_keras(features: keras.Model, architecture: Architecture, path: Path) -> None:
     """Load all weights of a network; Keras only warns if some are missing."""
     if path.suffix == ".h5" and path.is_file():
         _check_hdf5(path)
     try:
+        if path.suffix == ".keras":
+            _check_archive(path)
         with warnings.catch_warnings():
             warnings.simplefilter("error", UserWarning)
             features.load_weights(path)

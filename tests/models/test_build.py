@@ -1,5 +1,6 @@
 """Building a network by name: weights files of all kinds, and what is refused."""
 
+import zipfile
 from pathlib import Path
 
 import keras
@@ -34,6 +35,20 @@ def test_weights_of_the_same_architecture_are_taken_but_for_the_head(suffix: str
     for given, own in zip(donor.weights[:-4], model.weights[:-4], strict=True):
         np.testing.assert_array_equal(given, own)
     assert not np.array_equal(donor.weights[-4], model.weights[-4])
+
+
+def test_a_keras_file_with_one_wrong_byte_in_its_weights_is_refused(tmp_path: Path) -> None:
+    """Of some, the HDF5 library would not come to an end."""
+    path = tmp_path / "donor.keras"
+    build_model("simple_cnn", num_classes=3, spec=_spec(32, 32)).save(path)
+    with zipfile.ZipFile(path) as archive:
+        weights = archive.read("model.weights.h5")
+    content = bytearray(path.read_bytes())
+    content[content.index(weights) + len(weights) // 2] ^= 1
+    path.write_bytes(content)
+
+    with pytest.raises(ModelConfigError, match=r"donor\.keras': model\.weights\.h5 in it is damaged; get a fresh copy"):
+        build_model("simple_cnn", num_classes=3, spec=_spec(32, 32), weights=str(path))
 
 
 def test_weights_of_the_keras_application_are_taken(tmp_path: Path) -> None:
