@@ -1,7 +1,5 @@
 """From an ONNX network to a verified model file: class activation, model card, golden samples, parity gate."""
 
-import contextlib
-import ctypes
 import platform
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -106,7 +104,6 @@ def prove(
     onnx = with_class_activation(onnx)
     described = modelfile.describe(onnx, card)
     del onnx  # as much memory as the network takes
-    _return_freed_memory()  # onnxruntime needs twice as much to open the network
     session = open_session(
         ModelFile(card.name, card, described), Provider.CPU, intra_op_threads=usable_cores(), class_activation=True
     )
@@ -122,12 +119,6 @@ def prove(
         card = replace(card, golden=replace(card.golden, tolerance=min(needed, 1.0)))
         described = modelfile.describe(described, card)
     return Export(described, card, parity)
-
-
-def _return_freed_memory() -> None:
-    """Let glibc give what was freed so far back to the system, which other C libraries do at once."""
-    with contextlib.suppress(OSError, AttributeError, TypeError):  # no glibc; TypeError is that of Windows
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def golden_answers(

@@ -8,6 +8,8 @@ tf2onnx reads graphs of TensorFlow. Under another backend of Keras the conversio
 TensorFlow as its backend.
 """
 
+import contextlib
+import ctypes
 import importlib.util
 import logging
 import os
@@ -109,7 +111,14 @@ def keras_to_onnx(model: keras.Model) -> bytes:
     _name_ends(proto)
     serialized = serialized_with(proto, arrays)
     del arrays  # as much memory as the network takes
+    _return_freed_memory()  # whoever opens the network next needs twice that
     return serialized
+
+
+def _return_freed_memory() -> None:
+    """Let glibc give what was freed so far back to the system, which other C libraries do at once."""
+    with contextlib.suppress(OSError, AttributeError, TypeError):  # no glibc; TypeError is that of Windows
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _values_of(variable: keras.Variable) -> npt.NDArray[np.float32]:
