@@ -52,7 +52,8 @@ def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
 def _x_server() -> tuple[subprocess.Popen[bytes], str] | None:
     """Start an X server, and return it with its number; None if another one that begins now has taken the number."""
     reading, writing = os.pipe()
-    command = ["Xvfb", "-displayfd", str(writing), "-screen", "0", "1400x1000x24", "-nolisten", "tcp"]
+    # Without -noreset it begins anew when its last client is gone, and refuses those that come meanwhile.
+    command = ["Xvfb", "-displayfd", str(writing), "-screen", "0", "1400x1000x24", "-nolisten", "tcp", "-noreset"]
     server = subprocess.Popen(command, pass_fds=[writing], stderr=subprocess.DEVNULL)
     os.close(writing)
     with open(reading) as stream:
@@ -98,15 +99,27 @@ class _Screen:
         self._xdotool("type", "--delay", "5", text)
 
 
+@pytest.fixture
+def start(environment: dict[str, str], tiny_model_path: Path) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
+    """Start the program with images; what is still running after the test is ended."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start_program(*paths: Path) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "edgecls", "gui", str(tiny_model_path), *map(str, paths)]
+        started.append(subprocess.Popen(command, env=environment))
+        return started[-1]
+
+    yield start_program
+    for program in started:
+        program.kill()
+        program.wait(TIMEOUT_S)
+
+
 def test_corrections_survive_a_kill_and_are_exported(
-    environment: dict[str, str], images: Path, tiny_model_path: Path, tmp_path: Path
+    environment: dict[str, str], start: Callable[..., subprocess.Popen[bytes]], images: Path, tmp_path: Path
 ) -> None:
     journal = tmp_path / "home" / "edgecls" / "desktop" / "window-1" / "decisions.jsonl"
     screen = _Screen(environment)
-
-    def start(*paths: Path) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "edgecls", "gui", str(tiny_model_path), *map(str, paths)]
-        return subprocess.Popen(command, env=environment)
 
     def decided(count: int) -> None:
         """Wait until so many labels were set or taken back."""
