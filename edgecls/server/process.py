@@ -1,12 +1,13 @@
 """One process that serves until a signal ends it: alone, or as one of several workers."""
 
+import contextlib
 import gc
 import queue
 import shutil
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from enum import Enum, auto
 from multiprocessing import parent_process
 from pathlib import Path
@@ -63,15 +64,19 @@ def serve_as_worker(
 
 
 def _run(server: Server, signals: "_Signals", *, is_first: bool) -> None:
-    with server.serving(is_first=is_first, is_stopping=lambda: signals.has_stop) as http:
-        _freeze()
+    with server.serving(is_first=is_first, is_stopping=lambda: signals.has_stop) as http, _frozen():
         _wait_for_stop(server, http, signals)
 
 
-def _freeze() -> None:
+@contextlib.contextmanager
+def _frozen() -> Iterator[None]:
     """Leave what is there now out of garbage collections: looking through it stops all requests for 20 ms."""
     gc.collect()
     gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def _wait_for_stop(server: Server, http: HttpServer, signals: "_Signals") -> None:
