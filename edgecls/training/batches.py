@@ -13,7 +13,6 @@ import numpy.typing as npt
 
 from edgecls.dataset.pixel_cache import CachedImages
 from edgecls.errors import ImageError
-from edgecls.extras import import_from_extra
 from edgecls.training.config import Augmentation
 
 __all__ = ["ImageBatches", "augmenting", "shuffled"]
@@ -116,17 +115,17 @@ class ImageBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no
         """
         if keras.backend.backend() != "tensorflow":
             return self
-        tensorflow = import_from_extra("tensorflow", extra="train", purpose="training")
-        data = tensorflow.data
-        forms = [(array.dtype, (None, *array.shape[1:])) for array in self._batch(0, self.order[:0])]
-        options = data.Options()
+        import tensorflow as tf
+
+        none = self._batch(0, self.order[:0])
+        options = tf.data.Options()
         options.autotune.enabled = False
         return (
-            data.Dataset.from_generator(
+            tf.data.Dataset.from_generator(
                 lambda: (self[index] for index in range(len(self))),
-                output_signature=tuple(tensorflow.TensorSpec(shape, dtype) for dtype, shape in forms),
+                output_signature=tuple(tf.TensorSpec((None, *array.shape[1:]), array.dtype) for array in none),
             )
-            .apply(data.experimental.assert_cardinality(len(self)))
+            .apply(tf.data.experimental.assert_cardinality(len(self)))
             .prefetch(1)
             .with_options(options)
         )
