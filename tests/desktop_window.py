@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QEventLoop, QTimer
+from PySide6.QtCore import QEventLoop, Qt, QTimer
 from PySide6.QtWidgets import QApplication, QPushButton, QWidget
 
 from edgecls.desktop.window import Window
@@ -25,9 +25,11 @@ def wait_until(condition: Callable[[], object]) -> None:
 
 
 def recognised(window: Window, count: int) -> None:
-    """Wait until so many images are there and done."""
+    """Wait until so many images are there and done, and the window shows it, which it does a moment later."""
     session = window.session
+    timers = window.classify.findChildren(QTimer, options=Qt.FindChildOption.FindDirectChildrenOnly)
     wait_until(lambda: len(session.images.entries) == count and not session.waiting and not session.is_working)
+    wait_until(lambda: not any(timer.isActive() for timer in timers))
 
 
 def labels(window: Window) -> dict[str, str | None]:
