@@ -153,7 +153,21 @@ def test_two_labels_are_taught_tried_corrected_and_learned(page: webdriver.Chrom
     assert [entry for entry in page.get_log("browser") if entry["level"] == "SEVERE"] == []
 
 
-def test_the_camera_takes_a_series_and_one_undo_takes_it_back(page: webdriver.Chrome) -> None:
+_SLOW_PHOTOS = """
+const { toBlob } = HTMLCanvasElement.prototype;
+window.photosUnderWay = 0;
+HTMLCanvasElement.prototype.toBlob = function (take, ...how) {
+  window.photosUnderWay += 1;
+  const late = (blob) => {
+    take(blob);
+    window.photosUnderWay -= 1;
+  };
+  toBlob.call(this, (blob) => setTimeout(late, 1500, blob), ...how);
+};
+"""
+
+
+def test_the_camera_takes_a_series_and_one_undo_takes_it_back(page: webdriver.Chrome, tmp_path: Path) -> None:
     page.find_element(By.ID, "teach-tab").click()
     _make(page, "cup")
     page.find_element(By.ID, "teach-camera").click()
@@ -161,6 +175,7 @@ def test_the_camera_takes_a_series_and_one_undo_takes_it_back(page: webdriver.Ch
     _wait(page, shutter.is_enabled)
     webdriver.ActionChains(page).click_and_hold(shutter).perform()
     _wait(page, lambda: page.find_element(By.ID, "camera-note").text.startswith("3"))
+    page.execute_script(_SLOW_PHOTOS)  # the last one arrives after the undo
     webdriver.ActionChains(page).release().perform()
     page.find_element(By.CSS_SELECTOR, "#camera .close").click()
     _wait(page, lambda: "added to" in _text(page, "note"))
@@ -170,6 +185,22 @@ def test_the_camera_takes_a_series_and_one_undo_takes_it_back(page: webdriver.Ch
     page.find_element(By.ID, "teach-undo").click()
 
     _wait(page, lambda: _labels(page) == {"cup": 0})
+    _wait(page, lambda: page.execute_script("return window.photosUnderWay === 0"))
+    _add(page, _files(tmp_path / "files", "red", range(1)))
+    assert _labels(page) == {"cup": 1}
+
+
+def test_an_undo_ends_what_is_being_added_and_takes_it_back(page: webdriver.Chrome, tmp_path: Path) -> None:
+    page.find_element(By.ID, "teach-tab").click()
+    _make(page, "cup")
+    page.find_element(By.ID, "teach-files").send_keys(_files(tmp_path / "files", "red", range(60)))
+    _wait(page, lambda: _labels(page)["cup"] > 0)
+
+    page.find_element(By.ID, "teach-undo").click()
+
+    _wait(page, lambda: _labels(page) == {"cup": 0})
+    _add(page, _files(tmp_path / "files", "green", range(1)))
+    assert _labels(page) == {"cup": 1}
 
 
 def test_labels_are_renamed_images_moved_and_removed_and_all_of_it_undone(

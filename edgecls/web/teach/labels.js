@@ -15,6 +15,8 @@ let chosen = null;
 let shown = ""; // what the list of images was made for
 let wantsAll = false;
 const selected = new Set();
+const adding = new Set(); // promises
+let undos = 0; // an undo ends all batches
 
 export function showLabels() {
   find("new").addEventListener("submit", makeLabel);
@@ -25,16 +27,15 @@ export function showLabels() {
     find("new-name").select();
   });
   find("forget").addEventListener("click", () => doIt("labels/remove", { label: chosen }));
-  find("undo").addEventListener("click", () => doIt("undo"));
+  find("undo").addEventListener("click", undo);
   find("files").addEventListener("change", () => {
     addImages([...find("files").files]);
     find("files").value = "";
   });
   find("camera").hidden = !hasCamera();
-  const batches = { camera: "" };
   find("camera").addEventListener("click", () => {
-    batches.camera = newBatch();
-    openCamera((files) => addImages(files, batches.camera), { series: true });
+    const batch = newBatch();
+    openCamera((files) => addImages(files, batch), { series: true });
   });
   find("remove").addEventListener("click", () => withSelected((image) => change("images/remove", { image })));
   find("move").addEventListener("change", () => {
@@ -50,8 +51,17 @@ export function showLabels() {
   });
 }
 
-// Adds images to the label that is chosen.
-export async function addImages(files, batch = newBatch()) {
+// Adds images to the label that is chosen. Those of the same batch are undone together.
+export function addImages(files, batch = newBatch()) {
+  const added = add(files, batch).finally(() => adding.delete(added));
+  adding.add(added);
+  return added;
+}
+
+async function add(files, batch) {
+  if (isOver(batch)) {
+    return; // a photo that was taken before the undo
+  }
   if (!chosen) {
     find("note").className = "refused";
     find("note").textContent = text("teach_label_first");
@@ -65,10 +75,10 @@ export async function addImages(files, batch = newBatch()) {
   let known = 0;
   const waiting = [...files];
   const work = async () => {
-    while (waiting.length) {
+    while (waiting.length && !isOver(batch)) {
       const file = waiting.shift();
       try {
-        const { before } = await addImage(file, { label, batch });
+        const { before } = await addImage(file, { label, batch: batch.name });
         added += before === null;
         known += before === label;
         if (before !== null && before !== label) {
@@ -96,7 +106,18 @@ export async function addImages(files, batch = newBatch()) {
 }
 
 function newBatch() {
-  return `${Date.now()}-${Math.random().toString(36).slice(2, 8)}`;
+  return { name: `${Date.now()}-${Math.random().toString(36).slice(2, 8)}`, undos };
+}
+
+function isOver(batch) {
+  return batch.undos !== undos;
+}
+
+// Undoes the last step. Images that are being added are added no longer, and are undone if they were the last step.
+async function undo() {
+  undos += 1;
+  await Promise.all(adding);
+  await doIt("undo");
 }
 
 async function makeLabel(event) {
