@@ -153,8 +153,7 @@ def main() -> None:
 def _calling(runtime: str, programs: Path, networks: Mapping[str, Network]) -> Iterator[Caller]:
     """Start a caller, and end it afterwards."""
     files = [f"{name}={network.path_for(runtime)}" for name, network in networks.items()]
-    # edgecls comes from here, not as it was when its environment was made.
-    variables = {**os.environ, "PYTHONPATH": str(ROOT) if runtime.startswith("edgecls") else ""}
+    variables = {**os.environ, "PYTHONPATH": ""}
     process = subprocess.Popen(
         [programs / "python", CALLER, runtime, *files],
         env=variables, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
@@ -167,9 +166,9 @@ def _calling(runtime: str, programs: Path, networks: Mapping[str, Network]) -> I
 
 
 def _write_networks(folder: Path) -> dict[str, Network]:
-    """Write the model files: the bundled one in int8, one of its architecture in float32, and a small one."""
+    """Write the model files: the bundled one in int8, a MobileNetV2 in float32, and a small one."""
     files = {
-        "MobileNetV2 int8": BUNDLED_MODEL,
+        "bundled model, int8": BUNDLED_MODEL,
         "MobileNetV2 float32": _export_mobilenet(folder),
         "small float32": write_small_model(folder / "small.onnx"),
     }

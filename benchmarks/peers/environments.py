@@ -1,6 +1,7 @@
-"""A virtual environment for every peer, kept in benchmarks/.peers."""
+"""A virtual environment for every peer, kept in benchmarks/.peers; edgecls in it is always that of the checkout."""
 
 import functools
+import hashlib
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -36,7 +37,7 @@ What edgecls calls of numpy is in 1.26, too; the answers are compared."""
 
 
 def environment(peer: str) -> Path:
-    """Return the folder of a peer's programs, after installing what is missing.
+    """Return the folder of a peer's programs, after installing what is missing or of an earlier checkout.
 
     Raises:
         RuntimeError: It does not install; with pip's last words.
@@ -48,6 +49,8 @@ def environment(peer: str) -> Path:
 def environment_with(name: str, *packages: str, afterwards: Sequence[str] = ()) -> Path:
     """Return the folder of programs of the environment of that name, after making it of these packages if need be.
 
+    If edgecls is among them and has changed since, it is installed anew.
+
     Args:
         name: Of the environment.
         packages: As pip takes them.
@@ -57,15 +60,31 @@ def environment_with(name: str, *packages: str, afterwards: Sequence[str] = ()) 
         RuntimeError: They do not install; with pip's last words.
     """
     folder = KEPT_IN / name
-    done = folder / "installed"
-    if not done.exists():
+    installed = folder / "installed"
+    source = _source_of_edgecls() if any(package.startswith(str(ROOT)) for package in packages) else ""
+    if not installed.exists():
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
         _install(folder, packages)
         if afterwards:
             _install(folder, afterwards)
-        subprocess.run([folder / "bin" / "python", "-m", "compileall", "-qq", folder / "lib"], check=False)
-        done.touch()
+    elif installed.read_text(encoding="ascii") != source:
+        _install(folder, ["--force-reinstall", "--no-deps", str(ROOT)])
+    else:
+        return folder / "bin"
+    subprocess.run([folder / "bin" / "python", "-m", "compileall", "-qq", folder / "lib"], check=False)
+    installed.write_text(source, encoding="ascii")
     return folder / "bin"
+
+
+@functools.cache
+def _source_of_edgecls() -> str:
+    """Return a digest of the package as it is in the checkout."""
+    digest = hashlib.sha256()
+    for path in sorted((ROOT / "edgecls").rglob("*")):
+        if path.is_file() and path.suffix != ".pyc":
+            digest.update(f"{path.relative_to(ROOT)}\0".encode())
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
 
 
 def _install(folder: Path, packages: Sequence[str]) -> None:
