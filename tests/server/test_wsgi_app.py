@@ -53,9 +53,12 @@ def _under_waitress(app: Any) -> Iterator[_Waitress]:
     try:
         yield _Waitress(server.effective_port)
     finally:
-        server.trigger.pull_trigger(lambda: close_all(sockets, ignore_all=True))  # its loop ends without sockets
-        thread.join()
         server.task_dispatcher.shutdown()
+        # The loop ends without sockets. It may be awake already, and closes them as soon as it has the lock.
+        with server.trigger.lock:
+            server.trigger.thunks.append(lambda: close_all(sockets, ignore_all=True))
+            server.trigger.pull_trigger()
+        thread.join()
 
 
 @pytest.fixture(scope="module")
