@@ -342,6 +342,33 @@ def test_other_steps_do_not_wait_for_images_that_are_being_added_and_undo_takes_
     assert next(iter(_counts(window))) == "red"
 
 
+def test_images_that_are_being_added_follow_a_class_to_its_new_name_and_end_with_it(
+    open_window: Opener, tmp_path: Path
+) -> None:
+    window = open_window()
+    teach = window.teach
+    _open(window, tmp_path / "many")
+    _make_class(window, "red")
+    _files(tmp_path / "pile", "red", range(150))
+    teach.add_paths([str(tmp_path / "pile")])
+    teach.session.rename_label("red", "rose")
+    wait_until(lambda: "rose" in _counts(window))
+    assert teach.session.adding.is_busy
+    _idle(window)
+    assert _counts(window) == {"rose": 150}
+
+    _files(tmp_path / "more", "red", range(150, 300))
+    teach.add_paths([str(tmp_path / "more")])
+    teach.session.remove_label("rose")
+    _idle(window)
+    assert _counts(window) == {}
+
+    teach.session.undo()
+    _idle(window)
+    assert list(_counts(window)) == ["rose"]
+    assert 150 <= _counts(window)["rose"] < 300
+
+
 def test_images_that_cannot_be_used_are_named_and_the_others_added(open_window: Opener, tmp_path: Path) -> None:
     window = open_window()
     _open(window, tmp_path / "t")

@@ -74,6 +74,12 @@ def _make(page: webdriver.Chrome, label: str) -> None:
     _wait(page, lambda: [one.text for one in page.find_elements(By.CSS_SELECTOR, chosen)] == [label])
 
 
+def _rename(page: webdriver.Chrome, name: str) -> None:
+    page.find_element(By.ID, "teach-rename").click()
+    page.find_element(By.ID, "teach-new-name").send_keys(Keys.CONTROL, "a")
+    page.find_element(By.ID, "teach-new-name").send_keys(name, Keys.ENTER)
+
+
 def _add(page: webdriver.Chrome, files: str) -> None:
     page.find_element(By.ID, "teach-files").send_keys(files)
     _wait(page, lambda: "added to" in _text(page, "note"))
@@ -186,8 +192,8 @@ def test_the_camera_takes_a_series_and_one_undo_takes_it_back(page: webdriver.Ch
 
     _wait(page, lambda: _labels(page) == {"cup": 0})
     _wait(page, lambda: page.execute_script("return window.photosUnderWay === 0"))
-    _add(page, _files(tmp_path / "files", "red", range(1)))
-    assert _labels(page) == {"cup": 1}
+    page.find_element(By.ID, "teach-files").send_keys(_files(tmp_path / "files", "red", range(1)))
+    _wait(page, lambda: _labels(page) == {"cup": 1})
 
 
 def test_an_undo_ends_what_is_being_added_and_takes_it_back(page: webdriver.Chrome, tmp_path: Path) -> None:
@@ -199,8 +205,27 @@ def test_an_undo_ends_what_is_being_added_and_takes_it_back(page: webdriver.Chro
     page.find_element(By.ID, "teach-undo").click()
 
     _wait(page, lambda: _labels(page) == {"cup": 0})
-    _add(page, _files(tmp_path / "files", "green", range(1)))
-    assert _labels(page) == {"cup": 1}
+    page.find_element(By.ID, "teach-files").send_keys(_files(tmp_path / "files", "green", range(1)))
+    _wait(page, lambda: _labels(page) == {"cup": 1})
+
+
+def test_images_that_are_being_added_follow_a_label_to_its_new_name_and_end_with_it(
+    page: webdriver.Chrome, tmp_path: Path
+) -> None:
+    page.find_element(By.ID, "teach-tab").click()
+    _make(page, "cup")
+    page.find_element(By.ID, "teach-files").send_keys(_files(tmp_path / "files", "red", range(60)))
+    _wait(page, lambda: _labels(page)["cup"] > 0)
+    _rename(page, "mug")
+    _wait(page, lambda: _labels(page) == {"mug": 60})
+
+    _make(page, "plate")
+    page.find_element(By.ID, "teach-files").send_keys(_files(tmp_path / "files", "green", range(60)))
+    _wait(page, lambda: _labels(page)["plate"] > 0)
+    page.find_element(By.ID, "teach-forget").click()
+    _wait(page, lambda: _labels(page) == {"mug": 60})
+    page.find_element(By.ID, "teach-files").send_keys(_files(tmp_path / "files", "red", range(60, 61)))
+    _wait(page, lambda: _labels(page) == {"mug": 61})
 
 
 def test_labels_are_renamed_images_moved_and_removed_and_all_of_it_undone(
@@ -216,9 +241,7 @@ def test_labels_are_renamed_images_moved_and_removed_and_all_of_it_undone(
     Select(page.find_element(By.ID, "teach-move")).select_by_visible_text("b")
     _wait(page, lambda: _labels(page) == {"a": 1, "b": 1})
     page.find_element(By.CSS_SELECTOR, "#teach-labels button").click()
-    page.find_element(By.ID, "teach-rename").click()
-    page.find_element(By.ID, "teach-new-name").send_keys(Keys.CONTROL, "a")
-    page.find_element(By.ID, "teach-new-name").send_keys("<b>x</b>", Keys.ENTER)
+    _rename(page, "<b>x</b>")
     _wait(page, lambda: _labels(page) == {"<b>x</b>": 1, "b": 1})
     page.find_element(By.ID, "teach-forget").click()
     _wait(page, lambda: _labels(page) == {"b": 1})

@@ -95,6 +95,19 @@ class Adding:
         for batch in self._batches:
             batch.is_stopped = True
 
+    def leave_out(self, label: str) -> None:
+        """Add no more to a label; called in the thread."""
+        for batch in tuple(self._batches):  # others come meanwhile
+            batch.waiting = deque(addition for addition in batch.waiting if addition.label != label)
+
+    def rename(self, label: str, new: str) -> None:
+        """Add what waits for a label to it under its new name; called in the thread."""
+        for batch in tuple(self._batches):
+            batch.waiting = deque(
+                addition._replace(label=new) if addition.label == label else addition for addition in batch.waiting
+            )
+            batch.label = new if batch.label == label else batch.label
+
     def _go_on(self) -> None:
         batch = self._batches[0]
 

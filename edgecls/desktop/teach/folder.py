@@ -76,15 +76,13 @@ class Folder(QObject):
             self._widget, words("teach.rename_title"), words("teach.rename_text", label=label), text=label
         )
         if is_given and text.strip():
-            self._session.do(
-                lambda teaching: teaching.rename_label(label, text), lambda made: self._session.show(Shown(LABEL, made))
-            )
+            self._session.rename_label(label, text)
 
     def remove_label(self) -> None:
         """Take the class that is shown out, with its images; undo brings them back."""
         label = self._session.shown.label
         if self._session.shown.kind == LABEL and label:
-            self._session.do(lambda teaching: teaching.remove_label(label))
+            self._session.remove_label(label)
 
     def _remember(self) -> None:
         if self._session.teaching is not None:

@@ -175,6 +175,25 @@ class TeachSession(QObject):
             self.adding.put(self.teaching, additions, batch or os.urandom(8).hex())
             self.changed.emit()
 
+    def rename_label(self, label: str, new: str) -> None:
+        """Give a label another name, also for what is being added to it, and show it."""
+
+        def work(teaching: Teaching) -> str:
+            made = teaching.rename_label(label, new)
+            self.adding.rename(label, made)
+            return made
+
+        self.do(work, lambda made: self.show(Shown(LABEL, made)))
+
+    def remove_label(self, label: str) -> None:
+        """Take a label out with its images; what is being added to it is added no longer."""
+
+        def work(teaching: Teaching) -> None:
+            teaching.remove_label(label)
+            self.adding.leave_out(label)
+
+        self.do(work)
+
     def undo(self) -> None:
         """Undo the last step; images that are being added are added no longer."""
         self.adding.stop()

@@ -3,11 +3,11 @@
 import { hasCamera, openCamera } from "../camera.js";
 import { languages, number, text } from "../i18n.js";
 import { announce } from "../progress.js";
-import { addImage, blobOf, change, imagesOf } from "./api.js";
+import { addToBatch, changeBetween, endBatches, newBatch, renameBatches } from "./adding.js";
+import { blobOf, change, imagesOf } from "./api.js";
 import { attempt, changes, current, refresh, take } from "./state.js";
 
 const SHOWN = 48; // images of a label, before all are wanted
-const PARALLEL = 2;
 
 const find = (id) => document.querySelector(`#teach-${id}`);
 const thumbnails = new Map(); // addresses by path
@@ -15,8 +15,6 @@ let chosen = null;
 let shown = ""; // what the list of images was made for
 let wantsAll = false;
 const selected = new Set();
-const adding = new Set(); // promises
-let undos = 0; // an undo ends all batches
 
 export function showLabels() {
   find("new").addEventListener("submit", makeLabel);
@@ -26,7 +24,7 @@ export function showLabels() {
     find("new-name").value = chosen ?? "";
     find("new-name").select();
   });
-  find("forget").addEventListener("click", () => doIt("labels/remove", { label: chosen }));
+  find("forget").addEventListener("click", forget);
   find("undo").addEventListener("click", undo);
   find("files").addEventListener("change", () => {
     addImages([...find("files").files]);
@@ -34,8 +32,10 @@ export function showLabels() {
   });
   find("camera").hidden = !hasCamera();
   find("camera").addEventListener("click", () => {
-    const batch = newBatch();
-    openCamera((files) => addImages(files, batch), { series: true });
+    const batch = batchOfChosen();
+    if (batch) {
+      openCamera((files) => add(files, batch), { series: true });
+    }
   });
   find("remove").addEventListener("click", () => withSelected((image) => change("images/remove", { image })));
   find("move").addEventListener("change", () => {
@@ -51,48 +51,34 @@ export function showLabels() {
   });
 }
 
-// Adds images to the label that is chosen. Those of the same batch are undone together.
-export function addImages(files, batch = newBatch()) {
-  const added = add(files, batch).finally(() => adding.delete(added));
-  adding.add(added);
-  return added;
+// Adds images to the label that is chosen.
+export function addImages(files) {
+  const batch = batchOfChosen();
+  if (batch) {
+    add(files, batch);
+  }
+}
+
+// Returns a batch for the label that is chosen, or nothing and asks for one.
+function batchOfChosen() {
+  if (chosen) {
+    return newBatch(chosen);
+  }
+  find("note").className = "refused";
+  find("note").textContent = text("teach_label_first");
+  find("label").focus();
+  return null;
 }
 
 async function add(files, batch) {
-  if (isOver(batch)) {
-    return; // a photo that was taken before the undo
+  if (batch.isOver) {
+    return; // a photo that comes late
   }
-  if (!chosen) {
-    find("note").className = "refused";
-    find("note").textContent = text("teach_label_first");
-    find("label").focus();
-    return;
-  }
-  const label = chosen;
-  const faults = [];
-  const moved = [];
-  let added = 0;
-  let known = 0;
-  const waiting = [...files];
-  const work = async () => {
-    while (waiting.length && !isOver(batch)) {
-      const file = waiting.shift();
-      try {
-        const { before } = await addImage(file, { label, batch: batch.name });
-        added += before === null;
-        known += before === label;
-        if (before !== null && before !== label) {
-          moved.push(before);
-        }
-      } catch (fault) {
-        faults.push(`${file.name}: ${fault.message}`);
-      }
-      find("note").className = "";
-      find("note").textContent = text("teach_adding", { left: number(waiting.length) });
-    }
-  };
-  await Promise.all(Array.from({ length: PARALLEL }, work));
-  const words = [text("teach_added", { count: added, label })];
+  const { added, known, moved, faults } = await addToBatch(files, batch, (left) => {
+    find("note").className = "";
+    find("note").textContent = text("teach_adding", { left: number(left) });
+  });
+  const words = [text("teach_added", { count: added, label: batch.label })];
   if (known) {
     words.push(text("teach_known", { count: known }));
   }
@@ -105,19 +91,10 @@ async function add(files, batch) {
   await refresh();
 }
 
-function newBatch() {
-  return { name: `${Date.now()}-${Math.random().toString(36).slice(2, 8)}`, undos };
-}
-
-function isOver(batch) {
-  return batch.undos !== undos;
-}
-
 // Undoes the last step. Images that are being added are added no longer, and are undone if they were the last step.
-async function undo() {
-  undos += 1;
-  await Promise.all(adding);
-  await doIt("undo");
+function undo() {
+  endBatches();
+  return doBetween(() => change("undo"));
 }
 
 async function makeLabel(event) {
@@ -134,10 +111,12 @@ async function makeLabel(event) {
 
 async function rename(event) {
   event.preventDefault();
+  const label = chosen;
   const to = find("new-name").value.trim();
-  if (chosen && to) {
-    await attempt(find("note"), async () => {
-      await change("labels/rename", { label: chosen, to });
+  if (label && to) {
+    await doBetween(async () => {
+      await change("labels/rename", { label, to });
+      renameBatches(label, to);
       chosen = to;
       find("rename-form").hidden = true;
       find("rename").focus();
@@ -145,8 +124,17 @@ async function rename(event) {
   }
 }
 
-function doIt(path, values) {
-  return attempt(find("note"), () => change(path, values));
+// Takes the label that is chosen out, with its images and those that are being added to it.
+function forget() {
+  const label = chosen;
+  return doBetween(async () => {
+    await change("labels/remove", { label });
+    endBatches(label);
+  });
+}
+
+function doBetween(action) {
+  return attempt(find("note"), () => changeBetween(action));
 }
 
 async function withSelected(action) {
