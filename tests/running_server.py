@@ -27,6 +27,7 @@ class RunningServer:
         log: What it has written to standard error so far.
         tls: For HTTPS; None for plain HTTP.
         log_grew: Notified with every line.
+        log_ended: Set when there will be no more lines.
     """
 
     url: str
@@ -34,6 +35,7 @@ class RunningServer:
     log: list[str] = field(default_factory=list)
     tls: ssl.SSLContext | None = None
     log_grew: threading.Condition = field(default_factory=threading.Condition)
+    log_ended: threading.Event = field(default_factory=threading.Event)
 
     def request(self, method: str, path: str, body: bytes = b"", **headers: str) -> tuple[int, Any]:
         """Send a request as it is, without tidying up the path; return status and JSON."""
@@ -54,16 +56,18 @@ class RunningServer:
             response = connection.getresponse()
             return response.status, response.headers, response.read()
 
-    def await_log(self, text: str, *, timeout_s: float = 30) -> str:
+    def await_log(self, text: str, *, timeout_s: float = 120) -> str:
         """Return the first line of the log that holds a text, waiting for it."""
         with self.log_grew:
             assert self.log_grew.wait_for(lambda: any(text in line for line in self.log), timeout_s), self.log
             return next(line for line in self.log if text in line)
 
     def stop(self) -> int:
-        """Ask it to stop and return its exit code."""
+        """Ask it to stop and return its exit code, once the log is whole."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout=300)
+        code = self.process.wait(timeout=300)
+        assert self.log_ended.wait(300), self.log
+        return code
 
 
 @contextlib.contextmanager
@@ -90,6 +94,7 @@ def running_server(
                 server.url = line.removeprefix("listening on ").strip()
             if line.startswith("ready: "):
                 ready.set()
+        server.log_ended.set()
         ready.set()
 
     reader = threading.Thread(target=read_log, daemon=True)

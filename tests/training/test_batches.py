@@ -117,7 +117,7 @@ def test_batches_are_made_ahead_but_only_a_few() -> None:
     with ImageBatches(images, range(1000), batch_size=10, workers=2) as batches:
         _ = batches[0]
 
-        assert pixels.enough.wait(10)
+        assert pixels.enough.wait(120)
         assert pixels.batches == 2 * AHEAD_PER_WORKER + 1
 
 

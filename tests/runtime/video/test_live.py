@@ -211,7 +211,7 @@ def test_a_camera_is_never_opened_twice_at_once(monkeypatch: pytest.MonkeyPatch)
         return hanging
 
     with pytest.raises(SourceLostError, match="was lost"):
-        list(_frames(open_it, timeout_s=0.5, reconnect_s=0.1))
+        list(_frames(open_it, timeout_s=2, reconnect_s=0.1))
     let_go.set()
 
     assert len(opened) == 1

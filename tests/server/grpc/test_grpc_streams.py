@@ -263,6 +263,7 @@ def test_a_client_that_leaves_takes_its_messages_out_of_the_queue(
         assert gate.entered.acquire(timeout=PATIENCE_S)
         stream.answers.cancel()
         stream.end()
+        assert ask("ServerLive").live  # which came after the end of the stream
         gate.open()
         other = _Stream(ask)
         other.send(_request(9))
