@@ -321,15 +321,21 @@ def test_corrections_of_the_other_tab_are_learnt_from(open_window: Opener, taugh
     assert window.teach.training.train_button.text() == "Train"
 
 
-def test_other_steps_do_not_wait_for_images_that_are_being_added_and_undo_takes_these_out(
-    open_window: Opener, tmp_path: Path
-) -> None:
+def _adding_150(open_window: Opener, tmp_path: Path) -> Window:
+    """Return a window that has just begun to add 150 images to the class red."""
     window = open_window()
-    teach = window.teach
     _open(window, tmp_path / "many")
     _make_class(window, "red")
     _files(tmp_path / "pile", "red", range(150))
-    teach.add_paths([str(tmp_path / "pile")])
+    window.teach.add_paths([str(tmp_path / "pile")])
+    return window
+
+
+def test_other_steps_do_not_wait_for_images_that_are_being_added_and_undo_takes_these_out(
+    open_window: Opener, tmp_path: Path
+) -> None:
+    window = _adding_150(open_window, tmp_path)
+    teach = window.teach
     teach.folder.make_label("blue")
     wait_until(lambda: "blue" in _counts(window))
     assert teach.session.adding.is_busy
@@ -345,12 +351,8 @@ def test_other_steps_do_not_wait_for_images_that_are_being_added_and_undo_takes_
 def test_images_that_are_being_added_follow_a_class_to_its_new_name_and_end_with_it(
     open_window: Opener, tmp_path: Path
 ) -> None:
-    window = open_window()
+    window = _adding_150(open_window, tmp_path)
     teach = window.teach
-    _open(window, tmp_path / "many")
-    _make_class(window, "red")
-    _files(tmp_path / "pile", "red", range(150))
-    teach.add_paths([str(tmp_path / "pile")])
     teach.session.rename_label("red", "rose")
     wait_until(lambda: "rose" in _counts(window))
     assert teach.session.adding.is_busy
