@@ -23,6 +23,7 @@ from edgecls.desktop.shared.settings import Settings
 from edgecls.desktop.shared.text_en import ENGLISH
 from edgecls.desktop.shared.text_zh import CHINESE
 from edgecls.desktop.shared.words import Language
+from edgecls.desktop.teach import adding
 from edgecls.desktop.teach.shown import ALIKE, DOUBTFUL, LABEL, Shown
 from edgecls.desktop.window import Window
 from edgecls.errors import ServerError
@@ -321,8 +322,9 @@ def test_corrections_of_the_other_tab_are_learnt_from(open_window: Opener, taugh
     assert window.teach.training.train_button.text() == "Train"
 
 
-def _adding_150(open_window: Opener, tmp_path: Path) -> Window:
+def _adding_150(open_window: Opener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Window:
     """Return a window that has just begun to add 150 images to the class red."""
+    monkeypatch.setattr(adding, "CHUNK_S", 0.01)  # in which a fast machine does not add all of them
     window = open_window()
     _open(window, tmp_path / "many")
     _make_class(window, "red")
@@ -332,9 +334,9 @@ def _adding_150(open_window: Opener, tmp_path: Path) -> Window:
 
 
 def test_other_steps_do_not_wait_for_images_that_are_being_added_and_undo_takes_these_out(
-    open_window: Opener, tmp_path: Path
+    open_window: Opener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    window = _adding_150(open_window, tmp_path)
+    window = _adding_150(open_window, tmp_path, monkeypatch)
     teach = window.teach
     teach.folder.make_label("blue")
     wait_until(lambda: "blue" in _counts(window))
@@ -349,9 +351,9 @@ def test_other_steps_do_not_wait_for_images_that_are_being_added_and_undo_takes_
 
 
 def test_images_that_are_being_added_follow_a_class_to_its_new_name_and_end_with_it(
-    open_window: Opener, tmp_path: Path
+    open_window: Opener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    window = _adding_150(open_window, tmp_path)
+    window = _adding_150(open_window, tmp_path, monkeypatch)
     teach = window.teach
     teach.session.rename_label("red", "rose")
     wait_until(lambda: "rose" in _counts(window))
